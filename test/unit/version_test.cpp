@@ -1,0 +1,14 @@
+#include <doctest/doctest.h>
+
+#include <ashmemo/version.hpp>
+#include <string>
+
+TEST_SUITE("unit") {
+  TEST_CASE("version of the library is that of the headers") {
+    const std::string numbers = std::to_string(ASHMEMO_VERSION_MAJOR) + "." +
+                                std::to_string(ASHMEMO_VERSION_MINOR) + "." +
+                                std::to_string(ASHMEMO_VERSION_PATCH);
+    CHECK(std::string(ashmemo::version()) == numbers);
+    CHECK(std::string(ASHMEMO_VERSION) == numbers);
+  }
+}
