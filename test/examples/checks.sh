@@ -1,0 +1,48 @@
+# shellcheck shell=bash
+# Sourced by test/run: the suite "examples". Each program of examples/ is run by test/examples/NAME.sh
+# in an empty directory, with the functions below.
+
+run_examples_suite() {
+  local script program name
+  for script in "$project_root"/test/examples/*.sh; do
+    name=$(basename "$script" .sh)
+    [[ $name == checks ]] || check "example $name" run_example "$name"
+  done
+  for program in "$build_directory"/examples/*; do
+    [[ -f $program && -x $program ]] || continue
+    name=$(basename "$program")
+    check "example $name has a test" test -f "$project_root/test/examples/$name.sh"
+  done
+}
+
+# In a shell of its own, which ends with the first command that fails.
+run_example() {
+  local directory status=0
+  directory=$(mktemp -d)
+  (cd "$directory" && launcher="${launcher[*]}" example=$build_directory/examples/$1 \
+    bash -eu -o pipefail -c 'source "$1"; source "$2"' example \
+    "$project_root/test/examples/checks.sh" "$project_root/test/examples/$1.sh") || status=$?
+  rm -rf "$directory"
+  return "$status"
+}
+
+# run ARGUMENT...: runs the example and keeps what it prints; fails if the example does.
+run() {
+  run_for_status 0 "$@"
+}
+
+# run_for_status STATUS ARGUMENT...: as run, for an example that must end with another status.
+run_for_status() {
+  local wanted=$1 status=0
+  shift
+  printf '$ %s %s\n' "$(basename "$example")" "$*"
+  # shellcheck disable=SC2086 # the launcher is words
+  output=$($launcher timeout 300 "$example" "$@" 2>&1 </dev/null) || status=$?
+  printf '%s\n' "$output"
+  ((status == wanted)) || { printf 'ended with status %d, not %d\n' "$status" "$wanted"; return 1; }
+}
+
+# expect REGEX: a line of the last run's output matches the extended regular expression.
+expect() {
+  grep -qE -- "$1" <<<"$output" || { printf 'no line matches: %s\n' "$1"; return 1; }
+}

@@ -1,0 +1,183 @@
+# shellcheck shell=bash
+# Sourced by test/run: the suite "headers", rules that the sources keep among each other.
+
+# A folder of src may include itself and what stands before it here.
+source_folders=(base store engine maintenance api cli)
+
+run_headers_suite() {
+  check_headers_alone
+  check "public headers include only the standard library and each other" only_public_includes
+  check "a folder of src includes no higher one" only_lower_includes
+  check "only the store knows SQLite" sqlite_in_store_only
+  check "the program uses public headers only" cli_uses_public_headers
+  check "every source is in its meson.build" sources_are_listed
+  check "the top level is as it was laid out" top_level_is_fixed
+  check "no file over 400 lines" files_are_short
+  check "no path or host of one machine" nothing_of_one_machine
+  check "the README names both commands" readme_names_commands
+  check "the README's first program runs, with ashmemo as a subproject" first_program_runs
+  # A program that links a sanitized library needs the sanitizer's flags too, which no reader has.
+  [[ -n $sanitize ]] ||
+    check "the README's first program runs with the installed library" installed_library_works
+}
+
+warnings=(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror)
+
+check_headers_alone() {
+  local compiler header
+  for compiler in g++ clang++; do
+    command -v "$compiler" >/dev/null || continue
+    for header in $(project_files 'include/ashmemo/*.hpp'); do
+      check "${header#include/} compiles alone with $compiler" \
+        compiles_alone "$compiler" "${header#include/}"
+    done
+  done
+}
+
+# Twice, too: a header without its guard fails.
+compiles_alone() {
+  printf '#include <%s>\n' "$2" "$2" |
+    "$1" -std=c++20 "${warnings[@]}" -fsyntax-only -I "$project_root/include" -x c++ -
+}
+
+# includes FILE...: one line "FILE:WHAT" for each #include, WHAT with its < > or quotes.
+includes() {
+  (cd "$project_root" && (($#)) && grep -HoP '^\s*#\s*include\s*\K[<"][^>"]*[>"]' "$@") || true
+}
+
+# fails_if_any MESSAGE: fails, showing the lines of standard input, if there are any.
+fails_if_any() {
+  local lines
+  lines=$(cat)
+  [[ -z $lines ]] || {
+    printf '%s:\n%s\n' "$1" "$lines"
+    return 1
+  }
+}
+
+# As grep, but finding nothing is no failure.
+lines_with() {
+  grep -E "$@" || true
+}
+
+# FOLDER|FOLDER: the folders of src up to the one named, as a pattern.
+folders_up_to() {
+  printf '%s\n' "${source_folders[@]}" | sed "/^$1\$/q" | paste -sd '|'
+}
+
+only_public_includes() {
+  mapfile -t files < <(project_files 'include/*.hpp')
+  includes "${files[@]}" |
+    lines_with -v ':<[a-z_]+>$|:<ashmemo/[a-z_/]+\.hpp>$|^include/ashmemo/json\.hpp:<nlohmann/' |
+    fails_if_any "a public header includes"
+}
+
+# Every folder of src, also one that nobody has heard of.
+only_lower_includes() {
+  local folder
+  for folder in $(project_files 'src/*/*.hpp' 'src/*/*.cpp' | cut -d/ -f2 | sort -u); do
+    mapfile -t files < <(project_files "src/$folder/*.hpp" "src/$folder/*.cpp")
+    printf '%s\n' "${source_folders[@]}" | grep -qx "$folder" || printf 'unknown: src/%s\n' "$folder"
+    includes "${files[@]}" | lines_with ':"' |
+      lines_with -v ":\"($(folders_up_to "$folder"))/[a-z0-9_/]+\.hpp\"\$"
+  done | fails_if_any "a source includes"
+}
+
+sqlite_in_store_only() {
+  mapfile -t sources < <(project_files 'src/*.hpp' 'src/*.cpp' 'include/*.hpp' |
+    lines_with -v '^src/store/')
+  mapfile -t tests < <(project_files 'test/*.hpp' 'test/*.cpp' |
+    lines_with -v '^test/(support|system|bench)/')
+  {
+    includes "${sources[@]}" | lines_with 'SQLiteCpp|sqlite3'
+    includes "${tests[@]}" | lines_with 'SQLiteCpp'
+  } | fails_if_any "not allowed (tests: sqlite3.h anywhere, SQLiteCpp in support and system only)"
+}
+
+cli_uses_public_headers() {
+  mapfile -t files < <(project_files 'src/cli/*.hpp' 'src/cli/*.cpp')
+  includes "${files[@]}" | lines_with ':"' | lines_with -v ':"cli/' |
+    fails_if_any "the program includes"
+}
+
+# The nearest meson.build above a file names it.
+sources_are_listed() {
+  local file folder
+  for file in $(project_files '*.cpp'); do
+    folder=$(dirname "$file")
+    while [[ ! -e $project_root/$folder/meson.build ]]; do
+      folder=$(dirname "$folder")
+    done
+    grep -qF "'${file#"$folder"/}'" "$project_root/$folder/meson.build" || printf '%s\n' "$file"
+  done | fails_if_any "not in any meson.build"
+}
+
+top_level_is_fixed() {
+  project_files | cut -d/ -f1 | sort -u |
+    lines_with -vx '\..+|meson\.build|src|include|subprojects|examples|test|README\.md|LICENSE' |
+    fails_if_any "the top level has"
+}
+
+files_are_short() {
+  local file
+  for file in $(project_files '*.cpp' '*.hpp'); do
+    (($(wc -l <"$project_root/$file") <= 400)) || printf '%s\n' "$file"
+  done | fails_if_any "too long"
+}
+
+# The wraps name where to download from; everything else must work anywhere.
+nothing_of_one_machine() {
+  local paths='(^|[^A-Za-z0-9_.~])/(work|home|root|mnt|srv|Users)/'
+  local hosts='(deb|archive|security|registry|pypi|crates|index|proxy|static)[.][a-z0-9.-]*(org|com|io|net|dev)\b'
+  local outside='[.][.]/(shared|[.]library)'
+  mapfile -t files < <(project_files | lines_with -v '^subprojects/.*\.wrap$')
+  (cd "$project_root" && lines_with -In "$paths|$hosts|$outside" "${files[@]}") |
+    fails_if_any "found"
+}
+
+readme_names_commands() {
+  local command
+  for command in './examples/run' './test/run'; do
+    grep -qxE " *$command" "$project_root/README.md" || printf '%s\n' "$command"
+  done | fails_if_any "the README has no line"
+}
+
+# readme_block NAME: the code block after the line <!-- NAME -->.
+readme_block() {
+  sed -n "/^<!-- $1 -->\$/,/^\`\`\`\$/p" "$project_root/README.md" | sed -e '1,/^```/d' -e '/^```$/d' |
+    grep . || die "the README has no block $1"
+}
+
+# A project of its own, made of nothing but what the README shows.
+write_first_program() {
+  readme_block first-program >"$1/main.cpp"
+  readme_block first-program-build >"$1/meson.build"
+}
+
+first_program_runs() {
+  local directory=$build_root/first-program
+  rm -rf "$directory"
+  mkdir -p "$directory/subprojects"
+  write_first_program "$directory"
+  ln -s "$project_root" "$directory/subprojects/ashmemo"
+  meson setup "$directory/build" "$directory" -Dwerror=true &&
+    ninja -C "$directory/build" &&
+    (cd "$directory" && timeout 60 ./build/first)
+}
+
+installed_library_works() {
+  local directory=$build_root/installed
+  rm -rf "$directory"
+  mkdir -p "$directory"
+  write_first_program "$directory"
+  meson install -C "$build_directory" --no-rebuild --destdir "$directory" &&
+    compile_installed "$directory" && (cd "$directory" && timeout 60 ./first)
+}
+
+compile_installed() {
+  local flags pc
+  pc=$(dirname "$(find "$1" -name ashmemo.pc)")
+  flags=$(PKG_CONFIG_PATH=$pc PKG_CONFIG_SYSROOT_DIR=$1 pkg-config --static --cflags --libs ashmemo)
+  # shellcheck disable=SC2086 # flags are words
+  "$CXX" -std=c++20 "$1/main.cpp" -o "$1/first" $flags
+}

@@ -1,0 +1,103 @@
+# shellcheck shell=bash
+# Sourced by test/run, examples/run and .ci/run: installs what is missing, configures and builds.
+
+project_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+build_root=$project_root/.build
+
+# What Debian 12 and Ubuntu 24.04 call the things that every build and test needs.
+needed_packages=(
+  g++ meson ninja-build cmake pkgconf
+  libsqlite3-dev libsqlitecpp-dev libfmt-dev nlohmann-json3-dev libcli11-dev doctest-dev
+  sqlite3
+)
+
+# Without apt the libraries come from the system or from subprojects; only these are looked for.
+needed_tools=(g++ meson ninja cmake pkg-config sqlite3)
+
+say() { printf '%s\n' "$*" >&2; }
+
+die() {
+  say "error: $*"
+  exit 1
+}
+
+# Makes sure that the needed packages, and those named, are there.
+ensure_packages() {
+  local wanted=("${needed_packages[@]}" "$@") missing=() package
+  if ! command -v apt-get >/dev/null; then
+    check_tools
+    return
+  fi
+  for package in "${wanted[@]}"; do
+    [[ $(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null) == installed ]] ||
+      missing+=("$package")
+  done
+  if ((${#missing[@]})); then
+    install_packages "${missing[@]}"
+  fi
+}
+
+check_tools() {
+  local missing=() tool
+  for tool in "${needed_tools[@]}"; do
+    command -v "$tool" >/dev/null || missing+=("$tool")
+  done
+  ((${#missing[@]} == 0)) ||
+    die "install these first: ${missing[*]} (on Debian the packages are: ${needed_packages[*]})"
+}
+
+install_packages() {
+  local as_root=()
+  if ((EUID != 0)); then
+    command -v sudo >/dev/null || die "not root and no sudo; install these first: $*"
+    as_root=(sudo)
+    [[ -t 0 ]] || as_root+=(-n)
+    "${as_root[@]}" true || die "sudo refused; install these first: $*"
+  fi
+  say "installing: $*"
+  as_root+=(env DEBIAN_FRONTEND=noninteractive)
+  run_quietly "${as_root[@]}" apt-get update -q || die "apt-get update failed"
+  run_quietly "${as_root[@]}" apt-get install -q -y --no-install-recommends "$@" ||
+    die "could not install: $*"
+}
+
+# Runs a command; what it prints is shown only when it fails.
+run_quietly() {
+  local output
+  if ! output=$("$@" 2>&1 </dev/null); then
+    say "$output"
+    return 1
+  fi
+}
+
+# configure DIRECTORY COMPILER OPTION...: makes the build directory, again when the options changed.
+configure() {
+  local directory=$1 compiler=$2 stamp
+  shift 2
+  stamp="$compiler $*"
+  if [[ -f $directory/build.ninja && $(cat "$directory/options.txt" 2>/dev/null) == "$stamp" ]]; then
+    return
+  fi
+  say "configuring: ${directory#"$project_root"/}"
+  rm -rf "$directory"
+  select_compiler "$compiler"
+  run_quietly meson setup "$directory" "$project_root" "$@" || die "meson setup failed"
+  printf '%s\n' "$stamp" >"$directory/options.txt"
+}
+
+select_compiler() {
+  case $1 in
+    gcc) export CC=gcc CXX=g++ ;;
+    clang) export CC=clang CXX=clang++ ;;
+    *) die "unknown compiler: $1 (known: gcc clang)" ;;
+  esac
+}
+
+# build DIRECTORY [TARGET...]
+build() {
+  local directory=$1 quiet=(--quiet)
+  shift
+  [[ -t 2 ]] && quiet=()
+  say "building: ${directory#"$project_root"/}"
+  ninja -C "$directory" "${quiet[@]}" "$@" >&2 || die "the build failed"
+}
