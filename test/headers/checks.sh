@@ -178,6 +178,6 @@ compile_installed() {
   local flags pc
   pc=$(dirname "$(find "$1" -name ashmemo.pc)")
   flags=$(PKG_CONFIG_PATH=$pc PKG_CONFIG_SYSROOT_DIR=$1 pkg-config --static --cflags --libs ashmemo)
-  # shellcheck disable=SC2086 # flags are words
-  "$CXX" -std=c++20 "$1/main.cpp" -o "$1/first" $flags
+  # shellcheck disable=SC2086 # words: ccache and the compiler; the flags
+  $CXX -std=c++20 "$1/main.cpp" -o "$1/first" $flags
 }

@@ -75,21 +75,22 @@ configure() {
   local directory=$1 compiler=$2 stamp
   shift 2
   stamp="$compiler $*"
+  select_compiler "$compiler"
   if [[ -f $directory/build.ninja && $(cat "$directory/options.txt" 2>/dev/null) == "$stamp" ]]; then
     return
   fi
   say "configuring: ${directory#"$project_root"/}"
   rm -rf "$directory"
-  select_compiler "$compiler"
   run_quietly meson setup "$directory" "$project_root" "$@" || die "meson setup failed"
   printf '%s\n' "$stamp" >"$directory/options.txt"
 }
 
 select_compiler() {
+  local cache=
+  command -v ccache >/dev/null && cache='ccache '
   case $1 in
-    gcc) export CC=gcc CXX=g++ ;;
-    clang) export CC=clang CXX=clang++ ;;
-    *) die "unknown compiler: $1 (known: gcc clang)" ;;
+    gcc) export CC="${cache}gcc" CXX="${cache}g++" ;;
+    clang) export CC="${cache}clang" CXX="${cache}clang++" ;;
   esac
 }
 
