@@ -1,0 +1,84 @@
+#include "store/connection.hpp"
+
+#include <fmt/format.h>
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "store/sqlite_error.hpp"
+
+namespace ashmemo::store {
+namespace {
+
+// A row is more than its value: a key, a record version, a header. SQLite measures some of these
+// together, so the limit leaves them room.
+constexpr std::int64_t kBesideTheValue = 64 * 1024;
+
+int open_flags(const ConnectionOptions& options) {
+  const int mode = options.role == Role::reader ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+  const int create = options.create ? SQLITE_OPEN_CREATE : 0;
+  return mode | create | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_PRIVATECACHE |
+         SQLITE_OPEN_EXRESCODE;
+}
+
+// Builds with URI names switched on would take "file:..." for one.
+std::string plain_name(const std::string& path) {
+  return path.starts_with("file:") ? "./" + path : path;
+}
+
+int length_limit(std::int64_t max_value_bytes) {
+  constexpr std::int64_t most = std::numeric_limits<int>::max();
+  const auto value = std::clamp<std::int64_t>(max_value_bytes, 0, most - kBesideTheValue);
+  return static_cast<int>(value + kBesideTheValue);
+}
+
+void configure(sqlite3* handle, int setting, int value) {
+  const int rc = sqlite3_db_config(handle, setting, value, nullptr);
+  if (rc != SQLITE_OK) throw SQLite::Exception(handle, rc);
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<Connection>> Connection::open(const std::string& path,
+                                                           const ConnectionOptions& options) {
+  return guarded(fmt::format("opening {}", path),
+                 [&] { return std::unique_ptr<Connection>(new Connection(path, options)); });
+}
+
+Connection::Connection(const std::string& path, const ConnectionOptions& options)
+    : options_(options), database_(plain_name(path), open_flags(options), kBusyMilliseconds) {
+  restrict();
+  set_pragmas();
+}
+
+// Calls, not statements: a statement would read the schema first.
+void Connection::restrict() {
+  sqlite3* const db = handle();
+  configure(db, SQLITE_DBCONFIG_DEFENSIVE, 1);
+  configure(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0);
+  configure(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0);
+  configure(db, SQLITE_DBCONFIG_ENABLE_VIEW, 0);
+  configure(db, SQLITE_DBCONFIG_ENABLE_FKEY, 0);
+  if (options_.role == Role::reader) configure(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1);
+  sqlite3_limit(db, SQLITE_LIMIT_LENGTH, length_limit(options_.max_value_bytes));
+  sqlite3_wal_autocheckpoint(db, 0);
+}
+
+void Connection::set_pragmas() {
+  const std::int64_t cache_kib = std::clamp<std::int64_t>(options_.cache_bytes / 1024, 1, 1 << 30);
+  database_.exec(
+      fmt::format("PRAGMA mmap_size=0;"
+                  "PRAGMA cell_size_check=ON;"
+                  "PRAGMA temp_store=MEMORY;"
+                  "PRAGMA cache_size=-{};",
+                  cache_kib));
+  if (options_.role == Role::reader) return;
+  database_.exec(fmt::format(
+      "PRAGMA synchronous={};"
+      "PRAGMA secure_delete={};"
+      "PRAGMA journal_size_limit={};",
+      options_.synced ? "FULL" : "NORMAL", options_.erase_securely ? "ON" : "OFF", kWalKeptBytes));
+}
+
+}  // namespace ashmemo::store

@@ -1,0 +1,46 @@
+#include "store/sqlite_error.hpp"
+
+#include <fmt/format.h>
+#include <sqlite3.h>
+
+namespace ashmemo::store {
+
+base::FailureKind failure_kind(int sqlite_code) noexcept {
+  using base::FailureKind;
+  if (sqlite_code < 0) return FailureKind::other;  // SQLiteCpp's own errors
+  switch (sqlite_code & 0xFF) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+    case SQLITE_PROTOCOL:
+      return FailureKind::busy;
+    case SQLITE_FULL:
+      return FailureKind::full;
+    case SQLITE_IOERR:
+    case SQLITE_READONLY:
+    case SQLITE_CANTOPEN:
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+      return FailureKind::io;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      return FailureKind::corrupt;
+    case SQLITE_TOOBIG:
+      return FailureKind::too_large;
+    default:
+      return FailureKind::other;
+  }
+}
+
+base::Failure failure_of(const SQLite::Exception& error, std::string_view doing) {
+  // The extended code is missing where the error did not come with a connection.
+  const int extended = error.getExtendedErrorCode();
+  const int code = extended > 0 ? extended : error.getErrorCode();
+  return {failure_kind(code), code,
+          fmt::format("{}: {} (SQLite code {})", doing, error.what(), code)};
+}
+
+base::Failure out_of_memory(std::string_view doing) {
+  return {base::FailureKind::other, SQLITE_NOMEM, fmt::format("{}: out of memory", doing)};
+}
+
+}  // namespace ashmemo::store
