@@ -1,0 +1,70 @@
+#include <doctest/doctest.h>
+
+#include <ashmemo/clock.hpp>
+#include <chrono>
+#include <limits>
+
+using ashmemo::Duration;
+using ashmemo::ManualClock;
+using namespace std::chrono_literals;
+
+TEST_SUITE("unit") {
+  TEST_CASE("the system clock tells microseconds since 1970") {
+    const auto before = std::chrono::system_clock::now().time_since_epoch() / 1us;
+    const std::int64_t now = ashmemo::system_clock()->wall_now();
+    const auto after = std::chrono::system_clock::now().time_since_epoch() / 1us;
+    CHECK(before <= now);
+    CHECK(now <= after);
+  }
+
+  TEST_CASE("the system clock's steady side does not go back") {
+    const auto clock = ashmemo::system_clock();
+    std::int64_t last = clock->steady_now();
+    for (int i = 0; i < 10'000; ++i) {
+      const std::int64_t now = clock->steady_now();
+      REQUIRE(now >= last);
+      last = now;
+    }
+  }
+
+  TEST_CASE("there is one system clock") {
+    CHECK(ashmemo::system_clock() == ashmemo::system_clock());
+  }
+
+  TEST_CASE("a manual clock stands still until it is told to move") {
+    ManualClock clock(5);
+    CHECK(clock.wall_now() == 5);
+    CHECK(clock.wall_now() == 5);
+    CHECK(clock.steady_now() == 0);
+  }
+
+  TEST_CASE("advance moves both clocks, set_wall only the wall clock") {
+    ManualClock clock(1'000);
+    clock.advance(2ms);
+    CHECK(clock.wall_now() == 3'000);
+    CHECK(clock.steady_now() == 2'000);
+    clock.set_wall(7);
+    CHECK(clock.wall_now() == 7);
+    CHECK(clock.steady_now() == 2'000);
+  }
+
+  TEST_CASE("33 a manual clock crosses zero, jumps far and steps back") {
+    ManualClock clock(-10);
+    clock.advance(20us);
+    CHECK(clock.wall_now() == 10);
+    clock.set_wall(-1);
+    CHECK(clock.wall_now() == -1);
+    clock.advance(Duration::max());
+    clock.advance(Duration::max());
+    CHECK(clock.wall_now() == std::numeric_limits<std::int64_t>::max());
+    CHECK(clock.steady_now() == std::numeric_limits<std::int64_t>::max());
+  }
+
+  TEST_CASE("a negative advance leaves the steady clock where it is") {
+    ManualClock clock(100);
+    clock.advance(50us);
+    clock.advance(-30us);
+    CHECK(clock.wall_now() == 120);
+    CHECK(clock.steady_now() == 50);
+  }
+}

@@ -1,0 +1,299 @@
+#include "base/platform.hpp"
+
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "support/child.hpp"
+#include "support/temp_dir.hpp"
+
+namespace fs = std::filesystem;
+using namespace ashmemo::base;
+using namespace ashmemo::test;
+
+namespace {
+
+constexpr std::string_view kMagic = "a magic line\n";
+
+int mode_of(const std::string& path) {
+  struct stat found = {};
+  REQUIRE(::stat(path.c_str(), &found) == 0);
+  return found.st_mode & 0777;
+}
+
+// What another process is told when it asks for the lock: "taken", or the kind and text of its
+// failure.
+std::string lock_in_child(const std::string& path) {
+  return in_child([&]() -> std::string {
+           const auto lock = FileLock::acquire(path, kMagic);
+           if (lock) return "taken";
+           return lock.failure().kind == FailureKind::busy ? "busy" : lock.failure().what;
+         })
+      .said;
+}
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("a missing file is a state, not a failure") {
+    const TempDir dir;
+    const auto state = inspect(dir.path("nothing"));
+    REQUIRE(state);
+    CHECK(state->type == FileType::missing);
+  }
+
+  TEST_CASE("what is at a path is told without opening it") {
+    const TempDir dir;
+    write_file(dir.path("file"), "12345");
+    fs::create_directory(dir.path("directory"));
+    fs::create_symlink("file", dir.path("link"));
+    fs::create_symlink("nowhere", dir.path("dangling"));
+    REQUIRE(::mkfifo(dir.path("fifo").c_str(), 0600) == 0);
+    CHECK(inspect(dir.path("file"))->type == FileType::regular);
+    CHECK(inspect(dir.path("file"))->bytes == 5);
+    CHECK(inspect(dir.path("directory"))->type == FileType::directory);
+    CHECK(inspect(dir.path("link"))->type == FileType::link);
+    CHECK(inspect(dir.path("dangling"))->type == FileType::link);
+    CHECK(inspect(dir.path("fifo"))->type == FileType::other);
+    CHECK(inspect("/dev/null")->type == FileType::other);
+  }
+
+  TEST_CASE("hard links are one file, copies are two") {
+    const TempDir dir;
+    write_file(dir.path("a"), "x");
+    fs::create_hard_link(dir.path("a"), dir.path("b"));
+    fs::copy_file(dir.path("a"), dir.path("c"));
+    CHECK(inspect(dir.path("a"))->identity == inspect(dir.path("b"))->identity);
+    CHECK_FALSE(inspect(dir.path("a"))->identity == inspect(dir.path("c"))->identity);
+  }
+
+  TEST_CASE("rights of group and world to write are told") {
+    const TempDir dir;
+    const std::string path = dir.path("file");
+    write_file(path, "");
+    ::chmod(path.c_str(), 0644);
+    CHECK_FALSE(inspect(path)->writable_by_others);
+    ::chmod(path.c_str(), 0620);
+    CHECK(inspect(path)->writable_by_others);
+    ::chmod(path.c_str(), 0602);
+    CHECK(inspect(path)->writable_by_others);
+  }
+
+  TEST_CASE("another owner is told") {
+    const TempDir dir;
+    write_file(dir.path("file"), "");
+    CHECK(inspect(dir.path("file"))->owned_by_us);
+    CHECK(inspect("/")->owned_by_us == is_root());
+    if (!is_root()) {
+      MESSAGE("giving a file to another owner needs root: skipped");
+      return;
+    }
+    REQUIRE(::chown(dir.path("file").c_str(), 12345, 12345) == 0);
+    CHECK_FALSE(inspect(dir.path("file"))->owned_by_us);
+  }
+
+  TEST_CASE("a created file is empty and its owner's alone, whatever the umask") {
+    const TempDir dir;
+    for (const mode_t mask : {0000U, 0022U, 0777U}) {
+      const std::string path = dir.path("file" + std::to_string(mask));
+      const mode_t before = ::umask(mask);
+      const auto created = create_private_file(path);
+      ::umask(before);
+      REQUIRE(created);
+      CHECK(mode_of(path) == 0600);
+      CHECK(inspect(path)->bytes == 0);
+    }
+  }
+
+  TEST_CASE("creating replaces nothing and follows no link") {
+    const TempDir dir;
+    write_file(dir.path("file"), "mine");
+    fs::create_symlink(dir.path("elsewhere"), dir.path("dangling"));
+    CHECK_FALSE(create_private_file(dir.path("file")));
+    CHECK(read_file(dir.path("file")) == "mine");
+    CHECK_FALSE(create_private_file(dir.path("dangling")));
+    CHECK_FALSE(exists(dir.path("elsewhere")));
+  }
+
+  TEST_CASE("57 a missing parent directory is a failure that names the path") {
+    const TempDir dir;
+    const auto created = create_private_file(dir.path("no/such/file"));
+    REQUIRE_FALSE(created);
+    CHECK(created.failure().kind == FailureKind::unavailable);
+    CHECK(created.failure().what.find(dir.path("no/such/file")) != std::string::npos);
+  }
+
+  TEST_CASE("57 a directory without the right to write is a failure that names the path") {
+    const TempDir dir;
+    ::chmod(dir.path().c_str(), 0555);
+    const ChildEnd end = in_child([&]() -> std::string {
+      drop_privileges();
+      const auto created = create_private_file(dir.path("file"));
+      return created ? "created" : created.failure().what;
+    });
+    ::chmod(dir.path().c_str(), 0755);
+    CHECK(end.said == "cannot create '" + dir.path("file") + "': Permission denied");
+  }
+
+  TEST_CASE("the header is at most 100 bytes, and as short as the file") {
+    const TempDir dir;
+    write_file(dir.path("short"), std::string("ab\0c", 4));
+    write_file(dir.path("long"), std::string(5'000, 'x'));
+    CHECK(read_header(dir.path("short")).value() == std::string("ab\0c", 4));
+    CHECK(read_header(dir.path("long")).value() == std::string(100, 'x'));
+    CHECK_FALSE(read_header(dir.path("nothing")));
+  }
+
+  TEST_CASE("a header is not read through a link") {
+    const TempDir dir;
+    write_file(dir.path("file"), "secret");
+    fs::create_symlink("file", dir.path("link"));
+    CHECK_FALSE(read_header(dir.path("link")));
+  }
+
+  TEST_CASE("make_private takes all rights but the owner's") {
+    const TempDir dir;
+    write_file(dir.path("file"), "");
+    ::chmod(dir.path("file").c_str(), 0664);
+    REQUIRE(make_private(dir.path("file")));
+    CHECK(mode_of(dir.path("file")) == 0600);
+  }
+
+  TEST_CASE("renaming replaces nothing") {
+    const TempDir dir;
+    write_file(dir.path("a"), "a");
+    write_file(dir.path("b"), "b");
+    CHECK_FALSE(rename_file(dir.path("a"), dir.path("b")));
+    CHECK(read_file(dir.path("a")) == "a");
+    CHECK(read_file(dir.path("b")) == "b");
+    REQUIRE(rename_file(dir.path("a"), dir.path("c")));
+    CHECK_FALSE(exists(dir.path("a")));
+    CHECK(read_file(dir.path("c")) == "a");
+  }
+
+  TEST_CASE("removing a missing file is no failure, removing a directory is one") {
+    const TempDir dir;
+    fs::create_directory(dir.path("directory"));
+    write_file(dir.path("file"), "");
+    CHECK(remove_file(dir.path("file")));
+    CHECK(remove_file(dir.path("file")));
+    CHECK_FALSE(remove_file(dir.path("directory")));
+  }
+
+  TEST_CASE("a lock keeps other processes out until its end") {
+    const TempDir dir;
+    const std::string path = dir.path("x-lock");
+    auto lock = FileLock::acquire(path, kMagic);
+    REQUIRE(lock);
+    CHECK(lock_in_child(path) == "busy");
+    lock->reset();
+    CHECK(lock_in_child(path) == "taken");
+  }
+
+  TEST_CASE("a lock file says what it is, belongs to its owner alone and stays") {
+    const TempDir dir;
+    const std::string path = dir.path("x-lock");
+    {
+      const auto lock = FileLock::acquire(path, kMagic);
+      REQUIRE(lock);
+      CHECK_FALSE(lock.value()->was_ours());
+    }
+    CHECK(read_file(path) == kMagic);
+    CHECK(mode_of(path) == 0600);
+    const auto again = FileLock::acquire(path, kMagic);
+    REQUIRE(again);
+    CHECK(again.value()->was_ours());
+  }
+
+  TEST_CASE("a process that is killed leaves no stale lock") {
+    const TempDir dir;
+    const std::string path = dir.path("x-lock");
+    Child holder([&](Child::Parent& parent) -> std::string {
+      const auto lock = FileLock::acquire(path, kMagic);
+      parent.tell();
+      parent.wait_for();
+      return lock ? "held" : lock.failure().what;
+    });
+    REQUIRE(holder.wait_for());
+    const auto busy = FileLock::acquire(path, kMagic);
+    REQUIRE_FALSE(busy);
+    CHECK(busy.failure().kind == FailureKind::busy);
+    holder.kill();
+    CHECK(FileLock::acquire(path, kMagic));
+  }
+
+  TEST_CASE("a forked child neither holds nor ends its parent's lock") {
+    const TempDir dir;
+    const std::string path = dir.path("x-lock");
+    auto lock = FileLock::acquire(path, kMagic);
+    REQUIRE(lock);
+    Child child([&](Child::Parent& parent) -> std::string {
+      lock->reset();  // closes its copy of the descriptor
+      parent.tell();
+      parent.wait_for();
+      return "";
+    });
+    REQUIRE(child.wait_for());
+    CHECK(lock_in_child(path) == "busy");
+    lock->reset();
+    CHECK(lock_in_child(path) == "taken");
+  }
+
+  TEST_CASE("a lock does not reach a program that is started meanwhile") {
+    const TempDir dir;
+    const std::string path = dir.path("x-lock");
+    auto lock = FileLock::acquire(path, kMagic);
+    REQUIRE(lock);
+    const ChildEnd end = run_program({"ls", "-l", "/proc/self/fd"});
+    CHECK(end.said.find("x-lock") == std::string::npos);
+  }
+
+  TEST_CASE("a creation of the lock file that was cut off is finished") {
+    const TempDir dir;
+    const std::string path = dir.path("x-lock");
+    for (const std::string_view part : {kMagic.substr(0, 0), kMagic.substr(0, 4)}) {
+      write_file(path, part);
+      const auto lock = FileLock::acquire(path, kMagic);
+      REQUIRE(lock);
+      CHECK_FALSE(lock.value()->was_ours());
+      CHECK(read_file(path) == kMagic);
+    }
+  }
+
+  TEST_CASE("a file that is no lock file of ours is not taken for one") {
+    const TempDir dir;
+    const std::string path = dir.path("x-lock");
+    write_file(path, "my notes");
+    const auto lock = FileLock::acquire(path, kMagic);
+    REQUIRE_FALSE(lock);
+    CHECK(lock.failure().kind == FailureKind::not_ours);
+    CHECK(lock.failure().what.find(path) != std::string::npos);
+    CHECK(read_file(path) == "my notes");
+  }
+
+  TEST_CASE("a FIFO or a link in the place of the lock file is refused and does not hang") {
+    const TempDir dir;
+    REQUIRE(::mkfifo(dir.path("fifo").c_str(), 0600) == 0);
+    fs::create_symlink(dir.path("elsewhere"), dir.path("link"));
+    CHECK_FALSE(FileLock::acquire(dir.path("fifo"), kMagic));
+    CHECK_FALSE(FileLock::acquire(dir.path("link"), kMagic));
+    CHECK_FALSE(exists(dir.path("elsewhere")));
+  }
+
+  TEST_CASE("a fork is seen by whoever compares generations") {
+    watch_for_fork();
+    const std::uint32_t before = fork_generation();
+    const ChildEnd end = in_child([&]() -> std::string {
+      const bool seen = fork_generation() != before && in_forked_child();
+      // What the child begins itself is not crossed by a fork, until it forks again.
+      const std::uint32_t own = fork_generation();
+      const ChildEnd grandchild = in_child(
+          [&]() -> std::string { return fork_generation() != own ? "crossed" : "not crossed"; });
+      return (seen && own == fork_generation() ? "seen, " : "not seen, ") + grandchild.said;
+    });
+    CHECK(end.said == "seen, crossed");
+    CHECK(fork_generation() == before);
+  }
+}
