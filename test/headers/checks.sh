@@ -175,9 +175,10 @@ installed_library_works() {
 }
 
 compile_installed() {
-  local flags pc
-  pc=$(dirname "$(find "$1" -name ashmemo.pc)")
-  flags=$(PKG_CONFIG_PATH=$pc PKG_CONFIG_SYSROOT_DIR=$1 pkg-config --static --cflags --libs ashmemo)
+  local flags description
+  description=$(find "$1" -name ashmemo.pc)
+  flags=$(PKG_CONFIG_PATH=$(dirname "$description") pkg-config --cflags --libs \
+    --define-variable=prefix="$1/usr/local" ashmemo) || return 1
   # shellcheck disable=SC2086 # words: ccache and the compiler; the flags
   $CXX -std=c++20 "$1/main.cpp" -o "$1/first" $flags
 }
