@@ -1,0 +1,193 @@
+#include "store/schema.hpp"
+
+#include <SQLiteCpp/Column.h>
+#include <SQLiteCpp/Statement.h>
+#include <SQLiteCpp/Transaction.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "store/schema_sql.hpp"
+#include "store/sqlite_error.hpp"
+
+namespace ashmemo::store {
+namespace {
+
+using State = SchemaVerdict::State;
+
+// A reason why the schema is not ours any more; none: it is.
+using Objection = std::optional<std::string>;
+
+std::int64_t pragma(SQLite::Database& database, const char* name) {
+  return database.execAndGet(fmt::format("PRAGMA {}", name)).getInt64();
+}
+
+std::string to_text(std::string_view sql) { return std::string(sql); }
+
+const SchemaObject* find_object(std::string_view name) {
+  const auto* found = std::find_if(kSchemaObjects.begin(), kSchemaObjects.end(),
+                                   [&](const SchemaObject& object) { return object.name == name; });
+  return found == kSchemaObjects.end() ? nullptr : found;
+}
+
+bool is_our_table(std::string_view name) {
+  const SchemaObject* found = find_object(name);
+  return found != nullptr && found->type == "table";
+}
+
+// One line of sqlite_schema.
+struct Line {
+  std::string type;
+  std::string name;
+  std::string table;
+  bool is_virtual = false;
+  std::string sql;
+};
+
+std::vector<Line> read_lines(SQLite::Database& database) {
+  std::vector<Line> lines;
+  SQLite::Statement query(
+      database,
+      "SELECT type, name, tbl_name, coalesce(rootpage, 0) = 0, coalesce(sql, '')"
+      " FROM sqlite_schema WHERE type <> 'view'");
+  while (query.executeStep()) {
+    lines.push_back({query.getColumn(0).getString(), query.getColumn(1).getString(),
+                     query.getColumn(2).getString(), query.getColumn(3).getInt() != 0,
+                     query.getColumn(4).getString()});
+  }
+  return lines;
+}
+
+// The columns of an index on one of our tables, as far as they can do harm: an expression is code,
+// and a collation that we do not know cannot be written.
+Objection object_to_columns(SQLite::Database& database, const std::string& index) {
+  SQLite::Statement query(database, "SELECT cid, coll FROM pragma_index_xinfo(?1)");
+  query.bind(1, index);
+  while (query.executeStep()) {
+    constexpr int kExpression = -2;
+    const std::string collation = query.getColumn(1).getString();
+    const bool built_in = collation == "BINARY" || collation == "NOCASE" || collation == "RTRIM";
+    if (query.getColumn(0).getInt() == kExpression || !built_in) {
+      return fmt::format("the index '{}' is on more than plain columns", index);
+    }
+  }
+  return std::nullopt;
+}
+
+Objection object_to_index(SQLite::Database& database, const Line& line) {
+  SQLite::Statement query(database,
+                          "SELECT origin, \"unique\", partial FROM pragma_index_list(?1)"
+                          " WHERE name = ?2");
+  query.bind(1, line.table);
+  query.bind(2, line.name);
+  if (!query.executeStep()) return fmt::format("the index '{}' is not what it seems", line.name);
+  // The one behind our own primary key.
+  if (query.getColumn(0).getString() == "pk") return std::nullopt;
+  if (query.getColumn(1).getInt() != 0) return fmt::format("the index '{}' is unique", line.name);
+  if (query.getColumn(2).getInt() != 0) return fmt::format("the index '{}' is partial", line.name);
+  return object_to_columns(database, line.name);
+}
+
+// Something that create_schema did not make.
+Objection object_to_stranger(SQLite::Database& database, const Line& line) {
+  if (line.type == "trigger") return fmt::format("the trigger '{}' is not ours", line.name);
+  if (line.type == "table" && line.is_virtual) {
+    return fmt::format("the virtual table '{}' is not ours", line.name);
+  }
+  if (line.type == "index" && is_our_table(line.table)) return object_to_index(database, line);
+  return std::nullopt;
+}
+
+Objection object_to_lines(SQLite::Database& database) {
+  std::size_t ours = 0;
+  for (const Line& line : read_lines(database)) {
+    const SchemaObject* object = find_object(line.name);
+    if (object != nullptr && (line.type != object->type || line.sql != object->sql)) {
+      return fmt::format("the definition of '{}' was changed", line.name);
+    }
+    if (object != nullptr) {
+      ++ours;
+    } else if (Objection objection = object_to_stranger(database, line)) {
+      return objection;
+    }
+  }
+  if (ours < kSchemaObjects.size()) return "a table, an index or a trigger of ours is missing";
+  return std::nullopt;
+}
+
+Objection object_to_settings(SQLite::Database& database) {
+  constexpr int kIncremental = 2;
+  if (pragma(database, "page_size") != kPageSize) return "its page size was changed";
+  if (pragma(database, "auto_vacuum") != kIncremental) return "its auto_vacuum was changed";
+  return std::nullopt;
+}
+
+Objection object_to_totals(SQLite::Database& database) {
+  SQLite::Statement query(database,
+                          "SELECT id = 1 AND typeof(entries) = 'integer'"
+                          " AND typeof(bytes) = 'integer' AND typeof(last_stamp) = 'integer'"
+                          " FROM cache_totals LIMIT 2");
+  if (!query.executeStep()) return "the row of cache_totals is missing";
+  if (query.getColumn(0).getInt() == 0) return "the row of cache_totals is no row of totals";
+  if (query.executeStep()) return "cache_totals has more than its one row";
+  return std::nullopt;
+}
+
+SchemaVerdict compare_version(std::int64_t version) {
+  if (version > kFormatVersion) {
+    return {State::newer, fmt::format("it was written by a newer version (format {}, known: {})",
+                                      version, kFormatVersion)};
+  }
+  return {State::changed, fmt::format("its format version {} is none of ours", version)};
+}
+
+SchemaVerdict compare(SQLite::Database& database) {
+  if (pragma(database, "page_count") == 0) return {State::empty, {}};
+  if (pragma(database, "application_id") != kApplicationId) {
+    return {State::foreign, "its application_id is not ours"};
+  }
+  const std::int64_t version = pragma(database, "user_version");
+  if (version != kFormatVersion) return compare_version(version);
+  for (const auto check : {object_to_settings, object_to_lines, object_to_totals}) {
+    if (Objection objection = check(database)) return {State::changed, *std::move(objection)};
+  }
+  return {State::ours, {}};
+}
+
+void create(SQLite::Database& database) {
+  database.exec(fmt::format("PRAGMA page_size={}", kPageSize));
+  SQLite::Transaction transaction(database, SQLite::TransactionBehavior::DEFERRED);
+  // First in the transaction: it must come before the first page, and by itself it would write and
+  // commit one, without our application_id.
+  database.exec("PRAGMA auto_vacuum=INCREMENTAL");
+  database.exec(fmt::format("PRAGMA application_id={}; PRAGMA user_version={}", kApplicationId,
+                            kFormatVersion));
+  for (const SchemaObject& object : kSchemaObjects) database.exec(to_text(object.sql));
+  for (const SchemaObject& view : kSchemaViews) database.exec(to_text(view.sql));
+  database.exec("INSERT INTO cache_totals VALUES (1, 0, 0, 0)");
+  transaction.commit();
+}
+
+}  // namespace
+
+base::Status create_schema(SQLite::Database& database) {
+  return guarded("creating the schema", [&] { create(database); });
+}
+
+base::Result<SchemaVerdict> compare_schema(SQLite::Database& database) {
+  return guarded("comparing the schema", [&] { return compare(database); });
+}
+
+base::Status ensure_wal(SQLite::Database& database) {
+  return guarded("switching to WAL mode", [&]() -> base::Status {
+    const std::string mode = database.execAndGet("PRAGMA journal_mode=WAL").getString();
+    if (mode == "wal") return {};
+    return base::Failure{base::FailureKind::io, 0,
+                         "this file system has no shared memory, which WAL mode needs"};
+  });
+}
+
+}  // namespace ashmemo::store

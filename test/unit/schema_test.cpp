@@ -1,0 +1,388 @@
+#include "store/schema.hpp"
+
+#include <doctest/doctest.h>
+#include <sqlite3.h>
+
+#include <string>
+#include <vector>
+
+#include "base/platform.hpp"
+#include "store/connection.hpp"
+#include "store/schema_sql.hpp"
+#include "support/child.hpp"
+#include "support/temp_dir.hpp"
+
+using namespace ashmemo::store;
+using namespace ashmemo::test;
+using State = SchemaVerdict::State;
+
+namespace {
+
+std::unique_ptr<Connection> open(const std::string& path) {
+  ConnectionOptions options;
+  options.role = Role::writer;
+  options.cache_bytes = 1 << 20;
+  options.max_value_bytes = 1 << 20;
+  options.create = true;
+  auto opened = Connection::open(path, options);
+  REQUIRE_MESSAGE(opened, opened.failure().what);
+  return std::move(*opened);
+}
+
+// Closed again: so that a shell may do with it what it likes.
+std::string new_file(const TempDir& dir) {
+  const std::string path = dir.path("x.db");
+  const auto connection = open(path);
+  REQUIRE(create_schema(connection->database()));
+  REQUIRE(ensure_wal(connection->database()));
+  return path;
+}
+
+SchemaVerdict verdict_on(const std::string& path) {
+  const auto verdict = compare_schema(open(path)->database());
+  REQUIRE_MESSAGE(verdict, verdict.failure().what);
+  return *verdict;
+}
+
+std::string shell(const std::string& path, const std::string& sql) {
+  const ChildEnd end = run_program({"sqlite3", path, sql});
+  INFO(sql);
+  CHECK_MESSAGE(end.exit_code == 0, end.said);
+  return end.said;
+}
+
+// What is thought of a new file after a shell has done this to it.
+SchemaVerdict verdict_after(const std::string& sql) {
+  const TempDir dir;
+  const std::string path = new_file(dir);
+  shell(path, sql);
+  return verdict_on(path);
+}
+
+std::int64_t big_endian(const std::string& bytes, std::size_t at) {
+  std::int64_t number = 0;
+  for (std::size_t i = at; i < at + 4; ++i) {
+    number = number * 256 + static_cast<unsigned char>(bytes[i]);
+  }
+  return number;
+}
+
+// A row as another program would insert it; moments in seconds from now, "NULL" for none.
+std::string insert(const std::string& key, const std::string& calculation,
+                   const std::string& stored, const std::string& fresh, const std::string& expires,
+                   const std::string& keep) {
+  const auto moment = [](const std::string& seconds) {
+    return seconds == "NULL" ? seconds : "(unixepoch() + " + seconds + ") * 1000000";
+  };
+  return "INSERT INTO cache_entries (cache_key, byte_size, inserted_at, computed_at, fresh_until,"
+         " expires_at, keep_until, accessed_at, calculation_id, value) VALUES ('" +
+         key + "', 100, 1, " + moment(stored) + ", " + moment(fresh) + ", " + moment(expires) +
+         ", " + moment(keep) + ", 1, " + calculation + ", 'v');";
+}
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("a new schema is found as it was made") {
+    const TempDir dir;
+    CHECK(verdict_on(new_file(dir)).state == State::ours);
+  }
+
+  TEST_CASE("a database without a page is empty") {
+    const TempDir dir;
+    CHECK(verdict_on(dir.path("new.db")).state == State::empty);
+  }
+
+  TEST_CASE("definitions are written as SQLite keeps them") {
+    const TempDir dir;
+    const std::string path = new_file(dir);
+    for (const auto& object : kSchemaObjects) {
+      CHECK(shell(path, "SELECT sql FROM sqlite_schema WHERE name = '" + std::string(object.name) +
+                            "'") == std::string(object.sql) + '\n');
+    }
+  }
+
+  TEST_CASE("the header in FILE is ours from the first commit on") {
+    const TempDir dir;
+    const std::string path = dir.path("x.db");
+    const auto connection = open(path);
+    REQUIRE(create_schema(connection->database()));
+    // Before the switch to WAL mode, which may never be reached.
+    const std::string bytes = read_file(path);
+    CHECK(bytes.substr(0, 16) == std::string("SQLite format 3\0", 16));
+    CHECK(bytes.substr(68, 4) == "AMmo");
+    CHECK(big_endian(bytes, 60) == kFormatVersion);
+    CHECK_FALSE(exists(path + "-journal"));
+  }
+
+  TEST_CASE("the file has the settings of the format, whatever the build's defaults are") {
+    const TempDir dir;
+    const std::string path = new_file(dir);
+    CHECK(shell(path,
+                "PRAGMA journal_mode; PRAGMA page_size; PRAGMA auto_vacuum; PRAGMA encoding;") ==
+          "wal\n4096\n2\nUTF-8\n");
+  }
+
+  TEST_CASE("a creation that fails leaves an empty database") {
+    const TempDir dir;
+    const std::string path = dir.path("x.db");
+    const auto connection = open(path);
+    connection->database().exec("PRAGMA max_page_count=5");
+    const auto created = create_schema(connection->database());
+    REQUIRE_FALSE(created);
+    CHECK(created.failure().kind == ashmemo::base::FailureKind::full);
+    CHECK(read_file(path).empty());
+    CHECK(compare_schema(connection->database())->state == State::empty);
+    connection->database().exec("PRAGMA max_page_count=1000000");
+    CHECK(create_schema(connection->database()));
+    CHECK(compare_schema(connection->database())->state == State::ours);
+  }
+
+  TEST_CASE("a database without our id is foreign") {
+    CHECK(verdict_after("PRAGMA application_id = 0").state == State::foreign);
+    CHECK(verdict_after("PRAGMA application_id = 77").state == State::foreign);
+  }
+
+  TEST_CASE("56 a newer format version is told from one that never was") {
+    const SchemaVerdict newer = verdict_after("PRAGMA user_version = 2");
+    CHECK(newer.state == State::newer);
+    CHECK(newer.why.find("format 2") != std::string::npos);
+    CHECK(verdict_after("PRAGMA user_version = 0").state == State::changed);
+    CHECK(verdict_after("PRAGMA user_version = -1").state == State::changed);
+  }
+
+  TEST_CASE("what belongs to other people and does no harm is left alone") {
+    const std::vector<std::string> harmless = {
+        "CREATE VIEW mine AS SELECT cache_key FROM cache_entries",
+        "DROP VIEW cache_overview",
+        "DROP VIEW cache_overview; CREATE VIEW cache_overview AS SELECT 1",
+        "CREATE INDEX mine ON cache_entries (byte_size)",
+        "CREATE INDEX mine ON cache_entries (cache_key COLLATE NOCASE DESC, byte_size)",
+        "CREATE TABLE mine (a PRIMARY KEY, b UNIQUE); CREATE INDEX m ON mine (b) WHERE b > 1;"
+        "CREATE INDEX n ON mine (abs(b))",
+        "CREATE TABLE mine (a INTEGER PRIMARY KEY AUTOINCREMENT)",
+        "CREATE TABLE mine (a REFERENCES cache_entries (cache_key) ON DELETE CASCADE)",
+        "ANALYZE",
+        "VACUUM",
+        "REINDEX",
+        "PRAGMA journal_mode = DELETE",
+    };
+    for (const std::string& sql : harmless) {
+      INFO(sql);
+      CHECK(verdict_after(sql).state == State::ours);
+    }
+  }
+
+  TEST_CASE("foreign code and changed definitions are told by name") {
+    struct Case {
+      std::string sql;
+      std::string why;
+    };
+    const std::vector<Case> changes = {
+        {"CREATE TRIGGER evil AFTER INSERT ON cache_entries BEGIN SELECT 1; END", "'evil'"},
+        {"CREATE TABLE mine (a);"
+         "CREATE TRIGGER evil AFTER INSERT ON mine BEGIN SELECT 1; END",
+         "'evil'"},
+        {"CREATE VIEW mine AS SELECT 1 AS a;"
+         "CREATE TRIGGER evil INSTEAD OF INSERT ON mine BEGIN SELECT 1; END",
+         "'evil'"},
+        {"CREATE VIRTUAL TABLE search USING fts5(a)", "'search'"},
+        {"ALTER TABLE cache_entries ADD COLUMN mine ANY", "'cache_entries'"},
+        {"ALTER TABLE cache_totals RENAME COLUMN bytes TO octets", "'cache_totals'"},
+        {"ALTER TABLE cache_calculations RENAME TO calculations", "missing"},
+        {"DROP TABLE cache_calculations", "missing"},
+        {"DROP INDEX cache_entries_expires_at", "missing"},
+        {"DROP INDEX cache_entries_expires_at;"
+         "CREATE INDEX cache_entries_expires_at ON cache_entries (expires_at)",
+         "'cache_entries_expires_at'"},
+        {"DROP TRIGGER cache_entries_count_insert", "missing"},
+        {"DROP TRIGGER cache_entries_count_insert; CREATE TRIGGER cache_entries_count_insert"
+         " AFTER INSERT ON cache_entries BEGIN SELECT 1; END",
+         "'cache_entries_count_insert'"},
+        {"CREATE UNIQUE INDEX mine ON cache_entries (value)", "unique"},
+        {"CREATE INDEX mine ON cache_entries (byte_size) WHERE byte_size > 1", "partial"},
+        {"CREATE INDEX mine ON cache_entries (abs(byte_size))", "plain columns"},
+        {"PRAGMA journal_mode=DELETE; PRAGMA page_size=8192; VACUUM", "page size"},
+        {"PRAGMA auto_vacuum=NONE; VACUUM", "auto_vacuum"},
+        {"DELETE FROM cache_totals", "missing"},
+        {"PRAGMA ignore_check_constraints=1; INSERT INTO cache_totals VALUES (2, 0, 0, 0)",
+         "cache_totals"},
+    };
+    for (const Case& change : changes) {
+      INFO(change.sql);
+      const SchemaVerdict verdict = verdict_after(change.sql);
+      CHECK(verdict.state == State::changed);
+      CHECK_MESSAGE(verdict.why.find(change.why) != std::string::npos, verdict.why);
+    }
+  }
+
+  TEST_CASE("an index with a collation that we do not know is not plain") {
+    const TempDir dir;
+    const std::string path = new_file(dir);
+    sqlite3* database = nullptr;
+    REQUIRE(sqlite3_open(path.c_str(), &database) == SQLITE_OK);
+    const auto compare = [](void*, int, const void*, int, const void*) { return 0; };
+    sqlite3_create_collation(database, "mine", SQLITE_UTF8, nullptr, compare);
+    CHECK(sqlite3_exec(database, "CREATE INDEX i ON cache_entries (cache_key COLLATE mine)",
+                       nullptr, nullptr, nullptr) == SQLITE_OK);
+    sqlite3_close(database);
+    CHECK(verdict_on(path).state == State::changed);
+  }
+
+  TEST_CASE("totals of a wrong type are damage") {
+    CHECK(verdict_after("PRAGMA writable_schema=ON;"
+                        "UPDATE sqlite_schema SET sql = replace(sql, ') STRICT', ')')"
+                        " WHERE name = 'cache_totals'")
+              .state == State::changed);
+    // As if another program had written the row without keeping to the types: the definition is put
+    // back afterwards.
+    const SchemaVerdict verdict = verdict_after(
+        "PRAGMA writable_schema=ON;"
+        "UPDATE sqlite_schema SET sql = replace(sql, ') STRICT', ')') WHERE name = 'cache_totals';"
+        "PRAGMA writable_schema=RESET;"
+        "UPDATE cache_totals SET bytes = 'many';"
+        "PRAGMA writable_schema=ON;"
+        "UPDATE sqlite_schema SET sql = sql || ' STRICT' WHERE name = 'cache_totals';");
+    CHECK(verdict.state == State::changed);
+    CHECK(verdict.why.find("cache_totals") != std::string::npos);
+  }
+
+  TEST_CASE("switching to WAL mode is for good and may be repeated") {
+    const TempDir dir;
+    const std::string path = new_file(dir);
+    shell(path, "PRAGMA journal_mode=DELETE");
+    const auto connection = open(path);
+    CHECK(ensure_wal(connection->database()));
+    CHECK(ensure_wal(connection->database()));
+    CHECK(read_file(path).substr(18, 2) == "\2\2");
+  }
+
+  TEST_CASE("a busy file is a failure, not damage") {
+    const TempDir dir;
+    const std::string path = dir.path("x.db");
+    Program other({"sqlite3", path});
+    other.send("BEGIN EXCLUSIVE; SELECT 'held';");
+    REQUIRE(other.read_line() == "held");
+    ConnectionOptions options;
+    options.role = Role::writer;
+    auto connection = Connection::open(path, options);
+    if (connection) {
+      const auto created = create_schema((*connection)->database());
+      REQUIRE_FALSE(created);
+      CHECK(created.failure().kind == ashmemo::base::FailureKind::busy);
+    } else {
+      CHECK(connection.failure().kind == ashmemo::base::FailureKind::busy);
+    }
+  }
+
+  TEST_CASE("totals stay exact when another program writes") {
+    const TempDir dir;
+    const std::string path = new_file(dir);
+    shell(path, insert("a", "NULL", "0", "NULL", "NULL", "NULL") +
+                    insert("b", "NULL", "0", "NULL", "NULL", "NULL") +
+                    insert("c", "NULL", "0", "NULL", "NULL", "NULL"));
+    CHECK(shell(path, "SELECT entries, bytes FROM cache_overview") == "3|300\n");
+    shell(path, "UPDATE cache_entries SET byte_size = 150 WHERE cache_key = 'a'");
+    CHECK(shell(path, "SELECT entries, bytes FROM cache_overview") == "3|350\n");
+    shell(path, "DELETE FROM cache_entries WHERE cache_key <> 'b'");
+    CHECK(shell(path, "SELECT entries, bytes FROM cache_overview") == "1|100\n");
+  }
+
+  TEST_CASE("our own connections run neither triggers nor views") {
+    const TempDir dir;
+    const std::string path = new_file(dir);
+    {
+      const auto connection = open(path);
+      connection->database().exec(insert("a", "NULL", "0", "NULL", "NULL", "NULL"));
+      CHECK_THROWS(connection->database().exec("SELECT * FROM cache_overview"));
+    }
+    CHECK(shell(path, "SELECT entries FROM cache_overview") == "0\n");
+  }
+
+  TEST_CASE("the readable view tells the state of an entry as the library does") {
+    const TempDir dir;
+    const std::string path = new_file(dir);
+    shell(path, insert("never", "NULL", "-1", "NULL", "NULL", "NULL") +
+                    insert("fresh", "NULL", "-1", "NULL", "1000", "NULL") +
+                    insert("stale", "NULL", "-9", "-5", "1000", "NULL") +
+                    insert("kept", "NULL", "-9", "-5", "-5", "1000") +
+                    insert("expired", "NULL", "-9", "NULL", "-5", "NULL") +
+                    insert("late", "NULL", "1000", "NULL", "2000", "NULL") +
+                    insert("fresh for ever", "NULL", "-9", "1000", "NULL", "NULL") +
+                    insert("stale for ever", "NULL", "-9", "-5", "NULL", "NULL"));
+    CHECK(shell(path, "SELECT cache_key, state FROM cache_entries_readable") ==
+          "never|fresh\nfresh|fresh\nstale|stale\nkept|kept\nexpired|expired\n"
+          "late|from the future\nfresh for ever|fresh\nstale for ever|stale\n");
+    CHECK(shell(path,
+                "SELECT ttl_left > 990 AND ttl_left <= 1000 FROM cache_entries_readable"
+                " WHERE cache_key = 'fresh'") == "1\n");
+    CHECK(shell(path, "SELECT typeof(ttl_left) FROM cache_entries_readable LIMIT 1") == "null\n");
+  }
+
+  TEST_CASE("the readable view takes a calculation's key apart") {
+    const TempDir dir;
+    const std::string path = new_file(dir);
+    shell(path,
+          "INSERT INTO cache_calculations (id, resource, name, version, policy, retired) VALUES"
+          " (1, 'Line', 'excerpt', 3, 'ttl 1h', 0), (2, 'Post', 'old', 1, '', 1);" +
+              insert("Line:7:3:excerpt(80)@a%3Ab", "1", "-9", "NULL", "NULL", "NULL") +
+              insert("Post:42:old", "2", "-9", "NULL", "NULL", "NULL") +
+              insert("direct:put:here", "NULL", "-9", "NULL", "NULL", "NULL") +
+              insert("nocolon", "1", "-9", "NULL", "NULL", "NULL"));
+    CHECK(shell(path,
+                "SELECT resource, record, calculation, call, version, state"
+                " FROM cache_entries_readable LIMIT 3") ==
+          "Line|7:3|excerpt|excerpt(80)@a%3Ab|3|fresh\n"
+          "Post|42|old|old|1|retired\n"
+          "|||||fresh\n");
+    CHECK(shell(path, "SELECT cache_key FROM cache_entries_readable WHERE record = '42'") ==
+          "Post:42:old\n");
+  }
+
+  TEST_CASE("the views answer what people ask") {
+    const TempDir dir;
+    const std::string path = new_file(dir);
+    CHECK(shell(path, "SELECT count(*) FROM cache_entries_readable") == "0\n");
+    CHECK(shell(path, "SELECT entries, bytes, hit_ratio IS NULL FROM cache_overview") == "0|0|1\n");
+    shell(
+        path,
+        "INSERT INTO cache_calculations"
+        " (id, resource, name, version, policy, hits, stale_hits, misses, computed, failed, "
+        "saved_us)"
+        " VALUES (1, 'Post', 'mood', 1, '', 6, 1, 3, 3, 1, 2500000), (2, 'Post', 'words', 1, '', 0,"
+        " 0, 0, 0, 0, 0);" +
+            insert("Post:1:mood", "1", "-9", "NULL", "60", "NULL") +
+            insert("Post:2:mood", "1", "-9", "NULL", "30", "NULL") +
+            insert("theme", "NULL", "-9", "NULL", "NULL", "NULL") +
+            "UPDATE cache_entries SET access_count = 4 WHERE cache_key = 'Post:1:mood'");
+    CHECK(
+        shell(path,
+              "SELECT entries, bytes, calculations, hits, stale_hits, misses, hit_ratio, computed,"
+              " failed, seconds_saved, never_read FROM cache_overview") ==
+        "3|300|2|6|1|3|0.7|3|1|2.5|2\n");
+    CHECK(shell(path,
+                "SELECT oldest = (SELECT stored FROM cache_entries_readable LIMIT 1),"
+                " next_expiry = (SELECT expires FROM cache_entries_readable LIMIT 1 OFFSET 1)"
+                " FROM cache_overview") == "1|1\n");
+    CHECK(shell(path,
+                "SELECT calculation, entries, bytes, hit_ratio, seconds_saved FROM"
+                " cache_by_calculation ORDER BY bytes DESC") ==
+          "mood|2|200|0.7|2.5\n(put directly)|1|100||\nwords|0|0||0.0\n");
+    CHECK(shell(path, "SELECT cache_key FROM cache_entries_readable WHERE reads = 0") ==
+          "Post:2:mood\ntheme\n");
+    CHECK(shell(path,
+                "SELECT cache_key FROM cache_entries_readable WHERE ttl_left > 0"
+                " ORDER BY ttl_left LIMIT 10") == "Post:2:mood\nPost:1:mood\n");
+    CHECK(shell(path,
+                "SELECT stored GLOB '20[0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:*Z'"
+                " FROM cache_entries_readable LIMIT 1") == "1\n");
+  }
+
+  TEST_CASE("asking how full it is does not look at the entries") {
+    const TempDir dir;
+    const std::string path = new_file(dir);
+    const std::string plan =
+        shell(path, "EXPLAIN QUERY PLAN SELECT entries, bytes, hit_ratio FROM cache_overview");
+    CHECK(plan.find("cache_entries") == std::string::npos);
+  }
+}
