@@ -1,0 +1,114 @@
+#pragma once
+
+#include <concepts>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include <ashmemo/codec.hpp>
+#include <ashmemo/records.hpp>
+
+// What the type of a callable says about the calculation it is: one record or a batch, its result, its
+// arguments.
+
+namespace ashmemo::detail {
+
+template <class...>
+struct Types {};
+
+/// Result and parameters of whatever has exactly one signature.
+template <class F>
+struct Signature;
+
+template <class R, class... A>
+struct Signature<R(A...)> {
+  using Result = R;
+  using Parameters = Types<A...>;
+};
+template <class R, class... A>
+struct Signature<R (*)(A...)> : Signature<R(A...)> {};
+template <class R, class... A>
+struct Signature<R (*)(A...) noexcept> : Signature<R(A...)> {};
+template <class C, class R, class... A>
+struct Signature<R (C::*)(A...)> : Signature<R(A...)> {};
+template <class C, class R, class... A>
+struct Signature<R (C::*)(A...) noexcept> : Signature<R(A...)> {};
+template <class C, class R, class... A>
+struct Signature<R (C::*)(A...) const> : Signature<R(A...)> {};
+template <class C, class R, class... A>
+struct Signature<R (C::*)(A...) const noexcept> : Signature<R(A...)> {};
+template <class C, class R, class... A>
+struct Signature<R (C::*)(A...) const&> : Signature<R(A...)> {};
+template <class C, class R, class... A>
+struct Signature<R (C::*)(A...) const & noexcept> : Signature<R(A...)> {};
+template <class C, class M>
+  requires std::is_object_v<M>
+struct Signature<M C::*> : Signature<M()> {};
+template <class F>
+  requires std::is_class_v<F> && requires { &F::operator(); }
+struct Signature<F> : Signature<decltype(&F::operator())> {};
+
+template <class F>
+concept HasSignature = requires { typename Signature<F>::Result; };
+
+/// The parameters of a call, with the record in front: a member has it as its object.
+template <class T, class F, class Parameters>
+struct WithRecord {
+  using type = Parameters;
+};
+template <class T, class F, class... A>
+  requires std::is_member_pointer_v<F>
+struct WithRecord<T, F, Types<A...>> {
+  using type = Types<const T&, A...>;
+};
+
+/// How an argument is held by those who must keep it: text is owned.
+template <class A>
+using Owned = std::conditional_t<std::same_as<std::decay_t<A>, std::string_view> ||
+                                     std::same_as<std::decay_t<A>, const char*>,
+                                 std::string, std::decay_t<A>>;
+
+/// An owned argument as the callable's parameter `A` takes it.
+template <class A>
+[[nodiscard]] decltype(auto) as_parameter(const Owned<A>& argument) {
+  if constexpr (std::same_as<std::decay_t<A>, const char*>) {
+    return argument.c_str();
+  } else {
+    return (argument);
+  }
+}
+
+/// What a batch calculation gives for one record.
+template <class V>
+struct BatchResult {
+  static constexpr bool is_vector = false;
+  using type = void;
+};
+template <class V, class Allocator>
+struct BatchResult<std::vector<V, Allocator>> {
+  static constexpr bool is_vector = true;
+  using type = stored_t<V>;
+};
+template <class V, class Allocator>
+struct BatchResult<std::vector<Outcome<V>, Allocator>> {
+  static constexpr bool is_vector = true;
+  using type = stored_t<V>;
+};
+
+template <class V>
+inline constexpr bool kIsOutcome = false;
+template <class R>
+inline constexpr bool kIsOutcome<Outcome<R>> = true;
+
+/// A result as it is handed on: text is owned.
+template <class R, class V>
+[[nodiscard]] R owned_result(V&& value) {
+  if constexpr (std::same_as<std::remove_cvref_t<V>, R> || !TextLike<std::remove_cvref_t<V>>) {
+    return static_cast<R>(std::forward<V>(value));
+  } else {
+    return R(text_of(value).value_or(std::string_view()));
+  }
+}
+
+}  // namespace ashmemo::detail

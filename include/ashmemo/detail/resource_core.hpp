@@ -1,0 +1,111 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <typeindex>
+#include <vector>
+
+#include <ashmemo/calculation_options.hpp>
+#include <ashmemo/detail/core.hpp>
+#include <ashmemo/value.hpp>
+
+// The seam between the typed registry and its compiled core, which knows names, keys, policies and SQLite
+// values, but no type of the user's. Not for users: it may change with any version.
+
+namespace ashmemo::detail {
+
+class ResourceCore;     // one resource: src/api/resource.hpp
+class CalculationCore;  // one calculation of it, which lives as long
+
+/// What cannot be found out about a type once it is gone.
+struct RecordTraits {
+  bool copyable = false;
+  bool polymorphic = false;
+};
+
+struct CalculationDeclaration {
+  std::string_view name;
+  std::uint32_t version = 1;
+  bool takes_batches = false;
+  bool storable = false;  // the result has a codec
+  bool copyable = false;  // the result can be given to several records
+  std::type_index type = typeid(void);
+  std::shared_ptr<void> typed;  // what `find` hands out again
+};
+
+/// The page of a load. Records are numbered from 0.
+class RecordSource {
+ public:
+  virtual ~RecordSource() = default;
+  [[nodiscard]] virtual std::size_t size() const noexcept = 0;
+  /// Appends the record's own key, each part of it followed by a colon: "42:".
+  virtual void append_key(std::size_t record, std::string& out) const = 0;
+  [[nodiscard]] virtual bool has_versions() const noexcept = 0;
+  [[nodiscard]] virtual Value version(std::size_t record) const = 0;
+};
+
+/// A PageRun of a registered calculation.
+class CalculationRun : public PageRun {
+ public:
+  [[nodiscard]] virtual CalculationCore& calculation() const noexcept = 0;
+  /// Appends "word_count", or "excerpt(80)".
+  virtual void append_call(std::string& out) const = 0;
+  /// As copy, out of another run of the same calculation.
+  virtual void copy_of(const CalculationRun& other, std::size_t from, std::size_t to) = 0;
+};
+
+// ---- registering
+
+[[nodiscard]] std::shared_ptr<ResourceCore> make_resource(const std::shared_ptr<Core>& core,
+                                                          std::string_view name,
+                                                          RecordTraits traits);
+CalculationCore& declare(ResourceCore& resource, CalculationDeclaration declaration);
+void cache(ResourceCore& resource, std::string_view calculation, const CachePolicy& policy);
+/// Says that `record_version` is set now. Error (misuse) if it may not be.
+void claim_record_version(ResourceCore& resource);
+void set_scope(ResourceCore& resource, std::function<void(std::string&)> append_scope);
+
+// ---- asking
+
+[[nodiscard]] const std::string& name_of(const ResourceCore& resource) noexcept;
+[[nodiscard]] std::vector<CalculationInfo> calculations_of(const ResourceCore& resource);
+[[nodiscard]] std::shared_ptr<void> find(const ResourceCore& resource, std::string_view calculation,
+                                         std::type_index type);
+[[nodiscard]] const std::string& name_of(const CalculationCore& calculation) noexcept;
+/// For messages: "calculation 'word_count' of 'Post'".
+[[nodiscard]] std::string label_of(const CalculationCore& calculation);
+[[nodiscard]] CalculationStats stats_of(const CalculationCore& calculation);
+/// "Post:42".
+[[nodiscard]] std::string record_key(const ResourceCore& resource, const RecordSource& record);
+/// "Post:42:excerpt(80)@acme".
+[[nodiscard]] std::string cache_key(const ResourceCore& resource, const RecordSource& record,
+                                    const CalculationRun& run);
+
+// ---- loading
+
+/// Gives every record of every run its result; returns how many were computed. Throws what a calculation
+/// throws, once what was done before is stored. With `only_cached`, runs that are not cached are left out.
+std::size_t load(ResourceCore& resource, const RecordSource& records,
+                 std::span<CalculationRun* const> runs, const LoadOptions& options,
+                 bool only_cached = false);
+/// Gives those records their result that have a live one. Computes nothing, counts nothing.
+void look_up(ResourceCore& resource, const RecordSource& records, CalculationRun& run);
+
+// ---- invalidating
+
+void invalidate_record(ResourceCore& resource, const RecordSource& record);
+void invalidate_record(ResourceCore& resource, const RecordSource& record,
+                       const CalculationCore& calculation);
+void invalidate_all(ResourceCore& resource);
+void invalidate_all(ResourceCore& resource, CalculationCore& calculation);
+
+[[noreturn]] void throw_empty_handle();
+/// A calculation of one resource was given to the load of another.
+[[noreturn]] void throw_foreign(const ResourceCore& resource, const CalculationCore& calculation);
+
+}  // namespace ashmemo::detail

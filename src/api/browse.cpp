@@ -1,0 +1,138 @@
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include <ashmemo/error.hpp>
+
+#include "api/core.hpp"
+#include "engine/freshness.hpp"
+
+// Looking at entries without reading them as anybody's values: pending writes laid over pages of the
+// store.
+
+namespace ashmemo::detail {
+
+namespace {
+
+// So many entries are copied at a time; between pages no reader is leased and visitors run.
+constexpr int kPage = 256;
+
+std::optional<std::int64_t> unless(std::int64_t moment, std::int64_t same_as) {
+  return moment == same_as ? std::nullopt : std::optional(moment);
+}
+
+/// A pending write as the entry that it will be.
+store::StoredEntry entry_of(std::string key, const engine::Write& write) {
+  store::StoredEntry entry;
+  entry.deadlines = write.deadlines;
+  entry.value = write.value;
+  entry.record_version = write.record_version;
+  EntryInfo& info = entry.info;
+  info.key = std::move(key);
+  info.byte_size = write.byte_size;
+  info.inserted_at = info.accessed_at = write.stamp;
+  info.access_count = write.touches.load(std::memory_order_relaxed);
+  info.computed_at = write.deadlines.computed_at;
+  info.expires_at = unless(write.deadlines.expires_at, base::kForever);
+  info.fresh_until = unless(write.deadlines.fresh_until, write.deadlines.expires_at);
+  info.keep_until = unless(write.deadlines.keep_until, write.deadlines.expires_at);
+  if (write.calculation_id != 0) info.calculation_id = write.calculation_id;
+  if (write.cost_us != 0) info.cost = Duration::microseconds(write.cost_us);
+  return entry;
+}
+
+/// One pass over all entries with a prefix.
+class Walk {
+ public:
+  Walk(engine::Engine& engine, std::string_view prefix, const EntryVisitor& visit)
+      : engine_(engine), visit_(visit), prefix_(prefix), pending_(engine.pending.with_prefix(prefix)) {}
+
+  void run() {
+    while (next_page()) {
+      for (store::StoredEntry& entry : page_) {
+        if (!show_pending_before(entry.info.key) || !show_stored(entry)) return;
+      }
+    }
+    (void)show_pending_before({});
+  }
+
+ private:
+  bool next_page() {
+    const auto store = engine_.store.get();
+    if (!store || at_end_) return false;
+    auto page = store->page(prefix_, after_, kPage);
+    if (!page.ok()) {
+      engine_.store_failed(page.failure());
+      return false;
+    }
+    page_ = std::move(*page);
+    at_end_ = page_.size() < static_cast<std::size_t>(kPage);
+    if (!page_.empty()) after_ = page_.back().info.key;
+    return !page_.empty();
+  }
+
+  /// Shows the pending puts that come before `key` (all of them, if it is empty).
+  bool show_pending_before(std::string_view key) {
+    for (; at_ < pending_.size() && (key.empty() || pending_[at_].first < key); ++at_) {
+      const engine::Pending& pending = pending_[at_].second;
+      if (pending.kind != engine::Pending::Kind::put) continue;
+      if (!show(entry_of(pending_[at_].first, *pending.write))) return false;
+    }
+    return true;
+  }
+
+  bool show_stored(store::StoredEntry& entry) {
+    const bool overlaid = at_ < pending_.size() && pending_[at_].first == entry.info.key;
+    if (overlaid) return true;  // shown with the next key
+    const engine::Pending pending = engine_.pending.find(entry.info.key);
+    if (pending.kind == engine::Pending::Kind::removed) return true;
+    return show(std::move(entry));
+  }
+
+  bool show(store::StoredEntry entry) {
+    entry.info.freshness = engine::judge(entry.deadlines, engine_.clock->wall_now());
+    if (entry.info.freshness == Freshness::gone) return true;
+    if (!engine_.catalog.is_current(entry.info.calculation_id.value_or(0))) return true;
+    return visit_(entry.info, entry.value);
+  }
+
+  engine::Engine& engine_;
+  const EntryVisitor& visit_;
+  const std::string prefix_;
+  const std::vector<std::pair<std::string, engine::Pending>> pending_;
+  std::size_t at_ = 0;  // in pending_
+  std::vector<store::StoredEntry> page_;
+  std::string after_;
+  bool at_end_ = false;
+};
+
+std::optional<store::StoredEntry> find(engine::Engine& engine, std::string_view key) {
+  const engine::Pending pending = engine.pending.find(key);
+  if (pending.kind == engine::Pending::Kind::removed) return std::nullopt;
+  if (pending.kind == engine::Pending::Kind::put) return entry_of(std::string(key), *pending.write);
+  const auto store = engine.store.get();
+  if (!store) return std::nullopt;
+  auto entry = store->entry(key);
+  if (entry.ok()) return std::move(*entry);
+  engine.store_failed(entry.failure());
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<EntryInfo> Core::entry(std::string_view key) {
+  require_key(key);
+  if (engine.is_out_of_use()) return std::nullopt;
+  std::optional<store::StoredEntry> entry = find(engine, key);
+  if (!entry) return std::nullopt;
+  entry->info.freshness = engine::judge(entry->deadlines, engine.clock->wall_now());
+  const bool current = engine.catalog.is_current(entry->info.calculation_id.value_or(0));
+  if (!current || entry->info.freshness == Freshness::gone) return std::nullopt;
+  return std::move(entry->info);
+}
+
+void Core::visit(std::string_view prefix, const EntryVisitor& visit) {
+  if (!engine.is_out_of_use()) Walk(engine, prefix, visit).run();
+}
+
+}  // namespace ashmemo::detail

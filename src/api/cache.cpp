@@ -1,0 +1,153 @@
+#include <ashmemo/cache.hpp>
+
+#include <chrono>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "api/core.hpp"
+#include "api/options.hpp"
+#include "engine/reading.hpp"
+#include "engine/submit.hpp"
+
+namespace ashmemo {
+
+namespace detail {
+
+namespace {
+
+/// A ValueSink of the typed layer as the engine sees it.
+class Forward final : public engine::AnswerSink {
+ public:
+  explicit Forward(ValueSink& sink) : sink_(sink) {}
+  bool take(std::size_t index, Freshness, ValueView value) override {
+    return sink_.take(index, value);
+  }
+  [[nodiscard]] bool in_place(std::size_t) const noexcept override { return sink_.in_place(); }
+
+ private:
+  ValueSink& sink_;
+};
+
+std::vector<engine::Query> queries_for(std::span<const std::string_view> keys) {
+  std::vector<engine::Query> queries(keys.size());
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    require_key(keys[i]);
+    queries[i].key = keys[i];
+  }
+  return queries;
+}
+
+void tell_unencodable(engine::Engine& engine, std::string_view key) {
+  engine.counters.puts.add();
+  engine.counters.unencodable.add();
+  engine.notices.tell(NoticeKind::unencodable,
+                      fmt::format("the value for {} could not be encoded by its codec and was not kept",
+                                  key),
+                      std::string(key));
+}
+
+}  // namespace
+
+void get_many(Core& core, std::span<const std::string_view> keys, ValueSink& sink) {
+  const std::vector<engine::Query> queries = queries_for(keys);
+  std::vector<engine::Answer> answers(keys.size());
+  Forward forward(sink);
+  engine::read(core.engine, queries, forward, answers);
+  engine::settle(core.engine, queries, answers);
+}
+
+std::size_t put_many(Core& core, std::span<EncodedPut> puts, const PutOptions& options) {
+  const engine::Lifetimes lifetimes = lifetimes_of(options);
+  std::vector<engine::NewEntry> entries;
+  entries.reserve(puts.size());
+  for (const EncodedPut& put : puts) require_key(put.key);
+  for (EncodedPut& put : puts) {
+    if (put.value) {
+      entries.push_back({put.key, std::move(*put.value), lifetimes, 0, {}, 0});
+    } else {
+      tell_unencodable(core.engine, put.key);
+    }
+  }
+  return engine::put(core.engine, entries);
+}
+
+}  // namespace detail
+
+Cache::Cache(std::string path, Options options)
+    : core_(std::make_shared<detail::Core>(std::move(path), std::move(options))) {}
+
+Cache::~Cache() {
+  if (core_) core_->close();
+}
+
+Cache::Cache(Cache&&) noexcept = default;
+
+Cache& Cache::operator=(Cache&& other) noexcept {
+  if (core_ && core_ != other.core_) core_->close();
+  core_ = std::move(other.core_);
+  return *this;
+}
+
+bool Cache::contains(std::string_view key) const {
+  const std::optional<EntryInfo> info = core_->entry(key);
+  return info && engine::is_live(info->freshness);
+}
+
+std::optional<EntryInfo> Cache::entry(std::string_view key) const { return core_->entry(key); }
+
+void Cache::visit_pages(std::string_view prefix, const detail::EntryVisitor& visit) const {
+  core_->visit(prefix, visit);
+}
+
+bool Cache::touch(std::string_view key) { return touch_many(std::span(&key, 1)) == 1; }
+
+std::size_t Cache::touch_many(std::span<const std::string_view> keys) {
+  return engine::touch(core_->engine, detail::queries_for(keys));
+}
+
+bool Cache::erase(std::string_view key) { return erase_many(std::span(&key, 1)) == 1; }
+
+std::size_t Cache::erase_many(std::span<const std::string_view> keys) {
+  for (const std::string_view key : keys) detail::require_key(key);
+  return engine::erase(core_->engine, keys);
+}
+
+std::size_t Cache::erase_prefix(std::string_view prefix) {
+  detail::require_key(prefix);
+  return core_->erase_range(engine::Range::Kind::erase_prefix, prefix);
+}
+
+std::size_t Cache::clear() { return core_->erase_range(engine::Range::Kind::erase_all, {}); }
+
+Stats Cache::stats() const { return core_->stats(); }
+
+Health Cache::health() const { return core_->health(); }
+
+Limits Cache::limits() const { return core_->engine.limits.as_given(); }
+
+void Cache::set_limits(Limits limits) {
+  api::validate(limits);
+  core_->engine.limits.set(limits);
+  core_->worker.wake_now();
+}
+
+void Cache::flush() { core_->administer("flush", &maintenance::Worker::flush); }
+
+void Cache::compact() { core_->administer("compact", &maintenance::Worker::compact); }
+
+bool Cache::run_maintenance(Duration budget) {
+  core_->require_administrable("run_maintenance");
+  return core_->worker.run(budget.count());
+}
+
+CheckReport Cache::check() { return core_->check(); }
+
+void Cache::backup(const std::string& target) { core_->backup(target); }
+
+void Cache::close() {
+  core_->require_not_in_hook("close");
+  core_->close();
+}
+
+}  // namespace ashmemo

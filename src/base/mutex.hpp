@@ -1,0 +1,71 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+
+// Clang checks the locking of annotated types only, and libstdc++'s std::mutex is not annotated.
+// These wrappers are; other compilers see plain standard mutexes. `-Wthread-safety` then proves that
+// a field marked GUARDED_BY is only touched while its mutex is held.
+
+#if defined(__clang__)
+#define ASHMEMO_THREAD(x) __attribute__((x))
+#else
+#define ASHMEMO_THREAD(x)
+#endif
+
+#define ASHMEMO_GUARDED_BY(m) ASHMEMO_THREAD(guarded_by(m))
+#define ASHMEMO_REQUIRES(...) ASHMEMO_THREAD(requires_capability(__VA_ARGS__))
+#define ASHMEMO_EXCLUDES(...) ASHMEMO_THREAD(locks_excluded(__VA_ARGS__))
+
+namespace ashmemo::base {
+
+class ASHMEMO_THREAD(capability("mutex")) Mutex {
+ public:
+  void lock() ASHMEMO_THREAD(acquire_capability()) { mutex_.lock(); }
+  void unlock() ASHMEMO_THREAD(release_capability()) { mutex_.unlock(); }
+  bool try_lock() ASHMEMO_THREAD(try_acquire_capability(true)) { return mutex_.try_lock(); }
+
+ private:
+  friend class Condition;
+  std::mutex mutex_;
+};
+
+class ASHMEMO_THREAD(scoped_lockable) Lock {
+ public:
+  explicit Lock(Mutex& mutex) ASHMEMO_THREAD(acquire_capability(mutex)) : mutex_(mutex) {
+    mutex_.lock();
+  }
+  ~Lock() ASHMEMO_THREAD(release_capability()) { mutex_.unlock(); }
+  Lock(const Lock&) = delete;
+  Lock& operator=(const Lock&) = delete;
+
+ private:
+  Mutex& mutex_;
+};
+
+/// A condition variable for Mutex. Waits may wake spuriously: loop around them.
+class Condition {
+ public:
+  void notify_all() noexcept { condition_.notify_all(); }
+  void notify_one() noexcept { condition_.notify_one(); }
+
+  void wait(Mutex& mutex) ASHMEMO_REQUIRES(mutex) {
+    std::unique_lock held(mutex.mutex_, std::adopt_lock);
+    condition_.wait(held);
+    held.release();
+  }
+
+  void wait_for(Mutex& mutex, std::chrono::microseconds at_most) ASHMEMO_REQUIRES(mutex) {
+    std::unique_lock held(mutex.mutex_, std::adopt_lock);
+    // wait_until on the system clock: ThreadSanitizer of GCC 12 does not know the call behind
+    // the steady one. A wall clock that jumps costs one wait; all callers loop.
+    condition_.wait_until(held, std::chrono::system_clock::now() + at_most);
+    held.release();
+  }
+
+ private:
+  std::condition_variable condition_;
+};
+
+}  // namespace ashmemo::base

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "base/mutex.hpp"
+#include "engine/counters.hpp"
+#include "store/rows.hpp"
+
+namespace ashmemo::engine {
+
+/// What is counted for one calculation; the worker adds it to the calculation's row.
+struct CalculationCounters {
+  Counter hits, stale_hits, misses, computed, failed, saved_us;
+};
+
+/// One calculation as this process knows it. Its results carry `id` in the file: a new id makes all
+/// older results invisible at once, at the same cost for ten and for ten million.
+struct CalculationState {
+  std::string resource;
+  std::string name;
+  std::int64_t version = 0;
+  std::string policy;  // for people
+  std::atomic<std::int64_t> id{0};
+  store::CalculationRow at_open;   // what was counted before
+  CalculationCounters since_open;
+  CalculationCounters unwritten;   // not yet in the file
+};
+using CalculationPtr = std::shared_ptr<CalculationState>;
+
+/// The calculations of the file and of this process, and which of their ids are current.
+class Catalog {
+ public:
+  /// What the file says, at opening.
+  void load(const std::vector<store::CalculationRow>& rows);
+
+  /// A calculation's state and the rows that the file must be told (none if the file knows it like this
+  /// already). Another version than the file's, newer or older, gets a new id and retires the old one.
+  /// A version other than the one this process uses already is an Error (misuse).
+  struct Change {
+    CalculationPtr calculation;
+    std::vector<store::CalculationRow> rows;
+  };
+  [[nodiscard]] Change add(std::string_view resource, std::string_view name, std::int64_t version,
+                           std::string_view policy);
+  /// Gives the calculation a new id: all its results become invisible.
+  [[nodiscard]] Change renew(const CalculationPtr& calculation);
+
+  /// Whether entries with this id may answer. 0 (put directly) always may.
+  [[nodiscard]] bool is_current(std::int64_t id) const;
+  /// Ids whose entries are to be deleted.
+  [[nodiscard]] std::vector<std::int64_t> retired() const;
+  void forget(const std::vector<std::int64_t>& retired);
+
+  [[nodiscard]] std::vector<CalculationPtr> calculations() const;
+  /// The current rows: what a new file must be told.
+  [[nodiscard]] std::vector<store::CalculationRow> rows() const;
+  /// What was counted since the last call, by id; it is in `rows` from then on.
+  [[nodiscard]] std::vector<store::CalculationRow> take_counters();
+
+ private:
+  using Name = std::pair<std::string, std::string>;  // resource, calculation
+
+  Change renew_locked(const CalculationPtr& calculation) ASHMEMO_REQUIRES(mutex_);
+
+  mutable base::Mutex mutex_;
+  std::map<Name, store::CalculationRow> rows_ ASHMEMO_GUARDED_BY(mutex_);  // the current ones
+  std::map<Name, CalculationPtr> states_ ASHMEMO_GUARDED_BY(mutex_);
+  std::map<std::int64_t, store::CalculationRow> retired_ ASHMEMO_GUARDED_BY(mutex_);
+  std::unordered_set<std::int64_t> current_ ASHMEMO_GUARDED_BY(mutex_);  // ids of rows_
+  std::int64_t last_id_ ASHMEMO_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace ashmemo::engine

@@ -1,0 +1,83 @@
+#include "engine/engine.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/platform.hpp"
+#include "base/saturate.hpp"
+
+namespace ashmemo::engine {
+
+namespace {
+
+constexpr std::int64_t kDefaultMaxBytes = 256 * MiB;
+constexpr std::int64_t kMostDefaultEntry = 64 * MiB;
+
+std::shared_ptr<Clock> clock_of(const Options& options) {
+  return options.hooks.clock ? options.hooks.clock : system_clock();
+}
+
+}  // namespace
+
+ResolvedLimits resolve(const Limits& limits) {
+  ResolvedLimits out;
+  out.max_entries = limits.max_entries.count();
+  out.default_max_bytes = !limits.max_bytes.is_set();
+  out.max_bytes = out.default_max_bytes ? kDefaultMaxBytes : limits.max_bytes.count();
+  out.max_entry_bytes = limits.max_entry_bytes.is_set()
+                            ? limits.max_entry_bytes.count()
+                            : std::min(out.max_bytes / 8, kMostDefaultEntry);
+  return out;
+}
+
+void LimitsCell::set(const Limits& limits) {
+  base::Lock lock(mutex_);
+  given_ = limits;
+  resolved_ = resolve(limits);
+}
+
+ResolvedLimits LimitsCell::get() const {
+  base::Lock lock(mutex_);
+  return resolved_;
+}
+
+Limits LimitsCell::as_given() const {
+  base::Lock lock(mutex_);
+  return given_;
+}
+
+void HealthCell::change(HealthState state, std::int64_t wall_now) {
+  base::Lock lock(mutex_);
+  if (state == state_ && since_ != 0) return;
+  state_ = state;
+  since_ = wall_now;
+}
+
+void HealthCell::fill(Health* health) const {
+  base::Lock lock(mutex_);
+  health->state = state_;
+  health->since = since_;
+}
+
+Engine::Engine(std::string file, Options given)
+    : path(std::move(file)),
+      options(std::move(given)),
+      clock(clock_of(options)),
+      limits(options.limits),
+      pending(static_cast<std::size_t>(options.queue_bytes), clock) {}
+
+bool Engine::is_out_of_use() const noexcept { return closed.load() || base::in_forked_child(); }
+
+void Engine::store_failed(const base::Failure& failure) {
+  using base::FailureKind;
+  const bool needs_reopening =
+      failure.kind == FailureKind::corrupt || failure.kind == FailureKind::unavailable;
+  if (needs_reopening) {
+    reopen_wanted = true;
+    if (worker != nullptr) worker->wake();
+  }
+  notices.tell(NoticeKind::read_failed, path + ": reading failed, answered as misses: " + failure.what,
+               path);
+}
+
+}  // namespace ashmemo::engine

@@ -1,0 +1,130 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include <ashmemo/options.hpp>
+#include <ashmemo/stats.hpp>
+
+#include "base/mutex.hpp"
+#include "base/result.hpp"
+#include "engine/catalog.hpp"
+#include "engine/counters.hpp"
+#include "engine/notices.hpp"
+#include "engine/pending_writes.hpp"
+#include "engine/stamps.hpp"
+#include "engine/touch_marks.hpp"
+#include "store/store.hpp"
+
+// The state that callers and the worker share. What is done with it stands in reading.hpp and submit.hpp
+// (callers) and in src/maintenance (the worker).
+//
+// Order of things. A read asks the memory tier, then pending writes, then the store, whose snapshot is taken
+// after that look. The worker commits, then the store raises its commit counter, then the worker takes the
+// writes out of pending. So what is no longer pending is in every snapshot taken after the look, and an
+// accepted write is never unseen.
+//
+// Locks. Each part has its own mutex and calls no other part while holding it: there is no lock order to
+// keep. No mutex is held while user code, SQL or a listener runs.
+
+namespace ashmemo::engine {
+
+/// The store while there is one. Readers hold it by shared_ptr, so none is interrupted when it goes.
+class StoreSlot {
+ public:
+  [[nodiscard]] std::shared_ptr<store::Store> get() const {
+    base::Lock lock(mutex_);
+    return store_;
+  }
+  std::shared_ptr<store::Store> set(std::shared_ptr<store::Store> store) {
+    base::Lock lock(mutex_);
+    std::swap(store_, store);
+    return store;
+  }
+
+ private:
+  mutable base::Mutex mutex_;
+  std::shared_ptr<store::Store> store_ ASHMEMO_GUARDED_BY(mutex_);
+};
+
+/// Limits with their defaults resolved. Never "not set".
+struct ResolvedLimits {
+  std::int64_t max_entries = 0;
+  std::int64_t max_bytes = 0;
+  std::int64_t max_entry_bytes = 0;
+  bool default_max_bytes = false;
+};
+[[nodiscard]] ResolvedLimits resolve(const Limits& limits);
+
+/// The limits in force; changed as one.
+class LimitsCell {
+ public:
+  explicit LimitsCell(const Limits& limits) { set(limits); }
+  void set(const Limits& limits);
+  [[nodiscard]] ResolvedLimits get() const;
+  [[nodiscard]] Limits as_given() const;
+
+ private:
+  mutable base::Mutex mutex_;
+  Limits given_ ASHMEMO_GUARDED_BY(mutex_);
+  ResolvedLimits resolved_ ASHMEMO_GUARDED_BY(mutex_);
+};
+
+/// How well the store is, and since when.
+class HealthCell {
+ public:
+  void change(HealthState state, std::int64_t wall_now);
+  void fill(Health* health) const;
+
+ private:
+  mutable base::Mutex mutex_;
+  HealthState state_ ASHMEMO_GUARDED_BY(mutex_) = HealthState::ok;
+  std::int64_t since_ ASHMEMO_GUARDED_BY(mutex_) = 0;
+};
+
+/// How the engine asks for the worker's work. Implemented by the worker.
+class WorkerControl {
+ public:
+  virtual ~WorkerControl() = default;
+  /// There is work to do, soon or now.
+  virtual void wake() noexcept = 0;
+  /// Manual mode: does what is pending on this thread and returns true. Otherwise false.
+  virtual bool drain() = 0;
+  /// Whether this is the thread that does the worker's work at the moment (a listener's thread).
+  [[nodiscard]] virtual bool is_this_thread() const noexcept = 0;
+};
+
+struct Engine {
+  Engine(std::string file, Options given);
+
+  const std::string path;
+  const Options options;  // as given; limits may change: see `limits`
+  const std::shared_ptr<Clock> clock;
+  LimitsCell limits;
+  StoreSlot store;
+  PendingWrites pending;
+  TouchMarks marks;
+  Stamps stamps;
+  Catalog catalog;
+  Counters counters;
+  Notices notices;
+  HealthCell health;
+  WorkerControl* worker = nullptr;  // set before the first caller, constant while open
+  std::atomic<bool> closed{false};
+
+  // As of the last commit; for Stats.
+  std::atomic<std::int64_t> entries{0};
+  std::atomic<std::int64_t> bytes{0};
+
+  /// Closed, or a forked child of the process that opened it: nothing may be done any more.
+  [[nodiscard]] bool is_out_of_use() const noexcept;
+  void set_health(HealthState state) { health.change(state, clock->wall_now()); }
+  /// A store call failed: remembers and reports it, and tells the worker what it has to mend.
+  void store_failed(const base::Failure& failure);
+  /// Set by store_failed for what only reopening can mend; taken by the worker.
+  std::atomic<bool> reopen_wanted{false};
+};
+
+}  // namespace ashmemo::engine

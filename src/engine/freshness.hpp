@@ -1,0 +1,53 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include <ashmemo/entry.hpp>
+
+#include "base/saturate.hpp"
+#include "store/rows.hpp"
+
+namespace ashmemo::engine {
+
+using store::Deadlines;
+
+/// How long a policy lets a value answer, counted from computed_at; each includes the one before it.
+struct Lifetimes {
+  std::int64_t fresh = base::kForever;
+  std::int64_t serve = base::kForever;
+  std::int64_t keep = base::kForever;
+};
+
+/// The deadlines of a value stored at `now`.
+[[nodiscard]] constexpr Deadlines deadlines_from(std::int64_t now, const Lifetimes& lifetimes) {
+  return {now, base::add_saturated(now, lifetimes.fresh), base::add_saturated(now, lifetimes.serve),
+          base::add_saturated(now, lifetimes.keep)};
+}
+
+/// The earlier of each: a policy that was shortened since holds for what was stored before.
+[[nodiscard]] constexpr Deadlines shortened(const Deadlines& stored, const Lifetimes& lifetimes) {
+  const Deadlines now_allowed = deadlines_from(stored.computed_at, lifetimes);
+  return {stored.computed_at, std::min(stored.fresh_until, now_allowed.fresh_until),
+          std::min(stored.expires_at, now_allowed.expires_at),
+          std::min(stored.keep_until, now_allowed.keep_until)};
+}
+
+/// The one judge of every entry, wherever it lies: memory tier, pending writes or file.
+///
+/// An entry from the future is gone: so a clock that jumped forward and came back heals by itself, and
+/// nothing outlives its ttl by more than the clock was set back.
+[[nodiscard]] constexpr Freshness judge(const Deadlines& entry, std::int64_t now) {
+  if (now < entry.computed_at) return Freshness::gone;
+  if (now < entry.fresh_until && now < entry.expires_at) return Freshness::fresh;
+  if (now < entry.expires_at) return Freshness::stale;
+  if (now < entry.keep_until) return Freshness::kept;
+  return Freshness::gone;
+}
+
+/// Whether an entry answers reads.
+[[nodiscard]] constexpr bool is_live(Freshness freshness) {
+  return freshness == Freshness::fresh || freshness == Freshness::stale;
+}
+
+}  // namespace ashmemo::engine

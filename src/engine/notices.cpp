@@ -1,0 +1,31 @@
+#include "engine/notices.hpp"
+
+#include <utility>
+
+namespace ashmemo::engine {
+
+void Notices::tell(NoticeKind kind, std::string what, std::string subject) {
+  base::Lock lock(mutex_);
+  last_error_ = what;
+  bool& told = told_[static_cast<std::size_t>(kind)];
+  if (std::exchange(told, true)) return;
+  waiting_.push_back({kind, std::move(what), std::move(subject)});
+}
+
+void Notices::tell_end(NoticeKind ended, NoticeKind kind, std::string what, std::string subject) {
+  base::Lock lock(mutex_);
+  if (!std::exchange(told_[static_cast<std::size_t>(ended)], false)) return;
+  waiting_.push_back({kind, std::move(what), std::move(subject)});
+}
+
+std::vector<Notice> Notices::take() {
+  base::Lock lock(mutex_);
+  return std::exchange(waiting_, {});
+}
+
+std::string Notices::last_error() const {
+  base::Lock lock(mutex_);
+  return last_error_;
+}
+
+}  // namespace ashmemo::engine

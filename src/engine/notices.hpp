@@ -1,0 +1,34 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <ashmemo/events.hpp>
+
+#include "base/mutex.hpp"
+
+namespace ashmemo::engine {
+
+/// What is to be told to the hooks, in order, until the worker delivers it: nothing is told from inside
+/// a lock or a transaction. Of each kind of notice the first is told until its state has ended.
+///
+/// Threads: any; `take` by the worker.
+class Notices {
+ public:
+  void tell(NoticeKind kind, std::string what, std::string subject);
+  /// The state that `ended` told of, if it was told, is over: `kind` says so, and the next is told again.
+  void tell_end(NoticeKind ended, NoticeKind kind, std::string what, std::string subject);
+  [[nodiscard]] std::vector<Notice> take();
+  [[nodiscard]] std::string last_error() const;
+
+ private:
+  static constexpr std::size_t kKinds = 32;
+  mutable base::Mutex mutex_;
+  std::vector<Notice> waiting_ ASHMEMO_GUARDED_BY(mutex_);
+  std::array<bool, kKinds> told_ ASHMEMO_GUARDED_BY(mutex_){};
+  std::string last_error_ ASHMEMO_GUARDED_BY(mutex_);
+};
+
+}  // namespace ashmemo::engine

@@ -1,0 +1,151 @@
+#include "engine/pending_writes.hpp"
+
+#include <algorithm>
+
+namespace ashmemo::engine {
+
+namespace {
+
+// What a slot costs besides its bytes: the objects, their control blocks, a hash node, the queue item.
+constexpr std::size_t kSlotOverhead = 400;
+
+// Waits are cut into slices: the steady clock may be one that a test moves by hand.
+constexpr std::chrono::microseconds kWaitSlice = std::chrono::milliseconds(20);
+
+std::size_t bytes_of(std::string_view key, const Write& write) {
+  return kSlotOverhead + key.size() + write.value.size_bytes() + write.record_version.size_bytes();
+}
+
+}  // namespace
+
+PendingWrites::PendingWrites(std::size_t most_bytes, std::shared_ptr<Clock> clock)
+    : most_bytes_(most_bytes), clock_(std::move(clock)) {}
+
+Offered PendingWrites::offer(std::string_view key, const WritePtr& write) {
+  const std::size_t bytes = bytes_of(key, *write);
+  base::Lock lock(mutex_);
+  if (closed_) return {};
+  const SlotPtr joinable = joinable_locked(key);
+  const std::size_t freed = joinable ? joinable->bytes : 0;
+  const std::size_t others = bytes_.load() - freed;
+  if (write->is_put && others != 0 && others + bytes > most_bytes_) return {};
+  if (!joinable) return {append_locked(key, write, bytes), false};
+  const bool replaced_put = joinable->write->is_put;
+  join_locked(joinable, write, bytes);
+  return {joinable, replaced_put};
+}
+
+SlotPtr PendingWrites::joinable_locked(std::string_view key) const {
+  const auto found = newest_.find(key);
+  if (found == newest_.end()) return nullptr;
+  const SlotPtr& slot = found->second;
+  return slot->taken || slot->number < last_range_ ? nullptr : slot;
+}
+
+void PendingWrites::join_locked(const SlotPtr& slot, const WritePtr& write, std::size_t bytes) {
+  slot->write = write;
+  bytes_ += bytes;
+  bytes_ -= slot->bytes;
+  slot->bytes = bytes;
+}
+
+SlotPtr PendingWrites::append_locked(std::string_view key, const WritePtr& write,
+                                     std::size_t bytes) {
+  auto slot = std::make_shared<Slot>();
+  slot->key = key;
+  slot->number = ++last_number_;
+  slot->write = write;
+  slot->bytes = bytes;
+  newest_.erase(key);  // the map's key is a view into its slot: never keep an old slot's
+  newest_.emplace(slot->key, slot);
+  items_.push_back(slot);
+  ++items_count_;
+  bytes_ += bytes;
+  return slot;
+}
+
+void PendingWrites::add(const RangePtr& range) {
+  base::Lock lock(mutex_);
+  if (closed_) return;
+  range->number = last_range_ = ++last_number_;
+  items_.push_back(range);
+  ++items_count_;
+  const bool removes = range->kind == Range::Kind::erase_all ||
+                       range->kind == Range::Kind::erase_prefix;
+  if (removes) removals_.push_back(range);
+}
+
+Pending PendingWrites::find_locked(std::string_view key) const {
+  const auto found = newest_.find(key);
+  const std::uint64_t number = found == newest_.end() ? 0 : found->second->number;
+  for (const RangePtr& removal : removals_) {
+    if (removal->number > number && removal->covers(key)) return {Pending::Kind::removed, nullptr};
+  }
+  if (number == 0) return {};
+  const WritePtr& write = found->second->write;
+  if (!write->is_put) return {Pending::Kind::removed, nullptr};
+  return {Pending::Kind::put, write};
+}
+
+Pending PendingWrites::find(std::string_view key) const {
+  if (empty()) return {};
+  base::Lock lock(mutex_);
+  return find_locked(key);
+}
+
+void PendingWrites::find_many(
+    std::span<const store::Lookup> keys,
+    const std::function<void(std::size_t, const Pending&)>& found) const {
+  // A writer waits for the lock at most this many look-ups.
+  constexpr std::size_t kAtOnce = 256;
+  for (std::size_t at = 0; at < keys.size() && !empty(); at += kAtOnce) {
+    base::Lock lock(mutex_);
+    for (const store::Lookup& key : keys.subspan(at, std::min(kAtOnce, keys.size() - at))) {
+      const Pending pending = find_locked(key.key);
+      if (pending.kind != Pending::Kind::nothing) found(key.index, pending);
+    }
+  }
+}
+
+std::vector<std::pair<std::string, Pending>> PendingWrites::with_prefix(
+    std::string_view prefix) const {
+  std::vector<std::pair<std::string, Pending>> out;
+  {
+    base::Lock lock(mutex_);
+    for (const auto& [key, slot] : newest_) {
+      if (key.starts_with(prefix)) out.emplace_back(key, find_locked(key));
+    }
+  }
+  std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  return out;
+}
+
+void PendingWrites::wait_for_room(std::int64_t deadline) {
+  base::Lock lock(mutex_);
+  const std::int64_t left = deadline - clock_->steady_now();
+  if (left <= 0 || closed_) return;
+  changed_.wait_for(mutex_, std::min(std::chrono::microseconds(left), kWaitSlice));
+}
+
+bool PendingWrites::is_refused_locked(std::int64_t max_wait) const {
+  return refusing_since_ && clock_->steady_now() - *refusing_since_ >= max_wait;
+}
+
+template <class ItemPtr>
+bool PendingWrites::wait_until_done(const ItemPtr& item, std::int64_t max_wait) {
+  base::Lock lock(mutex_);
+  while (!item->done && !closed_ && !is_refused_locked(max_wait)) {
+    changed_.wait_for(mutex_, kWaitSlice);
+  }
+  return item->done;
+}
+
+bool PendingWrites::wait(const SlotPtr& slot, std::int64_t max_wait) {
+  return wait_until_done(slot, max_wait);
+}
+
+bool PendingWrites::wait(const RangePtr& range, std::int64_t max_wait) {
+  return wait_until_done(range, max_wait);
+}
+
+}  // namespace ashmemo::engine

@@ -1,0 +1,198 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <ashmemo/clock.hpp>
+#include <ashmemo/value.hpp>
+
+#include "base/mutex.hpp"
+#include "store/rows.hpp"
+
+// Everything that was accepted and is not yet in the file. Reads ask here before the store, so an accepted
+// write is seen at once; the worker takes groups from the front, commits them and reports back.
+//
+// Order. Items are numbered in the order they came. Writes of one key are joined: a later one takes the
+// place of an earlier one that the worker has not taken yet, unless a range removal lies between. So items
+// are committed in the order of their numbers, and a caller that waits for its own item never returns
+// before what it asked for, or what took its place, is in the file.
+
+namespace ashmemo::engine {
+
+/// A value to be written, or (no value) a removal. Constant once queued, but for the touches.
+struct Write {
+  bool is_put = true;
+  Value value;
+  store::Deadlines deadlines;
+  std::int64_t stamp = 0;
+  std::int64_t byte_size = 0;
+  std::int64_t calculation_id = 0;
+  Value record_version;
+  std::int64_t cost_us = 0;
+  mutable std::atomic<std::int64_t> touches{0};
+};
+using WritePtr = std::shared_ptr<const Write>;
+
+/// The place of one key in the queue. `key` and `number` never change; the rest is guarded by the queue.
+struct Slot {
+  std::string key;
+  std::uint64_t number = 0;
+  WritePtr write;
+  std::size_t bytes = 0;        // of memory, against the queue's bound
+  bool taken = false;           // by the worker
+  bool done = false;
+  bool existed = false;         // after done: a live entry was removed or replaced
+  bool kept = false;            // after done: the value is in the file
+};
+using SlotPtr = std::shared_ptr<Slot>;
+
+/// Where an offered write went.
+struct Offered {
+  SlotPtr slot;               // null: there was no room
+  bool replaced_put = false;  // it took the place of a put that will now never be committed
+};
+
+/// A command about more than one key. It is a barrier: what came before it is committed before it, what
+/// comes later after it.
+struct Range {
+  enum class Kind : std::uint8_t {
+    erase_prefix,      // `prefix`
+    erase_all,
+    put_calculations,  // `calculations`, as they are now
+    recount,           // corrects the totals: `totals_off` afterwards
+  };
+  Kind kind = Kind::erase_all;
+  std::string prefix;
+  std::vector<store::CalculationRow> calculations;
+  std::uint64_t number = 0;
+  // Guarded by the queue.
+  bool done = false;
+  std::int64_t removed = 0;
+  store::Totals totals_off;
+
+  [[nodiscard]] bool covers(std::string_view key) const {
+    return kind == Kind::erase_all || (kind == Kind::erase_prefix && key.starts_with(prefix));
+  }
+};
+using RangePtr = std::shared_ptr<Range>;
+
+/// What is pending for a key.
+struct Pending {
+  enum class Kind : std::uint8_t { nothing, put, removed };
+  Kind kind = Kind::nothing;
+  WritePtr write;  // of a put
+};
+
+/// What the worker takes in one go: writes for one transaction, or one range command.
+struct Group {
+  std::vector<SlotPtr> slots;
+  std::vector<WritePtr> writes;  // writes[i] belongs to slots[i]
+  RangePtr range;
+  [[nodiscard]] bool empty() const { return slots.empty() && !range; }
+};
+
+class PendingWrites {
+ public:
+  PendingWrites(std::size_t most_bytes, std::shared_ptr<Clock> clock);
+
+  // ---- callers
+
+  /// Queues the write if there is room. Removals always find room. An entry larger than the bound is
+  /// taken when the queue is empty.
+  [[nodiscard]] Offered offer(std::string_view key, const WritePtr& write);
+  void add(const RangePtr& range);
+  [[nodiscard]] Pending find(std::string_view key) const;
+  /// find for many keys under one lock: `found(i, pending)` for each that has something pending.
+  void find_many(std::span<const store::Lookup> keys,
+                 const std::function<void(std::size_t, const Pending&)>& found) const;
+  /// All pending puts and removals of keys that begin with `prefix`, in the order of the keys.
+  [[nodiscard]] std::vector<std::pair<std::string, Pending>> with_prefix(std::string_view prefix) const;
+
+  /// Held by a caller who is about to wait, before it wakes the worker: the queue is urgent meanwhile.
+  class Waiting {
+   public:
+    explicit Waiting(PendingWrites& queue) : queue_(queue) { queue_.waiters_.fetch_add(1); }
+    ~Waiting() { queue_.waiters_.fetch_sub(1); }
+    Waiting(const Waiting&) = delete;
+    Waiting& operator=(const Waiting&) = delete;
+
+   private:
+    PendingWrites& queue_;
+  };
+  /// Waits for something to leave the queue, at most until the steady clock shows `deadline`.
+  void wait_for_room(std::int64_t deadline);
+  /// Wait until the item is done, or the store has refused to write for `max_wait`, or the queue was
+  /// closed. True: it is done.
+  bool wait(const SlotPtr& slot, std::int64_t max_wait);
+  bool wait(const RangePtr& range, std::int64_t max_wait);
+
+  // ---- the worker
+
+  /// The next items in order, at most `most_rows` and `most_bytes` of byte_size (one larger goes alone).
+  [[nodiscard]] Group take(std::size_t most_rows, std::int64_t most_bytes);
+  /// After the commit: the items are in the file and no longer pending.
+  void finish(const Group& group);
+  /// The group could not be committed, or not wholly: back to the front, in order.
+  void give_back(const Group& group);
+  /// The store refuses to write (true), or has written again.
+  void set_refusing(bool refusing);
+  [[nodiscard]] bool is_refusing() const noexcept { return refusing_.load(); }
+  /// Drops everything; waiters return. Returns how many puts were lost.
+  std::int64_t drop_all();
+
+  /// The number of the newest item, and whether an item up to a number is still there.
+  [[nodiscard]] std::uint64_t last_number() const;
+  [[nodiscard]] bool has_until(std::uint64_t number) const;
+  [[nodiscard]] bool empty() const noexcept { return items_count_.load() == 0; }
+  [[nodiscard]] std::size_t bytes() const noexcept { return bytes_.load(); }
+  /// Somebody waits, or much is pending: the worker should not wait for the flush interval.
+  [[nodiscard]] bool is_urgent() const noexcept {
+    return waiters_.load() != 0 || items_count_.load() >= kManyItems || bytes() >= most_bytes_ / 4;
+  }
+
+ private:
+  using Item = std::variant<SlotPtr, RangePtr>;
+
+  static constexpr std::size_t kManyItems = 1'000;  // a full transaction: waiting gains no more
+
+  [[nodiscard]] Pending find_locked(std::string_view key) const ASHMEMO_REQUIRES(mutex_);
+  /// The untaken slot of `key` that a new write may take over, if there is one.
+  [[nodiscard]] SlotPtr joinable_locked(std::string_view key) const ASHMEMO_REQUIRES(mutex_);
+  void join_locked(const SlotPtr& slot, const WritePtr& write, std::size_t bytes)
+      ASHMEMO_REQUIRES(mutex_);
+  SlotPtr append_locked(std::string_view key, const WritePtr& write, std::size_t bytes)
+      ASHMEMO_REQUIRES(mutex_);
+  void release_locked(const SlotPtr& slot) ASHMEMO_REQUIRES(mutex_);
+  [[nodiscard]] bool is_refused_locked(std::int64_t max_wait) const ASHMEMO_REQUIRES(mutex_);
+  template <class ItemPtr>
+  bool wait_until_done(const ItemPtr& item, std::int64_t max_wait);
+
+  const std::size_t most_bytes_;
+  const std::shared_ptr<Clock> clock_;
+  mutable base::Mutex mutex_;
+  base::Condition changed_;
+  std::deque<Item> items_ ASHMEMO_GUARDED_BY(mutex_);
+  std::unordered_map<std::string_view, SlotPtr> newest_ ASHMEMO_GUARDED_BY(mutex_);
+  std::vector<RangePtr> removals_ ASHMEMO_GUARDED_BY(mutex_);  // range removals not yet done, in order
+  std::uint64_t last_number_ ASHMEMO_GUARDED_BY(mutex_) = 0;
+  std::uint64_t last_range_ ASHMEMO_GUARDED_BY(mutex_) = 0;
+  std::optional<std::int64_t> refusing_since_ ASHMEMO_GUARDED_BY(mutex_);
+  bool closed_ ASHMEMO_GUARDED_BY(mutex_) = false;
+  std::atomic<bool> refusing_{false};
+  std::atomic<std::size_t> items_count_{0};  // taken ones included
+  std::atomic<std::size_t> bytes_{0};
+  std::atomic<int> waiters_{0};
+};
+
+}  // namespace ashmemo::engine

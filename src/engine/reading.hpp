@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include <ashmemo/entry.hpp>
+#include <ashmemo/value.hpp>
+
+#include "engine/engine.hpp"
+#include "engine/freshness.hpp"
+
+// The read path: one call for any number of keys.
+
+namespace ashmemo::engine {
+
+/// One key that is asked for, with what its entry must match to answer.
+struct Query {
+  std::string_view key;
+  /// The calculation whose results may answer; nullptr: any current one's, and direct puts.
+  CalculationState* calculation = nullptr;
+  ValueView record_version;  // compared where a calculation is given
+  Lifetimes lifetimes;       // of the policy now in force: the earlier deadline counts
+};
+
+/// What became of it.
+struct Answer {
+  enum class Kind : std::uint8_t {
+    missing,      // no entry, or one that does not match
+    expired,      // its time is over
+    undecodable,  // of another type
+    unread,       // the store could not be read
+    found,        // taken by the sink
+  };
+  Kind kind = Kind::missing;
+  Freshness freshness = Freshness::gone;  // where found: fresh, stale, or kept if asked for
+  std::int64_t rowid = 0;                 // 0: still pending
+  std::int64_t accessed_at = 0;
+  std::int64_t cost_us = 0;
+  WritePtr pending;  // the write that answered, where one did
+
+  [[nodiscard]] bool is_hit() const { return kind == Kind::found && is_live(freshness); }
+};
+
+/// Takes found values. See detail::ValueSink: `in_place` sinks are called with a reader leased, all
+/// others later with a copy. False: does not decode.
+class AnswerSink {
+ public:
+  virtual ~AnswerSink() = default;
+  virtual bool take(std::size_t index, Freshness freshness, ValueView value) = 0;
+  [[nodiscard]] virtual bool in_place(std::size_t index) const noexcept = 0;
+};
+
+/// Answers all queries: pending writes first, then the store, one state of the file each 10,000 keys.
+/// Each different key is looked up once. `kept` entries are taken only if `want_kept`. Counts nothing.
+void read(Engine& engine, std::span<const Query> queries, AnswerSink& sink,
+          std::span<Answer> answers, bool want_kept = false);
+
+/// Counts the answers as hits and misses, also for their calculations, and marks a touch for each hit.
+void settle(Engine& engine, std::span<const Query> queries, std::span<const Answer> answers);
+
+/// Marks a touch of each live entry among these, without reading its value; how many there were.
+std::size_t touch(Engine& engine, std::span<const Query> queries);
+
+/// How many of these have a live entry. Counts nothing, marks nothing.
+std::size_t count_live(Engine& engine, std::span<const Query> queries);
+
+/// Marks one read of each hit; counts nothing else.
+void mark_touches(Engine& engine, std::span<const Answer> answers);
+
+}  // namespace ashmemo::engine

@@ -1,0 +1,133 @@
+#include <array>
+#include <vector>
+
+#include "engine/reading.hpp"
+
+// What a read leaves behind: counts, and marks of the hits.
+
+namespace ashmemo::engine {
+
+namespace {
+
+/// Sums of one call, added to the shared counters once.
+struct Tally {
+  std::int64_t hits = 0, stale = 0, misses = 0, saved_us = 0;
+  std::array<std::int64_t, 5> kinds{};  // by Answer::Kind
+
+  void add(const Answer& answer) {
+    ++kinds[static_cast<std::size_t>(answer.kind)];
+    if (!answer.is_hit()) {
+      ++misses;
+      return;
+    }
+    ++(answer.freshness == Freshness::stale ? stale : hits);
+    saved_us += answer.cost_us;
+  }
+
+  [[nodiscard]] std::int64_t of(Answer::Kind kind) const {
+    return kinds[static_cast<std::size_t>(kind)];
+  }
+};
+
+void count(CalculationCounters& counters, const Tally& tally) {
+  counters.hits.add(tally.hits);
+  counters.stale_hits.add(tally.stale);
+  counters.misses.add(tally.misses);
+  counters.saved_us.add(tally.saved_us);
+}
+
+void count(Counters& counters, const Tally& tally) {
+  counters.hits.add(tally.hits);
+  counters.stale_hits.add(tally.stale);
+  counters.misses.add(tally.misses);
+  counters.saved_us.add(tally.saved_us);
+  counters.expired_misses.add(tally.of(Answer::Kind::expired));
+  counters.undecodable.add(tally.of(Answer::Kind::undecodable));
+  counters.unread.add(tally.of(Answer::Kind::unread));
+}
+
+/// Queries of one calculation stand together, as loads make them: one tally each.
+void count_by_calculation(std::span<const Query> queries, std::span<const Answer> answers) {
+  for (std::size_t i = 0; i < queries.size();) {
+    CalculationState* const calculation = queries[i].calculation;
+    Tally tally;
+    for (; i < queries.size() && queries[i].calculation == calculation; ++i) tally.add(answers[i]);
+    if (calculation == nullptr) continue;
+    count(calculation->since_open, tally);
+    count(calculation->unwritten, tally);
+  }
+}
+
+}  // namespace
+
+void settle(Engine& engine, std::span<const Query> queries, std::span<const Answer> answers) {
+  Tally tally;
+  for (const Answer& answer : answers) tally.add(answer);
+  count(engine.counters, tally);
+  count_by_calculation(queries, answers);
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    if (answers[i].kind != Answer::Kind::undecodable) continue;
+    engine.notices.tell(NoticeKind::undecodable,
+                        "the value of " + std::string(queries[i].key) +
+                            " is not of the type that was asked for; it counts as a miss",
+                        std::string(queries[i].key));
+    break;
+  }
+  mark_touches(engine, answers);
+}
+
+void mark_touches(Engine& engine, std::span<const Answer> answers) {
+  if (engine.options.access == Access::read_only || engine.is_out_of_use()) return;
+  const std::int64_t now = engine.clock->wall_now();
+  std::int64_t marked = 0, coalesced = 0, dropped = 0;
+  for (const Answer& answer : answers) {
+    if (!answer.is_hit()) continue;
+    ++marked;
+    if (answer.pending) {
+      coalesced += answer.pending->touches.fetch_add(1, std::memory_order_relaxed) != 0 ? 1 : 0;
+      continue;
+    }
+    const TouchMarks::Marked how = engine.marks.mark(answer.rowid, engine.stamps.next(now));
+    coalesced += how == TouchMarks::Marked::coalesced ? 1 : 0;
+    dropped += how == TouchMarks::Marked::dropped ? 1 : 0;
+  }
+  engine.counters.touches_marked.add(marked);
+  engine.counters.touches_coalesced.add(coalesced);
+  engine.counters.touches_dropped.add(dropped);
+}
+
+namespace {
+
+/// For whom it is enough that an entry is there.
+class Presence final : public AnswerSink {
+ public:
+  bool take(std::size_t, Freshness, ValueView) override { return true; }
+  [[nodiscard]] bool in_place(std::size_t) const noexcept override { return true; }
+};
+
+std::vector<Answer> look(Engine& engine, std::span<const Query> queries) {
+  std::vector<Answer> answers(queries.size());
+  Presence presence;
+  read(engine, queries, presence, answers);
+  return answers;
+}
+
+std::size_t count_hits(std::span<const Answer> answers) {
+  std::size_t hits = 0;
+  for (const Answer& answer : answers) hits += answer.is_hit() ? 1 : 0;
+  return hits;
+}
+
+}  // namespace
+
+std::size_t touch(Engine& engine, std::span<const Query> queries) {
+  const std::vector<Answer> answers = look(engine, queries);
+  mark_touches(engine, answers);
+  return count_hits(answers);
+}
+
+std::size_t count_live(Engine& engine, std::span<const Query> queries) {
+  return count_hits(look(engine, queries));
+}
+
+}  // namespace ashmemo::engine

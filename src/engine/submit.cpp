@@ -1,0 +1,207 @@
+#include "engine/submit.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include <ashmemo/error.hpp>
+
+#include "engine/reading.hpp"
+#include "store/byte_size.hpp"
+
+namespace ashmemo::engine {
+
+namespace {
+
+WritePtr make_write(Engine& engine, NewEntry& entry) {
+  auto write = std::make_shared<Write>();
+  write->byte_size = store::byte_size(entry.key, entry.value, entry.record_version,
+                                      entry.lifetimes.serve != base::kForever);
+  write->value = std::move(entry.value);
+  write->calculation_id = entry.calculation_id;
+  write->record_version = std::move(entry.record_version);
+  write->cost_us = entry.cost_us;
+  const std::int64_t now = engine.clock->wall_now();
+  write->deadlines = deadlines_from(now, entry.lifetimes);
+  write->stamp = engine.stamps.next(now);
+  return write;
+}
+
+/// Hands writes to the queue on behalf of one call, which waits at most `max_wait` in all.
+class Offering {
+ public:
+  explicit Offering(Engine& engine)
+      : engine_(engine),
+        deadline_(base::add_saturated(engine.clock->steady_now(),
+                                      engine.options.timing.max_wait.count())) {}
+
+  /// Null: there was no room, or nothing can be kept at the moment.
+  SlotPtr offer(std::string_view key, const WritePtr& write) {
+    while (true) {
+      if (SlotPtr slot = engine_.pending.offer(key, write).slot) return slot;
+      if (!wait_for_room()) return nullptr;
+    }
+  }
+
+ private:
+  bool wait_for_room() {
+    if (engine_.closed || engine_.worker->is_this_thread()) return false;
+    if (engine_.clock->steady_now() >= deadline_) return false;
+    const std::size_t before = engine_.pending.bytes();
+    const PendingWrites::Waiting waiting(engine_.pending);
+    // Who does the worker's work himself waits for nobody: if that made no room, nothing will.
+    if (engine_.worker->drain()) return engine_.pending.bytes() < before;
+    engine_.worker->wake();
+    engine_.pending.wait_for_room(deadline_);
+    return true;
+  }
+
+  Engine& engine_;
+  const std::int64_t deadline_;
+};
+
+void tell_dropped(Engine& engine, std::string_view key) {
+  engine.counters.dropped.add();
+  engine.notices.tell(
+      NoticeKind::writes_dropped,
+      fmt::format("{}: the value of {} was not kept: no room in the queue of {} bytes for {} ms",
+                  engine.path, key, engine.options.queue_bytes,
+                  engine.options.timing.max_wait.count() / 1000),
+      std::string(key));
+}
+
+/// Whether the entry is within the limit for one entry.
+bool admit(Engine& engine, std::string_view key, std::int64_t byte_size) {
+  const ResolvedLimits limits = engine.limits.get();
+  if (byte_size <= limits.max_entry_bytes && limits.max_entries != 0 && limits.max_bytes != 0) {
+    return true;
+  }
+  engine.counters.refused.add();
+  engine.notices.tell(NoticeKind::refused,
+                      fmt::format("{}: {} costs {} bytes and was not kept: the limit for one entry is "
+                                  "{} (Limits::max_entry_bytes), for all {}",
+                                  engine.path, key, byte_size, limits.max_entry_bytes,
+                                  limits.max_bytes),
+                      std::string(key));
+  return false;
+}
+
+bool can_write(const Engine& engine) {
+  return !engine.is_out_of_use() && engine.options.access == Access::read_write &&
+         engine.store.get() != nullptr;
+}
+
+/// Waits for the item unless this is the worker's own thread; true: it is done.
+template <class ItemPtr>
+bool wait_for(Engine& engine, const ItemPtr& item) {
+  if (engine.worker->is_this_thread()) return false;
+  const PendingWrites::Waiting waiting(engine.pending);
+  if (!engine.worker->drain()) engine.worker->wake();
+  return engine.pending.wait(item, engine.options.timing.max_wait.count());
+}
+
+std::size_t count_kept(Engine& engine, const std::vector<SlotPtr>& slots) {
+  std::size_t kept = 0;
+  for (const SlotPtr& slot : slots) kept += wait_for(engine, slot) && slot->kept ? 1 : 0;
+  return kept;
+}
+
+void require_writable(const Engine& engine) {
+  if (engine.options.access == Access::read_write) return;
+  throw Error(ErrorCode::misuse, engine.path + " was opened read-only: nothing can be removed",
+              engine.path);
+}
+
+void tell_uncommitted(Engine& engine, const std::string& what) {
+  engine.notices.tell(NoticeKind::removal_uncommitted,
+                      engine.path + ": the removal of " + what +
+                          " holds in this process but could not be committed yet; it stays queued",
+                      engine.path);
+}
+
+std::size_t count_live_keys(Engine& engine, std::span<const std::string_view> keys) {
+  std::vector<Query> queries(keys.size());
+  for (std::size_t i = 0; i < keys.size(); ++i) queries[i].key = keys[i];
+  return count_live(engine, queries);
+}
+
+std::vector<Offered> offer_removals(Engine& engine, std::span<const std::string_view> keys) {
+  auto removal = std::make_shared<Write>();
+  removal->is_put = false;
+  std::vector<Offered> offered;
+  for (const std::string_view key : keys) {
+    Offered one = engine.pending.offer(key, removal);
+    if (one.slot) offered.push_back(std::move(one));
+  }
+  return offered;
+}
+
+}  // namespace
+
+std::size_t put(Engine& engine, std::span<NewEntry> entries) {
+  engine.counters.puts.add(static_cast<std::int64_t>(entries.size()));
+  if (!can_write(engine)) {
+    engine.counters.dropped.add(static_cast<std::int64_t>(entries.size()));
+    return 0;
+  }
+  Offering offering(engine);
+  std::vector<SlotPtr> slots;
+  slots.reserve(entries.size());
+  for (NewEntry& entry : entries) {
+    const WritePtr write = make_write(engine, entry);
+    if (!admit(engine, entry.key, write->byte_size)) continue;
+    if (SlotPtr slot = offering.offer(entry.key, write)) {
+      slots.push_back(std::move(slot));
+    } else {
+      tell_dropped(engine, entry.key);
+    }
+  }
+  if (slots.empty()) return 0;
+  if (engine.options.durability != Durability::relaxed) return count_kept(engine, slots);
+  engine.worker->wake();
+  return slots.size();
+}
+
+std::size_t erase(Engine& engine, std::span<const std::string_view> keys) {
+  require_writable(engine);
+  if (keys.empty() || engine.is_out_of_use()) return 0;
+  std::vector<std::string_view> distinct(keys.begin(), keys.end());
+  std::sort(distinct.begin(), distinct.end());
+  distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
+  const bool waits = !engine.worker->is_this_thread();
+  const std::size_t live = waits ? 0 : count_live_keys(engine, distinct);
+  const std::vector<Offered> offered = offer_removals(engine, distinct);
+  engine.worker->wake();
+  if (!waits) return live;
+  std::size_t existed = 0;
+  bool all_done = true;
+  for (const Offered& removal : offered) {
+    const bool done = wait_for(engine, removal.slot);
+    all_done = all_done && done;
+    existed += (done && removal.slot->existed) || removal.replaced_put ? 1 : 0;
+  }
+  if (!all_done && !engine.closed) tell_uncommitted(engine, fmt::format("{} keys", offered.size()));
+  return existed;
+}
+
+bool run_range(Engine& engine, const RangePtr& range) {
+  require_writable(engine);
+  if (engine.is_out_of_use()) return false;
+  queue_range(engine, range);
+  if (engine.worker->is_this_thread()) return false;
+  const bool done = wait_for(engine, range);
+  if (!done && !engine.closed) {
+    tell_uncommitted(engine, range->prefix.empty() ? "entries" : range->prefix);
+  }
+  return done;
+}
+
+void queue_range(Engine& engine, const RangePtr& range) {
+  if (engine.options.access == Access::read_only) return;
+  engine.pending.add(range);
+  engine.worker->wake();
+}
+
+}  // namespace ashmemo::engine

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <ashmemo/value.hpp>
+
+#include "engine/engine.hpp"
+#include "engine/freshness.hpp"
+
+// The write path: what callers hand to the worker, and what they wait for.
+
+namespace ashmemo::engine {
+
+/// One value to keep.
+struct NewEntry {
+  std::string_view key;
+  Value value;  // moved out
+  Lifetimes lifetimes;
+  std::int64_t calculation_id = 0;
+  Value record_version;
+  std::int64_t cost_us = 0;
+};
+
+/// Keeps the entries, in order; returns how many were taken (`relaxed`) or are in the file (`commit`,
+/// `power`). Waits at most `max_wait` in all for room; the rest is dropped and counted. An entry over the
+/// single-entry limit is refused and counted.
+std::size_t put(Engine& engine, std::span<NewEntry> entries);
+
+/// Removes the keys and waits for the commit; how many live entries were there.
+std::size_t erase(Engine& engine, std::span<const std::string_view> keys);
+
+/// Queues a range command and waits for it. False: not done yet, because the store refuses, or because this is the worker's own thread.
+bool run_range(Engine& engine, const RangePtr& range);
+
+/// Queues a range command that nobody waits for.
+void queue_range(Engine& engine, const RangePtr& range);
+
+}  // namespace ashmemo::engine

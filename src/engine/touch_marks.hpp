@@ -1,0 +1,48 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "store/rows.hpp"
+
+namespace ashmemo::engine {
+
+/// Reads since a row was last written, coalesced: a fixed, lossy table in memory. A read leaves a mark and
+/// goes on; the worker collects the marks and writes them together.
+///
+/// A mark names its row by rowid (never reused while a store is open) and is one atomic word with its
+/// count, so a count can never be booked on another row; only the time beside it may be that of a
+/// neighbouring read, which costs a little order and no count.
+///
+/// Threads: everything from any thread. Cost of a mark: one or two atomic operations, no lock.
+class TouchMarks {
+ public:
+  TouchMarks();
+
+  enum class Marked : std::uint8_t { fresh, coalesced, dropped };
+  Marked mark(std::int64_t rowid, std::int64_t stamp) noexcept;
+
+  /// Removes and returns all marks, in the order of the rowids, so that neighbours share pages.
+  [[nodiscard]] std::vector<store::TouchRow> drain();
+  /// Removes and returns the mark of one row: eviction asks before it decides.
+  [[nodiscard]] std::optional<store::TouchRow> take(std::int64_t rowid) noexcept;
+  /// Forgets everything: the rowids mean nothing in another store.
+  void clear() noexcept;
+
+  [[nodiscard]] bool empty() const noexcept { return used_.load(std::memory_order_relaxed) == 0; }
+
+ private:
+  struct Mark {
+    std::atomic<std::uint64_t> word{0};  // rowid << 20 | count
+    std::atomic<std::int64_t> stamp{0};
+  };
+
+  std::unique_ptr<Mark[]> marks_;
+  std::atomic<std::int64_t> used_{0};
+};
+
+}  // namespace ashmemo::engine

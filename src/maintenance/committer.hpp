@@ -1,0 +1,48 @@
+#pragma once
+
+#include "engine/engine.hpp"
+#include "engine/eviction_policy.hpp"
+#include "maintenance/transaction.hpp"
+
+namespace ashmemo::maintenance {
+
+/// Moves what is pending into the file, a group at a time.
+class Committer {
+ public:
+  Committer(engine::Engine& engine, Transactions& transactions, engine::EvictionPolicy* policy)
+      : engine_(engine), transactions_(transactions), policy_(policy) {}
+
+  /// Commits the next group. A group that cannot be committed stays pending, in its place; a single value
+  /// that can never be stored is dropped and counted.
+  [[nodiscard]] base::Status commit_next(store::Store& store);
+
+ private:
+  /// What a transaction found out about one slot, told to its waiters after the commit.
+  struct Fate {
+    bool existed = false;
+    bool kept = false;
+  };
+
+  base::Status commit_writes(store::Store& store, const engine::Group& group);
+  base::Status try_writes(store::Store& store, const engine::Group& group);
+  base::Status write(store::Writer& writer, const engine::Slot& slot, const engine::Write& write,
+                     Changes& changes, Fate& fate);
+  base::Status put(store::Writer& writer, const engine::Slot& slot, const engine::Write& write,
+                   Changes& changes, Fate& fate);
+  base::Status refuse(store::Writer& writer, const engine::Slot& slot);
+  [[nodiscard]] bool is_over_limit(const store::Totals& totals) const;
+  base::Status drop(const engine::Group& group, const base::Failure& failure);
+
+  // One transaction of a range command; `done` says whether it was the last.
+  base::Status commit_range(store::Store& store, const engine::Group& group);
+  base::Status step_range(store::Writer& writer, engine::Range& range, Changes& changes, bool* done);
+  base::Status erase_some(store::Writer& writer, engine::Range& range, Changes& changes, bool* done);
+  base::Status erase_all(store::Writer& writer, engine::Range& range, Changes& changes, bool* done);
+
+  engine::Engine& engine_;
+  Transactions& transactions_;
+  engine::EvictionPolicy* const policy_;  // null: Eviction::none
+  int singly_ = 0;  // so many of the next writes go alone, to find the one that cannot be stored
+};
+
+}  // namespace ashmemo::maintenance

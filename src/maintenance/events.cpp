@@ -1,0 +1,71 @@
+#include "maintenance/events.hpp"
+
+#include <utility>
+
+namespace ashmemo::maintenance {
+
+namespace {
+
+// The cache whose hooks the thread is in; a hook of one cache may use another cache, whose hooks may
+// then run on the same thread.
+thread_local const Events* delivering_here = nullptr;
+
+class Here {
+ public:
+  explicit Here(const Events* events) : outer_(std::exchange(delivering_here, events)) {}
+  ~Here() { delivering_here = outer_; }
+  Here(const Here&) = delete;
+  Here& operator=(const Here&) = delete;
+
+ private:
+  const Events* outer_;
+};
+
+}  // namespace
+
+void Events::add(std::vector<RemovedEntry> removed) {
+  base::Lock lock(mutex_);
+  for (RemovedEntry& entry : removed) waiting_.emplace_back(std::move(entry));
+}
+
+bool Events::begin(std::deque<Event>* events) {
+  std::vector<Notice> notices = engine_.notices.take();
+  base::Lock lock(mutex_);
+  for (Notice& notice : notices) waiting_.emplace_back(std::move(notice));
+  if (delivering_ || waiting_.empty()) return false;
+  delivering_ = true;
+  *events = std::exchange(waiting_, {});
+  return true;
+}
+
+void Events::deliver() {
+  std::deque<Event> events;
+  while (begin(&events)) {
+    {
+      const Here here(this);
+      for (const Event& event : events) tell(event);
+    }
+    base::Lock lock(mutex_);
+    delivering_ = false;
+  }
+}
+
+void Events::tell(const Event& event) {
+  const Hooks& hooks = engine_.options.hooks;
+  try {
+    if (const auto* notice = std::get_if<Notice>(&event)) {
+      if (hooks.on_error) hooks.on_error(*notice);
+    } else if (hooks.on_removal) {
+      const auto& removed = std::get<RemovedEntry>(event);
+      hooks.on_removal({removed.key, removed.cause});
+    }
+  } catch (...) {
+    engine_.counters.worker_errors.add();
+    engine_.notices.tell(NoticeKind::listener_failed,
+                         engine_.path + ": a hook threw; the cache goes on", engine_.path);
+  }
+}
+
+bool Events::is_delivering_here() const noexcept { return delivering_here == this; }
+
+}  // namespace ashmemo::maintenance

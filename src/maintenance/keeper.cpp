@@ -1,0 +1,116 @@
+#include "maintenance/keeper.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/saturate.hpp"
+
+namespace ashmemo::maintenance {
+
+using base::Status;
+
+namespace {
+
+// The first try after a failure follows soon, for most of them pass; later ones cost nothing that
+// anybody would notice.
+constexpr std::int64_t kFirstBackOff = 100'000;
+constexpr std::int64_t kMostBackOff = 10'000'000;
+
+}  // namespace
+
+store::OpenOptions Keeper::open_options() {
+  const Options& options = engine_.options;
+  store::OpenOptions open;
+  open.path = engine_.path;
+  open.read_only = options.access == Access::read_only;
+  open.synced = options.durability == Durability::power;
+  open.erase_securely = options.erase_securely;
+  open.reader_cache_bytes = options.reader_cache_bytes;
+  open.writer_cache_bytes = options.writer_cache_bytes;
+  open.max_entry_bytes = engine_.limits.get().max_entry_bytes;
+  open.clock = engine_.clock;
+  open.damaged = damaged_;
+  open.on_set_aside = [this](const std::string& file, const std::string& renamed_to,
+                             const std::string& why) {
+    engine_.notices.tell(NoticeKind::set_aside,
+                         file + " was damaged (" + why + "): renamed to " + renamed_to +
+                             ", and a new file begun; remove the old one when you do not need it",
+                         file);
+  };
+  return open;
+}
+
+Status Keeper::open() {
+  auto opened = store::open_store(open_options());
+  if (!opened.ok()) return opened.failure();
+  if (Status known = read_what_is_known(**opened); !known.ok()) {
+    (*opened)->close();
+    return known;
+  }
+  adopt(std::move(*opened));
+  return {};
+}
+
+Status Keeper::read_what_is_known(store::Store& store) {
+  const auto calculations = store.calculations();
+  if (!calculations.ok()) return calculations.failure();
+  const auto stamp = store.last_stamp();
+  if (!stamp.ok()) return stamp.failure();
+  const auto totals = store.totals();
+  if (!totals.ok()) return totals.failure();
+  engine_.catalog.load(*calculations);
+  engine_.stamps.raise(*stamp);
+  engine_.entries = totals->entries;
+  engine_.bytes = totals->bytes;
+  return {};
+}
+
+void Keeper::adopt(std::unique_ptr<store::Store> store) {
+  engine_.marks.clear();  // the rowids were another file's
+  engine_.reopen_wanted = false;
+  damaged_ = false;
+  back_off_ = 0;
+  engine_.store.set(std::move(store));
+  engine_.pending.set_refusing(false);
+  engine_.set_health(HealthState::ok);
+  engine_.notices.tell_end(NoticeKind::unavailable, NoticeKind::available,
+                           engine_.path + " is open again", engine_.path);
+}
+
+std::shared_ptr<store::Store> Keeper::ensure() {
+  if (engine_.reopen_wanted.exchange(false)) {
+    damaged_ = true;
+    let_go();
+  }
+  auto store = engine_.store.get();
+  if (store || engine_.closed || engine_.clock->steady_now() < next_try_) return store;
+  if (Status opened = open(); !opened.ok()) {
+    postpone(opened.failure());
+    return nullptr;
+  }
+  return engine_.store.get();
+}
+
+void Keeper::postpone(const base::Failure& failure) {
+  back_off_ = std::clamp(back_off_ * 2, kFirstBackOff, kMostBackOff);
+  next_try_ = base::add_saturated(engine_.clock->steady_now(), back_off_);
+  engine_.pending.set_refusing(true);
+  engine_.set_health(HealthState::unavailable);
+  engine_.notices.tell(NoticeKind::unavailable,
+                       engine_.path + ": there is no cache file at the moment (" + failure.what +
+                           "); reads miss, writes are not kept; it is tried again",
+                       engine_.path);
+}
+
+void Keeper::look_at_file() {
+  const auto store = engine_.store.get();
+  if (store && !store->still_in_place()) let_go();
+}
+
+void Keeper::let_go() {
+  if (auto old = engine_.store.set(nullptr)) old->close();
+}
+
+void Keeper::close() { let_go(); }
+
+}  // namespace ashmemo::maintenance

@@ -1,0 +1,65 @@
+#include "maintenance/committer.hpp"
+
+// Commands about more than one key, each in as many bounded transactions as it needs. Between two of
+// them the worker does its other work, so that the write-ahead log stays small.
+
+namespace ashmemo::maintenance {
+
+using base::Status;
+using engine::Range;
+
+Status Committer::commit_range(store::Store& store, const engine::Group& group) {
+  Range& range = *group.range;
+  bool last = true;
+  Status done = transactions_.run(store, [&](store::Writer& writer, Changes& changes) {
+    return step_range(writer, range, changes, &last);
+  });
+  if (!done.ok() || !last) {
+    engine_.pending.give_back(group);
+  } else {
+    engine_.pending.finish(group);
+  }
+  return done;
+}
+
+Status Committer::step_range(store::Writer& writer, Range& range, Changes& changes, bool* last) {
+  switch (range.kind) {
+    case Range::Kind::erase_prefix: return erase_some(writer, range, changes, last);
+    case Range::Kind::erase_all: return erase_all(writer, range, changes, last);
+    case Range::Kind::put_calculations:
+      for (const store::CalculationRow& row : range.calculations) {
+        if (Status put = writer.put_calculation(row); !put.ok()) return put;
+      }
+      return {};
+    case Range::Kind::recount: {
+      auto off = writer.recount();
+      if (!off.ok()) return off.failure();
+      range.totals_off = *off;
+      return {};
+    }
+  }
+  return {};
+}
+
+Status Committer::erase_some(store::Writer& writer, Range& range, Changes& changes, bool* last) {
+  auto removed = writer.erase_prefix(range.prefix, kMostRows);
+  if (!removed.ok()) return removed.failure();
+  for (store::RemovedRow& row : *removed) {
+    changes.remove(std::move(row.key), RemovalCause::erased, transactions_.wants_keys());
+  }
+  range.removed += static_cast<std::int64_t>(removed->size());
+  *last = removed->empty();
+  return {};
+}
+
+Status Committer::erase_all(store::Writer& writer, Range& range, Changes& changes, bool* last) {
+  // Whoever listens wants the keys: then row by row.
+  if (transactions_.wants_keys()) return erase_some(writer, range, changes, last);
+  auto removed = writer.erase_all();
+  if (!removed.ok()) return removed.failure();
+  changes.erased += *removed;
+  range.removed += *removed;
+  return {};
+}
+
+}  // namespace ashmemo::maintenance

@@ -1,0 +1,146 @@
+#include "maintenance/steps.hpp"
+
+#include <utility>
+
+#include "base/saturate.hpp"
+
+namespace ashmemo::maintenance {
+
+using base::Status;
+
+namespace {
+
+// Deletions that nobody waits for: so many transactions a second, so that reads hardly notice.
+constexpr Duration kDeletionInterval = std::chrono::milliseconds(100);
+
+// Deleted and replaced files, aged snapshots, the log: looked at this often while there is work.
+constexpr Duration kLookInterval = std::chrono::seconds(1);
+
+}  // namespace
+
+Steps::Steps(engine::Engine& engine, Events& events)
+    : engine_(engine),
+      policy_(engine::make_eviction_policy(engine.options.eviction)),
+      transactions_(engine, events),
+      keeper_(engine),
+      committer_(engine, transactions_, policy_.get()),
+      evictor_(engine, transactions_, policy_.get()),
+      sweeper_(engine, transactions_),
+      recorder_(engine, transactions_),
+      upkeep_(engine) {}
+
+bool Steps::is_due(std::int64_t* next, Duration interval, const Budget& budget) const {
+  const std::int64_t now = engine_.clock->steady_now();
+  if (now < *next && !budget.everything_due) return false;
+  *next = base::add_saturated(now, interval.count());
+  return true;
+}
+
+bool Steps::pass(const Budget& budget) {
+  if (is_due(&next_look_, kLookInterval, budget)) keeper_.look_at_file();
+  const auto store = keeper_.ensure();
+  if (!store || store->writer() == nullptr) return false;
+  bool more = false;
+  const Status done = work(*store, budget, &more);
+  store->release_snapshots(0);
+  return done.ok() && more;
+}
+
+Status Steps::work(store::Store& store, const Budget& budget, bool* more) {
+  if (Status s = commit_pending(store, budget); !s.ok()) return s;
+  const Duration touches = engine_.options.timing.touch_interval;
+  if (is_due(&next_touches_, touches, budget)) {
+    if (Status s = recorder_.write_all(store); !s.ok()) return s;
+  }
+  if (Status s = delete_some(store, budget, more); !s.ok()) return s;
+  if (Status s = keep_small(store, budget, more); !s.ok()) return s;
+  *more = *more || !engine_.pending.empty();
+  return {};
+}
+
+Status Steps::commit_pending(store::Store& store, const Budget& budget) {
+  while (!engine_.pending.empty()) {
+    if (Status s = committer_.commit_next(store); !s.ok()) return s;
+    if (Status s = hold_limits(store); !s.ok()) return s;
+    if (upkeep_.wants_checkpoint(store)) {
+      if (Status s = upkeep_.checkpoint(store, false); !s.ok()) return s;
+    }
+    if (engine_.clock->steady_now() >= budget.until) return {};
+  }
+  return {};
+}
+
+Status Steps::hold_limits(store::Store& store) {
+  // What a group brought in, and as much again: whatever is above is then paced like other deletions.
+  for (int i = 0; i < 2 && evictor_.has_work(store.writer()->totals()); ++i) {
+    if (Status s = evictor_.evict_some(store); !s.ok()) return s;
+  }
+  return {};
+}
+
+Status Steps::delete_some(store::Store& store, const Budget& budget, bool* more) {
+  if (!is_due(&next_deletion_, kDeletionInterval, budget)) {
+    *more = evictor_.has_work(store.writer()->totals()) || sweeper_.has_retired();
+    return {};
+  }
+  bool expiring = false;
+  if (is_due(&next_expiry_, engine_.options.timing.maintenance_interval, budget)) {
+    if (Status s = sweeper_.expire_some(store, &expiring); !s.ok()) return s;
+    if (expiring) next_expiry_ = 0;
+  }
+  if (!expiring && sweeper_.has_retired()) {
+    if (Status s = sweeper_.remove_retired(store); !s.ok()) return s;
+  }
+  if (!expiring && evictor_.has_work(store.writer()->totals())) {
+    if (Status s = evictor_.evict_some(store); !s.ok()) return s;
+  }
+  *more = expiring || sweeper_.has_retired() || evictor_.has_work(store.writer()->totals());
+  return {};
+}
+
+Status Steps::keep_small(store::Store& store, const Budget& budget, bool* more) {
+  bool vacuuming = false;
+  if (Status s = upkeep_.vacuum_some(store, &vacuuming); !s.ok()) return s;
+  *more = *more || vacuuming;
+  const bool idle = engine_.pending.empty() && !*more;
+  if (upkeep_.wants_checkpoint(store) || (idle && budget.everything_due)) {
+    return upkeep_.checkpoint(store, idle);
+  }
+  return {};
+}
+
+Status Steps::finish_accepted() {
+  const auto store = keeper_.ensure();
+  if (!store || store->writer() == nullptr) {
+    return base::Failure{base::FailureKind::unavailable, 0, "there is no cache file at the moment"};
+  }
+  // What comes in while this runs is not waited for: else a busy cache would never be flushed.
+  const auto last = engine_.pending.last_number();
+  while (engine_.pending.has_until(last)) {
+    if (Status s = commit_pending(*store, {0, false}); !s.ok()) return s;
+  }
+  if (Status s = recorder_.write_all(*store); !s.ok()) return s;
+  while (evictor_.has_work(store->writer()->totals())) {
+    if (Status s = evictor_.evict_some(*store); !s.ok()) return s;
+    if (upkeep_.wants_checkpoint(*store)) {
+      if (Status s = upkeep_.checkpoint(*store, false); !s.ok()) return s;
+    }
+  }
+  return {};
+}
+
+Status Steps::compact() {
+  if (Status s = finish_accepted(); !s.ok()) return s;
+  const auto store = keeper_.ensure();
+  bool more = true;
+  while (more) {
+    if (Status s = sweeper_.expire_some(*store, &more); !s.ok()) return s;
+  }
+  while (sweeper_.has_retired()) {
+    if (Status s = sweeper_.remove_retired(*store); !s.ok()) return s;
+  }
+  if (Status s = upkeep_.vacuum_all(*store); !s.ok()) return s;
+  return upkeep_.checkpoint(*store, true);
+}
+
+}  // namespace ashmemo::maintenance

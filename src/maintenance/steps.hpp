@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "base/result.hpp"
+#include "engine/engine.hpp"
+#include "engine/eviction_policy.hpp"
+#include "maintenance/committer.hpp"
+#include "maintenance/events.hpp"
+#include "maintenance/evictor.hpp"
+#include "maintenance/keeper.hpp"
+#include "maintenance/recorder.hpp"
+#include "maintenance/sweeper.hpp"
+#include "maintenance/transaction.hpp"
+#include "maintenance/upkeep.hpp"
+
+namespace ashmemo::maintenance {
+
+/// How much of the work may be done in one go.
+struct Budget {
+  std::int64_t until = 0;       // steady clock; the step that is under way is finished
+  bool everything_due = false;  // also what would wait for its interval: asked for by a caller
+};
+
+/// What the worker does, in bounded steps: commit what is pending, hold the limits, delete what is over,
+/// write touches, keep the file small. Whoever calls holds the worker's role.
+class Steps {
+ public:
+  Steps(engine::Engine& engine, Events& events);
+
+  [[nodiscard]] base::Status open() { return keeper_.open(); }
+  void postpone_opening(const base::Failure& failure) { keeper_.postpone(failure); }
+  void close() { keeper_.close(); }
+
+  /// One pass over all there is to do; true: there is more, to be done soon.
+  bool pass(const Budget& budget);
+  /// Everything that was accepted, touches included, until the limits hold.
+  [[nodiscard]] base::Status finish_accepted();
+  /// Due entries, free pages and the write-ahead log, all to the end.
+  [[nodiscard]] base::Status compact();
+
+  [[nodiscard]] bool has_foreign_reader() const noexcept { return upkeep_.has_foreign_reader(); }
+
+ private:
+  [[nodiscard]] bool is_due(std::int64_t* next, Duration interval, const Budget& budget) const;
+
+  base::Status commit_pending(store::Store& store, const Budget& budget);
+  base::Status hold_limits(store::Store& store);
+  base::Status work(store::Store& store, const Budget& budget, bool* more);
+  base::Status delete_some(store::Store& store, const Budget& budget, bool* more);
+  base::Status keep_small(store::Store& store, const Budget& budget, bool* more);
+
+  engine::Engine& engine_;
+  const std::unique_ptr<engine::EvictionPolicy> policy_;
+  Transactions transactions_;
+  Keeper keeper_;
+  Committer committer_;
+  Evictor evictor_;
+  Sweeper sweeper_;
+  Recorder recorder_;
+  Upkeep upkeep_;
+  // When the steps that wait for their interval are next due, on the steady clock.
+  std::int64_t next_deletion_ = 0;
+  std::int64_t next_expiry_ = 0;
+  std::int64_t next_touches_ = 0;
+  std::int64_t next_look_ = 0;
+};
+
+}  // namespace ashmemo::maintenance

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "engine/engine.hpp"
+#include "maintenance/transaction.hpp"
+
+namespace ashmemo::maintenance {
+
+/// Deletes in the background what no longer answers: due entries, and those of calculations whose version
+/// changed or that were invalidated as a whole. One bounded transaction a call, until nothing is left.
+class Sweeper {
+ public:
+  Sweeper(engine::Engine& engine, Transactions& transactions)
+      : engine_(engine), transactions_(transactions) {}
+
+  /// `*more`: the transaction was full, so there may be more.
+  [[nodiscard]] base::Status expire_some(store::Store& store, bool* more);
+
+  [[nodiscard]] bool has_retired() const;
+  [[nodiscard]] base::Status remove_retired(store::Store& store);
+  /// Another file was opened: start over.
+  void restart() { at_row_ = 0; }
+
+ private:
+  engine::Engine& engine_;
+  Transactions& transactions_;
+  std::optional<std::int64_t> at_row_ = 0;  // of the walk through the table
+  std::vector<std::int64_t> round_;         // the ids that were retired when the walk began
+};
+
+}  // namespace ashmemo::maintenance

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "base/result.hpp"
+#include "engine/engine.hpp"
+#include "maintenance/events.hpp"
+#include "store/store.hpp"
+
+namespace ashmemo::maintenance {
+
+// No transaction carries more than this: a row may dirty four pages, and the write-ahead log, the page
+// cache and whoever waits for the commit feel each of them.
+inline constexpr int kMostRows = 1'000;
+inline constexpr std::int64_t kMostBytes = 4 * MiB;
+
+/// What a transaction changed, for the counters and the hooks, once it is committed.
+struct Changes {
+  std::vector<RemovedEntry> removed;
+  std::int64_t erased = 0;
+  std::int64_t replaced = 0;
+  std::int64_t expired = 0;
+  std::int64_t evicted = 0;
+  std::int64_t bytes_written = 0;
+  std::int64_t touches_written = 0;
+  std::int64_t touches_dropped = 0;
+
+  void remove(std::string key, RemovalCause cause, bool wants_key);
+};
+
+/// One transaction on the store's writer. What it changed is counted and told only if it was committed;
+/// whatever fails is booked as the store refusing to write, and ends that state when it works again.
+class Transactions {
+ public:
+  Transactions(engine::Engine& engine, Events& events) : engine_(engine), events_(events) {}
+
+  using Body = std::function<base::Status(store::Writer&, Changes&)>;
+  [[nodiscard]] base::Status run(store::Store& store, const Body& body);
+
+  /// Whether the keys of removed rows are wanted.
+  [[nodiscard]] bool wants_keys() const { return events_.wants_removals(); }
+
+ private:
+  [[nodiscard]] base::Status attempt(store::Writer& writer, const Body& body, Changes& changes);
+  void committed(store::Writer& writer, Changes& changes);
+  void failed(const base::Failure& failure);
+
+  engine::Engine& engine_;
+  Events& events_;
+};
+
+}  // namespace ashmemo::maintenance

@@ -1,0 +1,65 @@
+#include "maintenance/upkeep.hpp"
+
+#include <algorithm>
+
+namespace ashmemo::maintenance {
+
+using base::Status;
+
+namespace {
+
+// A checkpoint writes each changed page once, however often it is in the log, so a larger log saves
+// writes; it also costs disk, and the time to look a page up in it.
+constexpr std::int64_t kCheckpointBytes = 4 * MiB;
+
+// Free pages up to this share of the file are kept: new entries will need them soon.
+constexpr std::int64_t kKeptShare = 16;
+constexpr std::int64_t kPageBytes = 4096;
+constexpr int kPagesAtOnce = 256;
+
+}  // namespace
+
+bool Upkeep::wants_checkpoint(const store::Store& store) const {
+  return store.sizes().wal_bytes >= kCheckpointBytes;
+}
+
+Status Upkeep::checkpoint(store::Store& store, bool truncate) {
+  const auto done = store.writer()->checkpoint(truncate);
+  if (!done.ok()) return done.failure();
+  foreign_reader_ = done->foreign_reader;
+  if (done->foreign_reader) {
+    engine_.notices.tell(NoticeKind::foreign_reader,
+                         engine_.path + "-wal cannot start over: another program has been reading "
+                                        "the file since before the last commits",
+                         engine_.path);
+  } else {
+    engine_.notices.tell_end(NoticeKind::foreign_reader, NoticeKind::recovered,
+                             engine_.path + "-wal starts over again", engine_.path);
+  }
+  return {};
+}
+
+Status Upkeep::vacuum_some(store::Store& store, bool* more) {
+  *more = false;
+  const auto free = store.writer()->vacuum(0);
+  if (!free.ok()) return free.failure();
+  const std::int64_t kept = store.sizes().file_bytes / kPageBytes / kKeptShare;
+  if (*free <= std::max<std::int64_t>(kept, kPagesAtOnce)) return {};
+  const std::int64_t surplus = std::min<std::int64_t>(*free - kept, kPagesAtOnce);
+  const auto left = store.writer()->vacuum(static_cast<int>(surplus));
+  if (!left.ok()) return left.failure();
+  *more = *left > kept;
+  return {};
+}
+
+Status Upkeep::vacuum_all(store::Store& store) {
+  while (true) {
+    const auto left = store.writer()->vacuum(kPagesAtOnce);
+    if (!left.ok()) return left.failure();
+    if (*left == 0) return {};
+    if (!wants_checkpoint(store)) continue;
+    if (Status moved = checkpoint(store, false); !moved.ok()) return moved;
+  }
+}
+
+}  // namespace ashmemo::maintenance

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "engine/engine.hpp"
+
+namespace ashmemo::maintenance {
+
+/// Keeps the file and its write-ahead log small, in slices.
+class Upkeep {
+ public:
+  explicit Upkeep(engine::Engine& engine) : engine_(engine) {}
+
+  /// Whether the write-ahead log has grown enough to be moved into the file.
+  [[nodiscard]] bool wants_checkpoint(const store::Store& store) const;
+  /// Moves the log into the file; `truncate` gives its room back as well. Notices whoever keeps it from
+  /// starting over.
+  [[nodiscard]] base::Status checkpoint(store::Store& store, bool truncate);
+  /// Gives some free pages back to the system. `*more`: there are more than are kept for new entries.
+  [[nodiscard]] base::Status vacuum_some(store::Store& store, bool* more);
+  /// Gives all of them back.
+  [[nodiscard]] base::Status vacuum_all(store::Store& store);
+
+  /// Another program's read keeps the log from starting over.
+  [[nodiscard]] bool has_foreign_reader() const noexcept { return foreign_reader_.load(); }
+
+ private:
+  engine::Engine& engine_;
+  std::atomic<bool> foreign_reader_{false};
+};
+
+}  // namespace ashmemo::maintenance

@@ -1,0 +1,196 @@
+#include "maintenance/worker.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <exception>
+#include <string>
+
+#include "base/platform.hpp"
+#include "base/saturate.hpp"
+
+namespace ashmemo::maintenance {
+
+using base::Status;
+
+namespace {
+
+// The thread gives the role away after this long, so that `flush` and others get their turn.
+constexpr std::int64_t kThreadBudget = 50'000;
+
+// A store that refuses to write is asked again after this long; so is one with more work to do.
+constexpr std::int64_t kRetry = 20'000;
+
+}  // namespace
+
+Worker::Worker(engine::Engine& engine) : engine_(engine), events_(engine), steps_(engine, events_) {}
+
+Status Worker::open() {
+  return with_role([](Steps& steps) { return steps.open(); });
+}
+
+void Worker::start_without_store(const base::Failure& failure) {
+  (void)with_role([&failure](Steps& steps) -> Status {
+    steps.postpone_opening(failure);
+    return {};
+  });
+}
+
+void Worker::start() {
+  if (engine_.options.hooks.worker == WorkerMode::manual) return;
+  if (engine_.options.access == Access::read_only) return;
+  thread_ = std::thread([this] { loop(); });
+}
+
+// ------------------------------------------------------------------------------------- the role
+
+bool Worker::pass(const Budget& budget) {
+  bool more = false;
+  const Status done = with_role([&](Steps& steps) -> Status {
+    more = steps.pass(budget);
+    return {};
+  });
+  return done.ok() && more;
+}
+
+Status Worker::with_role(const std::function<Status(Steps&)>& work) {
+  Status done;
+  try {
+    base::Lock role(role_);
+    done = work(steps_);
+    foreign_reader_ = steps_.has_foreign_reader();
+  } catch (const std::exception& error) {
+    engine_.counters.worker_errors.add();
+    const std::string what = engine_.path + ": the worker met an unexpected error and goes on: ";
+    engine_.notices.tell(NoticeKind::worker_failed, what + error.what(), engine_.path);
+    done = base::Failure{base::FailureKind::other, 0, error.what()};
+  }
+  events_.deliver();
+  return done;
+}
+
+bool Worker::run(std::int64_t budget) {
+  const std::int64_t now = engine_.clock->steady_now();
+  return pass({base::add_saturated(now, budget), true});
+}
+
+Status Worker::flush() {
+  return with_role([](Steps& steps) { return steps.finish_accepted(); });
+}
+
+Status Worker::compact() {
+  return with_role([](Steps& steps) { return steps.compact(); });
+}
+
+bool Worker::drain() {
+  if (engine_.options.hooks.worker != WorkerMode::manual) return false;
+  if (!is_this_thread()) (void)flush();
+  return true;
+}
+
+bool Worker::is_this_thread() const noexcept { return events_.is_delivering_here(); }
+
+// ----------------------------------------------------------------------------------- the thread
+
+void Worker::loop() {
+  while (!stopping_) {
+    const std::int64_t now = engine_.clock->steady_now();
+    sleep(pass({base::add_saturated(now, kThreadBudget), false}));
+  }
+}
+
+void Worker::wake() noexcept {
+  // The thread writes how it sleeps and then looks for work; a caller adds work and then looks how it
+  // sleeps. One of the two sees the other.
+  const Sleep asleep = sleep_.load();
+  if (asleep == Sleep::awake) return;
+  if (asleep == Sleep::until_flush && !engine_.pending.is_urgent()) return;
+  wake_now();
+}
+
+void Worker::wake_now() noexcept {
+  {
+    base::Lock lock(wake_mutex_);
+    woken_ = true;
+  }
+  wake_condition_.notify_one();
+}
+
+Worker::Sleep Worker::choose_sleep() const {
+  return engine_.pending.empty() ? Sleep::until_work : Sleep::until_flush;
+}
+
+std::int64_t Worker::length_of(Sleep sleep, bool more) const {
+  const Timing& timing = engine_.options.timing;
+  if (more || engine_.pending.is_refusing()) return kRetry;
+  if (sleep == Sleep::until_flush) return timing.flush_interval.count();
+  const std::int64_t idle = timing.maintenance_interval.count();
+  return engine_.marks.empty() ? idle : std::min(idle, timing.touch_interval.count());
+}
+
+void Worker::sleep(bool more) {
+  sleep_once(more);
+  // Woken by the first write after a quiet time: others may share its commit.
+  if (choose_sleep() == Sleep::until_flush && !is_needed_now()) sleep_once(false);
+}
+
+void Worker::sleep_once(bool more) {
+  sleep_ = Sleep::until_work;
+  const Sleep how = choose_sleep();
+  sleep_ = how;
+  const std::int64_t length = length_of(how, more);
+  {
+    base::Lock lock(wake_mutex_);
+    if (!woken_ && !is_needed_now() && length > 0) {
+      wake_condition_.wait_for(wake_mutex_, std::chrono::microseconds(length));
+    }
+    woken_ = false;
+  }
+  sleep_ = Sleep::awake;
+}
+
+bool Worker::is_needed_now() const {
+  return stopping_ || (engine_.pending.is_urgent() && !engine_.pending.is_refusing());
+}
+
+// ------------------------------------------------------------------------------------- the end
+
+void Worker::stop() noexcept {
+  if (base::in_forked_child()) {
+    if (thread_.joinable()) thread_.detach();  // it lives in the parent only
+    return;
+  }
+  if (stopping_.exchange(true)) return;
+  wake_now();
+  if (thread_.joinable()) thread_.join();
+  try {
+    write_the_rest();
+  } catch (...) {
+    engine_.counters.worker_errors.add();
+  }
+}
+
+void Worker::try_to_write_the_rest() {
+  // Counted in tries and not only in time: a clock that somebody moves by hand may stand still.
+  std::int64_t tries = engine_.options.timing.close_wait.count() / kRetry;
+  while (!flush().ok() && tries-- > 0 && engine_.store.get()) {
+    engine_.pending.wait_for_room(base::add_saturated(engine_.clock->steady_now(), kRetry));
+  }
+}
+
+void Worker::write_the_rest() {
+  if (engine_.options.access == Access::read_write && engine_.store.get()) try_to_write_the_rest();
+  const std::int64_t lost = engine_.pending.drop_all();
+  if (lost != 0) {
+    engine_.counters.dropped.add(lost);
+    engine_.notices.tell(NoticeKind::writes_dropped,
+                         engine_.path + ": closed with " + std::to_string(lost) +
+                             " accepted values that the file did not take",
+                         engine_.path);
+  }
+  (void)with_role([](Steps& steps) -> Status {
+    steps.close();
+    return {};
+  });
+}
+
+}  // namespace ashmemo::maintenance

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <thread>
+
+#include "base/mutex.hpp"
+#include "base/result.hpp"
+#include "engine/engine.hpp"
+#include "maintenance/events.hpp"
+#include "maintenance/steps.hpp"
+
+namespace ashmemo::maintenance {
+
+/// Who does the work, and when. What is done stands in steps.hpp.
+///
+/// The worker's work is a role that one thread has at a time. In thread mode a thread of its own takes it
+/// whenever there is something to do; `run`, `flush` and `compact` take it on the calling thread, in both
+/// modes. After the role was given back, what happened is told to the hooks, in order, without any lock.
+class Worker final : public engine::WorkerControl {
+ public:
+  explicit Worker(engine::Engine& engine);
+  ~Worker() override { stop(); }
+
+  /// Opens the store. The failure is for the caller to judge.
+  [[nodiscard]] base::Status open();
+  /// Goes on after a failed open: it is tried again, with back-off.
+  void start_without_store(const base::Failure& failure);
+  /// Starts the thread, in thread mode.
+  void start();
+  /// Writes what was accepted (for at most `close_wait`), ends the thread and releases the store. Does
+  /// nothing the second time, or in a forked child.
+  void stop() noexcept;
+
+  /// A step of about `budget` microseconds; true: there is more to do.
+  bool run(std::int64_t budget);
+  [[nodiscard]] base::Status flush();
+  [[nodiscard]] base::Status compact();
+
+  void wake() noexcept override;
+  /// As wake, whatever is pending.
+  void wake_now() noexcept;
+  bool drain() override;
+  [[nodiscard]] bool is_this_thread() const noexcept override;
+
+  [[nodiscard]] bool has_foreign_reader() const noexcept { return foreign_reader_.load(); }
+
+ private:
+  /// How the thread sleeps: so that a caller need not wake it for nothing.
+  enum class Sleep : std::uint8_t { awake, until_flush, until_work };
+
+  void loop();
+  [[nodiscard]] Sleep choose_sleep() const;
+  [[nodiscard]] std::int64_t length_of(Sleep sleep, bool more) const;
+  [[nodiscard]] bool is_needed_now() const;
+  void sleep(bool more);
+  void sleep_once(bool more);
+  bool pass(const Budget& budget);
+  [[nodiscard]] base::Status with_role(const std::function<base::Status(Steps&)>& work);
+  void write_the_rest();
+  void try_to_write_the_rest();
+
+  engine::Engine& engine_;
+  Events events_;
+  base::Mutex role_;
+  Steps steps_ ASHMEMO_GUARDED_BY(role_);
+  std::atomic<bool> foreign_reader_{false};
+
+  base::Mutex wake_mutex_;
+  base::Condition wake_condition_;
+  bool woken_ ASHMEMO_GUARDED_BY(wake_mutex_) = false;
+  std::atomic<Sleep> sleep_{Sleep::awake};
+  std::atomic<bool> stopping_{false};
+  std::thread thread_;
+};
+
+}  // namespace ashmemo::maintenance
