@@ -12,10 +12,10 @@
 // first) and says what becomes of each; it knows no SQL, and the mechanism that walks the queues
 // (src/maintenance) knows no policy.
 //
-// The walk. While a limit is passed: next_queue; the oldest row of that queue (of the other one,
-// should it be empty); judge. A row that may stay is re-inserted and the walk goes on; after
-// kMostReinsertions of them in a row the next one leaves unheard, so that one deletion has a
-// bounded price. Every row that leaves is told by `evicted`.
+// The walk. While a limit is passed: next_queue; the oldest row of that queue; judge. A row that
+// may stay is re-inserted and the walk goes on; after kMostReinsertions of them in a row the next
+// one leaves unheard, so that one deletion has a bounded price. Every row that leaves is told by
+// `evicted`.
 //
 // The row that was written last is skipped while there is any other: where all others were read
 // lately it would be its own victim, and a put that evicts itself is none.
@@ -64,7 +64,8 @@ class EvictionPolicy {
   /// A key is stored. For one that is in the file already the answer is not used: an overwrite is a
   /// new insertion in the queue where the row is, with a counter of 0.
   [[nodiscard]] virtual Admission admit(std::string_view key);
-  /// Which queue to look at next. Where another policy has left rows on probation these come first.
+  /// Which queue to look at next: one that has rows, if there are any. Where another policy has
+  /// left rows on probation these come first.
   [[nodiscard]] virtual std::int64_t next_queue(const QueueSizes& sizes) const;
   [[nodiscard]] virtual Verdict judge(const store::Candidate& candidate, std::int64_t touches,
                                       std::int64_t next_stamp) = 0;

@@ -33,6 +33,7 @@ Admission S3FifoPolicy::admit(std::string_view key) {
 }
 
 std::int64_t S3FifoPolicy::next_queue(const QueueSizes& sizes) const {
+  if (sizes.probation_entries == sizes.entries) return kProbationQueue;
   // An entry larger than the whole share would otherwise leave as soon as it has come.
   if (sizes.probation_entries < 2) return kMainQueue;
   const double share = bytes_press_harder(sizes)

@@ -1,0 +1,137 @@
+#include "support/policy_simulator.hpp"
+
+#include <algorithm>
+
+namespace ashmemo::test {
+
+bool PolicySimulator::request(std::string_view key, std::int64_t bytes) {
+  const bool hit = get(key);
+  ++counts_.requests;
+  counts_.requested_bytes += bytes;
+  if (hit) {
+    ++counts_.hits;
+    counts_.hit_bytes += bytes;
+  } else {
+    put(key, bytes);
+  }
+  return hit;
+}
+
+bool PolicySimulator::get(std::string_view key) {
+  const auto found = rowids_.find(std::string(key));
+  if (found == rowids_.end()) return false;
+  Row& row = rows_.at(found->second);
+  row.accessed_at = ++last_stamp_;
+  ++row.touches;
+  return true;
+}
+
+void PolicySimulator::put(std::string_view key, std::int64_t bytes) {
+  const engine::Admission admission = policy_->admit(key);
+  const auto [found, is_new] = rowids_.try_emplace(std::string(key), last_rowid_ + 1);
+  Row& row = rows_[found->second];
+  if (is_new) {
+    row.stored.rowid = ++last_rowid_;
+    row.stored.key = key;
+    row.stored.eviction_queue = admission.queue;
+  } else {
+    leave(row);
+  }
+  row.stored.byte_size = bytes;
+  row.stored.inserted_at = row.accessed_at = ++last_stamp_;
+  row.stored.eviction_counter = is_new ? admission.counter : 0;
+  row.touches = 0;
+  enter(row);
+  newest_rowid_ = row.stored.rowid;
+  evict_what_is_too_much();
+}
+
+void PolicySimulator::set_limits(Limits limits) {
+  limits_ = limits;
+  evict_what_is_too_much();
+}
+
+bool PolicySimulator::contains(std::string_view key) const {
+  return rowids_.contains(std::string(key));
+}
+
+double PolicySimulator::hit_ratio() const {
+  return static_cast<double>(counts_.hits) /
+         static_cast<double>(std::max<std::int64_t>(counts_.requests, 1));
+}
+
+bool PolicySimulator::is_over_limit() const {
+  return sizes_.entries > limits_.max_entries || sizes_.bytes > limits_.max_bytes;
+}
+
+void PolicySimulator::evict_what_is_too_much() {
+  sizes_.max_entries = limits_.max_entries;
+  sizes_.max_bytes = limits_.max_bytes;
+  while (is_over_limit()) evict_one();
+}
+
+void PolicySimulator::evict_one() {
+  std::int64_t reinsertions = 0;
+  Row* row = &oldest_row();
+  for (; reinsertions < most_reinsertions_; ++reinsertions) {
+    store::Candidate candidate = row->stored;
+    candidate.accessed_at = row->accessed_at;
+    const auto verdict = policy_->judge(candidate, row->touches, ++last_stamp_);
+    if (verdict.evict) break;
+    reinsert(*row, verdict.placement);
+    row = &oldest_row();
+  }
+  policy_->evicted(row->stored, sizes_);
+  erase(*row);
+  ++counts_.evictions;
+  counts_.reinsertions += reinsertions;
+  counts_.most_reinsertions = std::max(counts_.most_reinsertions, reinsertions);
+}
+
+PolicySimulator::Row& PolicySimulator::oldest_row() {
+  const auto asked = static_cast<std::size_t>(policy_->next_queue(sizes_));
+  for (const auto* queue : {&queues_[asked], &queues_[1 - asked]}) {
+    for (const auto& [inserted_at, rowid] : *queue) {
+      if (rowid != newest_rowid_) return rows_.at(rowid);
+    }
+  }
+  return rows_.at(newest_rowid_);
+}
+
+void PolicySimulator::reinsert(Row& row, const store::Placement& to) {
+  leave(row);
+  row.stored.inserted_at = to.inserted_at;
+  row.stored.accessed_at = row.accessed_at = to.accessed_at;
+  row.stored.eviction_counter = to.eviction_counter;
+  row.stored.eviction_queue = to.eviction_queue;
+  row.touches = 0;
+  enter(row);
+}
+
+void PolicySimulator::erase(Row& row) {
+  leave(row);
+  rowids_.erase(row.stored.key);
+  rows_.erase(row.stored.rowid);
+}
+
+void PolicySimulator::enter(Row& row) {
+  queues_[row.stored.eviction_queue].emplace(row.stored.inserted_at, row.stored.rowid);
+  ++sizes_.entries;
+  sizes_.bytes += row.stored.byte_size;
+  if (row.stored.eviction_queue == engine::kProbationQueue) {
+    ++sizes_.probation_entries;
+    sizes_.probation_bytes += row.stored.byte_size;
+  }
+}
+
+void PolicySimulator::leave(const Row& row) {
+  queues_[row.stored.eviction_queue].erase({row.stored.inserted_at, row.stored.rowid});
+  --sizes_.entries;
+  sizes_.bytes -= row.stored.byte_size;
+  if (row.stored.eviction_queue == engine::kProbationQueue) {
+    --sizes_.probation_entries;
+    sizes_.probation_bytes -= row.stored.byte_size;
+  }
+}
+
+}  // namespace ashmemo::test

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+#include "base/saturate.hpp"
+#include "engine/eviction_policy.hpp"
+#include "store/rows.hpp"
+
+namespace ashmemo::test {
+
+/// A cache without values, file and time: rows and eviction queues in memory, walked for a policy
+/// exactly as the worker walks those of the file.
+class PolicySimulator {
+ public:
+  struct Limits {
+    std::int64_t max_entries = base::kForever;
+    std::int64_t max_bytes = base::kForever;
+  };
+  struct Counts {
+    std::int64_t requests = 0;
+    std::int64_t hits = 0;
+    std::int64_t requested_bytes = 0;
+    std::int64_t hit_bytes = 0;
+    std::int64_t evictions = 0;
+    std::int64_t reinsertions = 0;
+    std::int64_t most_reinsertions = 0;  // for one deleted row
+  };
+
+  PolicySimulator(engine::EvictionPolicy& policy, Limits limits,
+                  std::int64_t most_reinsertions = engine::kMostReinsertions)
+      : policy_(&policy), limits_(limits), most_reinsertions_(most_reinsertions) {}
+
+  /// A read, and on a miss a put. True: a hit.
+  bool request(std::string_view key, std::int64_t bytes = 1);
+  /// Marks the key as read; false: it is not here.
+  bool get(std::string_view key);
+  /// Stores the key, for the first time or again, and evicts what is then too much.
+  void put(std::string_view key, std::int64_t bytes = 1);
+
+  void set_limits(Limits limits);
+  /// Goes on with the rows as another policy left them.
+  void set_policy(engine::EvictionPolicy& policy) { policy_ = &policy; }
+
+  [[nodiscard]] bool contains(std::string_view key) const;
+  [[nodiscard]] const Counts& counts() const { return counts_; }
+  [[nodiscard]] double hit_ratio() const;
+  [[nodiscard]] const engine::QueueSizes& sizes() const { return sizes_; }
+
+ private:
+  struct Row {
+    store::Candidate stored;
+    std::int64_t accessed_at = 0;  // with touches that were not yet written
+    std::int64_t touches = 0;
+  };
+  using Place = std::pair<std::int64_t, std::int64_t>;  // inserted_at, rowid
+
+  [[nodiscard]] bool is_over_limit() const;
+  void evict_what_is_too_much();
+  void evict_one();
+  [[nodiscard]] Row& oldest_row();
+  void reinsert(Row& row, const store::Placement& to);
+  void erase(Row& row);
+  void enter(Row& row);
+  void leave(const Row& row);
+
+  engine::EvictionPolicy* policy_;
+  Limits limits_;
+  std::int64_t most_reinsertions_;
+  Counts counts_;
+  engine::QueueSizes sizes_;
+  std::int64_t last_stamp_ = 0;
+  std::int64_t last_rowid_ = 0;
+  std::int64_t newest_rowid_ = 0;  // of the last put
+  std::unordered_map<std::string, std::int64_t> rowids_;
+  std::unordered_map<std::int64_t, Row> rows_;
+  std::set<Place> queues_[2];
+};
+
+}  // namespace ashmemo::test

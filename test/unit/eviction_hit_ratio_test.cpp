@@ -1,0 +1,274 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <iterator>
+#include <list>
+#include <memory>
+#include <random>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "engine/eviction_policy.hpp"
+#include "support/policy_simulator.hpp"
+
+// The policies against exact ones as a textbook has them: in memory, in the simplest way.
+
+using namespace ashmemo;
+using namespace ashmemo::test;
+
+namespace {
+
+using Trace = std::vector<std::int64_t>;
+
+struct TextbookFifo {
+  std::size_t capacity;
+  std::list<std::int64_t> queue{};  // oldest first
+
+  bool request(std::int64_t key) {
+    if (std::find(queue.begin(), queue.end(), key) != queue.end()) return true;
+    if (queue.size() == capacity) queue.pop_front();
+    queue.push_back(key);
+    return false;
+  }
+};
+
+struct TextbookLru {
+  std::size_t capacity;
+  std::list<std::int64_t> queue{};  // least recently used first
+
+  bool request(std::int64_t key) {
+    const auto found = std::find(queue.begin(), queue.end(), key);
+    if (found != queue.end()) {
+      queue.splice(queue.end(), queue, found);
+      return true;
+    }
+    if (queue.size() == capacity) queue.pop_front();
+    queue.push_back(key);
+    return false;
+  }
+};
+
+struct CountedKey {
+  std::int64_t key;
+  int counter = 0;
+};
+using CountedQueue = std::list<CountedKey>;
+constexpr std::int64_t kNobody = -1;
+
+CountedKey* find(CountedQueue& queue, std::int64_t key) {
+  const auto found = std::find_if(queue.begin(), queue.end(),
+                                  [&](const CountedKey& entry) { return entry.key == key; });
+  return found == queue.end() ? nullptr : &*found;
+}
+
+CountedQueue::iterator oldest_but(std::int64_t newest, CountedQueue& queue) {
+  return queue.front().key == newest ? std::next(queue.begin()) : queue.begin();
+}
+
+// The newest one is no candidate.
+void evict_by_second_chance(CountedQueue& queue, std::int64_t newest) {
+  auto oldest = oldest_but(newest, queue);
+  while (oldest->counter > 0) {
+    --oldest->counter;
+    queue.splice(queue.end(), queue, oldest);
+    oldest = oldest_but(newest, queue);
+  }
+  queue.erase(oldest);
+}
+
+struct TextbookClock {
+  std::size_t capacity;
+  CountedQueue queue{};
+
+  bool request(std::int64_t key) {
+    if (CountedKey* const hit = find(queue, key)) {
+      hit->counter = std::min(hit->counter + 1, 3);
+      return true;
+    }
+    queue.push_back({key});
+    if (queue.size() > capacity) evict_by_second_chance(queue, key);
+    return false;
+  }
+};
+
+struct TextbookS3Fifo {
+  std::size_t capacity;
+  CountedQueue probation{};
+  CountedQueue main{};
+  std::list<std::int64_t> ghosts{};  // oldest first
+
+  bool request(std::int64_t key) {
+    CountedKey* hit = find(main, key);
+    if (hit == nullptr) hit = find(probation, key);
+    if (hit != nullptr) {
+      hit->counter = std::min(hit->counter + 1, 3);
+      return true;
+    }
+    const auto ghost = std::find(ghosts.begin(), ghosts.end(), key);
+    const bool was_here = ghost != ghosts.end();
+    if (was_here) ghosts.erase(ghost);
+    if (probation.size() + main.size() == capacity) make_room();
+    (was_here ? main : probation).push_back({key});
+    return false;
+  }
+
+  void make_room() {
+    while (probation.size() * 10 >= capacity) {
+      const CountedKey oldest = probation.front();
+      probation.pop_front();
+      if (oldest.counter < 2) {
+        ghosts.push_back(oldest.key);
+        if (ghosts.size() > capacity * 9 / 10) ghosts.pop_front();
+        return;
+      }
+      main.push_back({oldest.key});
+    }
+    evict_by_second_chance(main, kNobody);
+  }
+};
+
+// Keys 0 to `keys`-1, the smaller the more popular: P(k) ~ 1 / (k + 1)^exponent.
+class Zipf {
+ public:
+  Zipf(std::size_t keys, double exponent, std::uint64_t seed) : random_(seed) {
+    for (std::size_t key = 0; key < keys; ++key) {
+      sums_.push_back((sums_.empty() ? 0 : sums_.back()) +
+                      std::pow(static_cast<double>(key + 1), -exponent));
+    }
+  }
+  std::int64_t next() {
+    const double point = static_cast<double>(random_() >> 11) * 0x1p-53 * sums_.back();
+    return std::upper_bound(sums_.begin(), sums_.end(), point) - sums_.begin();
+  }
+
+ private:
+  std::mt19937_64 random_;
+  std::vector<double> sums_;
+};
+
+Trace zipf_trace() {
+  Zipf zipf(1000, 0.9, 1);
+  Trace trace(20'000);
+  for (auto& key : trace) key = zipf.next();
+  return trace;
+}
+
+Trace scan_trace() {  // nothing comes twice
+  Trace trace(1000);
+  for (std::size_t i = 0; i < trace.size(); ++i) trace[i] = static_cast<std::int64_t>(i);
+  return trace;
+}
+
+Trace loop_trace() {  // a little longer than the caches of these tests
+  Trace trace(5000);
+  for (std::size_t i = 0; i < trace.size(); ++i) trace[i] = static_cast<std::int64_t>(i % 120);
+  return trace;
+}
+
+Trace zipf_and_scans() {
+  Zipf zipf(1000, 0.9, 2);
+  Trace trace;
+  std::int64_t once = 1'000'000;
+  for (int round = 0; round < 50; ++round) {
+    for (int i = 0; i < 300; ++i) trace.push_back(zipf.next());
+    for (int i = 0; i < 200; ++i) trace.push_back(once++);
+  }
+  return trace;
+}
+
+constexpr std::size_t kCapacity = 100;
+constexpr std::int64_t kNoBound = 1'000'000;
+
+PolicySimulator::Counts simulate(Eviction eviction, const Trace& trace,
+                                 std::int64_t most_reinsertions = engine::kMostReinsertions,
+                                 std::vector<bool>* hits = nullptr) {
+  const auto policy = engine::make_eviction_policy(eviction);
+  PolicySimulator simulator(*policy, {.max_entries = kCapacity}, most_reinsertions);
+  for (const std::int64_t key : trace) {
+    const bool hit = simulator.request(std::to_string(key));
+    if (hits != nullptr) hits->push_back(hit);
+  }
+  CHECK(simulator.sizes().entries <= static_cast<std::int64_t>(kCapacity));
+  return simulator.counts();
+}
+
+double points(std::int64_t hits, const Trace& trace) {
+  return 100.0 * static_cast<double>(hits) / static_cast<double>(trace.size());
+}
+
+double points_of(Eviction eviction, const Trace& trace) {
+  return points(simulate(eviction, trace).hits, trace);
+}
+
+template <class Textbook>
+double points_of_textbook(const Trace& trace) {
+  Textbook cache{kCapacity};
+  return points(std::count_if(trace.begin(), trace.end(),
+                              [&](std::int64_t key) { return cache.request(key); }),
+                trace);
+}
+
+template <class Textbook>
+void check_request_by_request(Eviction eviction) {
+  for (const Trace& trace : {zipf_trace(), scan_trace(), loop_trace(), zipf_and_scans()}) {
+    std::vector<bool> hits;
+    simulate(eviction, trace, kNoBound, &hits);
+    Textbook cache{kCapacity};
+    std::size_t same = 0;
+    while (same < trace.size() && cache.request(trace[same]) == hits[same]) ++same;
+    CHECK(same == trace.size());
+  }
+}
+
+template <class Textbook>
+void check_price_of_the_bound(Eviction eviction) {
+  for (const Trace& trace : {zipf_trace(), zipf_and_scans()}) {
+    const auto counts = simulate(eviction, trace);
+    CHECK(counts.most_reinsertions <= engine::kMostReinsertions);
+    CHECK(std::abs(points(counts.hits, trace) - points_of_textbook<Textbook>(trace)) < 0.6);
+  }
+}
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("40 fifo evicts in the order of storing, request by request as a textbook's") {
+    check_request_by_request<TextbookFifo>(Eviction::fifo);
+    CHECK(simulate(Eviction::fifo, zipf_trace()).reinsertions == 0);
+  }
+
+  TEST_CASE("40 lru evicts in the order of reading, request by request as a textbook's") {
+    check_request_by_request<TextbookLru>(Eviction::lru);
+  }
+
+  TEST_CASE("clock gives second chances, request by request as a textbook's") {
+    check_request_by_request<TextbookClock>(Eviction::clock);
+  }
+
+  TEST_CASE("four re-insertions for a deleted row are almost as good as any number") {
+    check_price_of_the_bound<TextbookLru>(Eviction::lru);
+    check_price_of_the_bound<TextbookClock>(Eviction::clock);
+    CHECK(simulate(Eviction::clock, zipf_trace()).most_reinsertions == engine::kMostReinsertions);
+  }
+
+  TEST_CASE("s3fifo is as good as a textbook's with an exact list of ghosts") {
+    for (const Trace& trace : {zipf_trace(), loop_trace(), zipf_and_scans()}) {
+      const auto hits = simulate(Eviction::s3fifo, trace, kNoBound).hits;
+      CHECK(points(hits, trace) > points_of_textbook<TextbookS3Fifo>(trace) - 0.6);
+    }
+  }
+
+  TEST_CASE("s3fifo keeps what is popular through scans, where lru loses it") {
+    const Trace trace = zipf_and_scans();
+    CHECK(points_of(Eviction::s3fifo, trace) > points_of(Eviction::lru, trace) + 5.0);
+    CHECK(points_of(Eviction::s3fifo, trace) > points_of(Eviction::clock, trace));
+  }
+
+  TEST_CASE("s3fifo finds hits in a loop longer than the cache, where lru has none") {
+    CHECK(simulate(Eviction::lru, loop_trace()).hits == 0);
+    CHECK(simulate(Eviction::s3fifo, loop_trace()).hits > 0);
+  }
+}

@@ -1,0 +1,222 @@
+#include "engine/eviction_policy.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/saturate.hpp"
+#include "support/policy_simulator.hpp"
+
+using namespace ashmemo;
+using namespace ashmemo::test;
+
+namespace {
+
+constexpr Eviction kAll[] = {Eviction::fifo, Eviction::lru, Eviction::clock, Eviction::s3fifo};
+
+store::Candidate candidate(std::int64_t inserted_at, std::int64_t accessed_at,
+                           std::int64_t counter = 0, std::int64_t queue = engine::kMainQueue) {
+  store::Candidate row;
+  row.key = "key";
+  row.inserted_at = inserted_at;
+  row.accessed_at = accessed_at;
+  row.eviction_counter = counter;
+  row.eviction_queue = queue;
+  return row;
+}
+
+struct Fixture {
+  explicit Fixture(Eviction eviction, PolicySimulator::Limits limits)
+      : policy(engine::make_eviction_policy(eviction)), cache(*policy, limits) {}
+
+  void put_and_read(const std::string& key, std::int64_t bytes, int times) {
+    cache.put(key, bytes);
+    for (int i = 0; i < times; ++i) CHECK(cache.get(key));
+  }
+
+  std::unique_ptr<engine::EvictionPolicy> policy;
+  PolicySimulator cache;
+};
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("41 the policy none is no policy at all") {
+    CHECK(engine::make_eviction_policy(Eviction::none) == nullptr);
+  }
+
+  TEST_CASE("fifo evicts a row that was read") {
+    const auto policy = engine::make_eviction_policy(Eviction::fifo);
+    CHECK(policy->judge(candidate(10, 500, 3), 7, 1000).evict);
+  }
+
+  TEST_CASE("lru re-inserts a row at its last read, and evicts one without") {
+    const auto policy = engine::make_eviction_policy(Eviction::lru);
+    CHECK(policy->judge(candidate(10, 10), 0, 1000).evict);
+    const auto verdict = policy->judge(candidate(10, 500), 7, 1000);
+    CHECK_FALSE(verdict.evict);
+    CHECK(verdict.placement.inserted_at == 500);
+    CHECK(verdict.placement.accessed_at == 500);
+    CHECK(verdict.placement.touches == 7);
+  }
+
+  TEST_CASE("clock re-inserts a row at the next stamp, with one chance less") {
+    const auto policy = engine::make_eviction_policy(Eviction::clock);
+    const auto verdict = policy->judge(candidate(10, 500, 1), 1, 1000);
+    CHECK_FALSE(verdict.evict);
+    CHECK(verdict.placement.inserted_at == 1000);
+    CHECK(verdict.placement.accessed_at == 500);
+    CHECK(verdict.placement.touches == 1);
+    CHECK(verdict.placement.eviction_counter == 1);
+    CHECK(policy->judge(candidate(10, 500, 0), 0, 1000).evict);
+  }
+
+  TEST_CASE("clock counts at most three reads, however many there were") {
+    const auto policy = engine::make_eviction_policy(Eviction::clock);
+    for (const std::int64_t touches : {std::int64_t{3}, std::int64_t{100}, INT64_MAX}) {
+      CHECK(policy->judge(candidate(10, 500, 3), touches, 1000).placement.eviction_counter == 2);
+    }
+  }
+
+  TEST_CASE("a counter that no policy wrote does no harm") {
+    const auto policy = engine::make_eviction_policy(Eviction::clock);
+    CHECK(policy->judge(candidate(10, 10, INT64_MIN), 0, 1000).evict);
+    CHECK(policy->judge(candidate(10, 10, INT64_MAX), 0, 1000).placement.eviction_counter == 2);
+  }
+
+  TEST_CASE("s3fifo promotes after two reads on probation, without any chance left") {
+    const auto policy = engine::make_eviction_policy(Eviction::s3fifo);
+    CHECK(policy->admit("key").queue == engine::kProbationQueue);
+    CHECK(policy->judge(candidate(10, 500, 0, engine::kProbationQueue), 1, 1000).evict);
+    const auto verdict = policy->judge(candidate(10, 500, 1, engine::kProbationQueue), 1, 1000);
+    CHECK_FALSE(verdict.evict);
+    CHECK(verdict.placement.inserted_at == 1000);
+    CHECK(verdict.placement.eviction_queue == engine::kMainQueue);
+    CHECK(verdict.placement.eviction_counter == 0);
+    CHECK(verdict.placement.touches == 1);
+  }
+
+  TEST_CASE("s3fifo's main queue works as clock does") {
+    const auto policy = engine::make_eviction_policy(Eviction::s3fifo);
+    CHECK(policy->judge(candidate(10, 10), 0, 1000).evict);
+    const auto verdict = policy->judge(candidate(10, 500, 1), 1, 1000);
+    CHECK(verdict.placement.eviction_queue == engine::kMainQueue);
+    CHECK(verdict.placement.eviction_counter == 1);
+  }
+
+  TEST_CASE("s3fifo stores what left probation lately in the main queue, and only that") {
+    const auto policy = engine::make_eviction_policy(Eviction::s3fifo);
+    const engine::QueueSizes sizes{.entries = 100, .max_entries = 100, .max_bytes = 100};
+    policy->evicted(candidate(10, 10, 0, engine::kProbationQueue), sizes);
+    CHECK(policy->admit("key").queue == engine::kMainQueue);
+    CHECK(policy->admit("key").queue == engine::kProbationQueue);  // it is no ghost any more
+    policy->evicted(candidate(10, 10, 0, engine::kMainQueue), sizes);
+    CHECK(policy->admit("key").queue == engine::kProbationQueue);
+  }
+
+  TEST_CASE("s3fifo forgets ghosts after about nine tenths of the limit") {
+    const auto policy = engine::make_eviction_policy(Eviction::s3fifo);
+    const engine::QueueSizes sizes{.entries = 10, .max_entries = 10, .max_bytes = base::kForever};
+    auto row = candidate(10, 10, 0, engine::kProbationQueue);
+    for (int i = 0; i < 10; ++i) {
+      row.key = std::to_string(i);
+      policy->evicted(row, sizes);
+    }
+    CHECK(policy->admit("0").queue == engine::kProbationQueue);
+    CHECK(policy->admit("1").queue == engine::kMainQueue);
+  }
+
+  TEST_CASE("s3fifo keeps a tenth on probation, by the limit that is nearer") {
+    const auto policy = engine::make_eviction_policy(Eviction::s3fifo);
+    engine::QueueSizes sizes{.entries = 100, .max_entries = 100, .max_bytes = base::kForever};
+    sizes.probation_entries = 9;
+    CHECK(policy->next_queue(sizes) == engine::kMainQueue);
+    sizes.probation_entries = 10;
+    CHECK(policy->next_queue(sizes) == engine::kProbationQueue);
+    sizes.bytes = 5100;
+    sizes.max_bytes = 5000;
+    sizes.probation_bytes = 499;
+    CHECK(policy->next_queue(sizes) == engine::kMainQueue);
+    sizes.probation_bytes = 500;
+    CHECK(policy->next_queue(sizes) == engine::kProbationQueue);
+    sizes.probation_entries = 1;
+    CHECK(policy->next_queue(sizes) == engine::kMainQueue);
+    sizes.entries = 1;
+    CHECK(policy->next_queue(sizes) == engine::kProbationQueue);
+  }
+
+  TEST_CASE("37 a put never evicts itself, were all others just read") {
+    for (const Eviction eviction : kAll) {
+      Fixture f(eviction, {.max_entries = 3});
+      for (const char* key : {"a", "b", "c"}) f.put_and_read(key, 1, 5);
+      f.cache.put("d");
+      CHECK(f.cache.contains("d"));
+      CHECK(f.cache.sizes().entries == 3);
+    }
+  }
+
+  TEST_CASE("38 growing an entry evicts others and not itself") {
+    for (const Eviction eviction : kAll) {
+      Fixture f(eviction, {.max_bytes = 100});
+      for (const char* key : {"a", "b", "c", "d"}) f.put_and_read(key, 25, 5);
+      f.cache.put("a", 60);
+      CHECK(f.cache.contains("a"));
+      CHECK(f.cache.sizes().entries == 2);
+      CHECK(f.cache.sizes().bytes == 85);
+    }
+  }
+
+  TEST_CASE("an overwrite is a new insertion in its queue") {
+    for (const Eviction eviction : kAll) {
+      Fixture f(eviction, {.max_entries = 3});
+      for (const char* key : {"a", "b", "c", "a", "d"}) f.cache.put(key);
+      CHECK(f.cache.contains("a"));
+      CHECK_FALSE(f.cache.contains("b"));
+    }
+  }
+
+  TEST_CASE("43 the limit in bytes holds after every put of mixed sizes") {
+    for (const Eviction eviction : kAll) {
+      Fixture f(eviction, {.max_bytes = 1000});
+      for (int i = 0; i < 2000; ++i) {
+        f.cache.request(std::to_string(i * i % 97), 1 + i * 31 % 120);
+        REQUIRE(f.cache.sizes().bytes <= 1000);
+      }
+      CHECK(f.cache.counts().evictions > 0);
+      CHECK(f.cache.counts().hits > 0);
+    }
+  }
+
+  TEST_CASE("42 a smaller limit evicts the surplus, 0 everything, a larger one nothing") {
+    for (const Eviction eviction : kAll) {
+      Fixture f(eviction, {.max_entries = 1000});
+      for (int i = 0; i < 1000; ++i) f.put_and_read(std::to_string(i), 1, i % 4);
+      for (const std::int64_t limit : {2000, 100, 1, 0}) {
+        f.cache.set_limits({.max_entries = limit});
+        CHECK(f.cache.sizes().entries == std::min<std::int64_t>(limit, 1000));
+      }
+    }
+  }
+
+  TEST_CASE("every policy goes on with the rows that another has left") {
+    for (const Eviction before : kAll) {
+      for (const Eviction after : kAll) {
+        CAPTURE(static_cast<int>(before));
+        CAPTURE(static_cast<int>(after));
+        Fixture f(before, {.max_entries = 100});
+        for (int i = 0; i < 1000; ++i) f.cache.request(std::to_string(i * i % 173));
+        const auto next = engine::make_eviction_policy(after);
+        f.cache.set_policy(*next);
+        for (int i = 1000; i < 2000; ++i) f.cache.put(std::to_string(i));
+        CHECK(f.cache.sizes().entries == 100);
+        CHECK(f.cache.contains("1995"));
+        CHECK((after == Eviction::s3fifo || f.cache.sizes().probation_entries == 0));
+        f.cache.set_limits({.max_entries = 0});
+        CHECK(f.cache.sizes().entries == 0);
+      }
+    }
+  }
+}

@@ -1,0 +1,90 @@
+#include <doctest/doctest.h>
+
+#include <cstddef>
+#include <string>
+
+#include "engine/ghost_table.hpp"
+
+using ashmemo::engine::GhostTable;
+
+namespace {
+
+std::string key_of(std::size_t number) { return "Post:" + std::to_string(number) + ":word_count"; }
+
+GhostTable filled(std::size_t capacity, std::size_t keys) {
+  GhostTable ghosts;
+  ghosts.resize(capacity);
+  for (std::size_t i = 0; i < keys; ++i) ghosts.insert(key_of(i));
+  return ghosts;
+}
+
+std::size_t taken(GhostTable& ghosts, std::size_t from, std::size_t to) {
+  std::size_t count = 0;
+  for (std::size_t i = from; i < to; ++i) count += ghosts.take(key_of(i)) ? 1 : 0;
+  return count;
+}
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("a ghost table without room remembers nothing") {
+    GhostTable ghosts;
+    ghosts.insert("a");
+    CHECK_FALSE(ghosts.take("a"));
+    ghosts.resize(0);
+    ghosts.insert("a");
+    CHECK_FALSE(ghosts.take("a"));
+    CHECK(ghosts.capacity() == 0);
+  }
+
+  TEST_CASE("a ghost is taken once") {
+    GhostTable ghosts = filled(1000, 0);
+    ghosts.insert("a");
+    CHECK_FALSE(ghosts.take("b"));
+    CHECK(ghosts.take("a"));
+    CHECK_FALSE(ghosts.take("a"));
+  }
+
+  TEST_CASE("a ghost table of one bucket forgets exactly the oldest") {
+    GhostTable ghosts = filled(10, 15);
+    CHECK(ghosts.capacity() == 10);
+    CHECK(taken(ghosts, 0, 5) == 0);
+    CHECK(taken(ghosts, 5, 15) == 10);
+  }
+
+  TEST_CASE("a place that was taken is free for another ghost") {
+    GhostTable ghosts = filled(10, 10);
+    CHECK(ghosts.take(key_of(4)));
+    ghosts.insert(key_of(10));
+    CHECK(taken(ghosts, 0, 11) == 10);
+  }
+
+  TEST_CASE("a large ghost table remembers about the newest of its capacity") {
+    GhostTable ghosts = filled(10'000, 50'000);
+    CHECK(ghosts.capacity() >= 10'000);
+    CHECK(ghosts.capacity() < 10'700);
+    CHECK(taken(ghosts, 45'000, 50'000) > 4'900);
+    CHECK(taken(ghosts, 40'000, 45'000) > 2'500);
+    CHECK(taken(ghosts, 0, 30'000) < 150);
+  }
+
+  TEST_CASE("a key that was never in the ghost table is hardly ever taken for one that was") {
+    GhostTable ghosts = filled(100'000, 100'000);
+    CHECK(taken(ghosts, 1'000'000, 1'100'000) < 100);
+  }
+
+  TEST_CASE("growing a ghost table keeps what it remembers") {
+    GhostTable ghosts = filled(1000, 500);
+    ghosts.resize(5000);
+    CHECK(ghosts.capacity() >= 5000);
+    CHECK(taken(ghosts, 0, 500) == 500);
+  }
+
+  TEST_CASE("shrinking a ghost table keeps about the newest") {
+    GhostTable ghosts = filled(5000, 4000);
+    ghosts.resize(1000);
+    CHECK(ghosts.capacity() < 1100);
+    CHECK(taken(ghosts, 3500, 4000) > 400);
+    CHECK(taken(ghosts, 0, 2000) < 150);
+  }
+}
