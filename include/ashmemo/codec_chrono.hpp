@@ -1,0 +1,57 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <type_traits>
+
+#include <ashmemo/codec_number.hpp>
+
+namespace ashmemo {
+
+namespace detail {
+
+template <class T>
+concept StoredNumber = std::is_arithmetic_v<T> && Storable<T>;
+
+}  // namespace detail
+
+/// Durations as their count, in their own unit: an integer, or a real if they count in floating
+/// point. The unit is not stored: a program that turns seconds into milliseconds must raise the
+/// version of the calculation.
+///
+/// Decodes: what the counting type decodes from.
+template <detail::StoredNumber Rep, class Period>
+struct Codec<std::chrono::duration<Rep, Period>>
+    : detail::BuiltInCodec<std::chrono::duration<Rep, Period>> {
+  using Length = std::chrono::duration<Rep, Period>;
+
+  [[nodiscard]] static Value encode(const Length& value) {
+    return Codec<Rep>::encode(value.count());
+  }
+
+  [[nodiscard]] static std::optional<Length> decode(ValueView stored) noexcept {
+    const std::optional<Rep> count = Codec<Rep>::decode(stored);
+    if (!count) return std::nullopt;
+    return Length(*count);
+  }
+};
+
+/// Time points as the duration since the epoch of their clock. Those of std::chrono::steady_clock
+/// mean nothing after the machine was restarted.
+template <class Clock, Storable Length>
+struct Codec<std::chrono::time_point<Clock, Length>>
+    : detail::BuiltInCodec<std::chrono::time_point<Clock, Length>> {
+  using TimePoint = std::chrono::time_point<Clock, Length>;
+
+  [[nodiscard]] static Value encode(const TimePoint& value) {
+    return Codec<Length>::encode(value.time_since_epoch());
+  }
+
+  [[nodiscard]] static std::optional<TimePoint> decode(ValueView stored) {
+    const std::optional<Length> since_epoch = Codec<Length>::decode(stored);
+    if (!since_epoch) return std::nullopt;
+    return TimePoint(*since_epoch);
+  }
+};
+
+}  // namespace ashmemo

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <optional>
+#include <string_view>
+
+#include <ashmemo/value.hpp>
+
+namespace ashmemo {
+
+/// Turns a `T` into one SQLite value and back. <ashmemo/codec.hpp> says what is built in and how to
+/// write one; here is only the template that all of them specialise.
+template <class T>
+struct Codec;
+
+/// Whether values of type `T` can be kept: `Codec<T>` exists and has both functions.
+template <class T>
+concept Storable = requires(const T& value, ValueView stored) {
+  { Codec<T>::encode(value) } -> std::convertible_to<Value>;
+  { Codec<T>::decode(stored) } -> std::same_as<std::optional<T>>;
+};
+
+namespace detail {
+
+/// The mark of a built-in codec. It names the type, so that a codec of the user's that derives from
+/// a built-in one does not pass for built-in itself.
+template <class T>
+struct BuiltInCodec {
+  using InPlaceFor = T;
+};
+
+template <class T>
+[[nodiscard]] consteval bool is_built_in() {
+  if constexpr (requires { typename Codec<T>::InPlaceFor; }) {
+    return std::same_as<typename Codec<T>::InPlaceFor, T>;
+  } else {
+    return false;
+  }
+}
+
+template <class T>
+inline constexpr bool kIsOptional = false;
+template <class T>
+inline constexpr bool kIsOptional<std::optional<T>> = true;
+
+}  // namespace detail
+
+/// Whether decoding a `T` runs built-in code only. Then it may read straight from the database's
+/// own memory; the bytes of any other type are copied out first, so that no code of the user's runs
+/// while the cache holds a connection or a lock.
+template <class T>
+inline constexpr bool decodes_in_place = detail::is_built_in<T>();
+
+}  // namespace ashmemo

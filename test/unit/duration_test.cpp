@@ -1,0 +1,121 @@
+#include <doctest/doctest.h>
+
+#include <cstdint>
+#include <limits>
+#include <ratio>
+#include <string>
+
+#include <ashmemo/duration.hpp>
+
+namespace {
+
+using namespace std::chrono_literals;
+using ashmemo::Duration;
+using ashmemo::detail::add_saturated;
+
+constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t kLeast = std::numeric_limits<std::int64_t>::min();
+
+// A count that is neither an integer nor floating point to the compiler.
+struct OddCount {
+  int value = 0;
+  explicit operator long double() const { return value; }
+};
+
+constexpr std::int64_t count_of(Duration length) { return length.count(); }
+
+static_assert(Duration{}.count() == 0);
+static_assert(count_of(30min) == 1'800'000'000);
+static_assert(count_of(std::chrono::hours::max()) == kMost);
+static_assert(Duration::max().is_forever());
+static_assert(Duration(1s) < 2s);
+static_assert(2s > Duration(1s));
+static_assert(Duration(1s) == 1000ms);
+static_assert(Duration::microseconds(-3).count() == -3);
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("32 a length of time that is too long is held at the end of the range") {
+    CHECK(count_of(std::chrono::hours::max()) == kMost);
+    CHECK(count_of(std::chrono::hours::min()) == kLeast);
+    CHECK(count_of(std::chrono::milliseconds::max()) == kMost);
+    CHECK(count_of(std::chrono::seconds(9'223'372'036'854)) == 9'223'372'036'854'000'000);
+    CHECK(count_of(std::chrono::seconds(9'223'372'036'855)) == kMost);
+    CHECK(count_of(std::chrono::seconds(-9'223'372'036'855)) == kLeast);
+    CHECK(count_of(std::chrono::microseconds::max()) == kMost);
+    CHECK(count_of(std::chrono::microseconds::min()) == kLeast);
+    CHECK(count_of(std::chrono::years(300'000)) == kMost);
+    CHECK_FALSE(Duration(std::chrono::seconds(9'223'372'036'854)).is_forever());
+  }
+
+  TEST_CASE("a duration of whole numbers converts exactly, cut towards zero") {
+    CHECK(count_of(std::chrono::microseconds(kMost - 1)) == kMost - 1);
+    CHECK(count_of(std::chrono::nanoseconds::max()) == 9'223'372'036'854'775);
+    CHECK(count_of(std::chrono::nanoseconds::min()) == -9'223'372'036'854'775);
+    CHECK(count_of(1999ns) == 1);
+    CHECK(count_of(-1999ns) == -1);
+    CHECK(count_of(999ns) == 0);
+    CHECK(count_of(std::chrono::duration<std::int8_t, std::ratio<3600>>(127)) == 457'200'000'000);
+    CHECK(count_of(std::chrono::duration<int, std::ratio<1, 30>>(90)) == 3'000'000);
+    CHECK(count_of(std::chrono::duration<int, std::ratio<1, 3>>(-1)) == -333'333);
+  }
+
+  TEST_CASE("a duration that counts without a sign converts exactly or is held at the end") {
+    using Nano = std::chrono::duration<std::uint64_t, std::nano>;
+    using Micro = std::chrono::duration<std::uint64_t, std::micro>;
+    CHECK(count_of(Nano::max()) == 18'446'744'073'709'551);
+    CHECK(count_of(Micro::max()) == kMost);
+    CHECK(count_of(Micro(static_cast<std::uint64_t>(kMost))) == kMost);
+    CHECK(count_of(std::chrono::duration<std::uint64_t>::max()) == kMost);
+  }
+
+  TEST_CASE("a duration of fractions converts, and is held at the ends of the range") {
+    using Seconds = std::chrono::duration<double>;
+    using Limits = std::numeric_limits<double>;
+    CHECK(count_of(Seconds(0.5)) == 500'000);
+    CHECK(count_of(Seconds(-0.25)) == -250'000);
+    CHECK(count_of(std::chrono::duration<float, std::micro>(1.9F)) == 1);
+    CHECK(count_of(Seconds(Limits::infinity())) == kMost);
+    CHECK(count_of(Seconds(-Limits::infinity())) == kLeast);
+    CHECK(count_of(Seconds(1e300)) == kMost);
+    CHECK(count_of(Seconds(-1e300)) == kLeast);
+    CHECK(count_of(Seconds(Limits::quiet_NaN())) == 0);
+  }
+
+  TEST_CASE("a unit that microseconds cannot count in whole numbers saturates too") {
+    CHECK(count_of(std::chrono::duration<int, std::exa>(1)) == kMost);
+    CHECK(count_of(std::chrono::duration<int, std::exa>(-1)) == kLeast);
+    CHECK(count_of(std::chrono::duration<int, std::exa>(0)) == 0);
+    CHECK(count_of(std::chrono::duration<int, std::atto>(5)) == 0);
+    CHECK(count_of(std::chrono::duration<OddCount>(OddCount{2})) == 2'000'000);
+  }
+
+  TEST_CASE("32 33 a moment far ahead or far back is held at the end of the range") {
+    CHECK(add_saturated(5, 7) == 12);
+    CHECK(add_saturated(5, -7) == -2);
+    CHECK(add_saturated(1, kMost) == kMost);
+    CHECK(add_saturated(kMost, 1) == kMost);
+    CHECK(add_saturated(kMost, kMost) == kMost);
+    CHECK(add_saturated(kMost, 0) == kMost);
+    CHECK(add_saturated(kLeast, -1) == kLeast);
+    CHECK(add_saturated(-1, kLeast) == kLeast);
+    CHECK(add_saturated(kLeast, kLeast) == kLeast);
+    CHECK(add_saturated(kLeast, kMost) == -1);
+    CHECK(add_saturated(kMost, kLeast) == -1);
+    CHECK(add_saturated(kMost - 1, 1) == kMost);
+    CHECK(add_saturated(kLeast + 1, -1) == kLeast);
+  }
+
+  TEST_CASE("a duration is printed in units, without rounding") {
+    CHECK(to_string(Duration(90min)) == "1h 30m");
+    CHECK(to_string(Duration(250ms)) == "250ms");
+    CHECK(to_string(Duration::max()) == "forever");
+    CHECK(to_string(Duration{}) == "0s");
+    CHECK(to_string(Duration(std::chrono::days(7))) == "7d");
+    CHECK(to_string(Duration(24h + 1h + 1min + 1s + 1ms + 1us)) == "1d 1h 1m 1s 1ms 1us");
+    CHECK(to_string(Duration(-2s)) == "-2s");
+    CHECK(to_string(Duration::microseconds(kLeast)) == "-106751991d 4h 54s 775ms 808us");
+    CHECK(to_string(Duration::microseconds(kMost - 1)) == "106751991d 4h 54s 775ms 806us");
+  }
+}

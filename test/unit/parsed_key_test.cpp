@@ -1,0 +1,253 @@
+#include <doctest/doctest.h>
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <cstdlib>
+#include <optional>
+#include <random>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <vector>
+
+#include <ashmemo/key_part.hpp>
+#include <ashmemo/parsed_key.hpp>
+
+namespace {
+
+using ashmemo::parse_key;
+using ashmemo::ParsedKey;
+
+// What a key is made of, unescaped.
+struct Call {
+  std::string resource;
+  std::vector<std::string> key;
+  std::string calculation;
+  std::vector<std::string> arguments;
+  std::optional<std::string> scope;
+  auto operator<=>(const Call&) const = default;
+};
+
+std::string escaped(std::string_view text) {
+  std::string out;
+  ashmemo::detail::append_escaped(out, text);
+  return out;
+}
+
+std::string prefix_of(const Call& call) {
+  using ashmemo::detail::append_record_prefix;
+  std::string out;
+  const std::vector<std::string>& key = call.key;
+  if (key.size() == 1) append_record_prefix(out, call.resource, key[0]);
+  if (key.size() == 2) append_record_prefix(out, call.resource, key[0], key[1]);
+  if (key.size() == 3) append_record_prefix(out, call.resource, key[0], key[1], key[2]);
+  return out;
+}
+
+std::string key_of(const Call& call) {
+  using ashmemo::detail::append_calculation;
+  std::string out = prefix_of(call);
+  const std::vector<std::string>& arguments = call.arguments;
+  if (arguments.empty()) append_calculation(out, call.calculation);
+  if (arguments.size() == 1) append_calculation(out, call.calculation, arguments[0]);
+  if (arguments.size() == 2) append_calculation(out, call.calculation, arguments[0], arguments[1]);
+  if (call.scope) ashmemo::detail::append_scope(out, *call.scope);
+  return out;
+}
+
+// What must come out of parse_key for it.
+ParsedKey parsed(const Call& call) {
+  std::vector<std::string> arguments;
+  for (const std::string& argument : call.arguments) arguments.push_back(escaped(argument));
+  return {call.resource, call.key, call.calculation, arguments, call.scope};
+}
+
+// The key as it would be if nothing were escaped: to show that the samples are hard enough.
+std::string naive_key_of(const Call& call) {
+  std::string out = call.resource;
+  for (const std::string& part : call.key) out += ':' + part;
+  out += ':' + call.calculation;
+  char separator = '(';
+  for (const std::string& argument : call.arguments) {
+    out += separator + argument;
+    separator = ',';
+  }
+  if (!call.arguments.empty()) out += ')';
+  if (call.scope) out += '@' + *call.scope;
+  return out;
+}
+
+// The seed of this run: a new one each time, or the one given to repeat a failure.
+std::uint64_t seed() {
+  const char* given = std::getenv("ASHMEMO_TEST_SEED");
+  if (given != nullptr) return std::strtoull(given, nullptr, 10);
+  return std::random_device{}();
+}
+
+class Random {
+ public:
+  Random() : seed_(seed()), engine_(seed_) { MESSAGE("repeat with ASHMEMO_TEST_SEED=" << seed_); }
+
+  std::size_t below(std::size_t bound) {
+    return std::uniform_int_distribution<std::size_t>(0, bound - 1)(engine_);
+  }
+
+  // Up to `most` pieces, chosen so that unescaped they are easily taken for a separator.
+  std::string text(std::size_t most) {
+    static const std::array<std::string, 16> kPieces{
+        ":", "(", ")",  ",", "@",  ";",  "[", "]",
+        "~", "%", "3A", "a", "-1", "\n", "ü", std::string("\0", 1)};
+    std::string out;
+    for (std::size_t i = below(most + 1); i > 0; --i) out += kPieces[below(kPieces.size())];
+    return out;
+  }
+
+  std::vector<std::string> texts(std::size_t count, std::size_t most) {
+    std::vector<std::string> out;
+    for (std::size_t i = 0; i < count; ++i) out.push_back(text(most));
+    return out;
+  }
+
+  // `most` is how long each text may be.
+  Call call(std::size_t most) {
+    Call out{text(most), texts(1 + below(3), most), text(most), texts(below(3), most), {}};
+    if (below(2) == 0) out.scope = text(most);
+    return out;
+  }
+
+ private:
+  std::uint64_t seed_;
+  std::mt19937_64 engine_;
+};
+
+using Deep = std::optional<std::vector<std::optional<std::optional<std::string>>>>;
+
+Deep random_deep(Random& random) {
+  if (random.below(8) == 0) return std::nullopt;
+  Deep out(std::in_place);
+  for (std::size_t i = random.below(4); i > 0; --i) {
+    switch (random.below(4)) {
+      case 0:
+        out->emplace_back();
+        break;
+      case 1:
+        out->emplace_back(std::in_place);
+        break;
+      default:
+        out->emplace_back(std::in_place, random.text(1));
+    }
+  }
+  return out;
+}
+
+constexpr std::array<std::string_view, 33> kNotKeys{
+    "",         "theme",     "a:b",         ":",         "a:b:c(",      "a:b:c)",    "a:b:c(1",
+    "a:b:c1)",  "a:b:c(1)x", "a:b:c(1)@d(", "a:b:c@d@e", "a:b:c(1)(2)", "a:b:c((1)", "a:b:c(1))",
+    "a:b,c:d",  "a:b:c,d",   "a(1):b:c",    "a:b:c%",    "a:b:c%3",     "a:b:c%3a",  "a:b:c%41",
+    "a:b:c%G0", "a:b%:c",    "[a]:b:c",     "a:[b]:c",   "a:[b;:c",     "a:[b;]]:c", "a:[b;]x:c",
+    "a:b]:c",   "a:~x:c",    "a:b:~",       "a:b;:c",    "a:b:c\n"};
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("a key is taken apart into what it was made of") {
+    CHECK(parse_key("Post:42:word_count") == ParsedKey{"Post", {"42"}, "word_count", {}, {}});
+    CHECK(parse_key("OrderLine:7:3:total") == ParsedKey{"OrderLine", {"7", "3"}, "total", {}, {}});
+    CHECK(parse_key("Post:42:excerpt(80,-1)@acme") ==
+          ParsedKey{"Post", {"42"}, "excerpt", {"80", "-1"}, "acme"});
+    CHECK(parse_key("A%3AB:%28:c%2C(%2C)@%40") == ParsedKey{"A:B", {"("}, "c,", {"%2C"}, "@"});
+  }
+
+  TEST_CASE("empty components of a key are kept apart from absent ones") {
+    CHECK(parse_key("::") == ParsedKey{"", {""}, "", {}, {}});
+    CHECK(parse_key("a::c") == ParsedKey{"a", {""}, "c", {}, {}});
+    CHECK(parse_key("a:b:c()") == ParsedKey{"a", {"b"}, "c", {""}, {}});
+    CHECK(parse_key("a:b:c(,)") == ParsedKey{"a", {"b"}, "c", {"", ""}, {}});
+    CHECK(parse_key("a:b:c@") == ParsedKey{"a", {"b"}, "c", {}, ""});
+  }
+
+  TEST_CASE("vectors and optionals are found in a key") {
+    CHECK(parse_key("a:[]:c") == ParsedKey{"a", {"[]"}, "c", {}, {}});
+    CHECK(parse_key("a:[x;[y;];~~;;]:c") == ParsedKey{"a", {"[x;[y;];~~;;]"}, "c", {}, {}});
+    CHECK(parse_key("a:~:c([%3B;],~)@~") == ParsedKey{"a", {"~"}, "c", {"[%3B;]", "~"}, "~"});
+  }
+
+  TEST_CASE("what is not in the grammar is no key of a calculation") {
+    for (const std::string_view text : kNotKeys) {
+      CAPTURE(text);
+      CHECK_FALSE(parse_key(text));
+    }
+  }
+
+  TEST_CASE("hostile keys are refused without recursion") {
+    constexpr std::size_t kHuge = 300'000;
+    CHECK_FALSE(parse_key("a:" + std::string(kHuge, '[') + ":c"));
+    CHECK_FALSE(parse_key("a:" + std::string(kHuge, ']') + ":c"));
+    CHECK_FALSE(parse_key(std::string(kHuge, '%')));
+    CHECK_FALSE(parse_key(std::string(kHuge, '\0')));
+    CHECK_FALSE(parse_key("a:b:c" + std::string(kHuge, '(')));
+    CHECK(parse_key("a:" + std::string(kHuge, '~') + ":c"));
+    CHECK(parse_key(std::string(kHuge, ':'))->key.size() == kHuge - 1);
+  }
+
+  TEST_CASE("no two tuples of scope, resource, key, calculation and arguments share a key") {
+    constexpr int kSamples = 200'000;
+    Random random;
+    std::set<Call> calls;
+    std::unordered_set<std::string> keys;
+    std::unordered_set<std::string> naive_keys;
+    for (int i = 0; i < kSamples; ++i) {
+      const Call call = random.call(1);
+      const std::string key = key_of(call);
+      if (!calls.insert(call).second) continue;
+      naive_keys.insert(naive_key_of(call));
+      if (!keys.insert(key).second) FAIL("shared: " << key);
+    }
+    // The same samples collide by the hundred when nothing is escaped.
+    CHECK(naive_keys.size() + 100 < keys.size());
+  }
+
+  TEST_CASE("every key is taken apart into the tuple it was made of") {
+    Random random;
+    for (int i = 0; i < 50'000; ++i) {
+      const Call call = random.call(4);
+      const std::string key = key_of(call);
+      if (parse_key(key) != parsed(call)) FAIL(key);
+    }
+  }
+
+  TEST_CASE("no two vectors of nested optionals share a key") {
+    Random random;
+    std::set<Deep> values;
+    std::unordered_set<std::string> keys;
+    for (int i = 0; i < 100'000; ++i) {
+      const Deep value = random_deep(random);
+      std::string key = "a:b:";
+      ashmemo::detail::append_calculation(key, "c", value);
+      if (!parse_key(key)) FAIL(key);
+      if (!values.insert(value).second) continue;
+      if (!keys.insert(key).second) FAIL("shared: " << key);
+    }
+  }
+
+  TEST_CASE("a text that parses is the one spelling of its key") {
+    Random random;
+    int parsed_texts = 0;
+    for (int i = 0; i < 100'000; ++i) {
+      const std::string text = "a:" + random.text(3) + ":" + random.text(3);
+      const std::optional<ParsedKey> key = parse_key(text);
+      // Structure is not told from escaped text once it is unescaped.
+      if (!key || text.find_first_of("[]~") != std::string::npos) continue;
+      ++parsed_texts;
+      Call call{key->resource, key->key, key->calculation, {}, key->scope};
+      for (const std::string& argument : key->arguments) {
+        call.arguments.push_back(parse_key("a:" + argument + ":c").value().key.front());
+      }
+      if (call.key.size() > 3 || call.arguments.size() > 2) continue;
+      if (key_of(call) != text) FAIL(text);
+    }
+    CHECK(parsed_texts > 1000);
+  }
+}
