@@ -170,7 +170,8 @@ installed_library_works() {
   rm -rf "$directory"
   mkdir -p "$directory"
   write_first_program "$directory"
-  meson install -C "$build_directory" --no-rebuild --destdir "$directory" &&
+  build "$build_directory" src/libashmemo.a &&
+    meson install -C "$build_directory" --quiet --no-rebuild --destdir "$directory" &&
     compile_installed "$directory" && (cd "$directory" && timeout 60 ./first)
 }
 
