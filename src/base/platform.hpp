@@ -37,7 +37,7 @@ struct FileState {
 /// that this process may have locked or SQLite may have open, for closing any descriptor drops the
 /// process's locks on the file. A cache file's header is read through SQLite instead
 /// (store/header.hpp).
-[[nodiscard]] Result<std::string> read_header(const std::string& path);
+[[nodiscard]] Result<std::string> read_start(const std::string& path);
 
 /// Creates an empty file that only its owner may read and write. Fails if anything is there.
 [[nodiscard]] Status create_private_file(const std::string& path);

@@ -18,7 +18,7 @@ namespace ashmemo::base {
 namespace {
 
 constexpr mode_t kOwnerOnly = S_IRUSR | S_IWUSR;
-constexpr std::size_t kHeaderBytes = 100;
+constexpr std::size_t kStartBytes = 100;
 
 FailureKind kind_of(int error) {
   switch (error) {
@@ -94,8 +94,8 @@ FileState state_of(const struct stat& found) {
   return state;
 }
 
-Result<std::string> read_start(int descriptor, const std::string& path) {
-  std::string content(kHeaderBytes, '\0');
+Result<std::string> read_beginning(int descriptor, const std::string& path) {
+  std::string content(kStartBytes, '\0');
   std::size_t done = 0;
   while (done < content.size()) {
     const ssize_t count = uninterrupted([&] {
@@ -163,7 +163,7 @@ bool still_named(const struct stat& open, const std::string& path) {
 // Whether the file has the magic already. A beginning of it, or nothing, is a creation that was cut
 // off: the rest is written. Anything else is not ours.
 Result<bool> ensure_magic(int descriptor, std::string_view magic, const std::string& path) {
-  Result<std::string> content = read_start(descriptor, path);
+  Result<std::string> content = read_beginning(descriptor, path);
   if (!content) return content.failure();
   if (std::string_view(*content).starts_with(magic)) return true;
   if (!magic.starts_with(*content)) return not_our_lock(path);
@@ -187,10 +187,10 @@ Result<FileState> inspect(const std::string& path) {
   return failed(errno, "look at", path);
 }
 
-Result<std::string> read_header(const std::string& path) {
+Result<std::string> read_start(const std::string& path) {
   const Descriptor file = open_file(path, O_RDONLY);
   if (!file.is_open()) return failed(errno, "open", path);
-  return read_start(file.get(), path);
+  return read_beginning(file.get(), path);
 }
 
 Status create_private_file(const std::string& path) {

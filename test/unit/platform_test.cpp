@@ -137,20 +137,20 @@ TEST_SUITE("unit") {
     CHECK(end.said == "cannot create '" + dir.path("file") + "': Permission denied");
   }
 
-  TEST_CASE("the header is at most 100 bytes, and as short as the file") {
+  TEST_CASE("the start of a file is at most 100 bytes, and as short as the file") {
     const TempDir dir;
     write_file(dir.path("short"), std::string("ab\0c", 4));
     write_file(dir.path("long"), std::string(5'000, 'x'));
-    CHECK(read_header(dir.path("short")).value() == std::string("ab\0c", 4));
-    CHECK(read_header(dir.path("long")).value() == std::string(100, 'x'));
-    CHECK_FALSE(read_header(dir.path("nothing")));
+    CHECK(read_start(dir.path("short")).value() == std::string("ab\0c", 4));
+    CHECK(read_start(dir.path("long")).value() == std::string(100, 'x'));
+    CHECK_FALSE(read_start(dir.path("nothing")));
   }
 
-  TEST_CASE("a header is not read through a link") {
+  TEST_CASE("the start of a file is not read through a link") {
     const TempDir dir;
     write_file(dir.path("file"), "secret");
     fs::create_symlink("file", dir.path("link"));
-    CHECK_FALSE(read_header(dir.path("link")));
+    CHECK_FALSE(read_start(dir.path("link")));
   }
 
   TEST_CASE("make_private takes all rights but the owner's") {

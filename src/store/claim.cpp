@@ -1,0 +1,187 @@
+#include "store/claim.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "store/set_aside.hpp"
+
+namespace ashmemo::store {
+namespace {
+
+using base::Failure;
+using base::FailureKind;
+using base::FileState;
+using base::FileType;
+
+Failure in_use(const std::string& file, std::string_view by) {
+  return {
+      FailureKind::in_use, 0,
+      fmt::format("'{}' is in use by another cache in {}: close that one, share it, or open the "
+                  "file read-only",
+                  file, by)};
+}
+
+// Whether the name means another file now, or none. Not being able to tell is no.
+bool has_changed(const std::string& path, const base::FileIdentity& identity) {
+  const auto state = base::inspect(path);
+  return state && (state->type == FileType::missing || !(state->identity == identity));
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<ClaimedFile>> ClaimedFile::for_writing(const std::string& path) {
+  auto paths = resolve(path);
+  if (!paths) return paths.failure();
+  std::unique_ptr<ClaimedFile> claim(new ClaimedFile(std::move(*paths)));
+  OpenFiles& table = OpenFiles::of_this_process();
+  const base::Lock guard(table.mutex);
+  if (const auto taken = claim->take_for_writing(table); !taken) return taken.failure();
+  return claim;
+}
+
+base::Result<std::unique_ptr<ClaimedFile>> ClaimedFile::for_reading(const std::string& path) {
+  auto paths = resolve(path);
+  if (!paths) return paths.failure();
+  std::unique_ptr<ClaimedFile> claim(new ClaimedFile(std::move(*paths)));
+  OpenFiles& table = OpenFiles::of_this_process();
+  const base::Lock guard(table.mutex);
+  if (const auto taken = claim->take_for_reading(table); !taken) return taken.failure();
+  return claim;
+}
+
+// What failed to be taken has no entry, and needs none of this: it may end while the table is
+// locked.
+ClaimedFile::~ClaimedFile() {
+  if (!entry_) return;
+  OpenFiles& table = OpenFiles::of_this_process();
+  const base::Lock guard(table.mutex);
+  lock_.reset();
+  table.remove(*entry_);
+}
+
+base::Status ClaimedFile::take_for_writing(OpenFiles& table) {
+  const auto file = base::inspect(paths_.file);
+  if (!file) return file.failure();
+  const auto lock = base::inspect(paths_.lock);
+  if (!lock) return lock.failure();
+  if (table.has_engine(paths_.file, *file, *lock)) return in_use(paths_.file, "this process");
+  const bool listed = table.lists(*file);
+  // Twice: first without a trace, for beside what is not ours no lock file may appear; then under
+  // the lock, for until then anything could have happened.
+  const auto lock_is_ours = has_our_lock(paths_);
+  if (!lock_is_ours) return lock_is_ours.failure();
+  if (const auto seen = judge(paths_, *lock_is_ours, listed); !seen) return seen.failure();
+  if (const auto locked = acquire_lock(); !locked) return locked.failure();
+  auto done = judge_under_lock(listed);
+  if (done) done = enter(table);
+  if (done) return done;
+  // A lock file without a file would say of whatever comes to lie there that it is ours.
+  if (!lock_->was_ours()) {
+    [[maybe_unused]] const auto removed = base::remove_file(paths_.lock);
+  }
+  lock_.reset();
+  return done;
+}
+
+base::Status ClaimedFile::acquire_lock() {
+  auto lock = base::FileLock::acquire(paths_.lock, kLockMagic);
+  if (!lock && lock.failure().kind == FailureKind::busy) {
+    return in_use(paths_.file, "another process");
+  }
+  if (!lock) return lock.failure();
+  lock_ = std::move(*lock);
+  return {};
+}
+
+base::Status ClaimedFile::judge_under_lock(bool listed) {
+  auto judged = judge(paths_, lock_->was_ours(), listed);
+  if (!judged) return judged.failure();
+  damage_ = std::move(judged->why);
+  const bool is_new = judged->found == Found::nothing || judged->found == Found::empty;
+  return is_new ? make_new(judged->found) : base::Status{};
+}
+
+base::Status ClaimedFile::make_new(Found found) {
+  // What a deleted cache has left behind: it must not be taken for the new one's.
+  for (const std::string& path : {paths_.wal, paths_.shm, paths_.journal}) {
+    if (const auto removed = base::remove_file(path); !removed) return removed;
+  }
+  return found == Found::nothing ? base::create_private_file(paths_.file)
+                                 : base::make_private(paths_.file);
+}
+
+base::Status ClaimedFile::take_for_reading(OpenFiles& table) {
+  const auto file = base::inspect(paths_.file);
+  if (!file) return file.failure();
+  const auto lock = base::inspect(paths_.lock);
+  if (!lock) return lock.failure();
+  const bool listed = table.lists(*file);
+  // A lock that an engine of this process holds must not be opened either.
+  const bool held_here = table.has_engine(paths_.file, *file, *lock);
+  const auto lock_is_ours = held_here ? base::Result<bool>(true) : has_our_lock(paths_);
+  if (!lock_is_ours) return lock_is_ours.failure();
+  const auto judged = judge(paths_, *lock_is_ours, listed);
+  if (!judged) return judged.failure();
+  switch (judged->found) {
+    case Found::nothing:
+    case Found::empty:
+      return Failure{FailureKind::unavailable, 0,
+                     fmt::format("there is no cache at '{}' to read", paths_.file)};
+    case Found::damaged:
+      return Failure{FailureKind::corrupt, 0,
+                     fmt::format("'{}' cannot be read: {}", paths_.file, judged->why)};
+    case Found::ours:
+      break;
+  }
+  return enter(table);
+}
+
+base::Status ClaimedFile::enter(OpenFiles& table) {
+  const auto file = base::inspect(paths_.file);
+  if (!file) return file.failure();
+  file_ = file->identity;
+  OpenFile entry{paths_.file, file_, std::nullopt};
+  if (lock_ != nullptr) {
+    const auto lock = base::inspect(paths_.lock);
+    if (!lock) return lock.failure();
+    lock_file_ = lock->identity;
+    entry.lock = lock_file_;
+  }
+  entry_ = table.add(std::move(entry));
+  return {};
+}
+
+base::Result<std::string> ClaimedFile::set_aside(std::int64_t wall_now) {
+  OpenFiles& table = OpenFiles::of_this_process();
+  const base::Lock guard(table.mutex);
+  if (has_changed(paths_.file, file_)) {
+    return Failure{FailureKind::io, 0, fmt::format("'{}' was replaced meanwhile", paths_.file)};
+  }
+  auto renamed_to = store::set_aside(paths_, wall_now);
+  if (!renamed_to) return renamed_to.failure();
+  if (const auto made = make_new(Found::nothing); !made) return made.failure();
+  const auto file = base::inspect(paths_.file);
+  if (!file) return file.failure();
+  file_ = file->identity;
+  (*entry_)->file = file_;
+  wal_.reset();
+  damage_.clear();
+  return renamed_to;
+}
+
+void ClaimedFile::remember_wal() {
+  const auto state = base::inspect(paths_.wal);
+  if (state && state->type != FileType::missing) wal_ = state->identity;
+}
+
+bool ClaimedFile::still_in_place() const noexcept try {
+  if (has_changed(paths_.file, file_)) return false;
+  if (wal_ && has_changed(paths_.wal, *wal_)) return false;
+  // Without the file that we have locked the next process would not be kept out.
+  return lock_ == nullptr || !has_changed(paths_.lock, lock_file_);
+} catch (...) {
+  return true;  // no memory for a message: nothing is known
+}
+
+}  // namespace ashmemo::store

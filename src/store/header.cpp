@@ -1,0 +1,69 @@
+#include "store/header.hpp"
+
+#include <SQLiteCpp/Database.h>
+#include <fmt/format.h>
+#include <sqlite3.h>
+
+#include <algorithm>
+
+#include "store/sqlite_error.hpp"
+
+namespace ashmemo::store {
+namespace {
+
+constexpr std::string_view kMagic("SQLite format 3\0", 16);
+constexpr std::size_t kHeaderBytes = 100;
+constexpr std::size_t kWriteVersionAt = 18;
+constexpr std::size_t kReadVersionAt = 19;
+constexpr std::size_t kUserVersionAt = 60;
+constexpr std::size_t kApplicationIdAt = 68;
+
+std::int32_t big_endian(std::string_view bytes, std::size_t at) noexcept {
+  std::uint32_t number = 0;
+  for (const char byte : bytes.substr(at, 4))
+    number = number << 8 | static_cast<unsigned char>(byte);
+  return static_cast<std::int32_t>(number);
+}
+
+// 1 is a rollback journal, 2 a WAL; no others have been seen in twenty years.
+bool is_known_version(char version) noexcept { return version == 1 || version == 2; }
+
+void check(sqlite3* handle, int rc) {
+  if (rc != SQLITE_OK) throw SQLite::Exception(handle, rc);
+}
+
+std::string read_start(SQLite::Database& database) {
+  sqlite3* const handle = database.getHandle();
+  sqlite3_file* file = nullptr;
+  check(handle, sqlite3_file_control(handle, "main", SQLITE_FCNTL_FILE_POINTER, &file));
+  sqlite3_int64 size = 0;
+  check(handle, file->pMethods->xFileSize(file, &size));
+  std::string bytes(static_cast<std::size_t>(std::clamp<sqlite3_int64>(size, 0, kHeaderBytes)),
+                    '\0');
+  check(handle, file->pMethods->xRead(file, bytes.data(), static_cast<int>(bytes.size()), 0));
+  return bytes;
+}
+
+}  // namespace
+
+Header parse_header(std::string_view bytes) noexcept {
+  Header header;
+  if (bytes.size() < kHeaderBytes || !bytes.starts_with(kMagic)) return header;
+  header.is_sqlite = true;
+  header.is_known =
+      is_known_version(bytes[kWriteVersionAt]) && is_known_version(bytes[kReadVersionAt]);
+  header.user_version = big_endian(bytes, kUserVersionAt);
+  header.application_id = big_endian(bytes, kApplicationIdAt);
+  return header;
+}
+
+base::Result<Header> read_header(const std::string& path) {
+  return guarded(fmt::format("reading the header of '{}'", path), [&] {
+    // Opening reads nothing and locks nothing: SQLite puts that off until the first statement.
+    SQLite::Database database(path, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOFOLLOW |
+                                        SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE);
+    return parse_header(read_start(database));
+  });
+}
+
+}  // namespace ashmemo::store
