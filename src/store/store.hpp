@@ -49,7 +49,9 @@ class Writer {
   // An empty answer means that nothing is left.
   using Removed = std::vector<RemovedRow>;
   [[nodiscard]] virtual base::Result<Removed> erase_prefix(std::string_view prefix, int most) = 0;
-  /// Rows whose keep_until (or expires_at, where there is none) is at most `now`.
+  /// Rows whose keep_until (or expires_at, where there is none) is at most `now`. A call passes over
+  /// at most 20,000 rows that are kept beyond their expiry: where there are more of these, an empty
+  /// answer may come early, and the next call goes on from there.
   [[nodiscard]] virtual base::Result<Removed> erase_due(std::int64_t now, int most) = 0;
   /// Looks at the `most` rows after `*rowid` for entries of retired calculations, removes those and
   /// moves `*rowid` on; nullopt in it afterwards: the end was reached.
@@ -61,14 +63,15 @@ class Writer {
   [[nodiscard]] virtual base::Result<std::vector<Candidate>> oldest(std::int64_t queue,
                                                                     std::int64_t after, int most) = 0;
 
-  // Calculations.
+  // Calculations. One that is there already keeps its counters when it is put.
   [[nodiscard]] virtual base::Status put_calculation(const CalculationRow& row) = 0;  // by id
   [[nodiscard]] virtual base::Status add_counters(const CalculationRow& deltas) = 0;  // by id
   [[nodiscard]] virtual base::Status forget_retired(std::span<const std::int64_t> ids) = 0;
 
   /// As of this transaction.
   [[nodiscard]] virtual Totals totals() const noexcept = 0;
-  /// Counts all rows (slow) and corrects the totals; the answer is what they were off by.
+  /// Counts all rows (slow) and corrects the totals; the answer is what they were off by (counted
+  /// minus kept).
   [[nodiscard]] virtual base::Result<Totals> recount() = 0;
 
   // Upkeep, outside of transactions.
@@ -82,6 +85,7 @@ class Writer {
   [[nodiscard]] virtual base::Result<Checkpoint> checkpoint(bool truncate) = 0;
   /// Gives at most `pages` free pages back to the system; the answer is how many are left.
   [[nodiscard]] virtual base::Result<std::int64_t> vacuum(int pages) = 0;
+  /// What the WAL holds since it last started over. The file does not get shorter then: see FileSizes.
   [[nodiscard]] virtual std::int64_t wal_bytes() const noexcept = 0;
 };
 
@@ -100,7 +104,8 @@ class Store {
   /// which includes every commit that was finished before the call (a new state each 10,000 keys).
   [[nodiscard]] virtual base::Status read(std::span<const Lookup> keys, RowSink& sink) = 0;
   [[nodiscard]] virtual base::Result<std::optional<StoredEntry>> entry(std::string_view key) = 0;
-  /// Entries whose keys begin with `prefix` and come after `after`, in the order of their keys.
+  /// Entries whose keys begin with `prefix` and come after `after`, in the order of their keys. A page
+  /// ends early at 4 MiB of keys and values: only an empty one is the end.
   [[nodiscard]] virtual base::Result<std::vector<StoredEntry>> page(std::string_view prefix,
                                                                     std::string_view after,
                                                                     int most) = 0;

@@ -1,0 +1,93 @@
+#pragma once
+
+#include <ashmemo/clock.hpp>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "store/connection.hpp"
+#include "store/key_range.hpp"
+#include "store/rows.hpp"
+#include "store/statement.hpp"
+
+namespace ashmemo::store {
+
+/// What tells a reader that its snapshot is too old.
+struct SnapshotRule {
+  /// Raised after each commit, and when a change by another program was noticed.
+  const std::atomic<std::uint64_t>* commits = nullptr;
+  std::shared_ptr<Clock> clock;
+  /// Off for a store without a worker: nobody would make an idle reader let go, and its snapshot
+  /// would keep the application's WAL from starting over.
+  bool keep = true;
+};
+
+/// One reading connection with its statements and its snapshot. Used by one thread at a time.
+///
+/// A read outside of a transaction costs 5 to 6 us more than inside an open one, so the transaction
+/// stays open between calls: until a commit, or until it is kMostAge old.
+///
+/// After a failure the reader is in no defined state: throw it away.
+class Reader {
+ public:
+  /// Microseconds. Our own commits end a snapshot at once; this bounds how long a change by another
+  /// program stays unseen. A new snapshot each 50 ms costs a busy reader a ten-thousandth of its
+  /// time.
+  static constexpr std::int64_t kMostAge = 50'000;
+
+  [[nodiscard]] static base::Result<std::unique_ptr<Reader>> open(const std::string& path,
+                                                                  const ConnectionOptions& options,
+                                                                  SnapshotRule rule);
+
+  /// See Store::read; all keys in one snapshot.
+  [[nodiscard]] base::Status read(std::span<const Lookup> keys, RowSink& sink);
+  [[nodiscard]] base::Result<std::optional<StoredEntry>> entry(std::string_view key);
+  [[nodiscard]] base::Result<std::vector<StoredEntry>> page(std::string_view prefix,
+                                                            std::string_view after, int most);
+  [[nodiscard]] base::Result<std::vector<CalculationRow>> calculations();
+  [[nodiscard]] base::Result<Totals> totals();
+  [[nodiscard]] base::Result<std::int64_t> last_stamp();
+  [[nodiscard]] base::Result<std::vector<std::string>> integrity();
+  [[nodiscard]] base::Status backup(const std::string& target);
+
+  /// Ends the snapshot, if there is one.
+  void let_go() noexcept;
+  /// After use: ends a snapshot that would not be used again.
+  void finish() noexcept;
+  [[nodiscard]] bool holds_snapshot() const noexcept { return holds_; }
+  /// Microseconds since the snapshot was begun.
+  [[nodiscard]] std::int64_t snapshot_age() const noexcept;
+
+ private:
+  Reader(std::unique_ptr<Connection> connection, SnapshotRule rule);
+
+  [[nodiscard]] SQLite::Database& database() noexcept { return connection_->database(); }
+  void use_snapshot();
+  bool take_page(const KeyRange& range, int most, std::vector<StoredEntry>* page);
+  std::string first_key(const KeyRange& range);
+
+  const std::unique_ptr<Connection> connection_;  // outlives its statements
+  const SnapshotRule rule_;
+
+  bool holds_ = false;
+  std::uint64_t seen_commits_ = 0;  // all of them are in the snapshot
+  std::int64_t began_at_ = 0;
+
+  Statement begin_{"BEGIN"};
+  Statement end_{"COMMIT"};
+  Statement find_{
+      "SELECT rowid, computed_at, fresh_until, expires_at, keep_until, accessed_at,"
+      " calculation_id, record_version, cost_us, value"
+      " FROM cache_entries WHERE cache_key = ?1"};
+  Statement page_{
+      "SELECT cache_key, byte_size, inserted_at, computed_at, fresh_until, expires_at, keep_until,"
+      " accessed_at, access_count, calculation_id, cost_us, record_version, value"
+      " FROM cache_entries WHERE cache_key >= ?1 AND cache_key < ?2 ORDER BY cache_key LIMIT ?3"};
+};
+
+}  // namespace ashmemo::store

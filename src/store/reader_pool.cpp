@@ -1,0 +1,133 @@
+#include "store/reader_pool.hpp"
+
+#include <algorithm>
+#include <thread>
+
+#include "store/sqlite_error.hpp"
+
+namespace ashmemo::store {
+namespace {
+
+base::Failure closed_failure() {
+  return {base::FailureKind::unavailable, 0, "the store is closed"};
+}
+
+}  // namespace
+
+std::size_t ReaderPool::default_size() noexcept {
+  return std::clamp<std::size_t>(std::thread::hardware_concurrency(), 2, 8);
+}
+
+ReaderPool::ReaderPool(std::string path, const ConnectionOptions& options, SnapshotRule rule,
+                       std::size_t most_readers)
+    : path_(std::move(path)),
+      options_(options),
+      rule_(std::move(rule)),
+      most_readers_(most_readers) {
+  const base::Lock lock(mutex_);
+  idle_.reserve(most_readers_);  // giving back must not fail
+}
+
+base::Result<ReaderPool::Lease> ReaderPool::lease() {
+  Slot* added = nullptr;
+  {
+    const base::Lock lock(mutex_);
+    while (!closed_ && idle_.empty() && shared_ >= most_readers_) changed_.wait(mutex_);
+    if (closed_) return closed_failure();
+    if (!idle_.empty()) {
+      Slot* const slot = idle_.back();
+      idle_.pop_back();
+      slot->busy = true;
+      slot->epoch = epoch_;
+      return Lease(this, slot);
+    }
+    added = add_slot_locked(false);
+  }
+  return open(added);
+}
+
+base::Result<ReaderPool::Lease> ReaderPool::dedicated() {
+  Slot* added = nullptr;
+  {
+    const base::Lock lock(mutex_);
+    if (closed_) return closed_failure();
+    added = add_slot_locked(true);
+  }
+  return open(added);
+}
+
+ReaderPool::Slot* ReaderPool::add_slot_locked(bool dedicated) {
+  slots_.push_back(std::make_unique<Slot>());
+  Slot* const slot = slots_.back().get();
+  slot->dedicated = dedicated;
+  slot->epoch = epoch_;
+  if (!dedicated) ++shared_;
+  return slot;
+}
+
+// Without the mutex: opening reads the file, and other reads go on meanwhile.
+base::Result<ReaderPool::Lease> ReaderPool::open(Slot* slot) {
+  auto reader = Reader::open(path_, options_, rule_);
+  if (!reader) {
+    remove(slot);
+    return reader.failure();
+  }
+  slot->reader = std::move(reader.value());
+  return Lease(this, slot);
+}
+
+void ReaderPool::give_back(Slot* slot, bool keep) noexcept {
+  if (!keep || slot->dedicated) return remove(slot);
+  slot->reader->finish();
+  const base::Lock lock(mutex_);
+  if (slot->epoch != epoch_) slot->reader->let_go();
+  slot->busy = false;
+  idle_.push_back(slot);
+  changed_.notify_all();
+}
+
+void ReaderPool::remove(Slot* slot) noexcept {
+  slot->reader.reset();
+  const base::Lock lock(mutex_);
+  if (!slot->dedicated) --shared_;
+  std::erase_if(slots_, [slot](const auto& each) { return each.get() == slot; });
+  changed_.notify_all();
+}
+
+void ReaderPool::release_snapshots(std::int64_t max_age) noexcept {
+  const base::Lock lock(mutex_);
+  for (Slot* const slot : idle_) {
+    if (slot->reader->snapshot_age() >= max_age) slot->reader->let_go();
+  }
+}
+
+bool ReaderPool::renew_snapshots(std::chrono::milliseconds at_most) noexcept {
+  const auto deadline = std::chrono::steady_clock::now() + at_most;
+  const base::Lock lock(mutex_);
+  const std::uint64_t epoch = ++epoch_;
+  for (Slot* const slot : idle_) slot->reader->let_go();
+  while (busy_since_before_locked(epoch)) {
+    const auto left = deadline - std::chrono::steady_clock::now();
+    if (left <= left.zero()) return false;
+    changed_.wait_for(mutex_, std::chrono::ceil<std::chrono::microseconds>(left));
+  }
+  return true;
+}
+
+bool ReaderPool::busy_since_before_locked(std::uint64_t epoch) const noexcept {
+  return std::any_of(slots_.begin(), slots_.end(),
+                     [epoch](const auto& slot) { return slot->busy && slot->epoch < epoch; });
+}
+
+void ReaderPool::close() noexcept {
+  std::vector<std::unique_ptr<Slot>> closing;
+  const base::Lock lock(mutex_);
+  closed_ = true;
+  changed_.notify_all();
+  while (idle_.size() != slots_.size()) changed_.wait(mutex_);
+  idle_.clear();
+  closing.swap(slots_);
+  shared_ = 0;
+}
+
+}  // namespace ashmemo::store

@@ -1,0 +1,102 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/mutex.hpp"
+#include "base/result.hpp"
+#include "store/connection.hpp"
+#include "store/reader.hpp"
+
+namespace ashmemo::store {
+
+/// The reading connections of one open file. Opened when first needed, handed out for one call at a
+/// time, most recently used first: its pages and its snapshot are the warm ones.
+///
+/// All methods may be called from any thread, and none waits for the writer.
+class ReaderPool {
+  struct Slot {
+    std::unique_ptr<Reader> reader;
+    bool dedicated = false;
+    bool busy = true;
+    std::uint64_t epoch = 0;  // of the pool when it was handed out
+  };
+
+ public:
+  /// A reader for as long as this lives.
+  class Lease {
+   public:
+    Lease(Lease&& other) noexcept
+        : pool_(std::exchange(other.pool_, nullptr)), slot_(other.slot_), keep_(other.keep_) {}
+    Lease& operator=(Lease&&) = delete;
+    ~Lease() {
+      if (pool_ != nullptr) pool_->give_back(slot_, keep_);
+    }
+
+    [[nodiscard]] Reader& operator*() const noexcept { return *slot_->reader; }
+    [[nodiscard]] Reader* operator->() const noexcept { return slot_->reader.get(); }
+    /// It has seen an error: closed instead of used again.
+    void discard() noexcept { keep_ = false; }
+
+   private:
+    friend class ReaderPool;
+    Lease(ReaderPool* pool, Slot* slot) noexcept : pool_(pool), slot_(slot) {}
+    ReaderPool* pool_;
+    Slot* slot_;
+    bool keep_ = true;
+  };
+
+  ReaderPool(std::string path, const ConnectionOptions& options, SnapshotRule rule,
+             std::size_t most_readers);
+  ~ReaderPool() { close(); }
+  ReaderPool(const ReaderPool&) = delete;
+  ReaderPool& operator=(const ReaderPool&) = delete;
+
+  /// As many as threads can read at once on this machine, within 2 and 8: each may hold a page
+  /// cache.
+  [[nodiscard]] static std::size_t default_size() noexcept;
+
+  /// Waits where all readers are in use: for other reads, never for a writer.
+  [[nodiscard]] base::Result<Lease> lease() ASHMEMO_EXCLUDES(mutex_);
+  /// A reader of its own for what takes long: not counted, never reused, closed at the end.
+  [[nodiscard]] base::Result<Lease> dedicated() ASHMEMO_EXCLUDES(mutex_);
+
+  /// Idle readers let go of snapshots that are at least `max_age` old (microseconds).
+  void release_snapshots(std::int64_t max_age) noexcept ASHMEMO_EXCLUDES(mutex_);
+  /// All readers let go of the snapshots they hold now, those in use at the end of their read.
+  /// False: one was still in use after `at_most`.
+  [[nodiscard]] bool renew_snapshots(std::chrono::milliseconds at_most) noexcept
+      ASHMEMO_EXCLUDES(mutex_);
+
+  /// Waits for the readers in use and closes all. Then there is no reader to be had.
+  void close() noexcept ASHMEMO_EXCLUDES(mutex_);
+
+ private:
+  [[nodiscard]] base::Result<Lease> open(Slot* slot) ASHMEMO_EXCLUDES(mutex_);
+  void give_back(Slot* slot, bool keep) noexcept ASHMEMO_EXCLUDES(mutex_);
+  void remove(Slot* slot) noexcept ASHMEMO_EXCLUDES(mutex_);
+  [[nodiscard]] Slot* add_slot_locked(bool dedicated) ASHMEMO_REQUIRES(mutex_);
+  [[nodiscard]] bool busy_since_before_locked(std::uint64_t epoch) const noexcept
+      ASHMEMO_REQUIRES(mutex_);
+
+  // Constant after construction.
+  const std::string path_;
+  const ConnectionOptions options_;
+  const SnapshotRule rule_;
+  const std::size_t most_readers_;
+
+  base::Mutex mutex_;
+  base::Condition changed_;
+  std::vector<std::unique_ptr<Slot>> slots_ ASHMEMO_GUARDED_BY(mutex_);
+  std::vector<Slot*> idle_ ASHMEMO_GUARDED_BY(mutex_);  // the last one was used last
+  std::size_t shared_ ASHMEMO_GUARDED_BY(mutex_) = 0;   // slots that are not dedicated
+  std::uint64_t epoch_ ASHMEMO_GUARDED_BY(mutex_) = 0;  // raised by renew_snapshots
+  bool closed_ ASHMEMO_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace ashmemo::store

@@ -1,0 +1,202 @@
+#include <SQLiteCpp/Backup.h>
+
+#include <utility>
+
+#include "store/key_range.hpp"
+#include "store/reader.hpp"
+#include "store/row_columns.hpp"
+#include "store/sqlite_error.hpp"
+
+// What a reader is asked besides looking keys up.
+
+namespace ashmemo::store {
+namespace {
+
+// A page of for_each is bounded in memory too: 1,000 entries may hold 64 MiB each.
+constexpr std::size_t kPageBytes = 4 * 1024 * 1024;
+
+// No program has that many; a file that claims it is damaged, or wants our memory.
+constexpr std::size_t kMostCalculations = 100'000;
+
+// A stamp is about a moment in microseconds. Larger ones (year 148,000) are nobody's stamps, and
+// counting on from them would reach the end of the numbers.
+constexpr std::int64_t kNoStamp = std::int64_t{1} << 62;
+
+constexpr int kBackupPages = 1'000;  // a step
+
+template <class T>
+std::optional<T> optional_at(const Statement& row, int column) {
+  if (row.is_null(column)) return std::nullopt;
+  return T{row.integer(column)};
+}
+
+StoredEntry entry_of(const Statement& row) {
+  StoredEntry entry;
+  EntryInfo& info = entry.info;
+  info.key = row.text(0);
+  info.byte_size = row.integer(1);
+  info.inserted_at = row.integer(2);
+  info.computed_at = row.integer(3);
+  info.fresh_until = optional_at<std::int64_t>(row, 4);
+  info.expires_at = optional_at<std::int64_t>(row, 5);
+  info.keep_until = optional_at<std::int64_t>(row, 6);
+  info.accessed_at = row.integer(7);
+  info.access_count = row.integer(8);
+  info.calculation_id = optional_at<std::int64_t>(row, 9);
+  if (!row.is_null(10)) info.cost = Duration::microseconds(row.integer(10));
+  entry.deadlines = deadlines_at(row, 3);
+  entry.record_version = Value(row.value(11));
+  entry.value = Value(row.value(12));
+  return entry;
+}
+
+CalculationRow calculation_of(const Statement& row) {
+  CalculationRow calculation;
+  calculation.id = row.integer(0);
+  calculation.resource = row.text(1);
+  calculation.name = row.text(2);
+  calculation.version = row.integer(3);
+  calculation.policy = row.text(4);
+  calculation.retired = row.integer(5) != 0;
+  calculation.hits = row.integer(6);
+  calculation.stale_hits = row.integer(7);
+  calculation.misses = row.integer(8);
+  calculation.computed = row.integer(9);
+  calculation.failed = row.integer(10);
+  calculation.saved_us = row.integer(11);
+  return calculation;
+}
+
+base::Failure damaged(const char* what) { return {base::FailureKind::corrupt, 0, what}; }
+
+void copy_pages(SQLite::Backup& copy, SQLite::Database& target) {
+  while (true) {
+    const int rc = copy.executeStep(kBackupPages);
+    if (rc == SQLITE_DONE) return;
+    if (rc != SQLITE_OK)
+      throw SQLite::Exception(target.getHandle(), rc);  // somebody holds the target
+  }
+}
+
+}  // namespace
+
+base::Result<std::optional<StoredEntry>> Reader::entry(std::string_view key) {
+  return guarded("reading an entry", [&] {
+    use_snapshot();
+    std::vector<StoredEntry> found;
+    take_page(KeyRange::only(key), 1, &found);
+    return found.empty() ? std::nullopt : std::optional(std::move(found.front()));
+  });
+}
+
+base::Result<std::vector<StoredEntry>> Reader::page(std::string_view prefix, std::string_view after,
+                                                    int most) {
+  return guarded("reading a page of entries", [&] {
+    use_snapshot();
+    std::vector<StoredEntry> found;
+    KeyRange range = KeyRange::of_prefix(prefix);
+    range.start_after(after);
+    while (!take_page(range, most, &found) && found.empty()) range.start_after(first_key(range));
+    return found;
+  });
+}
+
+// False: stopped at an entry that is too large for this connection. As for a look-up, it is as good
+// as none.
+bool Reader::take_page(const KeyRange& range, int most, std::vector<StoredEntry>* page) {
+  StatementUse select(page_, database());
+  select->bind_text(1, range.first());
+  select->bind_value(2, range.end());
+  select->bind(3, most);
+  std::size_t bytes = 0;
+  while (bytes < kPageBytes) {
+    const int rc = select->try_step();
+    if (rc == SQLITE_DONE) return true;
+    if (failure_kind(rc) == base::FailureKind::too_large) return false;
+    if (rc != SQLITE_ROW) select->fail(rc);
+    page->push_back(entry_of(*select));
+    bytes += page->back().info.key.size() + page->back().value.size_bytes();
+  }
+  return true;
+}
+
+std::string Reader::first_key(const KeyRange& range) {
+  Statement keys(
+      "SELECT cache_key FROM cache_entries WHERE cache_key >= ?1 ORDER BY cache_key LIMIT 1");
+  StatementUse select(keys, database());
+  select->bind_text(1, range.first());
+  select->step();
+  return std::string(select->text(0));
+}
+
+base::Result<std::vector<CalculationRow>> Reader::calculations() {
+  using Rows = std::vector<CalculationRow>;
+  return guarded("reading the calculations", [&]() -> base::Result<Rows> {
+    use_snapshot();
+    Statement all(
+        "SELECT id, resource, name, version, policy, retired, hits, stale_hits, misses, computed,"
+        " failed, saved_us FROM cache_calculations ORDER BY id");
+    StatementUse select(all, database());
+    Rows rows;
+    while (select->step()) {
+      if (rows.size() == kMostCalculations) return damaged("cache_calculations has too many rows");
+      rows.push_back(calculation_of(*select));
+    }
+    return rows;
+  });
+}
+
+base::Result<Totals> Reader::totals() {
+  return guarded("reading the totals", [&]() -> base::Result<Totals> {
+    use_snapshot();
+    Statement row("SELECT entries, bytes FROM cache_totals WHERE id = 1");
+    StatementUse select(row, database());
+    if (!select->step()) return damaged("cache_totals has lost its row");
+    return Totals{select->integer(0), select->integer(1)};
+  });
+}
+
+base::Result<std::int64_t> Reader::last_stamp() {
+  return guarded("reading the last stamp", [&] {
+    use_snapshot();
+    // Both: another program's entries come with their own inserted_at.
+    Statement row(
+        "SELECT max(coalesce((SELECT last_stamp FROM cache_totals WHERE id = 1"
+        "                     AND last_stamp < ?1), 0),"
+        "           coalesce((SELECT max(inserted_at) FROM cache_entries"
+        "                     WHERE inserted_at < ?1), 0))");
+    StatementUse select(row, database());
+    select->bind(1, kNoStamp);
+    select->step();
+    return select->integer(0);
+  });
+}
+
+base::Result<std::vector<std::string>> Reader::integrity() {
+  return guarded("checking the file", [&] {
+    Statement pragma("PRAGMA integrity_check");
+    StatementUse check(pragma, database());
+    std::vector<std::string> lines;
+    while (check->step()) {
+      if (check->text(0) != "ok") lines.emplace_back(check->text(0));
+    }
+    return lines;
+  });
+}
+
+// The open read transaction makes all steps copy the same state.
+base::Status Reader::backup(const std::string& target) {
+  return guarded("copying the file to " + target, [&] {
+    use_snapshot();
+    Statement any("SELECT id FROM cache_totals");  // BEGIN alone fixes no state
+    StatementUse(any, database())->step();
+    SQLite::Database copy(target,
+                          SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW);
+    // Nothing of the target is worth a journal: a copy that fails is thrown away.
+    copy.exec("PRAGMA journal_mode=OFF; PRAGMA synchronous=FULL; PRAGMA mmap_size=0;");
+    SQLite::Backup backup(copy, database());
+    copy_pages(backup, copy);
+  });
+}
+
+}  // namespace ashmemo::store

@@ -1,0 +1,42 @@
+#pragma once
+
+#include "store/rows.hpp"
+#include "store/statement.hpp"
+
+// How columns become fields: the one place for what NULL means in them.
+
+namespace ashmemo::store {
+
+[[nodiscard]] inline std::int64_t integer_or(const Statement& row, int column,
+                                             std::int64_t instead) noexcept {
+  return row.is_null(column) ? instead : row.integer(column);
+}
+
+/// Four columns from `first` on: computed_at, fresh_until, expires_at, keep_until.
+/// expires_at NULL: never. The two others NULL: as expires_at.
+[[nodiscard]] inline Deadlines deadlines_at(const Statement& row, int first) noexcept {
+  Deadlines moments;
+  moments.computed_at = row.integer(first);
+  moments.expires_at = integer_or(row, first + 2, base::kForever);
+  moments.fresh_until = integer_or(row, first + 1, moments.expires_at);
+  moments.keep_until = integer_or(row, first + 3, moments.expires_at);
+  return moments;
+}
+
+/// The same four parameters from `first` on.
+inline void bind_deadlines(Statement& statement, int first, const Deadlines& moments) {
+  const auto bind_unless = [&](int index, std::int64_t moment, std::int64_t null_means) {
+    moment == null_means ? statement.bind_null(index) : statement.bind(index, moment);
+  };
+  statement.bind(first, moments.computed_at);
+  bind_unless(first + 1, moments.fresh_until, moments.expires_at);
+  bind_unless(first + 2, moments.expires_at, base::kForever);
+  bind_unless(first + 3, moments.keep_until, moments.expires_at);
+}
+
+/// calculation_id and cost_us: none is 0 here and NULL there.
+inline void bind_unless_zero(Statement& statement, int index, std::int64_t value) {
+  value == 0 ? statement.bind_null(index) : statement.bind(index, value);
+}
+
+}  // namespace ashmemo::store

@@ -1,0 +1,158 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "store/connection.hpp"
+#include "store/due_sweep.hpp"
+#include "store/reader_pool.hpp"
+#include "store/sqlite_error.hpp"
+#include "store/store.hpp"
+#include "store/writer_sql.hpp"
+
+namespace ashmemo::store {
+
+/// Seven columns from the rowid on, as writer_sql.hpp has them in each choice of rows.
+[[nodiscard]] RemovedRow removed_row(const Statement& row, std::string_view key);
+
+/// a - b, held at the ends of the range: what another program wrote may be any number.
+[[nodiscard]] constexpr std::int64_t subtract_saturated(std::int64_t a, std::int64_t b) noexcept {
+  constexpr auto least = std::numeric_limits<std::int64_t>::min();
+  if (b == least) return base::add_saturated(base::add_saturated(a, -(b + 1)), 1);
+  return base::add_saturated(a, -b);
+}
+
+/// The store's Writer on SQLite. The parts of it:
+///   writer.cpp               transactions, and what other programs did in between
+///   writer_entries.cpp       changes of single entries
+///   writer_removals.cpp      bounded removals
+///   writer_calculations.cpp  calculations and their counters
+///   writer_upkeep.cpp        checkpoint, vacuum, recount
+class SqliteWriter final : public Writer {
+ public:
+  /// `commits` is raised after each commit; the readers' snapshots follow it.
+  SqliteWriter(std::unique_ptr<Connection> connection, std::string path, ReaderPool& readers,
+               std::atomic<std::uint64_t>& commits);
+  ~SqliteWriter() override { close(); }
+
+  base::Result<Begun> begin() override;
+  base::Status commit(bool synced) override;
+  void rollback() noexcept override;
+
+  base::Result<std::optional<RemovedRow>> put(const PutRow& row) override;
+  base::Result<std::optional<RemovedRow>> erase(std::string_view key) override;
+  base::Result<bool> touch(const TouchRow& touch) override;
+  base::Status erase_row(const Candidate& row) override;
+  base::Status reinsert(std::int64_t rowid, const Placement& to) override;
+
+  base::Result<Removed> erase_prefix(std::string_view prefix, int most) override;
+  base::Result<Removed> erase_due(std::int64_t now, int most) override;
+  base::Result<Removed> erase_retired(std::optional<std::int64_t>* rowid, int most) override;
+  base::Result<std::int64_t> erase_all() override;
+  base::Result<std::vector<Candidate>> oldest(std::int64_t queue, std::int64_t after,
+                                              int most) override;
+
+  base::Status put_calculation(const CalculationRow& row) override;
+  base::Status add_counters(const CalculationRow& deltas) override;
+  base::Status forget_retired(std::span<const std::int64_t> ids) override;
+
+  Totals totals() const noexcept override { return totals_; }
+  base::Result<Totals> recount() override;
+
+  base::Result<Checkpoint> checkpoint(bool truncate) override;
+  base::Result<std::int64_t> vacuum(int pages) override;
+  std::int64_t wal_bytes() const noexcept override;
+
+  /// Moves what is in the WAL into the file, if nobody is in the way, and ends the connection.
+  void close() noexcept;
+
+ private:
+  // The connection outlives its statements.
+  struct Open {
+    std::unique_ptr<Connection> connection;
+    WriterSql sql;
+  };
+
+  [[nodiscard]] SQLite::Database& database() noexcept { return open_->connection->database(); }
+  [[nodiscard]] sqlite3* handle() const noexcept { return open_->connection->handle(); }
+  [[nodiscard]] StatementUse use(Statement WriterSql::*statement) {
+    return {open_->sql.*statement, database()};
+  }
+
+  /// Runs one step of a transaction; a failure rolls all of it back.
+  template <class F>
+  auto change(std::string_view doing, F&& f) {
+    using Answer = decltype(guarded(doing, std::forward<F>(f)));
+    if (!in_transaction_) return Answer(no_transaction(doing));
+    Answer answer = guarded(doing, std::forward<F>(f));
+    if (!answer) rollback();
+    return answer;
+  }
+  [[nodiscard]] static base::Failure closed();
+  [[nodiscard]] static base::Failure no_transaction(std::string_view doing);
+  [[nodiscard]] static base::Failure open_transaction(std::string_view doing);
+
+  // writer.cpp
+  [[nodiscard]] base::Result<Begun> look_around();
+  [[nodiscard]] std::int64_t pragma(Statement WriterSql::*statement);
+  [[nodiscard]] base::Status check_schema();
+  [[nodiscard]] base::Status load();
+  [[nodiscard]] base::Status write_totals();
+  void sync_wal();
+  void count_removed(std::int64_t bytes) noexcept;
+
+  // writer_entries.cpp
+  [[nodiscard]] std::optional<RemovedRow> find(std::string_view key, std::int64_t* rowid,
+                                               std::int64_t* reads);
+  static void bind_row(Statement& write, const PutRow& row, std::int64_t rowid, std::int64_t reads);
+  void remove(std::int64_t rowid, std::int64_t byte_size);
+  void remove_unreadable(std::int64_t rowid);
+  [[nodiscard]] bool rewrite(Statement& update);
+
+  // writer_removals.cpp
+  struct Taken;
+  [[nodiscard]] Removed remove_all(Taken&& taken);
+  [[nodiscard]] DueSweep::Seen look_at(const DueSweep::Range& range, std::int64_t now, Taken* taken,
+                                       int* looked_at);
+  [[nodiscard]] bool look_for(const std::vector<std::int64_t>& calculations,
+                              std::optional<std::int64_t>* rowid, Taken* taken);
+  [[nodiscard]] std::vector<std::int64_t> retired_calculations();
+
+  // writer_upkeep.cpp
+  struct Moved;
+  void watch_wal();
+  void start_over(bool truncate, Checkpoint* done);
+  [[nodiscard]] Moved move_frames(int mode);
+  [[nodiscard]] bool write_lock_is_free();
+  void shorten_wal();
+
+  const std::string path_;
+  ReaderPool& readers_;
+  std::atomic<std::uint64_t>& commits_;
+  std::optional<Open> open_;
+
+  bool in_transaction_ = false;
+  std::int64_t changes_at_begin_ = 0;
+  std::int64_t wal_frames_ = 0;  // since the WAL last started over
+
+  // What we know of the file, until another program writes or a transaction is rolled back.
+  bool known_ = false;
+  std::optional<std::int64_t> data_version_;
+  std::int64_t schema_version_ = 0;
+  Totals totals_;
+  std::int64_t last_stamp_ = 0;
+  Totals written_totals_;  // as the row of cache_totals has them
+  std::int64_t written_stamp_ = 0;
+  // Never goes back while the file is open, not even by a rollback: touch marks in memory name rows
+  // by their rowid, which must not come to mean another row.
+  std::int64_t next_rowid_ = 1;
+  DueSweep due_;
+};
+
+}  // namespace ashmemo::store

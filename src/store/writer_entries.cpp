@@ -1,0 +1,150 @@
+#include <sqlite3.h>
+
+#include <algorithm>
+
+#include "store/row_columns.hpp"
+#include "store/writer.hpp"
+
+// Changes of single entries.
+
+namespace ashmemo::store {
+namespace {
+
+// A counter stays below the end of the numbers by this, so that adding to it never overflows.
+constexpr std::int64_t kMostCount = std::int64_t{1} << 61;
+
+std::int64_t bounded(std::int64_t count) {
+  return std::clamp<std::int64_t>(count, -kMostCount, kMostCount);
+}
+
+}  // namespace
+
+RemovedRow removed_row(const Statement& row, std::string_view key) {
+  return {std::string(key), row.integer(1), row.integer(2), deadlines_at(row, 3)};
+}
+
+base::Result<std::optional<RemovedRow>> SqliteWriter::put(const PutRow& row) {
+  return change("storing an entry", [&] {
+    std::int64_t rowid = 0;
+    std::int64_t reads = row.touches;
+    std::optional<RemovedRow> before = find(row.key, &rowid, &reads);
+    if (!before) rowid = next_rowid_++;
+    StatementUse write = use(before ? &WriterSql::update : &WriterSql::insert);
+    bind_row(*write, row, rowid, reads);
+    if (!before) write->bind_text(16, row.key);
+    write->run();
+
+    if (before) count_removed(before->byte_size);
+    totals_.entries = base::add_saturated(totals_.entries, 1);
+    totals_.bytes = base::add_saturated(totals_.bytes, row.byte_size);
+    last_stamp_ = std::max(last_stamp_, row.stamp);
+    due_.note({row.deadlines.expires_at, rowid}, row.deadlines.keep_until);
+    return before;
+  });
+}
+
+// The row of a key, its rowid, and its reads added to `*reads`: they are kept when it is replaced.
+std::optional<RemovedRow> SqliteWriter::find(std::string_view key, std::int64_t* rowid,
+                                             std::int64_t* reads) {
+  StatementUse found = use(&WriterSql::find);
+  found->bind_text(1, key);
+  if (!found->step()) return std::nullopt;
+  *rowid = found->integer(0);
+  *reads = bounded(found->integer(7)) + bounded(*reads);
+  return removed_row(*found, key);
+}
+
+void SqliteWriter::bind_row(Statement& write, const PutRow& row, std::int64_t rowid,
+                            std::int64_t reads) {
+  write.bind(1, rowid);
+  write.bind(2, row.byte_size);
+  write.bind(3, row.stamp);
+  bind_deadlines(write, 4, row.deadlines);
+  write.bind(8, row.stamp);
+  write.bind(9, reads);
+  bind_unless_zero(write, 10, row.calculation_id);
+  write.bind_value(11, row.record_version);
+  bind_unless_zero(write, 12, row.cost_us);
+  write.bind(13, row.eviction_counter);
+  write.bind(14, row.eviction_queue);
+  write.bind_value(15, row.value);
+}
+
+base::Result<std::optional<RemovedRow>> SqliteWriter::erase(std::string_view key) {
+  return change("removing an entry", [&] {
+    std::int64_t rowid = 0;
+    std::int64_t reads = 0;
+    std::optional<RemovedRow> before = find(key, &rowid, &reads);
+    if (before) remove(rowid, before->byte_size);
+    return before;
+  });
+}
+
+void SqliteWriter::remove(std::int64_t rowid, std::int64_t byte_size) {
+  StatementUse statement = use(&WriterSql::remove);
+  statement->bind(1, rowid);
+  statement->run();
+  count_removed(byte_size);
+}
+
+base::Status SqliteWriter::erase_row(const Candidate& row) {
+  return change("evicting an entry", [&] {
+    StatementUse statement = use(&WriterSql::remove_candidate);
+    statement->bind(1, row.rowid);
+    statement->bind_text(2, row.key);
+    statement->bind(3, row.inserted_at);
+    statement->bind(4, row.byte_size);
+    statement->run();
+    if (sqlite3_changes(handle()) > 0) count_removed(row.byte_size);
+  });
+}
+
+base::Result<bool> SqliteWriter::touch(const TouchRow& touch) {
+  return change("writing touches", [&] {
+    StatementUse statement = use(&WriterSql::touch);
+    statement->bind(1, touch.rowid);
+    statement->bind(2, touch.accessed_at);
+    statement->bind(3, bounded(touch.count));
+    statement->bind(4, kMostCount);
+    return rewrite(*statement);
+  });
+}
+
+base::Status SqliteWriter::reinsert(std::int64_t rowid, const Placement& to) {
+  return change("keeping an entry", [&] {
+    StatementUse statement = use(&WriterSql::reinsert);
+    statement->bind(1, rowid);
+    statement->bind(2, to.accessed_at);
+    statement->bind(3, bounded(to.touches));
+    statement->bind(4, kMostCount);
+    statement->bind(5, to.inserted_at);
+    statement->bind(6, to.eviction_counter);
+    statement->bind(7, to.eviction_queue);
+    if (!rewrite(*statement)) remove_unreadable(rowid);
+    last_stamp_ = std::max(last_stamp_, to.inserted_at);
+  });
+}
+
+// Changes small columns of a row, for which SQLite reads the whole of it. False: there is no such
+// row, or its value is larger than this connection may read (another program's, or of a larger
+// limit).
+bool SqliteWriter::rewrite(Statement& update) {
+  const int rc = update.try_step();
+  if (failure_kind(rc) == base::FailureKind::too_large) return false;
+  if (rc != SQLITE_DONE) update.fail(rc);
+  return sqlite3_changes(handle()) > 0;
+}
+
+// A row that cannot be read cannot be kept either: it would stay the oldest for ever.
+void SqliteWriter::remove_unreadable(std::int64_t rowid) {
+  std::int64_t byte_size = 0;
+  {
+    StatementUse row = use(&WriterSql::by_rowid);
+    row->bind(1, rowid);
+    if (!row->step()) return;
+    byte_size = row->integer(1);
+  }
+  remove(rowid, byte_size);
+}
+
+}  // namespace ashmemo::store

@@ -1,0 +1,93 @@
+#pragma once
+
+#include "store/statement.hpp"
+
+namespace ashmemo::store {
+
+/// The writer's statements. Each is prepared when it is first used: opening is quick, and a program
+/// that only reads never pays for them.
+struct WriterSql {
+  // Transactions.
+  Statement begin{"BEGIN IMMEDIATE"};
+  Statement commit{"COMMIT"};
+  Statement data_version{"PRAGMA data_version"};
+  Statement schema_version{"PRAGMA schema_version"};
+  Statement read_totals{"SELECT entries, bytes, last_stamp FROM cache_totals WHERE id = 1"};
+  Statement write_totals{
+      "UPDATE cache_totals SET entries = ?1, bytes = ?2, last_stamp = ?3 WHERE id = 1"};
+  Statement last_rowid{"SELECT max(rowid) FROM cache_entries WHERE rowid < ?1"};
+
+  // Single entries. A row that was found is changed by its rowid: one way down the primary key.
+  Statement find{
+      "SELECT rowid, byte_size, calculation_id, computed_at, fresh_until, expires_at, keep_until,"
+      " access_count FROM cache_entries WHERE cache_key = ?1"};
+  Statement insert{
+      "INSERT INTO cache_entries (rowid, byte_size, inserted_at, computed_at, fresh_until,"
+      " expires_at, keep_until, accessed_at, access_count, calculation_id, record_version, cost_us,"
+      " eviction_counter, eviction_queue, value, cache_key)"
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"};
+  Statement update{
+      "UPDATE cache_entries SET byte_size = ?2, inserted_at = ?3, computed_at = ?4,"
+      " fresh_until = ?5, expires_at = ?6, keep_until = ?7, accessed_at = ?8, access_count = ?9,"
+      " calculation_id = ?10, record_version = ?11, cost_us = ?12, eviction_counter = ?13,"
+      " eviction_queue = ?14, value = ?15 WHERE rowid = ?1"};
+  Statement remove{"DELETE FROM cache_entries WHERE rowid = ?1"};
+  // As it was seen, or not at all: then its byte_size is certain, too.
+  Statement remove_candidate{
+      "DELETE FROM cache_entries"
+      " WHERE rowid = ?1 AND cache_key = ?2 AND inserted_at = ?3 AND byte_size = ?4"};
+  // Counters are bounded (?4): SQLite turns a sum that overflows into a real, and the row is
+  // refused.
+  Statement touch{
+      "UPDATE cache_entries SET accessed_at = max(accessed_at, ?2),"
+      " access_count = min(access_count, ?4) + ?3 WHERE rowid = ?1"};
+  Statement reinsert{
+      "UPDATE cache_entries SET accessed_at = ?2, access_count = min(access_count, ?4) + ?3,"
+      " inserted_at = ?5, eviction_counter = ?6, eviction_queue = ?7 WHERE rowid = ?1"};
+
+  // What removals choose from. The first seven columns are those of a RemovedRow.
+  Statement in_key_range{
+      "SELECT rowid, byte_size, calculation_id, computed_at, fresh_until, expires_at, keep_until,"
+      " cache_key FROM cache_entries WHERE cache_key >= ?1 AND cache_key < ?2"
+      " ORDER BY cache_key LIMIT ?3"};
+  Statement in_due_range{
+      "SELECT rowid, byte_size, calculation_id, computed_at, fresh_until, expires_at, keep_until,"
+      " cache_key FROM cache_entries INDEXED BY cache_entries_expires_at"
+      " WHERE expires_at <= ?1 AND (expires_at, rowid) > (?2, ?3) AND (expires_at, rowid) <= (?4, "
+      "?5)"
+      " ORDER BY expires_at, rowid LIMIT ?6"};
+  Statement after_rowid{
+      "SELECT rowid, byte_size, calculation_id, computed_at, fresh_until, expires_at, keep_until,"
+      " cache_key FROM cache_entries WHERE rowid > ?1 ORDER BY rowid LIMIT ?2"};
+  Statement by_rowid{
+      "SELECT rowid, byte_size, calculation_id, computed_at, fresh_until, expires_at, keep_until,"
+      " cache_key FROM cache_entries WHERE rowid = ?1"};
+  Statement remove_all{"DELETE FROM cache_entries"};
+  Statement oldest{
+      "SELECT rowid, cache_key, byte_size, inserted_at, accessed_at, calculation_id,"
+      " eviction_counter, eviction_queue FROM cache_entries"
+      " WHERE inserted_at > ?2 AND eviction_queue = ?1"
+      " ORDER BY inserted_at, accessed_at LIMIT ?3"};
+  Statement all_sizes{"SELECT byte_size FROM cache_entries"};
+
+  // Calculations.
+  Statement put_calculation{
+      "INSERT INTO cache_calculations (id, resource, name, version, policy, retired, hits, "
+      "stale_hits,"
+      " misses, computed, failed, saved_us)"
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
+      " ON CONFLICT (id) DO UPDATE SET resource = excluded.resource, name = excluded.name,"
+      " version = excluded.version, policy = excluded.policy, retired = excluded.retired"};
+  Statement add_counters{
+      "UPDATE cache_calculations SET hits = min(hits, ?8) + ?2, stale_hits = min(stale_hits, ?8) + "
+      "?3,"
+      " misses = min(misses, ?8) + ?4, computed = min(computed, ?8) + ?5,"
+      " failed = min(failed, ?8) + ?6, saved_us = min(saved_us, ?8) + ?7 WHERE id = ?1"};
+  Statement retired{"SELECT id FROM cache_calculations WHERE retired <> 0"};
+  Statement forget_retired{"DELETE FROM cache_calculations WHERE id = ?1 AND retired <> 0"};
+
+  // Upkeep.
+  Statement free_pages{"PRAGMA freelist_count"};
+};
+
+}  // namespace ashmemo::store
