@@ -26,7 +26,7 @@ namespace ashmemo::store {
 ///
 /// Depends on the page size of 4096 and on the columns of cache_entries, so a change of it is a
 /// change of the format's version.
-[[nodiscard]] std::int64_t byte_size(std::string_view key, ValueView value, ValueView record_version,
-                                     bool has_expiry) noexcept;
+[[nodiscard]] std::int64_t byte_size(std::string_view key, ValueView value,
+                                     ValueView record_version, bool has_expiry) noexcept;
 
 }  // namespace ashmemo::store

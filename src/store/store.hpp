@@ -12,16 +12,16 @@
 #include "base/result.hpp"
 #include "store/rows.hpp"
 
-// The cache file as the layers above see it: keys, rows and bounded steps. Everything behind it (SQL,
-// SQLiteCpp, files) stays in this folder. Tests put their own Store in its place.
+// The cache file as the layers above see it: keys, rows and bounded steps. Everything behind it
+// (SQL, SQLiteCpp, files) stays in this folder. Tests put their own Store in its place.
 
 namespace ashmemo::store {
 
 /// The one writing connection. Called by one thread at a time: whoever does the worker's work.
 ///
-/// A transaction is begin, any number of changes, commit. The first change that fails has rolled the
-/// whole transaction back: the caller starts again or gives up. Totals are kept inside and written by
-/// commit, so that they are exact after a crash at any moment.
+/// A transaction is begin, any number of changes, commit. The first change that fails has rolled
+/// the whole transaction back: the caller starts again or gives up. Totals are kept inside and
+/// written by commit, so that they are exact after a crash at any moment.
 class Writer {
  public:
   virtual ~Writer() = default;
@@ -32,7 +32,8 @@ class Writer {
   };
   /// Takes the write lock. Failure busy: another program holds it; nothing has begun.
   [[nodiscard]] virtual base::Result<Begun> begin() = 0;
-  /// Makes the changes durable as opened (`synced`: through the device too), raises the commit counter.
+  /// Makes the changes durable as opened (`synced`: through the device too), raises the commit
+  /// counter.
   [[nodiscard]] virtual base::Status commit(bool synced) = 0;
   virtual void rollback() noexcept = 0;
 
@@ -49,9 +50,9 @@ class Writer {
   // An empty answer means that nothing is left.
   using Removed = std::vector<RemovedRow>;
   [[nodiscard]] virtual base::Result<Removed> erase_prefix(std::string_view prefix, int most) = 0;
-  /// Rows whose keep_until (or expires_at, where there is none) is at most `now`. A call passes over
-  /// at most 20,000 rows that are kept beyond their expiry: where there are more of these, an empty
-  /// answer may come early, and the next call goes on from there.
+  /// Rows whose keep_until (or expires_at, where there is none) is at most `now`. A call passes
+  /// over at most 20,000 rows that are kept beyond their expiry: where there are more of these, an
+  /// empty answer may come early, and the next call goes on from there.
   [[nodiscard]] virtual base::Result<Removed> erase_due(std::int64_t now, int most) = 0;
   /// Looks at the `most` rows after `*rowid` for entries of retired calculations, removes those and
   /// moves `*rowid` on; nullopt in it afterwards: the end was reached.
@@ -61,7 +62,8 @@ class Writer {
   [[nodiscard]] virtual base::Result<std::int64_t> erase_all() = 0;
   /// The oldest rows of one eviction queue, oldest first, starting after stamp `after`.
   [[nodiscard]] virtual base::Result<std::vector<Candidate>> oldest(std::int64_t queue,
-                                                                    std::int64_t after, int most) = 0;
+                                                                    std::int64_t after,
+                                                                    int most) = 0;
 
   // Calculations. One that is there already keeps its counters when it is put.
   [[nodiscard]] virtual base::Status put_calculation(const CalculationRow& row) = 0;  // by id
@@ -76,16 +78,17 @@ class Writer {
 
   // Upkeep, outside of transactions.
   struct Checkpoint {
-    std::int64_t wal_frames = 0;     // in the WAL before
-    std::int64_t moved_frames = 0;   // of those, in the file now
-    bool foreign_reader = false;     // somebody else's read kept the WAL from being reset
+    std::int64_t wal_frames = 0;    // in the WAL before
+    std::int64_t moved_frames = 0;  // of those, in the file now
+    bool foreign_reader = false;    // somebody else's read kept the WAL from being reset
   };
   /// Moves committed pages into the file and, where nobody reads the old ones, starts the WAL over.
   /// `truncate`: gives its space back down to 1 MiB (kept, so that evicting works on a full disk).
   [[nodiscard]] virtual base::Result<Checkpoint> checkpoint(bool truncate) = 0;
   /// Gives at most `pages` free pages back to the system; the answer is how many are left.
   [[nodiscard]] virtual base::Result<std::int64_t> vacuum(int pages) = 0;
-  /// What the WAL holds since it last started over. The file does not get shorter then: see FileSizes.
+  /// What the WAL holds since it last started over. The file does not get shorter then: see
+  /// FileSizes.
   [[nodiscard]] virtual std::int64_t wal_bytes() const noexcept = 0;
 };
 
@@ -100,12 +103,13 @@ class Store {
  public:
   virtual ~Store() = default;
 
-  /// Calls sink.row for each key that has a row, in any order. All rows are of one state of the file,
-  /// which includes every commit that was finished before the call (a new state each 10,000 keys).
+  /// Calls sink.row for each key that has a row, in any order. All rows are of one state of the
+  /// file, which includes every commit that was finished before the call (a new state each 10,000
+  /// keys).
   [[nodiscard]] virtual base::Status read(std::span<const Lookup> keys, RowSink& sink) = 0;
   [[nodiscard]] virtual base::Result<std::optional<StoredEntry>> entry(std::string_view key) = 0;
-  /// Entries whose keys begin with `prefix` and come after `after`, in the order of their keys. A page
-  /// ends early at 4 MiB of keys and values: only an empty one is the end.
+  /// Entries whose keys begin with `prefix` and come after `after`, in the order of their keys. A
+  /// page ends early at 4 MiB of keys and values: only an empty one is the end.
   [[nodiscard]] virtual base::Result<std::vector<StoredEntry>> page(std::string_view prefix,
                                                                     std::string_view after,
                                                                     int most) = 0;
