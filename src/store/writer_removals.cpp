@@ -103,7 +103,7 @@ DueSweep::Seen SqliteWriter::look_at(const DueSweep::Range& range, std::int64_t 
     seen.next_due = std::min(seen.next_due, due);
   }
   *looked_at += rows;
-  seen.whole = !taken->full && rows < DueSweep::kRangeRows;
+  seen.whole = seen.last == range.last || (!taken->full && rows < DueSweep::kRangeRows);
   return seen;
 }
 

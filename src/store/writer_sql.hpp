@@ -58,7 +58,7 @@ struct WriterSql {
       " ORDER BY expires_at, rowid LIMIT ?6"};
   Statement after_rowid{
       "SELECT rowid, byte_size, calculation_id, computed_at, fresh_until, expires_at, keep_until,"
-      " cache_key FROM cache_entries WHERE rowid > ?1 ORDER BY rowid LIMIT ?2"};
+      " cache_key FROM cache_entries WHERE rowid > ?1 ORDER BY rowid"};
   Statement by_rowid{
       "SELECT rowid, byte_size, calculation_id, computed_at, fresh_until, expires_at, keep_until,"
       " cache_key FROM cache_entries WHERE rowid = ?1"};

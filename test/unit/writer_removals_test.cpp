@@ -1,0 +1,337 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "store/due_sweep.hpp"
+#include "support/store_fixture.hpp"
+
+using namespace ashmemo;
+using test::row_of;
+using test::StoreFixture;
+
+namespace {
+
+using Keys = std::vector<std::string>;
+
+constexpr std::int64_t kMiB = 1024 * 1024;
+
+Keys keys_of(const base::Result<store::Writer::Removed>& removed) {
+  REQUIRE(removed);
+  Keys keys;
+  for (const store::RemovedRow& row : *removed) keys.push_back(row.key);
+  return keys;
+}
+
+void put_expiring(store::Writer& writer, const std::string& key, std::int64_t expires_at,
+                  std::int64_t keep_until) {
+  static std::int64_t stamp = 0;
+  store::PutRow row = row_of(key, ValueView::integer(1), ++stamp);
+  row.deadlines = {0, expires_at, expires_at, keep_until};
+  REQUIRE(writer.put(row));
+}
+
+/// Calls erase_due until it answers nothing.
+Keys erase_all_due(store::Writer& writer, std::int64_t now, int most = 1000) {
+  Keys all;
+  while (true) {
+    const Keys keys = keys_of(writer.erase_due(now, most));
+    if (keys.empty()) return all;
+    CHECK(keys.size() <= static_cast<std::size_t>(most));
+    all.insert(all.end(), keys.begin(), keys.end());
+  }
+}
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("a prefix removes exactly the keys that begin with it") {
+    StoreFixture file;
+    const std::vector<std::pair<std::string, std::string>> all = {
+        {"Post:1:a", ""}, {"Post:10:a", ""}, {"Post:1", ""},   {"Post%1:a", ""},
+        {"Post_1:a", ""}, {"post:1:a", ""},  {"Pos", ""},      {"Post:1:\xFF", ""},
+        {"\xFF\xFF", ""}, {"\xFF\xFE", ""},  {"\xFF\xFFz", ""}};
+    file.put(all);
+    file.transaction([](store::Writer& writer) {
+      CHECK(keys_of(writer.erase_prefix("Post:1:", 9)) == Keys{"Post:1:a", "Post:1:\xFF"});
+      CHECK(keys_of(writer.erase_prefix("Post:1:", 9)).empty());
+      CHECK(keys_of(writer.erase_prefix("Post_", 9)) == Keys{"Post_1:a"});
+      CHECK(keys_of(writer.erase_prefix("\xFF\xFF", 9)) == Keys{"\xFF\xFF", "\xFF\xFFz"});
+      CHECK(keys_of(writer.erase_prefix("", 2)) == Keys{"Pos", "Post%1:a"});
+      CHECK(keys_of(writer.erase_prefix("", 9)) ==
+            Keys{"Post:1", "Post:10:a", "post:1:a", "\xFF\xFE"});
+      CHECK(writer.totals() == store::Totals{0, 0});
+    });
+  }
+
+  TEST_CASE("a removal is bounded in rows and in bytes, but for its first row") {
+    StoreFixture file;
+    file.transaction([](store::Writer& writer) {
+      const std::vector<std::int64_t> sizes = {5 * kMiB, 3 * kMiB, kMiB, 1, kMiB};
+      for (std::size_t i = 0; i < sizes.size(); ++i) {
+        const std::string key = "k" + std::to_string(i);
+        store::PutRow row = row_of(key, ValueView::null(), static_cast<std::int64_t>(i) + 1);
+        row.byte_size = sizes[i];
+        REQUIRE(writer.put(row));
+      }
+      CHECK(keys_of(writer.erase_prefix("k", 9)) == Keys{"k0"});
+      CHECK(keys_of(writer.erase_prefix("k", 9)) == Keys{"k1", "k2"});
+      CHECK(keys_of(writer.erase_prefix("k", 1)) == Keys{"k3"});
+      CHECK(keys_of(writer.erase_prefix("k", 9)) == Keys{"k4"});
+    });
+  }
+
+  TEST_CASE("29 31 an entry is removed at the moment it ends, not before") {
+    StoreFixture file;
+    file.transaction([](store::Writer& writer) {
+      put_expiring(writer, "plain", 100, 100);
+      put_expiring(writer, "kept", 100, 150);
+      put_expiring(writer, "later", 200, 200);
+      REQUIRE(writer.put(row_of("never", ValueView::integer(1), 99)));
+      CHECK(erase_all_due(writer, 99).empty());
+      CHECK(erase_all_due(writer, 100) == Keys{"plain"});
+      CHECK(erase_all_due(writer, 149).empty());
+      CHECK(erase_all_due(writer, 150) == Keys{"kept"});
+      CHECK(erase_all_due(writer, 1'000'000) == Keys{"later"});
+      CHECK(writer.totals() == store::Totals{1, 100});
+    });
+  }
+
+  TEST_CASE("31 due entries are removed in bounded batches until none is left") {
+    StoreFixture file;
+    file.transaction([](store::Writer& writer) {
+      for (int i = 0; i < 2'500; ++i) put_expiring(writer, "k" + std::to_string(i), 100, 100);
+    });
+    file.transaction([](store::Writer& writer) {
+      CHECK(keys_of(writer.erase_due(100, 1'000)).size() == 1'000);
+      CHECK(erase_all_due(writer, 100).size() == 1'500);
+    });
+  }
+
+  TEST_CASE("due entries are found behind any number of kept ones, a bounded number a call") {
+    StoreFixture file;
+    file.transaction([](store::Writer& writer) {
+      for (int i = 0; i < 45'000; ++i) {
+        put_expiring(writer, "kept" + std::to_string(i), 10 + i / 1'000, 5'000 + i);
+      }
+      put_expiring(writer, "due", 100, 100);
+    });
+    file.transaction([](store::Writer& writer) {
+      CHECK(keys_of(writer.erase_due(200, 1'000)).empty());  // passed over 20,000 rows
+      CHECK(keys_of(writer.erase_due(200, 1'000)).empty());
+      CHECK(keys_of(writer.erase_due(200, 1'000)) == Keys{"due"});
+      CHECK(keys_of(writer.erase_due(200, 1'000)).empty());
+      // Now all are known: those that end are found at once, wherever they are.
+      CHECK(keys_of(writer.erase_due(5'001, 1'000)) == Keys{"kept0", "kept1"});
+      put_expiring(writer, "kept44000", 20, 400);
+      CHECK(keys_of(writer.erase_due(400, 1'000)) == Keys{"kept44000"});
+    });
+  }
+
+  TEST_CASE("what a rolled back removal had passed over is found again") {
+    StoreFixture file;
+    file.transaction([](store::Writer& writer) {
+      put_expiring(writer, "a", 10, 10);
+      put_expiring(writer, "b", 20, 500);
+    });
+    REQUIRE(file.writer().begin());
+    CHECK(erase_all_due(file.writer(), 50) == Keys{"a"});
+    file.writer().rollback();
+    file.transaction([](store::Writer& writer) { CHECK(erase_all_due(writer, 50) == Keys{"a"}); });
+  }
+
+  TEST_CASE("what another program makes due is found") {
+    StoreFixture file;
+    file.transaction([](store::Writer& writer) {
+      put_expiring(writer, "kept", 10, 500);
+      CHECK(erase_all_due(writer, 50).empty());
+    });
+    file.raw().run("UPDATE cache_entries SET keep_until = 40");
+    file.transaction(
+        [](store::Writer& writer) { CHECK(erase_all_due(writer, 50) == Keys{"kept"}); });
+  }
+
+  // Random entries, overwrites and removals against a plain map; the clock goes back, too.
+  TEST_CASE("31 68 exactly the due entries are removed, in any order of events") {
+    const unsigned seed = std::random_device{}();
+    CAPTURE(seed);
+    std::mt19937 random(seed);
+    const auto below = [&random](int n) {
+      return static_cast<int>(std::uniform_int_distribution<>(0, n - 1)(random));
+    };
+    StoreFixture file;
+    std::map<std::string, std::int64_t> ends;
+    std::int64_t now = 1'000;
+    for (int step = 0; step < 300; ++step) {
+      now += below(30) - 5;
+      const bool roll_back = below(10) == 0;
+      auto expected = ends;
+      REQUIRE(file.writer().begin());
+      for (int i = below(60); i > 0; --i) {
+        const std::string key = "k" + std::to_string(below(3'000));
+        const std::int64_t expires_at = now + below(200) - 50;
+        const std::int64_t keep_until = expires_at + (below(3) == 0 ? below(400) : 0);
+        put_expiring(file.writer(), key, expires_at, keep_until);
+        expected[key] = keep_until;
+      }
+      if (below(3) == 0 && !expected.empty()) {
+        REQUIRE(file.writer().erase(expected.begin()->first));
+        expected.erase(expected.begin());
+      }
+      Keys due;
+      for (const auto& [key, end] : expected) {
+        if (end <= now) due.push_back(key);
+      }
+      Keys removed = erase_all_due(file.writer(), now, 1 + below(40));
+      std::sort(removed.begin(), removed.end());
+      REQUIRE(removed == due);
+      for (const std::string& key : due) expected.erase(key);
+      CHECK(file.writer().totals().entries == static_cast<std::int64_t>(expected.size()));
+      if (roll_back) {
+        file.writer().rollback();
+      } else {
+        REQUIRE(file.writer().commit(false));
+        ends = expected;
+      }
+    }
+  }
+
+  TEST_CASE("a sweep looks again only where something may be due") {
+    using Sweep = store::DueSweep;
+    Sweep sweep;
+    CHECK(sweep.next(100).is_tail());
+    sweep.seen(sweep.next(100), {{50, 7}, 600, 500, false});
+    CHECK(sweep.next(100).is_tail());
+    CHECK(sweep.next(100).after == Sweep::Position{50, 7});
+    sweep.seen(sweep.next(100), {{90, 3}, 600, 300, true});
+
+    const Sweep::Range second = sweep.next(300);
+    CHECK(second.after == Sweep::Position{50, 7});
+    CHECK(second.last == Sweep::Position{90, 3});
+    sweep.seen(second, {{90, 3}, 10, 800, true});  // small now: one with the first
+    const Sweep::Range both = sweep.next(500);
+    CHECK(both.after == Sweep::Position{});
+    CHECK(both.last == Sweep::Position{90, 3});
+
+    sweep.note({60, 1}, 200);
+    CHECK_FALSE(sweep.next(200).is_tail());
+    CHECK(sweep.next(199).is_tail());
+    sweep.note({95, 1}, 100);  // in the tail, which is looked at in any case
+    CHECK(sweep.next(199).is_tail());
+  }
+
+  TEST_CASE("entries of retired calculations are removed in one walk through all rows") {
+    StoreFixture file;
+    file.transaction([](store::Writer& writer) {
+      REQUIRE(writer.put_calculation({1, "Post", "a", 1, "", true, 0, 0, 0, 0, 0, 0}));
+      REQUIRE(writer.put_calculation({2, "Post", "a", 2, "", false, 0, 0, 0, 0, 0, 0}));
+      for (int i = 0; i < 250; ++i) {
+        const std::string key = "k" + std::to_string(i);
+        store::PutRow row = row_of(key, ValueView::integer(i), i + 1);
+        row.calculation_id = i % 3;
+        REQUIRE(writer.put(row));
+      }
+    });
+    std::optional<std::int64_t> at = 0;
+    int steps = 0;
+    std::size_t removed = 0;
+    while (at) {
+      file.transaction([&](store::Writer& writer) {
+        const auto rows = writer.erase_retired(&at, 100);
+        REQUIRE(rows);
+        for (const store::RemovedRow& row : *rows) CHECK(row.calculation_id == 1);
+        removed += rows->size();
+      });
+      ++steps;
+    }
+    CHECK(steps == 3);
+    CHECK(removed == 83);
+    CHECK(file.raw().integer("SELECT count(*) FROM cache_entries WHERE calculation_id = 1") == 0);
+    CHECK(file.writer().totals().entries == 167);
+  }
+
+  TEST_CASE("nothing is looked at where no calculation is retired") {
+    StoreFixture file;
+    file.put({{"a", "1"}});
+    file.transaction([](store::Writer& writer) {
+      std::optional<std::int64_t> at = 0;
+      CHECK(keys_of(writer.erase_retired(&at, 10)).empty());
+      CHECK_FALSE(at);
+    });
+  }
+
+  TEST_CASE("15 clearing removes everything at once, and nothing from an empty file") {
+    StoreFixture file;
+    file.transaction([](store::Writer& writer) {
+      CHECK(writer.erase_all().value() == 0);
+      for (int i = 0; i < 10'000; ++i) put_expiring(writer, "k" + std::to_string(i), 100 + i, 900);
+    });
+    file.transaction([](store::Writer& writer) {
+      CHECK(writer.erase_all().value() == 10'000);
+      CHECK(writer.totals() == store::Totals{0, 0});
+      put_expiring(writer, "new", 50, 50);
+      CHECK(erase_all_due(writer, 60) == Keys{"new"});
+    });
+    CHECK(file.raw().rows("SELECT entries, bytes FROM cache_totals") == "0|0");
+  }
+
+  // Any step of this wrong shows in the totals, which are compared with a recount each time.
+  TEST_CASE("52 totals stay equal to a recount after every operation") {
+    const unsigned seed = std::random_device{}();
+    CAPTURE(seed);
+    std::mt19937 random(seed);
+    const auto below = [&random](int n) {
+      return static_cast<int>(std::uniform_int_distribution<>(0, n - 1)(random));
+    };
+    StoreFixture file;
+    std::int64_t stamp = 0;
+    for (int step = 0; step < 150; ++step) {
+      REQUIRE(file.writer().begin());
+      for (int i = below(20); i > 0; --i) {
+        const std::string key = "k" + std::to_string(below(40));
+        store::PutRow row = row_of(key, ValueView::integer(i), ++stamp);
+        row.byte_size = below(1'000);
+        row.deadlines.expires_at = row.deadlines.keep_until = step + below(20);
+        row.calculation_id = below(3);
+        store::Writer& writer = file.writer();
+        std::optional<std::int64_t> at = 0;
+        switch (below(10)) {
+          case 0:
+            REQUIRE(writer.erase(key));
+            break;
+          case 1:
+            REQUIRE(writer.erase_due(step, 5));
+            break;
+          case 2:
+            REQUIRE(writer.erase_prefix("k1", 3));
+            break;
+          case 3:
+            REQUIRE(writer.erase_retired(&at, 50));
+            break;
+          case 4: {
+            const auto oldest = writer.oldest(0, 0, 2).value();
+            for (const store::Candidate& seen : oldest) REQUIRE(writer.erase_row(seen));
+            break;
+          }
+          case 5:
+            if (below(20) == 0) REQUIRE(writer.erase_all());
+            REQUIRE(writer.put_calculation({1, "r", "n", 1, "", true, 0, 0, 0, 0, 0, 0}));
+            break;
+          default:
+            REQUIRE(writer.put(row));
+        }
+      }
+      if (below(6) == 0) {
+        file.writer().rollback();
+      } else {
+        REQUIRE(file.writer().commit(false));
+      }
+      REQUIRE(file.raw().rows("SELECT entries, bytes FROM cache_totals") ==
+              file.raw().rows("SELECT count(*), coalesce(sum(byte_size), 0) FROM cache_entries"));
+    }
+  }
+}

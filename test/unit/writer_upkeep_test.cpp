@@ -1,0 +1,328 @@
+#include <doctest/doctest.h>
+
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "base/platform.hpp"
+#include "store/connection.hpp"
+#include "support/counting_vfs.hpp"
+#include "support/store_fixture.hpp"
+
+// The writer beside other programs, and what it does between transactions.
+
+using namespace ashmemo;
+using base::FailureKind;
+using test::row_of;
+using test::StoreFixture;
+
+namespace {
+
+constexpr std::int64_t kMiB = 1024 * 1024;
+
+std::int64_t file_bytes(const std::string& path) { return base::inspect(path).value().bytes; }
+
+// About `pages` pages of the WAL.
+void fill_wal(StoreFixture& file, int pages) {
+  static int round = 0;
+  file.put({{"fill " + std::to_string(++round),
+             std::string(static_cast<std::size_t>(pages) * 4'092, 'x')}});
+}
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("a transaction does not begin while another program writes") {
+    StoreFixture file;
+    file.put({{"a", "1"}});
+    file.raw().run("BEGIN IMMEDIATE");
+    const auto begun = file.writer().begin();
+    REQUIRE_FALSE(begun);
+    CHECK(begun.failure().kind == FailureKind::busy);
+    CHECK(test::read_value(file.store(), "a") == Value::text("1"));
+    file.raw().run("ROLLBACK");
+    file.put({{"b", "2"}});
+    CHECK(file.writer().totals() == store::Totals{2, 200});
+  }
+
+  TEST_CASE("a change by another program is noticed once, and ours never") {
+    StoreFixture file;
+    const auto foreign = [&file] {
+      const auto begun = file.writer().begin();
+      REQUIRE(begun);
+      REQUIRE(file.writer().put(row_of("k", ValueView::integer(1), ++file.last_stamp)));
+      REQUIRE(file.writer().commit(false));
+      return begun->foreign_change;
+    };
+    CHECK_FALSE(foreign());
+    REQUIRE(file.writer().checkpoint(false));
+    CHECK_FALSE(foreign());
+    REQUIRE(file.writer().checkpoint(true));
+    CHECK_FALSE(foreign());
+    fill_wal(file, 600);
+    file.transaction([](store::Writer& writer) { REQUIRE(writer.erase_all()); });
+    REQUIRE(file.writer().vacuum(50));
+    REQUIRE(file.writer().checkpoint(true));
+    CHECK_FALSE(foreign());
+    REQUIRE(file.store().integrity());
+    CHECK_FALSE(foreign());
+
+    file.raw().run("UPDATE cache_entries SET access_count = 1");
+    const std::uint64_t counter = file.store().commit_counter();
+    CHECK(foreign());
+    CHECK(file.store().commit_counter() == counter + 2);  // noticed, and committed
+    CHECK_FALSE(foreign());
+  }
+
+  TEST_CASE("a transaction that changed nothing does not move the commit counter") {
+    StoreFixture file;
+    file.put({{"a", "1"}});
+    const std::uint64_t counter = file.store().commit_counter();
+    file.transaction([](store::Writer& writer) {
+      REQUIRE(writer.oldest(0, 0, 5));
+      REQUIRE(writer.erase("missing"));
+    });
+    CHECK(file.store().commit_counter() == counter);
+    file.put({{"a", "2"}});
+    CHECK(file.store().commit_counter() == counter + 1);
+  }
+
+  TEST_CASE("after another program's change totals and rowids are read again") {
+    StoreFixture file;
+    file.put({{"a", "1"}});
+    file.raw().run(
+        "INSERT INTO cache_entries (rowid, cache_key, byte_size, inserted_at, computed_at,"
+        " accessed_at) VALUES (500, 'shell', 7, 5, 5, 5)");
+    file.put({{"b", "2"}});
+    CHECK(file.writer().totals() == store::Totals{3, 207});
+    CHECK(file.raw().integer("SELECT rowid FROM cache_entries WHERE cache_key = 'b'") == 501);
+    file.raw().run("DELETE FROM cache_entries WHERE cache_key <> 'b'");
+    file.put({{"c", "3"}});
+    CHECK(file.writer().totals() == store::Totals{2, 200});
+  }
+
+  TEST_CASE("a foreign row at the end of the numbers does not stop the writer") {
+    StoreFixture file;
+    file.raw().run(
+        "INSERT INTO cache_entries (rowid, cache_key, byte_size, inserted_at, computed_at,"
+        " accessed_at, expires_at, keep_until, access_count)"
+        " VALUES (9223372036854775807, 'max', 9223372036854775807, 9223372036854775807,"
+        " -9223372036854775808, 9223372036854775807, 5, -9223372036854775808,"
+        " 9223372036854775807)");
+    file.put({{"a", "1"}, {"b", "2"}});
+    CHECK(file.raw().integer("SELECT max(rowid) FROM cache_entries WHERE cache_key <> 'max'") == 2);
+    CHECK(file.store().last_stamp().value() == file.last_stamp);
+    file.transaction([](store::Writer& writer) {
+      CHECK(writer.erase_due(10, 10).value().size() == 1);
+      REQUIRE(writer.recount());
+    });
+    CHECK(file.writer().totals() == store::Totals{2, 200});
+  }
+
+  TEST_CASE("a foreign trigger stops the writer, a plain index does not") {
+    StoreFixture file;
+    file.put({{"a", "1"}});
+    file.raw().run("CREATE INDEX mine ON cache_entries (access_count)");
+    file.put({{"b", "2"}});
+    file.raw().run(
+        "CREATE TRIGGER theirs AFTER INSERT ON cache_entries BEGIN"
+        " DELETE FROM cache_entries; END");
+    const auto begun = file.writer().begin();
+    REQUIRE_FALSE(begun);
+    CHECK(begun.failure().kind == FailureKind::corrupt);
+    CHECK_FALSE(file.writer().begin());
+    CHECK(file.raw().integer("SELECT count(*) FROM cache_entries") == 2);
+    file.raw().run("DROP TRIGGER theirs");
+    file.put({{"c", "3"}});
+    CHECK(file.writer().totals() == store::Totals{3, 300});
+  }
+
+  TEST_CASE("a file that has lost its totals is damaged") {
+    StoreFixture file;
+    file.expect_wrong_totals();
+    file.put({{"a", "1"}});
+    file.raw().run("DELETE FROM cache_totals");
+    const auto begun = file.writer().begin();
+    REQUIRE_FALSE(begun);
+    CHECK(begun.failure().kind == FailureKind::corrupt);
+  }
+
+  TEST_CASE("a value over this connection's limit is read as missing, and can be removed") {
+    StoreFixture file;
+    file.put({{"a", std::string(3 * kMiB, 'x')}, {"b", "2"}, {"c", std::string(3 * kMiB, 'y')}});
+    file.options.max_entry_bytes = kMiB;
+    file.reopen();
+    const auto rows = test::read_rows(file.store(), {"a", "b", "c"});
+    CHECK(rows.size() == 1);
+    CHECK(rows.count(1) == 1);
+    CHECK(file.store().entry("a").value() == std::nullopt);
+    const auto page = file.store().page("", "", 10);
+    REQUIRE(page);
+    REQUIRE(page->size() == 1);
+    CHECK(page->front().info.key == "b");
+    CHECK(file.store().page("", "b", 10).value().empty());
+
+    file.transaction([](store::Writer& writer) {
+      const auto oldest = writer.oldest(0, 0, 3).value();
+      CHECK_FALSE(writer.touch({oldest[0].rowid, 50, 1}).value());
+      REQUIRE(writer.reinsert(oldest[0].rowid, {60, 60, 1, 0, 0}));  // cannot stay, so it goes
+      CHECK(writer.totals() == store::Totals{2, 200});
+      REQUIRE(writer.put(row_of("c", ValueView::integer(3), 70)));
+    });
+    CHECK(test::read_value(file.store(), "c") == Value::integer(3));
+  }
+
+  TEST_CASE("a checkpoint moves everything and the WAL starts over") {
+    StoreFixture file;
+    CHECK(file.writer().wal_bytes() < 100'000);
+    fill_wal(file, 400);
+    CHECK(file.writer().wal_bytes() >= 400 * 4'096);
+    const std::int64_t size = file_bytes(file.path + "-wal");
+    CHECK(test::read_value(file.store(), "missing") == std::nullopt);  // an idle reader's snapshot
+    const auto done = file.writer().checkpoint(false);
+    REQUIRE(done);
+    CHECK(done->wal_frames >= 400);
+    CHECK(done->moved_frames == done->wal_frames);
+    CHECK_FALSE(done->foreign_reader);
+    CHECK(file.writer().wal_bytes() == 0);
+    file.put({{"a", "1"}});
+    CHECK(file_bytes(file.path + "-wal") == size);  // from its start again
+    CHECK(file.writer().wal_bytes() < 100'000);
+    CHECK(file.store().sizes().wal_bytes == size);
+    CHECK(file.store().sizes().file_bytes == file_bytes(file.path));
+  }
+
+  TEST_CASE("a WAL that was there before is counted") {
+    StoreFixture file;
+    fill_wal(file, 300);
+    test::RawDatabase last(file.path);
+    REQUIRE(last.integer("SELECT count(*) FROM cache_entries") == 1);
+    last.run("BEGIN");  // keeps the WAL at our close
+    REQUIRE(last.integer("SELECT count(*) FROM cache_entries") == 1);
+    file.reopen();
+    CHECK(file.writer().wal_bytes() >= 300 * 4'096);
+    last.run("COMMIT");
+  }
+
+  TEST_CASE("a truncating checkpoint leaves one MiB of the WAL") {
+    StoreFixture file;
+    fill_wal(file, 2'000);
+    CHECK(file_bytes(file.path + "-wal") > 7 * kMiB);
+    REQUIRE(file.writer().checkpoint(true));
+    CHECK(file_bytes(file.path + "-wal") == kMiB);
+    fill_wal(file, 2'000);
+    REQUIRE(file.writer().checkpoint(false));
+    file.put({{"a", "1"}});
+    CHECK(file_bytes(file.path + "-wal") == store::kWalKeptBytes);
+  }
+
+  TEST_CASE("another program's read keeps the WAL from starting over, and that is told") {
+    StoreFixture file;
+    fill_wal(file, 100);
+    file.raw().run("BEGIN");
+    REQUIRE(file.raw().integer("SELECT count(*) FROM cache_entries") == 1);
+    SUBCASE("of the last state") {
+      const auto done = file.writer().checkpoint(false);
+      REQUIRE(done);
+      CHECK(done->moved_frames == done->wal_frames);
+      CHECK(done->foreign_reader);
+    }
+    SUBCASE("of an older state") {
+      fill_wal(file, 100);
+      const auto done = file.writer().checkpoint(false);
+      REQUIRE(done);
+      CHECK(done->moved_frames < done->wal_frames);
+      CHECK(done->foreign_reader);
+    }
+    CHECK(file.writer().wal_bytes() > 0);
+    file.raw().run("COMMIT");
+    const auto after = file.writer().checkpoint(false);
+    REQUIRE(after);
+    CHECK_FALSE(after->foreign_reader);
+    CHECK(file.writer().wal_bytes() == 0);
+  }
+
+  TEST_CASE("another program's write is not taken for a read") {
+    StoreFixture file;
+    fill_wal(file, 100);
+    file.raw().run("BEGIN IMMEDIATE");
+    const auto done = file.writer().checkpoint(false);
+    REQUIRE(done);
+    CHECK_FALSE(done->foreign_reader);
+    file.raw().run("ROLLBACK");
+  }
+
+  TEST_CASE("upkeep inside a transaction is refused") {
+    StoreFixture file;
+    REQUIRE(file.writer().begin());
+    CHECK_FALSE(file.writer().checkpoint(false));
+    CHECK_FALSE(file.writer().vacuum(1));
+    file.writer().rollback();
+  }
+
+  TEST_CASE("60 free pages are given back in slices, and the file gets shorter") {
+    StoreFixture file;
+    fill_wal(file, 500);
+    REQUIRE(file.writer().checkpoint(false));
+    file.transaction([](store::Writer& writer) { REQUIRE(writer.erase_all()); });
+    const std::int64_t before = file.writer().vacuum(0).value();
+    CHECK(before >= 500);
+    CHECK(file.writer().vacuum(100).value() == before - 100);
+    CHECK(file.writer().vacuum(100'000).value() == 0);
+    REQUIRE(file.writer().checkpoint(false));
+    CHECK(file.store().sizes().file_bytes < 100'000);
+  }
+
+  TEST_CASE("vacuum while another program writes answers busy") {
+    StoreFixture file;
+    fill_wal(file, 50);
+    file.transaction([](store::Writer& writer) { REQUIRE(writer.erase_all()); });
+    file.raw().run("BEGIN IMMEDIATE");
+    const auto done = file.writer().vacuum(10);
+    REQUIRE_FALSE(done);
+    CHECK(done.failure().kind == FailureKind::busy);
+    file.raw().run("ROLLBACK");
+  }
+
+  TEST_CASE("a synced commit goes through the device, others only where all do") {
+    test::CountingVfs syncs;
+    StoreFixture file;
+    file.put({{"a", "1"}});
+    int before = syncs.of_wal();
+    file.put({{"b", "2"}});
+    CHECK(syncs.of_wal() == before);
+    file.transaction([](store::Writer& to) { REQUIRE(to.put(row_of("c", ValueView::null(), 9))); },
+                     true);
+    CHECK(syncs.of_wal() == before + 1);
+
+    file.options.synced = true;
+    file.reopen();
+    file.put({{"d", "3"}});
+    before = syncs.of_wal();
+    file.put({{"e", "4"}});
+    CHECK(syncs.of_wal() == before + 1);
+    file.transaction([](store::Writer& to) { REQUIRE(to.put(row_of("f", ValueView::null(), 9))); },
+                     true);
+    CHECK(syncs.of_wal() == before + 2);
+  }
+
+  TEST_CASE("a closed store refuses to write") {
+    StoreFixture file;
+    file.store().close();
+    CHECK(file.writer().begin().failure().kind == FailureKind::unavailable);
+    CHECK(file.writer().checkpoint(true).failure().kind == FailureKind::unavailable);
+    CHECK(file.writer().vacuum(1).failure().kind == FailureKind::unavailable);
+    file.reopen();
+  }
+
+  TEST_CASE("closing in a transaction leaves nothing of it") {
+    StoreFixture file;
+    file.put({{"a", "1"}});
+    REQUIRE(file.writer().begin());
+    REQUIRE(file.writer().put(row_of("b", ValueView::integer(2), 9)));
+    file.store().close();
+    CHECK_FALSE(base::inspect(file.path + "-wal").value().bytes > 0);
+    file.reopen();
+    CHECK(file.raw().rows("SELECT cache_key FROM cache_entries") == "a");
+  }
+}
