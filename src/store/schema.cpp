@@ -184,6 +184,8 @@ base::Result<SchemaVerdict> compare_schema(SQLite::Database& database) {
 base::Status ensure_wal(SQLite::Database& database) {
   return guarded("switching to WAL mode", [&]() -> base::Status {
     const std::string mode = database.execAndGet("PRAGMA journal_mode=WAL").getString();
+    // SQLite opens the WAL with the first read after the switch.
+    database.execAndGet("PRAGMA user_version");
     if (mode == "wal") return {};
     return base::Failure{base::FailureKind::io, 0,
                          "this file system has no shared memory, which WAL mode needs"};

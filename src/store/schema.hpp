@@ -85,7 +85,7 @@ struct SchemaVerdict {
 /// Called when a file is opened, and again when another program has changed the schema.
 [[nodiscard]] base::Result<SchemaVerdict> compare_schema(SQLite::Database& database);
 
-/// Switches to WAL mode, for good; nothing to do is quick.
+/// Switches to WAL mode, for good; nothing to do is quick. FILE-wal exists afterwards.
 [[nodiscard]] base::Status ensure_wal(SQLite::Database& database);
 
 }  // namespace ashmemo::store

@@ -8,7 +8,9 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <exception>
+#include <iostream>
 #include <set>
 #include <stdexcept>
 #include <utility>
@@ -89,6 +91,9 @@ void kill_and_reap(pid_t* pid) {
 
 // Forks; in the child only the pipe ends in `kept` stay open.
 pid_t fork_keeping(const std::set<int>& kept) {
+  // What is still buffered would be printed by both.
+  std::cout.flush();
+  std::fflush(nullptr);
   const pid_t pid = ::fork();
   if (pid < 0) throw std::runtime_error("no fork");
   if (pid > 0) return pid;

@@ -255,6 +255,7 @@ TEST_SUITE("unit") {
     CHECK(ensure_wal(connection->database()));
     CHECK(ensure_wal(connection->database()));
     CHECK(read_file(path).substr(18, 2) == "\2\2");
+    CHECK(exists(path + "-wal"));
   }
 
   TEST_CASE("a busy file is a failure, not damage") {

@@ -1,0 +1,198 @@
+#include "store/open.hpp"
+
+#include <fmt/format.h>
+#include <sqlite3.h>
+
+#include <utility>
+
+#include "base/platform.hpp"
+#include "store/claim.hpp"
+#include "store/connection.hpp"
+#include "store/schema.hpp"
+#include "store/sqlite_error.hpp"
+#include "store/sqlite_store.hpp"
+
+namespace ashmemo::store {
+namespace {
+
+using base::Failure;
+using base::FailureKind;
+using State = SchemaVerdict::State;
+
+// A connection to a file that is as it should be, or why the file must be set aside.
+struct Opened {
+  std::unique_ptr<Connection> connection;
+  std::string damage;
+};
+
+ConnectionOptions connection_options(const OpenOptions& options) {
+  ConnectionOptions wanted;
+  wanted.role = options.read_only ? Role::reader : Role::writer;
+  wanted.cache_bytes = options.read_only ? options.reader_cache_bytes : options.writer_cache_bytes;
+  wanted.synced = options.synced;
+  wanted.erase_securely = options.erase_securely;
+  wanted.max_value_bytes = options.max_entry_bytes;
+  return wanted;
+}
+
+// SQLITE_ERROR comes of a schema that SQLite cannot read: to us the same as corrupt.
+bool is_damage(const Failure& failure) {
+  return failure.kind == FailureKind::corrupt || (failure.sqlite_code & 0xFF) == SQLITE_ERROR;
+}
+
+base::Result<Opened> failed(const Failure& failure) {
+  if (is_damage(failure)) return Opened{nullptr, failure.what};
+  return failure;
+}
+
+// While a file is only being judged, the end of a connection must not write what is in its WAL into
+// it: neither into a file that turns out to be somebody else's, nor into one that is set aside.
+void keep_wal_at_close(Connection& connection, bool keep) {
+  sqlite3_db_config(connection.handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep ? 1 : 0, nullptr);
+}
+
+Failure not_ours(const std::string& path, const std::string& why) {
+  return {
+      FailureKind::not_ours, 0,
+      fmt::format("'{}' is an SQLite database, but not a cache file: {}. It was left untouched: "
+                  "choose another path, or move it away",
+                  path, why)};
+}
+
+base::Status check_writable(const std::string& path, Connection& connection) {
+  if (sqlite3_db_readonly(connection.handle(), "main") == 0) return {};
+  return Failure{FailureKind::io, 0, fmt::format("'{}' may not be written", path)};
+}
+
+base::Result<SchemaVerdict> create(Connection& connection) {
+  if (const auto created = create_schema(connection.database()); !created) {
+    return created.failure();
+  }
+  return compare_schema(connection.database());
+}
+
+// Creates what a new file lacks. Anything but `ours` is left as it is.
+base::Result<SchemaVerdict> prepare_schema(Connection& connection) {
+  auto verdict = compare_schema(connection.database());
+  if (verdict && verdict->state == State::empty) verdict = create(connection);
+  if (!verdict || verdict->state != State::ours) return verdict;
+  if (const auto switched = ensure_wal(connection.database()); !switched) {
+    return switched.failure();
+  }
+  return verdict;
+}
+
+base::Result<Opened> open_connection(const std::string& path, const OpenOptions& options) {
+  auto connection = Connection::open(path, connection_options(options));
+  if (!connection) return failed(connection.failure());
+  keep_wal_at_close(**connection, true);
+  if (const auto writable = check_writable(path, **connection); !writable) {
+    return writable.failure();
+  }
+  auto verdict = prepare_schema(**connection);
+  if (!verdict) return failed(verdict.failure());
+  switch (verdict->state) {
+    case State::ours:
+      break;
+    case State::foreign:
+      return not_ours(path, verdict->why);
+    case State::empty:
+    case State::newer:
+    case State::changed:
+      return Opened{nullptr, verdict->why};
+  }
+  keep_wal_at_close(**connection, false);
+  return Opened{std::move(*connection), {}};
+}
+
+// What is damaged gives way to a new file, once.
+base::Result<Opened> open_or_replace(ClaimedFile& claim, const OpenOptions& options) {
+  std::string damage = options.found_corrupt.empty() ? claim.damage() : options.found_corrupt;
+  if (damage.empty()) {
+    auto opened = open_connection(claim.path(), options);
+    if (!opened || opened->damage.empty()) return opened;
+    damage = opened->damage;
+  }
+  const auto renamed_to = claim.set_aside(options.clock->wall_now());
+  if (!renamed_to) return renamed_to.failure();
+  if (options.on_set_aside) options.on_set_aside(claim.path(), *renamed_to, damage);
+  auto opened = open_connection(claim.path(), options);
+  if (!opened || opened->damage.empty()) return opened;
+  return Failure{
+      FailureKind::corrupt, 0,
+      fmt::format("a new file at '{}' is damaged at once: {}", claim.path(), opened->damage)};
+}
+
+base::Result<std::unique_ptr<Store>> open_for_writing(const OpenOptions& options) {
+  auto claim = ClaimedFile::for_writing(options.path);
+  if (!claim) return claim.failure();
+  auto opened = open_or_replace(**claim, options);
+  if (!opened) return opened.failure();
+  (*claim)->remember_wal();
+  return make_sqlite_store(std::move(*claim), std::move(opened->connection), options);
+}
+
+// Its connection is not kept: the readers open their own when they are asked for something.
+base::Status check_for_reading(const ClaimedFile& claim, const OpenOptions& options) {
+  const auto connection = Connection::open(claim.path(), connection_options(options));
+  if (!connection) return connection.failure();
+  const auto verdict = compare_schema((*connection)->database());
+  if (!verdict) return verdict.failure();
+  if (verdict->state == State::ours) return {};
+  if (verdict->state == State::foreign) return not_ours(claim.path(), verdict->why);
+  if (verdict->state == State::empty) {
+    return Failure{FailureKind::unavailable, 0,
+                   fmt::format("there is no cache at '{}' to read", claim.path())};
+  }
+  return Failure{FailureKind::corrupt, 0,
+                 fmt::format("'{}' cannot be read: {}", claim.path(), verdict->why)};
+}
+
+base::Result<std::unique_ptr<Store>> open_for_reading(const OpenOptions& options) {
+  auto claim = ClaimedFile::for_reading(options.path);
+  if (!claim) return claim.failure();
+  if (const auto checked = check_for_reading(**claim, options); !checked) return checked.failure();
+  return make_sqlite_store(std::move(*claim), nullptr, options);
+}
+
+// What to do about it. The kinds without a line say it themselves.
+std::string_view advice(FailureKind kind) {
+  switch (kind) {
+    case FailureKind::busy:
+      return "another program holds a lock on it: try again when that has ended";
+    case FailureKind::full:
+      return "make room on its disk";
+    case FailureKind::io:
+      return "check that its folder and the files beside it may be written by this user";
+    case FailureKind::unavailable:
+      return "create its folder, or choose another path";
+    case FailureKind::corrupt:
+      return "open it for writing once, which begins a new file";
+    case FailureKind::in_use:
+    case FailureKind::not_ours:
+    case FailureKind::too_large:
+    case FailureKind::other:
+      return "";
+  }
+  return "";
+}
+
+Failure explained(Failure failure, const std::string& path) {
+  const std::string_view what_to_do = advice(failure.kind);
+  if (!what_to_do.empty()) {
+    failure.what =
+        fmt::format("cannot open the cache '{}': {}; {}", path, failure.what, what_to_do);
+  }
+  return failure;
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<Store>> open_store(const OpenOptions& options) {
+  base::watch_for_fork();
+  auto store = options.read_only ? open_for_reading(options) : open_for_writing(options);
+  if (store) return store;
+  return explained(store.failure(), options.path);
+}
+
+}  // namespace ashmemo::store
