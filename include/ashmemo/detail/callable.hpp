@@ -9,8 +9,8 @@
 #include <ashmemo/codec.hpp>
 #include <ashmemo/records.hpp>
 
-// What the type of a callable says about the calculation it is: one record or a batch, its result, its
-// arguments.
+// What the type of a callable says about the calculation it is: one record or a batch, its result,
+// its arguments.
 
 namespace ashmemo::detail {
 
@@ -41,16 +41,19 @@ struct Signature<R (C::*)(A...) const noexcept> : Signature<R(A...)> {};
 template <class C, class R, class... A>
 struct Signature<R (C::*)(A...) const&> : Signature<R(A...)> {};
 template <class C, class R, class... A>
-struct Signature<R (C::*)(A...) const & noexcept> : Signature<R(A...)> {};
+struct Signature<R (C::*)(A...) const& noexcept> : Signature<R(A...)> {};
 template <class C, class M>
-  requires std::is_object_v<M>
-struct Signature<M C::*> : Signature<M()> {};
+requires std::is_object_v<M>
+struct Signature<M C::*> : Signature<M()> {
+};
 template <class F>
-  requires std::is_class_v<F> && requires { &F::operator(); }
+requires std::is_class_v<F> && requires { &F::operator(); }
 struct Signature<F> : Signature<decltype(&F::operator())> {};
 
 template <class F>
-concept HasSignature = requires { typename Signature<F>::Result; };
+concept HasSignature = requires {
+  typename Signature<F>::Result;
+};
 
 /// The parameters of a call, with the record in front: a member has it as its object.
 template <class T, class F, class Parameters>
@@ -58,7 +61,7 @@ struct WithRecord {
   using type = Parameters;
 };
 template <class T, class F, class... A>
-  requires std::is_member_pointer_v<F>
+requires std::is_member_pointer_v<F>
 struct WithRecord<T, F, Types<A...>> {
   using type = Types<const T&, A...>;
 };

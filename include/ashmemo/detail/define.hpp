@@ -35,11 +35,11 @@ struct DefinitionMaker<T, F, Types<First, Rest...>> {
                 "ashmemo: a calculation of a batch returns std::vector<R>, or "
                 "std::vector<ashmemo::Outcome<R>>");
   static_assert(!std::is_void_v<Raw>, "ashmemo: a calculation returns its result");
-  static_assert(!kIsOutcome<Raw>,
-                "ashmemo: a calculation of one record throws where it fails; Outcome is for batches");
-  static_assert((std::convertible_to<decltype(as_parameter<Rest>(
-                                         std::declval<const Owned<Rest>&>())),
-                                     Rest> &&
+  static_assert(
+      !kIsOutcome<Raw>,
+      "ashmemo: a calculation of one record throws where it fails; Outcome is for batches");
+  static_assert((std::convertible_to<
+                     decltype(as_parameter<Rest>(std::declval<const Owned<Rest>&>())), Rest> &&
                  ...),
                 "ashmemo: the arguments of a calculation are constant: take them by value or as "
                 "const references");
@@ -58,8 +58,8 @@ struct DefinitionMaker<T, F, Types<First, Rest...>> {
         sink.take(std::invoke(*call, records, as_parameter<Rest>(arguments)...));
       } else {
         for (std::size_t at = 0; at < records.size(); ++at) {
-          sink.done(at, owned_result<Result>(std::invoke(*call, records[at],
-                                                         as_parameter<Rest>(arguments)...)));
+          sink.done(at, owned_result<Result>(
+                            std::invoke(*call, records[at], as_parameter<Rest>(arguments)...)));
         }
       }
     };

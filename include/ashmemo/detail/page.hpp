@@ -12,8 +12,8 @@
 
 namespace ashmemo::detail {
 
-/// A `T`, or something derived from it. Nothing that merely converts: a page must not be taken for a
-/// record, and std::filesystem::path, for one, converts from ranges.
+/// A `T`, or something derived from it. Nothing that merely converts: a page must not be taken for
+/// a record, and std::filesystem::path, for one, converts from ranges.
 template <class U, class T>
 concept RecordOf =
     std::same_as<std::remove_cvref_t<U>, T> || std::derived_from<std::remove_cvref_t<U>, T>;
@@ -35,7 +35,7 @@ concept LastingElement = std::is_lvalue_reference_v<E> || std::is_pointer_v<E>;
 
 /// A range of `T&` or of pointers to it. May be read once only.
 template <class P, class T>
-concept PageOf = !RecordOf<P, T> && requires(std::remove_reference_t<P>& page) {
+concept PageOf = !RecordOf<P, T> && requires(std::remove_reference_t<P> & page) {
   std::begin(page);
   std::end(page);
   requires LastingElement<ElementOf<P>>;

@@ -14,8 +14,8 @@
 #include <ashmemo/detail/core.hpp>
 #include <ashmemo/value.hpp>
 
-// The seam between the typed registry and its compiled core, which knows names, keys, policies and SQLite
-// values, but no type of the user's. Not for users: it may change with any version.
+// The seam between the typed registry and its compiled core, which knows names, keys, policies and
+// SQLite values, but no type of the user's. Not for users: it may change with any version.
 
 namespace ashmemo::detail {
 
@@ -88,8 +88,9 @@ void set_scope(ResourceCore& resource, std::function<void(std::string&)> append_
 
 // ---- loading
 
-/// Gives every record of every run its result; returns how many were computed. Throws what a calculation
-/// throws, once what was done before is stored. With `only_cached`, runs that are not cached are left out.
+/// Gives every record of every run its result; returns how many were computed. Throws what a
+/// calculation throws, once what was done before is stored. With `only_cached`, runs that are not
+/// cached are left out.
 std::size_t load(ResourceCore& resource, const RecordSource& records,
                  std::span<CalculationRun* const> runs, const LoadOptions& options,
                  bool only_cached = false);

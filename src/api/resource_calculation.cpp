@@ -1,0 +1,83 @@
+#include <fmt/format.h>
+
+#include <iterator>
+
+#include <ashmemo/error.hpp>
+
+#include "api/resource.hpp"
+
+namespace ashmemo::detail {
+
+CalculationCore::CalculationCore(const ResourceCore& resource,
+                                 const CalculationDeclaration& declaration)
+    : resource_(resource),
+      name_(declaration.name),
+      version_(declaration.version),
+      takes_batches_(declaration.takes_batches),
+      storable_(declaration.storable),
+      copyable_(declaration.copyable),
+      type_(declaration.type),
+      typed_(declaration.typed) {}
+
+std::string CalculationCore::label() const {
+  return fmt::format("calculation '{}' of '{}'", name_, resource_.name());
+}
+
+CalculationInfo CalculationCore::info() const { return {name_, version_, takes_batches_, policy_}; }
+
+void CalculationCore::set_policy(const CachePolicy& policy, const RecordTraits& records) {
+  const auto refuse = [this](std::string_view why) {
+    throw Error(ErrorCode::misuse, fmt::format("{} {}", label(), why), name_);
+  };
+  if (policy_) refuse("is cached already: it has one policy");
+  if (!storable_) refuse("cannot be cached: there is no ashmemo::Codec for its result");
+  if (!copyable_) refuse("cannot be cached: its result cannot be copied");
+  api::require_possible(policy, label());
+  if (policy.stale_while_revalidate && !records.copyable) {
+    refuse("cannot have stale_while_revalidate: its records cannot be copied");
+  }
+  if (policy.stale_while_revalidate && records.polymorphic) {
+    refuse(
+        "cannot have stale_while_revalidate: its records are polymorphic, a copy would lose "
+        "what they are");
+  }
+  policy_ = policy;
+  lifetimes_ = api::lifetimes_of(policy);
+}
+
+engine::CalculationPtr CalculationCore::enter(engine::Catalog& catalog,
+                                              std::vector<store::CalculationRow>& rows) const {
+  const std::string policy = policy_ ? to_string(*policy_) : "not cached";
+  engine::Catalog::Change change = catalog.add(resource_.name(), name_, version_, policy);
+  rows.insert(rows.end(), std::make_move_iterator(change.rows.begin()),
+              std::make_move_iterator(change.rows.end()));
+  return change.calculation;
+}
+
+engine::CalculationState* CalculationCore::state() const noexcept {
+  return resource_.is_entered() ? state_.get() : nullptr;
+}
+
+void CalculationCore::count(std::int64_t computed, std::int64_t failed) {
+  const auto add = [=](engine::CalculationCounters& counters) {
+    counters.computed.add(computed);
+    counters.failed.add(failed);
+  };
+  engine::CalculationState* const known = state();
+  if (known == nullptr) return add(uncached_);
+  add(known->since_open);
+  add(known->unwritten);
+}
+
+CalculationStats CalculationCore::stats() const {
+  const engine::CalculationState* const known = state();
+  const engine::CalculationCounters& counters = known != nullptr ? known->since_open : uncached_;
+  return {.hits = counters.hits.get(),
+          .stale_hits = counters.stale_hits.get(),
+          .misses = counters.misses.get(),
+          .computed = counters.computed.get(),
+          .failed = counters.failed.get(),
+          .saved = Duration::microseconds(counters.saved_us.get())};
+}
+
+}  // namespace ashmemo::detail

@@ -1,0 +1,78 @@
+#include <memory>
+#include <string>
+#include <utility>
+
+#include <ashmemo/detail/resource_core.hpp>
+#include <ashmemo/key_part.hpp>
+
+#include "api/resource.hpp"
+#include "engine/submit.hpp"
+
+// Single records are removed; whole calculations get a new id, which hides all their results at
+// once.
+
+namespace ashmemo::detail {
+
+namespace {
+
+engine::RangePtr removal_of(std::string prefix) {
+  auto range = std::make_shared<engine::Range>();
+  range->kind = engine::Range::Kind::erase_prefix;
+  range->prefix = std::move(prefix);
+  return range;
+}
+
+std::string prefix_of(const ResourceCore& resource, const RecordSource& record) {
+  std::string out = resource.key_prefix();
+  record.append_key(0, out);
+  return out;
+}
+
+/// Also one that is not cached now: the file may hold what it computed when it was.
+void renew(engine::Engine& engine, const CalculationCore& calculation, engine::Range& range) {
+  const engine::CalculationPtr state = calculation.enter(engine.catalog, range.calculations);
+  for (store::CalculationRow& row : engine.catalog.renew(state).rows) {
+    range.calculations.push_back(std::move(row));
+  }
+}
+
+}  // namespace
+
+void invalidate_record(ResourceCore& resource, const RecordSource& record) {
+  engine::run_range(resource.engine(), removal_of(prefix_of(resource, record)));
+}
+
+void invalidate_record(ResourceCore& resource, const RecordSource& record,
+                       const CalculationCore& calculation) {
+  engine::Engine& engine = resource.engine();
+  if (engine.is_out_of_use()) return;
+  std::string key = prefix_of(resource, record);
+  append_calculation(key, calculation.name());
+  // Done in the order they are queued: when the last one is, all are.
+  engine::queue_range(engine, removal_of(key + '('));
+  engine::queue_range(engine, removal_of(key + '@'));
+  const std::string_view plain = key;
+  engine::erase(engine, std::span(&plain, 1));
+}
+
+void invalidate_all(ResourceCore& resource) {
+  resource.freeze();
+  if (resource.engine().is_out_of_use()) return;
+  auto range = std::make_shared<engine::Range>();
+  range->kind = engine::Range::Kind::put_calculations;
+  for (const CalculationCore& calculation : resource.calculations()) {
+    renew(resource.engine(), calculation, *range);
+  }
+  engine::run_range(resource.engine(), range);
+}
+
+void invalidate_all(ResourceCore& resource, CalculationCore& calculation) {
+  resource.freeze();
+  if (resource.engine().is_out_of_use()) return;
+  auto range = std::make_shared<engine::Range>();
+  range->kind = engine::Range::Kind::put_calculations;
+  renew(resource.engine(), calculation, *range);
+  engine::run_range(resource.engine(), range);
+}
+
+}  // namespace ashmemo::detail

@@ -1,0 +1,83 @@
+#include "api/resource_policy.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+
+#include <ashmemo/error.hpp>
+
+namespace ashmemo {
+
+namespace {
+
+void append_window(std::string& out, std::string_view name, std::optional<Duration> window) {
+  if (window) out += fmt::format(", {} {}", name, to_string(*window));
+}
+
+}  // namespace
+
+std::string to_string(const CachePolicy& policy) {
+  std::string out = "ttl " + to_string(policy.ttl.value_or(Duration::max()));
+  append_window(out, "stale_while_revalidate", policy.stale_while_revalidate);
+  append_window(out, "stale_if_error", policy.stale_if_error);
+  append_window(out, "negative_ttl", policy.negative_ttl);
+  return out;
+}
+
+}  // namespace ashmemo
+
+namespace ashmemo::api {
+
+namespace {
+
+void require_not_negative(std::optional<Duration> window, std::string_view name,
+                          std::string_view whose) {
+  if (!window || window->count() >= 0) return;
+  throw Error(ErrorCode::misuse,
+              fmt::format("{}: {} is {}, it cannot be negative", whose, name, to_string(*window)),
+              std::string(name));
+}
+
+engine::Lifetimes longer(const engine::Lifetimes& a, const engine::Lifetimes& b) {
+  return {std::max(a.fresh, b.fresh), std::max(a.serve, b.serve), std::max(a.keep, b.keep)};
+}
+
+}  // namespace
+
+void require_possible(const CachePolicy& policy, std::string_view whose) {
+  if (policy.ttl && policy.ttl->count() <= 0) {
+    throw Error(ErrorCode::misuse,
+                fmt::format("{}: ttl is {}, it must be positive", whose, to_string(*policy.ttl)),
+                "ttl");
+  }
+  require_not_negative(policy.stale_while_revalidate, "stale_while_revalidate", whose);
+  require_not_negative(policy.stale_if_error, "stale_if_error", whose);
+  require_not_negative(policy.negative_ttl, "negative_ttl", whose);
+}
+
+engine::Lifetimes lifetimes_of(const CachePolicy& policy, std::optional<Duration> ttl) {
+  const auto past = [](std::int64_t fresh, std::optional<Duration> window) {
+    return base::add_saturated(fresh, window.value_or(Duration()).count());
+  };
+  engine::Lifetimes lifetimes;
+  if (ttl) lifetimes.fresh = ttl->count();
+  lifetimes.serve = past(lifetimes.fresh, policy.stale_while_revalidate);
+  // RFC 5861 counts both windows from the end of freshness.
+  lifetimes.keep = std::max(lifetimes.serve, past(lifetimes.fresh, policy.stale_if_error));
+  return lifetimes;
+}
+
+PolicyLifetimes lifetimes_of(const CachePolicy& policy) {
+  PolicyLifetimes lifetimes;
+  lifetimes.something = lifetimes_of(policy, policy.ttl);
+  if (!policy.negative_ttl) {
+    lifetimes.nothing = lifetimes.something;
+  } else if (policy.negative_ttl->count() > 0) {
+    lifetimes.nothing = lifetimes_of(policy, policy.negative_ttl);
+  }
+  lifetimes.most = longer(lifetimes.something, lifetimes.nothing.value_or(lifetimes.something));
+  return lifetimes;
+}
+
+}  // namespace ashmemo::api

@@ -1,0 +1,236 @@
+#include <doctest/doctest.h>
+#include <ashmemo/ashmemo.hpp>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "blog_fixture.hpp"
+
+// Calculations that throw, fail for single records, or answer with the wrong number of results.
+
+using ashmemo::CalculationFailed;
+using ashmemo::Failed;
+using ashmemo::Outcome;
+using ashmemo::Records;
+using ashmemo::test::Blog;
+using ashmemo::test::contains;
+using ashmemo::test::error_code_of;
+using ashmemo::test::error_of;
+using ashmemo::test::Post;
+using ashmemo::test::posts_up_to;
+
+namespace {
+
+struct Fragile {
+  int x = 0;
+};
+
+/// "fragile" fails for even ids, as long as `failing`.
+ashmemo::Calculation<Post, int> declare_fragile(Blog& blog, bool& failing) {
+  return blog.posts.calculation("fragile", [&](Records<Post> batch) {
+    std::vector<Outcome<int>> out;
+    for (const Post& post : batch) {
+      blog.calls.push_back({post.id});
+      if (failing && post.id % 2 == 0) {
+        out.emplace_back(Failed{"even: " + std::to_string(post.id)});
+      } else {
+        out.emplace_back(static_cast<int>(post.id));
+      }
+    }
+    return out;
+  });
+}
+
+template <class F>
+std::vector<CalculationFailed::Record> failed_records_of(F&& work) {
+  try {
+    work();
+  } catch (const CalculationFailed& failed) {
+    return failed.records();
+  }
+  return {};
+}
+
+}  // namespace
+
+/// Only numbers under ten can be stored.
+template <>
+struct ashmemo::Codec<Fragile> {
+  static Value encode(const Fragile& value) {
+    if (value.x >= 10) throw std::runtime_error("too large");
+    return Value::integer(value.x);
+  }
+  static std::optional<Fragile> decode(ValueView stored) {
+    return Fragile{static_cast<int>(stored.as_integer())};
+  }
+};
+
+TEST_SUITE("unit") {
+  TEST_CASE("20 21 the wrong number of results is an error with both numbers; nothing is kept") {
+    Blog blog;
+    std::size_t returned = 0;
+    auto wrong = blog.posts.calculation(
+        "wrong", [&](Records<Post>) { return std::vector<int>(returned, 1); });
+    SUBCASE("cached") { blog.posts.cache_calculation("wrong", {}); }
+    SUBCASE("not cached") {}
+    for (const std::size_t number : {std::size_t{0}, std::size_t{2}, std::size_t{4}}) {
+      returned = number;
+      const auto load = [&] { (void)wrong(posts_up_to(3)); };
+      CHECK(error_code_of(load) == static_cast<int>(ashmemo::ErrorCode::wrong_number_of_results));
+      const std::string what = error_of(load);
+      CHECK(contains(what, "'wrong' of 'Post'"));
+      CHECK(contains(what, std::to_string(number) + " results"));
+      CHECK(contains(what, "3 were asked"));
+    }
+    CHECK(blog.cache.stats().computed == 0);
+    CHECK(blog.cache.stats().puts == 0);
+    returned = 3;
+    CHECK(wrong(posts_up_to(3)) == std::vector<int>{1, 1, 1});
+  }
+
+  TEST_CASE("22 records that fail are listed; the good ones are kept") {
+    Blog blog;
+    bool failing = true;
+    auto fragile = declare_fragile(blog, failing);
+    blog.posts.cache_calculation("fragile", {});
+    const std::vector<Post> all = posts_up_to(4);
+    const std::vector<Post> page{all[3], all[0], all[1], all[2], all[1]};
+    const auto records = failed_records_of([&] { (void)fragile(page); });
+    REQUIRE(records.size() == 3);
+    CHECK(records[0].index == 0);
+    CHECK(records[0].key == "Post:4:fragile");
+    CHECK(records[0].why == "even: 4");
+    CHECK(records[1].index == 2);
+    CHECK(records[2].index == 4);
+    CHECK(records[2].key == "Post:2:fragile");
+    CHECK(records[2].why == "even: 2");
+    CHECK(fragile.stats().computed == 2);
+    CHECK(fragile.stats().failed == 2);
+
+    failing = false;
+    blog.calls.clear();
+    CHECK(fragile(page) == std::vector<int>{4, 1, 2, 3, 2});
+    CHECK(blog.calls == ashmemo::test::Calls{{4}, {2}});
+  }
+
+  TEST_CASE("22 records that fail have a key also where nothing is cached") {
+    Blog blog;
+    bool failing = true;
+    auto fragile = declare_fragile(blog, failing);
+    const std::vector<Post> all = posts_up_to(2);
+    const auto load = [&] { (void)fragile({all[1], all[0], all[1]}); };
+    const auto records = failed_records_of(load);
+    REQUIRE(records.size() == 2);
+    CHECK(records[0].key == "Post:2:fragile");
+    CHECK(records[1].index == 2);
+    CHECK(contains(error_of(load), "2 of 3 records"));
+  }
+
+  TEST_CASE("23 what a batch throws reaches the caller as it is; nothing of the batch is kept") {
+    Blog blog;
+    int mode = 0;
+    auto wild = blog.posts.calculation("wild", [&](Records<Post> batch) {
+      if (mode == 1) throw std::out_of_range("standard");
+      if (mode == 2) throw 42;  // NOLINT: not an exception class, on purpose
+      return std::vector<int>(batch.size(), 1);
+    });
+    blog.posts.cache_calculation("wild", {});
+    const std::vector<Post> page = posts_up_to(3);
+    mode = 1;
+    CHECK_THROWS_WITH_AS((void)wild(page), "standard", std::out_of_range);
+    mode = 2;
+    CHECK_THROWS_AS((void)wild(page), int);
+    CHECK(wild.cached(page[0]) == std::nullopt);
+    CHECK(wild.stats().failed == 6);
+    CHECK(wild.stats().computed == 0);
+    CHECK(blog.cache.stats().puts == 0);
+    mode = 0;
+    CHECK(wild(page) == std::vector<int>{1, 1, 1});
+    CHECK(wild.cached(page[0]) == 1);
+  }
+
+  TEST_CASE("23 of single records, what was computed before the exception is kept") {
+    Blog blog;
+    auto wild = blog.posts.calculation("wild", [&](const Post& post) {
+      if (post.id == 3) throw 42;  // NOLINT
+      return post.id;
+    });
+    blog.posts.cache_calculation("wild", {});
+    const std::vector<Post> page = posts_up_to(4);
+    CHECK_THROWS_AS((void)wild(page), int);
+    CHECK(wild.cached(page) ==
+          std::vector<std::optional<std::int64_t>>{1, 2, std::nullopt, std::nullopt});
+    CHECK(wild.stats().computed == 2);
+    CHECK(wild.stats().failed == 1);
+    CHECK(wild({page[0], page[3]}) == std::vector<std::int64_t>{1, 4});
+  }
+
+  TEST_CASE("23 where one calculation of a load throws, those before it are kept") {
+    Blog blog;
+    auto length = blog.cached_length();
+    auto wild = blog.posts.calculation("wild", [](Records<Post>) -> std::vector<int> { throw 1; });
+    int later_calls = 0;
+    auto later = blog.posts.calculation("later", [&](const Post&) { return ++later_calls; });
+    blog.posts.cache_calculation("wild", {});
+    blog.posts.cache_calculation("later", {});
+    const std::vector<Post> page = posts_up_to(2);
+    CHECK_THROWS_AS((void)blog.posts.load(page, length, wild, later), int);
+    CHECK(length.cached(page) == std::vector<std::optional<int>>{1, 2});
+    CHECK(later_calls == 0);
+    CHECK(blog.cache.stats().misses == 6);
+  }
+
+  TEST_CASE("23 what key, version or scope throw reaches the caller before anything is computed") {
+    Blog blog;
+    int calls = 0;
+    auto& odd = blog.registry.resource<Post>("Odd", [](const Post& post) {
+      if (post.id == 2) throw 1;  // NOLINT
+      return post.id;
+    });
+    auto count = odd.calculation("count", [&](const Post&) { return ++calls; });
+    odd.cache_calculation("count", {});
+    CHECK_THROWS_AS((void)count(posts_up_to(3)), int);
+    CHECK(calls == 0);
+    CHECK(count(Post{1, "", 0}) == 1);
+  }
+
+  TEST_CASE("a result that its codec cannot store is returned, not kept, and counted") {
+    Blog blog;
+    auto fragile = blog.posts.calculation(
+        "fragile", [](const Post& post) { return Fragile{static_cast<int>(post.id)}; });
+    blog.posts.cache_calculation("fragile", {});
+    CHECK(fragile(Post{12, "", 0}).x == 12);
+    CHECK(fragile(Post{7, "", 0}).x == 7);
+    CHECK(blog.cache.stats().unencodable == 1);
+    CHECK_FALSE(blog.cache.contains("Post:12:fragile"));
+    CHECK(blog.cache.contains("Post:7:fragile"));
+  }
+
+  TEST_CASE("what is stored under a calculation's key by hand is none of its results") {
+    Blog blog;
+    auto length = blog.cached_length();
+    CHECK(blog.cache.put("Post:1:length", 99));
+    CHECK(length(Post{1, "a", 0}) == 1);
+    CHECK(blog.cache.get<int>("Post:1:length") == 1);
+  }
+
+  TEST_CASE("a result of another type than before is a miss, counted, and replaced") {
+    ashmemo::test::TempDir dir;
+    const auto open = [&](auto calculation) {
+      ashmemo::Cache cache(dir.path("types.db"),
+                           {.hooks = {.worker = ashmemo::WorkerMode::manual}});
+      ashmemo::Registry registry(cache);
+      auto& posts = registry.resource<Post>("Post", &Post::id);
+      auto handle = posts.calculation("x", calculation);
+      posts.cache_calculation("x", {});
+      (void)handle(Post{1, "", 0});
+      (void)handle(Post{1, "", 0});
+      return cache.stats();
+    };
+    (void)open([](const Post&) { return std::string("text"); });
+    const ashmemo::Stats stats = open([](const Post&) { return 7; });
+    CHECK(stats.undecodable == 1);
+    CHECK(stats.computed == 1);
+    CHECK(stats.hits == 1);
+  }
+}

@@ -1,0 +1,251 @@
+#include <doctest/doctest.h>
+#include <ashmemo/ashmemo.hpp>
+#include <memory>
+#include <string>
+#include <tuple>
+#include <type_traits>
+#include <vector>
+
+#include "blog_fixture.hpp"
+
+using namespace std::chrono_literals;
+using ashmemo::CachePolicy;
+using ashmemo::Calculation;
+using ashmemo::Records;
+using ashmemo::Registry;
+using ashmemo::Resource;
+using ashmemo::test::Blog;
+using ashmemo::test::contains;
+using ashmemo::test::error_code_of;
+using ashmemo::test::error_of;
+using ashmemo::test::Post;
+
+namespace {
+
+constexpr int kMisuse = static_cast<int>(ashmemo::ErrorCode::misuse);
+constexpr int kUnknown = static_cast<int>(ashmemo::ErrorCode::unknown_calculation);
+
+struct NoCodec {
+  int x = 0;
+};
+struct Shape {
+  virtual ~Shape() = default;
+  int id = 0;
+};
+struct Unique {
+  std::unique_ptr<int> id = std::make_unique<int>(7);
+};
+struct OrderLine {
+  int order = 0;
+  std::string line;
+};
+
+static_assert(!std::is_copy_constructible_v<Resource<Post>>);
+static_assert(std::is_nothrow_move_constructible_v<Calculation<Post, int>>);
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("a resource or calculation name that is empty or taken is misuse that names it") {
+    Blog blog;
+    const auto again = [&] { (void)blog.registry.resource<OrderLine>("Post", &OrderLine::order); };
+    CHECK(error_code_of(again) == kMisuse);
+    CHECK(contains(error_of(again), "'Post' is registered already"));
+    CHECK(error_code_of([&] { (void)blog.registry.resource<Post>("", &Post::id); }) == kMisuse);
+
+    (void)blog.declare_length();
+    CHECK(error_code_of([&] { (void)blog.declare_length(); }) == kMisuse);
+    CHECK(contains(error_of([&] { (void)blog.declare_length(); }), "'length' of 'Post'"));
+    const auto nameless = [&] { (void)blog.posts.calculation("", &Post::id); };
+    CHECK(error_code_of(nameless) == kMisuse);
+    CHECK(blog.registry.resources() == std::vector<std::string>{"Post"});
+  }
+
+  TEST_CASE("a resource is found again by name, and stays where it is") {
+    Blog blog;
+    for (int i = 0; i < 100; ++i) {
+      (void)blog.registry.resource<OrderLine>("Line" + std::to_string(i), &OrderLine::order);
+    }
+    CHECK(&blog.registry.find_resource<Post>("Post") == &blog.posts);
+    CHECK(blog.registry.resources().size() == 101);
+    const auto unknown = [&] { (void)blog.registry.find_resource<Post>("Pst"); };
+    CHECK(error_code_of(unknown) == kMisuse);
+    CHECK(contains(error_of(unknown), "Post, Line0"));
+    CHECK(error_code_of([&] { (void)blog.registry.find_resource<OrderLine>("Post"); }) == kMisuse);
+  }
+
+  TEST_CASE("a calculation is found again by name and types") {
+    Blog blog;
+    (void)blog.declare_length();
+    (void)blog.posts.calculation("cut", [](const Post& post, int n) {
+      return post.content.substr(0, static_cast<std::size_t>(n));
+    });
+    const Calculation<Post, int> length = blog.posts.find<int>("length");
+    CHECK(length(Post{1, "four", 0}) == 4);
+    const auto cut = blog.posts.find<std::string, int>("cut");
+    CHECK(cut(Post{1, "four", 0}, 2) == "fo");
+
+    const auto unknown = [&] { (void)blog.posts.find<int>("lenght"); };
+    CHECK(error_code_of(unknown) == kUnknown);
+    CHECK(contains(error_of(unknown), "length, cut"));
+    const auto wrong_result = [&] { (void)blog.posts.find<double>("length"); };
+    CHECK(error_code_of(wrong_result) == kMisuse);
+    CHECK(contains(error_of(wrong_result), "'length' of 'Post'"));
+    CHECK(error_code_of([&] { (void)blog.posts.find<std::string>("cut"); }) == kMisuse);
+  }
+
+  TEST_CASE("cache_calculation refuses what cannot be, by name") {
+    Blog blog;
+    (void)blog.declare_length();
+    (void)blog.posts.calculation("opaque", [](const Post&) { return NoCodec{}; });
+    const auto refusal = [&](const char* name, const CachePolicy& policy) {
+      return error_of([&] { blog.posts.cache_calculation(name, policy); });
+    };
+    CHECK(contains(refusal("wrods", {}), "length, opaque"));
+    CHECK(error_code_of([&] { blog.posts.cache_calculation("wrods", {}); }) == kUnknown);
+    CHECK(contains(refusal("opaque", {}), "'opaque'"));
+    CHECK(contains(refusal("opaque", {}), "Codec"));
+    CHECK(contains(refusal("length", {.ttl = 0s}), "ttl is 0s"));
+    CHECK(contains(refusal("length", {.ttl = -1s}), "ttl is -1s"));
+    CHECK(contains(refusal("length", {.stale_while_revalidate = -1s}), "stale_while_revalidate"));
+    CHECK(contains(refusal("length", {.stale_if_error = -1s}), "stale_if_error"));
+    CHECK(contains(refusal("length", {.negative_ttl = -1s}), "negative_ttl"));
+    CHECK(refusal("length", {.ttl = 1h, .negative_ttl = 0s}).empty());
+    CHECK(contains(refusal("length", {.ttl = 1h}), "cached already"));
+    CHECK(error_code_of([&] { blog.posts.cache_calculation("length", {}); }) == kMisuse);
+  }
+
+  TEST_CASE("stale_while_revalidate needs records that can be copied whole") {
+    Blog blog;
+    auto& shapes = blog.registry.resource<Shape>("Shape", &Shape::id);
+    (void)shapes.calculation("id", &Shape::id);
+    const auto stale_shapes = [&] {
+      shapes.cache_calculation("id", {.stale_while_revalidate = 1s});
+    };
+    CHECK(error_code_of(stale_shapes) == kMisuse);
+    CHECK(contains(error_of(stale_shapes), "polymorphic"));
+    shapes.cache_calculation("id", {.stale_if_error = 1s});
+
+    auto& uniques = blog.registry.resource<Unique>("Unique", [](const Unique& u) { return *u.id; });
+    auto number = uniques.calculation("number", [](const Unique& u) { return *u.id; });
+    const auto stale = [&] { uniques.cache_calculation("number", {.stale_while_revalidate = 1s}); };
+    CHECK(error_code_of(stale) == kMisuse);
+    CHECK(contains(error_of(stale), "copied"));
+    uniques.cache_calculation("number", {.ttl = 1h});
+    CHECK(number(Unique{}) == 7);
+    CHECK(number.cached(Unique{}) == 7);
+  }
+
+  TEST_CASE("registering ends with the resource's first load") {
+    Blog blog;
+    auto length = blog.declare_length();
+    (void)blog.posts.calculation("late", &Post::id);
+    SUBCASE("a call") { (void)length(Post{}); }
+    SUBCASE("cached") { (void)length.cached(Post{}); }
+    SUBCASE("warm") { (void)length.warm({Post{}}); }
+    SUBCASE("invalidate_all") { length.invalidate_all(); }
+    SUBCASE("in a cache that is closed already") {
+      blog.cache.close();
+      (void)length(Post{});
+    }
+    CHECK(error_code_of([&] { blog.posts.cache_calculation("late", {}); }) == kMisuse);
+    CHECK(error_code_of([&] { blog.posts.record_version(&Post::updated_at); }) == kMisuse);
+    CHECK(error_code_of([&] { blog.posts.scope([] { return 1; }); }) == kMisuse);
+    const auto declare = [&] { (void)blog.posts.calculation("later", &Post::id); };
+    CHECK(error_code_of(declare) == kMisuse);
+    CHECK(contains(error_of(declare), "'later'"));
+    auto& lines = blog.registry.resource<OrderLine>("Line", &OrderLine::order);
+    CHECK(lines.calculation("order", &OrderLine::order)(OrderLine{3, ""}) == 3);
+  }
+
+  TEST_CASE("16 an empty page is no load: registering goes on") {
+    Blog blog;
+    auto length = blog.declare_length();
+    CHECK(length(std::vector<Post>()).empty());
+    blog.posts.cache_calculation("length", {});
+    CHECK(blog.calls.empty());
+  }
+
+  TEST_CASE("record_version and scope are set once") {
+    Blog blog;
+    blog.posts.record_version(&Post::updated_at).scope([] { return 1; });
+    CHECK(error_code_of([&] { blog.posts.record_version(&Post::id); }) == kMisuse);
+    CHECK(error_code_of([&] { blog.posts.scope([] { return 2; }); }) == kMisuse);
+  }
+
+  TEST_CASE("keys are readable: record, arguments, scope") {
+    Blog blog;
+    std::string tenant = "acme";
+    auto& lines =
+        blog.registry.resource<OrderLine>("Order:Line", &OrderLine::order, &OrderLine::line);
+    auto total =
+        lines.calculation("total", [](const OrderLine&, bool vat, std::string_view currency) {
+          return std::string(currency) + (vat ? "+" : "");
+        });
+    const OrderLine line{7, "a:b"};
+    CHECK(lines.key(line) == "Order%3ALine:7:a%3Ab");
+    CHECK(total.key(line, true, "EUR") == "Order%3ALine:7:a%3Ab:total(true,EUR)");
+    lines.scope([&] { return tenant; });
+    CHECK(total.key(line, false, "EUR") == "Order%3ALine:7:a%3Ab:total(false,EUR)@acme");
+    CHECK(blog.declare_length().key(Post{42, "", 0}) == "Post:42:length");
+    CHECK(blog.posts.key(Post{42, "", 0}) == "Post:42");
+    CHECK(lines.name() == "Order:Line");
+    CHECK(total.name() == "total");
+  }
+
+  TEST_CASE("one callable may give a composite key") {
+    Blog blog;
+    auto& lines = blog.registry.resource<OrderLine>(
+        "Line", [](const OrderLine& line) { return std::tuple(line.order, line.line); });
+    CHECK(lines.key(OrderLine{7, "x"}) == "Line:7:x");
+    CHECK(lines.calculation("order", &OrderLine::order).key(OrderLine{7, "x"}) == "Line:7:x:order");
+  }
+
+  TEST_CASE("introspection tells calculations, versions and policies in their order") {
+    Blog blog;
+    (void)blog.declare_length(3);
+    (void)blog.posts.calculation("id", &Post::id);
+    blog.posts.cache_calculation("length", {.ttl = 30min, .stale_while_revalidate = 1h});
+    const std::vector<ashmemo::CalculationInfo> known = blog.posts.calculations();
+    REQUIRE(known.size() == 2);
+    CHECK(known[0].name == "length");
+    CHECK(known[0].version == 3);
+    CHECK(known[0].takes_batches);
+    REQUIRE(known[0].policy.has_value());
+    CHECK(known[0].policy == CachePolicy{.ttl = 30min, .stale_while_revalidate = 1h});
+    CHECK(to_string(*known[0].policy) == "ttl 30m, stale_while_revalidate 1h");
+    CHECK(known[1].name == "id");
+    CHECK_FALSE(known[1].takes_batches);
+    CHECK_FALSE(known[1].policy.has_value());
+    CHECK(to_string(CachePolicy{}) == "ttl forever");
+  }
+
+  TEST_CASE("an empty handle is misuse in every call, and says so when asked") {
+    const Calculation<Post, int> empty;
+    CHECK_FALSE(static_cast<bool>(empty));
+    CHECK(error_code_of([&] { (void)empty(Post{}); }) == kMisuse);
+    CHECK(error_code_of([&] { (void)empty.cached(Post{}); }) == kMisuse);
+    CHECK(error_code_of([&] { (void)empty.warm({Post{}}); }) == kMisuse);
+    CHECK(error_code_of([&] { empty.invalidate(Post{}); }) == kMisuse);
+    CHECK(error_code_of([&] { empty.invalidate_all(); }) == kMisuse);
+    CHECK(error_code_of([&] { (void)empty.name(); }) == kMisuse);
+    CHECK(error_code_of([&] { (void)empty.key(Post{}); }) == kMisuse);
+    CHECK(error_code_of([&] { (void)empty.stats(); }) == kMisuse);
+    Blog blog;
+    CHECK(error_code_of([&] { (void)blog.posts.load({Post{}}, empty); }) == kMisuse);
+  }
+
+  TEST_CASE("a load refuses the calculation of another resource") {
+    Blog blog;
+    auto& drafts = blog.registry.resource<Post>("Draft", &Post::id);
+    auto id = drafts.calculation("id", &Post::id);
+    CHECK(error_code_of([&] { (void)blog.posts.load({Post{}}, id); }) == kMisuse);
+  }
+
+  TEST_CASE("a registry refuses a cache that was moved from") {
+    Blog blog;
+    ashmemo::Cache moved = std::move(blog.cache);
+    CHECK(error_code_of([&] { Registry registry(blog.cache); }) == kMisuse);
+    blog.cache = std::move(moved);
+  }
+}
