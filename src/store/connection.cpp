@@ -22,11 +22,6 @@ int open_flags(const ConnectionOptions& options) {
          SQLITE_OPEN_EXRESCODE;
 }
 
-// Builds with URI names switched on would take "file:..." for one.
-std::string plain_name(const std::string& path) {
-  return path.starts_with("file:") ? "./" + path : path;
-}
-
 int length_limit(std::int64_t max_value_bytes) {
   constexpr std::int64_t most = std::numeric_limits<int>::max();
   const auto value = std::clamp<std::int64_t>(max_value_bytes, 0, most - kBesideTheValue);
@@ -39,6 +34,10 @@ void configure(sqlite3* handle, int setting, int value) {
 }
 
 }  // namespace
+
+std::string plain_name(const std::string& path) {
+  return path.starts_with("file:") ? "./" + path : path;
+}
 
 base::Result<std::unique_ptr<Connection>> Connection::open(const std::string& path,
                                                            const ConnectionOptions& options) {

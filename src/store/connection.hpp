@@ -31,6 +31,9 @@ inline constexpr std::int64_t kWalLeastBytes = 1024 * 1024;
 /// or closes the file; the writer must say `busy` soon, for its thread has other things to do.
 inline constexpr int kBusyMilliseconds = 10;
 
+/// The path as SQLite must be given it: builds with URI names switched on take "file:..." for one.
+[[nodiscard]] std::string plain_name(const std::string& path);
+
 /// One SQLite connection with all our settings. They are in force before the first statement, so
 /// that nothing that a file holds is ever executed. Used by one thread at a time.
 class Connection {

@@ -19,11 +19,12 @@ std::size_t ReaderPool::default_size() noexcept {
 }
 
 ReaderPool::ReaderPool(std::string path, const ConnectionOptions& options, SnapshotRule rule,
-                       std::size_t most_readers)
+                       std::size_t most_readers, std::function<bool()> in_place)
     : path_(std::move(path)),
       options_(options),
       rule_(std::move(rule)),
-      most_readers_(most_readers) {
+      most_readers_(most_readers),
+      in_place_(std::move(in_place)) {
   const base::Lock lock(mutex_);
   idle_.reserve(most_readers_);  // giving back must not fail
 }
@@ -67,13 +68,24 @@ ReaderPool::Slot* ReaderPool::add_slot_locked(bool dedicated) {
 
 // Without the mutex: opening reads the file, and other reads go on meanwhile.
 base::Result<ReaderPool::Lease> ReaderPool::open(Slot* slot) {
-  auto reader = Reader::open(path_, options_, rule_);
+  auto reader = open_reader();
   if (!reader) {
     remove(slot);
     return reader.failure();
   }
   slot->reader = std::move(reader.value());
   return Lease(this, slot);
+}
+
+// Somebody may have put another file there, which is none of our business. Before: it is not even
+// opened. Afterwards: in between it may have come.
+base::Result<std::unique_ptr<Reader>> ReaderPool::open_reader() const {
+  const base::Failure gone{base::FailureKind::unavailable, 0,
+                           path_ + " was deleted or replaced while it was open"};
+  if (!in_place_()) return gone;
+  auto reader = Reader::open(path_, options_, rule_);
+  if (reader && !in_place_()) return gone;
+  return reader;
 }
 
 void ReaderPool::give_back(Slot* slot, bool keep) noexcept {

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -51,8 +52,9 @@ class ReaderPool {
     bool keep_ = true;
   };
 
+  /// `in_place` says whether the path still means the file: where it does not, nothing is opened.
   ReaderPool(std::string path, const ConnectionOptions& options, SnapshotRule rule,
-             std::size_t most_readers);
+             std::size_t most_readers, std::function<bool()> in_place);
   ~ReaderPool() { close(); }
   ReaderPool(const ReaderPool&) = delete;
   ReaderPool& operator=(const ReaderPool&) = delete;
@@ -78,6 +80,7 @@ class ReaderPool {
 
  private:
   [[nodiscard]] base::Result<Lease> open(Slot* slot) ASHMEMO_EXCLUDES(mutex_);
+  [[nodiscard]] base::Result<std::unique_ptr<Reader>> open_reader() const;
   void give_back(Slot* slot, bool keep) noexcept ASHMEMO_EXCLUDES(mutex_);
   void remove(Slot* slot) noexcept ASHMEMO_EXCLUDES(mutex_);
   [[nodiscard]] Slot* add_slot_locked(bool dedicated) ASHMEMO_REQUIRES(mutex_);
@@ -89,6 +92,7 @@ class ReaderPool {
   const ConnectionOptions options_;
   const SnapshotRule rule_;
   const std::size_t most_readers_;
+  const std::function<bool()> in_place_;
 
   base::Mutex mutex_;
   base::Condition changed_;

@@ -173,15 +173,19 @@ base::Result<std::int64_t> Reader::last_stamp() {
 }
 
 base::Result<std::vector<std::string>> Reader::integrity() {
-  return guarded("checking the file", [&] {
+  std::vector<std::string> lines;
+  const auto done = guarded("checking the file", [&] {
     Statement pragma("PRAGMA integrity_check");
     StatementUse check(pragma, database());
-    std::vector<std::string> lines;
     while (check->step()) {
       if (check->text(0) != "ok") lines.emplace_back(check->text(0));
     }
-    return lines;
   });
+  // Of some damages the check itself dies: that is an answer, too.
+  if (done) return lines;
+  if (done.failure().kind != base::FailureKind::corrupt) return done.failure();
+  lines.push_back(done.failure().what);
+  return lines;
 }
 
 // The open read transaction makes all steps copy the same state.
@@ -190,7 +194,7 @@ base::Status Reader::backup(const std::string& target) {
     use_snapshot();
     Statement any("SELECT id FROM cache_totals");  // BEGIN alone fixes no state
     StatementUse(any, database())->step();
-    SQLite::Database copy(target,
+    SQLite::Database copy(plain_name(target),
                           SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW);
     // Nothing of the target is worth a journal: a copy that fails is thrown away.
     copy.exec("PRAGMA journal_mode=OFF; PRAGMA synchronous=FULL; PRAGMA mmap_size=0;");

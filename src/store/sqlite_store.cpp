@@ -47,8 +47,8 @@ class SqliteStore final : public Store {
               const OpenOptions& options)
       : path_(file->path()),
         file_(std::move(file)),
-        readers_(path_, reader_options(options), snapshot_rule(options),
-                 ReaderPool::default_size()) {
+        readers_(path_, reader_options(options), snapshot_rule(options), ReaderPool::default_size(),
+                 [this] { return still_in_place(); }) {
     if (!writer) return;
     writer_ = std::make_unique<SqliteWriter>(std::move(writer), path_, readers_, commits_);
   }
