@@ -19,8 +19,9 @@ run_examples_suite() {
 run_example() {
   local directory status=0
   directory=$(mktemp -d)
-  (cd "$directory" && launcher="${launcher[*]}" example=$build_directory/examples/$1 \
-    bash -eu -o pipefail -c 'source "$1"; source "$2"' example \
+  # shellcheck disable=SC2016 # the inner shell expands its arguments
+  (cd "$directory" && env "launcher=${launcher[*]}" "example=$build_directory/examples/$1" \
+    "project_root=$project_root" bash -eu -o pipefail -c 'source "$1"; source "$2"' example \
     "$project_root/test/examples/checks.sh" "$project_root/test/examples/$1.sh") || status=$?
   rm -rf "$directory"
   return "$status"
