@@ -1,0 +1,150 @@
+# shellcheck shell=bash
+# The tour over more than 500 files made here, over what is not text, and over the project's own files.
+
+make_documents() {
+  mkdir -p documents/below documents/.git documents/build documents/objects
+  awk 'BEGIN {
+    srand(7)
+    for (file = 1; file <= 520; ++file) {
+      name = sprintf("documents/%s%03d.txt", file % 2 ? "" : "below/", file)
+      for (word = 1; word <= 150; ++word) {
+        printf "w%d%s", int(rand() * 5000), word % 10 ? " " : "\n" > name
+      }
+      close(name)
+    }
+  }'
+  { cat documents/001.txt; echo 'and a line of its own'; } >documents/nearly.md
+  : >documents/empty.txt
+  printf 'Gr\303\274\303\237e, \342\202\254 \360\237\230\200\n' >documents/utf-8.txt
+}
+
+make_what_is_no_document() {
+  printf 'text\0text\n' >documents/nul.bin
+  printf 'caf\351\n' >documents/latin-1.txt
+  printf 'too long \300\257\n' >documents/overlong.txt
+  printf 'cut off \342\202' >documents/cut.txt
+  echo text | tee documents/.git/text documents/build/text documents/objects/text >/dev/null
+  : >documents/objects/build.ninja
+  ln -s 001.txt documents/link.txt
+  mkfifo documents/fifo
+}
+
+# pass NUMBER DOCUMENTS HITS MISSES COMPUTED: the last run printed this object.
+pass() {
+  expect "^\{\"pass\":$1,\"name\":\"[a-z ]+\",\"documents\":$2,\"hits\":$3,\"misses\":$4,\"computed\":$5,\"ms\":[0-9.e-]+\}\$"
+}
+
+state_of() {
+  find "$1" -printf '%p %T@ %s\n' | sort
+  find "$1" -type f -exec cksum {} + | sort
+}
+
+# Each line that begins with sqlite3 is run; what it prints must stand below it.
+answers_are_right() {
+  local line questions=0
+  while IFS= read -r line; do
+    bash -c "$line" | sed 's/^/  /' >answer
+    [[ -s answer ]] || { printf 'no answer: %s\n' "$line"; return 1; }
+    grep -xFA "$(wc -l <answer)" -- "$line" <<<"$output" | tail -n +2 | diff answer - || return 1
+    questions=$((questions + 1))
+  done < <(grep '^sqlite3 ' <<<"$output")
+  ((questions == 3))
+}
+
+value_of() {
+  sqlite3 "$1" "SELECT value FROM cache_entries WHERE cache_key = 'Document:$2'"
+}
+
+make_documents
+make_what_is_no_document
+before=$(state_of documents)
+count=523
+values=$((4 * count))
+cache=$PWD/cache/tour.db
+mkdir cache
+
+run --json --cache "$cache" documents
+(($(wc -l <<<"$output") == 4))
+pass 1 $count 0 $values $values
+pass 2 $count $values 0 0
+pass 3 $count $values 0 0
+pass 4 $((count + 1)) $values 4 4
+[[ $(state_of documents) == "$before" ]] # nothing there was changed, or made
+
+# The next run is warm from the start, with nothing left of the copy.
+run --json --cache "$cache" documents
+pass 1 $count $values 0 0
+[[ $(state_of documents) == "$before" ]]
+
+# A file that changed is computed again, alone; so are the values of a row that was deleted.
+echo 'one more line' >>documents/below/002.txt
+touch -d '1 hour ago' documents/below/002.txt
+run --json --cache "$cache" documents
+pass 1 $count $((values - 4)) 4 4
+sqlite3 "$cache" "DELETE FROM cache_entries WHERE cache_key LIKE '%/003.txt:word_count'"
+run --json --cache "$cache" documents
+pass 1 $count $((values - 1)) 1 1
+
+# Readable keys, and the right values.
+path=$PWD/documents/001.txt
+[[ $(value_of "$cache" "$path:word_count") == 150 ]]
+[[ $(value_of "$cache" "$path:reading_time") == 40 ]]
+[[ $(value_of "$cache" "$PWD/documents/utf-8.txt:word_count") == 3 ]]
+[[ $(value_of "$cache" "$PWD/documents/utf-8.txt:frequent_words") == '{"grüße":1,"😀":1}' ]]
+[[ $(value_of "$cache" "$PWD/documents/empty.txt:frequent_words") == '{}' ]]
+[[ $(value_of "$cache" "$PWD/documents/nul.bin:is_text") == 0 ]]
+[[ $(value_of "$cache" "$PWD/documents/nul.bin:word_count") == '' ]]
+
+# The table, in a file whose name a shell would not take as it is.
+run --cache "it's a cache" documents
+expect "^cache file  $PWD/it's a cache$"
+expect "^documents   $count of text, "
+expect '^skipped     4 not text, 0 unreadable, 0 over 16\.0 MiB$'
+expect '^pass +documents +hits +misses +computed +ms +speed-up$'
+expect '^1 first +523 +0 +2,092 +2,092 +[0-9,.]+ +1 x$'
+expect '^2 again +523 +2,092 +0 +0 '
+expect '^3 reopened +523 +2,092 +0 +0 '
+expect '^4 one changed +524 +2,092 +4 +4 '
+expect '^ *9[0-9] %  nearly\.md$'
+answers_are_right
+
+# The cache file may lie among the documents: it is none.
+run --json --cache documents/tour.db documents
+pass 1 $count 0 $values $values
+run --json --cache documents/tour.db documents
+pass 1 $count $values 0 0
+
+# What cannot be read is counted, and asked for again. Root can read everything.
+chmod 000 documents/001.txt
+if [[ ! -r documents/001.txt ]]; then
+  for _ in 1 2; do
+    run --cache unreadable.db documents
+    expect '^skipped     4 not text, 1 unreadable, '
+  done
+fi
+chmod 644 documents/001.txt
+
+# The project's own files, with the cache file in the user's place for it.
+before=$(state_of "$project_root/examples")
+export XDG_CACHE_HOME=$PWD/caches
+cd "$project_root/src"
+run
+expect "^directory   $project_root\$"
+expect "^cache file  $XDG_CACHE_HOME/ashmemo-tour/tour\.cache\.db\$"
+expect '^2 again +[0-9,]+ +[0-9,]+ +0 +0 '
+cd "$OLDPWD"
+[[ $(state_of "$project_root/examples") == "$before" ]]
+
+# What cannot be: each is said in one line, and nothing is touched.
+run_for_status 2 no-such-directory
+run_for_status 2 documents/001.txt
+run_for_status 2 --no-such-option
+mkdir empty
+run_for_status 1 --cache other.db empty
+expect '^tour: no text files in '
+echo 'my own notes' >notes
+run_for_status 1 --cache notes documents
+expect '^tour: .*notes'
+[[ $(cat notes) == 'my own notes' ]]
+run_for_status 1 --cache no/such/place/tour.db documents
+expect '^tour: .*no/such/place'
