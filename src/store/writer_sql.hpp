@@ -17,7 +17,8 @@ struct WriterSql {
       "UPDATE cache_totals SET entries = ?1, bytes = ?2, last_stamp = ?3 WHERE id = 1"};
   Statement last_rowid{"SELECT max(rowid) FROM cache_entries WHERE rowid < ?1"};
 
-  // Single entries. A row that was found is changed by its rowid: one way down the primary key.
+  // Single entries. A row that was found is changed by its rowid: one way down the primary key. It
+  // stays in its eviction queue, as the newest there.
   Statement find{
       "SELECT rowid, byte_size, calculation_id, computed_at, fresh_until, expires_at, keep_until,"
       " access_count FROM cache_entries WHERE cache_key = ?1"};
@@ -30,7 +31,7 @@ struct WriterSql {
       "UPDATE cache_entries SET byte_size = ?2, inserted_at = ?3, computed_at = ?4,"
       " fresh_until = ?5, expires_at = ?6, keep_until = ?7, accessed_at = ?8, access_count = ?9,"
       " calculation_id = ?10, record_version = ?11, cost_us = ?12, eviction_counter = ?13,"
-      " eviction_queue = ?14, value = ?15 WHERE rowid = ?1"};
+      " value = ?15 WHERE rowid = ?1"};
   Statement remove{"DELETE FROM cache_entries WHERE rowid = ?1"};
   // As it was seen, or not at all: then its byte_size is certain, too.
   Statement remove_candidate{
@@ -38,9 +39,12 @@ struct WriterSql {
       " WHERE rowid = ?1 AND cache_key = ?2 AND inserted_at = ?3 AND byte_size = ?4"};
   // Counters are bounded (?4): SQLite turns a sum that overflows into a real, and the row is
   // refused.
+  // The eviction counter gets reads, too: the policy that sees the row later asks for those since
+  // the row's last place, however they came into the file.
   Statement touch{
       "UPDATE cache_entries SET accessed_at = max(accessed_at, ?2),"
-      " access_count = min(access_count, ?4) + ?3 WHERE rowid = ?1"};
+      " access_count = min(access_count, ?4) + ?3,"
+      " eviction_counter = min(eviction_counter, ?4) + ?3 WHERE rowid = ?1"};
   Statement reinsert{
       "UPDATE cache_entries SET accessed_at = ?2, access_count = min(access_count, ?4) + ?3,"
       " inserted_at = ?5, eviction_counter = ?6, eviction_queue = ?7 WHERE rowid = ?1"};
