@@ -149,10 +149,11 @@ base::Result<std::vector<CalculationRow>> Reader::calculations() {
 base::Result<Totals> Reader::totals() {
   return guarded("reading the totals", [&]() -> base::Result<Totals> {
     use_snapshot();
-    Statement row("SELECT entries, bytes FROM cache_totals WHERE id = 1");
+    Statement row(
+        "SELECT entries, bytes, probation_entries, probation_bytes FROM cache_totals WHERE id = 1");
     StatementUse select(row, database());
     if (!select->step()) return damaged("cache_totals has lost its row");
-    return Totals{select->integer(0), select->integer(1)};
+    return Totals{select->integer(0), select->integer(1), select->integer(2), select->integer(3)};
   });
 }
 

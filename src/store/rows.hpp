@@ -55,7 +55,7 @@ struct StoredEntry {
   Value value;
 };
 
-/// A row to write: a new entry, or a new value for an old one.
+/// A row to write: a new entry, or a new value for an old one, which stays in its eviction queue.
 struct PutRow {
   std::string_view key;
   ValueView value;
@@ -76,7 +76,14 @@ struct RemovedRow {
   std::int64_t byte_size = 0;
   std::int64_t calculation_id = 0;
   Deadlines deadlines;
+  std::int64_t eviction_queue = 0;
 };
+
+/// The queue that is counted by itself: S3-FIFO's probation. All others are 0.
+inline constexpr std::int64_t kProbationQueue = 1;
+
+/// Reads are counted up to this for eviction: what was popular once leaves after as many passes.
+inline constexpr std::int64_t kMostEvictionCounter = 3;
 
 /// A row at the head of an eviction queue.
 struct Candidate {

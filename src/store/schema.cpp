@@ -128,7 +128,10 @@ Objection object_to_settings(SQLite::Database& database) {
 Objection object_to_totals(SQLite::Database& database) {
   SQLite::Statement query(database,
                           "SELECT id = 1 AND typeof(entries) = 'integer'"
-                          " AND typeof(bytes) = 'integer' AND typeof(last_stamp) = 'integer'"
+                          " AND typeof(bytes) = 'integer'"
+                          " AND typeof(probation_entries) = 'integer'"
+                          " AND typeof(probation_bytes) = 'integer'"
+                          " AND typeof(last_stamp) = 'integer'"
                           " FROM cache_totals LIMIT 2");
   if (!query.executeStep()) return "the row of cache_totals is missing";
   if (query.getColumn(0).getInt() == 0) return "the row of cache_totals is no row of totals";
@@ -167,7 +170,7 @@ void create(SQLite::Database& database) {
                             kFormatVersion));
   for (const SchemaObject& object : kSchemaObjects) database.exec(to_text(object.sql));
   for (const SchemaObject& view : kSchemaViews) database.exec(to_text(view.sql));
-  database.exec("INSERT INTO cache_totals VALUES (1, 0, 0, 0)");
+  database.exec("INSERT INTO cache_totals VALUES (1, 0, 0, 0, 0, 0)");
   transaction.commit();
 }
 

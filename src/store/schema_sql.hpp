@@ -15,7 +15,7 @@ struct SchemaObject {
   std::string_view sql;
 };
 
-inline constexpr std::array<SchemaObject, 8> kSchemaObjects{{
+inline constexpr std::array<SchemaObject, 9> kSchemaObjects{{
     {"table", "cache_entries",
      // The small columns come first: they are read without the value's overflow pages.
      R"sql(CREATE TABLE cache_entries (
@@ -41,6 +41,11 @@ inline constexpr std::array<SchemaObject, 8> kSchemaObjects{{
     {"index", "cache_entries_inserted_at_accessed_at",
      "CREATE INDEX cache_entries_inserted_at_accessed_at"
      " ON cache_entries (inserted_at, accessed_at)"},
+    // The second queue of S3-FIFO: it holds a tenth of the entries, which need not be looked for
+    // among all others.
+    {"index", "cache_entries_probation",
+     "CREATE INDEX cache_entries_probation ON cache_entries (inserted_at)"
+     " WHERE eviction_queue = 1"},
     {"table", "cache_calculations",
      R"sql(CREATE TABLE cache_calculations (
   id INTEGER PRIMARY KEY,
@@ -61,19 +66,29 @@ inline constexpr std::array<SchemaObject, 8> kSchemaObjects{{
   id INTEGER PRIMARY KEY CHECK (id = 1),
   entries INTEGER NOT NULL,
   bytes INTEGER NOT NULL,
+  probation_entries INTEGER NOT NULL,
+  probation_bytes INTEGER NOT NULL,
   last_stamp INTEGER NOT NULL
 ) STRICT)sql"},
     {"trigger", "cache_entries_count_insert",
      R"sql(CREATE TRIGGER cache_entries_count_insert AFTER INSERT ON cache_entries BEGIN
-  UPDATE cache_totals SET entries = entries + 1, bytes = bytes + new.byte_size;
+  UPDATE cache_totals SET entries = entries + 1, bytes = bytes + new.byte_size,
+    probation_entries = probation_entries + (new.eviction_queue = 1),
+    probation_bytes = probation_bytes + (new.eviction_queue = 1) * new.byte_size;
 END)sql"},
     {"trigger", "cache_entries_count_delete",
      R"sql(CREATE TRIGGER cache_entries_count_delete AFTER DELETE ON cache_entries BEGIN
-  UPDATE cache_totals SET entries = entries - 1, bytes = bytes - old.byte_size;
+  UPDATE cache_totals SET entries = entries - 1, bytes = bytes - old.byte_size,
+    probation_entries = probation_entries - (old.eviction_queue = 1),
+    probation_bytes = probation_bytes - (old.eviction_queue = 1) * old.byte_size;
 END)sql"},
     {"trigger", "cache_entries_count_update",
-     R"sql(CREATE TRIGGER cache_entries_count_update AFTER UPDATE OF byte_size ON cache_entries BEGIN
-  UPDATE cache_totals SET bytes = bytes + new.byte_size - old.byte_size;
+     R"sql(CREATE TRIGGER cache_entries_count_update
+AFTER UPDATE OF byte_size, eviction_queue ON cache_entries BEGIN
+  UPDATE cache_totals SET bytes = bytes + new.byte_size - old.byte_size,
+    probation_entries = probation_entries + (new.eviction_queue = 1) - (old.eviction_queue = 1),
+    probation_bytes = probation_bytes + (new.eviction_queue = 1) * new.byte_size
+      - (old.eviction_queue = 1) * old.byte_size;
 END)sql"},
 }};
 

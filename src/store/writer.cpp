@@ -15,6 +15,12 @@ namespace {
 // numbers must not stop us.
 constexpr std::int64_t kMostRowid = std::int64_t{1} << 62;
 
+void count(std::int64_t& entries, std::int64_t& bytes, std::int64_t more,
+           std::int64_t more_bytes) noexcept {
+  entries = base::add_saturated(entries, more);
+  bytes = base::add_saturated(bytes, more_bytes);
+}
+
 base::Failure damaged(std::string why) { return {base::FailureKind::corrupt, 0, std::move(why)}; }
 
 }  // namespace
@@ -91,8 +97,9 @@ base::Status SqliteWriter::check_schema() {
 base::Status SqliteWriter::load() {
   StatementUse totals = use(&WriterSql::read_totals);
   if (!totals->step()) return damaged("cache_totals has lost its row");
-  totals_ = written_totals_ = {totals->integer(0), totals->integer(1)};
-  written_stamp_ = totals->integer(2);
+  totals_ = written_totals_ = {totals->integer(0), totals->integer(1), totals->integer(2),
+                               totals->integer(3)};
+  written_stamp_ = totals->integer(4);
   last_stamp_ = std::max(last_stamp_, written_stamp_);
 
   StatementUse rowid = use(&WriterSql::last_rowid);
@@ -128,7 +135,9 @@ base::Status SqliteWriter::write_totals() {
   StatementUse write = use(&WriterSql::write_totals);
   write->bind(1, totals_.entries);
   write->bind(2, totals_.bytes);
-  write->bind(3, last_stamp_);
+  write->bind(3, totals_.probation_entries);
+  write->bind(4, totals_.probation_bytes);
+  write->bind(5, last_stamp_);
   write->run();
   if (sqlite3_changes(handle()) != 1) return damaged("cache_totals has lost its row");
   written_totals_ = totals_;
@@ -156,9 +165,15 @@ void SqliteWriter::rollback() noexcept {
   if (sqlite3_get_autocommit(handle()) == 0) database().tryExec("ROLLBACK");
 }
 
-void SqliteWriter::count_removed(std::int64_t bytes) noexcept {
-  totals_.entries = subtract_saturated(totals_.entries, 1);
-  totals_.bytes = subtract_saturated(totals_.bytes, bytes);
+void SqliteWriter::count_added(std::int64_t bytes, std::int64_t queue) noexcept {
+  count(totals_.entries, totals_.bytes, 1, bytes);
+  if (queue == kProbationQueue) count(totals_.probation_entries, totals_.probation_bytes, 1, bytes);
+}
+
+void SqliteWriter::count_removed(std::int64_t bytes, std::int64_t queue) noexcept {
+  const std::int64_t less = subtract_saturated(0, bytes);
+  count(totals_.entries, totals_.bytes, -1, less);
+  if (queue == kProbationQueue) count(totals_.probation_entries, totals_.probation_bytes, -1, less);
 }
 
 void SqliteWriter::close() noexcept {

@@ -105,14 +105,19 @@ class SqliteWriter final : public Writer {
   [[nodiscard]] base::Status load();
   [[nodiscard]] base::Status write_totals();
   void sync_wal();
-  void count_removed(std::int64_t bytes) noexcept;
+  void count_added(std::int64_t bytes, std::int64_t queue) noexcept;
+  void count_removed(std::int64_t bytes, std::int64_t queue) noexcept;
 
   // writer_entries.cpp
   [[nodiscard]] std::optional<RemovedRow> find(std::string_view key, std::int64_t* rowid,
                                                std::int64_t* reads);
   static void bind_row(Statement& write, const PutRow& row, std::int64_t rowid, std::int64_t reads);
-  void remove(std::int64_t rowid, std::int64_t byte_size);
-  void remove_unreadable(std::int64_t rowid);
+  void remove(std::int64_t rowid, std::int64_t byte_size, std::int64_t queue);
+  struct Place {
+    std::int64_t byte_size = 0;
+    std::int64_t queue = 0;
+  };
+  [[nodiscard]] std::optional<Place> place_of(std::int64_t rowid);
   [[nodiscard]] bool rewrite(Statement& update);
 
   // writer_removals.cpp

@@ -20,7 +20,7 @@ std::int64_t bounded(std::int64_t count) {
 }  // namespace
 
 RemovedRow removed_row(const Statement& row, std::string_view key) {
-  return {std::string(key), row.integer(1), row.integer(2), deadlines_at(row, 3)};
+  return {std::string(key), row.integer(1), row.integer(2), deadlines_at(row, 3), row.integer(8)};
 }
 
 base::Result<std::optional<RemovedRow>> SqliteWriter::put(const PutRow& row) {
@@ -29,14 +29,15 @@ base::Result<std::optional<RemovedRow>> SqliteWriter::put(const PutRow& row) {
     std::int64_t reads = row.touches;
     std::optional<RemovedRow> before = find(row.key, &rowid, &reads);
     if (!before) rowid = next_rowid_++;
+    const std::int64_t queue = before ? before->eviction_queue : row.eviction_queue;
     StatementUse write = use(before ? &WriterSql::update : &WriterSql::insert);
     bind_row(*write, row, rowid, reads);
+    write->bind(14, queue);
     if (!before) write->bind_text(16, row.key);
     write->run();
 
-    if (before) count_removed(before->byte_size);
-    totals_.entries = base::add_saturated(totals_.entries, 1);
-    totals_.bytes = base::add_saturated(totals_.bytes, row.byte_size);
+    if (before) count_removed(before->byte_size, queue);
+    count_added(row.byte_size, queue);
     last_stamp_ = std::max(last_stamp_, row.stamp);
     due_.note({row.deadlines.expires_at, rowid}, row.deadlines.keep_until);
     return before;
@@ -66,7 +67,6 @@ void SqliteWriter::bind_row(Statement& write, const PutRow& row, std::int64_t ro
   write.bind_value(11, row.record_version);
   bind_unless_zero(write, 12, row.cost_us);
   write.bind(13, row.eviction_counter);
-  write.bind(14, row.eviction_queue);
   write.bind_value(15, row.value);
 }
 
@@ -75,16 +75,16 @@ base::Result<std::optional<RemovedRow>> SqliteWriter::erase(std::string_view key
     std::int64_t rowid = 0;
     std::int64_t reads = 0;
     std::optional<RemovedRow> before = find(key, &rowid, &reads);
-    if (before) remove(rowid, before->byte_size);
+    if (before) remove(rowid, before->byte_size, before->eviction_queue);
     return before;
   });
 }
 
-void SqliteWriter::remove(std::int64_t rowid, std::int64_t byte_size) {
+void SqliteWriter::remove(std::int64_t rowid, std::int64_t byte_size, std::int64_t queue) {
   StatementUse statement = use(&WriterSql::remove);
   statement->bind(1, rowid);
   statement->run();
-  count_removed(byte_size);
+  count_removed(byte_size, queue);
 }
 
 base::Status SqliteWriter::erase_row(const Candidate& row) {
@@ -95,7 +95,7 @@ base::Status SqliteWriter::erase_row(const Candidate& row) {
     statement->bind(3, row.inserted_at);
     statement->bind(4, row.byte_size);
     statement->run();
-    if (sqlite3_changes(handle()) > 0) count_removed(row.byte_size);
+    if (sqlite3_changes(handle()) > 0) count_removed(row.byte_size, row.eviction_queue);
   });
 }
 
@@ -106,12 +106,15 @@ base::Result<bool> SqliteWriter::touch(const TouchRow& touch) {
     statement->bind(2, touch.accessed_at);
     statement->bind(3, bounded(touch.count));
     statement->bind(4, kMostCount);
+    statement->bind(5, kMostEvictionCounter);
     return rewrite(*statement);
   });
 }
 
 base::Status SqliteWriter::reinsert(std::int64_t rowid, const Placement& to) {
   return change("keeping an entry", [&] {
+    const std::optional<Place> from = place_of(rowid);
+    if (!from) return;
     StatementUse statement = use(&WriterSql::reinsert);
     statement->bind(1, rowid);
     statement->bind(2, to.accessed_at);
@@ -120,7 +123,10 @@ base::Status SqliteWriter::reinsert(std::int64_t rowid, const Placement& to) {
     statement->bind(5, to.inserted_at);
     statement->bind(6, to.eviction_counter);
     statement->bind(7, to.eviction_queue);
-    if (!rewrite(*statement)) remove_unreadable(rowid);
+    // A row that cannot be read cannot be kept either: it would stay the oldest for ever.
+    if (!rewrite(*statement)) return remove(rowid, from->byte_size, from->queue);
+    count_removed(from->byte_size, from->queue);
+    count_added(from->byte_size, to.eviction_queue);
     last_stamp_ = std::max(last_stamp_, to.inserted_at);
   });
 }
@@ -135,16 +141,11 @@ bool SqliteWriter::rewrite(Statement& update) {
   return sqlite3_changes(handle()) > 0;
 }
 
-// A row that cannot be read cannot be kept either: it would stay the oldest for ever.
-void SqliteWriter::remove_unreadable(std::int64_t rowid) {
-  std::int64_t byte_size = 0;
-  {
-    StatementUse row = use(&WriterSql::by_rowid);
-    row->bind(1, rowid);
-    if (!row->step()) return;
-    byte_size = row->integer(1);
-  }
-  remove(rowid, byte_size);
+std::optional<SqliteWriter::Place> SqliteWriter::place_of(std::int64_t rowid) {
+  StatementUse row = use(&WriterSql::place_of);
+  row->bind(1, rowid);
+  if (!row->step()) return std::nullopt;
+  return Place{row->integer(0), row->integer(1)};
 }
 
 }  // namespace ashmemo::store

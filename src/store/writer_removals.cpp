@@ -47,7 +47,7 @@ struct SqliteWriter::Taken {
 
 Writer::Removed SqliteWriter::remove_all(Taken&& taken) {
   for (std::size_t i = 0; i < taken.rows.size(); ++i) {
-    remove(taken.rowids[i], taken.rows[i].byte_size);
+    remove(taken.rowids[i], taken.rows[i].byte_size, taken.rows[i].eviction_queue);
   }
   return std::move(taken.rows);
 }
@@ -154,10 +154,11 @@ base::Result<std::int64_t> SqliteWriter::erase_all() {
 base::Result<std::vector<Candidate>> SqliteWriter::oldest(std::int64_t queue, std::int64_t after,
                                                           int most) {
   return change("looking for the oldest entries", [&] {
-    StatementUse select = use(&WriterSql::oldest);
-    select->bind(1, queue);
-    select->bind(2, after);
-    select->bind(3, most);
+    const bool probation = queue == kProbationQueue;
+    StatementUse select = use(probation ? &WriterSql::oldest_on_probation : &WriterSql::oldest);
+    select->bind(1, after);
+    select->bind(2, most);
+    if (!probation) select->bind(3, queue);
     std::vector<Candidate> candidates;
     while (select->step()) {
       candidates.push_back({select->integer(0), std::string(select->text(1)), select->integer(2),

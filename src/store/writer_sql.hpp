@@ -12,16 +12,19 @@ struct WriterSql {
   Statement commit{"COMMIT"};
   Statement data_version{"PRAGMA data_version"};
   Statement schema_version{"PRAGMA schema_version"};
-  Statement read_totals{"SELECT entries, bytes, last_stamp FROM cache_totals WHERE id = 1"};
+  Statement read_totals{
+      "SELECT entries, bytes, probation_entries, probation_bytes, last_stamp"
+      " FROM cache_totals WHERE id = 1"};
   Statement write_totals{
-      "UPDATE cache_totals SET entries = ?1, bytes = ?2, last_stamp = ?3 WHERE id = 1"};
+      "UPDATE cache_totals SET entries = ?1, bytes = ?2, probation_entries = ?3,"
+      " probation_bytes = ?4, last_stamp = ?5 WHERE id = 1"};
   Statement last_rowid{"SELECT max(rowid) FROM cache_entries WHERE rowid < ?1"};
 
   // Single entries. A row that was found is changed by its rowid: one way down the primary key. It
   // stays in its eviction queue, as the newest there.
   Statement find{
       "SELECT rowid, byte_size, calculation_id, computed_at, fresh_until, expires_at, keep_until,"
-      " access_count FROM cache_entries WHERE cache_key = ?1"};
+      " access_count, eviction_queue FROM cache_entries WHERE cache_key = ?1"};
   Statement insert{
       "INSERT INTO cache_entries (rowid, byte_size, inserted_at, computed_at, fresh_until,"
       " expires_at, keep_until, accessed_at, access_count, calculation_id, record_version, cost_us,"
@@ -49,30 +52,33 @@ struct WriterSql {
       "UPDATE cache_entries SET accessed_at = ?2, access_count = min(access_count, ?4) + ?3,"
       " inserted_at = ?5, eviction_counter = ?6, eviction_queue = ?7 WHERE rowid = ?1"};
 
-  // What removals choose from. The first seven columns are those of a RemovedRow.
+  // What removals choose from. All columns but the rowid and the key are those of a RemovedRow.
   Statement in_key_range{
       "SELECT rowid, byte_size, calculation_id, computed_at, fresh_until, expires_at, keep_until,"
-      " cache_key FROM cache_entries WHERE cache_key >= ?1 AND cache_key < ?2"
+      " cache_key, eviction_queue FROM cache_entries WHERE cache_key >= ?1 AND cache_key < ?2"
       " ORDER BY cache_key LIMIT ?3"};
   Statement in_due_range{
       "SELECT rowid, byte_size, calculation_id, computed_at, fresh_until, expires_at, keep_until,"
-      " cache_key FROM cache_entries INDEXED BY cache_entries_expires_at"
+      " cache_key, eviction_queue FROM cache_entries INDEXED BY cache_entries_expires_at"
       " WHERE expires_at <= ?1 AND (expires_at, rowid) > (?2, ?3) AND (expires_at, rowid) <= (?4, "
       "?5)"
       " ORDER BY expires_at, rowid LIMIT ?6"};
   Statement after_rowid{
       "SELECT rowid, byte_size, calculation_id, computed_at, fresh_until, expires_at, keep_until,"
-      " cache_key FROM cache_entries WHERE rowid > ?1 ORDER BY rowid"};
-  Statement by_rowid{
-      "SELECT rowid, byte_size, calculation_id, computed_at, fresh_until, expires_at, keep_until,"
-      " cache_key FROM cache_entries WHERE rowid = ?1"};
+      " cache_key, eviction_queue FROM cache_entries WHERE rowid > ?1 ORDER BY rowid"};
   Statement remove_all{"DELETE FROM cache_entries"};
   Statement oldest{
       "SELECT rowid, cache_key, byte_size, inserted_at, accessed_at, calculation_id,"
       " eviction_counter, eviction_queue FROM cache_entries"
-      " WHERE inserted_at > ?2 AND eviction_queue = ?1"
-      " ORDER BY inserted_at, accessed_at LIMIT ?3"};
-  Statement all_sizes{"SELECT byte_size FROM cache_entries"};
+      " WHERE inserted_at > ?1 AND eviction_queue = ?3"
+      " ORDER BY inserted_at, accessed_at LIMIT ?2"};
+  // As above for the probation queue, through its own index: the condition must stand as it does.
+  Statement oldest_on_probation{
+      "SELECT rowid, cache_key, byte_size, inserted_at, accessed_at, calculation_id,"
+      " eviction_counter, eviction_queue FROM cache_entries INDEXED BY cache_entries_probation"
+      " WHERE eviction_queue = 1 AND inserted_at > ?1 ORDER BY inserted_at LIMIT ?2"};
+  Statement place_of{"SELECT byte_size, eviction_queue FROM cache_entries WHERE rowid = ?1"};
+  Statement all_sizes{"SELECT byte_size, eviction_queue FROM cache_entries"};
 
   // Calculations.
   Statement put_calculation{

@@ -2,6 +2,7 @@
 #include <sqlite3.h>
 
 #include <chrono>
+#include <utility>
 
 #include "base/platform.hpp"
 #include "store/schema.hpp"
@@ -123,15 +124,15 @@ base::Result<std::int64_t> SqliteWriter::vacuum(int pages) {
 
 base::Result<Totals> SqliteWriter::recount() {
   return change("counting all entries", [&] {
-    Totals counted;
+    const Totals before = std::exchange(totals_, {});
     StatementUse select = use(&WriterSql::all_sizes);
     while (select->step()) {
-      counted.entries += 1;
-      counted.bytes = base::add_saturated(counted.bytes, select->integer(0));
+      count_added(select->integer(0), select->integer(1));
     }
-    const Totals off{counted.entries - totals_.entries,
-                     subtract_saturated(counted.bytes, totals_.bytes)};
-    totals_ = counted;
+    const Totals off{totals_.entries - before.entries,
+                     subtract_saturated(totals_.bytes, before.bytes),
+                     totals_.probation_entries - before.probation_entries,
+                     subtract_saturated(totals_.probation_bytes, before.probation_bytes)};
     return off;
   });
 }
