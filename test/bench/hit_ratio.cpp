@@ -1,0 +1,189 @@
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "bench/replay.hpp"
+#include "bench/trace.hpp"
+
+// What part of the requests of a recorded trace a real cache on a real file answers, for each
+// eviction policy and capacity asked for.
+
+namespace ashmemo::bench {
+namespace {
+
+struct Arguments {
+  std::vector<std::string> policies;
+  std::vector<std::string> capacities;
+  bool by_bytes = false;
+  bool json = false;
+  std::vector<std::string> traces;
+};
+
+constexpr Eviction kPolicies[] = {Eviction::none, Eviction::fifo, Eviction::lru, Eviction::clock,
+                                  Eviction::s3fifo};
+
+Eviction parse_policy(const std::string& text) {
+  for (const Eviction policy : kPolicies) {
+    if (text == to_string(policy)) return policy;
+  }
+  throw CLI::ValidationError("--policy",
+                             "unknown: '" + text + "' (known: none fifo lru clock s3fifo)");
+}
+
+// strtod and its like depend on the locale.
+double parse_number(std::string_view text) {
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && end == text.data() + text.size() ? number : -1;
+}
+
+Capacity parse_capacity(const std::string& text) {
+  const bool is_share = text.ends_with('%');
+  const double number =
+      parse_number(std::string_view(text).substr(0, text.size() - (is_share ? 1 : 0)));
+  if (is_share && number > 0 && number <= 100) return {.share = number / 100};
+  if (!is_share && number >= 1 && number <= 1e15) {
+    return {.amount = static_cast<std::int64_t>(number)};
+  }
+  throw CLI::ValidationError("--capacity", "neither a share nor a number: '" + text + "'");
+}
+
+void declare(CLI::App& app, Arguments& arguments) {
+  app.add_option("--policy", arguments.policies,
+                 "none, fifo, lru, clock or s3fifo; also several: fifo,lru")
+      ->required()
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  app.add_option("--capacity", arguments.capacities,
+                 "a share of all keys of the trace (10%) or a number; also several: 1%,10%")
+      ->required()
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  app.add_flag(
+      "--bytes", arguments.by_bytes,
+      "the capacity is in bytes, by what entries cost in the file; values have the sizes that the "
+      "trace says. Otherwise it is in entries, and every value has 100 bytes");
+  app.add_flag("--json", arguments.json, "one JSON object a line instead of the table");
+  app.add_option("TRACE", arguments.traces, "lines of 'key' or 'key size', plain or gzip")
+      ->required()
+      ->check(CLI::ExistingFile);
+}
+
+double ratio(std::int64_t part, std::int64_t whole) {
+  return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
+}
+
+nlohmann::ordered_json to_json(const Trace& trace, const Setting& setting, const Result& result) {
+  return {{"trace", trace.name},
+          {"policy", to_string(setting.policy)},
+          {"by", setting.by_bytes ? "bytes" : "entries"},
+          {"capacity", result.capacity},
+          {"requests", result.requests},
+          {"hits", result.hits},
+          {"requested_bytes", result.requested_bytes},
+          {"hit_bytes", result.hit_bytes},
+          {"most_entries", result.most_entries},
+          {"evictions", result.evictions},
+          {"touches_written", result.touches_written},
+          {"touches_dropped", result.touches_dropped},
+          {"bytes_written", result.bytes_written},
+          {"seconds", result.seconds}};
+}
+
+class Output {
+ public:
+  Output(bool json, const std::vector<Trace>& traces) : json_(json) {
+    for (const Trace& trace : traces) name_width_ = std::max(name_width_, trace.name.size());
+    if (!json_) {
+      fmt::print("{:{}}  {:6} {:>11} {:>10} {:>10} {:>7} {:>7} {:>10} {:>10} {:>7} {:>14} {:>8}\n",
+                 "trace", name_width_, "policy", "capacity", "requests", "hits", "hits %",
+                 "bytes %", "evictions", "touches", "lost", "bytes written", "seconds");
+    }
+  }
+
+  void add(const Trace& trace, const Setting& setting, const Result& result) const {
+    if (json_) {
+      fmt::print("{}\n", to_json(trace, setting, result).dump());
+    } else {
+      fmt::print("{:{}}  {:6} {:11} {:10} {:10} {:7.2f} {:7.2f} {:10} {:10} {:7} {:14} {:8.1f}\n",
+                 trace.name, name_width_, to_string(setting.policy), result.capacity,
+                 result.requests, result.hits, 100 * ratio(result.hits, result.requests),
+                 100 * ratio(result.hit_bytes, result.requested_bytes), result.evictions,
+                 result.touches_written, result.touches_dropped, result.bytes_written,
+                 result.seconds);
+    }
+    std::fflush(stdout);
+  }
+
+ private:
+  bool json_;
+  std::size_t name_width_ = 5;
+};
+
+// One line that is written over, where somebody is watching.
+class ProgressLine {
+ public:
+  void show(const Trace& trace, const Setting& setting, double share) const {
+    if (!is_watched_) return;
+    fmt::print(stderr, "\r{} {} {:3.0f}%\x1b[K", trace.name, to_string(setting.policy),
+               100 * share);
+  }
+  void clear() const {
+    if (is_watched_) fmt::print(stderr, "\r\x1b[K");
+  }
+
+ private:
+  bool is_watched_ = isatty(STDERR_FILENO) == 1;
+};
+
+void run(const Arguments& arguments) {
+  std::vector<Setting> settings;
+  for (const std::string& capacity : arguments.capacities) {
+    for (const std::string& policy : arguments.policies) {
+      settings.push_back({parse_policy(policy), parse_capacity(capacity), arguments.by_bytes});
+    }
+  }
+  std::vector<Trace> traces;
+  for (const std::string& path : arguments.traces) traces.push_back(read_trace(path));
+
+  const ProgressLine line;
+  const Output output(arguments.json, traces);
+  for (const Trace& trace : traces) {
+    for (const Setting& setting : settings) {
+      const Result result =
+          replay(trace, setting, [&](double share) { line.show(trace, setting, share); });
+      line.clear();
+      output.add(trace, setting, result);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace ashmemo::bench
+
+int main(int argc, char** argv) {
+  CLI::App app("Replays request traces through a real cache and tells its hit ratio.", "hit_ratio");
+  ashmemo::bench::Arguments arguments;
+  ashmemo::bench::declare(app, arguments);
+  try {
+    app.parse(argc, argv);
+    ashmemo::bench::run(arguments);
+  } catch (const CLI::Error& error) {
+    return app.exit(error);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "error: {}\n", error.what());
+    return 1;
+  }
+  return 0;
+}

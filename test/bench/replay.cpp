@@ -1,0 +1,195 @@
+#include "bench/replay.hpp"
+
+#include <stdlib.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include <fmt/format.h>
+#include <ashmemo/cache.hpp>
+#include <ashmemo/clock.hpp>
+
+namespace ashmemo::bench {
+namespace {
+
+constexpr std::size_t kProgressEvery = 1000;
+
+class ScratchDirectory {
+ public:
+  ScratchDirectory() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "hit_ratio-XXXXXX").string();
+    if (mkdtemp(pattern.data()) == nullptr) {
+      throw std::system_error(errno, std::generic_category(), pattern);
+    }
+    path_ = pattern;
+  }
+  ~ScratchDirectory() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  ScratchDirectory(const ScratchDirectory&) = delete;
+  ScratchDirectory& operator=(const ScratchDirectory&) = delete;
+
+  [[nodiscard]] std::string file(const char* name) const { return (path_ / name).string(); }
+
+ private:
+  std::filesystem::path path_;
+};
+
+// Nothing happens but on this thread, and every read's touch is written.
+Options options_of(Eviction policy, const Limits& limits) {
+  Options options;
+  options.limits = limits;
+  options.timing.touch_interval = Duration();
+  options.hooks.clock = std::make_shared<ManualClock>();
+  options.hooks.worker = WorkerMode::manual;
+  options.eviction = policy;
+  return options;
+}
+
+std::int64_t value_size(const Trace::Request& request, const Setting& setting) {
+  return setting.by_bytes ? request.size : kDefaultSize;
+}
+
+std::string value_of(std::int64_t size) { return std::string(static_cast<std::size_t>(size), 'v'); }
+
+// What all keys of the trace cost in a cache file, as the cache itself says: each is put once. What
+// is put may be evicted at once, it is not asked for again.
+std::int64_t bytes_of_all_keys(const Trace& trace) {
+  const ScratchDirectory directory;
+  Cache cache(
+      directory.file("sizes.db"),
+      options_of(Eviction::fifo,
+                 {.max_entries = unlimited, .max_bytes = 128 * MiB, .max_entry_bytes = 64 * MiB}));
+  std::vector<bool> seen(trace.keys.size());
+  std::int64_t bytes = 0;
+  for (const Trace::Request& request : trace.requests) {
+    if (seen[request.key]) continue;
+    seen[request.key] = true;
+    const std::string& key = trace.keys[request.key];
+    cache.put(key, value_of(request.size));
+    const auto entry = cache.entry(key);
+    if (!entry)
+      throw std::runtime_error(fmt::format("{}: the value of {} was not kept", trace.name, key));
+    bytes += entry->byte_size;
+  }
+  return bytes;
+}
+
+std::int64_t resolve(const Capacity& capacity, const Trace& trace, bool by_bytes) {
+  if (capacity.share <= 0) return capacity.amount;
+  const auto whole =
+      by_bytes ? bytes_of_all_keys(trace) : static_cast<std::int64_t>(trace.keys.size());
+  return std::max<std::int64_t>(
+      static_cast<std::int64_t>(static_cast<double>(whole) * capacity.share), 1);
+}
+
+Limits limits_of(std::int64_t capacity, bool by_bytes) {
+  if (!by_bytes) return {.max_entries = capacity, .max_bytes = unlimited, .max_entry_bytes = MiB};
+  return {.max_entries = unlimited, .max_bytes = capacity, .max_entry_bytes = capacity};
+}
+
+class Replay {
+ public:
+  Replay(const Trace& trace, const Setting& setting)
+      : trace_(trace),
+        setting_(setting),
+        capacity_(resolve(setting.capacity, trace, setting.by_bytes)),
+        cache_(directory_.file("cache.db"),
+               options_of(setting.policy, limits_of(capacity_, setting.by_bytes))) {
+    result_.capacity = capacity_;
+  }
+
+  Result run(const Progress& progress) {
+    const auto start = std::chrono::steady_clock::now();
+    for (std::size_t i = 0; i < trace_.requests.size(); ++i) {
+      request(trace_.requests[i]);
+      if (i % kProgressEvery == 0) {
+        progress(static_cast<double>(i) / static_cast<double>(trace_.requests.size()));
+      }
+    }
+    cache_.flush();
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+    result_.seconds = took.count();
+    take_stats();
+    check_file();
+    return result_;
+  }
+
+ private:
+  void request(const Trace::Request& request) {
+    const std::string& key = trace_.keys[request.key];
+    const std::int64_t size = value_size(request, setting_);
+    ++result_.requests;
+    result_.requested_bytes += size;
+    if (cache_.get<std::string>(key)) {
+      ++result_.hits;
+      result_.hit_bytes += size;
+      return;
+    }
+    cache_.put(key, value_of(size));
+    pump();
+  }
+
+  // The worker's work, until what was put is in the file and the limit holds again. flush rather
+  // than run_maintenance: that shortens the log each time, which waits for the disk.
+  void pump() {
+    cache_.flush();
+    const Stats stats = cache_.stats();
+    result_.most_entries = std::max(result_.most_entries, stats.entries);
+    if (stats.queue_bytes != 0) fail("accepted writes stay in the queue");
+    if (!holds_limit(stats)) {
+      fail(fmt::format("{} entries of {} bytes are over the limit", stats.entries, stats.bytes));
+    }
+  }
+
+  [[nodiscard]] bool holds_limit(const Stats& stats) const {
+    return (setting_.by_bytes ? stats.bytes : stats.entries) <= capacity_;
+  }
+
+  void take_stats() {
+    const Stats stats = cache_.stats();
+    result_.evictions = stats.evicted;
+    result_.touches_written = stats.touches_written;
+    result_.touches_dropped = stats.touches_dropped;
+    result_.bytes_written = stats.bytes_written;
+    if (stats.hits != result_.hits) fail(fmt::format("its stats say {} hits", stats.hits));
+  }
+
+  // The totals that the limit was held by must be those of the rows.
+  void check_file() {
+    const CheckReport report = cache_.check();
+    if (report.ok) return;
+    fail(fmt::format("its file is not all right: {} problems, totals off by {} entries, {} bytes",
+                     report.problems.size(), report.entries_off_by, report.bytes_off_by));
+  }
+
+  [[noreturn]] void fail(const std::string& what) const {
+    throw std::runtime_error(fmt::format("{}, {}, capacity {}, request {}: {}", trace_.name,
+                                         to_string(setting_.policy), capacity_, result_.requests,
+                                         what));
+  }
+
+  const Trace& trace_;
+  const Setting setting_;
+  const ScratchDirectory directory_;
+  const std::int64_t capacity_;
+  Cache cache_;
+  Result result_;
+};
+
+}  // namespace
+
+Result replay(const Trace& trace, const Setting& setting, const Progress& progress) {
+  return Replay(trace, setting).run(progress);
+}
+
+}  // namespace ashmemo::bench
