@@ -32,8 +32,10 @@ base::Result<std::optional<RemovedRow>> SqliteWriter::put(const PutRow& row) {
     const std::int64_t queue = before ? before->eviction_queue : row.eviction_queue;
     StatementUse write = use(before ? &WriterSql::update : &WriterSql::insert);
     bind_row(*write, row, rowid, reads);
-    write->bind(14, queue);
-    if (!before) write->bind_text(16, row.key);
+    if (!before) {
+      write->bind(14, queue);
+      write->bind_text(16, row.key);
+    }
     write->run();
 
     if (before) count_removed(before->byte_size, queue);

@@ -47,7 +47,7 @@ struct WriterSql {
   Statement touch{
       "UPDATE cache_entries SET accessed_at = max(accessed_at, ?2),"
       " access_count = min(access_count, ?4) + ?3,"
-      " eviction_counter = min(eviction_counter, ?4) + ?3 WHERE rowid = ?1"};
+      " eviction_counter = min(max(eviction_counter, 0) + ?3, ?5) WHERE rowid = ?1"};
   Statement reinsert{
       "UPDATE cache_entries SET accessed_at = ?2, access_count = min(access_count, ?4) + ?3,"
       " inserted_at = ?5, eviction_counter = ?6, eviction_queue = ?7 WHERE rowid = ?1"};
