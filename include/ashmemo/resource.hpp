@@ -165,9 +165,9 @@ class Resource {
     detail::RecordAccess<T> access;
   };
 
-  Resource(std::shared_ptr<detail::ResourceCore> core, detail::KeyAccess<T> append_key)
+  Resource(const std::shared_ptr<detail::ResourceCore>& core, detail::KeyAccess<T> append_key)
       : state_(std::make_shared<State>()) {
-    state_->core = std::move(core);
+    state_->core = core;
     state_->access.append_key = std::move(append_key);
   }
 

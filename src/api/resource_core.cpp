@@ -17,7 +17,7 @@ std::shared_ptr<ResourceCore> make_resource(const std::shared_ptr<Core>& core,
   return std::make_shared<ResourceCore>(core, name, traits);
 }
 
-CalculationCore& declare(ResourceCore& resource, CalculationDeclaration declaration) {
+CalculationCore& declare(ResourceCore& resource, const CalculationDeclaration& declaration) {
   return resource.declare(declaration);
 }
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include <ashmemo/detail/resource_core.hpp>
+#include <ashmemo/error.hpp>
 #include <ashmemo/key_part.hpp>
 
 #include "api/resource.hpp"
@@ -36,6 +37,23 @@ void renew(engine::Engine& engine, const CalculationCore& calculation, engine::R
   }
 }
 
+/// Whatever `renew_some` renews, in one command.
+template <class F>
+void renew_and_wait(ResourceCore& resource, F renew_some) {
+  engine::Engine& engine = resource.engine();
+  if (engine.options.access == Access::read_only) {
+    // Before anything is renewed: it would be hidden from this process alone.
+    throw Error(ErrorCode::misuse, engine.path + " was opened read-only: nothing can be removed",
+                engine.path);
+  }
+  resource.freeze();
+  if (engine.is_out_of_use()) return;
+  auto range = std::make_shared<engine::Range>();
+  range->kind = engine::Range::Kind::put_calculations;
+  renew_some(*range);
+  engine::run_range(engine, range);
+}
+
 }  // namespace
 
 void invalidate_record(ResourceCore& resource, const RecordSource& record) {
@@ -56,23 +74,16 @@ void invalidate_record(ResourceCore& resource, const RecordSource& record,
 }
 
 void invalidate_all(ResourceCore& resource) {
-  resource.freeze();
-  if (resource.engine().is_out_of_use()) return;
-  auto range = std::make_shared<engine::Range>();
-  range->kind = engine::Range::Kind::put_calculations;
-  for (const CalculationCore& calculation : resource.calculations()) {
-    renew(resource.engine(), calculation, *range);
-  }
-  engine::run_range(resource.engine(), range);
+  renew_and_wait(resource, [&](engine::Range& range) {
+    for (const CalculationCore& calculation : resource.calculations()) {
+      renew(resource.engine(), calculation, range);
+    }
+  });
 }
 
 void invalidate_all(ResourceCore& resource, CalculationCore& calculation) {
-  resource.freeze();
-  if (resource.engine().is_out_of_use()) return;
-  auto range = std::make_shared<engine::Range>();
-  range->kind = engine::Range::Kind::put_calculations;
-  renew(resource.engine(), calculation, *range);
-  engine::run_range(resource.engine(), range);
+  renew_and_wait(resource,
+                 [&](engine::Range& range) { renew(resource.engine(), calculation, range); });
 }
 
 }  // namespace ashmemo::detail

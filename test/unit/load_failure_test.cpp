@@ -25,12 +25,12 @@ struct Fragile {
   int x = 0;
 };
 
-/// "fragile" fails for even ids, as long as `failing`.
-ashmemo::Calculation<Post, int> declare_fragile(Blog& blog, bool& failing) {
-  return blog.posts.calculation("fragile", [&](Records<Post> batch) {
+/// A calculation that fails for even ids, as long as `failing`.
+struct FragileBlog : Blog {
+  std::vector<Outcome<int>> compute(Records<Post> batch) {
     std::vector<Outcome<int>> out;
     for (const Post& post : batch) {
-      blog.calls.push_back({post.id});
+      calls.push_back({post.id});
       if (failing && post.id % 2 == 0) {
         out.emplace_back(Failed{"even: " + std::to_string(post.id)});
       } else {
@@ -38,8 +38,12 @@ ashmemo::Calculation<Post, int> declare_fragile(Blog& blog, bool& failing) {
       }
     }
     return out;
-  });
-}
+  }
+
+  bool failing = true;
+  ashmemo::Calculation<Post, int> fragile =
+      posts.calculation("fragile", [this](Records<Post> batch) { return compute(batch); });
+};
 
 template <class F>
 std::vector<CalculationFailed::Record> failed_records_of(F&& work) {
@@ -89,9 +93,8 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("22 records that fail are listed; the good ones are kept") {
-    Blog blog;
-    bool failing = true;
-    auto fragile = declare_fragile(blog, failing);
+    FragileBlog blog;
+    const auto& fragile = blog.fragile;
     blog.posts.cache_calculation("fragile", {});
     const std::vector<Post> all = posts_up_to(4);
     const std::vector<Post> page{all[3], all[0], all[1], all[2], all[1]};
@@ -107,16 +110,15 @@ TEST_SUITE("unit") {
     CHECK(fragile.stats().computed == 2);
     CHECK(fragile.stats().failed == 2);
 
-    failing = false;
+    blog.failing = false;
     blog.calls.clear();
     CHECK(fragile(page) == std::vector<int>{4, 1, 2, 3, 2});
     CHECK(blog.calls == ashmemo::test::Calls{{4}, {2}});
   }
 
   TEST_CASE("22 records that fail have a key also where nothing is cached") {
-    Blog blog;
-    bool failing = true;
-    auto fragile = declare_fragile(blog, failing);
+    FragileBlog blog;
+    const auto& fragile = blog.fragile;
     const std::vector<Post> all = posts_up_to(2);
     const auto load = [&] { (void)fragile({all[1], all[0], all[1]}); };
     const auto records = failed_records_of(load);

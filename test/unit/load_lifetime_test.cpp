@@ -238,6 +238,29 @@ TEST_SUITE("unit") {
     CHECK(blog.calls.size() == 1);
   }
 
+  TEST_CASE("in a cache opened read-only handles answer, compute and keep nothing") {
+    Runs runs;
+    auto writer = runs.next(1);
+    (void)writer->length({Post{1, "a", 0}, Post{2, "bb", 0}});
+    writer->cache.flush();
+    ashmemo::Cache cache(runs.dir.path("runs.db"),
+                         {.hooks = {.clock = runs.clock}, .access = ashmemo::Access::read_only});
+    ashmemo::Registry registry(cache);
+    auto& posts = registry.resource<Post>("Post", &Post::id);
+    int computed = 0;
+    auto length = posts.calculation(
+        "length", [&](const Post& post) { return ++computed, post.content.size(); });
+    posts.cache_calculation("length", {});
+    CHECK(length({Post{2, "bb", 0}, Post{3, "ccc", 0}}) == std::vector<std::size_t>{2, 3});
+    CHECK(length(Post{3, "ccc", 0}) == 3);
+    CHECK(computed == 2);
+    const auto misuse = static_cast<int>(ashmemo::ErrorCode::misuse);
+    CHECK(ashmemo::test::error_code_of([&] { length.invalidate(Post{2, "", 0}); }) == misuse);
+    CHECK(ashmemo::test::error_code_of([&] { posts.invalidate_all(); }) == misuse);
+    CHECK(length(Post{2, "bb", 0}) == 2);
+    CHECK(computed == 2);
+  }
+
   TEST_CASE("many threads may make the first load") {
     Blog blog;
     auto id = blog.posts.calculation("id", &Post::id);

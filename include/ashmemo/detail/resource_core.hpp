@@ -64,7 +64,7 @@ class CalculationRun : public PageRun {
 [[nodiscard]] std::shared_ptr<ResourceCore> make_resource(const std::shared_ptr<Core>& core,
                                                           std::string_view name,
                                                           RecordTraits traits);
-CalculationCore& declare(ResourceCore& resource, CalculationDeclaration declaration);
+CalculationCore& declare(ResourceCore& resource, const CalculationDeclaration& declaration);
 void cache(ResourceCore& resource, std::string_view calculation, const CachePolicy& policy);
 /// Says that `record_version` is set now. Error (misuse) if it may not be.
 void claim_record_version(ResourceCore& resource);
