@@ -11,8 +11,7 @@ namespace ashmemo::test {
 /// Concerns connections opened afterwards.
 void die_at_file_change(std::int64_t nth);
 
-/// Changes and reads of files that SQLite has made since die_at_file_change was called.
-[[nodiscard]] std::int64_t file_changes();
+/// How often SQLite has read from a file since die_at_file_change was called.
 [[nodiscard]] std::int64_t file_reads();
 
 }  // namespace ashmemo::test

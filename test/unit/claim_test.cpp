@@ -1,19 +1,12 @@
 #include "store/claim.hpp"
 
 #include <doctest/doctest.h>
-#include <sqlite3.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <filesystem>
-#include <optional>
 #include <string>
 
-#include "store/header.hpp"
-#include "store/open_files.hpp"
-#include "store/schema.hpp"
-#include "store/set_aside.hpp"
 #include "support/child.hpp"
+#include "support/opening.hpp"
 #include "support/temp_dir.hpp"
 
 namespace fs = std::filesystem;
@@ -23,99 +16,25 @@ using namespace ashmemo::test;
 
 namespace {
 
-std::string shell(const std::string& path, const std::string& sql) {
-  return run_program({"sqlite3", path, sql}).said;
-}
-
 CachePaths paths_of(const std::string& file) {
   auto paths = resolve(file);
   REQUIRE_MESSAGE(paths, paths.failure().what);
   return *paths;
 }
 
-// "ours", or the name of the failure's kind: short to compare.
+// "ok", or the name of the failure's kind.
 template <class T>
 std::string outcome(const Result<T>& result) {
-  if (result) return "ok";
-  switch (result.failure().kind) {
-    case FailureKind::in_use:
-      return "in_use";
-    case FailureKind::not_ours:
-      return "not_ours";
-    case FailureKind::unavailable:
-      return "unavailable";
-    case FailureKind::corrupt:
-      return "corrupt";
-    default:
-      return result.failure().what;
-  }
+  return result ? "ok" : kind_name(result.failure().kind);
 }
 
 std::string claim_in_child(const std::string& path) {
   return in_child([&] { return outcome(ClaimedFile::for_writing(path)); }).said;
 }
 
-// A file that passes for ours by its header.
-void write_ours(const std::string& path) {
-  shell(path, "PRAGMA application_id=" + std::to_string(kApplicationId) + "; PRAGMA user_version=" +
-                  std::to_string(kFormatVersion) + "; CREATE TABLE t (a)");
-}
-
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("a header is read from any bytes") {
-    const TempDir dir;
-    write_ours(dir.path("ours"));
-    const std::string whole = read_file(dir.path("ours"));
-    CHECK(parse_header(whole).is_sqlite);
-    CHECK(parse_header(whole).is_known);
-    CHECK(parse_header(whole).application_id == kApplicationId);
-    CHECK(parse_header(whole).user_version == kFormatVersion);
-    for (std::size_t size = 0; size < 100; ++size) {
-      CHECK_FALSE(parse_header(whole.substr(0, size)).is_sqlite);
-    }
-    CHECK(parse_header(whole.substr(0, 100)).is_sqlite);
-    CHECK_FALSE(parse_header(std::string(200, '\0')).is_sqlite);
-    CHECK_FALSE(parse_header("").is_sqlite);
-  }
-
-  TEST_CASE("header numbers are big-endian and may be negative") {
-    std::string bytes(100, '\0');
-    bytes.replace(0, 16, std::string("SQLite format 3\0", 16));
-    bytes.replace(60, 4, std::string("\xFF\xFF\xFF\xFE", 4));
-    bytes.replace(68, 4, std::string("\x00\x00\x01\x02", 4));
-    CHECK(parse_header(bytes).user_version == -2);
-    CHECK(parse_header(bytes).application_id == 258);
-    CHECK_FALSE(parse_header(bytes).is_known);
-  }
-
-  TEST_CASE("a header is read from a file of any size") {
-    const TempDir dir;
-    write_file(dir.path("empty"), "");
-    write_file(dir.path("short"), "SQLite format 3");
-    CHECK_FALSE(read_header(dir.path("empty")).value().is_sqlite);
-    CHECK_FALSE(read_header(dir.path("short")).value().is_sqlite);
-    CHECK_FALSE(read_header(dir.path("missing")));
-  }
-
-  TEST_CASE("reading a header takes no locks from a connection that the program has") {
-    const TempDir dir;
-    const std::string path = dir.path("app.db");
-    sqlite3* app = nullptr;
-    REQUIRE(sqlite3_open(path.c_str(), &app) == SQLITE_OK);
-    const auto run = [&](const char* sql) {
-      CHECK(sqlite3_exec(app, sql, nullptr, nullptr, nullptr) == SQLITE_OK);
-    };
-    run("PRAGMA journal_mode=WAL; CREATE TABLE t (a); INSERT INTO t VALUES (1)");
-    CHECK_FALSE(read_header(path).value().application_id == kApplicationId);
-    // If the locks were gone, this shell would take itself for the last and delete the WAL.
-    CHECK(shell(path, "SELECT a FROM t") == "1\n");
-    run("INSERT INTO t VALUES (2)");
-    CHECK(shell(path, "SELECT a FROM t") == "1\n2\n");
-    sqlite3_close(app);
-  }
-
   TEST_CASE("a path is resolved up to its last component") {
     const TempDir dir;
     fs::create_directory(dir.path("real"));
@@ -200,7 +119,8 @@ TEST_SUITE("unit") {
 
   TEST_CASE("a claim for reading keeps nobody out and is kept out by nobody") {
     const TempDir dir;
-    write_ours(dir.path("x"));
+    make_cache(dir.path("x"));
+    fs::remove(dir.path("x-lock"));
     const auto reader = ClaimedFile::for_reading(dir.path("x"));
     REQUIRE(reader);
     CHECK_FALSE(exists(dir.path("x-lock")));
@@ -212,7 +132,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("a file that this process has open is not opened for its header") {
     const TempDir dir;
-    write_ours(dir.path("x"));
+    make_cache(dir.path("x"));
     const auto writer = ClaimedFile::for_writing(dir.path("x"));
     REQUIRE(writer);
     // If the header were read, this would be found out.
@@ -277,7 +197,8 @@ TEST_SUITE("unit") {
 
   TEST_CASE("what is beside a cache file must be ours as well") {
     const TempDir dir;
-    write_ours(dir.path("x"));
+    make_cache(dir.path("x"));
+    fs::remove(dir.path("x-lock"));
     const std::string content = read_file(dir.path("x"));
     for (const std::string beside : {"x-wal", "x-shm", "x-journal", "x-lock"}) {
       INFO(beside);
@@ -299,74 +220,6 @@ TEST_SUITE("unit") {
     write_file(dir.path("x-lock"), "a list of my locks");
     CHECK(outcome(ClaimedFile::for_writing(dir.path("x"))) == "not_ours");
     CHECK(read_file(dir.path("x-lock")) == "a list of my locks");
-  }
-
-  TEST_CASE("setting aside keeps the file with its WAL and begins a new one") {
-    const TempDir dir;
-    write_file(dir.path("x"), "garbage");
-    write_file(dir.path("x-wal"), "its wal");
-    write_file(dir.path("x-shm"), "its shm");
-    write_file(dir.path("x-journal"), "its journal");
-    write_file(dir.path("x-lock"), kLockMagic);
-    const auto claim = ClaimedFile::for_writing(dir.path("x"));
-    REQUIRE(claim);
-    CHECK(claim.value()->damage() == "it is no SQLite database any more");
-    const auto name = claim.value()->set_aside(1'700'000'000'000'000);
-    REQUIRE(name);
-    CHECK(*name == dir.path("x.corrupt-1700000000000000"));
-    CHECK(read_file(*name) == "garbage");
-    CHECK(read_file(*name + "-wal") == "its wal");
-    CHECK(read_file(dir.path("x")).empty());
-    CHECK(fs::status(dir.path("x")).permissions() == fs::perms(0600));
-    for (const char* gone : {"x-wal", "x-shm", "x-journal"}) CHECK_FALSE(exists(dir.path(gone)));
-    CHECK(claim.value()->damage().empty());
-    CHECK(claim.value()->still_in_place());
-    CHECK(claim_in_child(dir.path("x")) == "in_use");
-    fs::create_hard_link(dir.path("x"), dir.path("y"));
-    CHECK(outcome(ClaimedFile::for_writing(dir.path("y"))) == "in_use");
-  }
-
-  TEST_CASE("setting aside removes older copies, by their exact names only") {
-    const TempDir dir;
-    for (const char* name : {"x", "x.corrupt-1", "x.corrupt-1-wal", "x.corrupt-22"}) {
-      write_file(dir.path(name), "old");
-    }
-    const char* const others[] = {"x.corrupt-",       "x.corrupt-1a",    "x.corrupt-1-wal2",
-                                  "x.corrupt--wal",   "x.corrupt-1.bak", "xx.corrupt-1",
-                                  "y.corrupt-1",      "x.corrupt-1-shm", "x.corrupt--1",
-                                  "x.corrupt-1-wal ", "X.corrupt-1"};
-    for (const char* name : others) write_file(dir.path(name), "somebody's");
-    fs::create_directory(dir.path("x.corrupt-3"));
-    fs::create_symlink("y.corrupt-1", dir.path("x.corrupt-4"));
-    const auto renamed = set_aside(paths_of(dir.path("x")), 5);
-    REQUIRE(renamed);
-    CHECK(exists(dir.path("x.corrupt-5")));
-    for (const char* gone : {"x.corrupt-1", "x.corrupt-1-wal", "x.corrupt-22"}) {
-      CHECK_MESSAGE(!exists(dir.path(gone)), gone);
-    }
-    for (const char* name : others) CHECK_MESSAGE(exists(dir.path(name)), name);
-    CHECK(exists(dir.path("x.corrupt-3")));
-    CHECK(exists(dir.path("x.corrupt-4")));
-  }
-
-  TEST_CASE("33 setting aside finds a name under any clock") {
-    const TempDir dir;
-    write_file(dir.path("x"), "first");
-    CHECK(set_aside(paths_of(dir.path("x")), -7).value() == dir.path("x.corrupt-0"));
-    write_file(dir.path("x"), "second");
-    CHECK(set_aside(paths_of(dir.path("x")), 0).value() == dir.path("x.corrupt-1"));
-    CHECK(read_file(dir.path("x.corrupt-1")) == "second");
-    CHECK_FALSE(exists(dir.path("x.corrupt-0")));
-  }
-
-  TEST_CASE("a file that was replaced meanwhile is not set aside") {
-    const TempDir dir;
-    const auto claim = ClaimedFile::for_writing(dir.path("x"));
-    REQUIRE(claim);
-    fs::rename(dir.path("x"), dir.path("kept"));  // so that its inode is not used again
-    write_file(dir.path("x"), "somebody's");
-    CHECK_FALSE(claim.value()->set_aside(1));
-    CHECK(read_file(dir.path("x")) == "somebody's");
   }
 
   TEST_CASE("deletion and replacement of any of the files are seen") {

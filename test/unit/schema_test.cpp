@@ -205,7 +205,7 @@ TEST_SUITE("unit") {
         {"PRAGMA journal_mode=DELETE; PRAGMA page_size=8192; VACUUM", "page size"},
         {"PRAGMA auto_vacuum=NONE; VACUUM", "auto_vacuum"},
         {"DELETE FROM cache_totals", "missing"},
-        {"PRAGMA ignore_check_constraints=1; INSERT INTO cache_totals VALUES (2, 0, 0, 0)",
+        {"PRAGMA ignore_check_constraints=1; INSERT INTO cache_totals VALUES (2, 0, 0, 0, 0, 0)",
          "cache_totals"},
     };
     for (const Case& change : changes) {
@@ -287,6 +287,23 @@ TEST_SUITE("unit") {
     CHECK(shell(path, "SELECT entries, bytes FROM cache_overview") == "3|350\n");
     shell(path, "DELETE FROM cache_entries WHERE cache_key <> 'b'");
     CHECK(shell(path, "SELECT entries, bytes FROM cache_overview") == "1|100\n");
+  }
+
+  TEST_CASE("so do the totals of the probation queue") {
+    const TempDir dir;
+    const std::string path = new_file(dir);
+    const std::string probation = "SELECT probation_entries, probation_bytes FROM cache_totals";
+    shell(path, insert("a", "NULL", "0", "NULL", "NULL", "NULL") +
+                    insert("b", "NULL", "0", "NULL", "NULL", "NULL"));
+    CHECK(shell(path, probation) == "0|0\n");
+    shell(path, "UPDATE cache_entries SET eviction_queue = 1");
+    CHECK(shell(path, probation) == "2|200\n");
+    shell(path, "UPDATE cache_entries SET byte_size = 150 WHERE cache_key = 'a'");
+    CHECK(shell(path, probation) == "2|250\n");
+    shell(path, "UPDATE cache_entries SET eviction_queue = 0 WHERE cache_key = 'b'");
+    CHECK(shell(path, probation) == "1|150\n");
+    shell(path, "DELETE FROM cache_entries");
+    CHECK(shell(path, probation) == "0|0\n");
   }
 
   TEST_CASE("our own connections run neither triggers nor views") {

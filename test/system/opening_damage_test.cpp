@@ -1,0 +1,217 @@
+// Files of ours that are damaged, and processes that are killed while they make or replace one.
+
+#include <doctest/doctest.h>
+#include <algorithm>
+#include <ashmemo/clock.hpp>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "support/child.hpp"
+#include "support/dying_vfs.hpp"
+#include "support/opening.hpp"
+#include "support/temp_dir.hpp"
+
+namespace fs = std::filesystem;
+using namespace ashmemo::test;
+
+namespace {
+
+// Opening this path sets aside what is there, tells so, and the new file works.
+void check_set_aside(const TempDir& dir, const std::string& path, const std::string& why) {
+  INFO(path);
+  const std::string before = read_file(path);
+  {
+    const auto opening = open_at(path);
+    REQUIRE_MESSAGE(opening.store, opening.store.failure().what);
+    REQUIRE(opening.set_aside.size() == 1);
+    CHECK(opening.set_aside[0].file == path);
+    CHECK(opening.set_aside[0].renamed_to.starts_with(path + ".corrupt-17000000000000"));
+    CHECK_MESSAGE(opening.set_aside[0].why.find(why) != std::string::npos,
+                  opening.set_aside[0].why);
+    CHECK(read_file(opening.set_aside[0].renamed_to) == before);
+    CHECK(put(**opening.store, "new") == "committed");
+  }
+  CHECK(has_key(path, "new"));
+  CHECK_FALSE(has_key(path, "old"));
+  CHECK(open_at(path).set_aside.empty());
+  CHECK_FALSE(exists(dir.path("x-shm")));
+}
+
+}  // namespace
+
+TEST_SUITE("system") {
+  TEST_CASE("56 a newer file is set aside, whole") {
+    const TempDir dir;
+    make_cache(dir.path("x"));
+    shell(dir.path("x"), "PRAGMA user_version=2");
+    check_set_aside(dir, dir.path("x"), "newer version");
+  }
+
+  TEST_CASE("56 garbage beside our lock file was ours and is set aside") {
+    const TempDir dir;
+    for (const std::string& garbage :
+         {std::string("garbage"), std::string(8'192, '\0'), std::string(8'192, 'x')}) {
+      make_cache(dir.path("x"));
+      write_file(dir.path("x"), garbage);
+      check_set_aside(dir, dir.path("x"), "no SQLite database");
+      fs::remove(dir.path("x"));
+    }
+  }
+
+  TEST_CASE("a file of ours that was cut off is set aside") {
+    const TempDir dir;
+    make_cache(dir.path("x"));
+    const std::string whole = read_file(dir.path("x"));
+    for (const std::size_t size : {std::size_t{50}, std::size_t{100}, std::size_t{4'096},
+                                   std::size_t{10'000}, whole.size() - 4'096}) {
+      INFO(size);
+      write_file(dir.path("x"), whole.substr(0, size));
+      check_set_aside(dir, dir.path("x"), "");
+      fs::remove(dir.path("x"));
+    }
+  }
+
+  TEST_CASE("58 damage in the first page never ends in anything but a working file") {
+    const TempDir dir;
+    make_cache(dir.path("x"));
+    const std::string whole = read_file(dir.path("x"));
+    for (std::size_t at = 0; at < 120; ++at) {
+      INFO(at);
+      std::string damaged = whole;
+      damaged[at] = static_cast<char>(damaged[at] ^ 0x55);
+      write_file(dir.path("x"), damaged);
+      const auto opening = open_at(dir.path("x"));
+      // A changed application_id makes it somebody else's.
+      if (at >= 68 && at < 72) {
+        CHECK(outcome(opening) == "not_ours");
+        CHECK(read_file(dir.path("x")) == damaged);
+        continue;
+      }
+      REQUIRE_MESSAGE(opening.store, opening.store.failure().what);
+      CHECK(put(**opening.store, "new") == "committed");
+    }
+  }
+
+  TEST_CASE("foreign code in the file sets it aside and is never run") {
+    const TempDir dir;
+    const std::vector<std::string> changes = {
+        "CREATE TRIGGER evil AFTER INSERT ON cache_entries BEGIN DELETE FROM cache_calculations; "
+        "END",
+        "CREATE VIRTUAL TABLE evil USING fts5(a)",
+        "ALTER TABLE cache_entries ADD COLUMN evil ANY",
+        "DROP TABLE cache_entries",
+        "DELETE FROM cache_totals",
+    };
+    for (const std::string& sql : changes) {
+      INFO(sql);
+      make_cache(dir.path("x"));
+      REQUIRE(shell(dir.path("x"), sql).empty());
+      check_set_aside(dir, dir.path("x"), "");
+      fs::remove(dir.path("x"));
+    }
+  }
+
+  TEST_CASE("a damaged file is set aside with the commits in its WAL") {
+    const TempDir dir;
+    const std::string path = dir.path("x");
+    make_cache(path);
+    {
+      Program program({"sqlite3", path});
+      program.send("CREATE TRIGGER evil AFTER INSERT ON cache_entries BEGIN SELECT 1; END;");
+      program.send("SELECT 'ready';");
+      CHECK(program.read_line() == "ready");
+    }
+    const std::string file = read_file(path);
+    const std::string wal = read_file(path + "-wal");
+    REQUIRE_FALSE(wal.empty());
+    const auto opening = open_at(path);
+    REQUIRE(opening.store);
+    REQUIRE(opening.set_aside.size() == 1);
+    CHECK(read_file(opening.set_aside[0].renamed_to) == file);
+    CHECK(read_file(opening.set_aside[0].renamed_to + "-wal") == wal);
+    CHECK(shell(opening.set_aside[0].renamed_to, "SELECT cache_key FROM cache_entries") == "old\n");
+  }
+
+  TEST_CASE("there is at most one file set aside") {
+    const TempDir dir;
+    auto options = options_for(dir.path("x"));
+    const auto clock = std::make_shared<ashmemo::ManualClock>();
+    options.clock = clock;
+    for (int round = 0; round < 3; ++round) {
+      make_cache(dir.path("x"));
+      write_file(dir.path("x"), "garbage " + std::to_string(round));
+      clock->advance(std::chrono::seconds(1));
+      const auto opening = open_with(options);
+      REQUIRE(opening.store);
+      CHECK(read_file(opening.set_aside.at(0).renamed_to) == "garbage " + std::to_string(round));
+    }
+    const auto facts = facts_of(dir.path());
+    CHECK(std::count_if(facts.begin(), facts.end(), [](const auto& fact) {
+            return fact.first.find(".corrupt-") != std::string::npos;
+          }) == 1);
+  }
+
+  TEST_CASE("a file that was found corrupt in use is set aside though it looks whole") {
+    const TempDir dir;
+    make_cache(dir.path("x"));
+    auto options = options_for(dir.path("x"));
+    options.found_corrupt = "page 7 is not what it was";
+    const auto opening = open_with(options);
+    REQUIRE(opening.store);
+    REQUIRE(opening.set_aside.size() == 1);
+    CHECK(opening.set_aside[0].why == "page 7 is not what it was");
+    CHECK((*opening.store)->totals()->entries == 0);
+    CHECK(has_key(opening.set_aside[0].renamed_to, "old"));
+  }
+
+  TEST_CASE("a process that is killed at any moment of the creation leaves a file that opens") {
+    constexpr int kMost = 200;
+    int nth = 0;
+    bool reached_the_end = false;
+    while (!reached_the_end && ++nth < kMost) {
+      INFO("killed before change " << nth);
+      const TempDir dir;
+      const std::string path = dir.path("x");
+      const ChildEnd end = in_child([&] {
+        die_at_file_change(nth);
+        return outcome(open_at(path));
+      });
+      reached_the_end = end.said == "open";
+      REQUIRE_MESSAGE((reached_the_end || end.exit_code == 128 + 9), end.said);
+      const auto opening = open_at(path);
+      REQUIRE_MESSAGE(opening.store, opening.store.failure().what);
+      CHECK(opening.set_aside.empty());
+      CHECK((*opening.store)->totals()->entries == 0);
+      REQUIRE(put(**opening.store, "new") == "committed");
+      CHECK(has_key(path, "new"));
+      CHECK(shell(path, "PRAGMA journal_mode; PRAGMA integrity_check") == "wal\nok\n");
+    }
+    CHECK(reached_the_end);
+    CHECK(nth > 20);
+  }
+
+  TEST_CASE("a process that is killed while it sets a file aside leaves one that opens") {
+    const TempDir dir;
+    const std::string path = dir.path("x");
+    // The steps of it, each as a kill before the next would leave them.
+    make_cache(path);
+    const std::string whole = read_file(path);
+    const auto check_opens = [&] {
+      const auto opening = open_at(path);
+      REQUIRE_MESSAGE(opening.store, opening.store.failure().what);
+      CHECK((*opening.store)->totals()->entries == 0);
+      CHECK(put(**opening.store, "new") == "committed");
+    };
+    fs::rename(path, path + ".corrupt-1");
+    write_file(path + "-wal", "the WAL of the damaged file");
+    write_file(path + "-shm", "its shm");
+    check_opens();
+    fs::rename(path, path + ".corrupt-1");
+    write_file(path + "-shm", "its shm");
+    check_opens();
+    fs::remove(path);
+    write_file(path, "");
+    check_opens();
+  }
+}

@@ -1,0 +1,87 @@
+// Where there is no place for a cache file: missing folders, missing rights, full disks.
+
+#include <doctest/doctest.h>
+#include <sys/mount.h>
+
+#include <filesystem>
+#include <string>
+
+#include "support/child.hpp"
+#include "support/opening.hpp"
+#include "support/temp_dir.hpp"
+
+namespace fs = std::filesystem;
+using namespace ashmemo::test;
+
+TEST_SUITE("system") {
+  TEST_CASE("57 a missing folder is a clear error that names the path") {
+    const TempDir dir;
+    for (const auto& opening : {open_at(dir.path("no/x")), open_read_only(dir.path("no/x"))}) {
+      CHECK(outcome(opening) == "unavailable");
+      CHECK(opening.store.failure().what.find(dir.path("no/x")) != std::string::npos);
+      CHECK(opening.store.failure().what.find("create its folder") != std::string::npos);
+    }
+    CHECK_FALSE(exists(dir.path("no")));
+  }
+
+  TEST_CASE(
+      "57 a folder or a file without the right to write is a clear error that names the path") {
+    const TempDir dir;
+    fs::create_directory(dir.path("folder"));
+    dir.open_to_all();
+    const auto opened_without_rights = [&](const std::string& path) {
+      return in_child([&]() -> std::string {
+               drop_privileges();
+               const auto opening = open_at(path);
+               return outcome(opening) + ' ' + (opening.store ? "" : opening.store.failure().what);
+             })
+          .said;
+    };
+    fs::permissions(dir.path("folder"), fs::perms(0555));
+    const std::string no_folder = opened_without_rights(dir.path("folder/x"));
+    CHECK(no_folder.starts_with("io cannot open the cache '" + dir.path("folder/x")));
+    CHECK(no_folder.find("Permission denied") != std::string::npos);
+    fs::permissions(dir.path("folder"), fs::perms(0000));
+    CHECK(opened_without_rights(dir.path("folder/x")).starts_with("io cannot open the cache"));
+    // Its own file, without the right to write it.
+    const ChildEnd end = in_child([&]() -> std::string {
+      drop_privileges();
+      const std::string path = dir.path("own");
+      if (const auto made = open_at(path); !made.store) return made.store.failure().what;
+      fs::permissions(path, fs::perms(0400));
+      const auto opening = open_at(path);
+      return outcome(opening) + ' ' + (opening.store ? "" : opening.store.failure().what);
+    });
+    CHECK_MESSAGE(end.said.starts_with("io cannot open the cache '" + dir.path("own")), end.said);
+    fs::permissions(dir.path("folder"), fs::perms(0700));
+  }
+
+  TEST_CASE("57 a full disk is a clear error that names the path and heals") {
+    const TempDir dir;
+    const std::string path = dir.path("x");
+    if (!is_root() || ::mount("none", dir.path().c_str(), "tmpfs", 0, "size=64k") != 0) {
+      MESSAGE("a disk of our own needs the right to mount one: skipped");
+      return;
+    }
+    write_file(dir.path("filler"), std::string(64 * 1024, 'x'));
+    const auto full = open_at(path);
+    const std::string said = full.store ? "" : full.store.failure().what;
+    const bool left_something = exists(path) || exists(path + "-lock");
+    fs::resize_file(dir.path("filler"), 44 * 1024);
+    const auto nearly_full = open_at(path);
+    fs::remove(dir.path("filler"));
+    ::mount("none", dir.path().c_str(), nullptr, MS_REMOUNT, "size=16m");
+    const auto healed = open_at(path);
+    const std::string after = healed.store ? put(**healed.store, "new") : "";
+    if (healed.store) (*healed.store)->close();
+    ::umount(dir.path().c_str());
+    CHECK(outcome(full) == "full");
+    CHECK(said.find(path) != std::string::npos);
+    CHECK(said.find("make room") != std::string::npos);
+    CHECK_FALSE(left_something);
+    CHECK(outcome(nearly_full) == "full");
+    CHECK(outcome(healed) == "open");
+    CHECK(healed.set_aside.empty());
+    CHECK(after == "committed");
+  }
+}

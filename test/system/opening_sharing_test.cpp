@@ -1,0 +1,171 @@
+// One file and several who want it: caches, processes, shells, and whoever deletes it.
+
+#include <doctest/doctest.h>
+#include <atomic>
+#include <filesystem>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "support/child.hpp"
+#include "support/opening.hpp"
+#include "support/temp_dir.hpp"
+
+namespace fs = std::filesystem;
+using namespace ashmemo::test;
+
+TEST_SUITE("system") {
+  TEST_CASE("two caches on one file in one process: the second is refused by name") {
+    const TempDir dir;
+    const auto first = open_at(dir.path("x"));
+    REQUIRE(first.store);
+    const auto second = open_at(dir.path("x"));
+    CHECK(outcome(second) == "in_use");
+    CHECK(second.store.failure().what.find(dir.path("x")) != std::string::npos);
+    CHECK(put(**first.store, "new") == "committed");
+  }
+
+  TEST_CASE(
+      "two caches on one file in two processes: the second is refused, until the first dies") {
+    const TempDir dir;
+    const std::string path = dir.path("x");
+    Child holder([&](Child::Parent& parent) -> std::string {
+      const auto opening = open_at(path);
+      if (!opening.store) return opening.store.failure().what;
+      const std::string written = put(**opening.store, "old");
+      parent.tell();
+      parent.wait_for();
+      return written;
+    });
+    REQUIRE(holder.wait_for());
+    const auto refused = open_at(path);
+    CHECK(outcome(refused) == "in_use");
+    CHECK(refused.store.failure().what.find(path) != std::string::npos);
+    holder.kill();
+    // No stale lock, no repair, nothing lost.
+    const auto opening = open_at(path);
+    REQUIRE_MESSAGE(opening.store, opening.store.failure().what);
+    CHECK(opening.set_aside.empty());
+    CHECK((*opening.store)->totals()->entries == 1);
+    CHECK(has_key(path, "old"));
+  }
+
+  TEST_CASE("65 of fifty threads that open one file at once, one gets it") {
+    const TempDir dir;
+    std::atomic<int> opened{0};
+    std::atomic<int> refused{0};
+    std::vector<Opening> openings(50);
+    std::vector<std::thread> threads;
+    for (Opening& opening : openings) {
+      threads.emplace_back([&] {
+        opening = open_at(dir.path("x"));
+        if (opening.store) ++opened;
+        if (outcome(opening) == "in_use") ++refused;
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    CHECK(opened == 1);
+    CHECK(refused == 49);
+    CHECK(outcome_in_child(dir.path("x")) == "in_use");
+  }
+
+  TEST_CASE("other openings in the process cost the engine none of its locks") {
+    const TempDir dir;
+    const std::string path = dir.path("x");
+    const auto engine = open_at(path);
+    REQUIRE(engine.store);
+    REQUIRE(put(**engine.store, "first") == "committed");
+    CHECK(outcome(open_at(path)) == "in_use");
+    {
+      const auto reader = open_read_only(path);
+      REQUIRE_MESSAGE(reader.store, reader.store.failure().what);
+      CHECK((*reader.store)->totals()->entries == 1);
+    }
+    // Were a lock lost, this shell would delete the WAL under the engine.
+    CHECK(shell(path, "SELECT 1") == "1\n");
+    CHECK(exists(path + "-wal"));
+    CHECK(put(**engine.store, "second") == "committed");
+    CHECK(has_key(path, "second"));
+    CHECK((*engine.store)->still_in_place());
+    CHECK(outcome_in_child(path) == "in_use");
+  }
+
+  TEST_CASE("read-only needs a file and leaves no trace where there is none") {
+    const TempDir dir;
+    CHECK(outcome(open_read_only(dir.path("x"))) == "unavailable");
+    write_file(dir.path("x"), "");
+    CHECK(outcome(open_read_only(dir.path("x"))) == "unavailable");
+    CHECK(facts_of(dir.path()).size() == 1);
+  }
+
+  TEST_CASE("read-only sets nothing aside") {
+    const TempDir dir;
+    const std::string path = dir.path("x");
+    make_cache(path);
+    const std::string whole = read_file(path);
+    std::vector<std::string> damaged = {whole.substr(0, 4'096), "garbage"};
+    shell(path, "PRAGMA user_version=2; PRAGMA journal_mode=DELETE");
+    damaged.push_back(read_file(path));
+    for (const std::string& content : damaged) {
+      write_file(path, content);
+      const auto opening = open_read_only(path);
+      CHECK(outcome(opening) == "corrupt");
+      CHECK(opening.set_aside.empty());
+      CHECK(read_file(path) == content);
+    }
+  }
+
+  TEST_CASE("read-only in another process sees what the engine commits") {
+    const TempDir dir;
+    const std::string path = dir.path("x");
+    const auto engine = open_at(path);
+    REQUIRE(engine.store);
+    Child tool([&](Child::Parent& parent) -> std::string {
+      const auto opening = open_read_only(path);
+      if (!opening.store) return opening.store.failure().what;
+      const auto before = (*opening.store)->totals();
+      parent.tell();
+      parent.wait_for();
+      (*opening.store)->release_snapshots(0);
+      const auto after = (*opening.store)->totals();
+      return std::to_string(before->entries) + " then " + std::to_string(after->entries);
+    });
+    REQUIRE(tool.wait_for());
+    CHECK(put(**engine.store, "new") == "committed");
+    tool.tell();
+    CHECK(tool.wait_for_end().said == "0 then 1");
+    CHECK((*engine.store)->still_in_place());
+  }
+
+  TEST_CASE("a lock that another program holds on the file is told as busy") {
+    const TempDir dir;
+    const std::string path = dir.path("x");
+    make_cache(path);
+    shell(path, "PRAGMA journal_mode=DELETE");
+    Program program({"sqlite3", path});
+    program.send("BEGIN EXCLUSIVE; SELECT 'held';");
+    REQUIRE(program.read_line() == "held");
+    const auto opening = open_at(path);
+    CHECK(outcome(opening) == "busy");
+    CHECK(opening.set_aside.empty());
+    program.send("ROLLBACK;");
+    CHECK(program.finish().exit_code == 0);
+    CHECK(outcome(open_at(path)) == "open");
+    CHECK(has_key(path, "old"));
+  }
+
+  TEST_CASE("deletion and replacement from outside are seen by stat") {
+    const TempDir dir;
+    const std::string path = dir.path("x");
+    for (const std::string suffix : {"", "-wal", "-lock"}) {
+      INFO(suffix);
+      const auto opening = open_at(path);
+      REQUIRE_MESSAGE(opening.store, opening.store.failure().what);
+      CHECK((*opening.store)->still_in_place());
+      fs::remove(path + suffix);
+      CHECK_FALSE((*opening.store)->still_in_place());
+      (*opening.store)->close();
+      fs::remove(path);
+    }
+  }
+}
