@@ -62,7 +62,7 @@ class Walk {
     if (!store || at_end_) return false;
     auto page = store->page(prefix_, after_, kPage);
     if (!page.ok()) {
-      engine_.store_failed(page.failure());
+      engine_.store_failed(*store, page.failure());
       return false;
     }
     page_ = std::move(*page);
@@ -114,7 +114,7 @@ std::optional<store::StoredEntry> find(engine::Engine& engine, std::string_view 
   if (!store) return std::nullopt;
   auto entry = store->entry(key);
   if (entry.ok()) return std::move(*entry);
-  engine.store_failed(entry.failure());
+  engine.store_failed(*store, entry.failure());
   return std::nullopt;
 }
 

@@ -1,6 +1,7 @@
 #include "engine/catalog.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include <ashmemo/error.hpp>
 
@@ -8,17 +9,66 @@
 
 namespace ashmemo::engine {
 
-void Catalog::load(const std::vector<store::CalculationRow>& rows) {
+namespace {
+
+// Another program may have put any number there: counting goes on below.
+constexpr std::int64_t kMostId = std::int64_t{1} << 62;
+
+}  // namespace
+
+std::vector<store::CalculationRow> Catalog::load(const std::vector<store::CalculationRow>& rows) {
   base::Lock lock(mutex_);
+  const auto rows_before = std::exchange(rows_, {});
+  const auto retired_before = std::exchange(retired_, {});
+  Names in_file;
   for (const store::CalculationRow& row : rows) {
-    last_id_ = std::max(last_id_, row.id);
-    if (row.retired) {
-      retired_[row.id] = row;
-    } else {
-      rows_[{row.resource, row.name}] = row;
-      current_.insert(row.id);
-    }
+    const Name name{row.resource, row.name};
+    if (row.id < kMostId) last_id_ = std::max(last_id_, row.id);
+    in_file[row.id] = name;
+    (row.retired ? retired_[row.id] : rows_[name]) = row;
   }
+  Rows untold;
+  keep_retired_locked(retired_before, in_file, untold);
+  for (const auto& [name, state] : states_) {
+    settle_locked(*state, rows_before.at(name), in_file, untold);
+  }
+  current_.clear();
+  for (const auto& [name, row] : rows_) current_.insert(row.id);
+  return untold;
+}
+
+// The file may not have been told yet, or be an older copy of ours.
+void Catalog::keep_retired_locked(const std::map<std::int64_t, store::CalculationRow>& before,
+                                  const Names& in_file, Rows& untold) {
+  for (const auto& [id, row] : before) {
+    const Name name{row.resource, row.name};
+    const auto known = in_file.find(id);
+    if (known == in_file.end() || known->second != name || retired_.contains(id)) continue;
+    const auto current = rows_.find(name);
+    if (current != rows_.end() && current->second.id == id) rows_.erase(current);
+    retired_[id] = row;
+    untold.push_back(row);
+  }
+}
+
+void Catalog::settle_locked(CalculationState& state, store::CalculationRow row,
+                            const Names& in_file, Rows& untold) {
+  const Name name{state.resource, state.name};
+  const auto found = rows_.find(name);
+  if (found != rows_.end() && found->second.version == state.version) {
+    state.id = found->second.id;
+    return;
+  }
+  if (found != rows_.end()) {
+    store::CalculationRow old = found->second;
+    old.retired = true;
+    retired_[old.id] = old;
+    untold.push_back(std::move(old));
+  }
+  if (in_file.contains(row.id)) row.id = ++last_id_;
+  state.id = row.id;
+  rows_[name] = row;
+  untold.push_back(std::move(row));
 }
 
 Catalog::Change Catalog::add(std::string_view resource, std::string_view name,
@@ -82,14 +132,19 @@ bool Catalog::is_current(std::int64_t id) const {
   return current_.contains(id);
 }
 
-std::vector<std::int64_t> Catalog::retired() const {
+std::vector<store::CalculationRow> Catalog::retired() const {
   base::Lock lock(mutex_);
-  std::vector<std::int64_t> ids;
-  for (const auto& [id, row] : retired_) ids.push_back(id);
-  return ids;
+  Rows out;
+  for (const auto& [id, row] : retired_) out.push_back(row);
+  return out;
 }
 
-void Catalog::forget(const std::vector<std::int64_t>& retired) {
+bool Catalog::has_retired() const {
+  base::Lock lock(mutex_);
+  return !retired_.empty();
+}
+
+void Catalog::forget(std::span<const std::int64_t> retired) {
   base::Lock lock(mutex_);
   for (const std::int64_t id : retired) retired_.erase(id);
 }
@@ -101,13 +156,6 @@ std::vector<CalculationPtr> Catalog::calculations() const {
   return out;
 }
 
-std::vector<store::CalculationRow> Catalog::rows() const {
-  base::Lock lock(mutex_);
-  std::vector<store::CalculationRow> out;
-  for (const auto& [name, row] : rows_) out.push_back(row);
-  return out;
-}
-
 std::vector<store::CalculationRow> Catalog::take_counters() {
   std::vector<store::CalculationRow> out;
   base::Lock lock(mutex_);
@@ -115,23 +163,48 @@ std::vector<store::CalculationRow> Catalog::take_counters() {
     CalculationCounters& counted = state->unwritten;
     store::CalculationRow delta;
     delta.id = state->id;
+    delta.resource = name.first;
+    delta.name = name.second;
     delta.hits = counted.hits.take();
     delta.stale_hits = counted.stale_hits.take();
     delta.misses = counted.misses.take();
     delta.computed = counted.computed.take();
     delta.failed = counted.failed.take();
     delta.saved_us = counted.saved_us.take();
-    if ((delta.hits | delta.stale_hits | delta.misses | delta.computed | delta.failed) == 0) continue;
-    store::CalculationRow& row = rows_[name];
-    row.hits += delta.hits;
-    row.stale_hits += delta.stale_hits;
-    row.misses += delta.misses;
-    row.computed += delta.computed;
-    row.failed += delta.failed;
-    row.saved_us += delta.saved_us;
+    const bool any = (delta.hits | delta.stale_hits | delta.misses | delta.computed | delta.failed |
+                      delta.saved_us) != 0;
+    if (!any) continue;
+    add(rows_[name], delta, 1);
     out.push_back(std::move(delta));
   }
   return out;
+}
+
+void Catalog::add(store::CalculationRow& row, const store::CalculationRow& delta,
+                  std::int64_t sign) noexcept {
+  row.hits += sign * delta.hits;
+  row.stale_hits += sign * delta.stale_hits;
+  row.misses += sign * delta.misses;
+  row.computed += sign * delta.computed;
+  row.failed += sign * delta.failed;
+  row.saved_us += sign * delta.saved_us;
+}
+
+void Catalog::give_back_counters(std::span<const store::CalculationRow> counted) {
+  base::Lock lock(mutex_);
+  for (const store::CalculationRow& delta : counted) {
+    const Name name{delta.resource, delta.name};
+    const auto state = states_.find(name);
+    if (state == states_.end()) continue;
+    add(rows_[name], delta, -1);
+    CalculationCounters& unwritten = state->second->unwritten;
+    unwritten.hits.add(delta.hits);
+    unwritten.stale_hits.add(delta.stale_hits);
+    unwritten.misses.add(delta.misses);
+    unwritten.computed.add(delta.computed);
+    unwritten.failed.add(delta.failed);
+    unwritten.saved_us.add(delta.saved_us);
+  }
 }
 
 }  // namespace ashmemo::engine

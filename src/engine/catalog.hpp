@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_set>
@@ -38,8 +39,12 @@ using CalculationPtr = std::shared_ptr<CalculationState>;
 /// The calculations of the file and of this process, and which of their ids are current.
 class Catalog {
  public:
-  /// What the file says, at opening.
-  void load(const std::vector<store::CalculationRow>& rows);
+  /// What the file says, at opening. The answer is what it must be told, before any entry is written
+  /// to it: nothing at the first opening; later, when it is another file than before, all that this
+  /// process calculates. Calculations that the new file knows by the same version take its ids;
+  /// results that were retired here stay so.
+  [[nodiscard]] std::vector<store::CalculationRow> load(
+      const std::vector<store::CalculationRow>& rows);
 
   /// A calculation's state and the rows that the file must be told (none if the file knows it like this
   /// already). Another version than the file's, newer or older, gets a new id and retires the old one.
@@ -55,20 +60,29 @@ class Catalog {
 
   /// Whether entries with this id may answer. 0 (put directly) always may.
   [[nodiscard]] bool is_current(std::int64_t id) const;
-  /// Ids whose entries are to be deleted.
-  [[nodiscard]] std::vector<std::int64_t> retired() const;
-  void forget(const std::vector<std::int64_t>& retired);
+  /// Rows whose entries are to be deleted.
+  [[nodiscard]] std::vector<store::CalculationRow> retired() const;
+  [[nodiscard]] bool has_retired() const;
+  void forget(std::span<const std::int64_t> retired);
 
   [[nodiscard]] std::vector<CalculationPtr> calculations() const;
-  /// The current rows: what a new file must be told.
-  [[nodiscard]] std::vector<store::CalculationRow> rows() const;
-  /// What was counted since the last call, by id; it is in `rows` from then on.
+  /// What was counted since the last call, by id. A row that is told later has it already.
   [[nodiscard]] std::vector<store::CalculationRow> take_counters();
+  /// It could not be written: it is taken again.
+  void give_back_counters(std::span<const store::CalculationRow> counted);
 
  private:
   using Name = std::pair<std::string, std::string>;  // resource, calculation
+  using Rows = std::vector<store::CalculationRow>;
+  using Names = std::map<std::int64_t, Name>;  // by id
 
   Change renew_locked(const CalculationPtr& calculation) ASHMEMO_REQUIRES(mutex_);
+  void keep_retired_locked(const std::map<std::int64_t, store::CalculationRow>& before,
+                           const Names& in_file, Rows& untold) ASHMEMO_REQUIRES(mutex_);
+  void settle_locked(CalculationState& state, store::CalculationRow row, const Names& in_file,
+                     Rows& untold) ASHMEMO_REQUIRES(mutex_);
+  static void add(store::CalculationRow& row, const store::CalculationRow& delta,
+                  std::int64_t sign) noexcept;
 
   mutable base::Mutex mutex_;
   std::map<Name, store::CalculationRow> rows_ ASHMEMO_GUARDED_BY(mutex_);  // the current ones

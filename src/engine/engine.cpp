@@ -19,6 +19,30 @@ std::shared_ptr<Clock> clock_of(const Options& options) {
 
 }  // namespace
 
+std::shared_ptr<store::Store> StoreSlot::get() const {
+  base::Lock lock(mutex_);
+  return store_;
+}
+
+std::shared_ptr<store::Store> StoreSlot::set(std::shared_ptr<store::Store> store) {
+  base::Lock lock(mutex_);
+  condemned_.reset();
+  std::swap(store_, store);
+  return store;
+}
+
+bool StoreSlot::condemn(const store::Store& store, std::string why) {
+  base::Lock lock(mutex_);
+  if (store_.get() != &store) return false;
+  if (!condemned_) condemned_ = std::move(why);
+  return true;
+}
+
+std::optional<std::string> StoreSlot::condemned() const {
+  base::Lock lock(mutex_);
+  return condemned_;
+}
+
 ResolvedLimits resolve(const Limits& limits) {
   ResolvedLimits out;
   out.max_entries = limits.max_entries.count();
@@ -64,16 +88,14 @@ Engine::Engine(std::string file, Options given)
       options(std::move(given)),
       clock(clock_of(options)),
       limits(options.limits),
-      pending(static_cast<std::size_t>(options.queue_bytes), clock) {}
+      pending(static_cast<std::size_t>(options.queue_bytes), clock),
+      open_store(store::open_store) {}
 
 bool Engine::is_out_of_use() const noexcept { return closed.load() || base::in_forked_child(); }
 
-void Engine::store_failed(const base::Failure& failure) {
-  using base::FailureKind;
-  const bool needs_reopening =
-      failure.kind == FailureKind::corrupt || failure.kind == FailureKind::unavailable;
-  if (needs_reopening) {
-    reopen_wanted = true;
+void Engine::store_failed(const store::Store& failed, const base::Failure& failure) {
+  if (store.get().get() != &failed) return;  // it has been closed and replaced meanwhile
+  if (failure.kind == base::FailureKind::corrupt && store.condemn(failed, failure.what)) {
     if (worker != nullptr) worker->wake();
   }
   notices.tell(NoticeKind::read_failed, path + ": reading failed, answered as misses: " + failure.what,

@@ -2,7 +2,9 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <ashmemo/options.hpp>
@@ -16,6 +18,7 @@
 #include "engine/pending_writes.hpp"
 #include "engine/stamps.hpp"
 #include "engine/touch_marks.hpp"
+#include "store/open.hpp"
 #include "store/store.hpp"
 
 // The state that callers and the worker share. What is done with it stands in reading.hpp and submit.hpp
@@ -34,19 +37,20 @@ namespace ashmemo::engine {
 /// The store while there is one. Readers hold it by shared_ptr, so none is interrupted when it goes.
 class StoreSlot {
  public:
-  [[nodiscard]] std::shared_ptr<store::Store> get() const {
-    base::Lock lock(mutex_);
-    return store_;
-  }
-  std::shared_ptr<store::Store> set(std::shared_ptr<store::Store> store) {
-    base::Lock lock(mutex_);
-    std::swap(store_, store);
-    return store;
-  }
+  [[nodiscard]] std::shared_ptr<store::Store> get() const;
+  /// Puts another store, or none, in its place; the answer is the one before.
+  std::shared_ptr<store::Store> set(std::shared_ptr<store::Store> store);
+
+  /// `store` was found damaged. False: it is not in use any more, so nothing follows from it. A reader
+  /// may hold a store that was replaced long ago: that must not condemn the new one.
+  bool condemn(const store::Store& store, std::string why);
+  /// Why the store in use was condemned, if it was.
+  [[nodiscard]] std::optional<std::string> condemned() const;
 
  private:
   mutable base::Mutex mutex_;
   std::shared_ptr<store::Store> store_ ASHMEMO_GUARDED_BY(mutex_);
+  std::optional<std::string> condemned_ ASHMEMO_GUARDED_BY(mutex_);
 };
 
 /// Limits with their defaults resolved. Never "not set".
@@ -121,10 +125,11 @@ struct Engine {
   /// Closed, or a forked child of the process that opened it: nothing may be done any more.
   [[nodiscard]] bool is_out_of_use() const noexcept;
   void set_health(HealthState state) { health.change(state, clock->wall_now()); }
-  /// A store call failed: remembers and reports it, and tells the worker what it has to mend.
-  void store_failed(const base::Failure& failure);
-  /// Set by store_failed for what only reopening can mend; taken by the worker.
-  std::atomic<bool> reopen_wanted{false};
+  /// A read of `store` failed: reports it, and tells the worker if it is damaged.
+  void store_failed(const store::Store& store, const base::Failure& failure);
+
+  /// How the worker opens the file. Tests put their own stores in its place.
+  std::function<base::Result<std::unique_ptr<store::Store>>(const store::OpenOptions&)> open_store;
 };
 
 }  // namespace ashmemo::engine

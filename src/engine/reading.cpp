@@ -120,7 +120,7 @@ class Batch final : public store::RowSink {
         store ? store->read(lookups, *this)
               : base::Failure{base::FailureKind::unavailable, 0, "there is no store at the moment"};
     if (read.ok()) return;
-    if (store) engine_.store_failed(read.failure());
+    if (store) engine_.store_failed(*store, read.failure());
     for (const store::Lookup& lookup : lookups) {
       for_each_query(lookup.index, [this](std::size_t index) {
         Answer& answer = answers_[index];

@@ -19,8 +19,8 @@ struct Query {
   std::string_view key;
   /// The calculation whose results may answer; nullptr: any current one's, and direct puts.
   CalculationState* calculation = nullptr;
-  ValueView record_version;  // compared where a calculation is given
-  Lifetimes lifetimes;       // of the policy now in force: the earlier deadline counts
+  ValueView record_version{};  // compared where a calculation is given
+  Lifetimes lifetimes{};       // of the policy now in force: the earlier deadline counts
 };
 
 /// What became of it.

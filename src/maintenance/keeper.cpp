@@ -22,14 +22,14 @@ store::OpenOptions Keeper::open_options() {
   const Options& options = engine_.options;
   store::OpenOptions open;
   open.path = engine_.path;
-  open.read_only = options.access == Access::read_only;
+  open.read_only = is_read_only();
   open.synced = options.durability == Durability::power;
   open.erase_securely = options.erase_securely;
   open.reader_cache_bytes = options.reader_cache_bytes;
   open.writer_cache_bytes = options.writer_cache_bytes;
   open.max_entry_bytes = engine_.limits.get().max_entry_bytes;
   open.clock = engine_.clock;
-  open.damaged = damaged_;
+  open.found_corrupt = found_corrupt_;
   open.on_set_aside = [this](const std::string& file, const std::string& renamed_to,
                              const std::string& why) {
     engine_.notices.tell(NoticeKind::set_aside,
@@ -41,34 +41,61 @@ store::OpenOptions Keeper::open_options() {
 }
 
 Status Keeper::open() {
-  auto opened = store::open_store(open_options());
+  Status opened = open_once();
+  const bool damaged =
+      !opened.ok() && opened.failure().kind == base::FailureKind::corrupt && !is_read_only();
+  if (!damaged) return opened;
+  // Opening looks at the file's form only; what is in it has just been read for the first time.
+  condemn(opened.failure().what);
+  return open_once();
+}
+
+bool Keeper::is_read_only() const { return engine_.options.access == Access::read_only; }
+
+void Keeper::condemn(const std::string& why) {
+  found_corrupt_ = why.empty() ? "found damaged" : why;
+}
+
+Status Keeper::open_once() {
+  auto opened = engine_.open_store(open_options());
   if (!opened.ok()) return opened.failure();
-  if (Status known = read_what_is_known(**opened); !known.ok()) {
+  found_corrupt_.clear();  // it was set aside
+  if (Status met = meet(**opened); !met.ok()) {
     (*opened)->close();
-    return known;
+    return met;
   }
   adopt(std::move(*opened));
   return {};
 }
 
-Status Keeper::read_what_is_known(store::Store& store) {
+/// Reads what the file knows, and tells it what this process knows.
+Status Keeper::meet(store::Store& store) {
   const auto calculations = store.calculations();
   if (!calculations.ok()) return calculations.failure();
   const auto stamp = store.last_stamp();
   if (!stamp.ok()) return stamp.failure();
   const auto totals = store.totals();
   if (!totals.ok()) return totals.failure();
-  engine_.catalog.load(*calculations);
+  if (Status told = tell(store, engine_.catalog.load(*calculations)); !told.ok()) return told;
   engine_.stamps.raise(*stamp);
   engine_.entries = totals->entries;
   engine_.bytes = totals->bytes;
   return {};
 }
 
+/// Before any entry: its calculation must be known to the file, or its id would come to mean another.
+Status Keeper::tell(store::Store& store, const std::vector<store::CalculationRow>& rows) {
+  store::Writer* const writer = store.writer();
+  if (rows.empty() || writer == nullptr) return {};
+  if (const auto begun = writer->begin(); !begun.ok()) return begun.failure();
+  for (const store::CalculationRow& row : rows) {
+    if (Status put = writer->put_calculation(row); !put.ok()) return put;
+  }
+  return writer->commit(engine_.options.durability == Durability::power);
+}
+
 void Keeper::adopt(std::unique_ptr<store::Store> store) {
   engine_.marks.clear();  // the rowids were another file's
-  engine_.reopen_wanted = false;
-  damaged_ = false;
   back_off_ = 0;
   engine_.store.set(std::move(store));
   engine_.pending.set_refusing(false);
@@ -78,8 +105,8 @@ void Keeper::adopt(std::unique_ptr<store::Store> store) {
 }
 
 std::shared_ptr<store::Store> Keeper::ensure() {
-  if (engine_.reopen_wanted.exchange(false)) {
-    damaged_ = true;
+  if (const auto why = engine_.store.condemned()) {
+    condemn(*why);
     let_go();
   }
   auto store = engine_.store.get();

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "base/result.hpp"
 #include "engine/engine.hpp"
@@ -27,14 +29,18 @@ class Keeper {
   void close();
 
  private:
-  void let_go();
+  base::Status open_once();
+  base::Status meet(store::Store& store);
+  base::Status tell(store::Store& store, const std::vector<store::CalculationRow>& rows);
   void adopt(std::unique_ptr<store::Store> store);
-  base::Status read_what_is_known(store::Store& store);
+  void condemn(const std::string& why);
+  void let_go();
+  [[nodiscard]] bool is_read_only() const;
   [[nodiscard]] store::OpenOptions open_options();
 
   engine::Engine& engine_;
-  bool damaged_ = false;           // what was open until now: to be set aside
-  std::int64_t next_try_ = 0;      // steady
+  std::string found_corrupt_;  // not empty: why what is at the path is to be set aside
+  std::int64_t next_try_ = 0;  // steady
   std::int64_t back_off_ = 0;
 };
 

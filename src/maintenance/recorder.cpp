@@ -38,12 +38,14 @@ Status Recorder::write_touches(store::Store& store) {
 Status Recorder::write_counters(store::Store& store) {
   const std::vector<store::CalculationRow> counted = engine_.catalog.take_counters();
   if (counted.empty()) return {};
-  return transactions_.run(store, [&](store::Writer& writer, Changes&) -> Status {
+  Status done = transactions_.run(store, [&](store::Writer& writer, Changes&) -> Status {
     for (const store::CalculationRow& row : counted) {
       if (Status added = writer.add_counters(row); !added.ok()) return added;
     }
     return {};
   });
+  if (!done.ok()) engine_.catalog.give_back_counters(counted);
+  return done;
 }
 
 }  // namespace ashmemo::maintenance

@@ -1,5 +1,6 @@
 #include "maintenance/sweeper.hpp"
 
+#include <optional>
 #include <utility>
 
 namespace ashmemo::maintenance {
@@ -19,12 +20,13 @@ Status Sweeper::expire_some(store::Store& store, bool* more) {
   });
 }
 
-bool Sweeper::has_retired() const { return !engine_.catalog.retired().empty(); }
-
 Status Sweeper::remove_retired(store::Store& store) {
-  if (at_row_ == 0) round_ = engine_.catalog.retired();
-  std::optional<std::int64_t> at_row = at_row_;
+  const bool begins = walking_in_.lock().get() != &store;
+  std::optional<std::int64_t> at_row = begins ? 0 : at_row_;
   Status done = transactions_.run(store, [&](store::Writer& writer, Changes& changes) -> Status {
+    if (begins) {
+      if (Status begun = begin_walk(writer); !begun.ok()) return begun;
+    }
     auto removed = writer.erase_retired(&at_row, kMostRows);
     if (!removed.ok()) return removed.failure();
     for (store::RemovedRow& row : *removed) {
@@ -34,8 +36,20 @@ Status Sweeper::remove_retired(store::Store& store) {
   });
   if (!done.ok()) return done;
   if (!at_row) engine_.catalog.forget(round_);
-  at_row_ = at_row ? at_row : 0;
+  walking_in_ = at_row ? engine_.store.get() : nullptr;
+  at_row_ = at_row.value_or(0);
   return done;
+}
+
+// The command that retires them may still be waiting in the queue: then the file must be told here, or
+// the walk would pass over their entries and forget them.
+Status Sweeper::begin_walk(store::Writer& writer) {
+  round_.clear();
+  for (const store::CalculationRow& row : engine_.catalog.retired()) {
+    round_.push_back(row.id);
+    if (Status put = writer.put_calculation(row); !put.ok()) return put;
+  }
+  return {};
 }
 
 }  // namespace ashmemo::maintenance

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
+#include <memory>
 #include <vector>
 
 #include "engine/engine.hpp"
@@ -19,16 +19,18 @@ class Sweeper {
   /// `*more`: the transaction was full, so there may be more.
   [[nodiscard]] base::Status expire_some(store::Store& store, bool* more);
 
-  [[nodiscard]] bool has_retired() const;
+  [[nodiscard]] bool has_retired() const { return engine_.catalog.has_retired(); }
+  /// One step of a walk through the table.
   [[nodiscard]] base::Status remove_retired(store::Store& store);
-  /// Another file was opened: start over.
-  void restart() { at_row_ = 0; }
 
  private:
+  base::Status begin_walk(store::Writer& writer);
+
   engine::Engine& engine_;
   Transactions& transactions_;
-  std::optional<std::int64_t> at_row_ = 0;  // of the walk through the table
-  std::vector<std::int64_t> round_;         // the ids that were retired when the walk began
+  std::weak_ptr<store::Store> walking_in_;  // empty: no walk is under way
+  std::int64_t at_row_ = 0;
+  std::vector<std::int64_t> round_;  // the ids that were retired when the walk began
 };
 
 }  // namespace ashmemo::maintenance

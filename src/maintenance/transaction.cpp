@@ -1,5 +1,7 @@
 #include "maintenance/transaction.hpp"
 
+#include <exception>
+#include <string>
 #include <utility>
 
 namespace ashmemo::maintenance {
@@ -20,7 +22,7 @@ base::Status Transactions::run(store::Store& store, const Body& body) {
   if (done.ok()) {
     committed(*store.writer(), changes);
   } else {
-    failed(done.failure());
+    failed(store, done.failure());
   }
   return done;
 }
@@ -28,12 +30,26 @@ base::Status Transactions::run(store::Store& store, const Body& body) {
 base::Status Transactions::attempt(store::Writer& writer, const Body& body, Changes& changes) {
   const auto begun = writer.begin();
   if (!begun.ok()) return begun.failure();
-  base::Status done = body(writer, changes);
-  if (!done.ok()) {
-    writer.rollback();
-    return done;
+  base::Status done = in_transaction(writer, body, changes);
+  if (!done.ok()) writer.rollback();
+  return done;
+}
+
+base::Status Transactions::in_transaction(store::Writer& writer, const Body& body,
+                                          Changes& changes) {
+  try {
+    if (base::Status done = body(writer, changes); !done.ok()) return done;
+    return writer.commit(engine_.options.durability == Durability::power);
+  } catch (const std::exception& error) {
+    return unexpected(error.what());
+  } catch (...) {
+    return unexpected("no std::exception");
   }
-  return writer.commit(engine_.options.durability == Durability::power);
+}
+
+base::Failure Transactions::unexpected(std::string_view what) {
+  engine_.counters.worker_errors.add();
+  return {base::FailureKind::other, 0, "unexpected: " + std::string(what)};
 }
 
 void Transactions::committed(store::Writer& writer, Changes& changes) {
@@ -43,6 +59,8 @@ void Transactions::committed(store::Writer& writer, Changes& changes) {
   counters.replaced.add(changes.replaced);
   counters.expired.add(changes.expired);
   counters.evicted.add(changes.evicted);
+  counters.refused.add(changes.refused);
+  counters.dropped.add(changes.dropped);
   counters.bytes_written.add(changes.bytes_written);
   counters.touches_written.add(changes.touches_written);
   counters.touches_dropped.add(changes.touches_dropped);
@@ -57,12 +75,12 @@ void Transactions::committed(store::Writer& writer, Changes& changes) {
   }
 }
 
-void Transactions::failed(const base::Failure& failure) {
+void Transactions::failed(const store::Store& store, const base::Failure& failure) {
   using base::FailureKind;
-  if (failure.kind == FailureKind::too_large) return;  // one value's fault, not the store's
   engine_.pending.set_refusing(true);
+  if (failure.kind == FailureKind::too_large) return;  // one value's fault, not the store's
   engine_.set_health(HealthState::degraded);
-  if (failure.kind == FailureKind::corrupt) engine_.reopen_wanted = true;
+  if (failure.kind == FailureKind::corrupt) engine_.store.condemn(store, failure.what);
   const bool busy = failure.kind == FailureKind::busy;
   engine_.notices.tell(
       busy ? NoticeKind::busy : NoticeKind::write_failed,

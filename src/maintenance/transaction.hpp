@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
@@ -22,6 +23,8 @@ struct Changes {
   std::int64_t replaced = 0;
   std::int64_t expired = 0;
   std::int64_t evicted = 0;
+  std::int64_t refused = 0;
+  std::int64_t dropped = 0;
   std::int64_t bytes_written = 0;
   std::int64_t touches_written = 0;
   std::int64_t touches_dropped = 0;
@@ -31,6 +34,7 @@ struct Changes {
 
 /// One transaction on the store's writer. What it changed is counted and told only if it was committed;
 /// whatever fails is booked as the store refusing to write, and ends that state when it works again.
+/// An exception on the way is a failure too: the transaction is rolled back, and the worker goes on.
 class Transactions {
  public:
   Transactions(engine::Engine& engine, Events& events) : engine_(engine), events_(events) {}
@@ -43,8 +47,11 @@ class Transactions {
 
  private:
   [[nodiscard]] base::Status attempt(store::Writer& writer, const Body& body, Changes& changes);
+  [[nodiscard]] base::Status in_transaction(store::Writer& writer, const Body& body,
+                                            Changes& changes);
+  base::Failure unexpected(std::string_view what);
   void committed(store::Writer& writer, Changes& changes);
-  void failed(const base::Failure& failure);
+  void failed(const store::Store& store, const base::Failure& failure);
 
   engine::Engine& engine_;
   Events& events_;

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <ashmemo/clock.hpp>
+#include <ashmemo/options.hpp>
+
+#include "engine/engine.hpp"
+#include "engine/reading.hpp"
+#include "engine/submit.hpp"
+#include "maintenance/worker.hpp"
+#include "support/fake_store.hpp"
+#include "support/faulty_store.hpp"
+
+namespace ashmemo::test {
+
+/// What the hooks of one cache were told.
+struct Told {
+  std::vector<Notice> notices;
+  std::vector<std::pair<std::string, RemovalCause>> removals;
+
+  [[nodiscard]] int count(NoticeKind kind) const;
+};
+
+/// An engine and its worker on a fake file whose stores can fail, with clocks that stand still. In
+/// manual mode unless the options say otherwise; opened by open().
+class FakeEngine {
+ public:
+  explicit FakeEngine(Options options = manual());
+  ~FakeEngine();
+  FakeEngine(const FakeEngine&) = delete;
+  FakeEngine& operator=(const FakeEngine&) = delete;
+
+  /// Options for manual mode, with limits that nobody meets and little patience.
+  [[nodiscard]] static Options manual();
+
+  base::Status open() { return worker.open(); }
+  /// As Core::close.
+  void close();
+
+  /// Puts text; how many entries were taken.
+  std::size_t put(std::string_view key, std::string_view value, engine::Lifetimes lifetimes = {});
+  std::size_t put_all(const std::vector<std::string>& keys, std::string_view value);
+  std::size_t erase(std::string_view key);
+  /// The text that a reader gets; nullopt: a miss.
+  [[nodiscard]] std::optional<std::string> get(std::string_view key);
+  [[nodiscard]] engine::Answer ask(const engine::Query& query);
+  /// Queues a removal of all keys with the prefix (all at all, if it is empty); waits for nobody.
+  engine::RangePtr queue_removal(std::string_view prefix);
+
+  const std::shared_ptr<Told> told;
+  const std::shared_ptr<ManualClock> clock;
+  const std::shared_ptr<FakeFile> file;
+  const std::shared_ptr<Faults> faults;
+  engine::Engine engine;
+  maintenance::Worker worker;
+
+ private:
+  FakeEngine(Options options, std::shared_ptr<Told> told, std::shared_ptr<ManualClock> clock);
+};
+
+/// For what needs an engine and no worker: does nothing, and is nobody's thread.
+class NoWorker final : public engine::WorkerControl {
+ public:
+  void wake() noexcept override { ++wakes; }
+  bool drain() override { return false; }
+  [[nodiscard]] bool is_this_thread() const noexcept override { return in_hook; }
+
+  std::atomic<int> wakes{0};
+  std::atomic<bool> in_hook{false};
+};
+
+[[nodiscard]] engine::WritePtr text_write(std::string_view text, std::int64_t byte_size = 100);
+[[nodiscard]] engine::WritePtr removal();
+
+/// `base` followed by a number with as many digits as `most` has: sorts as counted.
+[[nodiscard]] std::vector<std::string> numbered(std::string_view base, int most);
+
+}  // namespace ashmemo::test

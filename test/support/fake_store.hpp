@@ -1,0 +1,94 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/mutex.hpp"
+#include "store/store.hpp"
+
+namespace ashmemo::test {
+
+/// A row of a FakeFile.
+struct FakeRow {
+  std::int64_t rowid = 0;
+  std::int64_t byte_size = 0;
+  std::int64_t inserted_at = 0;
+  std::int64_t accessed_at = 0;
+  std::int64_t access_count = 0;
+  std::int64_t calculation_id = 0;
+  std::int64_t cost_us = 0;
+  std::int64_t eviction_counter = 0;
+  std::int64_t eviction_queue = 0;
+  store::Deadlines deadlines{};
+  Value record_version{};
+  Value value{};
+};
+
+/// What a cache file holds, in memory: it outlives the stores that are opened on it.
+class FakeFile {
+ public:
+  struct State {
+    std::map<std::string, FakeRow, std::less<>> rows;
+    std::map<std::int64_t, store::CalculationRow> calculations;
+    store::Totals totals;
+    std::int64_t last_stamp = 0;
+    std::int64_t next_rowid = 1;
+
+    /// Books a row that comes (1) or goes (-1).
+    void count(const FakeRow& row, std::int64_t sign);
+  };
+  using StatePtr = std::shared_ptr<const State>;
+
+  [[nodiscard]] StatePtr state() const;
+  void set_state(StatePtr state);
+  /// As another program might: behind the writer's back, without raising the commit counter.
+  template <class F>
+  void change(F f) {
+    State changed = *state();
+    f(changed);
+    set_state(std::make_shared<const State>(std::move(changed)));
+  }
+
+  [[nodiscard]] bool has(std::string_view key) const { return state()->rows.contains(key); }
+  [[nodiscard]] std::vector<std::string> keys() const;
+  /// The row of a key that must be there.
+  [[nodiscard]] FakeRow row(std::string_view key) const;
+  /// A row that was there before, with its totals. Returns its rowid.
+  std::int64_t plant(std::string_view key, FakeRow row);
+  /// What the totals must be.
+  [[nodiscard]] store::Totals counted() const;
+
+  // What the file's upkeep is told.
+  std::atomic<bool> in_place{true};
+  std::atomic<bool> foreign_reader{false};
+  std::atomic<bool> vacuums{true};  // false: free pages stay free, whatever is asked
+  std::atomic<std::int64_t> file_bytes{0};
+  std::atomic<std::int64_t> wal_file_bytes{0};  // as `stat` sees it
+  std::atomic<std::int64_t> wal_bytes{0};       // in use; grows with each commit
+  std::atomic<std::int64_t> free_pages{0};
+
+  // What was done with it.
+  std::atomic<int> open_stores{0};
+  std::atomic<int> checkpoints{0};
+  std::atomic<int> truncations{0};
+
+ private:
+  mutable base::Mutex mutex_;
+  StatePtr state_ ASHMEMO_GUARDED_BY(mutex_) = std::make_shared<const State>();
+};
+
+/// A Store on a FakeFile. Ends the program where its rules are broken: a change outside of a
+/// transaction, two threads in the writer. It never fails; see FaultyStore.
+[[nodiscard]] std::unique_ptr<store::Store> open_fake_store(std::shared_ptr<FakeFile> file);
+
+/// Its writer; `commits` is raised by each commit that changed something.
+[[nodiscard]] std::unique_ptr<store::Writer> make_fake_writer(FakeFile& file,
+                                                              std::atomic<std::uint64_t>& commits);
+
+}  // namespace ashmemo::test

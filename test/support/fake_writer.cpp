@@ -1,0 +1,341 @@
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <optional>
+#include <utility>
+
+#include "support/fake_store.hpp"
+
+namespace ashmemo::test {
+
+namespace {
+
+using base::Result;
+using base::Status;
+using store::RemovedRow;
+
+constexpr std::int64_t kMostBytes = 4 * 1024 * 1024;
+constexpr std::int64_t kBytesOfCommit = 4096;
+
+void require(bool holds, const char* rule) {
+  if (holds) return;
+  std::fprintf(stderr, "fake writer: %s\n", rule);
+  std::abort();
+}
+
+/// A thread that is in the writer, and must be the only one.
+class Alone {
+ public:
+  explicit Alone(std::atomic<bool>& busy) : busy_(busy) {
+    require(!busy_.exchange(true), "two threads at once");
+  }
+  ~Alone() { busy_ = false; }
+  Alone(const Alone&) = delete;
+  Alone& operator=(const Alone&) = delete;
+
+ private:
+  std::atomic<bool>& busy_;
+};
+
+RemovedRow removed_row(const std::string& key, const FakeRow& row) {
+  return {key, row.byte_size, row.calculation_id, row.deadlines};
+}
+
+class FakeWriter final : public store::Writer {
+ public:
+  FakeWriter(FakeFile& file, std::atomic<std::uint64_t>& commits)
+      : file_(file), commits_(commits) {}
+
+  Result<Begun> begin() override {
+    const Alone alone(busy_);
+    require(!in_transaction_, "begin inside a transaction");
+    const FakeFile::StatePtr found = file_.state();
+    const bool foreign = last_ != nullptr && found != last_;
+    if (foreign) ++commits_;
+    const std::int64_t next_rowid = std::max(state_.next_rowid, found->next_rowid);
+    state_ = *found;
+    state_.next_rowid = next_rowid;
+    in_transaction_ = true;
+    changed_ = false;
+    return Begun{foreign};
+  }
+
+  Status commit(bool) override {
+    const Alone alone = change();
+    in_transaction_ = false;
+    last_ = changed_ ? std::make_shared<const FakeFile::State>(state_) : file_.state();
+    if (!changed_) return {};
+    file_.set_state(last_);
+    file_.wal_bytes += kBytesOfCommit;
+    ++commits_;
+    return {};
+  }
+
+  void rollback() noexcept override {
+    const Alone alone(busy_);
+    if (!in_transaction_) return;
+    in_transaction_ = false;
+    const std::int64_t next_rowid = state_.next_rowid;
+    state_ = *file_.state();
+    state_.next_rowid = next_rowid;
+  }
+
+  Result<std::optional<RemovedRow>> put(const store::PutRow& put) override {
+    const Alone alone = change();
+    changed_ = true;
+    std::optional<RemovedRow> before;
+    auto found = state_.rows.find(put.key);
+    if (found == state_.rows.end()) {
+      found = state_.rows.emplace(std::string(put.key), FakeRow{}).first;
+      found->second.rowid = state_.next_rowid++;
+      found->second.eviction_queue = put.eviction_queue;
+      found->second.eviction_counter = put.eviction_counter;
+    } else {
+      before = removed_row(found->first, found->second);
+      state_.count(found->second, -1);
+      found->second.eviction_counter = 0;
+    }
+    FakeRow& row = found->second;
+    row.byte_size = put.byte_size;
+    row.inserted_at = row.accessed_at = put.stamp;
+    row.access_count += put.touches;
+    row.calculation_id = put.calculation_id;
+    row.cost_us = put.cost_us;
+    row.deadlines = put.deadlines;
+    row.record_version = Value(put.record_version);
+    row.value = Value(put.value);
+    state_.count(row, 1);
+    state_.last_stamp = std::max(state_.last_stamp, put.stamp);
+    return before;
+  }
+
+  Result<std::optional<RemovedRow>> erase(std::string_view key) override {
+    const Alone alone = change();
+    const auto found = state_.rows.find(key);
+    if (found == state_.rows.end()) return std::optional<RemovedRow>();
+    auto before = std::optional(removed_row(found->first, found->second));
+    remove(found);
+    return before;
+  }
+
+  Result<bool> touch(const store::TouchRow& touch) override {
+    const Alone alone = change();
+    FakeRow* const row = by_rowid(touch.rowid);
+    if (row == nullptr) return false;
+    changed_ = true;
+    row->accessed_at = std::max(row->accessed_at, touch.accessed_at);
+    row->access_count += touch.count;
+    return true;
+  }
+
+  Status erase_row(const store::Candidate& candidate) override {
+    const Alone alone = change();
+    const auto found = state_.rows.find(candidate.key);
+    const bool same = found != state_.rows.end() && found->second.rowid == candidate.rowid;
+    if (same) remove(found);
+    return {};
+  }
+
+  Status reinsert(std::int64_t rowid, const store::Placement& to) override {
+    const Alone alone = change();
+    FakeRow* const row = by_rowid(rowid);
+    if (row == nullptr) return {};
+    changed_ = true;
+    state_.count(*row, -1);
+    row->inserted_at = to.inserted_at;
+    row->accessed_at = to.accessed_at;
+    row->access_count += to.touches;
+    row->eviction_counter = to.eviction_counter;
+    row->eviction_queue = to.eviction_queue;
+    state_.count(*row, 1);
+    state_.last_stamp = std::max(state_.last_stamp, to.inserted_at);
+    return {};
+  }
+
+  Result<Removed> erase_prefix(std::string_view prefix, int most) override {
+    return erase_where(
+        most, [&](const std::string& key, const FakeRow&) { return key.starts_with(prefix); });
+  }
+
+  Result<Removed> erase_due(std::int64_t now, int most) override {
+    return erase_where(most, [&](const std::string&, const FakeRow& row) {
+      return row.deadlines.keep_until <= now;
+    });
+  }
+
+  Result<Removed> erase_retired(std::optional<std::int64_t>* rowid, int most) override {
+    const Alone alone = change();
+    std::map<std::int64_t, std::string> later;
+    for (const auto& [key, row] : state_.rows) {
+      if (row.rowid > rowid->value_or(0)) later[row.rowid] = key;
+    }
+    Removed removed;
+    int looked_at = 0;
+    for (const auto& [id, key] : later) {
+      if (looked_at++ == most) return removed;
+      *rowid = id;
+      const auto found = state_.rows.find(key);
+      const auto calculation = state_.calculations.find(found->second.calculation_id);
+      if (calculation == state_.calculations.end() || !calculation->second.retired) continue;
+      removed.push_back(removed_row(found->first, found->second));
+      remove(found);
+    }
+    *rowid = std::nullopt;
+    return removed;
+  }
+
+  Result<std::int64_t> erase_all() override {
+    const Alone alone = change();
+    changed_ = true;
+    const auto removed = static_cast<std::int64_t>(state_.rows.size());
+    state_.rows.clear();
+    state_.totals = {};
+    return removed;
+  }
+
+  Result<std::vector<store::Candidate>> oldest(std::int64_t queue, std::int64_t after,
+                                               int most) override {
+    const Alone alone = change();
+    std::vector<store::Candidate> out;
+    for (const auto& [key, row] : state_.rows) {
+      if (row.eviction_queue != queue || row.inserted_at <= after) continue;
+      out.push_back({row.rowid, key, row.byte_size, row.inserted_at, row.accessed_at,
+                     row.calculation_id, row.eviction_counter, row.eviction_queue});
+    }
+    std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) {
+      return std::pair(a.inserted_at, a.accessed_at) < std::pair(b.inserted_at, b.accessed_at);
+    });
+    if (out.size() > static_cast<std::size_t>(most)) out.resize(static_cast<std::size_t>(most));
+    return out;
+  }
+
+  Status put_calculation(const store::CalculationRow& row) override {
+    const Alone alone = change();
+    changed_ = true;
+    const auto [found, is_new] = state_.calculations.try_emplace(row.id, row);
+    if (is_new) return {};
+    store::CalculationRow& known = found->second;
+    known.resource = row.resource;
+    known.name = row.name;
+    known.version = row.version;
+    known.policy = row.policy;
+    known.retired = row.retired;
+    return {};
+  }
+
+  Status add_counters(const store::CalculationRow& deltas) override {
+    const Alone alone = change();
+    const auto found = state_.calculations.find(deltas.id);
+    if (found == state_.calculations.end()) return {};
+    changed_ = true;
+    store::CalculationRow& row = found->second;
+    row.hits += deltas.hits;
+    row.stale_hits += deltas.stale_hits;
+    row.misses += deltas.misses;
+    row.computed += deltas.computed;
+    row.failed += deltas.failed;
+    row.saved_us += deltas.saved_us;
+    return {};
+  }
+
+  Status forget_retired(std::span<const std::int64_t> ids) override {
+    const Alone alone = change();
+    for (const std::int64_t id : ids) {
+      const auto found = state_.calculations.find(id);
+      if (found == state_.calculations.end() || !found->second.retired) continue;
+      changed_ = true;
+      state_.calculations.erase(found);
+    }
+    return {};
+  }
+
+  store::Totals totals() const noexcept override {
+    return in_transaction_ || last_ ? state_.totals : file_.state()->totals;
+  }
+
+  Result<store::Totals> recount() override {
+    const Alone alone = change();
+    store::Totals counted;
+    std::swap(counted, state_.totals);
+    for (const auto& [key, row] : state_.rows) state_.count(row, 1);
+    changed_ = true;
+    return store::Totals{state_.totals.entries - counted.entries,
+                         state_.totals.bytes - counted.bytes, 0, 0};
+  }
+
+  Result<Checkpoint> checkpoint(bool truncate) override {
+    const Alone alone(busy_);
+    require(!in_transaction_, "checkpoint inside a transaction");
+    ++file_.checkpoints;
+    file_.truncations += truncate ? 1 : 0;
+    const std::int64_t frames = file_.wal_bytes / kBytesOfCommit;
+    const bool in_the_way = file_.foreign_reader;
+    if (!in_the_way) file_.wal_bytes = 0;
+    return Checkpoint{frames, frames, in_the_way};
+  }
+
+  Result<std::int64_t> vacuum(int pages) override {
+    const Alone alone(busy_);
+    require(!in_transaction_, "vacuum inside a transaction");
+    if (file_.vacuums) file_.free_pages -= std::min<std::int64_t>(pages, file_.free_pages);
+    return file_.free_pages.load();
+  }
+
+  std::int64_t wal_bytes() const noexcept override { return file_.wal_bytes; }
+
+ private:
+  using Found = decltype(FakeFile::State::rows)::iterator;
+
+  [[nodiscard]] Alone change() {
+    require(in_transaction_, "a change outside of a transaction");
+    return Alone(busy_);
+  }
+
+  void remove(Found found) {
+    changed_ = true;
+    state_.count(found->second, -1);
+    state_.rows.erase(found);
+  }
+
+  FakeRow* by_rowid(std::int64_t rowid) {
+    for (auto& [key, row] : state_.rows) {
+      if (row.rowid == rowid) return &row;
+    }
+    return nullptr;
+  }
+
+  template <class Wanted>
+  Removed erase_where(int most, Wanted wanted) {
+    const Alone alone = change();
+    Removed removed;
+    std::int64_t bytes = 0;
+    for (auto at = state_.rows.begin(); at != state_.rows.end();) {
+      const auto row = at++;
+      if (!wanted(row->first, row->second)) continue;
+      bytes += row->second.byte_size;
+      const bool full = removed.size() == static_cast<std::size_t>(most) ||
+                        (!removed.empty() && bytes > kMostBytes);
+      if (full) break;
+      removed.push_back(removed_row(row->first, row->second));
+      remove(row);
+    }
+    return removed;
+  }
+
+  FakeFile& file_;
+  std::atomic<std::uint64_t>& commits_;
+  std::atomic<bool> busy_{false};
+  bool in_transaction_ = false;
+  bool changed_ = false;
+  FakeFile::State state_;
+  FakeFile::StatePtr last_;  // as we have left it
+};
+
+}  // namespace
+
+std::unique_ptr<store::Writer> make_fake_writer(FakeFile& file,
+                                                std::atomic<std::uint64_t>& commits) {
+  return std::make_unique<FakeWriter>(file, commits);
+}
+
+}  // namespace ashmemo::test

@@ -1,0 +1,195 @@
+#include "support/faulty_store.hpp"
+
+#include <string>
+#include <utility>
+
+namespace ashmemo::test {
+
+namespace {
+
+using base::Result;
+using base::Status;
+
+class FaultyWriter final : public store::Writer {
+ public:
+  FaultyWriter(store::Writer& inner, Faults& faults) : inner_(inner), faults_(faults) {}
+
+  Result<Begun> begin() override {
+    if (auto failure = faults_.next(Call::begin)) return std::move(*failure);
+    return inner_.begin();
+  }
+  Status commit(bool synced) override {
+    return change(Call::commit, [&] { return inner_.commit(synced); });
+  }
+  void rollback() noexcept override { inner_.rollback(); }
+
+  Result<std::optional<store::RemovedRow>> put(const store::PutRow& row) override {
+    return change(Call::put, [&] { return inner_.put(row); });
+  }
+  Result<std::optional<store::RemovedRow>> erase(std::string_view key) override {
+    return change(Call::erase, [&] { return inner_.erase(key); });
+  }
+  Result<bool> touch(const store::TouchRow& touch) override {
+    return change(Call::touch, [&] { return inner_.touch(touch); });
+  }
+  Status erase_row(const store::Candidate& row) override {
+    return change(Call::erase_row, [&] { return inner_.erase_row(row); });
+  }
+  Status reinsert(std::int64_t rowid, const store::Placement& to) override {
+    return change(Call::reinsert, [&] { return inner_.reinsert(rowid, to); });
+  }
+  Result<Removed> erase_prefix(std::string_view prefix, int most) override {
+    return change(Call::erase_prefix, [&] { return inner_.erase_prefix(prefix, most); });
+  }
+  Result<Removed> erase_due(std::int64_t now, int most) override {
+    return change(Call::erase_due, [&] { return inner_.erase_due(now, most); });
+  }
+  Result<Removed> erase_retired(std::optional<std::int64_t>* rowid, int most) override {
+    return change(Call::erase_retired, [&] { return inner_.erase_retired(rowid, most); });
+  }
+  Result<std::int64_t> erase_all() override {
+    return change(Call::erase_all, [&] { return inner_.erase_all(); });
+  }
+  Result<std::vector<store::Candidate>> oldest(std::int64_t queue, std::int64_t after,
+                                               int most) override {
+    return change(Call::oldest, [&] { return inner_.oldest(queue, after, most); });
+  }
+  Status put_calculation(const store::CalculationRow& row) override {
+    return change(Call::put_calculation, [&] { return inner_.put_calculation(row); });
+  }
+  Status add_counters(const store::CalculationRow& deltas) override {
+    return change(Call::add_counters, [&] { return inner_.add_counters(deltas); });
+  }
+  Status forget_retired(std::span<const std::int64_t> ids) override {
+    return change(Call::forget_retired, [&] { return inner_.forget_retired(ids); });
+  }
+  store::Totals totals() const noexcept override { return inner_.totals(); }
+  Result<store::Totals> recount() override {
+    return change(Call::recount, [&] { return inner_.recount(); });
+  }
+
+  Result<Checkpoint> checkpoint(bool truncate) override {
+    if (auto failure = faults_.next(Call::checkpoint)) return std::move(*failure);
+    return inner_.checkpoint(truncate);
+  }
+  Result<std::int64_t> vacuum(int pages) override {
+    if (auto failure = faults_.next(Call::vacuum)) return std::move(*failure);
+    return inner_.vacuum(pages);
+  }
+  std::int64_t wal_bytes() const noexcept override { return inner_.wal_bytes(); }
+
+ private:
+  template <class F>
+  auto change(Call call, F f) -> decltype(f()) {
+    if (auto failure = faults_.next(call)) {
+      inner_.rollback();
+      return std::move(*failure);
+    }
+    return f();
+  }
+
+  store::Writer& inner_;
+  Faults& faults_;
+};
+
+class FaultyStore final : public store::Store {
+ public:
+  FaultyStore(std::unique_ptr<store::Store> inner, std::shared_ptr<Faults> faults)
+      : inner_(std::move(inner)), faults_(std::move(faults)) {
+    if (inner_->writer() != nullptr) writer_.emplace(*inner_->writer(), *faults_);
+  }
+
+  Status read(std::span<const store::Lookup> keys, store::RowSink& sink) override {
+    return call(Call::read, [&] { return inner_->read(keys, sink); });
+  }
+  Result<std::optional<store::StoredEntry>> entry(std::string_view key) override {
+    return call(Call::entry, [&] { return inner_->entry(key); });
+  }
+  Result<std::vector<store::StoredEntry>> page(std::string_view prefix, std::string_view after,
+                                               int most) override {
+    return call(Call::page, [&] { return inner_->page(prefix, after, most); });
+  }
+  Result<std::vector<store::CalculationRow>> calculations() override {
+    return call(Call::calculations, [&] { return inner_->calculations(); });
+  }
+  Result<store::Totals> totals() override {
+    return call(Call::totals, [&] { return inner_->totals(); });
+  }
+  Result<std::int64_t> last_stamp() override {
+    return call(Call::last_stamp, [&] { return inner_->last_stamp(); });
+  }
+  Result<std::vector<std::string>> integrity() override {
+    return call(Call::integrity, [&] { return inner_->integrity(); });
+  }
+  Status backup(const std::string& target) override {
+    return call(Call::backup, [&] { return inner_->backup(target); });
+  }
+  void release_snapshots(std::int64_t max_age) override { inner_->release_snapshots(max_age); }
+  std::uint64_t commit_counter() const noexcept override { return inner_->commit_counter(); }
+  store::FileSizes sizes() const noexcept override { return inner_->sizes(); }
+  bool still_in_place() const noexcept override { return inner_->still_in_place(); }
+  store::Writer* writer() noexcept override { return writer_ ? &*writer_ : nullptr; }
+  void close() noexcept override { inner_->close(); }
+
+ private:
+  template <class F>
+  auto call(Call which, F f) -> decltype(f()) {
+    if (auto failure = faults_->next(which)) return std::move(*failure);
+    return f();
+  }
+
+  const std::unique_ptr<store::Store> inner_;
+  const std::shared_ptr<Faults> faults_;
+  std::optional<FaultyWriter> writer_;
+};
+
+}  // namespace
+
+void Faults::fail(Call call, base::FailureKind kind, int nth, int times) {
+  base::Lock lock(mutex_);
+  Plan& plan = plan_locked(call);
+  plan.kind = kind;
+  plan.first = plan.calls + nth;
+  plan.end = plan.first + times;
+}
+
+void Faults::heal() {
+  base::Lock lock(mutex_);
+  for (Plan& plan : plans_) {
+    plan.first = plan.end = 0;
+    plan.before = nullptr;
+  }
+}
+
+void Faults::before(Call call, std::function<void()> act) {
+  base::Lock lock(mutex_);
+  plan_locked(call).before = std::move(act);
+}
+
+int Faults::calls(Call call) const {
+  base::Lock lock(mutex_);
+  return plans_[static_cast<std::size_t>(call)].calls;
+}
+
+std::optional<base::Failure> Faults::next(Call call) {
+  std::function<void()> act;
+  std::optional<base::Failure> failure;
+  {
+    base::Lock lock(mutex_);
+    Plan& plan = plan_locked(call);
+    ++plan.calls;
+    act = plan.before;
+    if (plan.calls >= plan.first && plan.calls < plan.end) {
+      failure = base::Failure{plan.kind, 0, "told to fail"};
+    }
+  }
+  if (act) act();
+  return failure;
+}
+
+std::unique_ptr<store::Store> make_faulty(std::unique_ptr<store::Store> inner,
+                                          std::shared_ptr<Faults> faults) {
+  return std::make_unique<FaultyStore>(std::move(inner), std::move(faults));
+}
+
+}  // namespace ashmemo::test

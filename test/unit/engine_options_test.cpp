@@ -1,0 +1,93 @@
+#include <cstdint>
+#include <memory>
+
+#include <doctest/doctest.h>
+
+#include "engine/engine.hpp"
+#include "support/fake_store.hpp"
+
+using namespace ashmemo;
+using engine::resolve;
+using engine::ResolvedLimits;
+
+TEST_SUITE("unit") {
+  TEST_CASE("limits that are not set have their documented defaults") {
+    const ResolvedLimits limits = resolve({});
+    CHECK(limits.max_entries == base::kForever);
+    CHECK(limits.max_bytes == 256 * MiB);
+    CHECK(limits.max_entry_bytes == 32 * MiB);
+    CHECK(limits.default_max_bytes);
+  }
+
+  TEST_CASE("one entry may be an eighth of the bytes, and never more than 64 MiB, unless told") {
+    Limits limits;
+    limits.max_bytes = 8'000;
+    CHECK(resolve(limits).max_entry_bytes == 1'000);
+    CHECK_FALSE(resolve(limits).default_max_bytes);
+    limits.max_bytes = unlimited;
+    CHECK(resolve(limits).max_bytes == base::kForever);
+    CHECK(resolve(limits).max_entry_bytes == 64 * MiB);
+    limits.max_entry_bytes = 100 * MiB;
+    CHECK(resolve(limits).max_entry_bytes == 100 * MiB);
+    limits.max_bytes = 0;
+    limits.max_entry_bytes = {};
+    CHECK(resolve(limits).max_entry_bytes == 0);
+  }
+
+  TEST_CASE("42 limits are changed as one, and told as they were given") {
+    engine::LimitsCell cell({.max_entries = 5, .max_bytes = {}, .max_entry_bytes = {}});
+    CHECK(cell.get().max_entries == 5);
+    CHECK(cell.get().max_bytes == 256 * MiB);
+    CHECK_FALSE(cell.as_given().max_bytes.is_set());
+    cell.set({.max_entries = {}, .max_bytes = 80, .max_entry_bytes = {}});
+    CHECK(cell.get().max_entries == base::kForever);
+    CHECK(cell.get().max_bytes == 80);
+    CHECK(cell.get().max_entry_bytes == 10);
+    CHECK(cell.as_given().max_bytes == Limit(80));
+  }
+
+  TEST_CASE("health tells its state and since when, which a repetition does not move") {
+    engine::HealthCell cell;
+    Health health;
+    cell.change(HealthState::ok, 1'000);
+    cell.change(HealthState::ok, 2'000);
+    cell.fill(&health);
+    CHECK(health.state == HealthState::ok);
+    CHECK(health.since == 1'000);
+    cell.change(HealthState::degraded, 3'000);
+    cell.change(HealthState::degraded, 4'000);
+    cell.fill(&health);
+    CHECK(health.state == HealthState::degraded);
+    CHECK(health.since == 3'000);
+  }
+
+  TEST_CASE("only the store in use can be condemned, and the next one is not") {
+    const auto file = std::make_shared<test::FakeFile>();
+    engine::StoreSlot slot;
+    const std::shared_ptr<store::Store> first = test::open_fake_store(file);
+    const std::shared_ptr<store::Store> second = test::open_fake_store(file);
+    CHECK_FALSE(slot.condemn(*first, "damaged"));
+    CHECK_FALSE(slot.condemned());
+    CHECK(slot.set(first) == nullptr);
+    CHECK(slot.condemn(*first, "damaged"));
+    CHECK(slot.condemn(*first, "again"));
+    CHECK(slot.condemned() == "damaged");
+    CHECK(slot.set(second) == first);
+    CHECK_FALSE(slot.condemned());
+    CHECK_FALSE(slot.condemn(*first, "late"));
+    CHECK_FALSE(slot.condemned());
+  }
+
+  TEST_CASE("an engine takes its clock from the options, and is out of use once it is closed") {
+    Options options;
+    const auto clock = std::make_shared<ManualClock>();
+    options.hooks.clock = clock;
+    engine::Engine with_clock("a.db", options);
+    CHECK(with_clock.clock == clock);
+    CHECK(with_clock.path == "a.db");
+    CHECK_FALSE(with_clock.is_out_of_use());
+    with_clock.closed = true;
+    CHECK(with_clock.is_out_of_use());
+    CHECK(engine::Engine("b.db", {}).clock == system_clock());
+  }
+}

@@ -1,0 +1,70 @@
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "engine/notices.hpp"
+
+using ashmemo::Notice;
+using ashmemo::NoticeKind;
+using ashmemo::engine::Notices;
+
+TEST_SUITE("unit") {
+  TEST_CASE("notices are taken once, in the order they were told") {
+    Notices notices;
+    notices.tell(NoticeKind::busy, "first", "file");
+    notices.tell(NoticeKind::refused, "second", "key");
+    const std::vector<Notice> taken = notices.take();
+    REQUIRE(taken.size() == 2);
+    CHECK(taken[0].kind == NoticeKind::busy);
+    CHECK(taken[0].what == "first");
+    CHECK(taken[0].subject == "file");
+    CHECK(taken[1].kind == NoticeKind::refused);
+    CHECK(notices.take().empty());
+  }
+
+  TEST_CASE("only the first of a kind is told until its state has ended") {
+    Notices notices;
+    notices.tell(NoticeKind::busy, "first", "");
+    notices.tell(NoticeKind::busy, "second", "");
+    CHECK(notices.take().size() == 1);
+    notices.tell(NoticeKind::busy, "third", "");
+    CHECK(notices.take().empty());
+
+    notices.tell_end(NoticeKind::busy, NoticeKind::recovered, "works again", "");
+    notices.tell(NoticeKind::busy, "fourth", "");
+    const std::vector<Notice> taken = notices.take();
+    REQUIRE(taken.size() == 2);
+    CHECK(taken[0].kind == NoticeKind::recovered);
+    CHECK(taken[1].what == "fourth");
+  }
+
+  TEST_CASE("the end of a state that nobody was told of is not told") {
+    Notices notices;
+    notices.tell_end(NoticeKind::busy, NoticeKind::recovered, "works again", "");
+    CHECK(notices.take().empty());
+    notices.tell(NoticeKind::busy, "busy", "");
+    notices.tell_end(NoticeKind::busy, NoticeKind::recovered, "works again", "");
+    notices.tell_end(NoticeKind::busy, NoticeKind::recovered, "works again", "");
+    CHECK(notices.take().size() == 2);
+  }
+
+  TEST_CASE("two states end each with its own word") {
+    Notices notices;
+    notices.tell(NoticeKind::busy, "busy", "");
+    notices.tell(NoticeKind::write_failed, "full", "");
+    notices.tell_end(NoticeKind::busy, NoticeKind::recovered, "again", "");
+    notices.tell(NoticeKind::write_failed, "still full", "");
+    CHECK(notices.take().size() == 3);
+  }
+
+  TEST_CASE("the last error is the newest one, told or not") {
+    Notices notices;
+    CHECK(notices.last_error().empty());
+    notices.tell(NoticeKind::busy, "first", "");
+    notices.tell(NoticeKind::busy, "second", "");
+    CHECK(notices.last_error() == "second");
+    CHECK(notices.take().size() == 1);
+    CHECK(notices.last_error() == "second");
+  }
+}

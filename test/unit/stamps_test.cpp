@@ -1,0 +1,72 @@
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <thread>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "engine/stamps.hpp"
+
+using ashmemo::engine::Stamps;
+
+TEST_SUITE("unit") {
+  TEST_CASE("a stamp is the wall clock where that has moved on") {
+    Stamps stamps;
+    CHECK(stamps.next(1'000) == 1'000);
+    CHECK(stamps.next(2'000) == 2'000);
+  }
+
+  TEST_CASE("stamps increase while the clock stands still or goes back") {
+    Stamps stamps;
+    CHECK(stamps.next(1'000) == 1'000);
+    CHECK(stamps.next(1'000) == 1'001);
+    CHECK(stamps.next(10) == 1'002);
+    CHECK(stamps.next(-5) == 1'003);
+    CHECK(stamps.next(1'003) == 1'004);
+    CHECK(stamps.next(5'000) == 5'000);
+  }
+
+  TEST_CASE("a clock before 1970 gives increasing stamps too") {
+    Stamps stamps;
+    const std::int64_t first = stamps.next(-1'000);
+    CHECK(stamps.next(-1'000) > first);
+  }
+
+  TEST_CASE("later stamps are larger than what the file has seen") {
+    Stamps stamps;
+    stamps.raise(9'000);
+    CHECK(stamps.next(1'000) == 9'001);
+    stamps.raise(10);
+    CHECK(stamps.next(1'000) == 9'002);
+  }
+
+  TEST_CASE("a file with the largest stamp there is does not turn the order round") {
+    constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+    Stamps stamps;
+    stamps.raise(kMost);
+    CHECK(stamps.next(1'000) == kMost);
+  }
+
+  TEST_CASE("no two threads get the same stamp") {
+    constexpr int kThreads = 4;
+    constexpr int kEach = 5'000;
+    Stamps stamps;
+    std::vector<std::vector<std::int64_t>> got(kThreads);
+    std::vector<std::thread> threads;
+    for (auto& mine : got) {
+      threads.emplace_back([&stamps, &mine] {
+        for (int i = 0; i < kEach; ++i) mine.push_back(stamps.next(i % 7));
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    std::vector<std::int64_t> all;
+    for (const auto& mine : got) {
+      CHECK(std::is_sorted(mine.begin(), mine.end()));
+      all.insert(all.end(), mine.begin(), mine.end());
+    }
+    std::sort(all.begin(), all.end());
+    CHECK(std::adjacent_find(all.begin(), all.end()) == all.end());
+    CHECK(all.size() == kThreads * kEach);
+  }
+}

@@ -1,0 +1,203 @@
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "support/fake_engine.hpp"
+
+// Due entries, and those of retired calculations, as the worker removes them.
+
+using namespace ashmemo;
+using base::FailureKind;
+using test::Call;
+using test::FakeEngine;
+using test::FakeRow;
+
+namespace {
+
+constexpr std::int64_t kSecond = 1'000'000;
+
+void put_results(FakeEngine& fake, const engine::CalculationPtr& calculation, int rows) {
+  for (const std::string& key : test::numbered("Post:", rows)) {
+    FakeRow row;
+    row.byte_size = 10;
+    row.calculation_id = calculation->id;
+    fake.file->plant(key, row);
+  }
+}
+
+engine::CalculationPtr known_calculation(FakeEngine& fake) {
+  const auto change = fake.engine.catalog.add("Post", "words", 1, "");
+  fake.file->change([&](auto& state) {
+    for (const auto& row : change.rows) state.calculations[row.id] = row;
+  });
+  return change.calculation;
+}
+
+/// Runs until there is nothing more to do soon; how often.
+int run_all(FakeEngine& fake) {
+  int runs = 1;
+  while (fake.worker.run(0)) REQUIRE(++runs < 100);
+  return runs;
+}
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("31 exactly the due rows are removed, in bounded batches until none is left") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    for (const std::string& key : test::numbered("due", 2'500)) {
+      fake.put(key, "v", {kSecond, kSecond, kSecond});
+    }
+    fake.put("later", "v", {kSecond + 1, kSecond + 1, kSecond + 1});
+    fake.put("never", "v");
+    REQUIRE(fake.worker.flush().ok());
+    fake.clock->advance(std::chrono::seconds(1));
+    CHECK(fake.worker.run(0));
+    CHECK(fake.engine.counters.expired.get() == 1'000);
+    CHECK(run_all(fake) <= 4);
+    CHECK(fake.file->keys() == std::vector<std::string>{"later", "never"});
+    CHECK(fake.engine.counters.expired.get() == 2'500);
+    CHECK(fake.engine.entries == 2);
+  }
+
+  TEST_CASE("an entry that is kept for errors is not removed before that is over") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    fake.put("a", "v", {1, 2, kSecond});
+    REQUIRE(fake.worker.flush().ok());
+    fake.clock->advance(Duration::microseconds(kSecond - 1));
+    run_all(fake);
+    CHECK(fake.file->has("a"));
+    fake.clock->advance(Duration::microseconds(1));
+    run_all(fake);
+    CHECK_FALSE(fake.file->has("a"));
+  }
+
+  TEST_CASE("an entry that expires before it was written is removed like any other") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    fake.put("a", "v", {1, 1, 1});
+    fake.clock->advance(Duration::microseconds(5));
+    REQUIRE(fake.worker.flush().ok());
+    CHECK_FALSE(fake.get("a"));
+    run_all(fake);
+    CHECK_FALSE(fake.file->has("a"));
+  }
+
+  TEST_CASE("33 a clock that went back removes nothing, and all of it when it is back again") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    fake.put("a", "v", {kSecond, kSecond, kSecond});
+    REQUIRE(fake.worker.flush().ok());
+    const std::int64_t then = fake.clock->wall_now();
+    fake.clock->set_wall(then - 100 * kSecond);
+    run_all(fake);
+    CHECK(fake.file->has("a"));
+    fake.clock->set_wall(then + kSecond);
+    run_all(fake);
+    CHECK_FALSE(fake.file->has("a"));
+  }
+
+  TEST_CASE("an expiry that fails on the way counts nothing and goes on later") {
+    for (const Call call : {Call::erase_due, Call::commit, Call::begin}) {
+      FakeEngine fake;
+      REQUIRE(fake.open().ok());
+      fake.put("a", "v", {1, 1, 1});
+      REQUIRE(fake.worker.flush().ok());
+      fake.clock->advance(std::chrono::seconds(1));
+      fake.faults->fail(call, FailureKind::busy);
+      static_cast<void>(fake.worker.run(0));
+      CHECK(fake.file->has("a"));
+      CHECK(fake.engine.counters.expired.get() == 0);
+      run_all(fake);
+      CHECK_FALSE(fake.file->has("a"));
+      CHECK(fake.engine.counters.expired.get() == 1);
+    }
+  }
+
+  TEST_CASE("results that were invalidated as a whole are removed in bounded steps") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    const auto words = known_calculation(fake);
+    put_results(fake, words, 2'500);
+    fake.put("direct", "v");
+    auto range = std::make_shared<engine::Range>();
+    range->kind = engine::Range::Kind::put_calculations;
+    range->calculations = fake.engine.catalog.renew(words).rows;
+    CHECK(engine::run_range(fake.engine, range));
+    CHECK(fake.file->keys().size() == 2'501);
+    run_all(fake);
+    CHECK(fake.file->keys() == std::vector<std::string>{"direct"});
+    CHECK(fake.engine.counters.erased.get() == 2'500);
+    CHECK_FALSE(fake.engine.catalog.has_retired());
+    CHECK(fake.file->state()->calculations.size() == 1);
+    CHECK(fake.file->state()->calculations.contains(words->id));
+  }
+
+  TEST_CASE("they are removed also if the command that retires them comes later to the file") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    const auto words = known_calculation(fake);
+    put_results(fake, words, 10);
+    static_cast<void>(fake.engine.catalog.renew(words));  // told to nobody yet
+    run_all(fake);
+    CHECK(fake.file->keys().empty());
+    CHECK_FALSE(fake.engine.catalog.has_retired());
+  }
+
+  TEST_CASE("a walk that fails on the way goes on where it was") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    const auto words = known_calculation(fake);
+    put_results(fake, words, 2'500);
+    static_cast<void>(fake.engine.catalog.renew(words));
+    for (const Call call : {Call::erase_retired, Call::commit, Call::forget_retired}) {
+      fake.faults->fail(call, FailureKind::io);
+      static_cast<void>(fake.worker.run(0));
+    }
+    CHECK(fake.engine.catalog.has_retired());
+    run_all(fake);  // until it fails to forget
+    run_all(fake);
+    CHECK(fake.file->keys().empty());
+    CHECK(fake.engine.counters.erased.get() == 2'500);
+    CHECK_FALSE(fake.engine.catalog.has_retired());
+  }
+
+  TEST_CASE("a walk that was under way starts over in another file") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    const auto words = known_calculation(fake);
+    put_results(fake, words, 2'500);
+    const auto before = fake.file->state();
+    static_cast<void>(fake.engine.catalog.renew(words));
+    CHECK(fake.worker.run(0));
+    CHECK(fake.file->keys().size() == 1'500);
+    // Somebody puts the file of yesterday in its place.
+    fake.file->set_state(before);
+    fake.file->in_place = false;
+    static_cast<void>(fake.worker.run(0));
+    fake.file->in_place = true;
+    run_all(fake);
+    CHECK(fake.file->keys().empty());
+  }
+
+  TEST_CASE("what is invalidated during a walk is removed by the next one") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    const auto words = known_calculation(fake);
+    put_results(fake, words, 2'500);
+    static_cast<void>(fake.engine.catalog.renew(words));
+    CHECK(fake.worker.run(0));
+    FakeRow row;
+    row.calculation_id = words->id;
+    fake.file->plant("Post:late", row);
+    static_cast<void>(fake.engine.catalog.renew(words));
+    run_all(fake);
+    CHECK(fake.file->keys().empty());
+    CHECK_FALSE(fake.engine.catalog.has_retired());
+  }
+}
