@@ -58,7 +58,7 @@ std::size_t Core::erase_range(engine::Range::Kind kind, std::string_view prefix)
   range->kind = kind;
   range->prefix = prefix;
   (void)engine::run_range(engine, range);
-  return static_cast<std::size_t>(range->removed);
+  return static_cast<std::size_t>(range->removed.load());
 }
 
 CheckReport Core::check() {

@@ -10,6 +10,9 @@ Group PendingWrites::take(std::size_t most_rows, std::int64_t most_bytes) {
   Group group;
   std::int64_t bytes = 0;
   base::Lock lock(mutex_);
+  // Nothing may throw once the first item has left the queue.
+  group.slots.reserve(std::min(most_rows, items_.size()));
+  group.writes.reserve(std::min(most_rows, items_.size()));
   while (!items_.empty() && group.slots.size() < most_rows) {
     if (auto* range = std::get_if<RangePtr>(&items_.front())) {
       if (!group.slots.empty()) break;
@@ -72,9 +75,9 @@ void PendingWrites::give_back(const Group& group) {
 }
 
 void PendingWrites::set_refusing(bool refusing) {
-  if (refusing_.exchange(refusing) == refusing) return;
   {
     base::Lock lock(mutex_);
+    if (refusing_.exchange(refusing) == refusing) return;
     refusing_since_.reset();
     if (refusing) refusing_since_ = clock_->steady_now();
   }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/patience.hpp"
+
 namespace ashmemo::engine {
 
 namespace {
@@ -29,10 +31,10 @@ Offered PendingWrites::offer(std::string_view key, const WritePtr& write) {
   const std::size_t freed = joinable ? joinable->bytes : 0;
   const std::size_t others = bytes_.load() - freed;
   if (write->is_put && others != 0 && others + bytes > most_bytes_) return {};
-  if (!joinable) return {append_locked(key, write, bytes), false};
-  const bool replaced_put = joinable->write->is_put;
+  if (!joinable) return {append_locked(key, write, bytes), nullptr};
+  const WritePtr replaced = joinable->write;
   join_locked(joinable, write, bytes);
-  return {joinable, replaced_put};
+  return {joinable, replaced};
 }
 
 SlotPtr PendingWrites::joinable_locked(std::string_view key) const {
@@ -120,11 +122,9 @@ std::vector<std::pair<std::string, Pending>> PendingWrites::with_prefix(
   return out;
 }
 
-void PendingWrites::wait_for_room(std::int64_t deadline) {
+void PendingWrites::wait_a_little() {
   base::Lock lock(mutex_);
-  const std::int64_t left = deadline - clock_->steady_now();
-  if (left <= 0 || closed_) return;
-  changed_.wait_for(mutex_, std::min(std::chrono::microseconds(left), kWaitSlice));
+  if (!closed_) changed_.wait_for(mutex_, kWaitSlice);
 }
 
 bool PendingWrites::is_refused_locked(std::int64_t max_wait) const {
@@ -132,20 +132,28 @@ bool PendingWrites::is_refused_locked(std::int64_t max_wait) const {
 }
 
 template <class ItemPtr>
-bool PendingWrites::wait_until_done(const ItemPtr& item, std::int64_t max_wait) {
-  base::Lock lock(mutex_);
-  while (!item->done && !closed_ && !is_refused_locked(max_wait)) {
+bool PendingWrites::wait_until_done(const ItemPtr& item, std::int64_t max_wait, const Push& push) {
+  std::optional<Patience> patience;  // since this wait has seen the store refuse
+  while (true) {
+    push();
+    base::Lock lock(mutex_);
+    if (!refusing_since_) {
+      patience.reset();
+    } else if (!patience) {
+      patience.emplace(*clock_, max_wait);
+    }
+    const bool refused = is_refused_locked(max_wait) || (patience && patience->is_over());
+    if (item->done || closed_ || refused) return item->done;
     changed_.wait_for(mutex_, kWaitSlice);
   }
-  return item->done;
 }
 
-bool PendingWrites::wait(const SlotPtr& slot, std::int64_t max_wait) {
-  return wait_until_done(slot, max_wait);
+bool PendingWrites::wait(const SlotPtr& slot, std::int64_t max_wait, const Push& push) {
+  return wait_until_done(slot, max_wait, push);
 }
 
-bool PendingWrites::wait(const RangePtr& range, std::int64_t max_wait) {
-  return wait_until_done(range, max_wait);
+bool PendingWrites::wait(const RangePtr& range, std::int64_t max_wait, const Push& push) {
+  return wait_until_done(range, max_wait, push);
 }
 
 }  // namespace ashmemo::engine

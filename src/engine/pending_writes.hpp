@@ -59,8 +59,8 @@ using SlotPtr = std::shared_ptr<Slot>;
 
 /// Where an offered write went.
 struct Offered {
-  SlotPtr slot;               // null: there was no room
-  bool replaced_put = false;  // it took the place of a put that will now never be committed
+  SlotPtr slot;       // null: there was no room
+  WritePtr replaced;  // the one whose place it took, which will now never be committed; null: none
 };
 
 /// A command about more than one key. It is a barrier: what came before it is committed before it, what
@@ -76,9 +76,10 @@ struct Range {
   std::string prefix;
   std::vector<store::CalculationRow> calculations;
   std::uint64_t number = 0;
+  // Committed so far: a caller may look before it is done.
+  std::atomic<std::int64_t> removed{0};
   // Guarded by the queue.
   bool done = false;
-  std::int64_t removed = 0;
   store::Totals totals_off;
 
   [[nodiscard]] bool covers(std::string_view key) const {
@@ -130,12 +131,14 @@ class PendingWrites {
    private:
     PendingWrites& queue_;
   };
-  /// Waits for something to leave the queue, at most until the steady clock shows `deadline`.
-  void wait_for_room(std::int64_t deadline);
+  /// Waits a little for something to leave the queue.
+  void wait_a_little();
   /// Wait until the item is done, or the store has refused to write for `max_wait`, or the queue was
-  /// closed. True: it is done.
-  bool wait(const SlotPtr& slot, std::int64_t max_wait);
-  bool wait(const RangePtr& range, std::int64_t max_wait);
+  /// closed. True: it is done. `push` is called first, and again now and then, without the lock: it
+  /// sees to it that somebody does the work.
+  using Push = std::function<void()>;
+  bool wait(const SlotPtr& slot, std::int64_t max_wait, const Push& push);
+  bool wait(const RangePtr& range, std::int64_t max_wait, const Push& push);
 
   // ---- the worker
 
@@ -176,7 +179,7 @@ class PendingWrites {
   void release_locked(const SlotPtr& slot) ASHMEMO_REQUIRES(mutex_);
   [[nodiscard]] bool is_refused_locked(std::int64_t max_wait) const ASHMEMO_REQUIRES(mutex_);
   template <class ItemPtr>
-  bool wait_until_done(const ItemPtr& item, std::int64_t max_wait);
+  bool wait_until_done(const ItemPtr& item, std::int64_t max_wait, const Push& push);
 
   const std::size_t most_bytes_;
   const std::shared_ptr<Clock> clock_;

@@ -8,6 +8,7 @@
 
 #include <ashmemo/error.hpp>
 
+#include "engine/patience.hpp"
 #include "engine/reading.hpp"
 #include "store/byte_size.hpp"
 
@@ -29,37 +30,39 @@ WritePtr make_write(Engine& engine, NewEntry& entry) {
   return write;
 }
 
-/// Hands writes to the queue on behalf of one call, which waits at most `max_wait` in all.
+/// Hands writes to the queue on behalf of one call. The call waits while the worker makes room, but never
+/// longer than `max_wait` for one write; after that it waits no more.
 class Offering {
  public:
-  explicit Offering(Engine& engine)
-      : engine_(engine),
-        deadline_(base::add_saturated(engine.clock->steady_now(),
-                                      engine.options.timing.max_wait.count())) {}
+  explicit Offering(Engine& engine) : engine_(engine) {}
 
-  /// Null: there was no room, or nothing can be kept at the moment.
+  /// Null: there was no room.
   SlotPtr offer(std::string_view key, const WritePtr& write) {
-    while (true) {
+    if (SlotPtr slot = engine_.pending.offer(key, write).slot) return slot;
+    if (gave_up_) return nullptr;
+    const Patience patience(*engine_.clock, engine_.options.timing.max_wait.count());
+    while (wait_for_room(patience)) {
       if (SlotPtr slot = engine_.pending.offer(key, write).slot) return slot;
-      if (!wait_for_room()) return nullptr;
     }
+    gave_up_ = true;
+    return nullptr;
   }
 
  private:
-  bool wait_for_room() {
+  bool wait_for_room(const Patience& patience) {
     if (engine_.closed || engine_.worker->is_this_thread()) return false;
-    if (engine_.clock->steady_now() >= deadline_) return false;
     const std::size_t before = engine_.pending.bytes();
     const PendingWrites::Waiting waiting(engine_.pending);
     // Who does the worker's work himself waits for nobody: if that made no room, nothing will.
     if (engine_.worker->drain()) return engine_.pending.bytes() < before;
+    if (patience.is_over()) return false;
     engine_.worker->wake();
-    engine_.pending.wait_for_room(deadline_);
+    engine_.pending.wait_a_little();
     return true;
   }
 
   Engine& engine_;
-  const std::int64_t deadline_;
+  bool gave_up_ = false;
 };
 
 void tell_dropped(Engine& engine, std::string_view key) {
@@ -93,18 +96,32 @@ bool can_write(const Engine& engine) {
          engine.store.get() != nullptr;
 }
 
-/// Waits for the item unless this is the worker's own thread; true: it is done.
-template <class ItemPtr>
-bool wait_for(Engine& engine, const ItemPtr& item) {
-  if (engine.worker->is_this_thread()) return false;
-  const PendingWrites::Waiting waiting(engine.pending);
-  if (!engine.worker->drain()) engine.worker->wake();
-  return engine.pending.wait(item, engine.options.timing.max_wait.count());
-}
+/// Waits for items on behalf of one call, unless this is the worker's own thread; true: it is done.
+class Awaiting {
+ public:
+  explicit Awaiting(Engine& engine)
+      : engine_(engine), max_wait_(engine.options.timing.max_wait.count()) {}
+
+  template <class ItemPtr>
+  bool operator()(const ItemPtr& item) {
+    if (engine_.worker->is_this_thread()) return false;
+    const PendingWrites::Waiting waiting(engine_.pending);
+    const bool done = engine_.pending.wait(item, max_wait_, [this] {
+      if (!engine_.worker->drain()) engine_.worker->wake();
+    });
+    if (!done) max_wait_ = 0;  // one call has one patience, however many items it waits for
+    return done;
+  }
+
+ private:
+  Engine& engine_;
+  std::int64_t max_wait_;
+};
 
 std::size_t count_kept(Engine& engine, const std::vector<SlotPtr>& slots) {
+  Awaiting awaiting(engine);
   std::size_t kept = 0;
-  for (const SlotPtr& slot : slots) kept += wait_for(engine, slot) && slot->kept ? 1 : 0;
+  for (const SlotPtr& slot : slots) kept += awaiting(slot) && slot->kept ? 1 : 0;
   return kept;
 }
 
@@ -125,6 +142,15 @@ std::size_t count_live_keys(Engine& engine, std::span<const std::string_view> ke
   std::vector<Query> queries(keys.size());
   for (std::size_t i = 0; i < keys.size(); ++i) queries[i].key = keys[i];
   return count_live(engine, queries);
+}
+
+/// Whether the removal has removed a live entry.
+bool has_removed(Engine& engine, const Offered& removal, bool done) {
+  if (!removal.replaced) return done && removal.slot->existed;
+  // It took the place of a write that was not in the file yet: what readers saw was that.
+  const Write& replaced = *removal.replaced;
+  return replaced.is_put && engine.catalog.is_current(replaced.calculation_id) &&
+         is_live(judge(replaced.deadlines, engine.clock->wall_now()));
 }
 
 std::vector<Offered> offer_removals(Engine& engine, std::span<const std::string_view> keys) {
@@ -175,12 +201,13 @@ std::size_t erase(Engine& engine, std::span<const std::string_view> keys) {
   const std::vector<Offered> offered = offer_removals(engine, distinct);
   engine.worker->wake();
   if (!waits) return live;
+  Awaiting awaiting(engine);
   std::size_t existed = 0;
   bool all_done = true;
   for (const Offered& removal : offered) {
-    const bool done = wait_for(engine, removal.slot);
+    const bool done = awaiting(removal.slot);
     all_done = all_done && done;
-    existed += (done && removal.slot->existed) || removal.replaced_put ? 1 : 0;
+    existed += has_removed(engine, removal, done) ? 1 : 0;
   }
   if (!all_done && !engine.closed) tell_uncommitted(engine, fmt::format("{} keys", offered.size()));
   return existed;
@@ -191,8 +218,8 @@ bool run_range(Engine& engine, const RangePtr& range) {
   if (engine.is_out_of_use()) return false;
   queue_range(engine, range);
   if (engine.worker->is_this_thread()) return false;
-  const bool done = wait_for(engine, range);
-  if (!done && !engine.closed) {
+  const bool done = Awaiting(engine)(range);
+  if (!done && !engine.closed && range->kind != Range::Kind::recount) {
     tell_uncommitted(engine, range->prefix.empty() ? "entries" : range->prefix);
   }
   return done;

@@ -7,6 +7,7 @@
 
 #include "base/platform.hpp"
 #include "base/saturate.hpp"
+#include "engine/patience.hpp"
 
 namespace ashmemo::maintenance {
 
@@ -19,6 +20,9 @@ constexpr std::int64_t kThreadBudget = 50'000;
 
 // A store that refuses to write is asked again after this long; so is one with more work to do.
 constexpr std::int64_t kRetry = 20'000;
+
+// An interval may be for ever, which is more than a timer can be set to.
+constexpr std::int64_t kLongestSleep = 3'600'000'000;
 
 }  // namespace
 
@@ -59,13 +63,21 @@ Status Worker::with_role(const std::function<Status(Steps&)>& work) {
     done = work(steps_);
     foreign_reader_ = steps_.has_foreign_reader();
   } catch (const std::exception& error) {
-    engine_.counters.worker_errors.add();
-    const std::string what = engine_.path + ": the worker met an unexpected error and goes on: ";
-    engine_.notices.tell(NoticeKind::worker_failed, what + error.what(), engine_.path);
-    done = base::Failure{base::FailureKind::other, 0, error.what()};
+    done = unexpected(error.what());
+  } catch (...) {
+    done = unexpected("no std::exception");
   }
   events_.deliver();
   return done;
+}
+
+base::Failure Worker::unexpected(const std::string& what) {
+  engine_.counters.worker_errors.add();
+  engine_.pending.set_refusing(true);  // whoever waits for the work must not do so for ever
+  engine_.notices.tell(NoticeKind::worker_failed,
+                       engine_.path + ": the worker met an unexpected error and goes on: " + what,
+                       engine_.path);
+  return {base::FailureKind::other, 0, what};
 }
 
 bool Worker::run(std::int64_t budget) {
@@ -93,8 +105,13 @@ bool Worker::is_this_thread() const noexcept { return events_.is_delivering_here
 
 void Worker::loop() {
   while (!stopping_) {
-    const std::int64_t now = engine_.clock->steady_now();
-    sleep(pass({base::add_saturated(now, kThreadBudget), false}));
+    bool more = true;
+    try {
+      more = pass({base::add_saturated(engine_.clock->steady_now(), kThreadBudget), false});
+    } catch (...) {  // even telling of it has failed: out of memory
+      engine_.counters.worker_errors.add();
+    }
+    sleep(more);
   }
 }
 
@@ -122,9 +139,11 @@ Worker::Sleep Worker::choose_sleep() const {
 std::int64_t Worker::length_of(Sleep sleep, bool more) const {
   const Timing& timing = engine_.options.timing;
   if (more || engine_.pending.is_refusing()) return kRetry;
-  if (sleep == Sleep::until_flush) return timing.flush_interval.count();
-  const std::int64_t idle = timing.maintenance_interval.count();
-  return engine_.marks.empty() ? idle : std::min(idle, timing.touch_interval.count());
+  if (sleep == Sleep::until_flush) return std::min(timing.flush_interval.count(), kLongestSleep);
+  const std::int64_t idle = std::min(timing.maintenance_interval.count(), kLongestSleep);
+  if (engine_.marks.empty()) return idle;
+  // A commit for the marks alone need not come sooner than one for writes.
+  return std::min(idle, std::max(timing.touch_interval, timing.flush_interval).count());
 }
 
 void Worker::sleep(bool more) {
@@ -170,27 +189,30 @@ void Worker::stop() noexcept {
 }
 
 void Worker::try_to_write_the_rest() {
-  // Counted in tries and not only in time: a clock that somebody moves by hand may stand still.
-  std::int64_t tries = engine_.options.timing.close_wait.count() / kRetry;
-  while (!flush().ok() && tries-- > 0 && engine_.store.get()) {
-    engine_.pending.wait_for_room(base::add_saturated(engine_.clock->steady_now(), kRetry));
+  const engine::Patience patience(*engine_.clock, engine_.options.timing.close_wait.count());
+  while (!flush().ok() && engine_.store.get() && !patience.is_over()) {
+    engine_.pending.wait_a_little();
   }
 }
 
 void Worker::write_the_rest() {
   if (engine_.options.access == Access::read_write && engine_.store.get()) try_to_write_the_rest();
-  const std::int64_t lost = engine_.pending.drop_all();
-  if (lost != 0) {
-    engine_.counters.dropped.add(lost);
-    engine_.notices.tell(NoticeKind::writes_dropped,
-                         engine_.path + ": closed with " + std::to_string(lost) +
-                             " accepted values that the file did not take",
-                         engine_.path);
-  }
-  (void)with_role([](Steps& steps) -> Status {
+  // In the role: nobody may be in the middle of a group.
+  (void)with_role([this](Steps& steps) -> Status {
+    drop_the_rest();
     steps.close();
     return {};
   });
+}
+
+void Worker::drop_the_rest() {
+  const std::int64_t lost = engine_.pending.drop_all();
+  if (lost == 0) return;
+  engine_.counters.dropped.add(lost);
+  engine_.notices.tell(NoticeKind::writes_dropped,
+                       engine_.path + ": closed with " + std::to_string(lost) +
+                           " accepted values that the file did not take",
+                       engine_.path);
 }
 
 }  // namespace ashmemo::maintenance

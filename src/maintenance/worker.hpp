@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <string>
 #include <thread>
 
 #include "base/mutex.hpp"
@@ -58,8 +59,10 @@ class Worker final : public engine::WorkerControl {
   void sleep_once(bool more);
   bool pass(const Budget& budget);
   [[nodiscard]] base::Status with_role(const std::function<base::Status(Steps&)>& work);
+  base::Failure unexpected(const std::string& what);
   void write_the_rest();
   void try_to_write_the_rest();
+  void drop_the_rest();
 
   engine::Engine& engine_;
   Events events_;

@@ -1,0 +1,313 @@
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include <ashmemo/error.hpp>
+
+#include "store/byte_size.hpp"
+#include "support/fake_engine.hpp"
+
+using namespace ashmemo;
+using base::FailureKind;
+using test::Call;
+using test::FakeEngine;
+
+namespace {
+
+constexpr std::int64_t kSecond = 1'000'000;
+
+Options with(Durability durability) {
+  Options options = FakeEngine::manual();
+  options.durability = durability;
+  return options;
+}
+
+std::int64_t size_of(std::string_view key, std::string_view value) {
+  return store::byte_size(key, ValueView::text(value), {}, false);
+}
+
+Options with_small_queue() {
+  Options options = FakeEngine::manual();
+  options.queue_bytes = 64 * KiB;
+  return options;
+}
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("7 a relaxed put is taken at once, seen at once, and in the file after a flush") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    CHECK(fake.put("a", "1") == 1);
+    CHECK(fake.get("a") == "1");
+    CHECK_FALSE(fake.file->has("a"));
+    REQUIRE(fake.worker.flush().ok());
+    CHECK(fake.file->row("a").value.bytes() == "1");
+    CHECK(fake.get("a") == "1");
+    CHECK(fake.file->row("a").byte_size == size_of("a", "1"));
+    CHECK(fake.file->state()->totals == fake.file->counted());
+  }
+
+  TEST_CASE("8 overwriting changes the bytes by the difference and the count not at all") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    fake.put("a", "1");
+    REQUIRE(fake.worker.flush().ok());
+    fake.put("a", std::string(9'000, 'x'));
+    REQUIRE(fake.worker.flush().ok());
+    CHECK(fake.engine.entries == 1);
+    CHECK(fake.engine.bytes == size_of("a", std::string(9'000, 'x')));
+    CHECK(fake.engine.counters.replaced.get() == 1);
+  }
+
+  TEST_CASE("a put with commit is in the file when it returns") {
+    FakeEngine fake(with(Durability::commit));
+    REQUIRE(fake.open().ok());
+    CHECK(fake.put("a", "1") == 1);
+    CHECK(fake.file->has("a"));
+    CHECK(fake.put_all({"b", "c", "d"}, "2") == 3);
+    CHECK(fake.file->keys() == std::vector<std::string>{"a", "b", "c", "d"});
+  }
+
+  TEST_CASE("37 an entry exactly at the limit for one is kept, one byte more is refused") {
+    const std::string value(1'000, 'x');
+    Options options = FakeEngine::manual();
+    options.limits.max_entry_bytes = size_of("a", value);
+    FakeEngine fake(options);
+    REQUIRE(fake.open().ok());
+    CHECK(fake.put("a", value) == 1);
+    options.limits.max_entry_bytes = size_of("a", value) - 1;
+    fake.engine.limits.set(options.limits);
+    CHECK(fake.put("a", value) == 0);
+    CHECK(fake.engine.counters.refused.get() == 1);
+    CHECK(fake.engine.counters.puts.get() == 2);
+    REQUIRE(fake.worker.flush().ok());
+    CHECK(fake.get("a") == value);
+    CHECK(fake.told->count(NoticeKind::refused) == 1);
+  }
+
+  TEST_CASE("42 a limit of 0 takes nothing") {
+    for (const bool by_entries : {true, false}) {
+      Options options = FakeEngine::manual();
+      (by_entries ? options.limits.max_entries : options.limits.max_bytes) = 0;
+      FakeEngine fake(options);
+      REQUIRE(fake.open().ok());
+      CHECK(fake.put("a", "1") == 0);
+      CHECK_FALSE(fake.get("a"));
+      CHECK(fake.engine.counters.refused.get() == 1);
+    }
+  }
+
+  TEST_CASE("66 without a store puts are dropped and counted at once") {
+    FakeEngine fake;
+    CHECK(fake.put_all({"a", "b"}, "1") == 0);
+    CHECK(fake.engine.counters.dropped.get() == 2);
+    CHECK(fake.engine.counters.puts.get() == 2);
+    CHECK_FALSE(fake.get("a"));
+  }
+
+  TEST_CASE("61 after closing puts are false and removals remove nothing") {
+    FakeEngine fake(with(Durability::commit));
+    REQUIRE(fake.open().ok());
+    fake.put("a", "1");
+    fake.close();
+    CHECK(fake.put("b", "1") == 0);
+    CHECK(fake.erase("a") == 0);
+    CHECK_FALSE(engine::run_range(fake.engine, std::make_shared<engine::Range>()));
+    CHECK(fake.file->keys() == std::vector<std::string>{"a"});
+  }
+
+  TEST_CASE("a cache opened for reading removes nothing and says so") {
+    Options options = FakeEngine::manual();
+    options.access = Access::read_only;
+    FakeEngine fake(options);
+    REQUIRE(fake.open().ok());
+    CHECK(fake.put("a", "1") == 0);
+    CHECK_THROWS_AS(fake.erase("a"), Error);
+    CHECK_THROWS_AS(engine::run_range(fake.engine, std::make_shared<engine::Range>()), Error);
+    CHECK(fake.engine.pending.empty());
+  }
+
+  TEST_CASE("in manual mode a put that finds no room makes it itself") {
+    FakeEngine fake(with_small_queue());
+    REQUIRE(fake.open().ok());
+    const auto keys = test::numbered("k", 100);
+    CHECK(fake.put_all(keys, std::string(4'000, 'x')) == 100);
+    CHECK(fake.engine.counters.dropped.get() == 0);
+    REQUIRE(fake.worker.flush().ok());
+    CHECK(fake.file->keys() == keys);
+  }
+
+  TEST_CASE("in manual mode not even a patience of 0 drops a put while the file takes them") {
+    Options options = with_small_queue();
+    options.timing.max_wait = Duration();
+    FakeEngine fake(options);
+    REQUIRE(fake.open().ok());
+    CHECK(fake.put_all(test::numbered("k", 60), std::string(4'000, 'x')) == 60);
+  }
+
+  TEST_CASE("a full queue that the file does not take from drops puts and counts them") {
+    FakeEngine fake(with_small_queue());
+    REQUIRE(fake.open().ok());
+    fake.faults->fail_always(Call::begin, FailureKind::busy);
+    const std::size_t taken = fake.put_all(test::numbered("k", 40), std::string(4'000, 'x'));
+    CHECK(taken > 10);
+    CHECK(taken < 16);
+    CHECK(fake.engine.counters.dropped.get() == 40 - static_cast<std::int64_t>(taken));
+    CHECK(fake.engine.pending.bytes() <= 64 * KiB);
+    fake.faults->heal();
+    REQUIRE(fake.worker.flush().ok());
+    CHECK(fake.file->keys().size() == taken);
+    CHECK(fake.told->count(NoticeKind::writes_dropped) == 1);
+    CHECK(fake.told->count(NoticeKind::busy) == 1);
+    CHECK(fake.told->count(NoticeKind::recovered) == 1);
+  }
+
+  TEST_CASE("one entry larger than the whole queue is taken when that is empty") {
+    FakeEngine fake(with_small_queue());
+    REQUIRE(fake.open().ok());
+    CHECK(fake.put_all({"a", "b", "c"}, std::string(100'000, 'x')) == 3);
+    REQUIRE(fake.worker.flush().ok());
+    CHECK(fake.file->keys().size() == 3);
+  }
+
+  TEST_CASE("14 erasing ignores empty lists, unknown keys and duplicates") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    fake.put_all({"a", "b", "c"}, "1");
+    CHECK(engine::erase(fake.engine, {}) == 0);
+    const std::vector<std::string_view> keys{"b", "x", "a", "b", "a"};
+    CHECK(engine::erase(fake.engine, keys) == 2);
+    CHECK(fake.file->keys() == std::vector<std::string>{"c"});
+    CHECK(engine::erase(fake.engine, keys) == 0);
+  }
+
+  TEST_CASE("12 erasing counts what is pending, what is stored, and each once") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    fake.put("a", "1");
+    CHECK(fake.erase("a") == 1);
+    CHECK(fake.erase("a") == 0);
+    fake.put("a", "1");
+    REQUIRE(fake.worker.flush().ok());
+    fake.put("a", "2");
+    CHECK(fake.erase("a") == 1);
+    CHECK_FALSE(fake.file->has("a"));
+    CHECK_FALSE(fake.get("a"));
+  }
+
+  TEST_CASE("28 erasing an entry whose time is over counts nothing and frees its room") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    fake.put("stored", "1", {kSecond, kSecond, kSecond});
+    REQUIRE(fake.worker.flush().ok());
+    fake.put("pending", "1", {kSecond, kSecond, kSecond});
+    fake.clock->advance(std::chrono::seconds(1));
+    CHECK(fake.erase("stored") == 0);
+    CHECK(fake.erase("pending") == 0);
+    CHECK(fake.file->keys().empty());
+    CHECK(fake.engine.bytes == 0);
+  }
+
+  TEST_CASE("erasing a result that was invalidated as a whole counts nothing") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    const auto words = fake.engine.catalog.add("Post", "words", 1, "").calculation;
+    test::FakeRow row;
+    row.calculation_id = words->id;
+    fake.file->plant("a", row);
+    static_cast<void>(fake.engine.catalog.renew(words));
+    CHECK(fake.erase("a") == 0);
+    CHECK_FALSE(fake.file->has("a"));
+  }
+
+  TEST_CASE("a removal that joins another one has removed nothing") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    fake.put("a", "1");
+    REQUIRE(fake.worker.flush().ok());
+    fake.faults->fail_always(Call::begin, FailureKind::busy);
+    CHECK(fake.erase("a") == 0);  // stays queued
+    fake.faults->heal();
+    CHECK(fake.erase("a") == 0);
+    CHECK_FALSE(fake.file->has("a"));
+  }
+
+  TEST_CASE("a range removal removes what is pending and stored and says how many rows it were") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    fake.put_all({"Post:1", "Post:2", "Other:1"}, "1");
+    REQUIRE(fake.worker.flush().ok());
+    fake.put("Post:3", "1");
+    auto range = std::make_shared<engine::Range>();
+    range->kind = engine::Range::Kind::erase_prefix;
+    range->prefix = "Post:";
+    CHECK(engine::run_range(fake.engine, range));
+    CHECK(range->removed == 3);
+    CHECK(fake.file->keys() == std::vector<std::string>{"Other:1"});
+  }
+
+  TEST_CASE("a removal that the file does not take returns, holds here and stays queued") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    fake.put_all({"Post:1", "Post:2", "a"}, "1");
+    REQUIRE(fake.worker.flush().ok());
+    fake.faults->fail_always(Call::begin, FailureKind::busy);
+    const bool one_key = [&] {
+      SUBCASE("of one key") { return true; }
+      SUBCASE("of a range") { return false; }
+      return true;
+    }();
+    if (one_key) {
+      CHECK(fake.erase("Post:1") == 0);
+    } else {
+      auto range = std::make_shared<engine::Range>();
+      range->kind = engine::Range::Kind::erase_prefix;
+      range->prefix = "Post:";
+      CHECK_FALSE(engine::run_range(fake.engine, range));
+      CHECK_FALSE(fake.get("Post:2"));
+    }
+    CHECK_FALSE(fake.get("Post:1"));
+    CHECK(fake.get("a") == "1");
+    CHECK(fake.file->has("Post:1"));
+    fake.faults->heal();
+    REQUIRE(fake.worker.flush().ok());
+    CHECK_FALSE(fake.file->has("Post:1"));
+    CHECK(fake.file->has("Post:2") == one_key);
+    CHECK(fake.told->count(NoticeKind::removal_uncommitted) == 1);
+  }
+
+  TEST_CASE("a put with commit that the file does not take says so, and is written later") {
+    FakeEngine fake(with(Durability::commit));
+    REQUIRE(fake.open().ok());
+    fake.faults->fail_always(Call::commit, FailureKind::full);
+    CHECK(fake.put_all({"a", "b", "c"}, "1") == 0);
+    CHECK(fake.get("b") == "1");
+    fake.faults->heal();
+    REQUIRE(fake.worker.flush().ok());
+    CHECK(fake.file->keys().size() == 3);
+  }
+
+  TEST_CASE("one call has one patience, however many of its writes are refused") {
+    FakeEngine fake(with(Durability::commit));
+    REQUIRE(fake.open().ok());
+    fake.faults->fail_always(Call::begin, FailureKind::busy);
+    CHECK(fake.put_all(test::numbered("k", 200), "1") == 0);
+    // Once for the whole patience, and then once for each key: not all of it for each.
+    CHECK(fake.faults->calls(Call::begin) < 300);
+  }
+
+  TEST_CASE("a recount that cannot be done is no removal") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    fake.faults->fail_always(Call::begin, FailureKind::busy);
+    auto range = std::make_shared<engine::Range>();
+    range->kind = engine::Range::Kind::recount;
+    CHECK_FALSE(engine::run_range(fake.engine, range));
+    fake.faults->heal();
+    REQUIRE(fake.worker.flush().ok());
+    CHECK(fake.told->count(NoticeKind::removal_uncommitted) == 0);
+  }
+}

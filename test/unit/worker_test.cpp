@@ -1,0 +1,195 @@
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "support/fake_engine.hpp"
+
+// The worker without its thread.
+
+using namespace ashmemo;
+using base::FailureKind;
+using test::Call;
+using test::FakeEngine;
+
+namespace {
+
+using Keys = std::vector<std::string>;
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("in manual mode nothing is written until somebody does the work") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    fake.worker.start();
+    fake.put("a", "1");
+    fake.worker.wake();
+    fake.worker.wake_now();
+    CHECK_FALSE(fake.file->has("a"));
+    CHECK_FALSE(fake.worker.run(1'000));
+    CHECK(fake.file->has("a"));
+  }
+
+  TEST_CASE("a step with a budget of nothing does a bounded piece of work") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    fake.put_all(test::numbered("k", 2'500), "v");
+    CHECK(fake.worker.run(0));
+    CHECK(fake.engine.entries == 1'000);
+    int runs = 0;
+    while (fake.worker.run(0)) REQUIRE(++runs < 10);
+    CHECK(fake.engine.entries == 2'500);
+  }
+
+  TEST_CASE("33 a step ends while the clock stands still, with any budget") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    fake.put_all(test::numbered("k", 3'500), "v");
+    CHECK_FALSE(fake.worker.run(INT64_MAX));
+    CHECK(fake.engine.entries == 3'500);
+    CHECK_FALSE(fake.worker.run(-5));
+  }
+
+  TEST_CASE("draining does the work on the calling thread in manual mode only") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    fake.put("a", "1");
+    CHECK(fake.worker.drain());
+    CHECK(fake.file->has("a"));
+
+    Options options = FakeEngine::manual();
+    options.hooks.worker = WorkerMode::thread;
+    FakeEngine threaded(options);
+    CHECK_FALSE(threaded.worker.drain());
+  }
+
+  TEST_CASE("61 closing writes all that was accepted, removals and touches too") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    fake.put_all({"a", "b"}, "1");
+    REQUIRE(fake.worker.flush().ok());
+    CHECK(fake.get("a"));
+    fake.put("c", "1");
+    fake.queue_removal("b");
+    fake.close();
+    CHECK(fake.file->keys() == Keys{"a", "c"});
+    CHECK(fake.file->row("a").access_count == 1);
+    CHECK(fake.file->open_stores == 0);
+    CHECK(fake.engine.counters.dropped.get() == 0);
+    CHECK(fake.engine.pending.empty());
+  }
+
+  TEST_CASE("61 closing twice does nothing more") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    fake.close();
+    const int begun = fake.faults->calls(Call::begin);
+    fake.worker.stop();
+    fake.worker.stop();
+    CHECK(fake.faults->calls(Call::begin) == begun);
+  }
+
+  TEST_CASE("61 closing what was never opened does nothing") {
+    FakeEngine fake;
+    fake.close();
+    CHECK(fake.faults->calls(Call::begin) == 0);
+  }
+
+  TEST_CASE("61 closing while the file refuses writes ends, and counts and reports what is lost") {
+    for (const FailureKind kind : {FailureKind::busy, FailureKind::full, FailureKind::corrupt}) {
+      FakeEngine fake;
+      REQUIRE(fake.open().ok());
+      fake.put_all({"a", "b", "c"}, "1");
+      fake.queue_removal("x");
+      fake.faults->fail_always(Call::begin, kind);
+      fake.close();
+      CHECK(fake.engine.counters.dropped.get() == 3);
+      CHECK(fake.told->count(NoticeKind::writes_dropped) == 1);
+      CHECK(fake.engine.pending.empty());
+      CHECK(fake.engine.pending.bytes() == 0);
+      CHECK(fake.file->open_stores == 0);
+    }
+  }
+
+  TEST_CASE("61 closing tries again for as long as it may") {
+    Options options = FakeEngine::manual();
+    options.timing.close_wait = std::chrono::seconds(60);
+    FakeEngine fake(options);
+    REQUIRE(fake.open().ok());
+    fake.put("a", "1");
+    fake.faults->fail(Call::begin, FailureKind::busy, 1, 3);
+    fake.close();
+    CHECK(fake.file->has("a"));
+    CHECK(fake.engine.counters.dropped.get() == 0);
+  }
+
+  TEST_CASE("an exception outside of a transaction does not end the worker") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    fake.put("a", "1");
+    fake.file->wal_bytes = 5 * MiB;
+    bool once = false;
+    fake.faults->before(Call::checkpoint, [&once] {
+      if (!std::exchange(once, true)) throw std::bad_alloc();
+    });
+    CHECK_FALSE(fake.worker.flush().ok());
+    CHECK(fake.engine.counters.worker_errors.get() == 1);
+    CHECK(fake.told->count(NoticeKind::worker_failed) == 1);
+    CHECK(fake.worker.flush().ok());
+    CHECK_FALSE(fake.engine.pending.is_refusing());
+    CHECK(fake.file->has("a"));
+  }
+
+  TEST_CASE("a removal does not wait for ever for a worker that only throws") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    fake.put("a", "1");
+    REQUIRE(fake.worker.flush().ok());
+    fake.faults->before(Call::begin, [] { throw std::bad_alloc(); });
+    CHECK(fake.erase("a") == 0);
+    CHECK_FALSE(fake.get("a"));
+    fake.faults->heal();
+    REQUIRE(fake.worker.flush().ok());
+    CHECK_FALSE(fake.file->has("a"));
+  }
+
+  TEST_CASE("31 33 a flush at a clock that stands still or went back ends and writes everything") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    fake.clock->set_wall(-5'000'000);
+    fake.put_all(test::numbered("k", 1'500), "v");
+    for (const char* key : {"k0001", "k1500"}) CHECK(fake.get(key));
+    REQUIRE(fake.worker.flush().ok());
+    CHECK(fake.engine.entries == 1'500);
+    CHECK(fake.get("k0001"));
+    REQUIRE(fake.worker.compact().ok());
+    CHECK(fake.get("k0001"));
+  }
+
+  TEST_CASE("52 the totals equal a full recount after any mixture of work and failures") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    std::vector<Call> calls{Call::begin, Call::put,       Call::erase,       Call::commit,
+                            Call::touch, Call::erase_due, Call::erase_prefix};
+    for (int i = 0; i < 140; ++i) {
+      const std::string key = "k" + std::to_string(i % 17);
+      fake.put(key, std::string(static_cast<std::size_t>(i), 'x'), {50, 50, 50});
+      if (i % 5 == 0) REQUIRE(fake.engine.pending.offer(key, test::removal()).slot);
+      if (i % 23 == 0) fake.queue_removal("k1");
+      static_cast<void>(fake.get(key));
+      fake.clock->advance(Duration::microseconds(3));
+      fake.faults->fail(calls[static_cast<std::size_t>(i) % calls.size()], FailureKind::busy,
+                        1 + i % 3);
+      static_cast<void>(i % 3 == 0 ? fake.worker.flush().ok() : fake.worker.run(0));
+      fake.faults->heal();
+      CHECK(fake.file->state()->totals == fake.file->counted());
+      if (!fake.worker.flush().ok()) continue;
+      CHECK(fake.engine.entries == fake.file->counted().entries);
+      CHECK(fake.engine.bytes == fake.file->counted().bytes);
+    }
+  }
+}

@@ -1,0 +1,205 @@
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "support/fake_engine.hpp"
+
+// The worker with its thread, on clocks that stand still. Meant to run under ThreadSanitizer too.
+
+using namespace ashmemo;
+using base::FailureKind;
+using test::Call;
+using test::FakeEngine;
+
+namespace {
+
+Options threaded() {
+  Options options = FakeEngine::manual();
+  options.hooks.worker = WorkerMode::thread;
+  options.timing.flush_interval = std::chrono::milliseconds(1);
+  return options;
+}
+
+struct Cache : FakeEngine {
+  explicit Cache(Options options = threaded()) : FakeEngine(std::move(options)) {
+    REQUIRE(open().ok());
+    worker.start();
+  }
+};
+
+void in_threads(int threads, const std::function<void(int)>& work) {
+  std::vector<std::thread> running;
+  for (int i = 0; i < threads; ++i) running.emplace_back([&work, i] { work(i); });
+  for (std::thread& thread : running) thread.join();
+}
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("the thread commits in the order of the queue, without being asked for anything") {
+    Cache cache;
+    for (const std::string& key : test::numbered("k", 50)) CHECK(cache.put(key, "1") == 1);
+    CHECK(cache.erase("k50") == 1);  // returns when committed, and all before it are
+    CHECK(cache.file->keys().size() == 49);
+    CHECK(cache.file->state()->totals == cache.file->counted());
+  }
+
+  TEST_CASE("a put with commit returns when it is in the file") {
+    Options options = threaded();
+    options.durability = Durability::commit;
+    Cache cache(options);
+    for (const std::string& key : test::numbered("k", 20)) {
+      CHECK(cache.put(key, "1") == 1);
+      CHECK(cache.file->has(key));
+    }
+  }
+
+  TEST_CASE("a removal on a clock that stands still returns while the file refuses writes") {
+    Cache cache;
+    CHECK(cache.put("a", "1") == 1);
+    REQUIRE(cache.worker.flush().ok());
+    cache.faults->fail_always(Call::begin, FailureKind::busy);
+    CHECK(cache.erase("a") == 0);
+    CHECK_FALSE(cache.get("a"));
+    CHECK_FALSE(engine::run_range(cache.engine, std::make_shared<engine::Range>()));
+  }
+
+  TEST_CASE("a put into a full queue on a clock that stands still returns") {
+    Options options = threaded();
+    options.queue_bytes = 64 * KiB;
+    Cache cache(options);
+    cache.faults->fail_always(Call::begin, FailureKind::busy);
+    CHECK(cache.put_all(test::numbered("k", 40), std::string(4'000, 'x')) < 20);
+    CHECK(cache.engine.counters.dropped.get() > 20);
+  }
+
+  TEST_CASE("a put waits for room while the worker makes some") {
+    Options options = threaded();
+    options.queue_bytes = 64 * KiB;
+    options.timing.max_wait = std::chrono::minutes(10);
+    Cache cache(options);
+    CHECK(cache.put_all(test::numbered("k", 200), std::string(4'000, 'x')) == 200);
+    CHECK(cache.engine.counters.dropped.get() == 0);
+  }
+
+  TEST_CASE("a removal waits through a time in which the file was busy") {
+    Options options = threaded();
+    options.timing.max_wait = std::chrono::minutes(10);
+    Cache cache(options);
+    CHECK(cache.put("a", "1") == 1);
+    REQUIRE(cache.worker.flush().ok());
+    cache.faults->fail(Call::begin, FailureKind::busy, 1, 3);
+    CHECK(cache.erase("a") == 1);
+    CHECK_FALSE(cache.file->has("a"));
+  }
+
+  TEST_CASE("intervals may be for ever") {
+    Options options = threaded();
+    options.timing.flush_interval = Duration::max();
+    options.timing.maintenance_interval = Duration::max();
+    options.timing.touch_interval = Duration::max();
+    options.timing.max_wait = Duration::max();
+    options.timing.close_wait = Duration::max();
+    Cache cache(options);
+    CHECK(cache.put("a", "1") == 1);
+    CHECK(cache.get("a"));
+    CHECK(cache.erase("a") == 1);
+    REQUIRE(cache.worker.flush().ok());
+    cache.close();
+  }
+
+  TEST_CASE("61 closing ends the thread, writes what was accepted, and releases who waits") {
+    for (int round = 0; round < 10; ++round) {
+      Options options = threaded();
+      options.durability = Durability::commit;
+      Cache cache(options);
+      std::atomic<int> running{3};
+      std::atomic<std::size_t> in_file{0};
+      std::thread closer([&] {
+        while (running == 3) std::this_thread::yield();
+        cache.close();
+      });
+      in_threads(3, [&](int thread) {
+        for (const std::string& key : test::numbered(std::to_string(thread) + ":", 200)) {
+          in_file += cache.put(key, "1");
+          if (key.ends_with("5")) static_cast<void>(cache.erase("nothing"));
+          running = 2;
+        }
+      });
+      closer.join();
+      CHECK(cache.file->keys().size() == in_file);
+      CHECK(cache.engine.pending.empty());
+      CHECK(cache.engine.pending.bytes() == 0);
+      CHECK(cache.file->open_stores == 0);
+    }
+  }
+
+  TEST_CASE("62 64 threads that put, read and remove while the file fails now and then") {
+    constexpr int kThreads = 3;
+    constexpr int kEach = 400;
+    constexpr int kKeys = 8;
+    Options options = threaded();
+    options.timing.max_wait = std::chrono::minutes(10);
+    options.limits.max_entries = 1'000;
+    std::atomic<int> removals{0};
+    options.hooks.on_removal = [&removals](const Removal&) { ++removals; };
+    Cache cache(options);
+    std::array<std::array<std::string, kKeys>, kThreads> last{};
+    std::atomic<int> wrong{0};
+    std::atomic<int> running{kThreads};
+    std::thread breaker([&] {
+      std::mt19937 random(11);
+      const std::array<Call, 5> calls{Call::begin, Call::put, Call::commit, Call::read,
+                                      Call::erase};
+      while (running > 0) {
+        cache.faults->fail(calls[random() % calls.size()], FailureKind::busy,
+                           1 + static_cast<int>(random() % 9));
+        static_cast<void>(cache.worker.flush().ok());
+        static_cast<void>(cache.worker.run(0));
+      }
+    });
+    in_threads(kThreads, [&](int thread) {
+      std::mt19937 random(static_cast<unsigned>(thread));
+      auto& mine = last[static_cast<std::size_t>(thread)];
+      for (int i = 0; i < kEach; ++i) {
+        const std::size_t k = random() % kKeys;
+        const std::string key = std::to_string(thread) + ":" + std::to_string(k);
+        if (random() % 4 == 0) {
+          static_cast<void>(cache.erase(key));
+          mine[k].clear();
+        } else {
+          mine[k] = std::to_string(i);
+          wrong += cache.put(key, mine[k]) == 1 ? 0 : 1;
+        }
+        // A read that failed is a miss; one that did not is never old.
+        const auto read = cache.get(key);
+        wrong += !read || *read == mine[k] ? 0 : 1;
+      }
+      --running;
+    });
+    breaker.join();
+    cache.faults->heal();
+    REQUIRE(cache.worker.flush().ok());
+    CHECK(wrong == 0);
+    for (int thread = 0; thread < kThreads; ++thread) {
+      for (std::size_t k = 0; k < kKeys; ++k) {
+        const std::string key = std::to_string(thread) + ":" + std::to_string(k);
+        const std::string& wanted = last[static_cast<std::size_t>(thread)][k];
+        CHECK(cache.get(key).value_or("") == wanted);
+      }
+    }
+    CHECK(cache.file->state()->totals == cache.file->counted());
+    cache.close();
+    const engine::Counters& counters = cache.engine.counters;
+    CHECK(removals == counters.erased.get() + counters.replaced.get() + counters.evicted.get() +
+                          counters.expired.get());
+  }
+}
