@@ -30,6 +30,29 @@ store::PutRow row_of(const engine::Slot& slot, const engine::Write& write) {
   return row;
 }
 
+/// A group goes back to the queue, whatever happens, unless it was finished.
+class TakenGroup {
+ public:
+  TakenGroup(engine::PendingWrites& queue, std::size_t most_rows)
+      : queue_(queue), group_(queue.take(most_rows, kMostBytes)) {}
+  ~TakenGroup() {
+    if (!finished_) queue_.give_back(group_);
+  }
+  TakenGroup(const TakenGroup&) = delete;
+  TakenGroup& operator=(const TakenGroup&) = delete;
+
+  [[nodiscard]] const engine::Group& group() const noexcept { return group_; }
+  void finish() {
+    queue_.finish(group_);
+    finished_ = true;
+  }
+
+ private:
+  engine::PendingWrites& queue_;
+  const engine::Group group_;
+  bool finished_ = false;
+};
+
 /// Failures that come from what is written, not from the file: trying again changes nothing.
 bool is_the_values_fault(const base::Failure& failure) {
   return failure.kind == FailureKind::too_large || failure.kind == FailureKind::other;
@@ -39,26 +62,27 @@ bool is_the_values_fault(const base::Failure& failure) {
 
 Status Committer::commit_next(store::Store& store) {
   const int most = singly_ > 0 ? 1 : kMostRows;
-  const engine::Group group = engine_.pending.take(static_cast<std::size_t>(most), kMostBytes);
+  TakenGroup taken(engine_.pending, static_cast<std::size_t>(most));
+  const engine::Group& group = taken.group();
   if (group.empty()) return {};
   if (singly_ > 0) --singly_;
-  return group.range ? commit_range(store, group) : commit_writes(store, group);
+  bool finished = true;
+  Status done = group.range ? commit_range(store, *group.range, &finished)
+                            : commit_writes(store, group, &finished);
+  if (done.ok() && finished) taken.finish();
+  return done;
 }
 
-Status Committer::commit_writes(store::Store& store, const engine::Group& group) {
+Status Committer::commit_writes(store::Store& store, const engine::Group& group, bool* finished) {
   Status done = try_writes(store, group);
-  if (done.ok()) {
-    engine_.pending.finish(group);
-    return done;
+  if (done.ok() || !is_the_values_fault(done.failure())) return done;
+  if (group.slots.size() == 1) {
+    // A removal that cannot be done stays: what it removes must not come back.
+    return group.writes.front()->is_put ? drop(store, *group.slots.front(), done.failure()) : done;
   }
-  if (is_the_values_fault(done.failure())) {
-    if (group.slots.size() == 1) return drop(group, done.failure());
-    singly_ = static_cast<int>(group.slots.size());
-    engine_.pending.give_back(group);
-    return {};
-  }
-  engine_.pending.give_back(group);
-  return done;
+  singly_ = static_cast<int>(group.slots.size());
+  *finished = false;
+  return {};
 }
 
 Status Committer::try_writes(store::Store& store, const engine::Group& group) {
@@ -91,13 +115,20 @@ Status Committer::write(store::Writer& writer, const engine::Slot& slot, const e
   auto before = writer.erase(slot.key);
   if (!before.ok()) return before.failure();
   if (!before->has_value()) return {};
-  fate.existed = engine::is_live(engine::judge((*before)->deadlines, engine_.clock->wall_now()));
+  fate.existed = was_live(**before);
   changes.remove(slot.key, RemovalCause::erased, transactions_.wants_keys());
   return {};
 }
 
+bool Committer::was_live(const store::RemovedRow& row) const {
+  return engine_.catalog.is_current(row.calculation_id) &&
+         engine::is_live(engine::judge(row.deadlines, engine_.clock->wall_now()));
+}
+
 Status Committer::put(store::Writer& writer, const engine::Slot& slot, const engine::Write& write,
                       Changes& changes, Fate& fate) {
+  // A result that was invalidated while it waited: nobody would ever see it, or clear it away.
+  if (!engine_.catalog.is_current(write.calculation_id)) return {};
   store::PutRow row = row_of(slot, write);
   if (policy_ != nullptr) {
     const engine::Admission admission = policy_->admit(slot.key);
@@ -106,19 +137,33 @@ Status Committer::put(store::Writer& writer, const engine::Slot& slot, const eng
   }
   auto before = writer.put(row);
   if (!before.ok()) return before.failure();
-  fate.existed = before->has_value() &&
-                 engine::is_live(engine::judge((*before)->deadlines, engine_.clock->wall_now()));
+  fate.existed = before->has_value() && was_live(**before);
   if (before->has_value()) changes.remove(slot.key, RemovalCause::replaced, transactions_.wants_keys());
-  if (policy_ == nullptr && is_over_limit(writer.totals())) return refuse(writer, slot);
+  bool fits = true;
+  if (Status made = make_room(writer, changes, &fits); !made.ok()) return made;
+  if (!fits) return refuse(writer, slot, changes);
   fate.kept = true;
+  newest_stamp_ = std::max(newest_stamp_, row.stamp);
   changes.bytes_written += row.byte_size;
   return {};
 }
 
-Status Committer::refuse(store::Writer& writer, const engine::Slot& slot) {
+/// Where nothing may be evicted, due entries still make room.
+Status Committer::make_room(store::Writer& writer, Changes& changes, bool* fits) {
+  if (policy_ != nullptr || !is_over_limit(writer.totals())) return {};
+  auto due = writer.erase_due(engine_.clock->wall_now(), kMostRows);
+  if (!due.ok()) return due.failure();
+  for (store::RemovedRow& row : *due) {
+    changes.remove(std::move(row.key), RemovalCause::expired, transactions_.wants_keys());
+  }
+  *fits = !is_over_limit(writer.totals());
+  return {};
+}
+
+Status Committer::refuse(store::Writer& writer, const engine::Slot& slot, Changes& changes) {
   // What was there before is gone too: the caller has replaced it, and must not read it again.
   if (auto undone = writer.erase(slot.key); !undone.ok()) return undone.failure();
-  engine_.counters.refused.add();
+  ++changes.refused;
   engine_.notices.tell(NoticeKind::refused,
                        fmt::format("{}: {} was not kept: the cache is at its limit and "
                                    "Eviction::none lets nothing leave",
@@ -132,15 +177,21 @@ bool Committer::is_over_limit(const store::Totals& totals) const {
   return totals.entries > limits.max_entries || totals.bytes > limits.max_bytes;
 }
 
-Status Committer::drop(const engine::Group& group, const base::Failure& failure) {
-  const std::string& key = group.slots.front()->key;
-  engine_.counters.dropped.add();
+Status Committer::drop(store::Store& store, const engine::Slot& slot, const base::Failure& failure) {
+  Status done = transactions_.run(store, [&](store::Writer& writer, Changes& changes) -> Status {
+    // As in refuse: the older value must not come back.
+    auto before = writer.erase(slot.key);
+    if (!before.ok()) return before.failure();
+    if (before->has_value()) changes.remove(slot.key, RemovalCause::replaced, transactions_.wants_keys());
+    ++changes.dropped;
+    return {};
+  });
+  if (!done.ok()) return done;
   engine_.notices.tell(NoticeKind::writes_dropped,
                        fmt::format("{}: the value of {} cannot be stored and was dropped: {}",
-                                   engine_.path, key, failure.what),
-                       key);
-  engine_.pending.finish(group);
-  return {};
+                                   engine_.path, slot.key, failure.what),
+                       slot.key);
+  return done;
 }
 
 }  // namespace ashmemo::maintenance

@@ -15,6 +15,8 @@ class Committer {
   /// Commits the next group. A group that cannot be committed stays pending, in its place; a single value
   /// that can never be stored is dropped and counted.
   [[nodiscard]] base::Status commit_next(store::Store& store);
+  /// Of all puts so far.
+  [[nodiscard]] std::int64_t newest_stamp() const noexcept { return newest_stamp_; }
 
  private:
   /// What a transaction found out about one slot, told to its waiters after the commit.
@@ -23,26 +25,30 @@ class Committer {
     bool kept = false;
   };
 
-  base::Status commit_writes(store::Store& store, const engine::Group& group);
+  base::Status commit_writes(store::Store& store, const engine::Group& group, bool* finished);
   base::Status try_writes(store::Store& store, const engine::Group& group);
   base::Status write(store::Writer& writer, const engine::Slot& slot, const engine::Write& write,
                      Changes& changes, Fate& fate);
   base::Status put(store::Writer& writer, const engine::Slot& slot, const engine::Write& write,
                    Changes& changes, Fate& fate);
-  base::Status refuse(store::Writer& writer, const engine::Slot& slot);
+  [[nodiscard]] bool was_live(const store::RemovedRow& row) const;
+  base::Status make_room(store::Writer& writer, Changes& changes, bool* fits);
+  base::Status refuse(store::Writer& writer, const engine::Slot& slot, Changes& changes);
   [[nodiscard]] bool is_over_limit(const store::Totals& totals) const;
-  base::Status drop(const engine::Group& group, const base::Failure& failure);
+  base::Status drop(store::Store& store, const engine::Slot& slot, const base::Failure& failure);
 
-  // One transaction of a range command; `done` says whether it was the last.
-  base::Status commit_range(store::Store& store, const engine::Group& group);
-  base::Status step_range(store::Writer& writer, engine::Range& range, Changes& changes, bool* done);
-  base::Status erase_some(store::Writer& writer, engine::Range& range, Changes& changes, bool* done);
-  base::Status erase_all(store::Writer& writer, engine::Range& range, Changes& changes, bool* done);
+  // One transaction of a range command; `finished` says whether it was the last.
+  base::Status commit_range(store::Store& store, engine::Range& range, bool* finished);
+  base::Status step_range(store::Writer& writer, engine::Range& range, Changes& changes, bool* finished);
+  base::Status erase_some(store::Writer& writer, std::string_view prefix, Changes& changes,
+                          bool* finished);
+  base::Status erase_all(store::Writer& writer, Changes& changes, bool* finished);
 
   engine::Engine& engine_;
   Transactions& transactions_;
   engine::EvictionPolicy* const policy_;  // null: Eviction::none
   int singly_ = 0;  // so many of the next writes go alone, to find the one that cannot be stored
+  std::int64_t newest_stamp_ = 0;
 };
 
 }  // namespace ashmemo::maintenance

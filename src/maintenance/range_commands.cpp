@@ -8,24 +8,21 @@ namespace ashmemo::maintenance {
 using base::Status;
 using engine::Range;
 
-Status Committer::commit_range(store::Store& store, const engine::Group& group) {
-  Range& range = *group.range;
-  bool last = true;
+Status Committer::commit_range(store::Store& store, Range& range, bool* finished) {
+  std::int64_t removed = 0;
   Status done = transactions_.run(store, [&](store::Writer& writer, Changes& changes) {
-    return step_range(writer, range, changes, &last);
+    Status step = step_range(writer, range, changes, finished);
+    removed = changes.erased;
+    return step;
   });
-  if (!done.ok() || !last) {
-    engine_.pending.give_back(group);
-  } else {
-    engine_.pending.finish(group);
-  }
+  if (done.ok()) range.removed += removed;
   return done;
 }
 
-Status Committer::step_range(store::Writer& writer, Range& range, Changes& changes, bool* last) {
+Status Committer::step_range(store::Writer& writer, Range& range, Changes& changes, bool* finished) {
   switch (range.kind) {
-    case Range::Kind::erase_prefix: return erase_some(writer, range, changes, last);
-    case Range::Kind::erase_all: return erase_all(writer, range, changes, last);
+    case Range::Kind::erase_prefix: return erase_some(writer, range.prefix, changes, finished);
+    case Range::Kind::erase_all: return erase_all(writer, changes, finished);
     case Range::Kind::put_calculations:
       for (const store::CalculationRow& row : range.calculations) {
         if (Status put = writer.put_calculation(row); !put.ok()) return put;
@@ -41,24 +38,23 @@ Status Committer::step_range(store::Writer& writer, Range& range, Changes& chang
   return {};
 }
 
-Status Committer::erase_some(store::Writer& writer, Range& range, Changes& changes, bool* last) {
-  auto removed = writer.erase_prefix(range.prefix, kMostRows);
+Status Committer::erase_some(store::Writer& writer, std::string_view prefix, Changes& changes,
+                             bool* finished) {
+  auto removed = writer.erase_prefix(prefix, kMostRows);
   if (!removed.ok()) return removed.failure();
   for (store::RemovedRow& row : *removed) {
     changes.remove(std::move(row.key), RemovalCause::erased, transactions_.wants_keys());
   }
-  range.removed += static_cast<std::int64_t>(removed->size());
-  *last = removed->empty();
+  *finished = removed->empty();
   return {};
 }
 
-Status Committer::erase_all(store::Writer& writer, Range& range, Changes& changes, bool* last) {
+Status Committer::erase_all(store::Writer& writer, Changes& changes, bool* finished) {
   // Whoever listens wants the keys: then row by row.
-  if (transactions_.wants_keys()) return erase_some(writer, range, changes, last);
+  if (transactions_.wants_keys()) return erase_some(writer, {}, changes, finished);
   auto removed = writer.erase_all();
   if (!removed.ok()) return removed.failure();
   changes.erased += *removed;
-  range.removed += *removed;
   return {};
 }
 

@@ -1,0 +1,227 @@
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "maintenance/committer.hpp"
+#include "support/fake_engine.hpp"
+
+// One group at a time, on a fake file.
+
+using namespace ashmemo;
+using base::FailureKind;
+using engine::SlotPtr;
+using test::Call;
+using test::FakeEngine;
+using test::removal;
+using test::text_write;
+
+namespace {
+
+/// A committer of its own beside the worker's.
+struct Bench {
+  explicit Bench(Options options = FakeEngine::manual())
+      : fake(std::move(options)),
+        events(fake.engine),
+        transactions(fake.engine, events),
+        policy(engine::make_eviction_policy(fake.engine.options.eviction)),
+        committer(fake.engine, transactions, policy.get()) {
+    REQUIRE(fake.open().ok());
+  }
+
+  SlotPtr offer(std::string_view key, const engine::WritePtr& write) {
+    return fake.engine.pending.offer(key, write).slot;
+  }
+  base::Status commit() { return committer.commit_next(*fake.engine.store.get()); }
+  engine::PendingWrites& pending() { return fake.engine.pending; }
+
+  FakeEngine fake;
+  maintenance::Events events;
+  maintenance::Transactions transactions;
+  std::unique_ptr<engine::EvictionPolicy> policy;
+  maintenance::Committer committer;
+};
+
+using Keys = std::vector<std::string>;
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("nothing pending is no transaction") {
+    Bench bench;
+    CHECK(bench.commit().ok());
+    CHECK(bench.fake.faults->calls(Call::begin) == 0);
+  }
+
+  TEST_CASE("a group is one transaction, and its slots learn what became of them") {
+    Bench bench;
+    const SlotPtr a = bench.offer("a", text_write("1"));
+    const SlotPtr b = bench.offer("b", removal());
+    CHECK(bench.commit().ok());
+    CHECK(bench.fake.faults->calls(Call::begin) == 1);
+    CHECK(a->done);
+    CHECK(a->kept);
+    CHECK_FALSE(a->existed);
+    CHECK(b->done);
+    CHECK_FALSE(b->kept);
+    CHECK_FALSE(b->existed);
+    CHECK(bench.pending().empty());
+    CHECK(bench.fake.file->keys() == Keys{"a"});
+  }
+
+  TEST_CASE("what was there before is told to removals and to puts") {
+    Bench bench;
+    bench.offer("a", text_write("1"));
+    bench.offer("b", text_write("1"));
+    REQUIRE(bench.commit().ok());
+    const SlotPtr a = bench.offer("a", text_write("2"));
+    const SlotPtr b = bench.offer("b", removal());
+    REQUIRE(bench.commit().ok());
+    CHECK(a->existed);
+    CHECK(b->existed);
+    CHECK(bench.fake.engine.counters.replaced.get() == 1);
+    CHECK(bench.fake.engine.counters.erased.get() == 1);
+    CHECK(bench.fake.engine.entries == 1);
+  }
+
+  TEST_CASE("a removal whose place a put took still learns that there was an entry") {
+    Bench bench;
+    bench.offer("a", text_write("1"));
+    REQUIRE(bench.commit().ok());
+    const SlotPtr removed = bench.offer("a", removal());
+    CHECK(bench.offer("a", text_write("2")) == removed);
+    REQUIRE(bench.commit().ok());
+    CHECK(removed->existed);
+    CHECK(removed->kept);
+  }
+
+  TEST_CASE("no transaction carries more than 1,000 rows") {
+    Bench bench;
+    for (const std::string& key : test::numbered("k", 2'500)) bench.offer(key, text_write("v"));
+    for (const int rows : {1'000, 2'000, 2'500}) {
+      REQUIRE(bench.commit().ok());
+      CHECK(bench.fake.engine.entries == rows);
+    }
+    CHECK(bench.pending().empty());
+  }
+
+  TEST_CASE("no transaction carries more than 4 MiB, one larger entry goes alone") {
+    Bench bench;
+    bench.offer("a", text_write("v", 3 * MiB));
+    bench.offer("b", text_write("v", 1 * MiB));
+    bench.offer("c", text_write("v", 1));
+    bench.offer("d", text_write("v", 9 * MiB));
+    REQUIRE(bench.commit().ok());
+    CHECK(bench.fake.file->keys() == Keys{"a", "b"});
+    REQUIRE(bench.commit().ok());
+    CHECK(bench.fake.file->keys() == Keys{"a", "b", "c"});
+    REQUIRE(bench.commit().ok());
+    CHECK(bench.fake.file->keys().size() == 4);
+  }
+
+  TEST_CASE("two writes of one key in a group are written in the order they came") {
+    Bench bench;
+    bench.offer("a", text_write("1"));
+    bench.offer("b", text_write("1"));
+    bench.fake.faults->fail(Call::begin, FailureKind::busy);
+    // While the first group is taken the keys are written again.
+    bench.fake.faults->before(Call::begin, [&bench] {
+      bench.offer("a", text_write("2"));
+      bench.offer("b", removal());
+    });
+    CHECK_FALSE(bench.commit().ok());
+    bench.fake.faults->heal();
+    REQUIRE(bench.commit().ok());
+    CHECK(bench.pending().empty());
+    CHECK(bench.fake.file->keys() == Keys{"a"});
+    CHECK(bench.fake.file->row("a").value.bytes() == "2");
+  }
+
+  TEST_CASE("50 bytes and rows are counted when they are committed, not when that failed") {
+    Bench bench;
+    bench.offer("a", text_write("1", 700));
+    bench.fake.faults->fail(Call::commit, FailureKind::full, 1, 2);
+    CHECK_FALSE(bench.commit().ok());
+    CHECK_FALSE(bench.commit().ok());
+    CHECK(bench.fake.engine.counters.commits.get() == 0);
+    CHECK(bench.fake.engine.counters.bytes_written.get() == 0);
+    REQUIRE(bench.commit().ok());
+    CHECK(bench.fake.engine.counters.commits.get() == 1);
+    CHECK(bench.fake.engine.counters.bytes_written.get() == 700);
+  }
+
+  TEST_CASE("a result that was invalidated while it waited is not written") {
+    Bench bench;
+    const auto words = bench.fake.engine.catalog.add("Post", "words", 1, "").calculation;
+    auto late = std::make_shared<engine::Write>();
+    late->value = Value::text("late");
+    late->calculation_id = words->id;
+    bench.offer("Post:1:words", late);
+    static_cast<void>(bench.fake.engine.catalog.renew(words));
+    REQUIRE(bench.commit().ok());
+    CHECK(bench.pending().empty());
+    CHECK(bench.fake.file->keys().empty());
+  }
+
+  TEST_CASE("reads of a value that waited are written with it") {
+    Bench bench;
+    bench.fake.put("a", "1");
+    for (int i = 0; i < 4; ++i) CHECK(bench.fake.get("a"));
+    REQUIRE(bench.commit().ok());
+    CHECK(bench.fake.file->row("a").access_count == 4);
+  }
+
+  // ---- Eviction::none
+
+  TEST_CASE("41 with no eviction a put over the limit is refused, and its older value is gone") {
+    Options options = FakeEngine::manual();
+    options.eviction = Eviction::none;
+    options.limits.max_bytes = 1'000;
+    Bench bench(options);
+    bench.offer("a", text_write("old", 400));
+    bench.offer("b", text_write("1", 400));
+    REQUIRE(bench.commit().ok());
+    const SlotPtr grown = bench.offer("a", text_write("new", 700));
+    const SlotPtr fits = bench.offer("c", text_write("1", 300));
+    REQUIRE(bench.commit().ok());
+    CHECK_FALSE(grown->kept);
+    CHECK(fits->kept);
+    CHECK(bench.fake.file->keys() == Keys{"b", "c"});
+    CHECK(bench.fake.engine.bytes == 700);
+    CHECK(bench.fake.engine.counters.refused.get() == 1);
+    CHECK(bench.fake.engine.counters.replaced.get() == 1);
+    CHECK(bench.fake.engine.counters.evicted.get() == 0);
+  }
+
+  TEST_CASE("41 a refusal in a transaction that failed is counted once") {
+    Options options = FakeEngine::manual();
+    options.eviction = Eviction::none;
+    options.limits.max_entries = 1;
+    Bench bench(options);
+    bench.offer("a", text_write("1"));
+    bench.offer("b", text_write("1"));
+    bench.fake.faults->fail(Call::commit, FailureKind::busy, 1, 3);
+    for (int i = 0; i < 3; ++i) CHECK_FALSE(bench.commit().ok());
+    REQUIRE(bench.commit().ok());
+    CHECK(bench.fake.engine.counters.refused.get() == 1);
+  }
+
+  TEST_CASE("39 41 with no eviction due entries make room before anything is refused") {
+    Options options = FakeEngine::manual();
+    options.eviction = Eviction::none;
+    options.limits.max_entries = 2;
+    Bench bench(options);
+    bench.fake.put("due", "1", {1, 1, 1});
+    bench.fake.put("stays", "1");
+    REQUIRE(bench.commit().ok());
+    bench.fake.clock->advance(Duration::microseconds(10));
+    const SlotPtr slot = bench.offer("new", text_write("1"));
+    REQUIRE(bench.commit().ok());
+    CHECK(slot->kept);
+    CHECK(bench.fake.file->keys() == Keys{"new", "stays"});
+    CHECK(bench.fake.engine.counters.expired.get() == 1);
+    CHECK(bench.fake.engine.counters.refused.get() == 0);
+  }
+}

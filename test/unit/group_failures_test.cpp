@@ -1,0 +1,201 @@
+#include <cstdint>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "support/fake_engine.hpp"
+
+// Groups that cannot be committed, or not wholly.
+
+using namespace ashmemo;
+using base::FailureKind;
+using test::Call;
+using test::FakeEngine;
+
+namespace {
+
+using Keys = std::vector<std::string>;
+
+/// Flushes until it works; how often that failed.
+int failures_until_flushed(FakeEngine& fake) {
+  int failures = 0;
+  while (!fake.worker.flush().ok()) {
+    REQUIRE(++failures < 100);
+  }
+  return failures;
+}
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("a group that any step fails for goes back whole and is written later, in order") {
+    for (const Call call : {Call::begin, Call::put, Call::erase, Call::commit}) {
+      for (const FailureKind kind : {FailureKind::busy, FailureKind::full, FailureKind::io}) {
+        CAPTURE(static_cast<int>(call));
+        FakeEngine fake;
+        REQUIRE(fake.open().ok());
+        fake.put_all({"a", "b", "c"}, "1");
+        const std::string_view c = "c";
+        REQUIRE(fake.engine.pending.offer(c, test::removal()).slot);
+        fake.put("d", "1");
+        fake.faults->fail(call, kind);
+        CHECK_FALSE(fake.worker.flush().ok());
+        CHECK(fake.file->keys().empty());
+        CHECK(fake.get("a") == "1");
+        CHECK_FALSE(fake.get("c"));
+        fake.put("a", "2");
+        REQUIRE(fake.worker.flush().ok());
+        CHECK(fake.file->keys() == Keys{"a", "b", "d"});
+        CHECK(fake.file->row("a").value.bytes() == "2");
+        CHECK(fake.file->state()->totals == fake.file->counted());
+        CHECK(fake.engine.entries == 3);
+      }
+    }
+  }
+
+  TEST_CASE("a value that cannot be stored is dropped alone, the rest of its group is kept") {
+    for (const FailureKind kind : {FailureKind::too_large, FailureKind::other}) {
+      FakeEngine fake;
+      REQUIRE(fake.open().ok());
+      fake.put_all(test::numbered("k", 10), "1");
+      // The fourth put of the group, and then the same one alone.
+      fake.faults->fail(Call::put, kind, 4, 1);
+      int puts = 0;
+      fake.faults->before(Call::put, [&] {
+        if (++puts == 4) fake.faults->fail(Call::put, kind, 4, 1);
+      });
+      CHECK(failures_until_flushed(fake) == 0);
+      CHECK(fake.file->keys().size() == 9);
+      CHECK_FALSE(fake.file->has("k04"));
+      CHECK_FALSE(fake.get("k04"));
+      CHECK(fake.engine.counters.dropped.get() == 1);
+      CHECK(fake.told->count(NoticeKind::writes_dropped) == 1);
+      CHECK(fake.engine.pending.empty());
+      CHECK(fake.engine.pending.bytes() == 0);
+    }
+  }
+
+  TEST_CASE("the older value of one that cannot be stored does not come back") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    fake.put("a", "old");
+    REQUIRE(fake.worker.flush().ok());
+    fake.put("a", "new");
+    fake.faults->fail(Call::put, FailureKind::too_large);
+    REQUIRE(fake.worker.flush().ok());
+    CHECK_FALSE(fake.get("a"));
+    CHECK_FALSE(fake.file->has("a"));
+  }
+
+  TEST_CASE("a value that cannot be stored stays queued while its older one cannot be removed") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    fake.put("a", "old");
+    REQUIRE(fake.worker.flush().ok());
+    fake.put("a", "new");
+    fake.faults->fail(Call::put, FailureKind::too_large);
+    fake.faults->fail(Call::erase, FailureKind::busy);
+    CHECK_FALSE(fake.worker.flush().ok());
+    CHECK(fake.get("a") == "new");
+    CHECK(fake.engine.counters.dropped.get() == 0);
+    REQUIRE(fake.worker.flush().ok());
+    CHECK(fake.file->row("a").value.bytes() == "new");
+  }
+
+  TEST_CASE("a put with commit whose value cannot be stored says so") {
+    Options options = FakeEngine::manual();
+    options.durability = Durability::commit;
+    FakeEngine fake(options);
+    REQUIRE(fake.open().ok());
+    fake.faults->fail_always(Call::put, FailureKind::too_large);
+    CHECK(fake.put("a", "1") == 0);
+    CHECK(fake.engine.pending.empty());
+  }
+
+  TEST_CASE("a removal is never dropped, whatever it fails for") {
+    for (const FailureKind kind : {FailureKind::other, FailureKind::too_large, FailureKind::io}) {
+      FakeEngine fake;
+      REQUIRE(fake.open().ok());
+      fake.put("a", "1");
+      REQUIRE(fake.worker.flush().ok());
+      fake.faults->fail_always(Call::erase, kind);
+      CHECK(fake.erase("a") == 0);
+      CHECK_FALSE(fake.get("a"));
+      CHECK(fake.file->has("a"));
+      fake.faults->heal();
+      REQUIRE(fake.worker.flush().ok());
+      CHECK_FALSE(fake.file->has("a"));
+      CHECK(fake.engine.counters.dropped.get() == 0);
+    }
+  }
+
+  TEST_CASE("writes that come while a group is tried one by one are not dropped with it") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    fake.put_all({"a", "b"}, "1");
+    fake.faults->fail(Call::put, FailureKind::other, 2, 1);
+    bool once = false;
+    fake.faults->before(Call::commit, [&] {
+      if (!once) fake.put("a", "2");
+      once = true;
+    });
+    REQUIRE(fake.worker.flush().ok());
+    REQUIRE(fake.worker.flush().ok());
+    CHECK(fake.file->keys() == Keys{"a", "b"});
+    CHECK(fake.file->row("a").value.bytes() == "2");
+    CHECK(fake.engine.counters.dropped.get() == 0);
+  }
+
+  TEST_CASE("an exception in the middle of a group loses nothing and leaves no transaction open") {
+    for (const Call call : {Call::begin, Call::put, Call::commit}) {
+      FakeEngine fake;
+      REQUIRE(fake.open().ok());
+      fake.put_all({"a", "b", "c"}, "1");
+      bool once = false;
+      fake.faults->before(call, [&once] {
+        if (std::exchange(once, true)) return;
+        throw std::bad_alloc();
+      });
+      static_cast<void>(failures_until_flushed(fake));
+      CHECK(fake.engine.counters.worker_errors.get() == 1);
+      CHECK(fake.file->keys() == Keys{"a", "b", "c"});
+      CHECK(fake.engine.pending.empty());
+      CHECK(fake.engine.pending.bytes() == 0);
+      CHECK_FALSE(fake.engine.pending.is_refusing());
+    }
+  }
+
+  TEST_CASE("something thrown that is no exception ends nothing either") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    fake.put("a", "1");
+    bool once = false;
+    fake.faults->before(Call::begin, [&once] {
+      if (!std::exchange(once, true)) throw 7;
+    });
+    static_cast<void>(failures_until_flushed(fake));
+    CHECK(fake.file->has("a"));
+  }
+
+  TEST_CASE("the state of refusing begins with the first failure and ends with the next success") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    fake.put("a", "1");
+    fake.faults->fail(Call::begin, FailureKind::busy, 1, 2);
+    CHECK_FALSE(fake.worker.flush().ok());
+    CHECK(fake.engine.pending.is_refusing());
+    Health health;
+    fake.engine.health.fill(&health);
+    CHECK(health.state == HealthState::degraded);
+    CHECK_FALSE(fake.worker.flush().ok());
+    REQUIRE(fake.worker.flush().ok());
+    CHECK_FALSE(fake.engine.pending.is_refusing());
+    fake.engine.health.fill(&health);
+    CHECK(health.state == HealthState::ok);
+    CHECK(fake.told->count(NoticeKind::busy) == 1);
+    CHECK(fake.told->count(NoticeKind::recovered) == 1);
+  }
+}

@@ -1,0 +1,145 @@
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "support/fake_engine.hpp"
+
+using namespace ashmemo;
+using base::FailureKind;
+using engine::Range;
+using engine::RangePtr;
+using test::Call;
+using test::FakeEngine;
+
+namespace {
+
+RangePtr command(Range::Kind kind, std::string prefix = {}) {
+  auto range = std::make_shared<Range>();
+  range->kind = kind;
+  range->prefix = std::move(prefix);
+  return range;
+}
+
+Options listening() {
+  Options options = FakeEngine::manual();
+  options.hooks.on_removal = [](const Removal&) {};
+  return options;
+}
+
+void fill(FakeEngine& fake, int rows) {
+  fake.put_all(test::numbered("Post:", rows), "v");
+  fake.put("Other:1", "v");
+  REQUIRE(fake.worker.flush().ok());
+}
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("a removal by prefix takes as many bounded transactions as it needs") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    fill(fake, 2'300);
+    const std::int64_t before = fake.engine.counters.commits.get();
+    const RangePtr range = command(Range::Kind::erase_prefix, "Post:");
+    CHECK(engine::run_range(fake.engine, range));
+    CHECK(range->removed == 2'300);
+    CHECK(fake.engine.counters.erased.get() == 2'300);
+    CHECK(fake.file->keys() == std::vector<std::string>{"Other:1"});
+    CHECK(fake.engine.counters.commits.get() - before >= 3);
+  }
+
+  TEST_CASE("64 a removal that fails on the way counts each row once") {
+    for (const Call call : {Call::commit, Call::erase_prefix, Call::begin}) {
+      FakeEngine fake;
+      REQUIRE(fake.open().ok());
+      fill(fake, 2'300);
+      const RangePtr range = fake.queue_removal("Post:");
+      fake.faults->fail(call, FailureKind::busy, 2, 1);
+      CHECK_FALSE(fake.worker.flush().ok());
+      CHECK_FALSE(range->done);
+      CHECK(range->removed == 1'000);
+      CHECK_FALSE(fake.get("Post:2300"));
+      REQUIRE(fake.worker.flush().ok());
+      CHECK(range->done);
+      CHECK(range->removed == 2'300);
+      CHECK(fake.engine.counters.erased.get() == 2'300);
+    }
+  }
+
+  TEST_CASE("a put after a removal by prefix survives it, also when that takes several steps") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    fill(fake, 1'500);
+    const RangePtr range = fake.queue_removal("Post:");
+    fake.put("Post:0007", "new");
+    CHECK(fake.get("Post:0007") == "new");
+    CHECK_FALSE(fake.get("Post:0008"));
+    REQUIRE(fake.worker.flush().ok());
+    CHECK(range->removed == 1'500);
+    CHECK(fake.get("Post:0007") == "new");
+    CHECK(fake.file->keys() == std::vector<std::string>{"Other:1", "Post:0007"});
+  }
+
+  TEST_CASE("a put before a removal by prefix does not survive it") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    fake.put("Post:1", "1");
+    fake.queue_removal("Post:");
+    CHECK_FALSE(fake.get("Post:1"));
+    REQUIRE(fake.worker.flush().ok());
+    CHECK(fake.file->keys().empty());
+  }
+
+  TEST_CASE("15 clearing an empty and a full cache leaves 0 entries and 0 bytes") {
+    for (const int rows : {0, 1, 2'500}) {
+      for (const bool listened : {false, true}) {
+        FakeEngine fake(listened ? listening() : FakeEngine::manual());
+        REQUIRE(fake.open().ok());
+        fake.put_all(test::numbered("k", rows), "v");
+        REQUIRE(fake.worker.flush().ok());
+        const RangePtr range = command(Range::Kind::erase_all);
+        CHECK(engine::run_range(fake.engine, range));
+        CHECK(range->removed == rows);
+        CHECK(fake.engine.entries == 0);
+        CHECK(fake.engine.bytes == 0);
+        CHECK(fake.engine.counters.erased.get() == rows);
+        CHECK((fake.faults->calls(Call::erase_all) == 0) == listened);
+      }
+    }
+  }
+
+  TEST_CASE("calculations are put in the order of the queue, before the results that name them") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    const auto change = fake.engine.catalog.add("Post", "words", 1, "ttl 1h");
+    const RangePtr range = command(Range::Kind::put_calculations);
+    range->calculations = change.rows;
+    engine::queue_range(fake.engine, range);
+    CHECK_FALSE(range->done);
+    REQUIRE(fake.worker.flush().ok());
+    CHECK(range->done);
+    REQUIRE(fake.file->state()->calculations.contains(change.calculation->id));
+    CHECK(fake.file->state()->calculations.at(change.calculation->id).name == "words");
+  }
+
+  TEST_CASE("43 52 a recount corrects the totals and says what they were off by") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    fake.put_all({"a", "b"}, "1");
+    REQUIRE(fake.worker.flush().ok());
+    fake.file->change([](auto& state) {
+      state.totals.entries += 3;
+      state.totals.bytes -= 50;
+    });
+    const RangePtr range = command(Range::Kind::recount);
+    fake.faults->fail(Call::commit, FailureKind::busy);
+    CHECK(engine::run_range(fake.engine, range));
+    CHECK(range->totals_off.entries == -3);
+    CHECK(range->totals_off.bytes == 50);
+    CHECK(fake.file->state()->totals == fake.file->counted());
+    CHECK(fake.engine.entries == 2);
+  }
+}
