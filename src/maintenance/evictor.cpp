@@ -34,42 +34,75 @@ bool Evictor::is_over(const store::Totals& totals, std::int64_t slack) const {
 }
 
 bool Evictor::has_work(const store::Totals& totals) const {
-  return policy_ != nullptr && is_over(totals, 0);
+  return policy_ != nullptr && is_over(totals, 0) && stuck_at_ != totals;
 }
 
-Status Evictor::evict_some(store::Store& store) {
+Status Evictor::evict_some(store::Store& store, std::int64_t newest) {
   announce_default_limit();
+  newest_ = newest;
+  stuck_at_.reset();
   return transactions_.run(store, [this](store::Writer& writer, Changes& changes) -> Status {
-    auto due = writer.erase_due(engine_.clock->wall_now(), kMostRows);
-    if (!due.ok()) return due.failure();
-    for (store::RemovedRow& row : *due) {
-      changes.remove(std::move(row.key), RemovalCause::expired, transactions_.wants_keys());
+    Room room;
+    if (Status due = remove_due(writer, changes, room); !due.ok()) return due;
+    int before = kMostRows + 1;  // room left before the last round
+    while (room.rows > 0 && room.rows < before && is_over(writer.totals(), kSlackShare)) {
+      before = room.rows;
+      if (Status round = evict_one_round(writer, changes, room); !round.ok()) return round;
     }
-    int left = kMostRows - static_cast<int>(due->size());
-    while (left > 0 && is_over(writer.totals(), kSlackShare) && writer.totals().entries > 0) {
-      const std::int64_t before = changes.evicted + moved_;
-      if (Status round = evict_one_round(writer, changes); !round.ok()) return round;
-      const std::int64_t done = changes.evicted + moved_ - before;
-      if (done == 0) break;
-      left -= static_cast<int>(done);
-    }
+    if (room.rows == kMostRows) stuck_at_ = writer.totals();
     return {};
   });
 }
 
-Status Evictor::evict_one_round(store::Writer& writer, Changes& changes) {
-  const std::int64_t queue = policy_->next_queue(sizes(writer.totals()));
-  auto oldest = writer.oldest(queue, kBeforeAll, kCandidates);
-  if (!oldest.ok()) return oldest.failure();
-  for (store::Candidate& candidate : *oldest) {
-    if (!is_over(writer.totals(), kSlackShare)) return {};
-    if (policy_->next_queue(sizes(writer.totals())) != queue) return {};
-    if (Status judged = judge(writer, candidate, changes); !judged.ok()) return judged;
+Status Evictor::remove_due(store::Writer& writer, Changes& changes, Room& room) {
+  auto due = writer.erase_due(engine_.clock->wall_now(), kMostRows);
+  if (!due.ok()) return due.failure();
+  for (store::RemovedRow& row : *due) {
+    room.use(row.byte_size);
+    changes.remove(std::move(row.key), RemovalCause::expired, transactions_.wants_keys());
   }
   return {};
 }
 
-Status Evictor::judge(store::Writer& writer, store::Candidate& candidate, Changes& changes) {
+Status Evictor::evict_one_round(store::Writer& writer, Changes& changes, Room& room) {
+  const std::int64_t queue = policy_->next_queue(sizes(writer.totals()));
+  auto candidates = oldest(writer, queue);
+  if (!candidates.ok()) return candidates.failure();
+  earliest_return_ = base::kForever;
+  for (store::Candidate& candidate : *candidates) {
+    const store::Totals totals = writer.totals();
+    if (!is_over(totals, kSlackShare) || policy_->next_queue(sizes(totals)) != queue) return {};
+    // One that was passed over is older now: it comes first.
+    if (candidate.inserted_at > earliest_return_ || !room.has(candidate.byte_size)) return {};
+    if (Status judged = judge(writer, candidate, changes, room); !judged.ok()) return judged;
+  }
+  return {};
+}
+
+/// The oldest rows of the queue, or of the other one where it has none; the newest row only where
+/// there is no other.
+base::Result<std::vector<store::Candidate>> Evictor::oldest(store::Writer& writer,
+                                                            std::int64_t queue) {
+  const std::int64_t other =
+      queue == engine::kMainQueue ? engine::kProbationQueue : engine::kMainQueue;
+  std::vector<store::Candidate> newest;
+  for (const std::int64_t each : {queue, other}) {
+    auto found = writer.oldest(each, kBeforeAll, kCandidates);
+    if (!found.ok()) return found;
+    const auto spared = std::find_if(found->begin(), found->end(), [this](const auto& row) {
+      return row.inserted_at == newest_;
+    });
+    if (spared != found->end()) {
+      newest.assign(1, std::move(*spared));
+      found->erase(spared);
+    }
+    if (!found->empty()) return found;
+  }
+  return newest;
+}
+
+Status Evictor::judge(store::Writer& writer, store::Candidate& candidate, Changes& changes,
+                      Room& room) {
   // Reads that were marked and not yet written count too: asking the marks here makes writing all of
   // them before an eviction unnecessary.
   std::int64_t touches = 0;
@@ -81,10 +114,13 @@ Status Evictor::judge(store::Writer& writer, store::Candidate& candidate, Change
   const engine::Verdict verdict = policy_->judge(candidate, touches, stamp);
   if (verdict.evict || reinserted_in_a_row_ >= engine::kMostReinsertions) {
     reinserted_in_a_row_ = 0;
+    room.use(candidate.byte_size);
+    changes.touches_dropped += touches;
     return evict(writer, candidate, changes);
   }
   ++reinserted_in_a_row_;
-  ++moved_;
+  room.use(0);
+  earliest_return_ = std::min(earliest_return_, verdict.placement.inserted_at);
   changes.touches_written += touches > 0 ? 1 : 0;
   return writer.reinsert(candidate.rowid, verdict.placement);
 }

@@ -1,5 +1,10 @@
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
 #include "engine/engine.hpp"
 #include "engine/eviction_policy.hpp"
 #include "maintenance/transaction.hpp"
@@ -14,13 +19,32 @@ class Evictor {
 
   /// Whether a limit is passed, and something can be done about it.
   [[nodiscard]] bool has_work(const store::Totals& totals) const;
-  /// One transaction towards the limits.
-  [[nodiscard]] base::Status evict_some(store::Store& store);
+  /// One transaction towards the limits. The row with the stamp `newest` leaves last of all: a put that
+  /// evicts itself is none.
+  [[nodiscard]] base::Status evict_some(store::Store& store, std::int64_t newest);
 
  private:
+  /// What may still be done in the transaction that is under way.
+  struct Room {
+    int rows = kMostRows;
+    std::int64_t bytes = kMostBytes;
+
+    [[nodiscard]] bool has(std::int64_t byte_size) const {
+      return rows > 0 && (bytes == kMostBytes || byte_size <= bytes);
+    }
+    void use(std::int64_t byte_size) {
+      --rows;
+      bytes -= std::min(byte_size, bytes);
+    }
+  };
+
   [[nodiscard]] bool is_over(const store::Totals& totals, std::int64_t slack) const;
-  base::Status evict_one_round(store::Writer& writer, Changes& changes);
-  base::Status judge(store::Writer& writer, store::Candidate& candidate, Changes& changes);
+  base::Status remove_due(store::Writer& writer, Changes& changes, Room& room);
+  base::Status evict_one_round(store::Writer& writer, Changes& changes, Room& room);
+  [[nodiscard]] base::Result<std::vector<store::Candidate>> oldest(store::Writer& writer,
+                                                                   std::int64_t queue);
+  base::Status judge(store::Writer& writer, store::Candidate& candidate, Changes& changes,
+                     Room& room);
   base::Status evict(store::Writer& writer, const store::Candidate& candidate, Changes& changes);
   [[nodiscard]] engine::QueueSizes sizes(const store::Totals& totals) const;
   void announce_default_limit();
@@ -28,8 +52,11 @@ class Evictor {
   engine::Engine& engine_;
   Transactions& transactions_;
   engine::EvictionPolicy* const policy_;  // null: Eviction::none
+  std::int64_t newest_ = 0;
   int reinserted_in_a_row_ = 0;
-  std::int64_t moved_ = 0;  // re-insertions so far
+  std::int64_t earliest_return_ = 0;  // of the rows that were re-inserted in this round
+  // With these totals nothing was found to evict: they are wrong, as another program may make them.
+  std::optional<store::Totals> stuck_at_;
 };
 
 }  // namespace ashmemo::maintenance

@@ -16,6 +16,10 @@ constexpr Duration kDeletionInterval = std::chrono::milliseconds(100);
 // Deleted and replaced files, aged snapshots, the log: looked at this often while there is work.
 constexpr Duration kLookInterval = std::chrono::seconds(1);
 
+base::Failure no_store() {
+  return {base::FailureKind::unavailable, 0, "there is no cache file at the moment"};
+}
+
 }  // namespace
 
 Steps::Steps(engine::Engine& engine, Events& events)
@@ -47,6 +51,7 @@ bool Steps::pass(const Budget& budget) {
 }
 
 Status Steps::work(store::Store& store, const Budget& budget, bool* more) {
+  if (Status s = probe(store); !s.ok()) return s;
   if (Status s = commit_pending(store, budget); !s.ok()) return s;
   const Duration touches = engine_.options.timing.touch_interval;
   if (is_due(&next_touches_, touches, budget)) {
@@ -56,6 +61,13 @@ Status Steps::work(store::Store& store, const Budget& budget, bool* more) {
   if (Status s = keep_small(store, budget, more); !s.ok()) return s;
   *more = *more || !engine_.pending.empty();
   return {};
+}
+
+/// A store that has refused to write is asked again: by what is pending, or else by a transaction of
+/// nothing. Otherwise it would count as refusing until somebody writes.
+Status Steps::probe(store::Store& store) {
+  if (!engine_.pending.is_refusing() || !engine_.pending.empty()) return {};
+  return transactions_.run(store, [](store::Writer&, Changes&) -> Status { return {}; });
 }
 
 Status Steps::commit_pending(store::Store& store, const Budget& budget) {
@@ -73,29 +85,28 @@ Status Steps::commit_pending(store::Store& store, const Budget& budget) {
 Status Steps::hold_limits(store::Store& store) {
   // What a group brought in, and as much again: whatever is above is then paced like other deletions.
   for (int i = 0; i < 2 && evictor_.has_work(store.writer()->totals()); ++i) {
-    if (Status s = evictor_.evict_some(store); !s.ok()) return s;
+    if (Status s = evictor_.evict_some(store, committer_.newest_stamp()); !s.ok()) return s;
   }
   return {};
 }
 
 Status Steps::delete_some(store::Store& store, const Budget& budget, bool* more) {
-  if (!is_due(&next_deletion_, kDeletionInterval, budget)) {
-    *more = evictor_.has_work(store.writer()->totals()) || sweeper_.has_retired();
-    return {};
+  if (is_due(&next_deletion_, kDeletionInterval, budget)) {
+    if (Status s = expire(store, budget); !s.ok()) return s;
+    if (!expiring_ && sweeper_.has_retired()) {
+      if (Status s = sweeper_.remove_retired(store); !s.ok()) return s;
+    }
+    if (!expiring_ && evictor_.has_work(store.writer()->totals())) {
+      if (Status s = evictor_.evict_some(store, committer_.newest_stamp()); !s.ok()) return s;
+    }
   }
-  bool expiring = false;
-  if (is_due(&next_expiry_, engine_.options.timing.maintenance_interval, budget)) {
-    if (Status s = sweeper_.expire_some(store, &expiring); !s.ok()) return s;
-    if (expiring) next_expiry_ = 0;
-  }
-  if (!expiring && sweeper_.has_retired()) {
-    if (Status s = sweeper_.remove_retired(store); !s.ok()) return s;
-  }
-  if (!expiring && evictor_.has_work(store.writer()->totals())) {
-    if (Status s = evictor_.evict_some(store); !s.ok()) return s;
-  }
-  *more = expiring || sweeper_.has_retired() || evictor_.has_work(store.writer()->totals());
+  *more = expiring_ || sweeper_.has_retired() || evictor_.has_work(store.writer()->totals());
   return {};
+}
+
+Status Steps::expire(store::Store& store, const Budget& budget) {
+  const bool due = is_due(&next_expiry_, engine_.options.timing.maintenance_interval, budget);
+  return due || expiring_ ? sweeper_.expire_some(store, &expiring_) : Status{};
 }
 
 Status Steps::keep_small(store::Store& store, const Budget& budget, bool* more) {
@@ -110,18 +121,18 @@ Status Steps::keep_small(store::Store& store, const Budget& budget, bool* more) 
 }
 
 Status Steps::finish_accepted() {
+  keeper_.look_at_file();
   const auto store = keeper_.ensure();
-  if (!store || store->writer() == nullptr) {
-    return base::Failure{base::FailureKind::unavailable, 0, "there is no cache file at the moment"};
-  }
+  if (!store || store->writer() == nullptr) return no_store();
   // What comes in while this runs is not waited for: else a busy cache would never be flushed.
   const auto last = engine_.pending.last_number();
   while (engine_.pending.has_until(last)) {
     if (Status s = commit_pending(*store, {0, false}); !s.ok()) return s;
   }
+  (void)probe(*store);
   if (Status s = recorder_.write_all(*store); !s.ok()) return s;
   while (evictor_.has_work(store->writer()->totals())) {
-    if (Status s = evictor_.evict_some(*store); !s.ok()) return s;
+    if (Status s = evictor_.evict_some(*store, committer_.newest_stamp()); !s.ok()) return s;
     if (upkeep_.wants_checkpoint(*store)) {
       if (Status s = upkeep_.checkpoint(*store, false); !s.ok()) return s;
     }
@@ -131,7 +142,8 @@ Status Steps::finish_accepted() {
 
 Status Steps::compact() {
   if (Status s = finish_accepted(); !s.ok()) return s;
-  const auto store = keeper_.ensure();
+  const auto store = engine_.store.get();
+  if (!store || store->writer() == nullptr) return no_store();
   bool more = true;
   while (more) {
     if (Status s = sweeper_.expire_some(*store, &more); !s.ok()) return s;

@@ -45,6 +45,8 @@ class Steps {
  private:
   [[nodiscard]] bool is_due(std::int64_t* next, Duration interval, const Budget& budget) const;
 
+  base::Status probe(store::Store& store);
+  base::Status expire(store::Store& store, const Budget& budget);
   base::Status commit_pending(store::Store& store, const Budget& budget);
   base::Status hold_limits(store::Store& store);
   base::Status work(store::Store& store, const Budget& budget, bool* more);
@@ -65,6 +67,7 @@ class Steps {
   std::int64_t next_expiry_ = 0;
   std::int64_t next_touches_ = 0;
   std::int64_t next_look_ = 0;
+  bool expiring_ = false;  // the last transaction was full: more is due
 };
 
 }  // namespace ashmemo::maintenance

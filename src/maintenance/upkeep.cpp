@@ -17,15 +17,22 @@ constexpr std::int64_t kKeptShare = 16;
 constexpr std::int64_t kPageBytes = 4096;
 constexpr int kPagesAtOnce = 256;
 
+/// Another program is at it, or writes: there is time.
+Status unless_busy(const base::Failure& failure) {
+  if (failure.kind == base::FailureKind::busy) return {};
+  return failure;
+}
+
 }  // namespace
 
-bool Upkeep::wants_checkpoint(const store::Store& store) const {
-  return store.sizes().wal_bytes >= kCheckpointBytes;
+bool Upkeep::wants_checkpoint(store::Store& store) const {
+  // Not the size of its file, which stays as it was when the log starts over.
+  return store.writer()->wal_bytes() >= kCheckpointBytes;
 }
 
 Status Upkeep::checkpoint(store::Store& store, bool truncate) {
   const auto done = store.writer()->checkpoint(truncate);
-  if (!done.ok()) return done.failure();
+  if (!done.ok()) return unless_busy(done.failure());
   foreign_reader_ = done->foreign_reader;
   if (done->foreign_reader) {
     engine_.notices.tell(NoticeKind::foreign_reader,
@@ -42,21 +49,23 @@ Status Upkeep::checkpoint(store::Store& store, bool truncate) {
 Status Upkeep::vacuum_some(store::Store& store, bool* more) {
   *more = false;
   const auto free = store.writer()->vacuum(0);
-  if (!free.ok()) return free.failure();
+  if (!free.ok()) return unless_busy(free.failure());
   const std::int64_t kept = store.sizes().file_bytes / kPageBytes / kKeptShare;
   if (*free <= std::max<std::int64_t>(kept, kPagesAtOnce)) return {};
   const std::int64_t surplus = std::min<std::int64_t>(*free - kept, kPagesAtOnce);
   const auto left = store.writer()->vacuum(static_cast<int>(surplus));
-  if (!left.ok()) return left.failure();
-  *more = *left > kept;
+  if (!left.ok()) return unless_busy(left.failure());
+  *more = *left > kept && *left < *free;  // where nothing can be given back, trying again is no use
   return {};
 }
 
 Status Upkeep::vacuum_all(store::Store& store) {
+  std::int64_t before = base::kForever;
   while (true) {
     const auto left = store.writer()->vacuum(kPagesAtOnce);
     if (!left.ok()) return left.failure();
-    if (*left == 0) return {};
+    if (*left == 0 || *left >= before) return {};
+    before = *left;
     if (!wants_checkpoint(store)) continue;
     if (Status moved = checkpoint(store, false); !moved.ok()) return moved;
   }

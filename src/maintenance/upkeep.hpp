@@ -13,7 +13,7 @@ class Upkeep {
   explicit Upkeep(engine::Engine& engine) : engine_(engine) {}
 
   /// Whether the write-ahead log has grown enough to be moved into the file.
-  [[nodiscard]] bool wants_checkpoint(const store::Store& store) const;
+  [[nodiscard]] bool wants_checkpoint(store::Store& store) const;
   /// Moves the log into the file; `truncate` gives its room back as well. Notices whoever keeps it from
   /// starting over.
   [[nodiscard]] base::Status checkpoint(store::Store& store, bool truncate);

@@ -1,0 +1,189 @@
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "maintenance/steps.hpp"
+#include "support/fake_engine.hpp"
+
+// The worker's passes as its thread makes them: only what is due.
+
+using namespace ashmemo;
+using base::FailureKind;
+using test::Call;
+using test::FakeEngine;
+
+namespace {
+
+constexpr std::int64_t kSecond = 1'000'000;
+
+struct Bench {
+  explicit Bench(Options options = FakeEngine::manual())
+      : fake(std::move(options)), events(fake.engine), steps(fake.engine, events) {
+    REQUIRE(steps.open().ok());
+  }
+  ~Bench() { steps.close(); }
+
+  bool pass(std::int64_t budget = kSecond) {
+    return steps.pass({base::add_saturated(fake.clock->steady_now(), budget), false});
+  }
+  void advance(std::int64_t microseconds) {
+    fake.clock->advance(Duration::microseconds(microseconds));
+  }
+  std::int64_t commits() { return fake.engine.counters.commits.get(); }
+
+  FakeEngine fake;
+  maintenance::Events events;
+  maintenance::Steps steps;
+};
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("a pass commits what is pending") {
+    Bench bench;
+    bench.fake.put("a", "1");
+    CHECK_FALSE(bench.pass());
+    CHECK(bench.fake.file->has("a"));
+  }
+
+  TEST_CASE("a pass whose time is over still commits one group, and says that there is more") {
+    Bench bench;
+    bench.fake.put_all(test::numbered("k", 2'500), "v");
+    CHECK(bench.pass(0));
+    CHECK(bench.fake.engine.entries == 1'000);
+    CHECK(bench.pass(0));
+    CHECK_FALSE(bench.pass(0));
+    CHECK(bench.fake.engine.entries == 2'500);
+  }
+
+  TEST_CASE("a pass without a store has nothing to do soon") {
+    FakeEngine fake;
+    maintenance::Events events(fake.engine);
+    maintenance::Steps steps(fake.engine, events);
+    steps.postpone_opening({FailureKind::io, 0, "none"});
+    CHECK_FALSE(steps.pass({0, true}));
+    CHECK_FALSE(steps.finish_accepted().ok());
+  }
+
+  TEST_CASE("touches are written once in each interval, by a flush at once") {
+    Bench bench;
+    bench.fake.put("a", "1");
+    bench.pass();
+    CHECK(bench.fake.get("a"));
+    bench.pass();
+    CHECK(bench.fake.file->row("a").access_count == 0);
+    bench.advance(60 * kSecond - 1);
+    bench.pass();
+    CHECK(bench.fake.file->row("a").access_count == 0);
+    bench.advance(1);
+    bench.pass();
+    CHECK(bench.fake.file->row("a").access_count == 1);
+    CHECK(bench.fake.get("a"));
+    REQUIRE(bench.steps.finish_accepted().ok());
+    CHECK(bench.fake.file->row("a").access_count == 2);
+  }
+
+  TEST_CASE("31 expiry goes on at its pace until nothing is due, however long the interval is") {
+    Bench bench;
+    bench.pass();  // the first one is due at once
+    for (const std::string& key : test::numbered("k", 3'500)) {
+      bench.fake.put(key, "v", {kSecond, kSecond, kSecond});
+    }
+    bench.pass();
+    bench.advance(60 * kSecond);
+    CHECK(bench.pass());
+    CHECK(bench.fake.engine.counters.expired.get() == 1'000);
+    // Asked again before the next deletion is due: nothing is done, and not forgotten either.
+    bench.advance(20'000);
+    CHECK(bench.pass());
+    CHECK(bench.fake.engine.counters.expired.get() == 1'000);
+    int passes = 0;
+    do {
+      bench.advance(20'000);
+      REQUIRE(++passes < 100);
+    } while (bench.pass());
+    CHECK(bench.fake.engine.counters.expired.get() == 3'500);
+    CHECK(bench.fake.engine.entries == 0);
+  }
+
+  TEST_CASE("what nobody waits for is deleted ten times a second at most") {
+    Options options = FakeEngine::manual();
+    options.eviction = Eviction::fifo;
+    Bench bench(options);
+    bench.fake.put_all(test::numbered("k", 9'000), "v");
+    bench.pass(10 * kSecond);
+    bench.fake.engine.limits.set({10, unlimited, MiB});
+    bench.advance(100'000);
+    const std::int64_t before = bench.fake.engine.counters.evicted.get();
+    for (int i = 0; i < 10; ++i) {
+      bench.pass();
+      bench.advance(10'000);
+    }
+    CHECK(bench.fake.engine.counters.evicted.get() - before == 1'000);
+    int passes = 0;
+    while (bench.pass()) {
+      bench.advance(20'000);
+      REQUIRE(++passes < 1'000);
+    }
+    CHECK(bench.fake.engine.entries == 10);
+  }
+
+  TEST_CASE("a store that refused touches is asked again soon, also with nothing to write") {
+    Bench bench;
+    bench.fake.put("a", "1");
+    bench.pass();
+    CHECK(bench.fake.get("a"));
+    bench.advance(60 * kSecond);
+    bench.fake.faults->fail(Call::begin, FailureKind::busy, 1, 2);
+    CHECK_FALSE(bench.pass());
+    CHECK(bench.fake.engine.pending.is_refusing());
+    CHECK_FALSE(bench.pass());
+    CHECK(bench.fake.engine.pending.is_refusing());
+    CHECK_FALSE(bench.pass());
+    CHECK_FALSE(bench.fake.engine.pending.is_refusing());
+  }
+
+  TEST_CASE("a removal after a quiet time is committed, whatever failed before that") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    fake.put("a", "1");
+    REQUIRE(fake.worker.flush().ok());
+    CHECK(fake.get("a"));
+    fake.faults->fail(Call::touch, FailureKind::busy);
+    CHECK_FALSE(fake.worker.flush().ok());
+    fake.clock->advance(std::chrono::minutes(10));
+    CHECK(fake.erase("a") == 1);
+    CHECK(fake.told->count(NoticeKind::removal_uncommitted) == 0);
+  }
+
+  TEST_CASE("a flush does not wait for what comes in while it runs") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    fake.put("first", "1");
+    int commits = 0;
+    fake.faults->before(Call::commit, [&] {
+      REQUIRE(++commits < 50);
+      fake.put("late" + std::to_string(commits), "1");
+    });
+    REQUIRE(fake.worker.flush().ok());
+    CHECK(fake.file->has("first"));
+    CHECK(commits < 5);
+    CHECK_FALSE(fake.engine.pending.empty());
+    fake.faults->heal();
+  }
+
+  TEST_CASE("a deleted file is looked for once a second") {
+    Bench bench;
+    bench.pass();
+    bench.fake.file->in_place = false;
+    const auto store = bench.fake.engine.store.get();
+    bench.advance(999'999);
+    bench.pass();
+    CHECK(bench.fake.engine.store.get() == store);
+    bench.advance(1);
+    bench.pass();
+    CHECK(bench.fake.engine.store.get() != store);
+  }
+}
