@@ -19,10 +19,15 @@ struct Lifetimes {
   std::int64_t keep = base::kForever;
 };
 
+/// Never is never, also from a moment before 1970.
+[[nodiscard]] constexpr std::int64_t end_of(std::int64_t begin, std::int64_t lifetime) {
+  return lifetime == base::kForever ? lifetime : base::add_saturated(begin, lifetime);
+}
+
 /// The deadlines of a value stored at `now`.
 [[nodiscard]] constexpr Deadlines deadlines_from(std::int64_t now, const Lifetimes& lifetimes) {
-  return {now, base::add_saturated(now, lifetimes.fresh), base::add_saturated(now, lifetimes.serve),
-          base::add_saturated(now, lifetimes.keep)};
+  return {now, end_of(now, lifetimes.fresh), end_of(now, lifetimes.serve),
+          end_of(now, lifetimes.keep)};
 }
 
 /// The earlier of each: a policy that was shortened since holds for what was stored before.

@@ -41,11 +41,14 @@ TouchMarks::Marked TouchMarks::mark(std::int64_t rowid, std::int64_t stamp) noex
     while (word == 0 || row_of(word) == row) {
       const std::uint64_t count = std::min(kMostCount, (word & kMostCount) + 1);
       const std::uint64_t marked = row << kRowShift | count;
-      if (!mark->word.compare_exchange_weak(word, marked, std::memory_order_relaxed)) continue;
-      mark->stamp.store(stamp, std::memory_order_relaxed);
-      if (word != 0) return Marked::coalesced;
-      used_.fetch_add(1, std::memory_order_relaxed);
-      return Marked::fresh;
+      const bool was_free = word == 0;
+      // Counted first: as long as a mark is there the table is not empty.
+      if (was_free) used_.fetch_add(1, std::memory_order_relaxed);
+      if (mark->word.compare_exchange_weak(word, marked, std::memory_order_relaxed)) {
+        mark->stamp.store(stamp, std::memory_order_relaxed);
+        return was_free ? Marked::fresh : Marked::coalesced;
+      }
+      if (was_free) used_.fetch_sub(1, std::memory_order_relaxed);
     }
   }
   return Marked::dropped;

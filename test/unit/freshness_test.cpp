@@ -1,0 +1,112 @@
+#include <cstdint>
+#include <limits>
+
+#include <doctest/doctest.h>
+
+#include "engine/freshness.hpp"
+
+using namespace ashmemo;
+using engine::deadlines_from;
+using engine::judge;
+using engine::Lifetimes;
+
+namespace {
+
+constexpr std::int64_t kNow = 1'000'000;
+constexpr std::int64_t kLast = std::numeric_limits<std::int64_t>::max();
+
+Freshness after(const engine::Deadlines& entry, std::int64_t microseconds) {
+  return judge(entry, entry.computed_at + microseconds);
+}
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("29 an entry lives until just before its expiry and is gone at it") {
+    const auto entry = deadlines_from(kNow, {100, 100, 100});
+    CHECK(after(entry, 0) == Freshness::fresh);
+    CHECK(after(entry, 99) == Freshness::fresh);
+    CHECK(after(entry, 100) == Freshness::gone);
+    CHECK(after(entry, 101) == Freshness::gone);
+  }
+
+  TEST_CASE("each deadline begins the next state") {
+    const auto entry = deadlines_from(kNow, {100, 200, 300});
+    CHECK(after(entry, 99) == Freshness::fresh);
+    CHECK(after(entry, 100) == Freshness::stale);
+    CHECK(after(entry, 199) == Freshness::stale);
+    CHECK(after(entry, 200) == Freshness::kept);
+    CHECK(after(entry, 299) == Freshness::kept);
+    CHECK(after(entry, 300) == Freshness::gone);
+  }
+
+  TEST_CASE("only fresh and stale entries answer") {
+    CHECK(engine::is_live(Freshness::fresh));
+    CHECK(engine::is_live(Freshness::stale));
+    CHECK_FALSE(engine::is_live(Freshness::kept));
+    CHECK_FALSE(engine::is_live(Freshness::gone));
+  }
+
+  TEST_CASE("an entry without lifetimes stays fresh for ever") {
+    const auto entry = deadlines_from(kNow, {});
+    CHECK(entry.expires_at == base::kForever);
+    CHECK(judge(entry, kLast - 1) == Freshness::fresh);
+  }
+
+  TEST_CASE("32 a very long ttl saturates and never becomes a moment in the past") {
+    const auto entry = deadlines_from(kNow, {kLast - 5, kLast - 5, kLast - 5});
+    CHECK(entry.expires_at == kLast);
+    CHECK(after(entry, 1'000'000'000) == Freshness::fresh);
+  }
+
+  TEST_CASE("33 an entry from the future is gone until the clock has passed it again") {
+    const auto entry = deadlines_from(kNow, {100, 200, 300});
+    CHECK(judge(entry, kNow - 1) == Freshness::gone);
+    CHECK(judge(entry, kNow) == Freshness::fresh);
+    CHECK(judge(deadlines_from(kNow, {}), kNow - 1) == Freshness::gone);
+  }
+
+  TEST_CASE("33 a clock before 1970 and one that crosses it make the same lifetimes") {
+    for (const std::int64_t now : {std::int64_t{-1'000}, std::int64_t{-50}, std::int64_t{0}}) {
+      CAPTURE(now);
+      const auto entry = deadlines_from(now, {100, 100, 100});
+      CHECK(judge(entry, now - 1) == Freshness::gone);
+      CHECK(judge(entry, now + 99) == Freshness::fresh);
+      CHECK(judge(entry, now + 100) == Freshness::gone);
+      CHECK(deadlines_from(now, {}).expires_at == base::kForever);
+      CHECK(deadlines_from(now, {}).keep_until == base::kForever);
+    }
+  }
+
+  TEST_CASE("a policy that was shortened since holds for what was stored before") {
+    const auto stored = deadlines_from(kNow, {100, 200, 300});
+    const auto shorter = engine::shortened(stored, {50, 60, 70});
+    CHECK(after(shorter, 49) == Freshness::fresh);
+    CHECK(after(shorter, 59) == Freshness::stale);
+    CHECK(after(shorter, 69) == Freshness::kept);
+    CHECK(after(shorter, 70) == Freshness::gone);
+  }
+
+  TEST_CASE("a policy that was lengthened since changes nothing about what was stored before") {
+    const auto stored = deadlines_from(kNow, {100, 200, 300});
+    const auto longer = engine::shortened(stored, {1'000, 2'000, 3'000});
+    CHECK(longer.fresh_until == stored.fresh_until);
+    CHECK(longer.expires_at == stored.expires_at);
+    CHECK(longer.keep_until == stored.keep_until);
+    const auto unbounded = engine::shortened(stored, {});
+    CHECK(unbounded.expires_at == stored.expires_at);
+  }
+
+  TEST_CASE("an entry without a ttl gets the one of a later policy") {
+    const auto bounded = engine::shortened(deadlines_from(kNow, {}), {10, 20, 30});
+    CHECK(after(bounded, 9) == Freshness::fresh);
+    CHECK(after(bounded, 10) == Freshness::stale);
+    CHECK(after(bounded, 30) == Freshness::gone);
+  }
+
+  TEST_CASE("deadlines out of order in the file never make an expired entry answer") {
+    const engine::Deadlines entry{kNow, kNow + 500, kNow + 100, kNow + 50};
+    CHECK(after(entry, 99) == Freshness::fresh);
+    CHECK(after(entry, 100) == Freshness::gone);
+  }
+}

@@ -1,0 +1,207 @@
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <random>
+#include <set>
+#include <thread>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "engine/touch_marks.hpp"
+
+using namespace ashmemo;
+using engine::TouchMarks;
+using Marked = engine::TouchMarks::Marked;
+
+namespace {
+
+std::map<std::int64_t, std::int64_t> counts_of(const std::vector<store::TouchRow>& touches) {
+  std::map<std::int64_t, std::int64_t> counts;
+  for (const store::TouchRow& touch : touches) counts[touch.rowid] += touch.count;
+  return counts;
+}
+
+bool is_in_order(const std::vector<store::TouchRow>& touches) {
+  return std::is_sorted(touches.begin(), touches.end(),
+                        [](const auto& a, const auto& b) { return a.rowid < b.rowid; });
+}
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("a first mark is fresh, more of them are coalesced, and the last time stands") {
+    TouchMarks marks;
+    CHECK(marks.empty());
+    CHECK(marks.mark(7, 100) == Marked::fresh);
+    CHECK(marks.mark(7, 200) == Marked::coalesced);
+    CHECK(marks.mark(7, 300) == Marked::coalesced);
+    CHECK(marks.mark(8, 250) == Marked::fresh);
+    CHECK_FALSE(marks.empty());
+
+    const std::vector<store::TouchRow> touches = marks.drain();
+    REQUIRE(touches.size() == 2);
+    CHECK(touches[0].rowid == 7);
+    CHECK(touches[0].count == 3);
+    CHECK(touches[0].accessed_at == 300);
+    CHECK(touches[1].rowid == 8);
+    CHECK(touches[1].count == 1);
+    CHECK(touches[1].accessed_at == 250);
+    CHECK(marks.empty());
+    CHECK(marks.drain().empty());
+  }
+
+  TEST_CASE("one row's mark is taken alone, and only once") {
+    TouchMarks marks;
+    marks.mark(7, 100);
+    marks.mark(7, 110);
+    marks.mark(8, 120);
+    const auto taken = marks.take(7);
+    REQUIRE(taken);
+    CHECK(taken->rowid == 7);
+    CHECK(taken->count == 2);
+    CHECK(taken->accessed_at == 110);
+    CHECK_FALSE(marks.take(7));
+    CHECK_FALSE(marks.take(9));
+    CHECK(marks.drain().size() == 1);
+    CHECK_FALSE(marks.take(8));
+  }
+
+  TEST_CASE("a row that was drained may be marked again") {
+    TouchMarks marks;
+    marks.mark(7, 100);
+    CHECK(marks.drain().size() == 1);
+    CHECK(marks.mark(7, 200) == Marked::fresh);
+    CHECK(marks.drain().size() == 1);
+  }
+
+  TEST_CASE("rowids that no entry has are dropped") {
+    TouchMarks marks;
+    CHECK(marks.mark(0, 1) == Marked::dropped);
+    CHECK(marks.mark(-5, 1) == Marked::dropped);
+    CHECK(marks.mark(std::int64_t{1} << 43, 1) == Marked::dropped);
+    CHECK(marks.mark(INT64_MAX, 1) == Marked::dropped);
+    CHECK_FALSE(marks.take(0));
+    CHECK_FALSE(marks.take(INT64_MAX));
+    CHECK(marks.empty());
+  }
+
+  TEST_CASE("the largest rowid that can be marked comes back as it was") {
+    constexpr std::int64_t kLargest = (std::int64_t{1} << 43) - 1;
+    TouchMarks marks;
+    CHECK(marks.mark(kLargest, 5) == Marked::fresh);
+    const std::vector<store::TouchRow> touches = marks.drain();
+    REQUIRE(touches.size() == 1);
+    CHECK(touches[0].rowid == kLargest);
+    CHECK(touches[0].count == 1);
+  }
+
+  TEST_CASE("a count stops at its bound and never runs over into the rowid") {
+    constexpr std::int64_t kMost = (1 << 20) - 1;
+    TouchMarks marks;
+    for (std::int64_t i = 0; i < kMost + 10; ++i) marks.mark(7, i);
+    const auto taken = marks.take(7);
+    REQUIRE(taken);
+    CHECK(taken->rowid == 7);
+    CHECK(taken->count == kMost);
+  }
+
+  TEST_CASE("a full table drops marks and says so; what it took it keeps exactly") {
+    constexpr std::int64_t kRows = 300'000;
+    TouchMarks marks;
+    std::int64_t fresh = 0;
+    std::int64_t dropped = 0;
+    for (std::int64_t row = 1; row <= kRows; ++row) {
+      const Marked how = marks.mark(row, row);
+      fresh += how == Marked::fresh ? 1 : 0;
+      dropped += how == Marked::dropped ? 1 : 0;
+    }
+    CHECK(fresh + dropped == kRows);
+    CHECK(dropped > 0);
+    const std::vector<store::TouchRow> touches = marks.drain();
+    CHECK(static_cast<std::int64_t>(touches.size()) == fresh);
+    CHECK(is_in_order(touches));
+    CHECK(static_cast<std::int64_t>(counts_of(touches).size()) == fresh);
+    CHECK(marks.empty());
+  }
+
+  TEST_CASE("rows in a run lose few marks while the table is not full") {
+    constexpr std::int64_t kRows = 20'000;
+    TouchMarks marks;
+    std::int64_t dropped = 0;
+    for (std::int64_t row = 1; row <= kRows; ++row) {
+      dropped += marks.mark(row, row) == Marked::dropped ? 1 : 0;
+    }
+    CHECK(dropped < kRows / 100);
+  }
+
+  TEST_CASE("clearing forgets all marks") {
+    TouchMarks marks;
+    for (std::int64_t row = 1; row <= 100; ++row) marks.mark(row, row);
+    marks.clear();
+    CHECK(marks.empty());
+    CHECK(marks.drain().empty());
+    CHECK(marks.mark(5, 1) == Marked::fresh);
+  }
+
+  TEST_CASE("no mark is lost or booked twice while threads mark, drain and take") {
+    constexpr int kThreads = 3;
+    constexpr int kEach = 30'000;
+    constexpr std::int64_t kRows = 500;
+    TouchMarks marks;
+    std::vector<std::map<std::int64_t, std::int64_t>> made(kThreads);
+    std::atomic<int> running{kThreads};
+    std::vector<std::thread> threads;
+    for (int t = 0; t < kThreads; ++t) {
+      threads.emplace_back([&marks, &running, &mine = made[static_cast<std::size_t>(t)], t] {
+        std::mt19937 random(static_cast<unsigned>(t));
+        for (int i = 0; i < kEach; ++i) {
+          const std::int64_t row = 1 + static_cast<std::int64_t>(random() % kRows);
+          if (marks.mark(row, i) != Marked::dropped) ++mine[row];
+        }
+        --running;
+      });
+    }
+    std::map<std::int64_t, std::int64_t> got;
+    const auto book = [&got](const store::TouchRow& touch) { got[touch.rowid] += touch.count; };
+    std::mt19937 random(99);
+    while (running > 0) {
+      for (const store::TouchRow& touch : marks.drain()) book(touch);
+      if (const auto one = marks.take(1 + static_cast<std::int64_t>(random() % kRows))) book(*one);
+    }
+    for (std::thread& thread : threads) thread.join();
+    for (const store::TouchRow& touch : marks.drain()) book(touch);
+    CHECK(marks.empty());
+
+    std::map<std::int64_t, std::int64_t> wanted;
+    for (const auto& mine : made) {
+      for (const auto& [row, count] : mine) wanted[row] += count;
+    }
+    CHECK(got == wanted);
+  }
+
+  TEST_CASE("a drain that begins after a mark was made has it, whoever marks meanwhile") {
+    constexpr int kThreads = 3;
+    constexpr int kEach = 400;
+    TouchMarks marks;
+    std::mutex mutex;
+    std::set<std::int64_t> drained;  // by anybody
+    std::atomic<int> missed{0};
+    std::vector<std::thread> threads;
+    for (int t = 0; t < kThreads; ++t) {
+      threads.emplace_back([&, t] {
+        for (int i = 0; i < kEach; ++i) {
+          const std::int64_t row = 1 + i * kThreads + t;
+          if (marks.mark(row, i) == Marked::dropped) continue;
+          const std::lock_guard lock(mutex);
+          for (const store::TouchRow& touch : marks.drain()) drained.insert(touch.rowid);
+          missed += drained.contains(row) ? 0 : 1;
+        }
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    CHECK(missed == 0);
+  }
+}
