@@ -6,20 +6,28 @@ namespace ashmemo::maintenance {
 
 namespace {
 
-// The cache whose hooks the thread is in; a hook of one cache may use another cache, whose hooks may
-// then run on the same thread.
-thread_local const Events* delivering_here = nullptr;
-
+// The cache whose hooks the thread is in, and those it was in before: a hook of one cache may use
+// another cache, whose hooks may then run on the same thread.
 class Here {
  public:
-  explicit Here(const Events* events) : outer_(std::exchange(delivering_here, events)) {}
-  ~Here() { delivering_here = outer_; }
+  explicit Here(const Events* events) : events_(events), outer_(innermost_) { innermost_ = this; }
+  ~Here() { innermost_ = outer_; }
   Here(const Here&) = delete;
   Here& operator=(const Here&) = delete;
 
+  [[nodiscard]] static bool is_in(const Events* events) noexcept {
+    const Here* here = innermost_;
+    while (here != nullptr && here->events_ != events) here = here->outer_;
+    return here != nullptr;
+  }
+
  private:
-  const Events* outer_;
+  static thread_local const Here* innermost_;
+  const Events* const events_;
+  const Here* const outer_;
 };
+
+thread_local const Here* Here::innermost_ = nullptr;
 
 }  // namespace
 
@@ -66,6 +74,6 @@ void Events::tell(const Event& event) {
   }
 }
 
-bool Events::is_delivering_here() const noexcept { return delivering_here == this; }
+bool Events::is_delivering_here() const noexcept { return Here::is_in(this); }
 
 }  // namespace ashmemo::maintenance

@@ -1,0 +1,246 @@
+#include <cstdint>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "support/fake_engine.hpp"
+
+// What hooks are told, when, and what they may do.
+
+using namespace ashmemo;
+using base::FailureKind;
+using test::Call;
+using test::FakeEngine;
+
+namespace {
+
+using Removals = std::vector<std::pair<std::string, RemovalCause>>;
+
+/// A cache that is there before its hooks, which use it.
+struct Listening {
+  explicit Listening(std::function<void(const Removal&)> on_removal,
+                     Options options = FakeEngine::manual()) {
+    options.hooks.on_removal = std::move(on_removal);
+    fake = std::make_unique<FakeEngine>(std::move(options));
+    REQUIRE(fake->open().ok());
+  }
+  FakeEngine* operator->() { return fake.get(); }
+  std::unique_ptr<FakeEngine> fake;
+};
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("53 each removal is told with its key and cause, in order, after the commit") {
+    Removals told;
+    Options options = FakeEngine::manual();
+    options.eviction = Eviction::fifo;
+    FakeEngine* cache = nullptr;
+    Listening fake(
+        [&](const Removal& removal) {
+          told.emplace_back(removal.key, removal.cause);
+          CHECK_FALSE(cache->file->has(std::string(removal.key) + " is being removed"));
+          if (removal.cause != RemovalCause::replaced) CHECK_FALSE(cache->file->has(removal.key));
+        },
+        options);
+    cache = fake.fake.get();
+    fake->put_all({"a", "b", "c"}, "1");
+    fake->put("due", "1", {1, 1, 1});
+    REQUIRE(fake->worker.flush().ok());
+    CHECK(told.empty());
+    fake->put("a", "2");
+    REQUIRE(fake->worker.flush().ok());
+    CHECK(fake->erase("b") == 1);
+    fake->clock->advance(std::chrono::seconds(1));
+    static_cast<void>(fake->worker.run(0));
+    fake->engine.limits.set({1, unlimited, MiB});
+    REQUIRE(fake->worker.flush().ok());
+    CHECK(told == Removals{{"a", RemovalCause::replaced},
+                           {"b", RemovalCause::erased},
+                           {"due", RemovalCause::expired},
+                           {"c", RemovalCause::evicted}});
+  }
+
+  TEST_CASE("53 what a range removes is told key by key") {
+    Removals told;
+    Listening fake([&](const Removal& removal) { told.emplace_back(removal.key, removal.cause); });
+    fake->put_all({"a", "b"}, "1");
+    REQUIRE(fake->worker.flush().ok());
+    fake->queue_removal({});
+    REQUIRE(fake->worker.flush().ok());
+    CHECK(told == Removals{{"a", RemovalCause::erased}, {"b", RemovalCause::erased}});
+  }
+
+  TEST_CASE("53 a transaction that failed tells nothing") {
+    int told = 0;
+    Listening fake([&](const Removal&) { ++told; });
+    fake->put("a", "1");
+    REQUIRE(fake->worker.flush().ok());
+    fake->put("a", "2");
+    fake->faults->fail(Call::commit, FailureKind::full);
+    CHECK_FALSE(fake->worker.flush().ok());
+    CHECK(told == 0);
+    REQUIRE(fake->worker.flush().ok());
+    CHECK(told == 1);
+  }
+
+  TEST_CASE("54 a hook that throws does no harm, is counted, and is reported once") {
+    int told = 0;
+    Listening fake([&](const Removal&) {
+      ++told;
+      throw std::runtime_error("not now");
+    });
+    fake->put_all({"a", "b", "c"}, "1");
+    REQUIRE(fake->worker.flush().ok());
+    fake->put_all({"a", "b", "c"}, "2");
+    REQUIRE(fake->worker.flush().ok());
+    CHECK(told == 3);
+    CHECK(fake->engine.counters.worker_errors.get() == 3);
+    CHECK(fake->told->count(NoticeKind::listener_failed) == 1);
+    CHECK(fake->get("a") == "2");
+  }
+
+  TEST_CASE("54 a hook for errors that throws each time does not go round for ever") {
+    Options options = FakeEngine::manual();
+    int told = 0;
+    options.hooks.on_error = [&told](const Notice&) {
+      ++told;
+      throw 5;
+    };
+    FakeEngine fake(options);
+    REQUIRE(fake.open().ok());
+    fake.put("a", "1");
+    fake.faults->fail(Call::begin, FailureKind::busy);
+    CHECK_FALSE(fake.worker.flush().ok());
+    REQUIRE(fake.worker.flush().ok());
+    CHECK(told == 3);  // busy, the failing hook, recovered
+  }
+
+  TEST_CASE("a hook may read and write the cache; nothing waits there") {
+    FakeEngine* cache = nullptr;
+    bool in_worker = false;
+    std::size_t erased = 99;
+    std::optional<std::string> read;
+    Options options = FakeEngine::manual();
+    options.durability = Durability::commit;
+    std::size_t taken = 99;
+    Listening fake(
+        [&](const Removal& removal) {
+          if (removal.key != "a") return;
+          in_worker = cache->worker.is_this_thread();
+          read = cache->get("b");
+          taken = cache->put("from the hook", "1");
+          erased = cache->erase("b");
+        },
+        options);
+    cache = fake.fake.get();
+    fake->put_all({"a", "b"}, "1");
+    CHECK(fake->erase("a") == 1);
+    CHECK(in_worker);
+    CHECK(read == "1");
+    CHECK(taken == 0);   // not in the file when put returned
+    CHECK(erased == 1);  // as this process sees it
+    CHECK_FALSE(fake->worker.is_this_thread());
+    CHECK_FALSE(fake->get("b"));
+    CHECK(fake->get("from the hook") == "1");
+    REQUIRE(fake->worker.flush().ok());
+    CHECK(fake->file->keys() == std::vector<std::string>{"from the hook"});
+  }
+
+  TEST_CASE("in a hook a put beyond the queue's bound is dropped, not waited for") {
+    FakeEngine* cache = nullptr;
+    std::size_t taken = 0;
+    Options options = FakeEngine::manual();
+    options.queue_bytes = 64 * KiB;
+    Listening fake(
+        [&](const Removal& removal) {
+          if (removal.key == "a") {
+            taken = cache->put_all(test::numbered("k", 40), std::string(4'000, 'x'));
+          }
+        },
+        options);
+    cache = fake.fake.get();
+    fake->put("a", "1");
+    REQUIRE(fake->worker.flush().ok());
+    CHECK(fake->erase("a") == 1);
+    CHECK(taken > 5);
+    CHECK(taken < 20);
+    CHECK(fake->engine.counters.dropped.get() == 40 - static_cast<std::int64_t>(taken));
+  }
+
+  TEST_CASE("in a hook a range removal is queued and returns at once") {
+    FakeEngine* cache = nullptr;
+    bool done = true;
+    Listening fake([&](const Removal& removal) {
+      if (removal.key != "a") return;
+      auto range = std::make_shared<engine::Range>();
+      done = engine::run_range(cache->engine, range);
+    });
+    cache = fake.fake.get();
+    fake->put_all({"a", "b"}, "1");
+    REQUIRE(fake->worker.flush().ok());
+    CHECK(fake->erase("a") == 1);
+    CHECK_FALSE(done);
+    CHECK_FALSE(fake->get("b"));
+    REQUIRE(fake->worker.flush().ok());
+    CHECK(fake->file->keys().empty());
+  }
+
+  TEST_CASE("removals made by a hook are told after those that were waiting, without nesting") {
+    FakeEngine* cache = nullptr;
+    std::vector<std::string> told;
+    int depth = 0;
+    Listening fake([&](const Removal& removal) {
+      CHECK(++depth == 1);
+      told.emplace_back(removal.key);
+      if (removal.key == "a") {
+        CHECK(cache->worker.drain());  // as whoever would have to wait; here it does nothing
+        CHECK(cache->erase("c") == 1);
+      }
+      --depth;
+    });
+    cache = fake.fake.get();
+    fake->put_all({"a", "b", "c"}, "1");
+    REQUIRE(fake->worker.flush().ok());
+    const std::vector<std::string_view> keys{"a", "b"};
+    CHECK(engine::erase(fake->engine, keys) == 2);
+    REQUIRE(fake->worker.flush().ok());
+    CHECK(told == std::vector<std::string>{"a", "b", "c"});
+  }
+
+  TEST_CASE("a thread is in the hooks of every cache whose hook it came through") {
+    FakeEngine* outer = nullptr;
+    FakeEngine* inner = nullptr;
+    std::vector<bool> seen;
+    Listening second([&](const Removal&) {
+      seen.push_back(outer->worker.is_this_thread());
+      seen.push_back(inner->worker.is_this_thread());
+    });
+    Listening first([&](const Removal&) {
+      seen.push_back(inner->worker.is_this_thread());
+      CHECK(inner->erase("x") == 1);
+      seen.push_back(inner->worker.is_this_thread());
+      seen.push_back(outer->worker.is_this_thread());
+    });
+    inner = second.fake.get();
+    outer = first.fake.get();
+    second->put("x", "1");
+    first->put("a", "1");
+    REQUIRE(second->worker.flush().ok());
+    REQUIRE(first->worker.flush().ok());
+    CHECK(first->erase("a") == 1);
+    CHECK(seen == std::vector<bool>{false, true, true, false, true});
+    CHECK_FALSE(outer->worker.is_this_thread());
+  }
+
+  TEST_CASE("keys are not collected where nobody listens") {
+    FakeEngine fake;
+    CHECK_FALSE(maintenance::Events(fake.engine).wants_removals());
+    Listening listening([](const Removal&) {});
+    CHECK(maintenance::Events(listening->engine).wants_removals());
+  }
+}
