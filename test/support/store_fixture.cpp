@@ -17,11 +17,18 @@ StoreFixture::StoreFixture() {
 
 StoreFixture::~StoreFixture() {
   if (whole_) CHECK(raw().rows("PRAGMA integrity_check") == "ok");
-  if (totals_are_right_) {
-    CHECK(raw().rows("SELECT entries, bytes FROM cache_totals") ==
-          raw().rows("SELECT count(*), coalesce(sum(byte_size), 0) FROM cache_entries"));
-  }
+  if (totals_are_right_) CHECK(kept_totals() == counted_totals());
   close();
+}
+
+std::string StoreFixture::kept_totals() {
+  return raw().rows("SELECT entries, bytes, probation_entries, probation_bytes FROM cache_totals");
+}
+
+std::string StoreFixture::counted_totals() {
+  return raw().rows(
+      "SELECT count(*), coalesce(sum(byte_size), 0), coalesce(sum(eviction_queue = 1), 0),"
+      " coalesce(sum((eviction_queue = 1) * byte_size), 0) FROM cache_entries");
 }
 
 void StoreFixture::close() {

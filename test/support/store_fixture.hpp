@@ -31,6 +31,9 @@ class StoreFixture {
   [[nodiscard]] RawDatabase& raw();
   void close();
   void reopen();
+  /// The totals as the file keeps them, and as its rows add up.
+  [[nodiscard]] std::string kept_totals();
+  [[nodiscard]] std::string counted_totals();
 
   /// Runs a transaction; everything in it must succeed.
   void transaction(const std::function<void(store::Writer&)>& body, bool synced = false);

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <limits>
@@ -74,11 +75,13 @@ class Churn {
   template <class F>
   void run(std::size_t steps, const F& step) {
     const std::size_t at_once = 1 + (std::size_t{1} << 20) / (shape_.value_bytes + 1'000);
-    for (std::size_t done = 0; done < steps;) {
+    while (steps > 0) {
+      const std::size_t now = std::min(steps, at_once);
       file_.transaction([&](store::Writer& writer) {
         writer_ = &writer;
-        for (std::size_t i = 0; i < at_once && done < steps; ++i, ++done) step();
+        for (std::size_t i = 0; i < now; ++i) step();
       });
+      steps -= now;
       if (file_.writer().wal_bytes() > 16 << 20) REQUIRE(file_.writer().checkpoint(false));
     }
   }

@@ -297,6 +297,7 @@ TEST_SUITE("unit") {
         row.byte_size = below(1'000);
         row.deadlines.expires_at = row.deadlines.keep_until = step + below(20);
         row.calculation_id = below(3);
+        row.eviction_queue = below(3);
         store::Writer& writer = file.writer();
         std::optional<std::int64_t> at = 0;
         switch (below(10)) {
@@ -315,10 +316,16 @@ TEST_SUITE("unit") {
           case 4: {
             const auto oldest = writer.oldest(0, 0, 2).value();
             for (const store::Candidate& seen : oldest) REQUIRE(writer.erase_row(seen));
+            const auto probation = writer.oldest(store::kProbationQueue, 0, 2).value();
+            for (const store::Candidate& seen : probation) {
+              CHECK(seen.eviction_queue == store::kProbationQueue);
+              REQUIRE(writer.reinsert(seen.rowid, {++stamp, stamp, 1, 0, below(2)}));
+            }
             break;
           }
           case 5:
             if (below(20) == 0) REQUIRE(writer.erase_all());
+            if (below(20) == 0) REQUIRE(writer.recount());
             REQUIRE(writer.put_calculation({1, "r", "n", 1, "", true, 0, 0, 0, 0, 0, 0}));
             break;
           default:
@@ -330,8 +337,7 @@ TEST_SUITE("unit") {
       } else {
         REQUIRE(file.writer().commit(false));
       }
-      REQUIRE(file.raw().rows("SELECT entries, bytes FROM cache_totals") ==
-              file.raw().rows("SELECT count(*), coalesce(sum(byte_size), 0) FROM cache_entries"));
+      REQUIRE(file.kept_totals() == file.counted_totals());
     }
   }
 }
