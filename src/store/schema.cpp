@@ -78,16 +78,15 @@ Objection object_to_columns(SQLite::Database& database, const std::string& index
 }
 
 Objection object_to_index(SQLite::Database& database, const Line& line) {
+  // Behind our own primary keys: SQLite keeps such names to itself, and they have no definition.
+  if (line.sql.empty() && line.name.starts_with("sqlite_autoindex_")) return std::nullopt;
   SQLite::Statement query(database,
-                          "SELECT origin, \"unique\", partial FROM pragma_index_list(?1)"
-                          " WHERE name = ?2");
+                          "SELECT \"unique\", partial FROM pragma_index_list(?1) WHERE name = ?2");
   query.bind(1, line.table);
   query.bind(2, line.name);
   if (!query.executeStep()) return fmt::format("the index '{}' is not what it seems", line.name);
-  // The one behind our own primary key.
-  if (query.getColumn(0).getString() == "pk") return std::nullopt;
-  if (query.getColumn(1).getInt() != 0) return fmt::format("the index '{}' is unique", line.name);
-  if (query.getColumn(2).getInt() != 0) return fmt::format("the index '{}' is partial", line.name);
+  if (query.getColumn(0).getInt() != 0) return fmt::format("the index '{}' is unique", line.name);
+  if (query.getColumn(1).getInt() != 0) return fmt::format("the index '{}' is partial", line.name);
   return object_to_columns(database, line.name);
 }
 
