@@ -9,9 +9,10 @@
 #include <exception>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
-#include <utility>
+#include <vector>
 
 #include "edited_copy.hpp"
 #include "report.hpp"
@@ -86,15 +87,22 @@ Scene look_around(const Session& session, const Arguments& arguments) {
   return scene;
 }
 
+Pass show_pass(Report& report, Session& session, const std::string& name,
+               std::span<const Document> page, Results& results) {
+  report.begin_pass(name, page.size());
+  Pass pass = session.load(name, page, results);
+  report.pass(pass);
+  return pass;
+}
+
 /// Loads a copy of a document together with all others, after a line was added to the copy.
-void show_change(Session& session, std::vector<Document> page, Report& report) {
+void show_change(Report& report, Session& session, std::vector<Document> page) {
   const EditedCopy copy(page.front());
   Results results;
   (void)session.load("copied", std::vector{copy.document()}, results);
   copy.add_line();
   page.push_back(copy.document());
-  const Pass pass = session.load("one changed", page, results);
-  report.pass(pass);
+  const Pass pass = show_pass(report, session, "one changed", page, results);
   report.computed_again(session.stored_since(pass.started, page));
   session.forget(copy.document());
 }
@@ -107,13 +115,13 @@ void show(const Arguments& arguments) {
     Session session(arguments.cache_file);
     scene = look_around(session, arguments);
     report.scene(scene);
-    report.pass(session.load("first", scene.selection.documents, results));
-    report.pass(session.load("again", scene.selection.documents, results));
+    show_pass(report, session, "first", scene.selection.documents, results);
+    show_pass(report, session, "again", scene.selection.documents, results);
   }
   {
     Session session(arguments.cache_file);
-    report.pass(session.load("reopened", scene.selection.documents, results));
-    show_change(session, scene.selection.documents, report);
+    show_pass(report, session, "reopened", scene.selection.documents, results);
+    show_change(report, session, scene.selection.documents);
   }
   report.legend(scene);
   report.results(results);

@@ -34,7 +34,9 @@ std::vector<std::string> answer_of(const SQLite::Database& file, const std::stri
 }  // namespace
 
 std::vector<Question> ask(const std::filesystem::path& cache_file) {
-  const SQLite::Database file(cache_file.string(), SQLite::OPEN_READONLY);
+  // As the sqlite3 program does: one that may only read would leave SQLite's two other files
+  // behind.
+  const SQLite::Database file(cache_file.string(), SQLite::OPEN_READWRITE);
   // No text constants in them: they would need quotes within quotes.
   std::vector<Question> questions{
       {.asks = "What is kept of each calculation, how often did it answer, what did that save?",

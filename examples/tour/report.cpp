@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <cstdlib>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -63,6 +64,12 @@ std::vector<std::pair<std::string, int>> common_words(const Results& results) {
 Report::Report(bool json)
     : json_(json), styled_(::isatty(STDOUT_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr) {}
 
+// A message that follows begins a line of its own.
+Report::~Report() {
+  if (in_line_) std::putc('\n', stdout);
+  std::fflush(stdout);
+}
+
 void Report::heading(std::string_view what) const {
   line(styled_ ? "\n\033[1m{}\033[0m" : "\n{}", what);
 }
@@ -87,15 +94,23 @@ void Report::scene(const Scene& scene) const {
        "computed", "ms", "speed-up");
 }
 
-void Report::pass(const Pass& pass) {
-  passes_.push_back(pass);
+void Report::begin_pass(std::string_view name, std::size_t documents) {
+  if (json_) return;
+  fmt::print("{:<14}{:>10}", text("{} {}", passes_.size() + 1, name), text("{:L}", documents));
+  std::fflush(stdout);
+  in_line_ = true;
+}
+
+void Report::pass(Pass done) {
+  in_line_ = false;
+  passes_.push_back(std::move(done));
+  const Pass& pass = passes_.back();
   if (json_) {
     line("{}", as_json(pass, passes_.size()));
     return;
   }
-  line("{:<14}{:>10L}{:>11L}{:>11L}{:>11L}{:>11.1Lf}{:>11}",
-       text("{} {}", passes_.size(), pass.name), pass.documents, pass.hits, pass.misses,
-       pass.computed, pass.ms, text("{:.0Lf} x", ms_without_cache(passes_.front()) / pass.ms));
+  line("{:>11L}{:>11L}{:>11L}{:>11.1Lf}{:>11}", pass.hits, pass.misses, pass.computed, pass.ms,
+       text("{:.0Lf} x", ms_without_cache(passes_.front()) / pass.ms));
 }
 
 void Report::computed_again(std::span<const Document> documents) const {

@@ -27,9 +27,15 @@ struct Scene {
 class Report {
  public:
   explicit Report(bool json);
+  ~Report();
+  Report(const Report&) = delete;
+  Report& operator=(const Report&) = delete;
 
   void scene(const Scene& scene) const;
-  void pass(const Pass& pass);
+  /// Begins a line of the table: the pass may take its time.
+  void begin_pass(std::string_view name, std::size_t documents);
+  /// Ends it.
+  void pass(Pass pass);
   /// What the last pass stored.
   void computed_again(std::span<const Document> documents) const;
   /// What the passes were.
@@ -43,6 +49,7 @@ class Report {
 
   bool json_;
   bool styled_;
+  bool in_line_ = false;  // of the table
   std::vector<Pass> passes_;
 };
 
