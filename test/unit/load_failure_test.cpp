@@ -45,6 +45,16 @@ struct FragileBlog : Blog {
       posts.calculation("fragile", [this](Records<Post> batch) { return compute(batch); });
 };
 
+/// Cannot be moved while `throws`, if it is the second of its batch.
+struct Moody {
+  Moody(int number, const bool* refuses) : x(number), throws(refuses) {}
+  Moody(const Moody& other) : x(other.x), throws(other.throws) {
+    if (x == 2 && *throws) throw std::runtime_error("moody");
+  }
+  int x;
+  const bool* throws;
+};
+
 template <class F>
 std::vector<CalculationFailed::Record> failed_records_of(F&& work) {
   try {
@@ -67,6 +77,12 @@ struct ashmemo::Codec<Fragile> {
   static std::optional<Fragile> decode(ValueView stored) {
     return Fragile{static_cast<int>(stored.as_integer())};
   }
+};
+
+template <>
+struct ashmemo::Codec<Moody> {
+  static Value encode(const Moody& value) { return Value::integer(value.x); }
+  static std::optional<Moody> decode(ValueView) { return std::nullopt; }
 };
 
 TEST_SUITE("unit") {
@@ -97,13 +113,15 @@ TEST_SUITE("unit") {
     const auto& fragile = blog.fragile;
     blog.posts.cache_calculation("fragile", {});
     const std::vector<Post> all = posts_up_to(4);
-    const std::vector<Post> page{all[3], all[0], all[1], all[2], all[1]};
+    const std::vector<Post> page{all[3], all[0], all[3], all[2], all[1]};
     const auto records = failed_records_of([&] { (void)fragile(page); });
     REQUIRE(records.size() == 3);
     CHECK(records[0].index == 0);
     CHECK(records[0].key == "Post:4:fragile");
     CHECK(records[0].why == "even: 4");
     CHECK(records[1].index == 2);
+    CHECK(records[1].key == "Post:4:fragile");
+    CHECK(records[1].why == "even: 4");
     CHECK(records[2].index == 4);
     CHECK(records[2].key == "Post:2:fragile");
     CHECK(records[2].why == "even: 2");
@@ -112,8 +130,18 @@ TEST_SUITE("unit") {
 
     blog.failing = false;
     blog.calls.clear();
-    CHECK(fragile(page) == std::vector<int>{4, 1, 2, 3, 2});
+    CHECK(fragile(page) == std::vector<int>{4, 1, 4, 3, 2});
     CHECK(blog.calls == ashmemo::test::Calls{{4}, {2}});
+  }
+
+  TEST_CASE("22 a record that fails is listed once, though the load names its calculation twice") {
+    FragileBlog blog;
+    blog.posts.cache_calculation("fragile", {});
+    const std::vector<Post> page = posts_up_to(2);
+    const auto records =
+        failed_records_of([&] { (void)blog.posts.load(page, blog.fragile, blog.fragile); });
+    REQUIRE(records.size() == 1);
+    CHECK(records[0].index == 1);
   }
 
   TEST_CASE("22 records that fail have a key also where nothing is cached") {
@@ -149,6 +177,23 @@ TEST_SUITE("unit") {
     mode = 0;
     CHECK(wild(page) == std::vector<int>{1, 1, 1});
     CHECK(wild.cached(page[0]) == 1);
+  }
+
+  TEST_CASE("23 of a batch nothing is kept, even if only handing over its results throws") {
+    Blog blog;
+    bool throws = false;
+    auto moody = blog.posts.calculation("moody", [&](Records<Post> batch) {
+      std::vector<Moody> out;
+      for (const Post& post : batch) out.push_back({static_cast<int>(post.id), &throws});
+      throws = true;
+      return out;
+    });
+    blog.posts.cache_calculation("moody", {});
+    CHECK_THROWS_AS((void)moody(posts_up_to(3)), std::runtime_error);
+    throws = false;
+    CHECK(blog.cache.stats().puts == 0);
+    CHECK(moody.stats().computed == 0);
+    CHECK(moody.stats().failed == 3);
   }
 
   TEST_CASE("23 of single records, what was computed before the exception is kept") {

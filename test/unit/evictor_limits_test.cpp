@@ -1,0 +1,243 @@
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "support/fake_engine.hpp"
+
+using namespace ashmemo;
+using base::FailureKind;
+using test::Call;
+using test::FakeEngine;
+using test::FakeRow;
+
+namespace {
+
+using Keys = std::vector<std::string>;
+
+Options limited(Eviction eviction, Limit entries, Limit bytes = unlimited) {
+  Options options = FakeEngine::manual();
+  options.eviction = eviction;
+  options.limits.max_entries = entries;
+  options.limits.max_bytes = bytes;
+  options.limits.max_entry_bytes = 64 * MiB;
+  return options;
+}
+
+void offer(FakeEngine& fake, std::string_view key, std::int64_t byte_size = 100) {
+  auto write = std::make_shared<engine::Write>();
+  write->value = Value::text("v");
+  write->byte_size = byte_size;
+  const std::int64_t now = fake.clock->wall_now();
+  write->deadlines.computed_at = now;
+  write->stamp = fake.engine.stamps.next(now);
+  REQUIRE(fake.engine.pending.offer(key, write).slot);
+}
+
+/// Puts each by itself, as a program that evicts all the time.
+void put_each(FakeEngine& fake, const Keys& keys) {
+  for (const std::string& key : keys) {
+    offer(fake, key);
+    REQUIRE(fake.worker.flush().ok());
+  }
+}
+
+void set_limits(FakeEngine& fake, Limit entries, Limit bytes = unlimited) {
+  fake.engine.limits.set({entries, bytes, 64 * MiB});
+}
+
+const Eviction kAll[] = {Eviction::fifo, Eviction::lru, Eviction::clock, Eviction::s3fifo};
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("39 due entries go first, and then only as many others as needed") {
+    for (const Eviction eviction : kAll) {
+      FakeEngine fake(limited(eviction, 4));
+      REQUIRE(fake.open().ok());
+      put_each(fake, {"a", "b"});
+      fake.put("due1", "1", {1, 1, 1});
+      fake.put("due2", "1", {1, 1, 1});
+      REQUIRE(fake.worker.flush().ok());
+      fake.clock->advance(Duration::microseconds(5));
+      put_each(fake, {"c"});
+      CHECK(fake.file->keys() == Keys{"a", "b", "c"});
+      CHECK(fake.engine.counters.expired.get() == 2);
+      CHECK(fake.engine.counters.evicted.get() == 0);
+    }
+  }
+
+  TEST_CASE("42 limits change at run time: shrink, grow, 0, unlimited") {
+    for (const Eviction eviction : kAll) {
+      FakeEngine fake(limited(eviction, unlimited));
+      REQUIRE(fake.open().ok());
+      put_each(fake, test::numbered("k", 50));
+      set_limits(fake, 20);
+      REQUIRE(fake.worker.flush().ok());
+      CHECK(fake.engine.entries == 20);
+      set_limits(fake, 30);
+      put_each(fake, test::numbered("m", 10));
+      CHECK(fake.engine.entries == 30);
+      set_limits(fake, unlimited, 500);
+      REQUIRE(fake.worker.flush().ok());
+      CHECK(fake.engine.bytes <= 500);
+      CHECK(fake.engine.entries >= 4);
+      set_limits(fake, 0);
+      REQUIRE(fake.worker.flush().ok());
+      CHECK(fake.engine.entries == 0);
+      set_limits(fake, unlimited);
+      put_each(fake, {"a"});
+      CHECK(fake.engine.entries == 1);
+    }
+  }
+
+  TEST_CASE("41 with no eviction nothing leaves when a limit is lowered") {
+    FakeEngine fake(limited(Eviction::none, unlimited));
+    REQUIRE(fake.open().ok());
+    put_each(fake, {"a", "b", "c"});
+    set_limits(fake, 1);
+    REQUIRE(fake.worker.flush().ok());
+    CHECK_FALSE(fake.worker.run(1'000));
+    CHECK(fake.engine.entries == 3);
+  }
+
+  TEST_CASE("no transaction evicts more than 4 MiB or 1,000 rows") {
+    FakeEngine fake(limited(Eviction::fifo, unlimited));
+    REQUIRE(fake.open().ok());
+    for (const std::string& key : test::numbered("large", 10)) offer(fake, key, MiB);
+    for (const std::string& key : test::numbered("small", 2'500)) offer(fake, key, 10);
+    REQUIRE(fake.worker.flush().ok());
+    std::vector<std::int64_t> entries;
+    std::vector<std::int64_t> bytes;
+    fake.faults->before(Call::begin, [&] {
+      entries.push_back(fake.file->counted().entries);
+      bytes.push_back(fake.file->counted().bytes);
+    });
+    set_limits(fake, 0);
+    REQUIRE(fake.worker.flush().ok());
+    entries.push_back(0);
+    bytes.push_back(0);
+    CHECK(fake.engine.entries == 0);
+    CHECK(entries.size() >= 6);
+    for (std::size_t i = 1; i < entries.size(); ++i) {
+      CHECK(entries[i - 1] - entries[i] <= 1'000);
+      CHECK(bytes[i - 1] - bytes[i] <= 4 * MiB);
+    }
+  }
+
+  TEST_CASE("an entry larger than a transaction's share is evicted alone") {
+    FakeEngine fake(limited(Eviction::fifo, unlimited));
+    REQUIRE(fake.open().ok());
+    offer(fake, "huge1", 20 * MiB);
+    offer(fake, "huge2", 20 * MiB);
+    REQUIRE(fake.worker.flush().ok());
+    set_limits(fake, 0);
+    REQUIRE(fake.worker.flush().ok());
+    CHECK(fake.engine.entries == 0);
+  }
+
+  TEST_CASE("a failing eviction changes and counts nothing, and is done later") {
+    for (const Call call :
+         {Call::begin, Call::erase_due, Call::oldest, Call::erase_row, Call::commit}) {
+      CAPTURE(static_cast<int>(call));
+      FakeEngine fake(limited(Eviction::fifo, unlimited));
+      REQUIRE(fake.open().ok());
+      put_each(fake, test::numbered("k", 10));
+      set_limits(fake, 5);
+      fake.faults->fail(call, FailureKind::io);
+      CHECK_FALSE(fake.worker.flush().ok());
+      CHECK(fake.file->keys().size() == 10);
+      CHECK(fake.engine.counters.evicted.get() == 0);
+      REQUIRE(fake.worker.flush().ok());
+      CHECK(fake.file->keys().size() == 5);
+      CHECK(fake.engine.counters.evicted.get() == 5);
+    }
+  }
+
+  TEST_CASE("totals that promise more rows than there are stop nothing and loop nowhere") {
+    for (const Eviction eviction : kAll) {
+      FakeEngine fake(limited(eviction, 10));
+      REQUIRE(fake.open().ok());
+      put_each(fake, {"a"});
+      fake.file->change([](auto& state) { state.totals.entries = 1'000; });
+      offer(fake, "b");
+      REQUIRE(fake.worker.flush().ok());
+      CHECK(fake.engine.pending.empty());
+      CHECK(fake.file->keys().size() <= 2);
+      REQUIRE(fake.worker.flush().ok());
+      static_cast<void>(fake.worker.run(0));
+      static_cast<void>(fake.worker.run(0));
+      CHECK_FALSE(fake.worker.run(0));  // nothing that could be done soon
+    }
+  }
+
+  TEST_CASE("a queue that is empty against all totals gives way to the other one") {
+    FakeEngine fake(limited(Eviction::s3fifo, 10));
+    REQUIRE(fake.open().ok());
+    put_each(fake, test::numbered("k", 10));
+    // As if nobody had ever counted what is on probation.
+    fake.file->change([](auto& state) {
+      state.totals.probation_entries = 0;
+      state.totals.probation_bytes = 0;
+    });
+    put_each(fake, test::numbered("n", 5));
+    CHECK(fake.engine.entries <= 10);
+  }
+
+  TEST_CASE("rows of a policy that was used before leave as well") {
+    for (const Eviction eviction : kAll) {
+      FakeEngine fake(limited(eviction, 2));
+      for (const std::int64_t queue : {0, 1}) {
+        for (int i = 0; i < 4; ++i) {
+          FakeRow row;
+          row.byte_size = 100;
+          row.inserted_at = row.accessed_at = 10 * queue + i + 1;
+          row.eviction_queue = queue;
+          fake.file->plant("q" + std::to_string(queue) + std::to_string(i), row);
+        }
+      }
+      REQUIRE(fake.open().ok());
+      REQUIRE(fake.worker.flush().ok());
+      CHECK(fake.engine.entries == 2);
+    }
+  }
+
+  TEST_CASE("marks of rows that leave are counted as dropped, of those that stay as written") {
+    FakeEngine fake(limited(Eviction::fifo, unlimited));
+    REQUIRE(fake.open().ok());
+    put_each(fake, {"a", "b"});
+    for (int i = 0; i < 3; ++i) CHECK(fake.get("a"));
+    CHECK(fake.get("b"));
+    set_limits(fake, 2);
+    offer(fake, "c");  // its commit evicts a before any touch is written
+    REQUIRE(fake.worker.flush().ok());
+    CHECK(fake.file->keys() == Keys{"b", "c"});
+    CHECK(fake.engine.counters.touches_dropped.get() == 3);
+    CHECK(fake.engine.counters.touches_written.get() == 1);
+  }
+
+  TEST_CASE("the default limit is announced once, by the first eviction under it") {
+    Options options = FakeEngine::manual();
+    options.limits.max_bytes = {};
+    FakeEngine fake(options);
+    FakeRow row;
+    row.byte_size = 100 * MiB;
+    row.inserted_at = row.accessed_at = 1;
+    fake.file->plant("a", row);
+    row.inserted_at = row.accessed_at = 2;
+    fake.file->plant("b", row);
+    REQUIRE(fake.open().ok());
+    REQUIRE(fake.worker.flush().ok());
+    CHECK(fake.told->count(NoticeKind::default_limit) == 0);
+    row.inserted_at = row.accessed_at = 3;
+    fake.file->plant("c", row);
+    for (const char* key : {"d", "e"}) {
+      offer(fake, key, 60 * MiB);
+      REQUIRE(fake.worker.flush().ok());
+    }
+    CHECK(fake.engine.counters.evicted.get() > 0);
+    CHECK(fake.told->count(NoticeKind::default_limit) == 1);
+  }
+}
