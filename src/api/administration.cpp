@@ -72,7 +72,8 @@ CheckReport Core::check() {
     auto recount = std::make_shared<engine::Range>();
     recount->kind = engine::Range::Kind::recount;
     if (!engine::run_range(engine, recount)) {
-      throw_failed("check", engine.path, "the totals could not be recounted: the file cannot be written");
+      throw_failed("check", engine.path,
+                   "the totals could not be recounted: the file cannot be written");
     }
     report.entries_off_by = recount->totals_off.entries;
     report.bytes_off_by = recount->totals_off.bytes;
@@ -83,16 +84,17 @@ CheckReport Core::check() {
 
 void Core::backup(const std::string& target) {
   const auto store = require_store("backup");
-  if (engine.options.access == Access::read_write) administer("backup", &maintenance::Worker::flush);
+  if (engine.options.access == Access::read_write)
+    administer("backup", &maintenance::Worker::flush);
   const store::FileSizes sizes = store->sizes();
   const std::int64_t needed = sizes.file_bytes + sizes.wal_bytes;
   std::error_code unknown;
   const auto folder = std::filesystem::absolute(target, unknown).parent_path();
   const auto space = std::filesystem::space(folder, unknown);
   if (!unknown && space.available < static_cast<std::uintmax_t>(needed)) {
-    throw_failed("backup", engine.path,
-                 fmt::format("{} needs {} bytes, and {} are free there", target, needed,
-                             space.available));
+    throw_failed(
+        "backup", engine.path,
+        fmt::format("{} needs {} bytes, and {} are free there", target, needed, space.available));
   }
   if (const base::Status made = base::create_private_file(target); !made.ok()) {
     throw_failed("backup", engine.path, made.failure().what);
@@ -105,9 +107,11 @@ void Core::backup(const std::string& target) {
 
 Health Core::health() const {
   Health health;
+  health.dropped = engine.counters.dropped.get();
+  health.state = HealthState::closed;
+  if (engine.home.is_elsewhere()) return health;
   engine.health.fill(&health);
   health.last_error = engine.notices.last_error();
-  health.dropped = engine.counters.dropped.get();
   health.foreign_reader = worker.has_foreign_reader();
   return health;
 }
@@ -117,7 +121,7 @@ Stats Core::stats() const {
   Stats stats;
   stats.entries = engine.entries;
   stats.bytes = engine.bytes;
-  if (const auto store = engine.store.get()) {
+  if (const auto store = engine.is_out_of_use() ? nullptr : engine.store.get()) {
     const store::FileSizes sizes = store->sizes();
     stats.file_bytes = sizes.file_bytes;
     stats.wal_bytes = sizes.wal_bytes;

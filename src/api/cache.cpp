@@ -41,10 +41,11 @@ std::vector<engine::Query> queries_for(std::span<const std::string_view> keys) {
 void tell_unencodable(engine::Engine& engine, std::string_view key) {
   engine.counters.puts.add();
   engine.counters.unencodable.add();
-  engine.notices.tell(NoticeKind::unencodable,
-                      fmt::format("the value for {} could not be encoded by its codec and was not kept",
-                                  key),
-                      std::string(key));
+  if (engine.home.is_elsewhere()) return;
+  engine.notices.tell(
+      NoticeKind::unencodable,
+      fmt::format("the value for {} could not be encoded by its codec and was not kept", key),
+      std::string(key));
 }
 
 }  // namespace
@@ -74,8 +75,18 @@ std::size_t put_many(Core& core, std::span<EncodedPut> puts, const PutOptions& o
 
 }  // namespace detail
 
+namespace {
+
+// In a forked child nothing of it may be touched: its threads are not there, and its locks are held
+// by them for ever. It stays where it is until the child ends.
+void end_of(detail::Core* core) {
+  if (!core->engine.home.is_elsewhere()) delete core;
+}
+
+}  // namespace
+
 Cache::Cache(std::string path, Options options)
-    : core_(std::make_shared<detail::Core>(std::move(path), std::move(options))) {}
+    : core_(new detail::Core(std::move(path), std::move(options)), end_of) {}
 
 Cache::~Cache() {
   if (core_) core_->close();
@@ -124,10 +135,14 @@ Stats Cache::stats() const { return core_->stats(); }
 
 Health Cache::health() const { return core_->health(); }
 
-Limits Cache::limits() const { return core_->engine.limits.as_given(); }
+Limits Cache::limits() const {
+  const engine::Engine& engine = core_->engine;
+  return engine.home.is_elsewhere() ? engine.options.limits : engine.limits.as_given();
+}
 
 void Cache::set_limits(Limits limits) {
   api::validate(limits);
+  if (core_->engine.home.is_elsewhere()) return;
   core_->engine.limits.set(limits);
   core_->worker.wake_now();
 }

@@ -8,7 +8,6 @@
 #include <ashmemo/key_part.hpp>
 
 #include "api/options.hpp"
-#include "base/platform.hpp"
 
 namespace ashmemo::detail {
 
@@ -18,15 +17,18 @@ constexpr std::size_t kShownBytes = 100;  // of a key that is refused
 
 [[noreturn]] void throw_unopened(const base::Failure& failure, const std::string& path) {
   switch (failure.kind) {
-    case base::FailureKind::in_use: throw Error(ErrorCode::file_in_use, failure.what, path);
-    case base::FailureKind::not_ours: throw Error(ErrorCode::not_a_cache, failure.what, path);
-    default: throw Error(ErrorCode::unavailable, failure.what, path);
+    case base::FailureKind::in_use:
+      throw Error(ErrorCode::file_in_use, failure.what, path);
+    case base::FailureKind::not_ours:
+      throw Error(ErrorCode::not_a_cache, failure.what, path);
+    default:
+      throw Error(ErrorCode::unavailable, failure.what, path);
   }
 }
 
 bool may_go_on(const base::Failure& failure, const Options& options) {
-  const bool refused = failure.kind == base::FailureKind::in_use ||
-                       failure.kind == base::FailureKind::not_ours;
+  const bool refused =
+      failure.kind == base::FailureKind::in_use || failure.kind == base::FailureKind::not_ours;
   return !refused && options.when_unavailable == WhenUnavailable::go_on;
 }
 
@@ -34,7 +36,6 @@ bool may_go_on(const base::Failure& failure, const Options& options) {
 
 Core::Core(std::string path, Options options)
     : engine(std::move(path), api::validated(std::move(options))), worker(engine) {
-  base::watch_for_fork();
   engine.worker = &worker;
   if (base::Status opened = worker.open(); !opened.ok()) {
     if (!may_go_on(opened.failure(), engine.options)) throw_unopened(opened.failure(), engine.path);
@@ -53,7 +54,8 @@ void Core::close() {
 
 void require_key(std::string_view key) {
   const auto refuse = [key](std::string_view why) {
-    throw Error(ErrorCode::invalid_key, fmt::format("the key {:?} {}", key.substr(0, kShownBytes), why),
+    throw Error(ErrorCode::invalid_key,
+                fmt::format("the key {:?} {}", key.substr(0, kShownBytes), why),
                 std::string(key.substr(0, kShownBytes)));
   };
   if (key.empty()) refuse("is empty: a key has 1 byte or more");

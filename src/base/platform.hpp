@@ -75,14 +75,16 @@ class FileLock {
   bool was_ours_;
 };
 
-/// From the first call on, forks are counted.
-void watch_for_fork();
-/// How many forks lie between the process that called watch_for_fork first and this one. Whoever
-/// keeps the number from its own beginning sees by comparing whether it is in a child forked since.
-/// Reads one atomic: no system call, no lock.
-[[nodiscard]] std::uint32_t fork_generation() noexcept;
-/// True in any child that was forked after the first call to watch_for_fork, also for what that
-/// child has opened itself: prefer comparing generations.
-[[nodiscard]] bool in_forked_child() noexcept;
+/// Remembers the process in which it was made: whoever keeps one sees whether it came into a forked
+/// child with it.
+class ProcessMark {
+ public:
+  ProcessMark();
+  /// Reads one atomic: no system call, no lock.
+  [[nodiscard]] bool is_elsewhere() const noexcept;
+
+ private:
+  std::uint32_t forks_before_;
+};
 
 }  // namespace ashmemo::base

@@ -249,13 +249,14 @@ Result<std::unique_ptr<FileLock>> FileLock::acquire(const std::string& path,
 
 FileLock::~FileLock() { ::close(descriptor_); }
 
-void watch_for_fork() {
+ProcessMark::ProcessMark() {
   static std::once_flag once;
   std::call_once(once, [] { ::pthread_atfork(nullptr, nullptr, count_fork); });
+  forks_before_ = forks.load(std::memory_order_relaxed);
 }
 
-std::uint32_t fork_generation() noexcept { return forks.load(std::memory_order_relaxed); }
-
-bool in_forked_child() noexcept { return fork_generation() != 0; }
+bool ProcessMark::is_elsewhere() const noexcept {
+  return forks.load(std::memory_order_relaxed) != forks_before_;
+}
 
 }  // namespace ashmemo::base

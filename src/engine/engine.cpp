@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/platform.hpp"
 #include "base/saturate.hpp"
 
 namespace ashmemo::engine {
@@ -91,15 +90,15 @@ Engine::Engine(std::string file, Options given)
       pending(static_cast<std::size_t>(options.queue_bytes), clock),
       open_store(store::open_store) {}
 
-bool Engine::is_out_of_use() const noexcept { return closed.load() || base::in_forked_child(); }
+bool Engine::is_out_of_use() const noexcept { return closed.load() || home.is_elsewhere(); }
 
 void Engine::store_failed(const store::Store& failed, const base::Failure& failure) {
   if (store.get().get() != &failed) return;  // it has been closed and replaced meanwhile
   if (failure.kind == base::FailureKind::corrupt && store.condemn(failed, failure.what)) {
     if (worker != nullptr) worker->wake();
   }
-  notices.tell(NoticeKind::read_failed, path + ": reading failed, answered as misses: " + failure.what,
-               path);
+  notices.tell(NoticeKind::read_failed,
+               path + ": reading failed, answered as misses: " + failure.what, path);
 }
 
 }  // namespace ashmemo::engine

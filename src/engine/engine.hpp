@@ -11,6 +11,7 @@
 #include <ashmemo/stats.hpp>
 
 #include "base/mutex.hpp"
+#include "base/platform.hpp"
 #include "base/result.hpp"
 #include "engine/catalog.hpp"
 #include "engine/counters.hpp"
@@ -21,28 +22,29 @@
 #include "store/open.hpp"
 #include "store/store.hpp"
 
-// The state that callers and the worker share. What is done with it stands in reading.hpp and submit.hpp
-// (callers) and in src/maintenance (the worker).
+// The state that callers and the worker share. What is done with it stands in reading.hpp and
+// submit.hpp (callers) and in src/maintenance (the worker).
 //
-// Order of things. A read asks the memory tier, then pending writes, then the store, whose snapshot is taken
-// after that look. The worker commits, then the store raises its commit counter, then the worker takes the
-// writes out of pending. So what is no longer pending is in every snapshot taken after the look, and an
-// accepted write is never unseen.
+// Order of things. A read asks the memory tier, then pending writes, then the store, whose snapshot
+// is taken after that look. The worker commits, then the store raises its commit counter, then the
+// worker takes the writes out of pending. So what is no longer pending is in every snapshot taken
+// after the look, and an accepted write is never unseen.
 //
-// Locks. Each part has its own mutex and calls no other part while holding it: there is no lock order to
-// keep. No mutex is held while user code, SQL or a listener runs.
+// Locks. Each part has its own mutex and calls no other part while holding it: there is no lock
+// order to keep. No mutex is held while user code, SQL or a listener runs.
 
 namespace ashmemo::engine {
 
-/// The store while there is one. Readers hold it by shared_ptr, so none is interrupted when it goes.
+/// The store while there is one. Readers hold it by shared_ptr, so none is interrupted when it
+/// goes.
 class StoreSlot {
  public:
   [[nodiscard]] std::shared_ptr<store::Store> get() const;
   /// Puts another store, or none, in its place; the answer is the one before.
   std::shared_ptr<store::Store> set(std::shared_ptr<store::Store> store);
 
-  /// `store` was found damaged. False: it is not in use any more, so nothing follows from it. A reader
-  /// may hold a store that was replaced long ago: that must not condemn the new one.
+  /// `store` was found damaged. False: it is not in use any more, so nothing follows from it. A
+  /// reader may hold a store that was replaced long ago: that must not condemn the new one.
   bool condemn(const store::Store& store, std::string why);
   /// Why the store in use was condemned, if it was.
   [[nodiscard]] std::optional<std::string> condemned() const;
@@ -115,6 +117,7 @@ struct Engine {
   Counters counters;
   Notices notices;
   HealthCell health;
+  const base::ProcessMark home;
   WorkerControl* worker = nullptr;  // set before the first caller, constant while open
   std::atomic<bool> closed{false};
 

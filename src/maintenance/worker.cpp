@@ -26,7 +26,8 @@ constexpr std::int64_t kLongestSleep = 3'600'000'000;
 
 }  // namespace
 
-Worker::Worker(engine::Engine& engine) : engine_(engine), events_(engine), steps_(engine, events_) {}
+Worker::Worker(engine::Engine& engine)
+    : engine_(engine), events_(engine), steps_(engine, events_) {}
 
 Status Worker::open() {
   return with_role([](Steps& steps) { return steps.open(); });
@@ -116,8 +117,8 @@ void Worker::loop() {
 }
 
 void Worker::wake() noexcept {
-  // The thread writes how it sleeps and then looks for work; a caller adds work and then looks how it
-  // sleeps. One of the two sees the other.
+  // The thread writes how it sleeps and then looks for work; a caller adds work and then looks how
+  // it sleeps. One of the two sees the other.
   const Sleep asleep = sleep_.load();
   if (asleep == Sleep::awake) return;
   if (asleep == Sleep::until_flush && !engine_.pending.is_urgent()) return;
@@ -174,7 +175,7 @@ bool Worker::is_needed_now() const {
 // ------------------------------------------------------------------------------------- the end
 
 void Worker::stop() noexcept {
-  if (base::in_forked_child()) {
+  if (engine_.home.is_elsewhere()) {
     if (thread_.joinable()) thread_.detach();  // it lives in the parent only
     return;
   }
@@ -197,6 +198,8 @@ void Worker::try_to_write_the_rest() {
 
 void Worker::write_the_rest() {
   if (engine_.options.access == Access::read_write && engine_.store.get()) try_to_write_the_rest();
+  // Programs that live shortly would never delete what is over.
+  if (engine_.pending.empty() && engine_.store.get()) (void)run(kThreadBudget);
   // In the role: nobody may be in the middle of a group.
   (void)with_role([this](Steps& steps) -> Status {
     drop_the_rest();

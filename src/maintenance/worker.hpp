@@ -16,9 +16,10 @@ namespace ashmemo::maintenance {
 
 /// Who does the work, and when. What is done stands in steps.hpp.
 ///
-/// The worker's work is a role that one thread has at a time. In thread mode a thread of its own takes it
-/// whenever there is something to do; `run`, `flush` and `compact` take it on the calling thread, in both
-/// modes. After the role was given back, what happened is told to the hooks, in order, without any lock.
+/// The worker's work is a role that one thread has at a time. In thread mode a thread of its own
+/// takes it whenever there is something to do; `run`, `flush` and `compact` take it on the calling
+/// thread, in both modes. After the role was given back, what happened is told to the hooks, in
+/// order, without any lock.
 class Worker final : public engine::WorkerControl {
  public:
   explicit Worker(engine::Engine& engine);
@@ -30,8 +31,8 @@ class Worker final : public engine::WorkerControl {
   void start_without_store(const base::Failure& failure);
   /// Starts the thread, in thread mode.
   void start();
-  /// Writes what was accepted (for at most `close_wait`), ends the thread and releases the store. Does
-  /// nothing the second time, or in a forked child.
+  /// Writes what was accepted (for at most `close_wait`), ends the thread and releases the store.
+  /// Does nothing the second time, or in a forked child.
   void stop() noexcept;
 
   /// A step of about `budget` microseconds; true: there is more to do.

@@ -5,7 +5,6 @@
 
 #include <utility>
 
-#include "base/platform.hpp"
 #include "store/claim.hpp"
 #include "store/connection.hpp"
 #include "store/schema.hpp"
@@ -189,7 +188,6 @@ Failure explained(Failure failure, const std::string& path) {
 }  // namespace
 
 base::Result<std::unique_ptr<Store>> open_store(const OpenOptions& options) {
-  base::watch_for_fork();
   auto store = options.read_only ? open_for_reading(options) : open_for_writing(options);
   if (store) return store;
   return explained(store.failure(), options.path);

@@ -282,18 +282,16 @@ TEST_SUITE("unit") {
     CHECK_FALSE(exists(dir.path("elsewhere")));
   }
 
-  TEST_CASE("a fork is seen by whoever compares generations") {
-    watch_for_fork();
-    const std::uint32_t before = fork_generation();
+  TEST_CASE("a fork is seen by what was made before it, and only by that") {
+    const ProcessMark mark;
     const ChildEnd end = in_child([&]() -> std::string {
-      const bool seen = fork_generation() != before && in_forked_child();
-      // What the child begins itself is not crossed by a fork, until it forks again.
-      const std::uint32_t own = fork_generation();
-      const ChildEnd grandchild = in_child(
-          [&]() -> std::string { return fork_generation() != own ? "crossed" : "not crossed"; });
-      return (seen && own == fork_generation() ? "seen, " : "not seen, ") + grandchild.said;
+      const ProcessMark own;
+      const std::string child = mark.is_elsewhere() && !own.is_elsewhere() ? "right, " : "wrong, ";
+      return child + in_child([&]() -> std::string {
+                       return own.is_elsewhere() && mark.is_elsewhere() ? "right" : "wrong";
+                     }).said;
     });
-    CHECK(end.said == "seen, crossed");
-    CHECK(fork_generation() == before);
+    CHECK(end.said == "right, right");
+    CHECK_FALSE(mark.is_elsewhere());
   }
 }
