@@ -41,11 +41,13 @@ bool Steps::is_due(std::int64_t* next, Duration interval, const Budget& budget) 
 }
 
 bool Steps::pass(const Budget& budget) {
-  if (is_due(&next_look_, kLookInterval, budget)) keeper_.look_at_file();
+  const bool looks = is_due(&next_look_, kLookInterval, budget);
+  if (looks) keeper_.look_at_file();
   const auto store = keeper_.ensure();
   if (!store || store->writer() == nullptr) return false;
   bool more = false;
-  const Status done = work(*store, budget, &more);
+  Status done = looks ? transactions_.look(*store) : Status{};
+  if (done.ok()) done = work(*store, budget, &more);
   store->release_snapshots(0);
   return done.ok() && more;
 }
@@ -63,8 +65,8 @@ Status Steps::work(store::Store& store, const Budget& budget, bool* more) {
   return {};
 }
 
-/// A store that has refused to write is asked again: by what is pending, or else by a transaction of
-/// nothing. Otherwise it would count as refusing until somebody writes.
+/// A store that has refused to write is asked again: by what is pending, or else by a transaction
+/// of nothing. Otherwise it would count as refusing until somebody writes.
 Status Steps::probe(store::Store& store) {
   if (!engine_.pending.is_refusing() || !engine_.pending.empty()) return {};
   return transactions_.run(store, [](store::Writer&, Changes&) -> Status { return {}; });
@@ -83,7 +85,8 @@ Status Steps::commit_pending(store::Store& store, const Budget& budget) {
 }
 
 Status Steps::hold_limits(store::Store& store) {
-  // What a group brought in, and as much again: whatever is above is then paced like other deletions.
+  // What a group brought in, and as much again: whatever is above is then paced like other
+  // deletions.
   for (int i = 0; i < 2 && evictor_.has_work(store.writer()->totals()); ++i) {
     if (Status s = evictor_.evict_some(store, committer_.newest_stamp()); !s.ok()) return s;
   }
@@ -130,6 +133,7 @@ Status Steps::finish_accepted() {
     if (Status s = commit_pending(*store, {0, false}); !s.ok()) return s;
   }
   (void)probe(*store);
+  if (Status s = transactions_.look(*store); !s.ok()) return s;
   if (Status s = recorder_.write_all(*store); !s.ok()) return s;
   while (evictor_.has_work(store->writer()->totals())) {
     if (Status s = evictor_.evict_some(*store, committer_.newest_stamp()); !s.ok()) return s;

@@ -23,8 +23,8 @@ struct Budget {
   bool everything_due = false;  // also what would wait for its interval: asked for by a caller
 };
 
-/// What the worker does, in bounded steps: commit what is pending, hold the limits, delete what is over,
-/// write touches, keep the file small. Whoever calls holds the worker's role.
+/// What the worker does, in bounded steps: commit what is pending, hold the limits, delete what is
+/// over, write touches, keep the file small. Whoever calls holds the worker's role.
 class Steps {
  public:
   Steps(engine::Engine& engine, Events& events);

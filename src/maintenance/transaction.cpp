@@ -8,10 +8,18 @@ namespace ashmemo::maintenance {
 
 void Changes::remove(std::string key, RemovalCause cause, bool wants_key) {
   switch (cause) {
-    case RemovalCause::erased: ++erased; break;
-    case RemovalCause::replaced: ++replaced; break;
-    case RemovalCause::expired: ++expired; break;
-    case RemovalCause::evicted: ++evicted; break;
+    case RemovalCause::erased:
+      ++erased;
+      break;
+    case RemovalCause::replaced:
+      ++replaced;
+      break;
+    case RemovalCause::expired:
+      ++expired;
+      break;
+    case RemovalCause::evicted:
+      ++evicted;
+      break;
   }
   if (wants_key) removed.push_back({std::move(key), cause});
 }
@@ -25,6 +33,21 @@ base::Status Transactions::run(store::Store& store, const Body& body) {
     failed(store, done.failure());
   }
   return done;
+}
+
+base::Status Transactions::look(store::Store& store) {
+  const auto seen = store.writer()->look();
+  if (!seen.ok()) {
+    failed(store, seen.failure());
+    return seen.failure();
+  }
+  publish(store.writer()->totals());
+  return {};
+}
+
+void Transactions::publish(const store::Totals& totals) {
+  engine_.entries = totals.entries;
+  engine_.bytes = totals.bytes;
 }
 
 base::Status Transactions::attempt(store::Writer& writer, const Body& body, Changes& changes) {
@@ -64,8 +87,7 @@ void Transactions::committed(store::Writer& writer, Changes& changes) {
   counters.bytes_written.add(changes.bytes_written);
   counters.touches_written.add(changes.touches_written);
   counters.touches_dropped.add(changes.touches_dropped);
-  engine_.entries = writer.totals().entries;
-  engine_.bytes = writer.totals().bytes;
+  publish(writer.totals());
   if (!changes.removed.empty()) events_.add(std::move(changes.removed));
   engine_.pending.set_refusing(false);
   engine_.set_health(HealthState::ok);
@@ -82,12 +104,12 @@ void Transactions::failed(const store::Store& store, const base::Failure& failur
   engine_.set_health(HealthState::degraded);
   if (failure.kind == FailureKind::corrupt) engine_.store.condemn(store, failure.what);
   const bool busy = failure.kind == FailureKind::busy;
-  engine_.notices.tell(
-      busy ? NoticeKind::busy : NoticeKind::write_failed,
-      engine_.path + (busy ? ": another program holds the write lock; writes wait in memory: "
-                           : ": writing failed and is tried again; reads go on: ") +
-          failure.what,
-      engine_.path);
+  engine_.notices.tell(busy ? NoticeKind::busy : NoticeKind::write_failed,
+                       engine_.path +
+                           (busy ? ": another program holds the write lock; writes wait in memory: "
+                                 : ": writing failed and is tried again; reads go on: ") +
+                           failure.what,
+                       engine_.path);
 }
 
 }  // namespace ashmemo::maintenance

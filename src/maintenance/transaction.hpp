@@ -11,8 +11,8 @@
 
 namespace ashmemo::maintenance {
 
-// No transaction carries more than this: a row may dirty four pages, and the write-ahead log, the page
-// cache and whoever waits for the commit feel each of them.
+// No transaction carries more than this: a row may dirty four pages, and the write-ahead log, the
+// page cache and whoever waits for the commit feel each of them.
 inline constexpr int kMostRows = 1'000;
 inline constexpr std::int64_t kMostBytes = 4 * MiB;
 
@@ -32,15 +32,19 @@ struct Changes {
   void remove(std::string key, RemovalCause cause, bool wants_key);
 };
 
-/// One transaction on the store's writer. What it changed is counted and told only if it was committed;
-/// whatever fails is booked as the store refusing to write, and ends that state when it works again.
-/// An exception on the way is a failure too: the transaction is rolled back, and the worker goes on.
+/// One transaction on the store's writer. What it changed is counted and told only if it was
+/// committed; whatever fails is booked as the store refusing to write, and ends that state when it
+/// works again. An exception on the way is a failure too: the transaction is rolled back, and the
+/// worker goes on.
 class Transactions {
  public:
   Transactions(engine::Engine& engine, Events& events) : engine_(engine), events_(events) {}
 
   using Body = std::function<base::Status(store::Writer&, Changes&)>;
   [[nodiscard]] base::Status run(store::Store& store, const Body& body);
+  /// No transaction: sees what other programs have changed. Afterwards the writer's totals are
+  /// right.
+  [[nodiscard]] base::Status look(store::Store& store);
 
   /// Whether the keys of removed rows are wanted.
   [[nodiscard]] bool wants_keys() const { return events_.wants_removals(); }
@@ -50,6 +54,7 @@ class Transactions {
   [[nodiscard]] base::Status in_transaction(store::Writer& writer, const Body& body,
                                             Changes& changes);
   base::Failure unexpected(std::string_view what);
+  void publish(const store::Totals& totals);
   void committed(store::Writer& writer, Changes& changes);
   void failed(const store::Store& store, const base::Failure& failure);
 

@@ -97,7 +97,8 @@ struct Candidate {
   std::int64_t eviction_queue = 0;
 };
 
-/// Where a row goes that may stay: its new place, and the touches that it got since it was last written.
+/// Where a row goes that may stay: its new place, and the touches that it got since it was last
+/// written.
 struct Placement {
   std::int64_t inserted_at = 0;
   std::int64_t accessed_at = 0;
@@ -123,7 +124,8 @@ struct Totals {
 };
 
 /// One row of cache_calculations. A calculation has one current row; a change of its version and an
-/// invalidation of all its results give it a new id and retire the old row until its entries are gone.
+/// invalidation of all its results give it a new id and retire the old row until its entries are
+/// gone.
 struct CalculationRow {
   std::int64_t id = 0;
   std::string resource;

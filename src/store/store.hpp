@@ -32,6 +32,8 @@ class Writer {
   };
   /// Takes the write lock. Failure busy: another program holds it; nothing has begun.
   [[nodiscard]] virtual base::Result<Begun> begin() = 0;
+  /// What begin does, without a transaction and without a lock: afterwards totals() is the file's.
+  [[nodiscard]] virtual base::Result<Begun> look() = 0;
   /// Makes the changes durable as opened (`synced`: through the device too), raises the commit
   /// counter.
   [[nodiscard]] virtual base::Status commit(bool synced) = 0;

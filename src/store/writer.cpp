@@ -61,7 +61,14 @@ base::Result<Writer::Begun> SqliteWriter::begin() {
   return begun;
 }
 
-// What other programs did since our last transaction. The write lock is held: nothing changes now.
+base::Result<Writer::Begun> SqliteWriter::look() {
+  if (!open_) return closed();
+  if (in_transaction_) return open_transaction("looking at the file");
+  return guarded("looking at the file", [&] { return look_around(); });
+}
+
+// What other programs did since we looked last. The version is read first: what changes while we
+// look, without the write lock, is seen the next time.
 base::Result<Writer::Begun> SqliteWriter::look_around() {
   const std::int64_t data_version = pragma(&WriterSql::data_version);
   const bool foreign_change = data_version_ != data_version;

@@ -42,6 +42,7 @@ class SqliteWriter final : public Writer {
   ~SqliteWriter() override { close(); }
 
   base::Result<Begun> begin() override;
+  base::Result<Begun> look() override;
   base::Status commit(bool synced) override;
   void rollback() noexcept override;
 

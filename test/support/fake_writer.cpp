@@ -49,15 +49,16 @@ class FakeWriter final : public store::Writer {
   Result<Begun> begin() override {
     const Alone alone(busy_);
     require(!in_transaction_, "begin inside a transaction");
-    const FakeFile::StatePtr found = file_.state();
-    const bool foreign = last_ != nullptr && found != last_;
-    if (foreign) ++commits_;
-    const std::int64_t next_rowid = std::max(state_.next_rowid, found->next_rowid);
-    state_ = *found;
-    state_.next_rowid = next_rowid;
+    const Begun begun = look_around();
     in_transaction_ = true;
     changed_ = false;
-    return Begun{foreign};
+    return begun;
+  }
+
+  Result<Begun> look() override {
+    const Alone alone(busy_);
+    require(!in_transaction_, "look inside a transaction");
+    return look_around();
   }
 
   Status commit(bool) override {
@@ -249,9 +250,7 @@ class FakeWriter final : public store::Writer {
     return {};
   }
 
-  store::Totals totals() const noexcept override {
-    return in_transaction_ || last_ ? state_.totals : file_.state()->totals;
-  }
+  store::Totals totals() const noexcept override { return state_.totals; }
 
   Result<store::Totals> recount() override {
     const Alone alone = change();
@@ -285,6 +284,17 @@ class FakeWriter final : public store::Writer {
 
  private:
   using Found = decltype(FakeFile::State::rows)::iterator;
+
+  Begun look_around() {
+    const FakeFile::StatePtr found = file_.state();
+    const bool foreign = last_ != nullptr && found != last_;
+    if (foreign) ++commits_;
+    const std::int64_t next_rowid = std::max(state_.next_rowid, found->next_rowid);
+    state_ = *found;
+    state_.next_rowid = next_rowid;
+    last_ = found;
+    return Begun{foreign};
+  }
 
   [[nodiscard]] Alone change() {
     require(in_transaction_, "a change outside of a transaction");

@@ -14,6 +14,7 @@ class FaultyWriter final : public store::Writer {
  public:
   FaultyWriter(store::Writer& inner, Faults& faults) : inner_(inner), faults_(faults) {}
 
+  Result<Begun> look() override { return inner_.look(); }
   Result<Begun> begin() override {
     if (auto failure = faults_.next(Call::begin)) return std::move(*failure);
     return inner_.begin();

@@ -74,6 +74,32 @@ TEST_SUITE("unit") {
     CHECK_FALSE(foreign());
   }
 
+  TEST_CASE("a look sees what another program changed, while that one holds the lock, too") {
+    StoreFixture file;
+    file.put({{"a", "1"}, {"b", "2"}});
+    file.raw().run("DELETE FROM cache_entries WHERE cache_key = 'a'");
+    file.raw().run("BEGIN IMMEDIATE");
+    auto seen = file.writer().look();
+    REQUIRE(seen);
+    CHECK(seen->foreign_change);
+    CHECK(file.writer().totals() == store::Totals{1, 100});
+    seen = file.writer().look();
+    REQUIRE(seen);
+    CHECK_FALSE(seen->foreign_change);
+    file.raw().run("ROLLBACK");
+    REQUIRE(file.writer().begin());
+    CHECK_FALSE(file.writer().look());
+    file.writer().rollback();
+  }
+
+  TEST_CASE("the totals of a file just opened are known without a transaction") {
+    StoreFixture file;
+    file.put({{"a", "1"}});
+    file.reopen();
+    REQUIRE(file.writer().look());
+    CHECK(file.writer().totals() == store::Totals{1, 100});
+  }
+
   TEST_CASE("a transaction that changed nothing does not move the commit counter") {
     StoreFixture file;
     file.put({{"a", "1"}});
