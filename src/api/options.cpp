@@ -35,6 +35,14 @@ void require_between(std::string_view field, std::int64_t value, std::int64_t le
   refuse(field, fmt::to_string(value), fmt::format("it must be from {} to {} bytes", least, most));
 }
 
+// An enumeration that comes from a configuration file may be any number.
+template <class Enum>
+void require_known(std::string_view field, Enum value, Enum last) {
+  const auto number = static_cast<std::int64_t>(value);
+  if (number >= 0 && number <= static_cast<std::int64_t>(last)) return;
+  refuse(field, fmt::to_string(number), "it is none of the values that it can have");
+}
+
 std::string text_of(std::int64_t count) {
   return count == base::kForever ? "unlimited" : fmt::to_string(count);
 }
@@ -65,6 +73,11 @@ Options validated(Options options) {
   require_between("queue_bytes", options.queue_bytes, 64 * KiB, 64 * GiB);
   require_between("reader_cache_bytes", options.reader_cache_bytes, 64 * KiB, 64 * GiB);
   require_between("writer_cache_bytes", options.writer_cache_bytes, 64 * KiB, 64 * GiB);
+  require_known("durability", options.durability, Durability::power);
+  require_known("eviction", options.eviction, Eviction::s3fifo);
+  require_known("access", options.access, Access::read_only);
+  require_known("when_unavailable", options.when_unavailable, WhenUnavailable::throw_error);
+  require_known("hooks.worker", options.hooks.worker, WorkerMode::manual);
   return options;
 }
 
@@ -72,20 +85,28 @@ Options validated(Options options) {
 
 std::string_view to_string(Durability value) noexcept {
   switch (value) {
-    case Durability::relaxed: return "relaxed";
-    case Durability::commit: return "commit";
-    case Durability::power: return "power";
+    case Durability::relaxed:
+      return "relaxed";
+    case Durability::commit:
+      return "commit";
+    case Durability::power:
+      return "power";
   }
   return "?";
 }
 
 std::string_view to_string(Eviction value) noexcept {
   switch (value) {
-    case Eviction::none: return "none";
-    case Eviction::fifo: return "fifo";
-    case Eviction::lru: return "lru";
-    case Eviction::clock: return "clock";
-    case Eviction::s3fifo: return "s3fifo";
+    case Eviction::none:
+      return "none";
+    case Eviction::fifo:
+      return "fifo";
+    case Eviction::lru:
+      return "lru";
+    case Eviction::clock:
+      return "clock";
+    case Eviction::s3fifo:
+      return "s3fifo";
   }
   return "?";
 }
@@ -96,7 +117,8 @@ std::string to_string(const Options& options) {
   const auto duration = [](Duration value) { return to_string(value); };
   return fmt::format(
       "limits: max_entries={} max_bytes={} max_entry_bytes={}\n"
-      "timing: touch_interval={} flush_interval={} maintenance_interval={} max_wait={} close_wait={}\n"
+      "timing: touch_interval={} flush_interval={} maintenance_interval={} max_wait={} "
+      "close_wait={}\n"
       "hooks: clock={} executor={} on_error={} on_removal={} worker={}\n"
       "durability={} eviction={}\n"
       "memory: queue_bytes={} reader_cache_bytes={} writer_cache_bytes={}\n"
