@@ -32,27 +32,28 @@ concept KeyRange = !std::convertible_to<const K&, std::string_view> && requires(
   std::end(keys);
 };
 
-/// A cache in one SQLite file, inside this process. It keeps values under keys; a Registry on top of it
-/// keeps the results of calculations on records.
+/// A cache in one SQLite file, inside this process. It keeps values under keys; a Registry on top
+/// of it keeps the results of calculations on records.
 ///
 /// Life of an entry: see Freshness. An entry also leaves by eviction when a limit is passed.
 ///
 /// Keys: 1 byte to 4 KiB, no NUL; anything else is an Error (invalid_key). Keys of calculations
 /// ("Post:42:word_count") share the space with keys of direct puts.
 ///
-/// Writes: one worker writes the file. `put` hands a value to it; from then on every read sees it. With
-/// Durability::relaxed `put` returns at once; it waits at most `max_wait` for room in the queue. Removals
-/// return when they are committed, whatever the durability: a removal that a crash undoes is a wrong
-/// answer. Only when the store has refused to write for `max_wait` do they return before; they hold in this
-/// process all the same, and `on_error` says so.
+/// Writes: one worker writes the file. `put` hands a value to it; from then on every read sees it.
+/// With Durability::relaxed `put` returns at once; it waits at most `max_wait` for room in the
+/// queue. Removals return when they are committed, whatever the durability: a removal that a crash
+/// undoes is a wrong answer. Only when the store has refused to write for `max_wait` do they return
+/// before; they hold in this process all the same, and `on_error` says so.
 ///
 /// Reads: never wait for the writer. A value of another type than asked for is a miss, counted.
 ///
-/// Errors: a broken cache never breaks its user. Nothing here throws because of the store but the explicit
-/// administration (`flush`, `backup`, `check`, `compact`); see ErrorCode, health() and Hooks::on_error.
+/// Errors: a broken cache never breaks its user. Nothing here throws because of the store but the
+/// explicit administration (`flush`, `backup`, `check`, `compact`); see ErrorCode, health() and
+/// Hooks::on_error.
 ///
-/// Threads: everything may be called from any thread at any time, except moving and destroying. Each key
-/// is linearizable by itself; batches are not atomic against each other.
+/// Threads: everything may be called from any thread at any time, except moving and destroying.
+/// Each key is linearizable by itself; batches are not atomic against each other.
 class Cache {
  public:
   /// Opens or creates the cache file. Cost: flat in the number of entries.
@@ -64,17 +65,19 @@ class Cache {
   Cache(Cache&&) noexcept;
   Cache& operator=(Cache&&) noexcept;
 
-  // ---------------------------------------------------------------------------------------- reading
+  // ----------------------------------------------------------------------------------------
+  // reading
 
-  /// The value of `key`; nullopt where there is no live one. Counts one hit or miss, marks one touch.
+  /// The value of `key`; nullopt where there is no live one. Counts one hit or miss, marks one
+  /// touch.
   template <class T>
   [[nodiscard]] std::optional<T> get(std::string_view key) const {
     return std::move(get_many<T>(std::span(&key, 1)).front());
   }
 
-  /// The values of `keys`, in the order asked; nullopt where there is no live one. One lookup for the
-  /// whole batch (one state of the file each 10,000 keys), duplicates are read once. Counts and marks
-  /// each key.
+  /// The values of `keys`, in the order asked; nullopt where there is no live one. One lookup for
+  /// the whole batch (one state of the file each 10,000 keys), duplicates are read once. Counts and
+  /// marks each key.
   template <class T>
   [[nodiscard]] std::vector<std::optional<T>> get_many(
       std::span<const std::string_view> keys) const {
@@ -97,31 +100,34 @@ class Cache {
   /// Whether there is a live entry. Counts nothing, touches nothing.
   [[nodiscard]] bool contains(std::string_view key) const;
 
-  /// What is known about the entry; nullopt where none is kept (one that is stale or kept for errors is
-  /// still told). Counts nothing, touches nothing.
+  /// What is known about the entry; nullopt where none is kept (one that is stale or kept for
+  /// errors is still told). Counts nothing, touches nothing.
   [[nodiscard]] std::optional<EntryInfo> entry(std::string_view key) const;
 
-  /// Calls `visit` for each entry that is not gone and whose key begins with `prefix`, in the order of
-  /// the keys. Reads pages of entries: `visit` runs between them and may call the cache; what changes
-  /// meanwhile may or may not be seen. Counts nothing. `visit` returns nothing, or false to stop.
+  /// Calls `visit` for each entry that is not gone and whose key begins with `prefix`, in the order
+  /// of the keys. Reads pages of entries: `visit` runs between them and may call the cache; what
+  /// changes meanwhile may or may not be seen. Counts nothing. `visit` returns nothing, or false to
+  /// stop.
   template <class F>
   void for_each(std::string_view prefix, F&& visit) const {
     visit_pages(prefix, detail::entry_visitor(visit));
   }
 
-  // ---------------------------------------------------------------------------------------- writing
+  // ----------------------------------------------------------------------------------------
+  // writing
 
-  /// Keeps `value` under `key`, in the place of whatever was there. True: it was taken (`relaxed`) or is
-  /// in the file (`commit`, `power`). False: refused or dropped, counted. What the value's codec throws
-  /// makes it false too. Errors: invalid_key; misuse for a ttl that is not positive.
+  /// Keeps `value` under `key`, in the place of whatever was there. True: it was taken (`relaxed`)
+  /// or is in the file (`commit`, `power`). False: refused or dropped, counted. What the value's
+  /// codec throws makes it false too. Errors: invalid_key; misuse for a ttl that is not positive.
   template <class T>
   bool put(std::string_view key, const T& value, PutOptions options = {}) {
     detail::EncodedPut one{key, detail::try_encode(value)};
     return detail::put_many(*core_, std::span(&one, 1), options) == 1;
   }
 
-  /// Keeps all these values: pairs of a key and a value, in order (of two with the same key the later
-  /// stays). Written in transactions of at most 1,000 rows or 4 MiB. Returns how many were taken.
+  /// Keeps all these values: pairs of a key and a value, in order (of two with the same key the
+  /// later stays). Written in transactions of at most 1,000 rows or 4 MiB. Returns how many were
+  /// taken.
   template <detail::PairRange P>
   std::size_t put_many(const P& pairs, PutOptions options = {}) {
     std::vector<detail::EncodedPut> puts;
@@ -138,8 +144,8 @@ class Cache {
 
   // ------------------------------------------------------------------------------------- memoizing
 
-  /// The value of `key`; where there is none, what `compute()` returns, which is then kept. Whatever
-  /// `compute` throws reaches the caller, and nothing is kept.
+  /// The value of `key`; where there is none, what `compute()` returns, which is then kept.
+  /// Whatever `compute` throws reaches the caller, and nothing is kept.
   template <std::invocable F>
   auto get_or_compute(std::string_view key, F&& compute, PutOptions options = {})
       -> stored_t<std::invoke_result_t<F&>> {
@@ -152,9 +158,9 @@ class Cache {
     return std::move(get_or_compute_many<T>(std::span(&key, 1), all, options).front());
   }
 
-  /// The values of `keys`, in the order asked. `compute` is called once, with those that missed (each
-  /// once, as a span of string_view), and returns a vector of their values in that order: another number
-  /// of them is an Error (wrong_number_of_results). They are kept in one bulk write.
+  /// The values of `keys`, in the order asked. `compute` is called once, with those that missed
+  /// (each once, as a span of string_view), and returns a vector of their values in that order:
+  /// another number of them is an Error (wrong_number_of_results). They are kept in one bulk write.
   template <class T, class F>
   std::vector<T> get_or_compute_many(std::span<const std::string_view> keys, F&& compute,
                                      PutOptions options = {}) {
@@ -174,14 +180,16 @@ class Cache {
     return get_or_compute_many<T>(std::span(views), compute, options);
   }
 
-  // --------------------------------------------------------------------------------------- touching
+  // ---------------------------------------------------------------------------------------
+  // touching
 
   /// Marks the entry as read now, without reading its value. False: there is no live one.
   bool touch(std::string_view key);
   /// As touch, in one lookup; returns how many there were.
   std::size_t touch_many(std::span<const std::string_view> keys);
 
-  // --------------------------------------------------------------------------------------- removing
+  // ---------------------------------------------------------------------------------------
+  // removing
 
   /// Removes the entry; true if a live one was there. Returns when it is committed (see above).
   bool erase(std::string_view key);
@@ -198,7 +206,8 @@ class Cache {
   /// Removes everything; returns how many rows there were. Fast where nobody listens to removals.
   std::size_t clear();
 
-  // ---------------------------------------------------------------------------------- administration
+  // ----------------------------------------------------------------------------------
+  // administration
 
   [[nodiscard]] Stats stats() const;
   [[nodiscard]] Health health() const;
@@ -209,8 +218,8 @@ class Cache {
   /// Returns when all work accepted so far is in the file, touches included, and the limits hold.
   /// Errors: store_failed if the file cannot be written; closed; misuse on the worker's own thread.
   void flush();
-  /// Does a bounded step of the worker's work: at most about `budget`. True: there is more to do. In manual
-  /// mode this and flush are the worker. Errors: misuse on the worker's own thread.
+  /// Does a bounded step of the worker's work: at most about `budget`. True: there is more to do.
+  /// In manual mode this and flush are the worker. Errors: misuse on the worker's own thread.
   bool run_maintenance(Duration budget = std::chrono::milliseconds(10));
   /// Finishes what the worker does in slices: removes what is due, gives all free pages back to the
   /// system and shortens the write-ahead log. Errors: store_failed.
@@ -218,11 +227,11 @@ class Cache {
   /// Looks through the whole file for damage and recounts the totals, correcting them. Slow.
   /// Errors: store_failed if the file cannot be read.
   CheckReport check();
-  /// Copies the cache as it is now to a new file with mode 0600. Errors: store_failed if `target` exists,
-  /// if there is not room enough for it (says what is needed), or if copying fails.
+  /// Copies the cache as it is now to a new file with mode 0600. Errors: store_failed if `target`
+  /// exists, if there is not room enough for it (says what is needed), or if copying fails.
   void backup(const std::string& target);
-  /// Writes what was accepted, ends the worker and releases the file. Afterwards reads miss and writes are
-  /// false. Closing twice is no error; misuse on the worker's own thread.
+  /// Writes what was accepted, ends the worker and releases the file. Afterwards reads miss and
+  /// writes are false. Closing twice is no error; misuse on the worker's own thread.
   void close();
 
  private:

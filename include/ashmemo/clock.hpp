@@ -10,9 +10,9 @@ namespace ashmemo {
 
 /// Where the cache takes its time from.
 ///
-/// Two clocks, because they answer different questions. The wall clock decides lifetimes: its moments
-/// are stored and must mean something after a restart. The steady clock measures waits and intervals:
-/// it never jumps. Both may be called from any thread, at any time, and must be quick.
+/// Two clocks, because they answer different questions. The wall clock decides lifetimes: its
+/// moments are stored and must mean something after a restart. The steady clock measures waits and
+/// intervals: it never jumps. Both may be called from any thread, at any time, and must be quick.
 class Clock {
  public:
   virtual ~Clock() = default;
@@ -29,7 +29,8 @@ class Clock {
 /// `advance` moves both clocks, `set_wall` only the wall clock, in either direction.
 class ManualClock final : public Clock {
  public:
-  explicit ManualClock(std::int64_t wall_start = 1'700'000'000'000'000) noexcept : wall_(wall_start) {}
+  explicit ManualClock(std::int64_t wall_start = 1'700'000'000'000'000) noexcept
+      : wall_(wall_start) {}
 
   [[nodiscard]] std::int64_t wall_now() const noexcept override { return wall_.load(); }
   [[nodiscard]] std::int64_t steady_now() const noexcept override { return steady_.load(); }

@@ -15,9 +15,9 @@ namespace ashmemo {
 ///     computed_at ---- fresh_until ---- expires_at ---- keep_until
 ///        fresh            stale           kept            gone
 ///
-/// An entry with a plain ttl has its three deadlines at one moment. At exactly a deadline the next state
-/// begins. An entry whose `computed_at` lies in the future (the clock was set back) is `gone` until the
-/// clock has passed it again.
+/// An entry with a plain ttl has its three deadlines at one moment. At exactly a deadline the next
+/// state begins. An entry whose `computed_at` lies in the future (the clock was set back) is `gone`
+/// until the clock has passed it again.
 enum class Freshness : std::uint8_t {
   fresh = 0,  ///< answers
   stale = 1,  ///< answers, while a refresh runs (stale-while-revalidate, RFC 5861)
@@ -28,17 +28,17 @@ enum class Freshness : std::uint8_t {
 /// What is known about one entry. Moments are microseconds since 1970-01-01 UTC.
 struct EntryInfo {
   std::string key;
-  std::int64_t byte_size = 0;                ///< what the entry costs in the file
-  std::int64_t inserted_at = 0;              ///< place in the eviction queue, not a time to rely on
-  std::int64_t computed_at = 0;              ///< when the value was stored
-  std::optional<std::int64_t> fresh_until;   ///< nullopt: as expires_at
-  std::optional<std::int64_t> expires_at;    ///< nullopt: never
-  std::optional<std::int64_t> keep_until;    ///< nullopt: as expires_at
+  std::int64_t byte_size = 0;               ///< what the entry costs in the file
+  std::int64_t inserted_at = 0;             ///< place in the eviction queue, not a time to rely on
+  std::int64_t computed_at = 0;             ///< when the value was stored
+  std::optional<std::int64_t> fresh_until;  ///< nullopt: as expires_at
+  std::optional<std::int64_t> expires_at;   ///< nullopt: never
+  std::optional<std::int64_t> keep_until;   ///< nullopt: as expires_at
   std::int64_t accessed_at = 0;
-  std::int64_t access_count = 0;             ///< touches written: a lower bound of the reads
-  std::optional<std::int64_t> calculation_id;///< nullopt: put directly
-  std::optional<Duration> cost;              ///< what computing it took
-  Freshness freshness = Freshness::fresh;    ///< at the moment of asking
+  std::int64_t access_count = 0;               ///< touches written: a lower bound of the reads
+  std::optional<std::int64_t> calculation_id;  ///< nullopt: put directly
+  std::optional<Duration> cost;                ///< what computing it took
+  Freshness freshness = Freshness::fresh;      ///< at the moment of asking
 };
 
 /// Why an entry left the cache.

@@ -12,25 +12,26 @@ namespace ashmemo {
 
 /// What an Error is about. The numbers never change.
 enum class ErrorCode : std::uint8_t {
-  invalid_options = 1,        ///< an option that cannot be; names the field and the value
-  invalid_key = 2,            ///< empty, longer than 4 KiB, or with a NUL byte in it
-  file_in_use = 3,            ///< another engine, in this process or beside it, has the file open
-  not_a_cache = 4,            ///< what is at the path is not ours and was not touched
-  unavailable = 5,            ///< there is no place for the file (missing, read-only, full, failing)
-  misuse = 6,                 ///< a call that the state of the object does not allow
-  unknown_calculation = 7,    ///< no calculation of that name; lists the known ones
-  wrong_number_of_results = 8,///< a batch calculation returned more or fewer results than records
-  calculation_failed = 9,     ///< single records of a batch failed: see CalculationFailed
-  closed = 10,                ///< the cache was closed
-  store_failed = 11,          ///< an explicit administrative call could not do its work
-  cycle = 12,                 ///< calculations that need each other's results; names the path
+  invalid_options = 1,      ///< an option that cannot be; names the field and the value
+  invalid_key = 2,          ///< empty, longer than 4 KiB, or with a NUL byte in it
+  file_in_use = 3,          ///< another engine, in this process or beside it, has the file open
+  not_a_cache = 4,          ///< what is at the path is not ours and was not touched
+  unavailable = 5,          ///< there is no place for the file (missing, read-only, full, failing)
+  misuse = 6,               ///< a call that the state of the object does not allow
+  unknown_calculation = 7,  ///< no calculation of that name; lists the known ones
+  wrong_number_of_results = 8,  ///< a batch calculation returned more or fewer results than records
+  calculation_failed = 9,       ///< single records of a batch failed: see CalculationFailed
+  closed = 10,                  ///< the cache was closed
+  store_failed = 11,            ///< an explicit administrative call could not do its work
+  cycle = 12,                   ///< calculations that need each other's results; names the path
 };
 
 [[nodiscard]] std::string_view to_string(ErrorCode code) noexcept;
 
-/// Thrown for impossible options, for opening what is not ours or in use, for misuse, and by explicit
-/// administration (`flush`, `backup`, `check`, `compact`). Never by `get*`, `put*`, `touch*` or a
-/// calculation because of the store. `what()` says what happened, to which file or key, and what to do.
+/// Thrown for impossible options, for opening what is not ours or in use, for misuse, and by
+/// explicit administration (`flush`, `backup`, `check`, `compact`). Never by `get*`, `put*`,
+/// `touch*` or a calculation because of the store. `what()` says what happened, to which file or
+/// key, and what to do.
 class Error : public std::runtime_error {
  public:
   Error(ErrorCode code, const std::string& what, std::string subject = {})
@@ -45,8 +46,8 @@ class Error : public std::runtime_error {
   std::string subject_;
 };
 
-/// Thrown by a load in which a batch calculation answered `Failed` for single records. The results of
-/// the other records were stored: asking again computes only the failed ones.
+/// Thrown by a load in which a batch calculation answered `Failed` for single records. The results
+/// of the other records were stored: asking again computes only the failed ones.
 class CalculationFailed : public Error {
  public:
   struct Record {

@@ -6,39 +6,39 @@
 
 #include <ashmemo/entry.hpp>
 
-// What a cache tells its program about, besides its answers: Options::hooks. Both hooks are called by
-// the worker (in manual mode: by whoever does the worker's work), after the transaction in question was
-// committed and without any lock. They may call the cache. On that thread nothing waits: puts beyond the
-// queue's bound are dropped, removals and `commit`/`power` puts are queued and return at once, and
-// `flush`, `close` and `run_maintenance` throw ErrorCode::misuse.
+// What a cache tells its program about, besides its answers: Options::hooks. Both hooks are called
+// by the worker (in manual mode: by whoever does the worker's work), after the transaction in
+// question was committed and without any lock. They may call the cache. On that thread nothing
+// waits: puts beyond the queue's bound are dropped, removals and `commit`/`power` puts are queued
+// and return at once, and `flush`, `close` and `run_maintenance` throw ErrorCode::misuse.
 
 namespace ashmemo {
 
 /// What a notice is about. The numbers never change.
 enum class NoticeKind : std::uint8_t {
-  unavailable = 1,        ///< there is no store at the moment; names the path and the reason
-  available = 2,          ///< the store is back
-  busy = 3,               ///< another program holds the file's write lock
-  write_failed = 4,       ///< the store refuses to write: disk full, I/O error
-  recovered = 5,          ///< writing works again
-  set_aside = 6,          ///< a damaged file was renamed and a new one begun
-  writes_dropped = 7,     ///< accepted or offered writes were not kept
-  removal_uncommitted = 8,///< a removal returned before it could be committed
-  undecodable = 9,        ///< a stored value does not decode as the type that was asked for
-  unencodable = 10,       ///< a value's own codec failed; the value was returned and not kept
-  refused = 11,           ///< an entry over the single-entry limit, or a write under Eviction::none
-  default_limit = 12,     ///< the first eviction under the default max_bytes
-  listener_failed = 13,   ///< on_removal threw
-  worker_failed = 14,     ///< an unexpected exception in the worker; it goes on
-  foreign_reader = 15,    ///< another program's read keeps the WAL from being reset
-  calculation_failed = 16,///< a background refresh failed, or stale-if-error answered
-  read_failed = 17,       ///< the store could not be read; the reads in question were misses
+  unavailable = 1,          ///< there is no store at the moment; names the path and the reason
+  available = 2,            ///< the store is back
+  busy = 3,                 ///< another program holds the file's write lock
+  write_failed = 4,         ///< the store refuses to write: disk full, I/O error
+  recovered = 5,            ///< writing works again
+  set_aside = 6,            ///< a damaged file was renamed and a new one begun
+  writes_dropped = 7,       ///< accepted or offered writes were not kept
+  removal_uncommitted = 8,  ///< a removal returned before it could be committed
+  undecodable = 9,          ///< a stored value does not decode as the type that was asked for
+  unencodable = 10,         ///< a value's own codec failed; the value was returned and not kept
+  refused = 11,          ///< an entry over the single-entry limit, or a write under Eviction::none
+  default_limit = 12,    ///< the first eviction under the default max_bytes
+  listener_failed = 13,  ///< on_removal threw
+  worker_failed = 14,    ///< an unexpected exception in the worker; it goes on
+  foreign_reader = 15,   ///< another program's read keeps the WAL from being reset
+  calculation_failed = 16,  ///< a background refresh failed, or stale-if-error answered
+  read_failed = 17,         ///< the store could not be read; the reads in question were misses
 };
 
 [[nodiscard]] std::string_view to_string(NoticeKind kind) noexcept;
 
-/// A fault, or a change of state. The first of each kind per state is told; the rest is only counted.
-/// Keys appear in it: they may hold what the program would rather not log.
+/// A fault, or a change of state. The first of each kind per state is told; the rest is only
+/// counted. Keys appear in it: they may hold what the program would rather not log.
 struct Notice {
   NoticeKind kind = NoticeKind::unavailable;
   std::string what;     ///< what happened, to which file or key, and what to do

@@ -15,10 +15,10 @@
 #include <ashmemo/events.hpp>
 #include <ashmemo/executor.hpp>
 
-// Everything that can be set when a cache is opened. Each field has its default, unit and cost here.
-// All of it is checked before anything is opened: an impossible value is an Error with
-// ErrorCode::invalid_options that names the field and the value. The order of the fields is the order
-// of this documentation and never changes, so that designated initializers keep compiling.
+// Everything that can be set when a cache is opened. Each field has its default, unit and cost
+// here. All of it is checked before anything is opened: an impossible value is an Error with
+// ErrorCode::invalid_options that names the field and the value. The order of the fields is the
+// order of this documentation and never changes, so that designated initializers keep compiling.
 
 namespace ashmemo {
 
@@ -56,11 +56,12 @@ class Limit {
   std::int64_t count_ = kMost;
 };
 
-/// How much the cache may keep. Both totals hold at once; whatever passes one of them is evicted right
-/// after the commit that passed it. May be changed while the cache is open (`Cache::set_limits`).
+/// How much the cache may keep. Both totals hold at once; whatever passes one of them is evicted
+/// right after the commit that passed it. May be changed while the cache is open
+/// (`Cache::set_limits`).
 struct Limits {
-  Limit max_entries{};      ///< entries; default: unlimited
-  Limit max_bytes{};        ///< bytes, by what entries cost in the file; default: 256 MiB
+  Limit max_entries{};  ///< entries; default: unlimited
+  Limit max_bytes{};    ///< bytes, by what entries cost in the file; default: 256 MiB
   /// Bytes of one entry; a larger one is refused and counted, and nothing is evicted for it. Always
   /// bounded. Default: an eighth of max_bytes, at most 64 MiB.
   Limit max_entry_bytes{};
@@ -68,15 +69,16 @@ struct Limits {
 
 /// When things happen. All intervals run on the steady clock.
 struct Timing {
-  /// One entry's `accessed_at` and `access_count` are written at most this often; reads in between are
-  /// still counted, and written with the next touch. 0: with every flush. Costs: writes.
+  /// One entry's `accessed_at` and `access_count` are written at most this often; reads in between
+  /// are still counted, and written with the next touch. 0: with every flush. Costs: writes.
   Duration touch_interval = std::chrono::minutes(1);
   /// How long an accepted `relaxed` write waits for others to share its commit. Costs: what a crash
   /// can lose, against one commit's work, after which every reader's page cache starts empty.
   Duration flush_interval = std::chrono::milliseconds(100);
   /// How often the idle worker looks for work nobody announced: a safety net.
   Duration maintenance_interval = std::chrono::minutes(1);
-  /// The longest that a call waits for a store that does not take its write. Costs: the caller's time.
+  /// The longest that a call waits for a store that does not take its write. Costs: the caller's
+  /// time.
   Duration max_wait = std::chrono::milliseconds(100);
   /// How long `close` goes on trying to write what was accepted; the rest is dropped and counted.
   Duration close_wait = std::chrono::seconds(5);
@@ -85,17 +87,18 @@ struct Timing {
 /// Who does the worker's work.
 enum class WorkerMode : std::uint8_t {
   thread = 0,  ///< one thread, started by opening and stopped by closing
-  /// Nobody, until somebody calls `run_maintenance` or `flush`; a call that would have to wait for the
-  /// worker does its work itself. For tests, and for programs that own all their threads.
+  /// Nobody, until somebody calls `run_maintenance` or `flush`; a call that would have to wait for
+  /// the worker does its work itself. For tests, and for programs that own all their threads.
   manual = 1,
 };
 
 /// What a program can put in the place of the cache's own parts, and what it wants to be told.
 struct Hooks {
-  std::shared_ptr<Clock> clock{};        ///< default: system_clock()
-  std::shared_ptr<Executor> executor{};  ///< runs background refreshes; default: one thread, started when first needed
-  /// Told of faults and changes of state (see Notice). Called by the worker, never under a lock; what
-  /// it throws is counted and dropped. May call the cache: nothing waits there.
+  std::shared_ptr<Clock> clock{};  ///< default: system_clock()
+  std::shared_ptr<Executor>
+      executor{};  ///< runs background refreshes; default: one thread, started when first needed
+  /// Told of faults and changes of state (see Notice). Called by the worker, never under a lock;
+  /// what it throws is counted and dropped. May call the cache: nothing waits there.
   std::function<void(const Notice&)> on_error{};
   /// Told of every entry that leaves the file (see Removal), after the commit. As on_error.
   std::function<void(const Removal&)> on_removal{};
@@ -121,13 +124,15 @@ enum class Eviction : std::uint8_t {
 /// How the file is opened.
 enum class Access : std::uint8_t {
   read_write = 0,
-  /// For tools beside a running application: no lock, no worker, nothing written, touches not counted.
+  /// For tools beside a running application: no lock, no worker, nothing written, touches not
+  /// counted.
   read_only = 1,
 };
 
-/// What opening does when there is no place for the file (missing folder, read-only, full, failing).
+/// What opening does when there is no place for the file (missing folder, read-only, full,
+/// failing).
 enum class WhenUnavailable : std::uint8_t {
-  go_on = 0,     ///< open all the same; reads miss, puts answer false; tried again with back-off
+  go_on = 0,        ///< open all the same; reads miss, puts answer false; tried again with back-off
   throw_error = 1,  ///< Error with ErrorCode::unavailable
 };
 
@@ -139,13 +144,13 @@ struct Options {
   Durability durability = Durability::relaxed;
   Eviction eviction = Eviction::lru;
   // What it costs in memory.
-  std::int64_t queue_bytes = 16 * MiB;        ///< bound of the writes accepted and not yet committed
+  std::int64_t queue_bytes = 16 * MiB;  ///< bound of the writes accepted and not yet committed
   std::int64_t reader_cache_bytes = 4 * MiB;  ///< page cache of one reader connection
   std::int64_t writer_cache_bytes = 8 * MiB;  ///< page cache of the writer connection
   // How the file is treated.
   Access access = Access::read_write;
   WhenUnavailable when_unavailable = WhenUnavailable::go_on;
-  bool erase_securely = false;                ///< overwrite deleted content with zeroes; costs writes
+  bool erase_securely = false;  ///< overwrite deleted content with zeroes; costs writes
 };
 
 /// One line a group of settings, defaults resolved: for logs.

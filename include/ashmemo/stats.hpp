@@ -10,11 +10,12 @@
 
 namespace ashmemo {
 
-/// What a cache did since it was opened, and what it holds. Read without a query: cheap at any size.
+/// What a cache did since it was opened, and what it holds. Read without a query: cheap at any
+/// size.
 ///
 /// Each key that a `get*` or a load asks for counts exactly once:
-/// `hits + stale_hits + misses == keys asked`. The other kinds of miss say why. `contains`, `entry`,
-/// `for_each` and the `cached` form of a calculation count nothing.
+/// `hits + stale_hits + misses == keys asked`. The other kinds of miss say why. `contains`,
+/// `entry`, `for_each` and the `cached` form of a calculation count nothing.
 struct Stats {
   // What is there.
   std::int64_t entries = 0;      ///< in the file
@@ -34,9 +35,9 @@ struct Stats {
   std::int64_t uncached_keys = 0;   ///< computed, not cached: the key is over the limit of 4 KiB
 
   // Writes.
-  std::int64_t puts = 0;         ///< offered
-  std::int64_t refused = 0;      ///< over the single-entry limit, or at the limit under Eviction::none
-  std::int64_t dropped = 0;      ///< not kept: no room in the queue, no store, or its writing failed
+  std::int64_t puts = 0;     ///< offered
+  std::int64_t refused = 0;  ///< over the single-entry limit, or at the limit under Eviction::none
+  std::int64_t dropped = 0;  ///< not kept: no room in the queue, no store, or its writing failed
   std::int64_t unencodable = 0;  ///< not kept: the value's codec failed
 
   // Removals from the file.
@@ -53,9 +54,9 @@ struct Stats {
 
   // The worker.
   std::int64_t commits = 0;
-  std::int64_t bytes_written = 0;   ///< byte_size of the entries written, overwrites included
-  std::int64_t worker_errors = 0;   ///< unexpected exceptions and failing listeners
-  Duration saved{};                 ///< what computing the values that hits answered took, summed
+  std::int64_t bytes_written = 0;  ///< byte_size of the entries written, overwrites included
+  std::int64_t worker_errors = 0;  ///< unexpected exceptions and failing listeners
+  Duration saved{};                ///< what computing the values that hits answered took, summed
 };
 
 /// How well the store is.
@@ -70,17 +71,17 @@ enum class HealthState : std::uint8_t {
 
 struct Health {
   HealthState state = HealthState::ok;
-  std::int64_t since = 0;         ///< microseconds since 1970 UTC (wall clock)
-  std::string last_error;         ///< empty: none so far
-  std::int64_t dropped = 0;       ///< writes not kept since opening
-  bool foreign_reader = false;    ///< another program's read keeps the WAL from being reset
+  std::int64_t since = 0;       ///< microseconds since 1970 UTC (wall clock)
+  std::string last_error;       ///< empty: none so far
+  std::int64_t dropped = 0;     ///< writes not kept since opening
+  bool foreign_reader = false;  ///< another program's read keeps the WAL from being reset
 };
 
 /// What `Cache::check` found.
 struct CheckReport {
-  bool ok = true;                      ///< nothing damaged and the totals right
-  std::vector<std::string> problems;   ///< what SQLite's integrity check says, one line each
-  std::int64_t entries_off_by = 0;     ///< what the totals were corrected by
+  bool ok = true;                     ///< nothing damaged and the totals right
+  std::vector<std::string> problems;  ///< what SQLite's integrity check says, one line each
+  std::int64_t entries_off_by = 0;    ///< what the totals were corrected by
   std::int64_t bytes_off_by = 0;
 };
 

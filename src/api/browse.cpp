@@ -7,8 +7,8 @@
 #include "api/core.hpp"
 #include "engine/freshness.hpp"
 
-// Looking at entries without reading them as anybody's values: pending writes laid over pages of the
-// store.
+// Looking at entries without reading them as anybody's values: pending writes laid over pages of
+// the store.
 
 namespace ashmemo::detail {
 
@@ -45,7 +45,10 @@ store::StoredEntry entry_of(std::string key, const engine::Write& write) {
 class Walk {
  public:
   Walk(engine::Engine& engine, std::string_view prefix, const EntryVisitor& visit)
-      : engine_(engine), visit_(visit), prefix_(prefix), pending_(engine.pending.with_prefix(prefix)) {}
+      : engine_(engine),
+        visit_(visit),
+        prefix_(prefix),
+        pending_(engine.pending.with_prefix(prefix)) {}
 
   void run() {
     while (next_page()) {

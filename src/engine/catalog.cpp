@@ -71,17 +71,18 @@ void Catalog::settle_locked(CalculationState& state, store::CalculationRow row,
   untold.push_back(std::move(row));
 }
 
-Catalog::Change Catalog::add(std::string_view resource, std::string_view name,
-                             std::int64_t version, std::string_view policy) {
+Catalog::Change Catalog::add(std::string_view resource, std::string_view name, std::int64_t version,
+                             std::string_view policy) {
   const Name key{resource, name};
   base::Lock lock(mutex_);
   if (const auto known = states_.find(key); known != states_.end()) {
     if (known->second->version == version) return {known->second, {}};
-    throw Error(ErrorCode::misuse,
-                fmt::format("calculation {}.{} is in use with version {} in this process and cannot be "
-                     "registered with version {} too",
-                     resource, name, known->second->version, version),
-                std::string(name));
+    throw Error(
+        ErrorCode::misuse,
+        fmt::format("calculation {}.{} is in use with version {} in this process and cannot be "
+                    "registered with version {} too",
+                    resource, name, known->second->version, version),
+        std::string(name));
   }
   auto state = std::make_shared<CalculationState>();
   state->resource = resource;

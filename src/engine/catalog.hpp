@@ -30,25 +30,25 @@ struct CalculationState {
   std::int64_t version = 0;
   std::string policy;  // for people
   std::atomic<std::int64_t> id{0};
-  store::CalculationRow at_open;   // what was counted before
+  store::CalculationRow at_open;  // what was counted before
   CalculationCounters since_open;
-  CalculationCounters unwritten;   // not yet in the file
+  CalculationCounters unwritten;  // not yet in the file
 };
 using CalculationPtr = std::shared_ptr<CalculationState>;
 
 /// The calculations of the file and of this process, and which of their ids are current.
 class Catalog {
  public:
-  /// What the file says, at opening. The answer is what it must be told, before any entry is written
-  /// to it: nothing at the first opening; later, when it is another file than before, all that this
-  /// process calculates. Calculations that the new file knows by the same version take its ids;
-  /// results that were retired here stay so.
+  /// What the file says, at opening. The answer is what it must be told, before any entry is
+  /// written to it: nothing at the first opening; later, when it is another file than before, all
+  /// that this process calculates. Calculations that the new file knows by the same version take
+  /// its ids; results that were retired here stay so.
   [[nodiscard]] std::vector<store::CalculationRow> load(
       const std::vector<store::CalculationRow>& rows);
 
-  /// A calculation's state and the rows that the file must be told (none if the file knows it like this
-  /// already). Another version than the file's, newer or older, gets a new id and retires the old one.
-  /// A version other than the one this process uses already is an Error (misuse).
+  /// A calculation's state and the rows that the file must be told (none if the file knows it like
+  /// this already). Another version than the file's, newer or older, gets a new id and retires the
+  /// old one. A version other than the one this process uses already is an Error (misuse).
   struct Change {
     CalculationPtr calculation;
     std::vector<store::CalculationRow> rows;

@@ -5,8 +5,8 @@
 
 namespace ashmemo::engine {
 
-/// One number that many threads add to and somebody reads now and then. Relaxed: the numbers of Stats
-/// need not be of one moment.
+/// One number that many threads add to and somebody reads now and then. Relaxed: the numbers of
+/// Stats need not be of one moment.
 class Counter {
  public:
   void add(std::int64_t n = 1) noexcept { value_.fetch_add(n, std::memory_order_relaxed); }

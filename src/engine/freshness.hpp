@@ -12,7 +12,8 @@ namespace ashmemo::engine {
 
 using store::Deadlines;
 
-/// How long a policy lets a value answer, counted from computed_at; each includes the one before it.
+/// How long a policy lets a value answer, counted from computed_at; each includes the one before
+/// it.
 struct Lifetimes {
   std::int64_t fresh = base::kForever;
   std::int64_t serve = base::kForever;
@@ -40,8 +41,8 @@ struct Lifetimes {
 
 /// The one judge of every entry, wherever it lies: memory tier, pending writes or file.
 ///
-/// An entry from the future is gone: so a clock that jumped forward and came back heals by itself, and
-/// nothing outlives its ttl by more than the clock was set back.
+/// An entry from the future is gone: so a clock that jumped forward and came back heals by itself,
+/// and nothing outlives its ttl by more than the clock was set back.
 [[nodiscard]] constexpr Freshness judge(const Deadlines& entry, std::int64_t now) {
   if (now < entry.computed_at) return Freshness::gone;
   if (now < entry.fresh_until && now < entry.expires_at) return Freshness::fresh;

@@ -11,14 +11,16 @@
 
 namespace ashmemo::engine {
 
-/// What is to be told to the hooks, in order, until the worker delivers it: nothing is told from inside
-/// a lock or a transaction. Of each kind of notice the first is told until its state has ended.
+/// What is to be told to the hooks, in order, until the worker delivers it: nothing is told from
+/// inside a lock or a transaction. Of each kind of notice the first is told until its state has
+/// ended.
 ///
 /// Threads: any; `take` by the worker.
 class Notices {
  public:
   void tell(NoticeKind kind, std::string what, std::string subject);
-  /// The state that `ended` told of, if it was told, is over: `kind` says so, and the next is told again.
+  /// The state that `ended` told of, if it was told, is over: `kind` says so, and the next is told
+  /// again.
   void tell_end(NoticeKind ended, NoticeKind kind, std::string what, std::string subject);
   [[nodiscard]] std::vector<Notice> take();
   [[nodiscard]] std::string last_error() const;

@@ -8,8 +8,8 @@
 
 namespace ashmemo::engine {
 
-/// How long somebody goes on waiting: until the given clock or the machine's own says that the time is
-/// over. A clock that a test moves by hand may stand still; a wait still ends.
+/// How long somebody goes on waiting: until the given clock or the machine's own says that the time
+/// is over. A clock that a test moves by hand may stand still; a wait still ends.
 class Patience {
  public:
   Patience(const Clock& clock, std::int64_t at_most)

@@ -8,7 +8,8 @@ namespace ashmemo::engine {
 
 namespace {
 
-// What a slot costs besides its bytes: the objects, their control blocks, a hash node, the queue item.
+// What a slot costs besides its bytes: the objects, their control blocks, a hash node, the queue
+// item.
 constexpr std::size_t kSlotOverhead = 400;
 
 // Waits are cut into slices: the steady clock may be one that a test moves by hand.
@@ -72,8 +73,8 @@ void PendingWrites::add(const RangePtr& range) {
   range->number = last_range_ = ++last_number_;
   items_.push_back(range);
   ++items_count_;
-  const bool removes = range->kind == Range::Kind::erase_all ||
-                       range->kind == Range::Kind::erase_prefix;
+  const bool removes =
+      range->kind == Range::Kind::erase_all || range->kind == Range::Kind::erase_prefix;
   if (removes) removals_.push_back(range);
 }
 
@@ -95,9 +96,8 @@ Pending PendingWrites::find(std::string_view key) const {
   return find_locked(key);
 }
 
-void PendingWrites::find_many(
-    std::span<const store::Lookup> keys,
-    const std::function<void(std::size_t, const Pending&)>& found) const {
+void PendingWrites::find_many(std::span<const store::Lookup> keys,
+                              const std::function<void(std::size_t, const Pending&)>& found) const {
   // A writer waits for the lock at most this many look-ups.
   constexpr std::size_t kAtOnce = 256;
   for (std::size_t at = 0; at < keys.size() && !empty(); at += kAtOnce) {

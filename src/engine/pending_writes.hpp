@@ -20,13 +20,14 @@
 #include "base/mutex.hpp"
 #include "store/rows.hpp"
 
-// Everything that was accepted and is not yet in the file. Reads ask here before the store, so an accepted
-// write is seen at once; the worker takes groups from the front, commits them and reports back.
+// Everything that was accepted and is not yet in the file. Reads ask here before the store, so an
+// accepted write is seen at once; the worker takes groups from the front, commits them and reports
+// back.
 //
-// Order. Items are numbered in the order they came. Writes of one key are joined: a later one takes the
-// place of an earlier one that the worker has not taken yet, unless a range removal lies between. So items
-// are committed in the order of their numbers, and a caller that waits for its own item never returns
-// before what it asked for, or what took its place, is in the file.
+// Order. Items are numbered in the order they came. Writes of one key are joined: a later one takes
+// the place of an earlier one that the worker has not taken yet, unless a range removal lies
+// between. So items are committed in the order of their numbers, and a caller that waits for its
+// own item never returns before what it asked for, or what took its place, is in the file.
 
 namespace ashmemo::engine {
 
@@ -44,16 +45,17 @@ struct Write {
 };
 using WritePtr = std::shared_ptr<const Write>;
 
-/// The place of one key in the queue. `key` and `number` never change; the rest is guarded by the queue.
+/// The place of one key in the queue. `key` and `number` never change; the rest is guarded by the
+/// queue.
 struct Slot {
   std::string key;
   std::uint64_t number = 0;
   WritePtr write;
-  std::size_t bytes = 0;        // of memory, against the queue's bound
-  bool taken = false;           // by the worker
+  std::size_t bytes = 0;  // of memory, against the queue's bound
+  bool taken = false;     // by the worker
   bool done = false;
-  bool existed = false;         // after done: a live entry was removed or replaced
-  bool kept = false;            // after done: the value is in the file
+  bool existed = false;  // after done: a live entry was removed or replaced
+  bool kept = false;     // after done: the value is in the file
 };
 using SlotPtr = std::shared_ptr<Slot>;
 
@@ -63,11 +65,11 @@ struct Offered {
   WritePtr replaced;  // the one whose place it took, which will now never be committed; null: none
 };
 
-/// A command about more than one key. It is a barrier: what came before it is committed before it, what
-/// comes later after it.
+/// A command about more than one key. It is a barrier: what came before it is committed before it,
+/// what comes later after it.
 struct Range {
   enum class Kind : std::uint8_t {
-    erase_prefix,      // `prefix`
+    erase_prefix,  // `prefix`
     erase_all,
     put_calculations,  // `calculations`, as they are now
     recount,           // corrects the totals: `totals_off` afterwards
@@ -109,8 +111,8 @@ class PendingWrites {
 
   // ---- callers
 
-  /// Queues the write if there is room. Removals always find room. An entry larger than the bound is
-  /// taken when the queue is empty.
+  /// Queues the write if there is room. Removals always find room. An entry larger than the bound
+  /// is taken when the queue is empty.
   [[nodiscard]] Offered offer(std::string_view key, const WritePtr& write);
   void add(const RangePtr& range);
   [[nodiscard]] Pending find(std::string_view key) const;
@@ -118,9 +120,11 @@ class PendingWrites {
   void find_many(std::span<const store::Lookup> keys,
                  const std::function<void(std::size_t, const Pending&)>& found) const;
   /// All pending puts and removals of keys that begin with `prefix`, in the order of the keys.
-  [[nodiscard]] std::vector<std::pair<std::string, Pending>> with_prefix(std::string_view prefix) const;
+  [[nodiscard]] std::vector<std::pair<std::string, Pending>> with_prefix(
+      std::string_view prefix) const;
 
-  /// Held by a caller who is about to wait, before it wakes the worker: the queue is urgent meanwhile.
+  /// Held by a caller who is about to wait, before it wakes the worker: the queue is urgent
+  /// meanwhile.
   class Waiting {
    public:
     explicit Waiting(PendingWrites& queue) : queue_(queue) { queue_.waiters_.fetch_add(1); }
@@ -133,16 +137,17 @@ class PendingWrites {
   };
   /// Waits a little for something to leave the queue.
   void wait_a_little();
-  /// Wait until the item is done, or the store has refused to write for `max_wait`, or the queue was
-  /// closed. True: it is done. `push` is called first, and again now and then, without the lock: it
-  /// sees to it that somebody does the work.
+  /// Wait until the item is done, or the store has refused to write for `max_wait`, or the queue
+  /// was closed. True: it is done. `push` is called first, and again now and then, without the
+  /// lock: it sees to it that somebody does the work.
   using Push = std::function<void()>;
   bool wait(const SlotPtr& slot, std::int64_t max_wait, const Push& push);
   bool wait(const RangePtr& range, std::int64_t max_wait, const Push& push);
 
   // ---- the worker
 
-  /// The next items in order, at most `most_rows` and `most_bytes` of byte_size (one larger goes alone).
+  /// The next items in order, at most `most_rows` and `most_bytes` of byte_size (one larger goes
+  /// alone).
   [[nodiscard]] Group take(std::size_t most_rows, std::int64_t most_bytes);
   /// After the commit: the items are in the file and no longer pending.
   void finish(const Group& group);
@@ -187,7 +192,8 @@ class PendingWrites {
   base::Condition changed_;
   std::deque<Item> items_ ASHMEMO_GUARDED_BY(mutex_);
   std::unordered_map<std::string_view, SlotPtr> newest_ ASHMEMO_GUARDED_BY(mutex_);
-  std::vector<RangePtr> removals_ ASHMEMO_GUARDED_BY(mutex_);  // range removals not yet done, in order
+  std::vector<RangePtr> removals_
+      ASHMEMO_GUARDED_BY(mutex_);  // range removals not yet done, in order
   std::uint64_t last_number_ ASHMEMO_GUARDED_BY(mutex_) = 0;
   std::uint64_t last_range_ ASHMEMO_GUARDED_BY(mutex_) = 0;
   std::optional<std::int64_t> refusing_since_ ASHMEMO_GUARDED_BY(mutex_);

@@ -39,12 +39,12 @@ Found found_in(const store::RowView& row) {
   return found;
 }
 
-/// One call of read(). Queries are visited in the order of their keys, so that equal keys stand together
-/// and neighbours in the file are read together.
+/// One call of read(). Queries are visited in the order of their keys, so that equal keys stand
+/// together and neighbours in the file are read together.
 class Batch final : public store::RowSink {
  public:
-  Batch(Engine& engine, std::span<const Query> queries, AnswerSink& sink,
-        std::span<Answer> answers, bool want_kept)
+  Batch(Engine& engine, std::span<const Query> queries, AnswerSink& sink, std::span<Answer> answers,
+        bool want_kept)
       : engine_(engine), queries_(queries), sink_(sink), answers_(answers), want_kept_(want_kept) {}
 
   void run() {
@@ -177,9 +177,10 @@ class Batch final : public store::RowSink {
   AnswerSink& sink_;
   const std::span<Answer> answers_;
   const bool want_kept_;
-  std::vector<std::size_t> order_;       // of queries, by key
-  std::vector<store::Lookup> lookups_;   // one for each different key; index: first position in order_
-  std::vector<Copy> copies_;             // for sinks that are not in place
+  std::vector<std::size_t> order_;  // of queries, by key
+  std::vector<store::Lookup>
+      lookups_;               // one for each different key; index: first position in order_
+  std::vector<Copy> copies_;  // for sinks that are not in place
   std::optional<std::int64_t> now_;
   std::exception_ptr thrown_;
 };

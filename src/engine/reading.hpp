@@ -51,12 +51,14 @@ class AnswerSink {
   [[nodiscard]] virtual bool in_place(std::size_t index) const noexcept = 0;
 };
 
-/// Answers all queries: pending writes first, then the store, one state of the file each 10,000 keys.
-/// Each different key is looked up once. `kept` entries are taken only if `want_kept`. Counts nothing.
+/// Answers all queries: pending writes first, then the store, one state of the file each 10,000
+/// keys. Each different key is looked up once. `kept` entries are taken only if `want_kept`. Counts
+/// nothing.
 void read(Engine& engine, std::span<const Query> queries, AnswerSink& sink,
           std::span<Answer> answers, bool want_kept = false);
 
-/// Counts the answers as hits and misses, also for their calculations, and marks a touch for each hit.
+/// Counts the answers as hits and misses, also for their calculations, and marks a touch for each
+/// hit.
 void settle(Engine& engine, std::span<const Query> queries, std::span<const Answer> answers);
 
 /// Marks a touch of each live entry among these, without reading its value; how many there were.

@@ -8,9 +8,9 @@
 
 namespace ashmemo::engine {
 
-/// Gives out the numbers that order entries: the wall clock where it moves on, one more than the last
-/// where it stands still or goes back. So order is never broken by the clock, and an entry's stamp is
-/// close to a moment. Strictly increasing over threads and, with `raise`, over restarts.
+/// Gives out the numbers that order entries: the wall clock where it moves on, one more than the
+/// last where it stands still or goes back. So order is never broken by the clock, and an entry's
+/// stamp is close to a moment. Strictly increasing over threads and, with `raise`, over restarts.
 class Stamps {
  public:
   [[nodiscard]] std::int64_t next(std::int64_t wall_now) noexcept {

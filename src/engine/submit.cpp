@@ -30,8 +30,8 @@ WritePtr make_write(Engine& engine, NewEntry& entry) {
   return write;
 }
 
-/// Hands writes to the queue on behalf of one call. The call waits while the worker makes room, but never
-/// longer than `max_wait` for one write; after that it waits no more.
+/// Hands writes to the queue on behalf of one call. The call waits while the worker makes room, but
+/// never longer than `max_wait` for one write; after that it waits no more.
 class Offering {
  public:
   explicit Offering(Engine& engine) : engine_(engine) {}
@@ -82,12 +82,12 @@ bool admit(Engine& engine, std::string_view key, std::int64_t byte_size) {
     return true;
   }
   engine.counters.refused.add();
-  engine.notices.tell(NoticeKind::refused,
-                      fmt::format("{}: {} costs {} bytes and was not kept: the limit for one entry is "
-                                  "{} (Limits::max_entry_bytes), for all {}",
-                                  engine.path, key, byte_size, limits.max_entry_bytes,
-                                  limits.max_bytes),
-                      std::string(key));
+  engine.notices.tell(
+      NoticeKind::refused,
+      fmt::format("{}: {} costs {} bytes and was not kept: the limit for one entry is "
+                  "{} (Limits::max_entry_bytes), for all {}",
+                  engine.path, key, byte_size, limits.max_entry_bytes, limits.max_bytes),
+      std::string(key));
   return false;
 }
 

@@ -25,15 +25,16 @@ struct NewEntry {
   std::int64_t cost_us = 0;
 };
 
-/// Keeps the entries, in order; returns how many were taken (`relaxed`) or are in the file (`commit`,
-/// `power`). Waits at most `max_wait` in all for room; the rest is dropped and counted. An entry over the
-/// single-entry limit is refused and counted.
+/// Keeps the entries, in order; returns how many were taken (`relaxed`) or are in the file
+/// (`commit`, `power`). Waits at most `max_wait` in all for room; the rest is dropped and counted.
+/// An entry over the single-entry limit is refused and counted.
 std::size_t put(Engine& engine, std::span<NewEntry> entries);
 
 /// Removes the keys and waits for the commit; how many live entries were there.
 std::size_t erase(Engine& engine, std::span<const std::string_view> keys);
 
-/// Queues a range command and waits for it. False: not done yet, because the store refuses, or because this is the worker's own thread.
+/// Queues a range command and waits for it. False: not done yet, because the store refuses, or
+/// because this is the worker's own thread.
 bool run_range(Engine& engine, const RangePtr& range);
 
 /// Queues a range command that nobody waits for.

@@ -6,8 +6,8 @@ namespace ashmemo::engine {
 
 namespace {
 
-// 64 Ki marks of 16 bytes: one MiB, whatever the cache holds. Four neighbouring places for each row keep
-// the loss small while the table is far from full.
+// 64 Ki marks of 16 bytes: one MiB, whatever the cache holds. Four neighbouring places for each row
+// keep the loss small while the table is far from full.
 constexpr std::size_t kMarks = std::size_t{1} << 16;
 constexpr std::size_t kWays = 4;
 
@@ -65,8 +65,7 @@ std::vector<store::TouchRow> TouchMarks::drain() {
     used_.fetch_sub(1, std::memory_order_relaxed);
     out.push_back(touch_of(word, stamp));
   }
-  std::sort(out.begin(), out.end(),
-            [](const auto& a, const auto& b) { return a.rowid < b.rowid; });
+  std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.rowid < b.rowid; });
   return out;
 }
 

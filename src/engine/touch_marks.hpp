@@ -11,12 +11,12 @@
 
 namespace ashmemo::engine {
 
-/// Reads since a row was last written, coalesced: a fixed, lossy table in memory. A read leaves a mark and
-/// goes on; the worker collects the marks and writes them together.
+/// Reads since a row was last written, coalesced: a fixed, lossy table in memory. A read leaves a
+/// mark and goes on; the worker collects the marks and writes them together.
 ///
-/// A mark names its row by rowid (never reused while a store is open) and is one atomic word with its
-/// count, so a count can never be booked on another row; only the time beside it may be that of a
-/// neighbouring read, which costs a little order and no count.
+/// A mark names its row by rowid (never reused while a store is open) and is one atomic word with
+/// its count, so a count can never be booked on another row; only the time beside it may be that of
+/// a neighbouring read, which costs a little order and no count.
 ///
 /// Threads: everything from any thread. Cost of a mark: one or two atomic operations, no lock.
 class TouchMarks {

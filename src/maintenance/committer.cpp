@@ -138,7 +138,8 @@ Status Committer::put(store::Writer& writer, const engine::Slot& slot, const eng
   auto before = writer.put(row);
   if (!before.ok()) return before.failure();
   fate.existed = before->has_value() && was_live(**before);
-  if (before->has_value()) changes.remove(slot.key, RemovalCause::replaced, transactions_.wants_keys());
+  if (before->has_value())
+    changes.remove(slot.key, RemovalCause::replaced, transactions_.wants_keys());
   bool fits = true;
   if (Status made = make_room(writer, changes, &fits); !made.ok()) return made;
   if (!fits) return refuse(writer, slot, changes);
@@ -177,12 +178,14 @@ bool Committer::is_over_limit(const store::Totals& totals) const {
   return totals.entries > limits.max_entries || totals.bytes > limits.max_bytes;
 }
 
-Status Committer::drop(store::Store& store, const engine::Slot& slot, const base::Failure& failure) {
+Status Committer::drop(store::Store& store, const engine::Slot& slot,
+                       const base::Failure& failure) {
   Status done = transactions_.run(store, [&](store::Writer& writer, Changes& changes) -> Status {
     // As in refuse: the older value must not come back.
     auto before = writer.erase(slot.key);
     if (!before.ok()) return before.failure();
-    if (before->has_value()) changes.remove(slot.key, RemovalCause::replaced, transactions_.wants_keys());
+    if (before->has_value())
+      changes.remove(slot.key, RemovalCause::replaced, transactions_.wants_keys());
     ++changes.dropped;
     return {};
   });

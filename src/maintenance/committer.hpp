@@ -12,8 +12,8 @@ class Committer {
   Committer(engine::Engine& engine, Transactions& transactions, engine::EvictionPolicy* policy)
       : engine_(engine), transactions_(transactions), policy_(policy) {}
 
-  /// Commits the next group. A group that cannot be committed stays pending, in its place; a single value
-  /// that can never be stored is dropped and counted.
+  /// Commits the next group. A group that cannot be committed stays pending, in its place; a single
+  /// value that can never be stored is dropped and counted.
   [[nodiscard]] base::Status commit_next(store::Store& store);
   /// Of all puts so far.
   [[nodiscard]] std::int64_t newest_stamp() const noexcept { return newest_stamp_; }
@@ -39,7 +39,8 @@ class Committer {
 
   // One transaction of a range command; `finished` says whether it was the last.
   base::Status commit_range(store::Store& store, engine::Range& range, bool* finished);
-  base::Status step_range(store::Writer& writer, engine::Range& range, Changes& changes, bool* finished);
+  base::Status step_range(store::Writer& writer, engine::Range& range, Changes& changes,
+                          bool* finished);
   base::Status erase_some(store::Writer& writer, std::string_view prefix, Changes& changes,
                           bool* finished);
   base::Status erase_all(store::Writer& writer, Changes& changes, bool* finished);

@@ -18,8 +18,8 @@ struct RemovedEntry {
   RemovalCause cause = RemovalCause::erased;
 };
 
-/// What happened, in order, until it is told to the hooks. One thread tells at a time; whoever comes
-/// meanwhile leaves his events to it. No lock is held while a hook runs.
+/// What happened, in order, until it is told to the hooks. One thread tells at a time; whoever
+/// comes meanwhile leaves his events to it. No lock is held while a hook runs.
 class Events {
  public:
   explicit Events(engine::Engine& engine) : engine_(engine) {}

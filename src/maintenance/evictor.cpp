@@ -15,8 +15,8 @@ using base::Status;
 
 namespace {
 
-// Once a limit is passed, this share of it is freed beyond: so that eviction runs once for that many
-// new entries and not for each one. Costs less than a tenth of a point of hit ratio.
+// Once a limit is passed, this share of it is freed beyond: so that eviction runs once for that
+// many new entries and not for each one. Costs less than a tenth of a point of hit ratio.
 constexpr std::int64_t kSlackShare = 128;
 
 // So many rows of a queue are looked at in one query.
@@ -103,8 +103,8 @@ base::Result<std::vector<store::Candidate>> Evictor::oldest(store::Writer& write
 
 Status Evictor::judge(store::Writer& writer, store::Candidate& candidate, Changes& changes,
                       Room& room) {
-  // Reads that were marked and not yet written count too: asking the marks here makes writing all of
-  // them before an eviction unnecessary.
+  // Reads that were marked and not yet written count too: asking the marks here makes writing all
+  // of them before an eviction unnecessary.
   std::int64_t touches = 0;
   if (const auto mark = engine_.marks.take(candidate.rowid)) {
     candidate.accessed_at = std::max(candidate.accessed_at, mark->accessed_at);
@@ -147,11 +147,12 @@ engine::QueueSizes Evictor::sizes(const store::Totals& totals) const {
 void Evictor::announce_default_limit() {
   const engine::ResolvedLimits limits = engine_.limits.get();
   if (!limits.default_max_bytes || engine_.bytes.load() <= limits.max_bytes) return;
-  engine_.notices.tell(NoticeKind::default_limit,
-                       fmt::format("{}: the cache has reached its default limit of {} MiB and evicts "
-                                   "from now on; set Limits::max_bytes to choose another",
-                                   engine_.path, limits.max_bytes / MiB),
-                       engine_.path);
+  engine_.notices.tell(
+      NoticeKind::default_limit,
+      fmt::format("{}: the cache has reached its default limit of {} MiB and evicts "
+                  "from now on; set Limits::max_bytes to choose another",
+                  engine_.path, limits.max_bytes / MiB),
+      engine_.path);
 }
 
 }  // namespace ashmemo::maintenance

@@ -19,8 +19,8 @@ class Evictor {
 
   /// Whether a limit is passed, and something can be done about it.
   [[nodiscard]] bool has_work(const store::Totals& totals) const;
-  /// One transaction towards the limits. The row with the stamp `newest` leaves last of all: a put that
-  /// evicts itself is none.
+  /// One transaction towards the limits. The row with the stamp `newest` leaves last of all: a put
+  /// that evicts itself is none.
   [[nodiscard]] base::Status evict_some(store::Store& store, std::int64_t newest);
 
  private:

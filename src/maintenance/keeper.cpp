@@ -83,7 +83,8 @@ Status Keeper::meet(store::Store& store) {
   return {};
 }
 
-/// Before any entry: its calculation must be known to the file, or its id would come to mean another.
+/// Before any entry: its calculation must be known to the file, or its id would come to mean
+/// another.
 Status Keeper::tell(store::Store& store, const std::vector<store::CalculationRow>& rows) {
   store::Writer* const writer = store.writer();
   if (rows.empty() || writer == nullptr) return {};

@@ -11,9 +11,9 @@
 
 namespace ashmemo::maintenance {
 
-/// Sees to it that there is a store, and that it is the right one: opens it, notices when its file was
-/// deleted, replaced or damaged, lets go of it then, and opens again, with back-off while that fails.
-/// Callers hold the store by shared_ptr, so none is interrupted.
+/// Sees to it that there is a store, and that it is the right one: opens it, notices when its file
+/// was deleted, replaced or damaged, lets go of it then, and opens again, with back-off while that
+/// fails. Callers hold the store by shared_ptr, so none is interrupted.
 class Keeper {
  public:
   explicit Keeper(engine::Engine& engine) : engine_(engine) {}

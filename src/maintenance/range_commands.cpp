@@ -1,7 +1,7 @@
 #include "maintenance/committer.hpp"
 
-// Commands about more than one key, each in as many bounded transactions as it needs. Between two of
-// them the worker does its other work, so that the write-ahead log stays small.
+// Commands about more than one key, each in as many bounded transactions as it needs. Between two
+// of them the worker does its other work, so that the write-ahead log stays small.
 
 namespace ashmemo::maintenance {
 
@@ -19,10 +19,13 @@ Status Committer::commit_range(store::Store& store, Range& range, bool* finished
   return done;
 }
 
-Status Committer::step_range(store::Writer& writer, Range& range, Changes& changes, bool* finished) {
+Status Committer::step_range(store::Writer& writer, Range& range, Changes& changes,
+                             bool* finished) {
   switch (range.kind) {
-    case Range::Kind::erase_prefix: return erase_some(writer, range.prefix, changes, finished);
-    case Range::Kind::erase_all: return erase_all(writer, changes, finished);
+    case Range::Kind::erase_prefix:
+      return erase_some(writer, range.prefix, changes, finished);
+    case Range::Kind::erase_all:
+      return erase_all(writer, changes, finished);
     case Range::Kind::put_calculations:
       for (const store::CalculationRow& row : range.calculations) {
         if (Status put = writer.put_calculation(row); !put.ok()) return put;

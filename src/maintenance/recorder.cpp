@@ -22,7 +22,8 @@ Status Recorder::write_touches(store::Store& store) {
       for (const store::TouchRow& touch : some) {
         const auto written = writer.touch(touch);
         if (!written.ok()) return written.failure();
-        (*written ? changes.touches_written : changes.touches_dropped) += *written ? 1 : touch.count;
+        (*written ? changes.touches_written : changes.touches_dropped) +=
+            *written ? 1 : touch.count;
       }
       return {};
     });

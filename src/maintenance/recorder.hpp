@@ -11,7 +11,8 @@ class Recorder {
   Recorder(engine::Engine& engine, Transactions& transactions)
       : engine_(engine), transactions_(transactions) {}
 
-  /// Writes all marks and counters. Marks are hints: those that fail on the way are lost, and counted.
+  /// Writes all marks and counters. Marks are hints: those that fail on the way are lost, and
+  /// counted.
   [[nodiscard]] base::Status write_all(store::Store& store);
 
  private:

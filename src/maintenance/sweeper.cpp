@@ -41,8 +41,8 @@ Status Sweeper::remove_retired(store::Store& store) {
   return done;
 }
 
-// The command that retires them may still be waiting in the queue: then the file must be told here, or
-// the walk would pass over their entries and forget them.
+// The command that retires them may still be waiting in the queue: then the file must be told here,
+// or the walk would pass over their entries and forget them.
 Status Sweeper::begin_walk(store::Writer& writer) {
   round_.clear();
   for (const store::CalculationRow& row : engine_.catalog.retired()) {

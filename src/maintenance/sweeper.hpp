@@ -9,8 +9,9 @@
 
 namespace ashmemo::maintenance {
 
-/// Deletes in the background what no longer answers: due entries, and those of calculations whose version
-/// changed or that were invalidated as a whole. One bounded transaction a call, until nothing is left.
+/// Deletes in the background what no longer answers: due entries, and those of calculations whose
+/// version changed or that were invalidated as a whole. One bounded transaction a call, until
+/// nothing is left.
 class Sweeper {
  public:
   Sweeper(engine::Engine& engine, Transactions& transactions)

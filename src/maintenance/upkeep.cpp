@@ -36,8 +36,9 @@ Status Upkeep::checkpoint(store::Store& store, bool truncate) {
   foreign_reader_ = done->foreign_reader;
   if (done->foreign_reader) {
     engine_.notices.tell(NoticeKind::foreign_reader,
-                         engine_.path + "-wal cannot start over: another program has been reading "
-                                        "the file since before the last commits",
+                         engine_.path +
+                             "-wal cannot start over: another program has been reading "
+                             "the file since before the last commits",
                          engine_.path);
   } else {
     engine_.notices.tell_end(NoticeKind::foreign_reader, NoticeKind::recovered,

@@ -14,10 +14,11 @@ class Upkeep {
 
   /// Whether the write-ahead log has grown enough to be moved into the file.
   [[nodiscard]] bool wants_checkpoint(store::Store& store) const;
-  /// Moves the log into the file; `truncate` gives its room back as well. Notices whoever keeps it from
-  /// starting over.
+  /// Moves the log into the file; `truncate` gives its room back as well. Notices whoever keeps it
+  /// from starting over.
   [[nodiscard]] base::Status checkpoint(store::Store& store, bool truncate);
-  /// Gives some free pages back to the system. `*more`: there are more than are kept for new entries.
+  /// Gives some free pages back to the system. `*more`: there are more than are kept for new
+  /// entries.
   [[nodiscard]] base::Status vacuum_some(store::Store& store, bool* more);
   /// Gives all of them back.
   [[nodiscard]] base::Status vacuum_all(store::Store& store);

@@ -13,15 +13,15 @@
 #include <ashmemo/put_options.hpp>
 #include <ashmemo/value.hpp>
 
-// The seam between the typed templates and the compiled core, which knows only keys and SQLite values.
-// Not for users: it may change with any version.
+// The seam between the typed templates and the compiled core, which knows only keys and SQLite
+// values. Not for users: it may change with any version.
 
 namespace ashmemo::detail {
 
 class Core;  // one open cache: src/api/core.hpp
 
-/// Takes the values that a lookup found. What is `in_place` runs only code of this library, so it may
-/// be called with a view into the database's own memory; any other sink gets a copy, later.
+/// Takes the values that a lookup found. What is `in_place` runs only code of this library, so it
+/// may be called with a view into the database's own memory; any other sink gets a copy, later.
 class ValueSink {
  public:
   virtual ~ValueSink() = default;
@@ -48,15 +48,16 @@ class RunObserver {
   virtual void failed(std::size_t record, std::string why) = 0;
 };
 
-/// One calculation over one page of records: typed inside, plain outside. Records are numbered from 0.
+/// One calculation over one page of records: typed inside, plain outside. Records are numbered from
+/// 0.
 class PageRun {
  public:
   virtual ~PageRun() = default;
   /// Makes a stored value the record's result. False: it does not decode.
   virtual bool decode(std::size_t record, ValueView stored) = 0;
   [[nodiscard]] virtual bool decodes_in_place() const noexcept = 0;
-  /// Runs the user's calculation for these records: one call for a batch form, one call a record for a
-  /// single form. Whatever the calculation throws comes out; what was done before it stands.
+  /// Runs the user's calculation for these records: one call for a batch form, one call a record
+  /// for a single form. Whatever the calculation throws comes out; what was done before it stands.
   virtual void compute(std::span<const std::size_t> records, RunObserver& observer) = 0;
   /// The record's result as a value; nullopt if its codec failed.
   [[nodiscard]] virtual std::optional<Value> encode(std::size_t record) const = 0;

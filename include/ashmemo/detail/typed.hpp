@@ -72,7 +72,8 @@ class RunResults {
 /// How many results a batch gave against how many it was asked for, as an error.
 [[noreturn]] void throw_wrong_number(std::string_view who, std::size_t got, std::size_t asked);
 
-/// get_or_compute_many as a PageRun: the "records" are keys, the calculation is the caller's loader.
+/// get_or_compute_many as a PageRun: the "records" are keys, the calculation is the caller's
+/// loader.
 template <class T, class F>
 class LoaderRun final : public PageRun {
  public:
