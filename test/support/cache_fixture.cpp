@@ -137,6 +137,7 @@ int CacheFixture::run_to_the_end() {
 }
 
 void CacheFixture::check_file() {
+  (void)cache();
   check_open_cache();
   check_rows();
 }

@@ -5,7 +5,8 @@
 namespace ashmemo::test {
 namespace {
 
-// SQLite's WAL file format, section 2.3: the byte a writer locks, and the first of those for readers.
+// SQLite's WAL file format, section 2.3: the byte a writer locks, and the first of those for
+// readers.
 constexpr int kWriteLock = 0;
 constexpr int kFirstReadLock = 3;
 

@@ -1,0 +1,250 @@
+// Administration: check, compact, backup, reopening, what is found at the path.
+
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+
+#include <ashmemo/cache.hpp>
+#include <chrono>
+#include <filesystem>
+#include <string>
+
+#include "support/cache_fixture.hpp"
+
+namespace fs = std::filesystem;
+using namespace ashmemo;
+using namespace ashmemo::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+int mode_of_file(const std::string& path) {
+  struct stat found = {};
+  REQUIRE(::lstat(path.c_str(), &found) == 0);
+  return found.st_mode & 0777;
+}
+
+/// Overwrites the beginnings of some pages in the middle, none that opening reads; only while
+/// nobody has it open.
+void damage(const std::string& path) {
+  std::string content = read_file(path);
+  const std::size_t pages = content.size() / 4'096;
+  for (std::size_t page = pages * 2 / 5 * 4'096; page < pages * 3 / 5 * 4'096; page += 4'096) {
+    content.replace(page, 64, std::string(64, '\xA5'));
+  }
+  write_file(path, content);
+}
+
+}  // namespace
+
+TEST_SUITE("system") {
+  TEST_CASE("52 check finds nothing wrong with a healthy file, pending writes included") {
+    CacheFixture f;
+    f.fill("k", 500);
+    const CheckReport report = f->check();
+    CHECK(report.ok);
+    CHECK(report.problems.empty());
+    CHECK(report.entries_off_by == 0);
+    CHECK(report.bytes_off_by == 0);
+    CHECK(f.rows_in_file() == 500);
+  }
+
+  TEST_CASE("52 check recounts and corrects totals that another program has falsified") {
+    CacheFixture f;
+    f.fill("k", 20);
+    f->flush();
+    const std::int64_t bytes = f->stats().bytes;
+    CHECK(f.shell("UPDATE cache_totals SET entries = entries + 7, bytes = bytes - 100") == "");
+    const CheckReport report = f->check();
+    CHECK_FALSE(report.ok);
+    CHECK(report.problems.empty());
+    CHECK(report.entries_off_by == -7);
+    CHECK(report.bytes_off_by == 100);
+    CHECK(f->stats().entries == 20);
+    CHECK(f->stats().bytes == bytes);
+    CHECK(f->check().ok);
+  }
+
+  TEST_CASE("58 bytes that flip in the file are found by check, and the cache goes on") {
+    CacheFixture f;
+    f.fill("k", 2'000, 200);
+    f->flush();
+    f.close();
+    damage(f.path);
+    const CheckReport report = f->check();
+    CHECK_FALSE(report.ok);
+    CHECK_FALSE(report.problems.empty());
+    // Every read answers; whatever cannot be read is a miss.
+    for (const std::string& key : numbered("k", 2'000)) (void)f->get<std::string>(key);
+    for (int i = 0; i < 3; ++i) (void)f->run_maintenance(1s);
+    f.clock->advance(1min);
+    for (int i = 0; i < 3; ++i) (void)f->run_maintenance(1s);
+    CHECK(f->health().state == HealthState::ok);
+    CHECK(f.heard.count(NoticeKind::set_aside) == 1);
+    CHECK(f->put("new", 1));
+    f->flush();
+    CHECK(f->get<int>("new") == 1);
+    CHECK(f->check().ok);
+  }
+
+  TEST_CASE("56 a file of a newer or an older version, or half overwritten, is set aside") {
+    for (const std::string what : {"PRAGMA user_version=999", "PRAGMA user_version=0",
+                                   "DROP TABLE cache_totals", "overwritten"}) {
+      INFO(what);
+      CacheFixture f;
+      CHECK(f->put("old", 1));
+      f.close();
+      if (what == "overwritten") {
+        write_file(f.path, "this was a cache file once\n");
+      } else {
+        CHECK(f.shell(what) == "");
+      }
+      CHECK_FALSE(f->get<int>("old").has_value());
+      CHECK(f->put("new", 2));
+      f->flush();
+      CHECK(f.heard.count(NoticeKind::set_aside) == 1);
+      CHECK(has(f.heard.last(NoticeKind::set_aside).what, f.path + ".corrupt-"));
+      int aside = 0;
+      for (const auto& entry : fs::directory_iterator(f.dir.path())) {
+        aside += has(entry.path().string(), ".corrupt-") ? 1 : 0;
+      }
+      CHECK(aside >= 1);
+    }
+  }
+
+  TEST_CASE("60 compact after clear makes the file small") {
+    CacheFixture f;
+    f.fill("k", 3'000, 2'000);
+    f->flush();
+    CHECK(f->stats().file_bytes + f->stats().wal_bytes > 6'000'000);
+    (void)f->clear();
+    f->compact();
+    CHECK(f->stats().file_bytes < 150'000);
+    CHECK(f->stats().wal_bytes <= 1'100'000);
+    CHECK(f.raw().integer("PRAGMA freelist_count") == 0);
+  }
+
+  TEST_CASE("60 compact keeps what is there") {
+    CacheFixture f;
+    f.fill("gone ", 1'000, 3'000);
+    f.fill("kept ", 50, 3'000);
+    f->flush();
+    CHECK(f->erase_prefix("gone ") == 1'000);
+    f->compact();
+    CHECK(f->stats().file_bytes < 600'000);
+    CHECK(f->stats().entries == 50);
+    CHECK(f->get<std::string>("kept 49")->size() == 3'000);
+    CHECK(f->put("more", 1));
+    f->compact();
+    CHECK(f.in_file("more"));
+  }
+
+  TEST_CASE("the file gets smaller by itself after a mass delete, a slice at a time") {
+    CacheFixture f;
+    f.fill("k", 3'000, 2'000);
+    f->flush();
+    CHECK(f->erase_prefix("k") == 3'000);
+    (void)f.run_to_the_end();
+    CHECK(f->stats().file_bytes < 2'000'000);
+  }
+
+  TEST_CASE("59 a backup is a cache with everything, private, and no existing file is touched") {
+    CacheFixture f;
+    f.fill("k", 300, 100);
+    CHECK(f->put("pending", 1));
+    const std::string target = f.dir.path("copy.db");
+    f->backup(target);
+    CHECK(mode_of_file(target) == 0600);
+    {
+      Cache copy(target, f.options);
+      CHECK(copy.stats().entries == 301);
+      CHECK(copy.get<int>("pending") == 1);
+      CHECK(copy.check().ok);
+    }
+    const auto again = thrown_by([&] { f->backup(target); });
+    REQUIRE(again);
+    CHECK(again->code() == ErrorCode::store_failed);
+    CHECK(has(again->what(), target));
+    write_file(f.dir.path("notes"), "mine");
+    CHECK(code_thrown_by([&] { f->backup(f.dir.path("notes")); }) == "store_failed");
+    CHECK(read_file(f.dir.path("notes")) == "mine");
+    CHECK(code_thrown_by([&] { f->backup(f.dir.path("no/such/folder")); }) == "store_failed");
+    CHECK(code_thrown_by([&] { f->backup(f.dir.path()); }) == "store_failed");
+    CHECK(code_thrown_by([&] { f->backup(f.path); }) == "store_failed");
+    CHECK(f->get<std::string>("k1").has_value());
+    CHECK(f->put("after", 1));
+    f->flush();
+    CHECK(f.shell("SELECT count(*) FROM cache_entries") == "302\n");
+  }
+
+  TEST_CASE("59 a copy of a closed file is a cache, too") {
+    CacheFixture f;
+    f.fill("k", 100);
+    f.close();
+    fs::copy_file(f.path, f.dir.path("copy.db"));
+    fs::permissions(f.dir.path("copy.db"), fs::perms(0600));
+    Cache copy(f.dir.path("copy.db"), f.options);
+    CHECK(copy.stats().entries == 100);
+    CHECK(copy.get<std::string>("k99").has_value());
+    CHECK(f->get<std::string>("k99").has_value());  // and both are open at once
+  }
+
+  TEST_CASE("55 reopening finds all rows with all they had") {
+    CacheFixture f;
+    CHECK(f->put("text", "dark", {.ttl = 1h}));
+    CHECK(f->put("number", 42));
+    f->flush();
+    CHECK(f->get<int>("number") == 42);
+    f->flush();
+    const auto text = *f->entry("text");
+    const auto number = *f->entry("number");
+    f.reopen();
+    CHECK(f->get<std::string>("text") == "dark");
+    CHECK(f->get<int>("number") == 42);
+    CHECK(f->entry("text")->expires_at == text.expires_at);
+    CHECK(f->entry("text")->inserted_at == text.inserted_at);
+    CHECK(f->entry("number")->access_count == 1);
+    CHECK(f->entry("number")->accessed_at == number.accessed_at);
+    CHECK(f->entry("number")->computed_at == number.computed_at);
+    CHECK(f->put("new", 1));
+    CHECK(f->entry("new")->inserted_at > number.accessed_at);
+  }
+
+  TEST_CASE("55 a file opens with any other settings") {
+    CacheFixture f;
+    f.fill("k", 100);
+    for (const Durability durability :
+         {Durability::power, Durability::commit, Durability::relaxed}) {
+      f.options.durability = durability;
+      f.options.erase_securely = !f.options.erase_securely;
+      f.options.reader_cache_bytes = 64 * KiB;
+      f.options.writer_cache_bytes = 64 * KiB;
+      f.options.queue_bytes = 64 * KiB;
+      f.reopen();
+      CHECK(f->stats().entries == 100);
+      CHECK(f->put("k0", to_string(durability)));
+      f.check_file();
+      CHECK(f->get<std::string>("k0") == to_string(durability));
+    }
+  }
+
+  TEST_CASE("the files are their owner's alone") {
+    CacheFixture f;
+    f.fill("k", 10);
+    f->flush();
+    for (const std::string suffix : {"", "-wal", "-shm", "-lock"}) {
+      CHECK(mode_of_file(f.path + suffix) == 0600);
+    }
+  }
+
+  TEST_CASE("what is erased securely is not in the file any more") {
+    CacheFixture f({.erase_securely = true});
+    const std::string secret = "a secret that nobody may find";
+    CHECK(f->put("k", secret + std::string(5'000, '.') + secret));
+    CHECK(f->put("l", "stays"));
+    f->flush();
+    CHECK(f->erase("k"));
+    f.close();
+    CHECK_FALSE(has(read_file(f.path), secret));
+    CHECK(has(read_file(f.path), "stays"));
+  }
+}

@@ -1,0 +1,251 @@
+// Who leaves first: the policies, on real files.
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <ashmemo/cache.hpp>
+#include <chrono>
+#include <list>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "support/cache_fixture.hpp"
+
+using namespace ashmemo;
+using namespace ashmemo::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Room for so many entries under this policy.
+Options room_for(int entries, Eviction eviction) {
+  return {.limits = {.max_entries = entries}, .eviction = eviction};
+}
+
+void put_each(CacheFixture& f, const std::vector<std::string>& keys) {
+  for (const std::string& key : keys) CHECK(f->put(key, 1));
+}
+
+}  // namespace
+
+TEST_SUITE("system") {
+  TEST_CASE("40 fifo: the one stored first leaves first, whatever was read; an overwrite is new") {
+    CacheFixture f(room_for(3, Eviction::fifo));
+    put_each(f, {"a", "b", "c"});
+    f->flush();
+    for (int i = 0; i < 5; ++i) CHECK(f->get<int>("a") == 1);
+    f->flush();
+    put_each(f, {"d"});
+    f->flush();
+    CHECK(f.keys() == "b c d");
+    put_each(f, {"b", "e"});
+    f->flush();
+    CHECK(f.keys() == "b d e");
+  }
+
+  TEST_CASE("40 lru: the one not used for longest leaves first; get, touch and put are uses") {
+    CacheFixture f(room_for(4, Eviction::lru));
+    put_each(f, {"a", "b", "c", "d"});
+    f->flush();
+    CHECK(f->get<int>("a") == 1);
+    CHECK(f->touch("b"));
+    put_each(f, {"c"});
+    put_each(f, {"e"});
+    f->flush();
+    CHECK(f.keys() == "a b c e");
+    put_each(f, {"f", "g"});
+    f->flush();
+    CHECK(f.keys() == "c e f g");
+  }
+
+  TEST_CASE("40 lru: reads count whether their touches were written or not") {
+    for (const bool flushed : {false, true}) {
+      INFO(std::string(flushed ? "written" : "only marked"));
+      CacheFixture f(room_for(3, Eviction::lru));
+      f.options.timing.touch_interval = 1h;
+      put_each(f, {"a", "b", "c"});
+      f->flush();
+      CHECK(f->get<int>("a") == 1);
+      if (flushed) f->flush();
+      put_each(f, {"d"});
+      f->flush();
+      CHECK(f.keys() == "a c d");
+      CHECK(f->entry("a")->access_count == 1);
+    }
+  }
+
+  TEST_CASE(
+      "40 lru on a file is a textbook's, step by step, with a clock that stands or goes back") {
+    for (const bool backwards : {false, true}) {
+      INFO(std::string(backwards ? "backwards" : "standing"));
+      constexpr std::size_t kRoom = 12;
+      CacheFixture f(room_for(kRoom, Eviction::lru));
+      std::list<std::string> model;  // least recently used first
+      std::mt19937 random(40);
+      for (int step = 0; step < 600; ++step) {
+        const std::string key = "k" + std::to_string(random() % 25);
+        const bool there = std::find(model.begin(), model.end(), key) != model.end();
+        const bool reads = random() % 2 == 0;
+        if (reads) {
+          REQUIRE(f->touch(key) == there);
+        } else {
+          REQUIRE(f->put(key, step));
+        }
+        if (there) model.remove(key);
+        if (there || !reads) model.push_back(key);
+        if (model.size() > kRoom) model.pop_front();
+        f->flush();
+        auto sorted = std::vector<std::string>(model.begin(), model.end());
+        std::sort(sorted.begin(), sorted.end());
+        std::string all;
+        for (const std::string& each : sorted) all += (all.empty() ? "" : " ") + each;
+        REQUIRE(f.keys() == all);
+        if (backwards && step == 300) {
+          f.clock->set_wall(1'000'000);
+          (void)f->clear();  // what was stored before would be unseen: it is from the future
+          model.clear();
+        }
+      }
+    }
+  }
+
+  TEST_CASE("33 40 stamps grow although the clock stands still or goes back: the order holds") {
+    CacheFixture f(room_for(3, Eviction::fifo));
+    put_each(f, {"a"});
+    f.clock->advance(1h);
+    put_each(f, {"b"});
+    f->flush();
+    f.clock->set_wall(1'000'000);
+    put_each(f, {"c"});
+    f.reopen();  // the file knows how far the stamps had come
+    put_each(f, {"d"});
+    f->flush();
+    CHECK(f.shell("SELECT cache_key FROM cache_entries ORDER BY inserted_at") == "b\nc\nd\n");
+  }
+
+  TEST_CASE("clock: what was read since it was last passed over stays, what was not leaves") {
+    CacheFixture f(room_for(10, Eviction::clock));
+    for (const std::string& key : numbered("k", 10)) CHECK(f->put(key, 1));
+    f->flush();
+    for (const char* key : {"k0", "k2", "k4"}) CHECK(f->get<int>(key) == 1);
+    f.fill("new ", 4);
+    f->flush();
+    for (const char* key : {"k0", "k2", "k4"}) CHECK(f->contains(key));
+    for (const char* key : {"k1", "k3", "k5", "k6"}) CHECK_FALSE(f->contains(key));
+    // Read once means one chance, not for ever.
+    f.fill("newer ", 10);
+    f->flush();
+    CHECK_FALSE(f->contains("k0"));
+  }
+
+  TEST_CASE("s3fifo: what is read again and again survives a scan of what is read once") {
+    CacheFixture f(room_for(200, Eviction::s3fifo));
+    const auto hot = numbered("hot ", 50);
+    f.fill("hot ", 50);
+    f->flush();
+    for (int round = 0; round < 4; ++round) {
+      for (const std::string& key : hot) CHECK(f->get<std::string>(key).has_value());
+    }
+    f.fill("scan ", 2'000);
+    f->flush();
+    int kept = 0;
+    for (const std::string& key : hot) kept += f->contains(key) ? 1 : 0;
+    CHECK(kept >= 40);  // after four that are passed over, the fifth leaves
+    CHECK(f->stats().entries <= 200);
+  }
+
+  TEST_CASE("41 none: nobody leaves, writes at the limit are refused, what is over still goes") {
+    CacheFixture f(room_for(3, Eviction::none));
+    CHECK(f->put("a", 1));
+    CHECK(f->put("b", 1, {.ttl = 1h}));
+    CHECK(f->put("c", 1));
+    CHECK(f->put("d", 1));  // taken; the file refuses it
+    f->flush();
+    CHECK(f.keys() == "a b c");
+    CHECK(f->stats().evicted == 0);
+    CHECK(f->stats().refused == 1);
+    CHECK(f.heard.count(NoticeKind::refused) == 1);
+    CHECK(f.heard.last(NoticeKind::refused).subject == "d");
+    CHECK(f->put("a", 2));  // an overwrite needs no room
+    f->flush();
+    CHECK(f->get<int>("a") == 2);
+    CHECK(f->stats().refused == 1);
+    f.clock->advance(1h);
+    CHECK(f->put("e", 1));
+    f->flush();
+    CHECK(f.keys() == "a c e");
+    CHECK(f->stats().expired == 1);
+    CHECK(f->erase("a"));
+    CHECK(f->put("f", 1));
+    f->flush();
+    CHECK(f.keys() == "c e f");
+  }
+
+  TEST_CASE("41 none with commit durability answers false at the limit") {
+    CacheFixture f({.limits = {.max_entries = 1},
+                    .durability = Durability::commit,
+                    .eviction = Eviction::none});
+    CHECK(f->put("a", 1));
+    CHECK_FALSE(f->put("b", 1));
+    CHECK_FALSE(f->contains("b"));
+    CHECK(f->put("a", 2));
+    CHECK(f->get<int>("a") == 2);
+  }
+
+  TEST_CASE(
+      "41 none by bytes: an overwrite that grows past the limit is refused, and not half kept") {
+    CacheFixture f(
+        {.limits = {.max_bytes = 100'000, .max_entry_bytes = 90'000}, .eviction = Eviction::none});
+    CHECK(f->put("a", std::string(50'000, 'a')));
+    CHECK(f->put("b", std::string(10'000, 'b')));
+    f->flush();
+    CHECK(f->put("b", std::string(80'000, 'B')));
+    f->flush();
+    CHECK(f->stats().refused == 1);
+    const auto b = f->get<std::string>("b");
+    CHECK_FALSE(b.has_value());  // it was replaced by something that was not kept
+    CHECK(f->get<std::string>("a")->size() == 50'000);
+  }
+
+  TEST_CASE("55 any policy goes on where another has left the file") {
+    CacheFixture f;
+    f.options.limits.max_entries = 40;
+    const std::vector<Eviction> order = {Eviction::s3fifo, Eviction::lru,    Eviction::clock,
+                                         Eviction::none,   Eviction::s3fifo, Eviction::fifo,
+                                         Eviction::clock,  Eviction::lru};
+    std::mt19937 random(55);
+    for (std::size_t i = 0; i < order.size(); ++i) {
+      INFO(std::string(to_string(order[i])));
+      f.options.eviction = order[i];
+      f.reopen();
+      const std::string prefix = "round " + std::to_string(i) + ' ';
+      for (int n = 0; n < 60; ++n) {
+        CHECK(f->put(prefix + std::to_string(n), n));
+        (void)f->get<int>(prefix + std::to_string(random() % 60));
+      }
+      f.check_file();
+      CHECK(f->stats().entries == 40);
+      if (order[i] != Eviction::none) CHECK(f->contains(prefix + "59"));
+    }
+  }
+
+  TEST_CASE("53 what leaves is told with its cause: evicted, expired, replaced, erased") {
+    CacheFixture f(room_for(2, Eviction::fifo));
+    f.listen_to_removals();
+    put_each(f, {"a", "b"});
+    f->flush();
+    put_each(f, {"c"});
+    f->flush();
+    put_each(f, {"c"});
+    f->flush();
+    CHECK(f->erase("c"));
+    CHECK(f->put("d", 1, {.ttl = 1s}));
+    f->flush();
+    f.clock->advance(1s);
+    f.run_to_the_end();
+    CHECK(f->clear() == 1);
+    CHECK(f.heard.removals() ==
+          std::vector<std::string>{"a evicted", "c replaced", "c erased", "d expired", "b erased"});
+  }
+}

@@ -1,0 +1,205 @@
+// The hooks: what they are told, when, and what may be called from them.
+
+#include <doctest/doctest.h>
+
+#include <ashmemo/cache.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "support/cache_fixture.hpp"
+
+using namespace ashmemo;
+using namespace ashmemo::test;
+using namespace std::chrono_literals;
+
+TEST_SUITE("system") {
+  TEST_CASE("53 every removal is told once, after the commit, with its key and cause, in order") {
+    CacheFixture f({.limits = {.max_entries = 100}, .eviction = Eviction::fifo});
+    f.listen_to_removals();
+    const auto heard = f.options.hooks.on_removal;
+    f.options.hooks.on_removal = [&, heard](const Removal& removal) {
+      heard(removal);
+      // It is committed: another connection does not find it any more.
+      if (removal.cause == RemovalCause::erased) CHECK_FALSE(f.in_file(std::string(removal.key)));
+    };
+    f.fill("k", 100);
+    f->flush();
+    CHECK(f.heard.removals().empty());
+    CHECK(f->erase_many(std::vector<std::string>{"k1", "k2"}) == 2);
+    CHECK(f->erase_prefix("k9") == 11);
+    f.fill("n", 20);
+    f->flush();
+    const auto removals = f.heard.removals();
+    CHECK(removals.size() == 2 + 11 + 7);
+    CHECK(removals[0] == "k1 erased");
+    CHECK(removals[1] == "k2 erased");
+    CHECK(removals[2] == "k9 erased");
+    CHECK(removals[13] == "k0 evicted");
+    CHECK(f->stats().erased == 13);
+    CHECK(f->stats().evicted == 7);
+  }
+
+  TEST_CASE("53 a value that never came into the file is not told of") {
+    CacheFixture f;
+    f.listen_to_removals();
+    CHECK(f->put("k", 1));
+    CHECK(f->put("k", 2));
+    CHECK(f->erase("k"));
+    CHECK(f->put("l", 1));
+    f->flush();
+    CHECK(f.heard.removals().empty());
+    CHECK(f->stats().replaced == 0);
+  }
+
+  TEST_CASE("54 a listener that throws does no harm, is counted and told") {
+    CacheFixture f;
+    f.worker_errors = 3;
+    int called = 0;
+    f.options.hooks.on_removal = [&](const Removal&) {
+      ++called;
+      throw std::runtime_error("not my day");
+    };
+    f.fill("k", 5);
+    f->flush();
+    CHECK(f->erase_prefix("k1") == 1);
+    CHECK(f->erase_many(std::vector<std::string>{"k2", "k3"}) == 2);
+    CHECK(called == 3);
+    CHECK(f->stats().worker_errors == 3);
+    f->flush();
+    CHECK(f.heard.count(NoticeKind::listener_failed) == 1);
+    CHECK(f.keys() == "k0 k4");
+  }
+
+  TEST_CASE("54 an on_error that throws does no harm either") {
+    CacheFixture f({.limits = {.max_entry_bytes = 1'000},
+                    .hooks = {.on_error = [](const Notice&) { throw 42; }}});
+    CHECK_FALSE(f->put("large", std::string(5'000, 'x')));
+    CHECK(f->put("k", 1));
+    f->flush();
+    CHECK(f->stats().worker_errors >= 1);
+    CHECK(f->get<int>("k") == 1);
+    f.worker_errors = f->stats().worker_errors;
+  }
+
+  TEST_CASE("a listener may use the cache: nothing waits there") {
+    CacheFixture f({.durability = Durability::commit});
+    std::vector<std::string> seen;
+    f.options.hooks.on_removal = [&](const Removal& removal) {
+      if (removal.key != "first") return;
+      seen.push_back(f->get<std::string>("second").value_or("none"));
+      seen.push_back(f->put("from the hook", 1) ? "in the file" : "queued");
+      seen.push_back(f->get<int>("from the hook").has_value() ? "seen" : "unseen");
+      seen.push_back(f->erase("third") ? "was there" : "was not there");
+      seen.push_back(f->contains("third") ? "seen" : "gone");
+      seen.push_back(f->erase("never put") ? "was there" : "was not there");
+    };
+    for (const char* key : {"first", "second", "third"}) CHECK(f->put(key, key));
+    CHECK(f->erase("first"));
+    CHECK(seen == std::vector<std::string>{"second", "queued", "seen", "was there", "gone",
+                                           "was not there"});
+    f->flush();
+    CHECK(f.keys() == "from the hook second");
+    CHECK(f.in_file("from the hook"));
+    CHECK_FALSE(f.in_file("third"));
+  }
+
+  TEST_CASE("range removals from a listener are queued and hold at once") {
+    CacheFixture f;
+    f.options.hooks.on_removal = [&](const Removal& removal) {
+      if (removal.key == "first") (void)f->erase_prefix("p");
+      if (removal.key == "second") (void)f->clear();
+      CHECK(f.keys("p") == "");
+    };
+    for (const char* key : {"first", "p1", "p2", "second", "z"}) CHECK(f->put(key, 1));
+    f->flush();
+    CHECK(f->erase("first"));
+    CHECK(f.keys() == "second z");
+    CHECK(f->erase("second"));
+    CHECK(f.keys() == "");
+    f->flush();
+    CHECK(f.rows_in_file() == 0);
+  }
+
+  TEST_CASE("a put from a listener beyond the queue's bound is dropped, and counted") {
+    CacheFixture f({.queue_bytes = 64 * KiB});
+    int taken = 0;
+    int dropped = 0;
+    f.options.hooks.on_removal = [&](const Removal& removal) {
+      if (removal.key != "first") return;
+      for (const std::string& key : numbered("from the hook ", 100)) {
+        ++(f->put(key, std::string(2'000, 'x')) ? taken : dropped);
+      }
+    };
+    CHECK(f->put("first", 1));
+    f->flush();
+    CHECK(f->erase("first"));
+    CHECK(taken > 10);
+    CHECK(dropped > 10);
+    CHECK(f->stats().dropped == dropped);
+    f->flush();
+    CHECK(f->stats().entries == taken);
+  }
+
+  TEST_CASE("flush, close and run_maintenance from a hook are misuse; looking is not") {
+    for (const bool thread : {false, true}) {
+      INFO(std::string(thread ? "with a thread" : "by hand"));
+      CacheFixture f;
+      if (thread) f.use_thread();
+      std::vector<std::string> codes;
+      bool looked = false;
+      f.options.hooks.on_removal = [&](const Removal&) {
+        codes.push_back(code_thrown_by([&] { f->flush(); }));
+        codes.push_back(code_thrown_by([&] { f->close(); }));
+        codes.push_back(code_thrown_by([&] { (void)f->run_maintenance(); }));
+        codes.push_back(code_thrown_by([&] { f->compact(); }));
+        codes.push_back(code_thrown_by([&] { (void)f->check(); }));
+        codes.push_back(code_thrown_by([&] { f->backup(f.dir.path("copy")); }));
+        looked = f->stats().erased == 1 && f->health().state == HealthState::ok;
+        f->set_limits({.max_entries = 10});
+      };
+      CHECK(f->put("k", 1));
+      f->flush();
+      CHECK(f->erase("k"));
+      f->close();  // its thread has told everything
+      CHECK(codes == std::vector<std::string>(6, "misuse"));
+      CHECK(looked);
+    }
+  }
+
+  TEST_CASE("a hook of one cache may use another one in full") {
+    CacheFixture inner;
+    CacheFixture outer;
+    outer.options.hooks.on_removal = [&](const Removal& removal) {
+      CHECK(inner->put(std::string(removal.key), std::string(to_string(removal.cause))));
+      inner->flush();
+    };
+    CHECK(outer->put("k", 1));
+    outer->flush();
+    CHECK(outer->erase("k"));
+    CHECK(inner.in_file("k"));
+    CHECK(inner->get<std::string>("k") == "erased");
+  }
+
+  TEST_CASE("a listener that puts again what left does not keep anybody for ever") {
+    CacheFixture f({.limits = {.max_entries = 3}, .eviction = Eviction::fifo});
+    int told = 0;
+    f.options.hooks.on_removal = [&](const Removal& removal) {
+      ++told;
+      if (removal.cause == RemovalCause::evicted) (void)f->put(std::string(removal.key), 1);
+    };
+    for (const char* key : {"a", "b", "c", "d"}) CHECK(f->put(key, 1));
+    f->flush();
+    CHECK(told == 1);
+    CHECK(f->contains("a"));
+    for (int i = 0; i < 10; ++i) f->flush();
+    CHECK(f->stats().entries == 3);
+    CHECK(told <= 12);
+    f.options.hooks.on_removal = nullptr;
+    f.reopen();
+  }
+}

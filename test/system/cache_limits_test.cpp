@@ -1,0 +1,255 @@
+// Limits: entries and bytes together, one entry's size, changes while it is open.
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <ashmemo/cache.hpp>
+#include <chrono>
+#include <cstdint>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "support/cache_fixture.hpp"
+
+using namespace ashmemo;
+using namespace ashmemo::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr Eviction kEvicting[] = {Eviction::fifo, Eviction::lru, Eviction::clock, Eviction::s3fifo};
+
+/// What one entry of this key length and value costs.
+std::int64_t cost_of(CacheFixture& f, const std::string& key, std::size_t bytes) {
+  REQUIRE(f->put(key, std::string(bytes, 'x')));
+  const std::int64_t cost = f->entry(key)->byte_size;
+  (void)f->erase(key);
+  return cost;
+}
+
+}  // namespace
+
+TEST_SUITE("system") {
+  TEST_CASE("36 43 after every flush both limits hold, and the totals are those of the rows") {
+    for (const Eviction eviction : kEvicting) {
+      INFO(std::string(to_string(eviction)));
+      const Limits limits{.max_entries = 60, .max_bytes = 200'000};
+      CacheFixture f({.limits = limits, .eviction = eviction});
+      std::mt19937 random(36);
+      std::int64_t most_entries = 0;
+      std::int64_t most_bytes = 0;
+      for (int round = 0; round < 60; ++round) {
+        for (unsigned i = 0; i < 1 + random() % 30; ++i) {
+          const std::size_t size = random() % 4 == 0 ? random() % 20'000 : random() % 50;
+          CHECK(f->put("k" + std::to_string(random() % 150), std::string(size, 'x')));
+          (void)f->get<std::string>("k" + std::to_string(random() % 150));
+        }
+        f.check_file();
+        const Stats stats = f->stats();
+        most_entries = std::max(most_entries, stats.entries);
+        most_bytes = std::max(most_bytes, stats.bytes);
+      }
+      CHECK(most_entries == 60);  // the limits were really used
+      CHECK(most_bytes > 150'000);
+      CHECK(f->stats().evicted > 100);
+    }
+  }
+
+  TEST_CASE("36 a batch larger than the whole cache keeps its end") {
+    CacheFixture f({.limits = {.max_entries = 100}, .eviction = Eviction::fifo});
+    f.fill("k", 5'000);
+    f->flush();
+    CHECK(f->stats().entries == 100);
+    CHECK(f->stats().evicted == 4'900);
+    CHECK_FALSE(f->contains("k0"));
+  }
+
+  TEST_CASE("36 with a thread the limits hold after every flush, too") {
+    CacheFixture f({.limits = {.max_entries = 50, .max_bytes = 100'000}});
+    f.use_thread();
+    f.options.timing.max_wait = 10min;
+    std::mt19937 random(5);
+    for (int round = 0; round < 40; ++round) {
+      for (int i = 0; i < 40; ++i) {
+        CHECK(f->put("k" + std::to_string(random() % 500), std::string(random() % 3'000, 'x')));
+      }
+      f->flush();
+      CHECK(f->stats().entries <= 50);
+      CHECK(f->stats().bytes <= 100'000);
+    }
+  }
+
+  TEST_CASE(
+      "37 an entry exactly at its limit fits; one more is refused and nothing evicted for it") {
+    CacheFixture f;
+    const std::int64_t cost = cost_of(f, "k", 50'000);
+    f.fill("other ", 5);
+    f->flush();
+    f->set_limits({.max_entries = 6, .max_entry_bytes = cost});
+    CHECK(f->put("k", std::string(50'000, 'x')));
+    CHECK(f->entry("k")->byte_size == cost);
+    f->set_limits({.max_entries = 6, .max_entry_bytes = cost - 1});
+    CHECK_FALSE(f->put("l", std::string(50'000, 'x')));
+    CHECK_FALSE(f->contains("l"));
+    f->flush();
+    CHECK(f->stats().refused == 1);
+    CHECK(f->stats().evicted == 0);
+    CHECK(f->stats().dropped == 0);
+    CHECK(f->stats().entries == 6);
+    CHECK(f.heard.count(NoticeKind::refused) == 1);
+    CHECK(has(f.heard.last(NoticeKind::refused).what, std::to_string(cost)));
+    CHECK(f.heard.last(NoticeKind::refused).subject == "l");
+  }
+
+  TEST_CASE("37 by default an entry may take an eighth of the bytes") {
+    CacheFixture f({.limits = {.max_bytes = 800'000}});
+    CHECK_FALSE(f->put("large", std::string(110'000, 'x')));
+    CHECK(f->put("fits", std::string(90'000, 'x')));
+    // A result that is too large is computed and returned all the same.
+    const auto large = f->get_or_compute("computed", [] { return std::string(110'000, 'x'); });
+    CHECK(large.size() == 110'000);
+    CHECK_FALSE(f->contains("computed"));
+    CHECK(f->stats().refused == 2);
+  }
+
+  TEST_CASE("37 a put_many keeps what fits and counts what does not") {
+    CacheFixture f({.limits = {.max_entry_bytes = 5'000}});
+    const std::vector<std::pair<std::string, std::string>> pairs = {
+        {"a", "fits"}, {"b", std::string(9'000, 'x')}, {"c", "fits"}};
+    CHECK(f->put_many(pairs) == 2);
+    CHECK(f.keys() == "a c");
+    CHECK(f->stats().puts == 3);
+    CHECK(f->stats().refused == 1);
+  }
+
+  TEST_CASE("38 growing one entry evicts others, never itself") {
+    for (const Eviction eviction : kEvicting) {
+      INFO(std::string(to_string(eviction)));
+      CacheFixture f(
+          {.limits = {.max_bytes = 100'000, .max_entry_bytes = 80'000}, .eviction = eviction});
+      CHECK(f->put("growing", "x"));
+      f.fill("other ", 15, 4'000);
+      f->flush();
+      for (const std::size_t size : {5'000, 20'000, 40'000, 70'000}) {
+        CHECK(f->put("growing", std::string(size, 'x')));
+        f.check_file();
+        CHECK(f->get<std::string>("growing")->size() == size);
+      }
+      CHECK(f->stats().evicted > 5);
+    }
+  }
+
+  TEST_CASE("39 entries that are over leave first, and only as many live ones as needed") {
+    for (const Eviction eviction : kEvicting) {
+      INFO(std::string(to_string(eviction)));
+      CacheFixture f({.limits = {.max_entries = 20}, .eviction = eviction});
+      f.fill("live ", 12);
+      for (const std::string& key : numbered("due ", 8)) CHECK(f->put(key, 1, {.ttl = 1s}));
+      f->flush();
+      f.clock->advance(1s);
+      CHECK(f->stats().entries == 20);
+      f.fill("new ", 5);
+      f->flush();
+      CHECK(f->stats().evicted == 0);
+      CHECK(f->stats().expired == 8);
+      CHECK(f->stats().entries == 17);
+      f.fill("newer ", 5);
+      f->flush();
+      CHECK(f->stats().evicted == 2);
+      CHECK(f->stats().entries == 20);
+    }
+  }
+
+  TEST_CASE("42 limit 0 keeps nothing, by entries and by bytes") {
+    for (const Limits& limits : {Limits{.max_entries = 0}, Limits{.max_bytes = 0}}) {
+      CacheFixture f({.limits = limits});
+      CHECK_FALSE(f->put("k", 1));
+      CHECK_FALSE(f->get<int>("k").has_value());
+      CHECK(f->get_or_compute("k", [] { return 7; }) == 7);
+      f->flush();
+      CHECK(f->stats().entries == 0);
+      CHECK(f->stats().refused == 2);
+    }
+  }
+
+  TEST_CASE("42 45 limits shrink, vanish and grow while the cache is open") {
+    CacheFixture f({.limits = {.max_entries = 1'000}, .eviction = Eviction::fifo});
+    f.fill("k", 800);
+    f->flush();
+    CHECK(f->stats().evicted == 0);
+    f->set_limits({.max_entries = 100});
+    f->flush();
+    CHECK(f->stats().entries == 100);
+    f->set_limits({.max_entries = 0});
+    f->flush();
+    CHECK(f->stats().entries == 0);
+    CHECK(f->stats().bytes == 0);
+    CHECK_FALSE(f->put("k", 1));
+    f->set_limits({.max_entries = 200});
+    f.fill("l", 300);
+    f->flush();
+    CHECK(f->stats().entries <= 200);
+    CHECK(f->stats().entries >= 198);  // a little more than needed is evicted, so that it is seldom
+    f->set_limits({.max_entries = unlimited, .max_bytes = unlimited});
+    f.fill("m", 1'500);
+    f->flush();
+    CHECK(f->stats().entries >= 1'698);
+    CHECK(f->limits().max_entries.is_unlimited());
+  }
+
+  TEST_CASE("42 a limit by bytes that shrinks holds at once, whatever one entry may cost") {
+    CacheFixture f({.limits = {.max_bytes = 1'000'000}});
+    f.fill("k", 100, 5'000);
+    f->flush();
+    for (const std::int64_t most : {400'000, 50'000, 2'000, 0}) {
+      INFO(most);
+      f->set_limits({.max_bytes = most});
+      f.check_file();
+      CHECK(f->stats().bytes <= most);
+    }
+  }
+
+  TEST_CASE("45 impossible limits are refused by name and change nothing") {
+    CacheFixture f({.limits = {.max_entries = 10}});
+    const auto refused = [&](const Limits& limits, const std::string& field) {
+      const auto error = thrown_by([&] { f->set_limits(limits); });
+      REQUIRE(error);
+      CHECK(error->code() == ErrorCode::invalid_options);
+      CHECK(has(error->what(), field));
+    };
+    refused({.max_entries = -1}, "max_entries");
+    refused({.max_bytes = -1}, "max_bytes");
+    refused({.max_entry_bytes = -1}, "max_entry_bytes");
+    refused({.max_entry_bytes = unlimited}, "max_entry_bytes");
+    CHECK(f->limits().max_entries == Limit(10));
+  }
+
+  TEST_CASE("55 a file that is larger than the limits it is opened with shrinks to them") {
+    CacheFixture f;
+    f.fill("k", 3'000);
+    f.options.limits.max_entries = 50;
+    f.reopen();
+    f->flush();
+    CHECK(f->stats().entries == 50);
+    CHECK(f->stats().evicted == 2'950);
+  }
+
+  TEST_CASE("the first eviction under the default limit is told, once") {
+    CacheFixture f;
+    f.fill("k", 10);
+    f->flush();
+    // Another program's row that says it costs more than the whole limit.
+    f.raw().run(
+        "INSERT INTO cache_entries (cache_key, byte_size, inserted_at, computed_at, accessed_at,"
+        " value) VALUES ('huge', 300 << 20, 1, 1, 1, 'x')");
+    CHECK(f->put("k", 1));
+    f->flush();
+    CHECK(f->stats().evicted >= 1);
+    CHECK_FALSE(f->contains("huge"));
+    CHECK(f.heard.count(NoticeKind::default_limit) == 1);
+    CHECK(has(f.heard.last(NoticeKind::default_limit).what, "256 MiB"));
+    CHECK(f->contains("k"));
+  }
+}

@@ -1,0 +1,219 @@
+// The queue of accepted writes: bounded, never hanging, in order.
+
+#include <doctest/doctest.h>
+
+#include <ashmemo/cache.hpp>
+#include <chrono>
+#include <map>
+#include <random>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "support/cache_fixture.hpp"
+
+using namespace ashmemo;
+using namespace ashmemo::test;
+using namespace std::chrono_literals;
+
+TEST_SUITE("system") {
+  TEST_CASE("by hand, a full queue is emptied by whoever fills it: nothing is dropped") {
+    CacheFixture f({.queue_bytes = 64 * KiB});
+    for (const std::string& key : numbered("k", 1'000)) CHECK(f->put(key, std::string(1'000, 'x')));
+    CHECK(f->stats().commits > 10);
+    CHECK(f->stats().queue_bytes <= 64 * KiB);
+    CHECK(f->stats().dropped == 0);
+    f->flush();
+    CHECK(f->stats().entries == 1'000);
+  }
+
+  TEST_CASE("with a thread, a full queue makes puts wait, and loses nothing that was taken") {
+    CacheFixture f({.queue_bytes = 64 * KiB});
+    f.use_thread();
+    f.options.timing.max_wait = 10min;
+    for (const std::string& key : numbered("k", 2'000)) CHECK(f->put(key, std::string(1'000, 'x')));
+    f->flush();
+    CHECK(f->stats().entries == 2'000);
+    CHECK(f->stats().dropped == 0);
+  }
+
+  TEST_CASE("an entry larger than the queue is taken when the queue is empty") {
+    CacheFixture f({.queue_bytes = 64 * KiB});
+    CHECK(f->put("large", std::string(300'000, 'x')));
+    CHECK(f->get<std::string>("large")->size() == 300'000);
+    CHECK(f->put("small", "x"));  // makes the large one go first
+    CHECK(f->put("large too", std::string(300'000, 'x')));
+    f->flush();
+    CHECK(f->stats().entries == 3);
+  }
+
+  TEST_CASE("64 while another program holds the lock, puts are taken until the queue is full") {
+    CacheFixture f({.queue_bytes = 64 * KiB});
+    f.options.timing.max_wait = 0s;
+    CHECK(f->put("before", "here"));
+    f->flush();
+    f.raw().run("BEGIN IMMEDIATE");
+    std::vector<std::string> taken;
+    int refused = 0;
+    for (const std::string& key : numbered("k", 200)) {
+      if (f->put(key, std::string(1'000, 'x'))) {
+        taken.push_back(key);
+      } else {
+        ++refused;
+      }
+    }
+    CHECK(taken.size() > 20);
+    CHECK(refused > 20);
+    CHECK(f->stats().dropped == refused);
+    CHECK(f->stats().puts == 201);
+    CHECK(f->health().state == HealthState::degraded);
+    CHECK(f->health().dropped == refused);
+    CHECK(f->stats().queue_bytes <= 64 * KiB);
+    // Reads go on: what was there, and what was taken.
+    CHECK(f->get<std::string>("before") == "here");
+    for (const std::string& key : taken) CHECK(f->contains(key));
+    CHECK_FALSE(f->contains("k199"));
+    CHECK(code_thrown_by([&] { f->flush(); }) == "store_failed");
+    CHECK(f.heard.count(NoticeKind::busy) == 1);
+    CHECK(f.heard.count(NoticeKind::writes_dropped) == 1);
+    f.raw().run("ROLLBACK");
+    f->flush();
+    CHECK(f->health().state == HealthState::ok);
+    CHECK(f.heard.count(NoticeKind::recovered) == 1);
+    for (const std::string& key : taken) CHECK(f.in_file(key));
+    CHECK(f->stats().entries == static_cast<std::int64_t>(taken.size()) + 1);
+  }
+
+  TEST_CASE("64 a put waits for room at most max_wait by the injected clock") {
+    CacheFixture f({.queue_bytes = 64 * KiB});
+    f.options.hooks.worker = WorkerMode::thread;
+    f.options.timing.max_wait = 10h;
+    CHECK(f->put("first", 1));
+    f->flush();
+    f.raw().run("BEGIN IMMEDIATE");
+    CHECK(f->put("large", std::string(60'000, 'x')));
+    std::thread putter([&] { CHECK_FALSE(f->put("no room", std::string(60'000, 'x'))); });
+    // The put gives up when the clock says that ten hours are over, and not before it has begun.
+    while (f->stats().dropped == 0) {
+      f.clock->advance(10h);
+      std::this_thread::yield();
+    }
+    putter.join();
+    f.raw().run("ROLLBACK");
+    f->flush();
+    CHECK(f.in_file("large"));
+  }
+
+  TEST_CASE("64 a removal that cannot be committed holds all the same, stays queued and is told") {
+    CacheFixture f;
+    f.options.timing.max_wait = 0s;
+    for (const std::string& key : numbered("k", 5)) CHECK(f->put(key, 1));
+    for (const std::string& key : numbered("p", 5)) CHECK(f->put(key, 1));
+    f->flush();
+    f.raw().run("BEGIN IMMEDIATE");
+    (void)f->erase("k1");
+    (void)f->erase_prefix("p");
+    CHECK(f->put("p9", 9));
+    CHECK_FALSE(f->contains("k1"));
+    CHECK_FALSE(f->get<int>("p3").has_value());
+    CHECK(f->get<int>("p9") == 9);
+    CHECK(f->get<int>("k2") == 1);
+    CHECK(f.keys() == "k0 k2 k3 k4 p9");
+    CHECK(f.rows_in_file() == 10);
+    f.raw().run("ROLLBACK");
+    f->flush();
+    CHECK(f.heard.count(NoticeKind::removal_uncommitted) == 1);
+    CHECK(f.keys() == "k0 k2 k3 k4 p9");
+    CHECK(f.rows_in_file() == 5);
+  }
+
+  TEST_CASE("64 a clear that cannot be committed lets nothing old be read") {
+    CacheFixture f;
+    f.options.timing.max_wait = 0s;
+    f.fill("k", 20);
+    f->flush();
+    f.raw().run("BEGIN IMMEDIATE");
+    (void)f->clear();
+    CHECK(f->put("new", 1));
+    CHECK(f.keys() == "new");
+    const auto values = f->get_many<std::string>(numbered("k", 20));
+    for (const auto& value : values) CHECK_FALSE(value.has_value());
+    f.raw().run("ROLLBACK");
+    f->flush();
+    CHECK(f.keys() == "new");
+    CHECK(f.rows_in_file() == 1);
+  }
+
+  TEST_CASE("64 commit durability while another program holds the lock: false, and not forgotten") {
+    CacheFixture f({.durability = Durability::commit});
+    f.options.timing.max_wait = 0s;
+    CHECK(f->put("before", 1));
+    f.raw().run("BEGIN IMMEDIATE");
+    CHECK_FALSE(f->put("k", 2));
+    CHECK(f->get<int>("k") == 2);
+    f.raw().run("ROLLBACK");
+    f->flush();
+    CHECK(f.in_file("k"));
+    CHECK(f->stats().dropped == 0);
+  }
+
+  TEST_CASE("range removals keep their place between puts") {
+    CacheFixture f;
+    CHECK(f->put("a1", 1));
+    CHECK(f->put("b1", 1));
+    f->flush();
+    CHECK(f->put("a2", 2));
+    CHECK(f->put("b2", 2));
+    CHECK(f->erase_prefix("a") == 2);
+    CHECK(f->put("a3", 3));
+    CHECK(f.keys() == "a3 b1 b2");
+    CHECK(f->clear() == 3);
+    CHECK(f->put("a4", 4));
+    CHECK(f.keys() == "a4");
+    f->flush();
+    CHECK(f.keys() == "a4");
+  }
+
+  TEST_CASE("68 random operations agree with a map, at every step") {
+    for (const unsigned seed : {1U, 2U, 3U}) {
+      INFO("seed " << seed);
+      CacheFixture f({.queue_bytes = 64 * KiB});
+      std::mt19937 random(seed);
+      std::map<std::string, int> model;
+      const auto key = [&] {
+        return (random() % 2 == 0 ? "a" : "b") + std::to_string(random() % 12);
+      };
+      for (int step = 0; step < 1'500; ++step) {
+        const std::string k = key();
+        const auto what = random() % 100;
+        if (what < 50) {
+          CHECK(f->put(k, step));
+          model[k] = step;
+        } else if (what < 65) {
+          CHECK(f->erase(k) == (model.erase(k) == 1));
+        } else if (what < 68) {
+          std::erase_if(model, [](const auto& each) { return each.first[0] == 'a'; });
+          (void)f->erase_prefix("a");
+        } else if (what < 69) {
+          (void)f->clear();
+          model.clear();
+        } else if (what < 75) {
+          f->flush();
+        } else if (what < 80) {
+          (void)f->run_maintenance(Duration());
+        } else {
+          const auto found = f->get<int>(k);
+          const auto expected = model.find(k);
+          REQUIRE(found.has_value() == (expected != model.end()));
+          if (found) REQUIRE(*found == expected->second);
+        }
+      }
+      std::string all;
+      for (const auto& [k, value] : model) all += (all.empty() ? "" : " ") + k;
+      CHECK(f.keys() == all);
+      f->flush();
+      CHECK(f.keys() == all);
+    }
+  }
+}

@@ -1,0 +1,136 @@
+// Access::read_only: tools beside a running application.
+
+#include <doctest/doctest.h>
+
+#include <ashmemo/cache.hpp>
+#include <chrono>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "support/cache_fixture.hpp"
+#include "support/child.hpp"
+
+namespace fs = std::filesystem;
+using namespace ashmemo;
+using namespace ashmemo::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+Options read_only(const CacheFixture& f) {
+  Options options = f.options;
+  options.access = Access::read_only;
+  return options;
+}
+
+}  // namespace
+
+TEST_SUITE("system") {
+  TEST_CASE("a read-only cache beside a running one reads what that one commits") {
+    CacheFixture f;
+    CHECK(f->put("k", 1));
+    f->flush();
+    Cache reader(f.path, read_only(f));
+    CHECK(reader.get<int>("k") == 1);
+    CHECK(f->put("k", 2));
+    CHECK(f->put("l", 3));
+    CHECK(reader.get<int>("k") == 1);  // not committed yet
+    f->flush();
+    CHECK(reader.get<int>("k") == 2);
+    CHECK(reader.get_many<int>({"l", "k"}) == std::vector<std::optional<int>>{3, 2});
+    CHECK(reader.contains("l"));
+    CHECK(reader.entry("l")->byte_size == f->entry("l")->byte_size);
+    std::string keys;
+    reader.for_each("", [&](const EntryInfo& entry) { keys += entry.key; });
+    CHECK(keys == "kl");
+    CHECK(reader.health().state == HealthState::ok);
+    CHECK(reader.check().ok);
+  }
+
+  TEST_CASE("a read-only cache writes nothing: puts are false, removals misuse, reads untouched") {
+    CacheFixture f;
+    CHECK(f->put("k", 1));
+    f->flush();
+    {
+      Cache reader(f.path, read_only(f));
+      CHECK(reader.get<int>("k") == 1);
+      CHECK(reader.touch("k"));
+      CHECK_FALSE(reader.put("k", 2));
+      CHECK(reader.put_many<int>({{"a", 1}, {"b", 2}}) == 0);
+      CHECK(reader.get_or_compute("new", [] { return 5; }) == 5);
+      CHECK(code_thrown_by([&] { (void)reader.erase("k"); }) == "misuse");
+      CHECK(code_thrown_by([&] { (void)reader.erase_prefix("k"); }) == "misuse");
+      CHECK(code_thrown_by([&] { (void)reader.clear(); }) == "misuse");
+      reader.flush();
+      reader.compact();
+      CHECK_FALSE(reader.run_maintenance());
+      CHECK(reader.stats().hits == 1);
+      CHECK(reader.stats().touches_marked == 0);
+      CHECK(reader.stats().commits == 0);
+    }
+    f->flush();
+    CHECK(f->get<int>("k") == 1);
+    CHECK(f.keys() == "k");
+    CHECK(f->stats().touches_marked == 1);
+  }
+
+  TEST_CASE("any number of readers, in this process and others, before and after the engine") {
+    CacheFixture f;
+    CHECK(f->put("k", 1));
+    f.close();
+    {
+      const Cache first(f.path, read_only(f));
+      const Cache second(f.path, read_only(f));
+      CHECK(first.get<int>("k") == 1);
+      CHECK(second.get<int>("k") == 1);
+    }
+    CHECK(f->get<int>("k") == 1);
+    const ChildEnd end = in_child([&]() -> std::string {
+      const Cache other(f.path, read_only(f));
+      return std::to_string(other.get<int>("k").value_or(0));
+    });
+    CHECK(end.said == "1");
+    CHECK(f->put("k", 2));
+    f->flush();
+    CHECK(f.shell("SELECT value FROM cache_entries") == "2\n");
+  }
+
+  TEST_CASE("a read-only cache can be backed up, and shows sizes") {
+    CacheFixture f;
+    f.fill("k", 50);
+    f->flush();
+    Cache reader(f.path, read_only(f));
+    CHECK(reader.stats().file_bytes > 0);
+    CHECK(reader.stats().entries == 50);
+    reader.backup(f.dir.path("copy.db"));
+    CHECK(run_program({"sqlite3", f.dir.path("copy.db"), "SELECT count(*) FROM cache_entries"})
+              .said == "50\n");
+  }
+
+  TEST_CASE("read-only creates nothing where there is no file") {
+    const TempDir dir;
+    Options options;
+    options.access = Access::read_only;
+    Cache cache(dir.path("x.db"), options);
+    CHECK(cache.health().state == HealthState::unavailable);
+    CHECK_FALSE(cache.get<int>("k").has_value());
+    CHECK_FALSE(cache.put("k", 1));
+    options.when_unavailable = WhenUnavailable::throw_error;
+    CHECK(code_thrown_by([&] { const Cache strict(dir.path("x.db"), options); }) == "unavailable");
+    cache.close();
+    CHECK(fs::is_empty(dir.path()));
+  }
+
+  TEST_CASE("28 a read-only cache judges entries by its own clock") {
+    CacheFixture f;
+    CHECK(f->put("k", 1, {.ttl = 1h}));
+    f->flush();
+    Options options = read_only(f);
+    const auto ahead = std::make_shared<ManualClock>(f.clock->wall_now() + Duration(2h).count());
+    options.hooks.clock = ahead;
+    const Cache reader(f.path, options);
+    CHECK_FALSE(reader.get<int>("k").has_value());
+    CHECK(f->get<int>("k") == 1);
+  }
+}

@@ -1,0 +1,228 @@
+// Many threads on one cache.
+
+#include <doctest/doctest.h>
+
+#include <ashmemo/cache.hpp>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <random>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "support/cache_fixture.hpp"
+
+using namespace ashmemo;
+using namespace ashmemo::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Runs `work(number)` on so many threads and waits for all.
+void on_threads(int count, const std::function<void(int)>& work) {
+  std::vector<std::thread> threads;
+  for (int i = 0; i < count; ++i) threads.emplace_back(work, i);
+  for (std::thread& thread : threads) thread.join();
+}
+
+/// A value that says whose it is: no read may ever find another key's.
+std::string value_for(const std::string& key, std::mt19937& random) {
+  return key + '=' + std::string(random() % 600, 'x');
+}
+
+class Storm {
+ public:
+  explicit Storm(CacheFixture& f) : f_(f) {}
+
+  void run(int thread) {
+    std::mt19937 random(static_cast<unsigned>(thread));
+    for (int step = 0; step < 1'500; ++step) one_step(random);
+  }
+  [[nodiscard]] int wrong() const { return wrong_; }
+  [[nodiscard]] std::int64_t asked() const { return asked_; }
+
+ private:
+  static std::string key(std::mt19937& random) { return "k" + std::to_string(random() % 40); }
+
+  void judge(const std::string& key, const std::optional<std::string>& found) {
+    ++asked_;
+    if (found && !found->starts_with(key + '=')) ++wrong_;
+  }
+
+  void one_step(std::mt19937& random) {
+    const std::string k = key(random);
+    const auto what = random() % 1'000;
+    if (what < 400) {
+      judge(k, f_->get<std::string>(k));
+    } else if (what < 700) {
+      if (!f_->put(k, value_for(k, random))) ++wrong_;
+    } else if (what < 800) {
+      (void)f_->erase(k);
+    } else if (what < 850) {
+      many(random);
+    } else if (what < 900) {
+      (void)f_->touch(k);
+    } else if (what < 940) {
+      if (const auto entry = f_->entry(k); entry && entry->key != k) ++wrong_;
+    } else if (what < 970) {
+      judge(k, f_->get_or_compute(k, [&] { return value_for(k, random); }));
+    } else if (what < 985) {
+      f_->for_each("k1", [&](const EntryInfo& entry, ValueView value) {
+        if (!value.bytes().starts_with(entry.key + "=")) ++wrong_;
+      });
+    } else if (what < 990) {
+      (void)f_->erase_prefix("k3");
+    } else if (what < 993) {
+      (void)f_->clear();
+    } else if (what < 997) {
+      f_->flush();
+    } else {
+      (void)f_->run_maintenance(1ms);
+    }
+  }
+
+  void many(std::mt19937& random) {
+    std::vector<std::string> keys;
+    for (int i = 0; i < 20; ++i) keys.push_back(key(random));
+    const auto found = f_->get_many<std::string>(keys);
+    for (std::size_t i = 0; i < keys.size(); ++i) judge(keys[i], found[i]);
+  }
+
+  CacheFixture& f_;
+  std::atomic<int> wrong_{0};
+  std::atomic<std::int64_t> asked_{0};
+};
+
+}  // namespace
+
+TEST_SUITE("system") {
+  TEST_CASE("62 eight threads of random operations: no read finds what is not its own") {
+    CacheFixture f({.limits = {.max_entries = 30, .max_bytes = 60'000}});
+    SUBCASE("with a thread") { f.use_thread(); }
+    SUBCASE("by hand") { f.options.queue_bytes = 64 * KiB; }
+    f.options.timing.max_wait = 10min;
+    f.options.limits.max_entry_bytes = 10'000;
+    (void)f.cache();
+    Storm storm(f);
+    on_threads(8, [&](int thread) { storm.run(thread); });
+    CHECK(storm.wrong() == 0);
+    CHECK(f->stats().dropped == 0);
+    CHECK(f->stats().hits + f->stats().misses == storm.asked());
+    const CheckReport report = f->check();
+    CHECK(report.ok);
+    for (const std::string& problem : report.problems) MESSAGE(problem);
+  }
+
+  TEST_CASE("each key is linearizable: a thread sees its own last write, and only its own erase") {
+    CacheFixture f;
+    f.use_thread();
+    f.options.timing.max_wait = 10min;
+    f.options.timing.flush_interval = 0s;
+    (void)f.cache();
+    std::atomic<int> wrong{0};
+    on_threads(4, [&](int thread) {
+      const std::string prefix = "of " + std::to_string(thread) + ' ';
+      std::mt19937 random(static_cast<unsigned>(thread));
+      std::vector<int> model(8, 0);
+      for (int step = 1; step <= 2'000; ++step) {
+        const std::size_t i = random() % model.size();
+        const std::string key = prefix + std::to_string(i);
+        if (random() % 2 == 0) {
+          if (f->get<int>(key).value_or(0) != model[i]) ++wrong;
+        } else if (random() % 4 == 0) {
+          if (f->erase(key) != (model[i] != 0)) ++wrong;
+          model[i] = 0;
+        } else {
+          if (!f->put(key, step)) ++wrong;
+          model[i] = step;
+        }
+      }
+    });
+    CHECK(wrong == 0);
+  }
+
+  TEST_CASE("values of a key never go back for a reader beside its writer") {
+    CacheFixture f;
+    f.use_thread();
+    f.options.timing.max_wait = 10min;
+    f.options.timing.flush_interval = 0s;
+    CHECK(f->put("k", 0));
+    std::atomic<bool> done{false};
+    std::atomic<int> wrong{0};
+    on_threads(3, [&](int thread) {
+      if (thread == 0) {
+        for (int i = 1; i <= 3'000; ++i) (void)f->put("k", i);
+        done = true;
+        return;
+      }
+      int last = 0;
+      while (!done) {
+        const int now = f->get<int>("k").value_or(-1);
+        if (now < last) ++wrong;
+        last = now;
+      }
+    });
+    CHECK(wrong == 0);
+    CHECK(f->get<int>("k") == 3'000);
+  }
+
+  TEST_CASE("removals of many threads, each committed when it returns") {
+    CacheFixture f;
+    f.use_thread();
+    f.options.timing.max_wait = 10min;
+    f.fill("k", 400);
+    f->flush();
+    std::atomic<int> erased{0};
+    on_threads(4, [&](int) {
+      for (const std::string& key : numbered("k", 400)) erased += f->erase(key) ? 1 : 0;
+    });
+    CHECK(erased == 400);
+    CHECK(f->stats().erased == 400);
+    CHECK(f.rows_in_file() == 0);
+  }
+
+  TEST_CASE("62 closing while threads use it: they get misses and false, never a crash") {
+    CacheFixture f;
+    f.use_thread();
+    f.fill("k", 50);
+    std::atomic<int> after{0};
+    on_threads(5, [&](int thread) {
+      if (thread == 0) {
+        for (int i = 0; i < 20; ++i) (void)f->get<std::string>("k" + std::to_string(i));
+        f->close();
+        return;
+      }
+      std::mt19937 random(static_cast<unsigned>(thread));
+      for (int i = 0; i < 500; ++i) {
+        const std::string key = "k" + std::to_string(random() % 60);
+        (void)f->get<std::string>(key);
+        if (!f->put(key, "x")) ++after;
+        (void)f->erase(key);
+        (void)f->get_many<std::string>(numbered("k", 20));
+        (void)f->stats();
+      }
+    });
+    CHECK_FALSE(f->put("k", 1));
+    CHECK(f->health().state == HealthState::closed);
+  }
+
+  TEST_CASE("touches of many threads are all counted") {
+    CacheFixture f;
+    f.use_thread();
+    f.fill("k", 10);
+    f->flush();
+    on_threads(8, [&](int) {
+      for (int i = 0; i < 1'000; ++i) (void)f->touch("k" + std::to_string(i % 10));
+    });
+    f->flush();
+    CHECK(f->stats().touches_marked == 8'000);
+    CHECK(f->stats().touches_dropped == 0);
+    std::int64_t counted = 0;
+    f->for_each("k", [&](const EntryInfo& entry) { counted += entry.access_count; });
+    CHECK(counted == 8'000);
+  }
+}

@@ -1,0 +1,119 @@
+// Walking through the entries: for_each.
+
+#include <doctest/doctest.h>
+
+#include <ashmemo/cache.hpp>
+#include <chrono>
+#include <map>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "support/cache_fixture.hpp"
+
+using namespace ashmemo;
+using namespace ashmemo::test;
+using namespace std::chrono_literals;
+
+TEST_SUITE("system") {
+  TEST_CASE("4 every key that a walk shows finds the same entry") {
+    CacheFixture f;
+    const std::vector<std::string> keys = {
+        "a",          "it's",     "\"quoted\"",   "two\nlines", "100%",        "under_score",
+        "semi;colon", "\xC3\xBC", "\xFF\xFE raw", "tab\t",      "back\\slash", " "};
+    for (const std::string& key : keys) CHECK(f->put(key, key + "!"));
+    for (const std::string place : {"pending", "in the file"}) {
+      INFO(place);
+      std::size_t seen = 0;
+      f->for_each("", [&](const EntryInfo& entry, ValueView value) {
+        ++seen;
+        CHECK(value.bytes() == entry.key + "!");
+        CHECK(f->get<std::string>(entry.key) == entry.key + "!");
+        CHECK(f->entry(entry.key)->byte_size == entry.byte_size);
+      });
+      CHECK(seen == keys.size());
+      f->flush();
+    }
+  }
+
+  TEST_CASE("a walk shows pending and stored entries as one, in the order of the keys") {
+    CacheFixture f;
+    std::map<std::string, int> model;
+    std::mt19937 random(20);
+    // More than one page of the walk, in four states: stored, pending, overwritten, erased.
+    for (const std::string& key : numbered("k", 700)) {
+      if (random() % 3 != 0) {
+        CHECK(f->put(key, 1));
+        model[key] = 1;
+      }
+    }
+    f->flush();
+    for (const std::string& key : numbered("k", 700)) {
+      if (random() % 4 == 0) {
+        CHECK(f->put(key, 2));
+        model[key] = 2;
+      }
+    }
+    std::vector<std::pair<std::string, int>> shown;
+    f->for_each("k", [&](const EntryInfo& entry, ValueView value) {
+      shown.emplace_back(entry.key, static_cast<int>(value.as_integer()));
+    });
+    CHECK(shown == std::vector<std::pair<std::string, int>>(model.begin(), model.end()));
+  }
+
+  TEST_CASE("a walk shows what begins with the prefix and nothing else") {
+    CacheFixture f;
+    for (const char* key : {"a", "a%", "a%b", "a_b", "ab", "axb", "b", "A", "a\xFF", "a\xFF\xFF"}) {
+      CHECK(f->put(key, 1));
+    }
+    for (const std::string place : {"pending", "in the file"}) {
+      INFO(place);
+      CHECK(f.keys("a%") == "a% a%b");
+      CHECK(f.keys("a_") == "a_b");
+      CHECK(f.keys("b") == "b");
+      CHECK(f.keys("a\xFF") == "a\xFF a\xFF\xFF");
+      CHECK(f.keys("c") == "");
+      CHECK(f.keys("ab") == "ab");
+      f->flush();
+    }
+  }
+
+  TEST_CASE("a walk ends when the visitor says so") {
+    CacheFixture f;
+    f.fill("k", 600);
+    for (const std::string place : {"pending", "in the file"}) {
+      INFO(place);
+      int seen = 0;
+      f->for_each("", [&](const EntryInfo&) { return ++seen < 5; });
+      CHECK(seen == 5);
+      f->flush();
+    }
+  }
+
+  TEST_CASE("a visitor may use the cache, and its exception comes out") {
+    CacheFixture f;
+    f.fill("k", 600);
+    f->flush();
+    int erased = 0;
+    f->for_each("k", [&](const EntryInfo& entry) {
+      if (f->erase(entry.key)) ++erased;
+      CHECK(f->put("seen " + entry.key, 1));
+    });
+    CHECK(erased == 600);
+    CHECK(f.keys("k") == "");
+    CHECK_THROWS_AS(f->for_each("", [](const EntryInfo&) { throw 42; }), int);
+    f->flush();
+    CHECK(f->stats().entries == 600);
+  }
+
+  TEST_CASE("28 a walk shows no entry that is over") {
+    CacheFixture f;
+    CHECK(f->put("short", 1, {.ttl = 1s}));
+    CHECK(f->put("long", 1, {.ttl = 1h}));
+    f->flush();
+    CHECK(f->put("pending", 1, {.ttl = 1s}));
+    CHECK(f.keys() == "long pending short");
+    f.clock->advance(1s);
+    CHECK(f.keys() == "long");
+  }
+}
