@@ -9,7 +9,6 @@
 #include <atomic>
 #include <cerrno>
 #include <mutex>
-#include <optional>
 #include <system_error>
 
 #include "base/platform.hpp"
@@ -126,17 +125,17 @@ Status write_magic(int descriptor, std::string_view magic, const std::string& pa
   return Ok{};
 }
 
-// An open lock file; no descriptor: it came or went in between, try again.
-Result<std::optional<Descriptor>> open_lock_file(const std::string& path) {
+// A lock file; not open: it came or went in between, try again.
+Result<Descriptor> open_lock_file(const std::string& path) {
   Descriptor file = open_file(path, O_RDWR);
-  if (file.is_open()) return std::optional(std::move(file));
+  if (file.is_open()) return file;
   if (errno != ENOENT) return failed(errno, "open", path);
   Descriptor created = open_file(path, O_RDWR | O_CREAT | O_EXCL);
-  if (!created.is_open() && errno == EEXIST) return std::optional<Descriptor>();
+  if (!created.is_open() && errno == EEXIST) return created;
   if (!created.is_open()) return failed(errno, "create", path);
   // The umask may have taken even the owner's rights.
   if (::fchmod(created.get(), kOwnerOnly) != 0) return failed(errno, "set the mode of", path);
-  return std::optional(std::move(created));
+  return created;
 }
 
 Status lock_whole(int descriptor, const std::string& path) {
@@ -231,10 +230,10 @@ Result<std::unique_ptr<FileLock>> FileLock::acquire(const std::string& path,
   constexpr int kTries =
       100;  // each one lost to somebody who creates or removes the file meanwhile
   for (int tried = 0; tried < kTries; ++tried) {
-    Result<std::optional<Descriptor>> opened = open_lock_file(path);
+    Result<Descriptor> opened = open_lock_file(path);
     if (!opened) return opened.failure();
-    if (!opened->has_value()) continue;
-    Descriptor& file = **opened;
+    if (!opened->is_open()) continue;
+    Descriptor& file = *opened;
     struct stat found = {};
     if (::fstat(file.get(), &found) != 0) return failed(errno, "look at", path);
     if (type_of(found.st_mode) != FileType::regular) return not_our_lock(path);

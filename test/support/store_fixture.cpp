@@ -99,4 +99,6 @@ std::optional<Value> read_value(store::Store& store, const std::string& key) {
   return std::move(rows[0].value);
 }
 
+std::string numbered_key(int i) { return "key " + std::to_string(1'000'000 + i); }
+
 }  // namespace ashmemo::test

@@ -82,4 +82,7 @@ class CollectingSink : public store::RowSink {
 /// The value of one key; nullopt: there is no such row.
 [[nodiscard]] std::optional<Value> read_value(store::Store& store, const std::string& key);
 
+/// "key 1000000" and so on: in order.
+[[nodiscard]] std::string numbered_key(int i);
+
 }  // namespace ashmemo::test
