@@ -63,10 +63,11 @@ TEST_SUITE("system") {
         {std::string("\0", 1), "NUL"},
         {std::string(4'097, 'x'), "4097"},
         {std::string(100'000, 'x'), "100000"}};
-    for (const auto& [name, call] : key_calls()) {
-      for (const auto& [key, why] : keys) {
-        INFO(name << ": " << why);
-        const auto error = thrown_by([&] { call(f.cache(), key); });
+    for (const auto& call : key_calls()) {
+      for (const auto& key : keys) {
+        const std::string& why = key.second;
+        INFO(call.first << ": " << why);
+        const auto error = thrown_by([&] { call.second(f.cache(), key.first); });
         REQUIRE(error);
         CHECK(error->code() == ErrorCode::invalid_key);
         CHECK(has(error->what(), why));

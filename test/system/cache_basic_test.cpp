@@ -180,7 +180,7 @@ TEST_SUITE("system") {
   TEST_CASE("8 an overwrite changes the bytes by the difference and keeps the count") {
     CacheFixture f;
     CHECK(f->put("other", "stays"));
-    for (const std::size_t size : {10, 2'000, 100'000, 0, 50}) {
+    for (const std::size_t size : {10U, 2'000U, 100'000U, 0U, 50U}) {
       CHECK(f->put("k", std::string(size, 'x')));
       f->flush();
       CHECK(f->stats().entries == 2);

@@ -130,7 +130,7 @@ TEST_SUITE("system") {
   TEST_CASE("20 21 22 a loader with another number of values: both numbers told, nothing kept") {
     CacheFixture f;
     CHECK(f->put("there", "there!"));
-    for (const std::size_t count : {0, 1, 3}) {
+    for (const std::size_t count : {0U, 1U, 3U}) {
       INFO(count);
       const auto error = thrown_by([&] {
         (void)f->get_or_compute_many<std::string>(

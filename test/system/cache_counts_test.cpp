@@ -105,12 +105,12 @@ TEST_SUITE("system") {
     CacheFixture f;
     const std::vector<std::pair<int, int>> cases = {{1, 1},     {999, 1},   {1'000, 1},
                                                     {1'001, 2}, {2'500, 3}, {5'000, 5}};
-    for (const auto& [rows, transactions] : cases) {
-      INFO(rows);
-      f.fill("k", rows);
+    for (const auto& each : cases) {
+      INFO(each.first);
+      f.fill("k", each.first);
       const std::int64_t before = f->stats().commits;
       f->flush();
-      CHECK(f->stats().commits - before == transactions);
+      CHECK(f->stats().commits - before == each.second);
     }
   }
 

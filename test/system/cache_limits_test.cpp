@@ -132,7 +132,7 @@ TEST_SUITE("system") {
       CHECK(f->put("growing", "x"));
       f.fill("other ", 15, 4'000);
       f->flush();
-      for (const std::size_t size : {5'000, 20'000, 40'000, 70'000}) {
+      for (const std::size_t size : {5'000U, 20'000U, 40'000U, 70'000U}) {
         CHECK(f->put("growing", std::string(size, 'x')));
         f.check_file();
         CHECK(f->get<std::string>("growing")->size() == size);

@@ -152,7 +152,7 @@ TEST_SUITE("unit") {
     std::atomic<int> removals{0};
     options.hooks.on_removal = [&removals](const Removal&) { ++removals; };
     Cache cache(options);
-    std::array<std::array<std::string, kKeys>, kThreads> last{};
+    std::vector<std::vector<std::string>> last(kThreads, std::vector<std::string>(kKeys));
     std::atomic<int> wrong{0};
     std::atomic<int> running{kThreads};
     std::thread breaker([&] {
