@@ -5,6 +5,7 @@
 #include <string>
 
 #include <ashmemo/duration.hpp>
+#include <ashmemo/options.hpp>
 
 namespace ashmemo {
 
@@ -38,6 +39,10 @@ struct CachePolicy {
   /// The ttl of results that are "nothing" (an empty std::optional). Default: as `ttl`. Zero: such
   /// a result is not kept. Without a meaning for results of other types.
   std::optional<Duration> negative_ttl{};
+  /// Eviction::fifo: reads leave no touches on its results, so that under any policy of the cache
+  /// they leave in the order they were stored, and cost no writes when read. For results that are
+  /// read once, or scanned. Any other value is ErrorCode::misuse. Default: as the cache's.
+  std::optional<Eviction> eviction{};
 
   friend bool operator==(const CachePolicy&, const CachePolicy&) = default;
 };
@@ -61,7 +66,9 @@ struct CalculationInfo {
   std::optional<CachePolicy> policy{};  ///< nullopt: not cached
 };
 
-/// What happened to one calculation since the cache was opened; see Stats for the words.
+/// What happened to one calculation; see Stats for the words. Of a cached one since its file was
+/// begun: the numbers are in the file (`cache_by_calculation`) and survive a restart; a crash loses
+/// those since the last flush. Of any other one since it was declared.
 struct CalculationStats {
   std::int64_t hits = 0;
   std::int64_t stale_hits = 0;

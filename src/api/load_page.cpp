@@ -78,7 +78,7 @@ void look_up(ResourceCore& resource, const RecordSource& records, CalculationRun
   std::vector<engine::Answer> answers(queries.size());
   api::RunSink sink({&run}, records.size());
   engine::read(resource.engine(), queries, sink, answers);
-  engine::mark_touches(resource.engine(), answers);
+  engine::mark_touches(resource.engine(), queries, answers);
 }
 
 std::string record_key(const ResourceCore& resource, const RecordSource& record) {

@@ -5,6 +5,7 @@
 #include <ashmemo/error.hpp>
 
 #include "api/resource.hpp"
+#include "base/saturate.hpp"
 
 namespace ashmemo::detail {
 
@@ -51,6 +52,7 @@ engine::CalculationPtr CalculationCore::enter(engine::Catalog& catalog,
   engine::Catalog::Change change = catalog.add(resource_.name(), name_, version_, policy);
   rows.insert(rows.end(), std::make_move_iterator(change.rows.begin()),
               std::make_move_iterator(change.rows.end()));
+  change.calculation->is_touched = !policy_ || policy_->eviction != Eviction::fifo;
   return change.calculation;
 }
 
@@ -72,12 +74,14 @@ void CalculationCore::count(std::int64_t computed, std::int64_t failed) {
 CalculationStats CalculationCore::stats() const {
   const engine::CalculationState* const known = state();
   const engine::CalculationCounters& counters = known != nullptr ? known->since_open : uncached_;
-  return {.hits = counters.hits.get(),
-          .stale_hits = counters.stale_hits.get(),
-          .misses = counters.misses.get(),
-          .computed = counters.computed.get(),
-          .failed = counters.failed.get(),
-          .saved = Duration::microseconds(counters.saved_us.get())};
+  const store::CalculationRow before = known != nullptr ? known->at_open : store::CalculationRow();
+  return {.hits = before.hits + counters.hits.get(),
+          .stale_hits = before.stale_hits + counters.stale_hits.get(),
+          .misses = before.misses + counters.misses.get(),
+          .computed = before.computed + counters.computed.get(),
+          .failed = before.failed + counters.failed.get(),
+          .saved = Duration::microseconds(
+              base::add_saturated(before.saved_us, counters.saved_us.get()))};
 }
 
 }  // namespace ashmemo::detail

@@ -22,6 +22,7 @@ std::string to_string(const CachePolicy& policy) {
   append_window(out, "stale_while_revalidate", policy.stale_while_revalidate);
   append_window(out, "stale_if_error", policy.stale_if_error);
   append_window(out, "negative_ttl", policy.negative_ttl);
+  if (policy.eviction) out += fmt::format(", eviction {}", to_string(*policy.eviction));
   return out;
 }
 
@@ -54,6 +55,12 @@ void require_possible(const CachePolicy& policy, std::string_view whose) {
   require_not_negative(policy.stale_while_revalidate, "stale_while_revalidate", whose);
   require_not_negative(policy.stale_if_error, "stale_if_error", whose);
   require_not_negative(policy.negative_ttl, "negative_ttl", whose);
+  if (policy.eviction && *policy.eviction != Eviction::fifo) {
+    throw Error(ErrorCode::misuse,
+                fmt::format("{}: eviction is {}, one calculation can only be fifo", whose,
+                            to_string(*policy.eviction)),
+                "eviction");
+  }
 }
 
 engine::Lifetimes lifetimes_of(const CachePolicy& policy, std::optional<Duration> ttl) {

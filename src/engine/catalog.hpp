@@ -30,7 +30,8 @@ struct CalculationState {
   std::int64_t version = 0;
   std::string policy;  // for people
   std::atomic<std::int64_t> id{0};
-  store::CalculationRow at_open;  // what was counted before
+  std::atomic<bool> is_touched{true};  // by reads
+  store::CalculationRow at_open;       // what was counted before
   CalculationCounters since_open;
   CalculationCounters unwritten;  // not yet in the file
 };

@@ -67,7 +67,7 @@ std::size_t touch(Engine& engine, std::span<const Query> queries);
 /// How many of these have a live entry. Counts nothing, marks nothing.
 std::size_t count_live(Engine& engine, std::span<const Query> queries);
 
-/// Marks one read of each hit; counts nothing else.
-void mark_touches(Engine& engine, std::span<const Answer> answers);
+/// Marks one read of each hit, unless its calculation is not touched; counts nothing else.
+void mark_touches(Engine& engine, std::span<const Query> queries, std::span<const Answer> answers);
 
 }  // namespace ashmemo::engine

@@ -58,6 +58,10 @@ void count_by_calculation(std::span<const Query> queries, std::span<const Answer
   }
 }
 
+bool leaves_touch(const Query& query) {
+  return query.calculation == nullptr || query.calculation->is_touched;
+}
+
 }  // namespace
 
 void settle(Engine& engine, std::span<const Query> queries, std::span<const Answer> answers) {
@@ -73,15 +77,16 @@ void settle(Engine& engine, std::span<const Query> queries, std::span<const Answ
                         std::string(queries[i].key));
     break;
   }
-  mark_touches(engine, answers);
+  mark_touches(engine, queries, answers);
 }
 
-void mark_touches(Engine& engine, std::span<const Answer> answers) {
+void mark_touches(Engine& engine, std::span<const Query> queries, std::span<const Answer> answers) {
   if (engine.options.access == Access::read_only || engine.is_out_of_use()) return;
   const std::int64_t now = engine.clock->wall_now();
   std::int64_t marked = 0, coalesced = 0, dropped = 0;
-  for (const Answer& answer : answers) {
-    if (!answer.is_hit()) continue;
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    const Answer& answer = answers[i];
+    if (!answer.is_hit() || !leaves_touch(queries[i])) continue;
     ++marked;
     if (answer.pending) {
       coalesced += answer.pending->touches.fetch_add(1, std::memory_order_relaxed) != 0 ? 1 : 0;
@@ -122,7 +127,7 @@ std::size_t count_hits(std::span<const Answer> answers) {
 
 std::size_t touch(Engine& engine, std::span<const Query> queries) {
   const std::vector<Answer> answers = look(engine, queries);
-  mark_touches(engine, answers);
+  mark_touches(engine, queries, answers);
   return count_hits(answers);
 }
 

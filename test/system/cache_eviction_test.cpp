@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <ashmemo/cache.hpp>
+#include <ashmemo/registry.hpp>
 #include <chrono>
 #include <list>
 #include <random>
@@ -153,6 +154,48 @@ TEST_SUITE("system") {
     for (const std::string& key : hot) kept += f->contains(key) ? 1 : 0;
     CHECK(kept >= 40);  // after four that are passed over, the fifth leaves
     CHECK(f->stats().entries <= 200);
+  }
+
+  TEST_CASE(
+      "40 a calculation declared fifo: no touches, first in and first out, whatever is read") {
+    struct Post {
+      int id;
+    };
+    for (const Eviction eviction : {Eviction::lru, Eviction::clock, Eviction::s3fifo}) {
+      INFO(std::string(to_string(eviction)));
+      CacheFixture f(room_for(4, eviction));
+      Registry registry(f.cache());
+      auto& posts = registry.resource<Post>("Post", &Post::id);
+      auto once = posts.calculation("once", [](const Post& post) { return post.id; });
+      posts.cache_calculation("once", {.eviction = Eviction::fifo});
+      CHECK(to_string(*posts.calculations().front().policy) == "ttl forever, eviction fifo");
+      for (int id = 1; id <= 4; ++id) (void)once(Post{id});
+      f->flush();
+      for (int i = 0; i < 3; ++i) {
+        (void)once(Post{1});
+        (void)once.cached(Post{1});
+      }
+      CHECK(f->stats().touches_marked == 0);
+      (void)once(Post{5});
+      f->flush();
+      CHECK(f.keys() == "Post:2:once Post:3:once Post:4:once Post:5:once");
+    }
+  }
+
+  TEST_CASE("40 a calculation can be nothing but fifo by itself") {
+    struct Post {
+      int id;
+    };
+    CacheFixture f;
+    Registry registry(f.cache());
+    auto& posts = registry.resource<Post>("Post", &Post::id);
+    (void)posts.calculation("once", [](const Post& post) { return post.id; });
+    const auto error =
+        thrown_by([&] { posts.cache_calculation("once", {.eviction = Eviction::lru}); });
+    REQUIRE(error);
+    CHECK(error->code() == ErrorCode::misuse);
+    CHECK(error->subject() == "eviction");
+    CHECK(has(error->what(), "once"));
   }
 
   TEST_CASE("41 none: nobody leaves, writes at the limit are refused, what is over still goes") {

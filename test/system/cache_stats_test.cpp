@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <ashmemo/cache.hpp>
+#include <ashmemo/registry.hpp>
 #include <chrono>
 #include <stdexcept>
 #include <string>
@@ -99,6 +100,32 @@ TEST_SUITE("system") {
     CHECK(s.hits + s.stale_hits + s.misses == 45);
     CHECK(s.hits == 3);
     CHECK(s.undecodable == 30);
+  }
+
+  TEST_CASE("51 what was counted for a calculation survives a restart") {
+    struct Post {
+      int id;
+    };
+    const std::vector<Post> page = {{1}, {2}, {3}};
+    CacheFixture f;
+    for (int run = 1; run <= 3; ++run) {
+      Registry registry(f.cache());
+      auto& posts = registry.resource<Post>("Post", &Post::id);
+      auto slow = posts.calculation("slow", [&f](const Post& post) {
+        f.clock->advance(2s);
+        return post.id;
+      });
+      posts.cache_calculation("slow", {});
+      for (int i = 0; i < 2; ++i) CHECK(slow(page) == std::vector<int>{1, 2, 3});
+      const CalculationStats stats = slow.stats();
+      CHECK(stats.computed == 3);
+      CHECK(stats.misses == 3);
+      CHECK(stats.hits == 6 * run - 3);
+      CHECK(stats.saved == Duration(2s * (6 * run - 3)));
+      f.close();
+      CHECK(f.shell("SELECT max(hits) FROM cache_by_calculation") ==
+            std::to_string(stats.hits) + "\n");
+    }
   }
 
   TEST_CASE("50 sizes are those of the files") {
