@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string_view>
@@ -13,8 +14,8 @@
 // (src/maintenance) knows no policy.
 //
 // The walk. While a limit is passed: next_queue; the oldest row of that queue; judge. A row that
-// may stay is re-inserted and the walk goes on; after kMostReinsertions of them in a row the next
-// one leaves unheard, so that one deletion has a bounded price. Every row that leaves is told by
+// may stay is re-inserted and the walk goes on, as long as Reinsertions allows it; else the next
+// one leaves unheard, so that deletions have a bounded price. Every row that leaves is told by
 // `evicted`.
 //
 // The row that was written last is skipped while there is any other: where all others were read
@@ -25,9 +26,27 @@ namespace ashmemo::engine {
 inline constexpr std::int64_t kMainQueue = 0;
 using store::kProbationQueue;
 
-/// Per deleted row. Against walking on without end this costs 0.2 point of hit ratio with lru and
-/// clock, 0.6 with s3fifo (mean over the traces of the hit-ratio benchmark).
-inline constexpr int kMostReinsertions = 4;
+/// How many rows a deletion may pass over: at most four for each deleted row in the long run. What
+/// one did not use may be used by later ones, up to a bound: runs of rows that were all read are
+/// rare, and must not cost what was read most.
+class Reinsertions {
+ public:
+  static constexpr std::int64_t kForEachDeletion = 4;
+  static constexpr std::int64_t kMostSaved = 128;
+
+  explicit Reinsertions(std::int64_t for_each_deletion = kForEachDeletion) noexcept
+      : for_each_deletion_(for_each_deletion), left_(for_each_deletion) {}
+
+  [[nodiscard]] bool is_allowed() const noexcept { return left_ > 0; }
+  void reinserted() noexcept { --left_; }
+  void deleted() noexcept {
+    left_ = std::min(left_ + for_each_deletion_, std::max(kMostSaved, for_each_deletion_));
+  }
+
+ private:
+  std::int64_t for_each_deletion_;
+  std::int64_t left_;
+};
 
 /// More reads than this since a row's last place do not count: what was popular once leaves after
 /// at most that many passes.

@@ -112,13 +112,13 @@ Status Evictor::judge(store::Writer& writer, store::Candidate& candidate, Change
   }
   const std::int64_t stamp = engine_.stamps.next(engine_.clock->wall_now());
   const engine::Verdict verdict = policy_->judge(candidate, touches, stamp);
-  if (verdict.evict || reinserted_in_a_row_ >= engine::kMostReinsertions) {
-    reinserted_in_a_row_ = 0;
+  if (verdict.evict || !reinsertions_.is_allowed()) {
+    reinsertions_.deleted();
     room.use(candidate.byte_size);
     changes.touches_dropped += touches;
     return evict(writer, candidate, changes);
   }
-  ++reinserted_in_a_row_;
+  reinsertions_.reinserted();
   room.use(0);
   earliest_return_ = std::min(earliest_return_, verdict.placement.inserted_at);
   changes.touches_written += touches > 0 ? 1 : 0;

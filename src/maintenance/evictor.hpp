@@ -53,7 +53,7 @@ class Evictor {
   Transactions& transactions_;
   engine::EvictionPolicy* const policy_;  // null: Eviction::none
   std::int64_t newest_ = 0;
-  int reinserted_in_a_row_ = 0;
+  engine::Reinsertions reinsertions_;
   std::int64_t earliest_return_ = 0;  // of the rows that were re-inserted in this round
   // With these totals nothing was found to evict: they are wrong, as another program may make them.
   std::optional<store::Totals> stuck_at_;

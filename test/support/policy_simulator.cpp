@@ -73,16 +73,18 @@ void PolicySimulator::evict_what_is_too_much() {
 void PolicySimulator::evict_one() {
   std::int64_t reinsertions = 0;
   Row* row = &oldest_row();
-  for (; reinsertions < most_reinsertions_; ++reinsertions) {
+  for (; reinsertions_.is_allowed(); ++reinsertions) {
     store::Candidate candidate = row->stored;
     candidate.accessed_at = row->accessed_at;
     const auto verdict = policy_->judge(candidate, row->touches, ++last_stamp_);
     if (verdict.evict) break;
     reinsert(*row, verdict.placement);
+    reinsertions_.reinserted();
     row = &oldest_row();
   }
   policy_->evicted(row->stored, sizes_);
   erase(*row);
+  reinsertions_.deleted();
   ++counts_.evictions;
   counts_.reinsertions += reinsertions;
   counts_.most_reinsertions = std::max(counts_.most_reinsertions, reinsertions);

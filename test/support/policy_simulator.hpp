@@ -32,8 +32,8 @@ class PolicySimulator {
   };
 
   PolicySimulator(engine::EvictionPolicy& policy, Limits limits,
-                  std::int64_t most_reinsertions = engine::kMostReinsertions)
-      : policy_(&policy), limits_(limits), most_reinsertions_(most_reinsertions) {}
+                  engine::Reinsertions reinsertions = engine::Reinsertions())
+      : policy_(&policy), limits_(limits), reinsertions_(reinsertions) {}
 
   /// A read, and on a miss a put. True: a hit.
   bool request(std::string_view key, std::int64_t bytes = 1);
@@ -70,7 +70,7 @@ class PolicySimulator {
 
   engine::EvictionPolicy* policy_;
   Limits limits_;
-  std::int64_t most_reinsertions_;
+  engine::Reinsertions reinsertions_;
   Counts counts_;
   engine::QueueSizes sizes_;
   std::int64_t last_stamp_ = 0;
