@@ -1,0 +1,36 @@
+#include "bench/entries.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include <fmt/format.h>
+
+namespace ashmemo::bench {
+namespace {
+
+// Much less than the queue takes at once.
+constexpr std::size_t kPutsBetweenFlushes = 10'000;
+
+}  // namespace
+
+std::string key_of(std::size_t number) { return fmt::format("Post:{}:excerpt", number); }
+
+std::string value_of(std::size_t number) {
+  std::string value = fmt::format("{} ", number);
+  while (value.size() < kValueBytes) value += value;
+  value.resize(kValueBytes);
+  return value;
+}
+
+void fill(Cache& cache, std::size_t count, std::optional<Duration> ttl, std::size_t lasting) {
+  for (std::size_t i = 0; i < count; ++i) {
+    const bool lasts = lasting != 0 && i % lasting == 0;
+    if (!cache.put(key_of(i), value_of(i), {.ttl = lasts ? std::nullopt : ttl})) {
+      throw std::runtime_error(fmt::format("the cache did not take entry {}", i));
+    }
+    if ((i + 1) % kPutsBetweenFlushes == 0) cache.flush();
+  }
+  cache.compact();
+}
+
+}  // namespace ashmemo::bench
