@@ -6,9 +6,7 @@ namespace ashmemo::engine {
 
 namespace {
 
-// 64 Ki marks of 16 bytes: one MiB, whatever the cache holds. Four neighbouring places for each row
-// keep the loss small while the table is far from full.
-constexpr std::size_t kMarks = std::size_t{1} << 16;
+// Four neighbouring places for each row keep the loss small while the table is far from full.
 constexpr std::size_t kWays = 4;
 
 constexpr int kRowShift = 20;
@@ -17,18 +15,18 @@ constexpr std::int64_t kMostRow = std::int64_t{1} << 43;
 
 std::uint64_t row_of(std::uint64_t word) { return word >> kRowShift; }
 
-// Fibonacci hashing: rowids come in runs, which should not share their four places.
-std::size_t home_of(std::int64_t rowid) {
-  const std::uint64_t mixed = static_cast<std::uint64_t>(rowid) * 0x9E3779B97F4A7C15u;
-  return static_cast<std::size_t>(mixed >> 48) & (kMarks - kWays);
-}
-
 store::TouchRow touch_of(std::uint64_t word, std::int64_t stamp) {
   return {static_cast<std::int64_t>(row_of(word)), stamp,
           static_cast<std::int64_t>(word & kMostCount)};
 }
 
 }  // namespace
+
+// Fibonacci hashing: rowids come in runs, which should not share their four places.
+std::size_t TouchMarks::home_of(std::int64_t rowid) noexcept {
+  const std::uint64_t mixed = static_cast<std::uint64_t>(rowid) * 0x9E3779B97F4A7C15u;
+  return static_cast<std::size_t>(mixed >> 48) & (kMarks - kWays);
+}
 
 TouchMarks::TouchMarks() : marks_(std::make_unique<Mark[]>(kMarks)) {}
 
@@ -54,19 +52,29 @@ TouchMarks::Marked TouchMarks::mark(std::int64_t rowid, std::int64_t stamp) noex
   return Marked::dropped;
 }
 
-std::vector<store::TouchRow> TouchMarks::drain() {
-  std::vector<store::TouchRow> out;
-  for (std::size_t i = 0; i < kMarks && !empty(); ++i) {
-    Mark& mark = marks_[i];
-    if (mark.word.load(std::memory_order_relaxed) == 0) continue;
-    const std::int64_t stamp = mark.stamp.load(std::memory_order_relaxed);
-    const std::uint64_t word = mark.word.exchange(0, std::memory_order_relaxed);
-    if (word == 0) continue;
-    used_.fetch_sub(1, std::memory_order_relaxed);
-    out.push_back(touch_of(word, stamp));
+std::vector<store::TouchRow> TouchMarks::drain(std::int64_t after, std::size_t most) {
+  std::vector<std::int64_t> rows = rows_behind(after);
+  if (rows.size() > most) {
+    std::nth_element(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(most), rows.end());
+    rows.resize(most);
   }
-  std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.rowid < b.rowid; });
+  std::sort(rows.begin(), rows.end());
+  std::vector<store::TouchRow> out;
+  out.reserve(rows.size());
+  for (const std::int64_t row : rows) {
+    if (const auto mark = take(row)) out.push_back(*mark);
+  }
   return out;
+}
+
+std::vector<std::int64_t> TouchMarks::rows_behind(std::int64_t after) const {
+  std::vector<std::int64_t> rows;
+  for (std::size_t i = 0; i < kMarks && !empty(); ++i) {
+    const std::uint64_t word = marks_[i].word.load(std::memory_order_relaxed);
+    const auto row = static_cast<std::int64_t>(row_of(word));
+    if (word != 0 && row > after) rows.push_back(row);
+  }
+  return rows;
 }
 
 std::optional<store::TouchRow> TouchMarks::take(std::int64_t rowid) noexcept {

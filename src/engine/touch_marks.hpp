@@ -2,6 +2,7 @@
 
 #include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -26,8 +27,10 @@ class TouchMarks {
   enum class Marked : std::uint8_t { fresh, coalesced, dropped };
   Marked mark(std::int64_t rowid, std::int64_t stamp) noexcept;
 
-  /// Removes and returns all marks, in the order of the rowids, so that neighbours share pages.
-  [[nodiscard]] std::vector<store::TouchRow> drain();
+  /// Removes and returns the first `most` marks of rows behind `after`, in the order of the rowids,
+  /// so that neighbours share pages. Looks through the whole table.
+  [[nodiscard]] std::vector<store::TouchRow> drain(std::int64_t after = 0,
+                                                   std::size_t most = kMarks);
   /// Removes and returns the mark of one row: eviction asks before it decides.
   [[nodiscard]] std::optional<store::TouchRow> take(std::int64_t rowid) noexcept;
   /// Forgets everything: the rowids mean nothing in another store.
@@ -36,10 +39,16 @@ class TouchMarks {
   [[nodiscard]] bool empty() const noexcept { return used_.load(std::memory_order_relaxed) == 0; }
 
  private:
+  // 64 Ki marks of 16 bytes: one MiB, whatever the cache holds.
+  static constexpr std::size_t kMarks = std::size_t{1} << 16;
+
   struct Mark {
     std::atomic<std::uint64_t> word{0};  // rowid << 20 | count
     std::atomic<std::int64_t> stamp{0};
   };
+
+  [[nodiscard]] static std::size_t home_of(std::int64_t rowid) noexcept;
+  [[nodiscard]] std::vector<std::int64_t> rows_behind(std::int64_t after) const;
 
   std::unique_ptr<Mark[]> marks_;
   std::atomic<std::int64_t> used_{0};

@@ -1,39 +1,30 @@
 #include "maintenance/recorder.hpp"
 
-#include <algorithm>
-#include <span>
-#include <vector>
-
 namespace ashmemo::maintenance {
 
 using base::Status;
 
-Status Recorder::write_all(store::Store& store) {
-  if (Status touches = write_touches(store); !touches.ok()) return touches;
-  return write_counters(store);
+Status Recorder::write_some(store::Store& store, bool* more) {
+  const std::vector<store::TouchRow> touches = engine_.marks.drain(written_up_to_, kMostRows);
+  *more = touches.size() == kMostRows;
+  written_up_to_ = *more ? touches.back().rowid : 0;
+  if (Status written = write_touches(store, touches); !written.ok()) return written;
+  return *more ? Status{} : write_counters(store);
 }
 
-Status Recorder::write_touches(store::Store& store) {
-  const std::vector<store::TouchRow> touches = engine_.marks.drain();
-  std::span<const store::TouchRow> left(touches);
-  while (!left.empty()) {
-    const auto some = left.first(std::min<std::size_t>(left.size(), kMostRows));
-    Status done = transactions_.run(store, [&](store::Writer& writer, Changes& changes) -> Status {
-      for (const store::TouchRow& touch : some) {
-        const auto written = writer.touch(touch);
-        if (!written.ok()) return written.failure();
-        (*written ? changes.touches_written : changes.touches_dropped) +=
-            *written ? 1 : touch.count;
-      }
-      return {};
-    });
-    if (!done.ok()) {
-      for (const store::TouchRow& lost : left) engine_.counters.touches_dropped.add(lost.count);
-      return done;
+Status Recorder::write_touches(store::Store& store, const std::vector<store::TouchRow>& touches) {
+  if (touches.empty()) return {};
+  Status done = transactions_.run(store, [&](store::Writer& writer, Changes& changes) -> Status {
+    for (const store::TouchRow& touch : touches) {
+      const auto written = writer.touch(touch);
+      if (!written.ok()) return written.failure();
+      (*written ? changes.touches_written : changes.touches_dropped) += *written ? 1 : touch.count;
     }
-    left = left.subspan(some.size());
-  }
-  return {};
+    return {};
+  });
+  if (done.ok()) return done;
+  for (const store::TouchRow& lost : touches) engine_.counters.touches_dropped.add(lost.count);
+  return done;
 }
 
 Status Recorder::write_counters(store::Store& store) {

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstdint>
+#include <vector>
+
 #include "engine/engine.hpp"
 #include "maintenance/transaction.hpp"
 
@@ -11,16 +14,20 @@ class Recorder {
   Recorder(engine::Engine& engine, Transactions& transactions)
       : engine_(engine), transactions_(transactions) {}
 
-  /// Writes all marks and counters. Marks are hints: those that fail on the way are lost, and
-  /// counted.
-  [[nodiscard]] base::Status write_all(store::Store& store);
+  /// One transaction of a round: a round writes what is marked in the order of the rows, then the
+  /// counters. `*more`: it is not over. Marks are hints: those that fail on the way are lost, and
+  /// counted. Those that wait for their turn stay where eviction finds them.
+  [[nodiscard]] base::Status write_some(store::Store& store, bool* more);
+  /// The next transaction is the first of a round.
+  void start_over() noexcept { written_up_to_ = 0; }
 
  private:
-  base::Status write_touches(store::Store& store);
+  base::Status write_touches(store::Store& store, const std::vector<store::TouchRow>& touches);
   base::Status write_counters(store::Store& store);
 
   engine::Engine& engine_;
   Transactions& transactions_;
+  std::int64_t written_up_to_ = 0;  // a rowid
 };
 
 }  // namespace ashmemo::maintenance

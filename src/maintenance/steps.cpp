@@ -10,8 +10,9 @@ using base::Status;
 
 namespace {
 
-// Deletions that nobody waits for: so many transactions a second, so that reads hardly notice.
-constexpr Duration kDeletionInterval = std::chrono::milliseconds(100);
+// Deletions and touches, that nobody waits for: so many transactions of each a second, so that
+// reads hardly notice.
+constexpr Duration kQuietInterval = std::chrono::milliseconds(100);
 
 // Deleted and replaced files, aged snapshots, the log: looked at this often while there is work.
 constexpr Duration kLookInterval = std::chrono::seconds(1);
@@ -55,10 +56,7 @@ bool Steps::pass(const Budget& budget) {
 Status Steps::work(store::Store& store, const Budget& budget, bool* more) {
   if (Status s = probe(store); !s.ok()) return s;
   if (Status s = commit_pending(store, budget); !s.ok()) return s;
-  const Duration touches = engine_.options.timing.touch_interval;
-  if (is_due(&next_touches_, touches, budget)) {
-    if (Status s = recorder_.write_all(store); !s.ok()) return s;
-  }
+  if (Status s = record_some(store, budget, more); !s.ok()) return s;
   if (Status s = delete_some(store, budget, more); !s.ok()) return s;
   if (Status s = keep_small(store, budget, more); !s.ok()) return s;
   *more = *more || !engine_.pending.empty();
@@ -76,9 +74,7 @@ Status Steps::commit_pending(store::Store& store, const Budget& budget) {
   while (!engine_.pending.empty()) {
     if (Status s = committer_.commit_next(store); !s.ok()) return s;
     if (Status s = hold_limits(store); !s.ok()) return s;
-    if (upkeep_.wants_checkpoint(store)) {
-      if (Status s = upkeep_.checkpoint(store, false); !s.ok()) return s;
-    }
+    if (Status s = move_long_log(store); !s.ok()) return s;
     if (engine_.clock->steady_now() >= budget.until) return {};
   }
   return {};
@@ -93,8 +89,34 @@ Status Steps::hold_limits(store::Store& store) {
   return {};
 }
 
+Status Steps::move_long_log(store::Store& store) {
+  return upkeep_.wants_checkpoint(store) ? upkeep_.checkpoint(store, false) : Status{};
+}
+
+Status Steps::record_some(store::Store& store, const Budget& budget, bool* more) {
+  const Duration interval = engine_.options.timing.touch_interval;
+  recording_ = recording_ || is_due(&next_touches_, interval, budget);
+  if (recording_ && is_due(&next_record_, kQuietInterval, budget)) {
+    if (Status s = recorder_.write_some(store, &recording_); !s.ok()) return s;
+    // From the end of the round on: else the first rows of the next would come too soon.
+    if (!recording_) (void)is_due(&next_touches_, interval, {0, true});
+  }
+  *more = recording_;
+  return {};
+}
+
+Status Steps::record_all(store::Store& store) {
+  recorder_.start_over();
+  recording_ = true;
+  while (recording_) {
+    if (Status s = recorder_.write_some(store, &recording_); !s.ok()) return s;
+    if (Status s = move_long_log(store); !s.ok()) return s;
+  }
+  return {};
+}
+
 Status Steps::delete_some(store::Store& store, const Budget& budget, bool* more) {
-  if (is_due(&next_deletion_, kDeletionInterval, budget)) {
+  if (is_due(&next_deletion_, kQuietInterval, budget)) {
     if (Status s = expire(store, budget); !s.ok()) return s;
     if (!expiring_ && sweeper_.has_retired()) {
       if (Status s = sweeper_.remove_retired(store); !s.ok()) return s;
@@ -103,7 +125,8 @@ Status Steps::delete_some(store::Store& store, const Budget& budget, bool* more)
       if (Status s = evictor_.evict_some(store, committer_.newest_stamp()); !s.ok()) return s;
     }
   }
-  *more = expiring_ || sweeper_.has_retired() || evictor_.has_work(store.writer()->totals());
+  *more =
+      *more || expiring_ || sweeper_.has_retired() || evictor_.has_work(store.writer()->totals());
   return {};
 }
 
@@ -134,12 +157,10 @@ Status Steps::finish_accepted() {
   }
   (void)probe(*store);
   if (Status s = transactions_.look(*store); !s.ok()) return s;
-  if (Status s = recorder_.write_all(*store); !s.ok()) return s;
+  if (Status s = record_all(*store); !s.ok()) return s;
   while (evictor_.has_work(store->writer()->totals())) {
     if (Status s = evictor_.evict_some(*store, committer_.newest_stamp()); !s.ok()) return s;
-    if (upkeep_.wants_checkpoint(*store)) {
-      if (Status s = upkeep_.checkpoint(*store, false); !s.ok()) return s;
-    }
+    if (Status s = move_long_log(*store); !s.ok()) return s;
   }
   return {};
 }

@@ -46,9 +46,12 @@ class Steps {
   [[nodiscard]] bool is_due(std::int64_t* next, Duration interval, const Budget& budget) const;
 
   base::Status probe(store::Store& store);
+  base::Status record_some(store::Store& store, const Budget& budget, bool* more);
+  base::Status record_all(store::Store& store);
   base::Status expire(store::Store& store, const Budget& budget);
   base::Status commit_pending(store::Store& store, const Budget& budget);
   base::Status hold_limits(store::Store& store);
+  base::Status move_long_log(store::Store& store);
   base::Status work(store::Store& store, const Budget& budget, bool* more);
   base::Status delete_some(store::Store& store, const Budget& budget, bool* more);
   base::Status keep_small(store::Store& store, const Budget& budget, bool* more);
@@ -66,8 +69,10 @@ class Steps {
   std::int64_t next_deletion_ = 0;
   std::int64_t next_expiry_ = 0;
   std::int64_t next_touches_ = 0;
+  std::int64_t next_record_ = 0;
   std::int64_t next_look_ = 0;
-  bool expiring_ = false;  // the last transaction was full: more is due
+  bool expiring_ = false;   // the last transaction was full: more is due
+  bool recording_ = false;  // in the middle of a round
 };
 
 }  // namespace ashmemo::maintenance

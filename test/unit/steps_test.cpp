@@ -85,6 +85,34 @@ TEST_SUITE("unit") {
     CHECK(bench.fake.file->row("a").access_count == 2);
   }
 
+  TEST_CASE("many touches are written at the pace of deletions, and the next round waits for all") {
+    Bench bench;
+    const auto keys = test::numbered("k", 2'500);
+    bench.fake.put_all(keys, "v");
+    bench.pass(10 * kSecond);
+    for (const std::string& key : keys) CHECK(bench.fake.get(key));
+    bench.advance(60 * kSecond);
+    const auto written = [&] { return bench.fake.engine.counters.touches_written.get(); };
+    CHECK(bench.pass());
+    CHECK(written() == 1'000);
+    bench.advance(20'000);
+    CHECK(bench.pass());
+    CHECK(written() == 1'000);
+    bench.advance(80'000);
+    CHECK(bench.pass());
+    CHECK(written() == 2'000);
+    CHECK(bench.fake.get(keys.front()));  // its turn in this round is over
+    bench.advance(100'000);
+    CHECK_FALSE(bench.pass());
+    CHECK(written() == 2'500);
+    bench.advance(60 * kSecond - 1);
+    CHECK_FALSE(bench.pass());
+    CHECK(written() == 2'500);
+    bench.advance(1);
+    CHECK_FALSE(bench.pass());
+    CHECK(written() == 2'501);
+  }
+
   TEST_CASE("31 expiry goes on at its pace until nothing is due, however long the interval is") {
     Bench bench;
     bench.pass();  // the first one is due at once

@@ -77,6 +77,24 @@ TEST_SUITE("unit") {
     CHECK(marks.drain().size() == 1);
   }
 
+  TEST_CASE("marks are drained in parts, in the order of the rows; the others stay") {
+    TouchMarks marks;
+    for (const std::int64_t row : {50, 20, 40, 10, 30}) marks.mark(row, row);
+    const std::vector<store::TouchRow> first = marks.drain(0, 2);
+    REQUIRE(first.size() == 2);
+    CHECK(first[0].rowid == 10);
+    CHECK(first[1].rowid == 20);
+    marks.mark(10, 100);
+    CHECK(marks.take(40));
+    const std::vector<store::TouchRow> second = marks.drain(20, 2);
+    REQUIRE(second.size() == 2);
+    CHECK(second[0].rowid == 30);
+    CHECK(second[1].rowid == 50);
+    CHECK(marks.drain(50, 2).empty());
+    CHECK(marks.drain().size() == 1);
+    CHECK(marks.empty());
+  }
+
   TEST_CASE("rowids that no entry has are dropped") {
     TouchMarks marks;
     CHECK(marks.mark(0, 1) == Marked::dropped);
