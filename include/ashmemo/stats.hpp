@@ -32,6 +32,7 @@ struct Stats {
   std::int64_t undecodable = 0;     ///< an entry was there, but is not of the type asked for
   std::int64_t unread = 0;          ///< the store could not be read
   std::int64_t computed = 0;        ///< results that calculations and loaders produced
+  std::int64_t joined = 0;          ///< misses that took the result of another caller's computation
   std::int64_t uncached_keys = 0;   ///< computed, not cached: the key is over the limit of 4 KiB
 
   // Writes.
@@ -39,6 +40,7 @@ struct Stats {
   std::int64_t refused = 0;  ///< over the single-entry limit, or at the limit under Eviction::none
   std::int64_t dropped = 0;  ///< not kept: no room in the queue, no store, or its writing failed
   std::int64_t unencodable = 0;  ///< not kept: the value's codec failed
+  std::int64_t superseded = 0;   ///< not kept: the key was stored or removed during the computation
 
   // Removals from the file.
   std::int64_t erased = 0;

@@ -134,6 +134,8 @@ Stats Core::stats() const {
   stats.undecodable = counted.undecodable.get();
   stats.unread = counted.unread.get();
   stats.computed = counted.computed.get();
+  stats.joined = counted.joined.get();
+  stats.superseded = counted.superseded.get();
   stats.uncached_keys = counted.uncached_keys.get();
   stats.puts = counted.puts.get();
   stats.refused = counted.refused.get();

@@ -27,7 +27,7 @@ void get_or_compute(Core& core, std::span<const std::string_view> keys, PageRun&
   const auto key_of = [keys](const api::LoadRun&, std::size_t record) {
     return std::string(keys[record]);
   };
-  api::Load(core.engine, std::span(&loader, 1), keys.size(), queries, key_of).run();
+  api::Load(core.engine, std::span(&loader, 1), keys.size(), queries, key_of, {}).run();
 }
 
 }  // namespace ashmemo::detail

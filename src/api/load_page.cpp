@@ -66,7 +66,7 @@ std::size_t load(ResourceCore& resource, const RecordSource& records,
   const auto key_of = [&keys](const api::LoadRun& run, std::size_t record) {
     return keys.key(*run.registered, record);
   };
-  return api::Load(resource.engine(), plan.runs, records.size(), queries, key_of).run();
+  return api::Load(resource.engine(), plan.runs, records.size(), queries, key_of, options).run();
 }
 
 void look_up(ResourceCore& resource, const RecordSource& records, CalculationRun& run) {

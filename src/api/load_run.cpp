@@ -8,11 +8,14 @@ namespace {
 
 class Recorder final : public detail::RunObserver {
  public:
-  Recorder(const Clock& clock, std::size_t run, bool one_call)
-      : clock_(clock), run_(run), one_call_(one_call), last_(clock.steady_now()) {}
+  using Landed = std::function<void(const Computed&)>;
+
+  Recorder(const Clock& clock, std::size_t run, bool one_call, const Landed& landed)
+      : clock_(clock), run_(run), one_call_(one_call), landed_(landed), last_(clock.steady_now()) {}
 
   void done(std::size_t record) override {
     report_.computed.push_back({run_, record, one_call_ ? 0 : lap()});
+    if (!one_call_) landed_(report_.computed.back());
   }
   void failed(std::size_t record, std::string why) override {
     report_.failed.push_back({run_, record, std::move(why)});
@@ -25,9 +28,7 @@ class Recorder final : public detail::RunObserver {
       report_.failed.clear();
       report_.failures = static_cast<std::int64_t>(asked);
     } else if (one_call_) {
-      // Nobody can tell which record of a batch took how long.
-      const std::int64_t each = lap() / static_cast<std::int64_t>(asked);
-      for (Computed& computed : report_.computed) computed.cost_us = each;
+      land_batch(asked);
     } else if (thrown) {
       ++report_.failures;
     }
@@ -36,6 +37,14 @@ class Recorder final : public detail::RunObserver {
   }
 
  private:
+  // Nobody can tell which record of a batch took how long.
+  void land_batch(std::size_t asked) {
+    const std::int64_t each = lap() / static_cast<std::int64_t>(asked);
+    for (Computed& computed : report_.computed) {
+      computed.cost_us = each;
+      landed_(computed);
+    }
+  }
   [[nodiscard]] std::int64_t lap() {
     const std::int64_t now = clock_.steady_now();
     return now - std::exchange(last_, now);
@@ -44,6 +53,7 @@ class Recorder final : public detail::RunObserver {
   const Clock& clock_;
   const std::size_t run_;
   const bool one_call_;
+  const Landed& landed_;
   std::int64_t last_;
   ComputeReport report_;
 };
@@ -51,8 +61,9 @@ class Recorder final : public detail::RunObserver {
 }  // namespace
 
 ComputeReport compute(const Clock& clock, const LoadRun& run, std::size_t number,
-                      std::span<const std::size_t> records) {
-  Recorder recorder(clock, number, run.one_call);
+                      std::span<const std::size_t> records,
+                      const std::function<void(const Computed&)>& landed) {
+  Recorder recorder(clock, number, run.one_call, landed);
   std::exception_ptr thrown;
   try {
     run.run->compute(records, recorder);

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -57,8 +58,10 @@ struct ComputeReport {
 };
 
 /// Runs the calculation for these records and takes the time of each. Of a batch that throws
-/// nothing stands; of single records what was computed before.
+/// nothing stands; of single records what was computed before. `landed` is told each result, as
+/// soon as it stands.
 [[nodiscard]] ComputeReport compute(const Clock& clock, const LoadRun& run, std::size_t number,
-                                    std::span<const std::size_t> records);
+                                    std::span<const std::size_t> records,
+                                    const std::function<void(const Computed&)>& landed);
 
 }  // namespace ashmemo::api

@@ -20,8 +20,9 @@ class Counter {
 
 /// What Stats tells, as it is counted. See there for what each one means.
 struct Counters {
-  Counter hits, stale_hits, misses, expired_misses, undecodable, unread, computed, uncached_keys;
-  Counter puts, refused, dropped, unencodable;
+  Counter hits, stale_hits, misses, expired_misses, undecodable, unread, computed, joined,
+      uncached_keys;
+  Counter puts, refused, dropped, unencodable, superseded;
   Counter erased, replaced, expired, evicted;
   Counter touches_marked, touches_coalesced, touches_written, touches_dropped;
   Counter commits, bytes_written, worker_errors, saved_us;

@@ -15,6 +15,7 @@
 #include "base/result.hpp"
 #include "engine/catalog.hpp"
 #include "engine/counters.hpp"
+#include "engine/flights.hpp"
 #include "engine/notices.hpp"
 #include "engine/pending_writes.hpp"
 #include "engine/stamps.hpp"
@@ -111,6 +112,7 @@ struct Engine {
   LimitsCell limits;
   StoreSlot store;
   PendingWrites pending;
+  Flights flights;
   TouchMarks marks;
   Stamps stamps;
   Catalog catalog;

@@ -24,18 +24,21 @@ std::size_t bytes_of(std::string_view key, const Write& write) {
 PendingWrites::PendingWrites(std::size_t most_bytes, std::shared_ptr<Clock> clock)
     : most_bytes_(most_bytes), clock_(std::move(clock)) {}
 
-Offered PendingWrites::offer(std::string_view key, const WritePtr& write) {
+Offered PendingWrites::offer(std::string_view key, const WritePtr& write,
+                             const std::atomic<bool>* superseded) {
   const std::size_t bytes = bytes_of(key, *write);
   base::Lock lock(mutex_);
   if (closed_) return {};
+  if (superseded != nullptr && *superseded) return {nullptr, nullptr, true};
   const SlotPtr joinable = joinable_locked(key);
   const std::size_t freed = joinable ? joinable->bytes : 0;
   const std::size_t others = bytes_.load() - freed;
   if (write->is_put && others != 0 && others + bytes > most_bytes_) return {};
-  if (!joinable) return {append_locked(key, write, bytes), nullptr};
+  ++changes_;
+  if (!joinable) return {append_locked(key, write, bytes), nullptr, false};
   const WritePtr replaced = joinable->write;
   join_locked(joinable, write, bytes);
-  return {joinable, replaced};
+  return {joinable, replaced, false};
 }
 
 SlotPtr PendingWrites::joinable_locked(std::string_view key) const {
@@ -70,6 +73,7 @@ SlotPtr PendingWrites::append_locked(std::string_view key, const WritePtr& write
 void PendingWrites::add(const RangePtr& range) {
   base::Lock lock(mutex_);
   if (closed_) return;
+  ++changes_;
   range->number = last_range_ = ++last_number_;
   items_.push_back(range);
   ++items_count_;

@@ -63,6 +63,7 @@ using SlotPtr = std::shared_ptr<Slot>;
 struct Offered {
   SlotPtr slot;       // null: there was no room
   WritePtr replaced;  // the one whose place it took, which will now never be committed; null: none
+  bool superseded = false;  // not queued for this reason
 };
 
 /// A command about more than one key. It is a barrier: what came before it is committed before it,
@@ -112,8 +113,10 @@ class PendingWrites {
   // ---- callers
 
   /// Queues the write if there is room. Removals always find room. An entry larger than the bound
-  /// is taken when the queue is empty.
-  [[nodiscard]] Offered offer(std::string_view key, const WritePtr& write);
+  /// is taken when the queue is empty. With `superseded`, which is asked while nobody else can
+  /// queue anything: not if that is true.
+  [[nodiscard]] Offered offer(std::string_view key, const WritePtr& write,
+                              const std::atomic<bool>* superseded = nullptr);
   void add(const RangePtr& range);
   [[nodiscard]] Pending find(std::string_view key) const;
   /// find for many keys under one lock: `found(i, pending)` for each that has something pending.
@@ -161,6 +164,8 @@ class PendingWrites {
 
   /// The number of the newest item, and whether an item up to a number is still there.
   [[nodiscard]] std::uint64_t last_number() const;
+  /// How often something was queued: who sees it unchanged has missed nothing.
+  [[nodiscard]] std::uint64_t changes() const noexcept { return changes_.load(); }
   [[nodiscard]] bool has_until(std::uint64_t number) const;
   [[nodiscard]] bool empty() const noexcept { return items_count_.load() == 0; }
   [[nodiscard]] std::size_t bytes() const noexcept { return bytes_.load(); }
@@ -195,6 +200,7 @@ class PendingWrites {
   std::vector<RangePtr> removals_
       ASHMEMO_GUARDED_BY(mutex_);  // range removals not yet done, in order
   std::uint64_t last_number_ ASHMEMO_GUARDED_BY(mutex_) = 0;
+  std::atomic<std::uint64_t> changes_{0};
   std::uint64_t last_range_ ASHMEMO_GUARDED_BY(mutex_) = 0;
   std::optional<std::int64_t> refusing_since_ ASHMEMO_GUARDED_BY(mutex_);
   bool closed_ ASHMEMO_GUARDED_BY(mutex_) = false;

@@ -36,16 +36,19 @@ class Offering {
  public:
   explicit Offering(Engine& engine) : engine_(engine) {}
 
-  /// Null: there was no room.
-  SlotPtr offer(std::string_view key, const WritePtr& write) {
-    if (SlotPtr slot = engine_.pending.offer(key, write).slot) return slot;
-    if (gave_up_) return nullptr;
+  /// Without a slot: there was no room, or the value was superseded.
+  Offered offer(const NewEntry& entry, const WritePtr& write) {
+    engine_.flights.stored(entry.key, entry.flight);
+    const std::atomic<bool>* const superseded = entry.flight ? &entry.flight->superseded : nullptr;
+    Offered offered = engine_.pending.offer(entry.key, write, superseded);
+    if (offered.slot || offered.superseded || gave_up_) return offered;
     const Patience patience(*engine_.clock, engine_.options.timing.max_wait.count());
     while (wait_for_room(patience)) {
-      if (SlotPtr slot = engine_.pending.offer(key, write).slot) return slot;
+      offered = engine_.pending.offer(entry.key, write, superseded);
+      if (offered.slot || offered.superseded) return offered;
     }
     gave_up_ = true;
-    return nullptr;
+    return offered;
   }
 
  private:
@@ -178,8 +181,11 @@ std::size_t put(Engine& engine, std::span<NewEntry> entries) {
   for (NewEntry& entry : entries) {
     const WritePtr write = make_write(engine, entry);
     if (!admit(engine, entry.key, write->byte_size)) continue;
-    if (SlotPtr slot = offering.offer(entry.key, write)) {
-      slots.push_back(std::move(slot));
+    Offered offered = offering.offer(entry, write);
+    if (offered.slot) {
+      slots.push_back(std::move(offered.slot));
+    } else if (offered.superseded) {
+      engine.counters.superseded.add();
     } else {
       tell_dropped(engine, entry.key);
     }
@@ -198,6 +204,7 @@ std::size_t erase(Engine& engine, std::span<const std::string_view> keys) {
   distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
   const bool waits = !engine.worker->is_this_thread();
   const std::size_t live = waits ? 0 : count_live_keys(engine, distinct);
+  engine.flights.removed(distinct);
   const std::vector<Offered> offered = offer_removals(engine, distinct);
   engine.worker->wake();
   if (!waits) return live;
@@ -227,6 +234,10 @@ bool run_range(Engine& engine, const RangePtr& range) {
 
 void queue_range(Engine& engine, const RangePtr& range) {
   if (engine.options.access == Access::read_only) return;
+  using Kind = Range::Kind;
+  if (range->kind == Kind::erase_prefix || range->kind == Kind::erase_all) {
+    engine.flights.removed_prefix(range->prefix);
+  }
   engine.pending.add(range);
   engine.worker->wake();
 }

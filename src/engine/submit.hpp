@@ -23,6 +23,7 @@ struct NewEntry {
   std::int64_t calculation_id = 0;
   Value record_version;
   std::int64_t cost_us = 0;
+  const Flight* flight = nullptr;  // that computed it: once superseded, the value is not kept
 };
 
 /// Keeps the entries, in order; returns how many were taken (`relaxed`) or are in the file

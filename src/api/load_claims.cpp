@@ -1,0 +1,63 @@
+#include "api/load_claims.hpp"
+
+#include <utility>
+
+#include "engine/waits.hpp"
+
+namespace ashmemo::api {
+
+Claims::Claims(engine::Engine& engine, std::span<const engine::Query> queries, IdOf id_of)
+    : engine_(engine),
+      queries_(queries),
+      id_of_(std::move(id_of)),
+      removals_(engine.flights.removals()),
+      ended_(engine.flights.ended()),
+      changes_(engine.pending.changes()) {}
+
+std::vector<std::size_t> Claims::claim(const std::vector<std::size_t>& wanted) {
+  if (wanted.empty() || is_alone()) return wanted;
+  std::vector<engine::Flights::Wanted> keys;
+  keys.reserve(wanted.size());
+  for (const std::size_t query : wanted) {
+    keys.push_back({queries_[query].key, queries_[query].record_version, id_of_(query)});
+  }
+  auto claims = engine_.flights.claim(keys, removals_, engine::this_party());
+  std::vector<std::size_t> own;
+  own_.resize(queries_.size());
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    engine::FlightPtr& flight = claims[i].flight;
+    if (!claims[i].is_own) {
+      joined_.push_back({wanted[i], std::move(flight)});
+      continue;
+    }
+    own.push_back(wanted[i]);
+    flights_.push_back(flight);
+    own_[wanted[i]] = std::move(flight);
+  }
+  return own;
+}
+
+bool Claims::must_look_again() const {
+  return !flights_.empty() &&
+         (engine_.flights.ended() != ended_ || engine_.pending.changes() != changes_);
+}
+
+void Claims::land(std::size_t query, const Value& value) {
+  if (engine::Flight* const flight = own(query)) engine_.flights.land(*flight, value);
+}
+
+void Claims::end_thrown(std::size_t query, const std::exception_ptr& thrown) {
+  if (engine::Flight* const flight = own(query)) engine_.flights.end_thrown(*flight, thrown);
+}
+
+void Claims::end_failed(std::size_t query, const std::string& why) {
+  if (engine::Flight* const flight = own(query)) engine_.flights.end_failed(*flight, why);
+}
+
+// Flights that were claimed before a fork stay where they are in the child.
+void Claims::leave() {
+  if (engine_.home.is_elsewhere()) return;
+  engine_.flights.leave(std::exchange(flights_, {}));
+}
+
+}  // namespace ashmemo::api

@@ -1,0 +1,119 @@
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <functional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "blog_fixture.hpp"
+#include "support/rendezvous.hpp"
+
+// What is stored, removed or invalidated while a result is being computed.
+
+using namespace ashmemo;
+using test::AtTestPoints;
+using test::Blog;
+using test::Events;
+using test::Post;
+
+namespace {
+
+/// A calculation whose first run goes on until `meanwhile` has been done by another thread.
+struct Change : Blog {
+  void compute_while(const std::function<void()>& meanwhile) {
+    std::thread one([this] { first = slow(Post{7, {}, 0}); });
+    events.wait_for("computing");
+    meanwhile();
+    events.happened("changed");
+    one.join();
+    cache.flush();
+  }
+
+  Events events;
+  std::atomic<int> calls{0};
+  std::int64_t first = 0;
+  Calculation<Post, int> slow = posts.calculation("slow", [this](const Post&) {
+    const int call = ++calls;
+    if (call == 1) {
+      events.happened("computing");
+      events.wait_for("changed");
+    }
+    return call;
+  });
+  const bool cached = (posts.cache_calculation("slow", {}), true);
+};
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("48 a put during a run wins over its late result") {
+    Change change;
+    change.compute_while([&] { CHECK(change.cache.put("Post:7:slow", 99)); });
+    CHECK(change.first == 1);
+    CHECK(change.cache.get<int>("Post:7:slow") == 99);
+    CHECK(change.cache.stats().superseded == 1);
+  }
+
+  TEST_CASE("48 what was removed during a run does not come back with its late result") {
+    using Removal = std::function<void(Change&)>;
+    const std::vector<Removal> removals = {
+        [](Change& change) { (void)change.cache.erase("Post:7:slow"); },
+        [](Change& change) { (void)change.cache.erase_prefix("Post:7:"); },
+        [](Change& change) { (void)change.cache.clear(); },
+        [](Change& change) {
+          change.slow.invalidate(Post{7, {}, 0});
+        },
+        [](Change& change) {
+          change.posts.invalidate(Post{7, {}, 0});
+        },
+        [](Change& change) { change.slow.invalidate_all(); },
+        [](Change& change) { change.posts.invalidate_all(); },
+    };
+    for (std::size_t i = 0; i < removals.size(); ++i) {
+      INFO(i);
+      Change change;
+      change.compute_while([&] { removals[i](change); });
+      CHECK(change.first == 1);
+      CHECK_FALSE(change.slow.cached(Post{7, {}, 0}).has_value());
+    }
+  }
+
+  TEST_CASE("48 a load that begins after an invalidation joins no run that began before it") {
+    for (const bool all : {false, true}) {
+      INFO(all);
+      Change change;
+      change.compute_while([&] {
+        all ? change.slow.invalidate_all() : change.slow.invalidate(Post{7, {}, 0});
+        CHECK(change.slow(Post{7, {}, 0}) == 2);
+      });
+      CHECK(change.first == 1);
+      CHECK(change.slow.cached(Post{7, {}, 0}) == 2);
+    }
+  }
+
+  TEST_CASE("48 a removal between look-up and claim counts as one during the run") {
+    Blog blog;
+    auto length = blog.cached_length();
+    std::atomic<bool> removed{false};
+    const AtTestPoints points([&](std::string_view point) {
+      if (point == "load: looked up" && !removed.exchange(true)) (void)blog.cache.erase("other");
+    });
+    CHECK(length(Post{7, "seven", 0}) == 5);
+    CHECK_FALSE(length.cached(Post{7, "seven", 0}).has_value());
+    CHECK(length(Post{7, "seven", 0}) == 5);
+    CHECK(length.cached(Post{7, "seven", 0}) == 5);
+  }
+
+  TEST_CASE("26 what another caller stored between look-up and claim is not computed again") {
+    Blog blog;
+    auto length = blog.cached_length();
+    std::atomic<int> looks{0};
+    const AtTestPoints points([&](std::string_view point) {
+      if (point == "load: looked up" && ++looks == 1) (void)length(Post{7, "seven", 0});
+    });
+    CHECK(length(Post{7, "seven", 0}) == 5);
+    CHECK(blog.calls == test::Calls{{7}});
+    CHECK(blog.cache.stats().joined == 1);
+  }
+}
