@@ -142,7 +142,7 @@ struct Options {
   Timing timing{};
   Hooks hooks{};
   Durability durability = Durability::relaxed;
-  Eviction eviction = Eviction::lru;
+  Eviction eviction = Eviction::s3fifo;  ///< has the best hit ratios of these on real traces
   // What it costs in memory.
   std::int64_t queue_bytes = 16 * MiB;  ///< bound of the writes accepted and not yet committed
   std::int64_t reader_cache_bytes = 4 * MiB;  ///< page cache of one reader connection
