@@ -147,7 +147,7 @@ class Calculation {
   [[nodiscard]] std::string key(const U& record, const Args&... arguments) const {
     const T* const one = std::addressof(static_cast<const T&>(record));
     const auto& made = definition();
-    const Run run(made, {}, arguments...);
+    const Run run(definition_, {}, arguments...);
     return detail::cache_key(*made.resource,
                              detail::RecordPage<T>(*made.access, std::span(&one, 1)), run);
   }
@@ -170,7 +170,7 @@ class Calculation {
   }
   [[nodiscard]] Run load(std::span<const T* const> page, const Args&... arguments) const {
     const Definition& made = definition();
-    Run run(made, page, arguments...);
+    Run run(definition_, page, arguments...);
     detail::CalculationRun* const runs[] = {&run};
     detail::load(*made.resource, detail::RecordPage<T>(*made.access, page), runs, {});
     return run;
@@ -178,13 +178,13 @@ class Calculation {
   [[nodiscard]] std::vector<std::optional<R>> look_up(std::span<const T* const> page,
                                                       const Args&... arguments) const {
     const Definition& made = definition();
-    Run run(made, page, arguments...);
+    Run run(definition_, page, arguments...);
     detail::look_up(*made.resource, detail::RecordPage<T>(*made.access, page), run);
     return run.take_known();
   }
   std::size_t fill(std::span<const T* const> page, const Args&... arguments) const {
     const Definition& made = definition();
-    Run run(made, page, arguments...);
+    Run run(definition_, page, arguments...);
     detail::CalculationRun* const runs[] = {&run};
     return detail::load(*made.resource, detail::RecordPage<T>(*made.access, page), runs, {}, true);
   }

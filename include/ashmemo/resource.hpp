@@ -218,7 +218,8 @@ class Resource {
     }
     return std::apply(
         [&](const Args&... arguments) {
-          return detail::TypedRun<T, R, Args...>(made, page, arguments...);
+          return detail::TypedRun<T, R, Args...>(bound.calculation_.definition_, page,
+                                                 arguments...);
         },
         bound.arguments_);
   }

@@ -48,6 +48,7 @@ Core::~Core() { close(); }
 
 void Core::close() {
   if (engine.closed.exchange(true)) return;
+  if (engine.background && !engine.home.is_elsewhere()) engine.background->stop();
   worker.stop();
   engine.set_health(HealthState::closed);
 }

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <functional>
-#include <numeric>
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
@@ -12,11 +11,10 @@
 #include <ashmemo/error.hpp>
 #include <ashmemo/key_part.hpp>
 
+#include "api/load_refresh.hpp"
 #include "api/resource.hpp"
-#include "api/run_chain.hpp"
 #include "base/test_point.hpp"
 #include "engine/submit.hpp"
-#include "engine/waits.hpp"
 
 namespace ashmemo::api {
 
@@ -31,24 +29,6 @@ std::size_t hash_of(const engine::Query& query) {
   hash = hash * 31 + std::hash<double>()(version.as_real());
   return hash * 31 + of_bytes(version.bytes());
 }
-
-/// A sink's queries that are read by themselves.
-class SomeQueries final : public engine::AnswerSink {
- public:
-  SomeQueries(RunSink& sink, const std::vector<std::size_t>& queries)
-      : sink_(sink), queries_(queries) {}
-
-  bool take(std::size_t index, Freshness freshness, ValueView value) override {
-    return freshness == Freshness::fresh && sink_.take(queries_[index], freshness, value);
-  }
-  [[nodiscard]] bool in_place(std::size_t index) const noexcept override {
-    return sink_.in_place(queries_[index]);
-  }
-
- private:
-  RunSink& sink_;
-  const std::vector<std::size_t>& queries_;
-};
 
 /// Queries by what they ask for.
 class Distinct {
@@ -74,14 +54,6 @@ class Distinct {
   std::unordered_set<std::size_t, Hash, Same> first_;
 };
 
-void tell_unencodable(engine::Engine& engine, std::string_view key) {
-  engine.counters.unencodable.add();
-  engine.notices.tell(
-      NoticeKind::unencodable,
-      fmt::format("the result for {} was returned and not kept: its Codec failed", key),
-      std::string(key));
-}
-
 }  // namespace
 
 Load::Load(engine::Engine& engine, std::span<const LoadRun> runs, std::size_t records,
@@ -103,6 +75,7 @@ std::size_t Load::run() {
   look_up();
   compute(claim(distinct(split())), true);
   keep();
+  refresh_stale();
   if (!is_lost()) join();
   if (thrown_) std::rethrow_exception(thrown_);
   throw_what_failed();
@@ -120,20 +93,65 @@ void Load::look_up() {
   if (queries_.empty()) return;
   answers_.resize(queries_.size());
   RunSink found = sink();
-  engine::read(engine_, queries_, found, answers_);
+  const bool want_kept = std::any_of(cached_.begin(), cached_.end(), [this](std::size_t run) {
+    return runs_[run].keeping->something.keep > runs_[run].keeping->something.serve;
+  });
+  if (want_kept) kept_.resize(queries_.size());
+  engine::read(engine_, queries_, found, answers_, want_kept);
 }
 
 std::vector<std::size_t> Load::split() {
   std::vector<std::size_t> missing;
   for (std::size_t query = 0; query < answers_.size(); ++query) {
-    engine::Answer& answer = answers_[query];
-    if (answer.is_hit() && answer.freshness == Freshness::fresh) continue;
-    // Nobody refreshes a stale one in the background: its time is over for whoever can wait.
-    if (answer.is_hit()) answer.kind = engine::Answer::Kind::expired;
-    missing.push_back(query);
+    if (!answers_now(query)) missing.push_back(query);
   }
   engine::settle(engine_, queries_, answers_);
   return missing;
+}
+
+// A loader has no background: what is stale is over for it. An entry kept for errors is no hit; it
+// answers while the calculation pauses after one.
+bool Load::answers_now(std::size_t query) {
+  engine::Answer& answer = answers_[query];
+  const engine::CalculationState* const state = queries_[query].calculation;
+  if (answer.kind != engine::Answer::Kind::found) return false;
+  if (answer.freshness == Freshness::fresh) return true;
+  if (answer.freshness == Freshness::stale && state != nullptr) {
+    stale_.push_back(query);
+    return true;
+  }
+  answer.kind = engine::Answer::Kind::expired;
+  if (answer.freshness != Freshness::kept || state == nullptr) return false;
+  kept_[query] = true;
+  return !state->back_off.is_over(engine_.clock->steady_now());
+}
+
+void Load::refresh() {
+  look_up();
+  std::vector<std::size_t> stale;
+  for (std::size_t query = 0; query < answers_.size(); ++query) {
+    const engine::Answer& answer = answers_[query];
+    if (answer.is_hit() && answer.freshness == Freshness::stale) stale.push_back(query);
+  }
+  compute(claim(distinct(stale)), false);
+  keep();
+  if (!gone_.empty()) (void)engine::erase(engine_, gone_);
+  if (thrown_) tell_failed(0, what_is(thrown_));
+  if (!failed_.empty()) tell_failed(0, failed_.front().why);
+}
+
+void Load::refresh_stale() {
+  auto next = stale_.begin();  // in the order of the queries, and so of the cached runs
+  for (const std::size_t run : cached_) {
+    const std::size_t end = runs_[run].first_query + records_;
+    const auto last = std::lower_bound(next, stale_.end(), end);
+    const std::span<const std::size_t> stale(next, last);
+    next = last;
+    if (stale.empty()) continue;
+    if (const auto refresh = Refresh::begin(engine_, runs_[run], queries_, stale)) {
+      engine_.executor->post([refresh] { refresh->run(); });
+    }
+  }
 }
 
 std::vector<std::size_t> Load::distinct(const std::vector<std::size_t>& missing) {
@@ -151,172 +169,11 @@ std::vector<std::size_t> Load::distinct(const std::vector<std::size_t>& missing)
   return leaders;
 }
 
-std::vector<std::size_t> Load::claim(const std::vector<std::size_t>& missing) {
-  ASHMEMO_TEST_POINT("load: looked up");
-  std::vector<std::size_t> own = claims_.claim(missing);
-  return claims_.must_look_again() ? look_again(own) : own;
-}
-
-// What another flight has stored after our look-up need not be computed once more.
-std::vector<std::size_t> Load::look_again(const std::vector<std::size_t>& wanted) {
-  std::vector<engine::Query> queries;
-  for (const std::size_t query : wanted) queries.push_back(queries_[query]);
-  std::vector<engine::Answer> answers(queries.size());
-  RunSink found = sink();
-  SomeQueries some(found, wanted);
-  engine::read(engine_, queries, some, answers);
-  std::vector<std::size_t> missing;
-  for (std::size_t i = 0; i < wanted.size(); ++i) {
-    if (!answers[i].is_hit() || answers[i].freshness != Freshness::fresh) {
-      missing.push_back(wanted[i]);
-      continue;
-    }
-    engine_.counters.joined.add();
-    if (const auto value = run_of(wanted[i]).run->encode(record_of(wanted[i]))) {
-      claims_.land(wanted[i], *value);
-    }
-  }
-  return missing;
-}
-
-void Load::compute(const std::vector<std::size_t>& wanted, bool with_uncached) {
-  auto next = wanted.begin();  // in the order of the queries, and so of the cached runs
-  std::vector<std::size_t> records;
-  for (std::size_t run = 0; run < runs_.size(); ++run) {
-    records.clear();
-    if (runs_[run].keeping) {
-      const std::size_t end = runs_[run].first_query + records_;
-      for (; next != wanted.end() && *next < end; ++next) records.push_back(record_of(*next));
-    } else if (with_uncached) {
-      records.resize(records_);
-      std::iota(records.begin(), records.end(), std::size_t{0});
-    }
-    if (!records.empty()) compute_one(run, records);
-    if (is_lost()) return;
-  }
-}
-
-void Load::compute_one(std::size_t run, std::span<const std::size_t> records) {
-  ComputeReport report = compute_on_chain(run, records);
-  const auto computed = static_cast<std::int64_t>(report.computed.size());
-  computed_ += report.computed.size();
-  engine_.counters.computed.add(computed);
-  if (runs_[run].registered != nullptr) {
-    runs_[run].registered->calculation().count(computed, report.failures);
-  }
-  if (runs_[run].keeping) end_flights(run, records, report);
-  failed_ = std::move(report.failed);
-  thrown_ = std::move(report.thrown);
-}
-
-ComputeReport Load::compute_on_chain(std::size_t run, std::span<const std::size_t> records) {
-  const auto landed = [this](const Computed& computed) { land(computed); };
-  const auto compute_it = [&] {
-    return api::compute(*engine_.clock, runs_[run], run, records, landed);
-  };
-  if (!runs_[run].keeping) return compute_it();
-  std::vector<const engine::Query*> keys;
-  keys.reserve(records.size());
-  for (const std::size_t record : records) keys.push_back(&queries_[query_of(run, record)]);
-  const void* const what = runs_[run].registered != nullptr
-                               ? static_cast<const void*>(&runs_[run].registered->calculation())
-                               : &engine_;
-  try {
-    const RunOnChain on_chain(what, std::move(keys));
-    return compute_it();
-  } catch (...) {  // it would never end
-    ComputeReport report;
-    report.thrown = std::current_exception();
-    return report;
-  }
-}
-
-// Those who wait share what a run for one key threw; of a batch that threw each computes its own.
-void Load::end_flights(std::size_t run, std::span<const std::size_t> records,
-                       const ComputeReport& report) {
-  for (const FailedRecord& failed : report.failed) {
-    claims_.end_failed(query_of(run, failed.record), failed.why);
-  }
-  if (!report.thrown || (runs_[run].one_call && records.size() > 1)) return;
-  const std::size_t at = report.computed.size();  // the one after those that were computed
-  if (at < records.size()) claims_.end_thrown(query_of(run, records[at]), report.thrown);
-}
-
-void Load::land(const Computed& computed) {
-  const LoadRun& run = runs_[computed.run];
-  if (!run.keeping) return;
-  const std::size_t query = query_of(computed.run, computed.record);
-  std::optional<Value> value = run.run->encode(computed.record);
-  if (!value) return tell_unencodable(engine_, queries_[query].key);
-  claims_.land(query, *value);
-  add_entry(computed, std::move(*value));
-}
-
-void Load::add_entry(const Computed& computed, Value value) {
-  const LoadRun& run = runs_[computed.run];
-  const std::size_t number = query_of(computed.run, computed.record);
-  const engine::Query& query = queries_[number];
-  if (engine_.is_out_of_use()) return;
-  if (query.key.size() > kMaxKeyBytes) return engine_.counters.uncached_keys.add();
-  const bool is_nothing = run.run->is_nothing(computed.record);
-  if (is_nothing && !run.keeping->nothing) return;
-  entries_.push_back({.key = query.key,
-                      .value = std::move(value),
-                      .lifetimes = is_nothing ? *run.keeping->nothing : run.keeping->something,
-                      .calculation_id = run.keeping->calculation_id,
-                      .record_version = Value(query.record_version),
-                      .cost_us = computed.cost_us,
-                      .flight = claims_.own(number)});
-}
-
 void Load::keep() {
+  ASHMEMO_TEST_POINT("load: keeps");
   if (!entries_.empty()) engine::put(engine_, entries_);
   entries_.clear();
   claims_.leave();
-}
-
-void Load::join() {
-  std::optional<engine::Patience> patience;
-  if (wait_) patience.emplace(*engine_.clock, wait_->count());
-  std::vector<std::size_t> own;  // that must be computed here after all
-  for (const Claims::Joined& joined : claims_.joined()) {
-    if (!take_joined(joined, patience ? &*patience : nullptr)) own.push_back(joined.query);
-    if (thrown_) return;
-  }
-  if (own.empty() || is_lost()) return;
-  compute(own, false);
-  keep();
-}
-
-bool Load::take_joined(const Claims::Joined& joined, const engine::Patience* patience) {
-  using Waited = engine::Flights::Waited;
-  ASHMEMO_TEST_POINT("load: waits");
-  const Waited waited = engine_.flights.wait(joined.flight, engine::this_party(), patience);
-  return waited == Waited::ended && take_ended(joined.query, *joined.flight);
-}
-
-bool Load::take_ended(std::size_t query, const engine::Flight& flight) {
-  using State = engine::Flight::State;
-  switch (flight.state) {
-    case State::landed:
-      if (!run_of(query).run->decode(record_of(query), flight.value)) return false;
-      engine_.counters.joined.add();
-      return true;
-    case State::thrown:
-      thrown_ = flight.thrown;
-      return true;
-    case State::failed: {
-      const std::size_t run = cached_[query / records_];
-      if (failed_.empty() || failed_.front().run == run) {
-        failed_.push_back({run, record_of(query), flight.why});
-      }
-      return true;
-    }
-    case State::flying:
-    case State::abandoned:
-      break;
-  }
-  return false;
 }
 
 void Load::throw_what_failed() const {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -48,12 +49,13 @@ class RunSink final : public engine::AnswerSink {
 /// its record in its run all through the load. The steps, in this order:
 ///
 ///   look_up   one read for all queries
-///   split     what is fresh has its result; the rest is missing
+///   split     what is fresh or stale has its result; the rest is missing
 ///   distinct  of queries for the same key and version, one stands for its twins
 ///   claim     the missing ones that no other caller computes; what came in meanwhile is looked up
 ///   compute   these, and all records of runs that are not cached; one call a batch form. Whoever
 ///             waits for a result gets it as soon as it stands
 ///   keep      one write for all that was computed, also where something was thrown on the way
+///   refresh   what is stale is computed anew in the background, one batch a calculation
 ///   join      waits for what others compute; what cannot be had there is computed and kept, too
 ///   share     twins get the result of the one that stood for them
 ///
@@ -69,6 +71,9 @@ class Load {
 
   /// Returns how many results were computed. Throws what a calculation threw.
   std::size_t run();
+  /// Computes anew what is stale, on the thread of a background task; nothing else. Throws nothing
+  /// of the calculation's: a failure is counted and told, and the calculation pauses.
+  void refresh();
 
  private:
   /// The queries `twin` and `leader` ask for the same.
@@ -80,6 +85,13 @@ class Load {
   [[nodiscard]] RunSink sink() const;
   void look_up();
   [[nodiscard]] std::vector<std::size_t> split();
+  [[nodiscard]] bool answers_now(std::size_t query);
+  void refresh_stale();
+  void settle_back_off(std::size_t run, const ComputeReport& report);
+  void answer_with_kept(std::size_t run, std::span<const std::size_t> records,
+                        ComputeReport& report);
+  void tell_failed(std::size_t run, const std::string& why);
+  [[nodiscard]] bool is_kept(std::size_t query) const { return !kept_.empty() && kept_[query]; }
   [[nodiscard]] std::vector<std::size_t> distinct(const std::vector<std::size_t>& missing);
   [[nodiscard]] std::vector<std::size_t> claim(const std::vector<std::size_t>& missing);
   [[nodiscard]] std::vector<std::size_t> look_again(const std::vector<std::size_t>& wanted);
@@ -115,10 +127,13 @@ class Load {
   const KeyOf key_of_;
   std::vector<std::size_t> cached_;  // the cached ones of runs_, in order
   std::vector<engine::Answer> answers_;
+  std::vector<std::size_t> stale_;  // queries
+  std::vector<bool> kept_;          // by query: has a value for where computing fails
   std::vector<Twin> twins_;
   const std::optional<Duration> wait_;
   Claims claims_;
   std::vector<engine::NewEntry> entries_;  // computed and not yet kept
+  std::vector<std::string_view> gone_;     // stale ones that are nothing now, which is not kept
   std::size_t computed_ = 0;
   std::vector<FailedRecord> failed_;  // all of one run: no other runs after it
   std::exception_ptr thrown_;

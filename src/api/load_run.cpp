@@ -73,4 +73,14 @@ ComputeReport compute(const Clock& clock, const LoadRun& run, std::size_t number
   return recorder.finish(records.size(), std::move(thrown));
 }
 
+std::string what_is(const std::exception_ptr& thrown) {
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const std::exception& error) {
+    return error.what();
+  } catch (...) {
+    return "something that is no std::exception";
+  }
+}
+
 }  // namespace ashmemo::api

@@ -64,4 +64,7 @@ struct ComputeReport {
                                     std::span<const std::size_t> records,
                                     const std::function<void(const Computed&)>& landed);
 
+/// What an exception of any kind says.
+[[nodiscard]] std::string what_is(const std::exception_ptr& thrown);
+
 }  // namespace ashmemo::api

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/mutex.hpp"
+#include "engine/back_off.hpp"
 #include "engine/counters.hpp"
 #include "store/rows.hpp"
 
@@ -31,6 +32,7 @@ struct CalculationState {
   std::string policy;  // for people
   std::atomic<std::int64_t> id{0};
   std::atomic<bool> is_touched{true};  // by reads
+  BackOff back_off;                    // of runs that stale values can stand in for
   store::CalculationRow at_open;       // what was counted before
   CalculationCounters since_open;
   CalculationCounters unwritten;  // not yet in the file

@@ -88,6 +88,8 @@ Engine::Engine(std::string file, Options given)
       clock(clock_of(options)),
       limits(options.limits),
       pending(static_cast<std::size_t>(options.queue_bytes), clock),
+      background(options.hooks.executor ? nullptr : std::make_shared<base::BackgroundThread>()),
+      executor(options.hooks.executor ? options.hooks.executor : background),
       open_store(store::open_store) {}
 
 bool Engine::is_out_of_use() const noexcept { return closed.load() || home.is_elsewhere(); }

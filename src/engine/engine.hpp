@@ -10,6 +10,7 @@
 #include <ashmemo/options.hpp>
 #include <ashmemo/stats.hpp>
 
+#include "base/background_thread.hpp"
 #include "base/mutex.hpp"
 #include "base/platform.hpp"
 #include "base/result.hpp"
@@ -18,6 +19,7 @@
 #include "engine/flights.hpp"
 #include "engine/notices.hpp"
 #include "engine/pending_writes.hpp"
+#include "engine/refreshes.hpp"
 #include "engine/stamps.hpp"
 #include "engine/touch_marks.hpp"
 #include "store/open.hpp"
@@ -113,6 +115,7 @@ struct Engine {
   StoreSlot store;
   PendingWrites pending;
   Flights flights;
+  Refreshes refreshes;
   TouchMarks marks;
   Stamps stamps;
   Catalog catalog;
@@ -120,6 +123,9 @@ struct Engine {
   Notices notices;
   HealthCell health;
   const base::ProcessMark home;
+  // For refreshes: the program's executor, or else our own.
+  const std::shared_ptr<base::BackgroundThread> background;
+  const std::shared_ptr<Executor> executor;
   WorkerControl* worker = nullptr;  // set before the first caller, constant while open
   std::atomic<bool> closed{false};
 

@@ -90,22 +90,6 @@ TEST_SUITE("unit") {
     CHECK(slow(Post{}) == 1);
   }
 
-  TEST_CASE("a stale result is for those who cannot wait; a load computes it anew") {
-    Blog blog;
-    auto length = blog.cached_length({.ttl = 10s, .stale_while_revalidate = 20s});
-    const Post post{1, "a", 0};
-    (void)length(post);
-    blog.clock->advance(29s);
-    CHECK(length.cached(post) == 1);
-    CHECK(blog.calls.size() == 1);
-    CHECK(length(Post{1, "bb", 0}) == 2);
-    CHECK(blog.calls.size() == 2);
-    CHECK(blog.cache.stats().expired_misses == 1);
-    CHECK(blog.cache.stats().stale_hits == 0);
-    blog.clock->advance(30s);
-    CHECK(length.cached(post) == std::nullopt);
-  }
-
   TEST_CASE("the deadlines of a policy: fresh, served, kept") {
     Blog blog;
     (void)blog.cached_length({.ttl = 10s, .stale_while_revalidate = 20s, .stale_if_error = 50s})(

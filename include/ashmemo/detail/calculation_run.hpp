@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -106,13 +107,20 @@ struct Definition {
   CalculationCore* calculation = nullptr;
 };
 
+template <class T, class R, class... Args>
+class RunOnCopies;
+
 /// One calculation over one page. Page and arguments are the caller's.
 template <class T, class R, class... Args>
 class TypedRun final : public CalculationRun {
  public:
-  TypedRun(const Definition<T, R, Args...>& definition, std::span<const T* const> page,
-           const Args&... arguments)
-      : definition_(definition), page_(page), arguments_(arguments...), results_(page.size()) {}
+  using DefinitionPtr = std::shared_ptr<const Definition<T, R, Args...>>;
+
+  TypedRun(DefinitionPtr definition, std::span<const T* const> page, const Args&... arguments)
+      : definition_(std::move(definition)),
+        page_(page),
+        arguments_(arguments...),
+        results_(page.size()) {}
 
   bool decode(std::size_t record, ValueView stored) override {
     if constexpr (Storable<R>) {
@@ -130,13 +138,11 @@ class TypedRun final : public CalculationRun {
   }
 
   void compute(std::span<const std::size_t> records, RunObserver& observer) override {
-    std::vector<const T*> chosen;
-    chosen.reserve(records.size());
-    for (const std::size_t record : records) chosen.push_back(page_[record]);
-    ResultSink<R> sink(*definition_.calculation, records, results_, observer);
+    const std::vector<const T*> chosen = choose(records);
+    ResultSink<R> sink(*definition_->calculation, records, results_, observer);
     std::apply(
         [&](const Args&... arguments) {
-          definition_.compute(Records<T>(chosen), sink, arguments...);
+          definition_->compute(Records<T>(chosen), sink, arguments...);
         },
         arguments_);
   }
@@ -157,13 +163,20 @@ class TypedRun final : public CalculationRun {
     }
   }
 
+  [[nodiscard]] std::unique_ptr<OwnedRun> own(std::span<const std::size_t> records) const override {
+    if constexpr (std::copy_constructible<T> && !std::is_polymorphic_v<T>) {
+      return std::make_unique<RunOnCopies<T, R, Args...>>(definition_, choose(records), arguments_);
+    }
+    return nullptr;
+  }
+
   [[nodiscard]] CalculationCore& calculation() const noexcept override {
-    return *definition_.calculation;
+    return *definition_->calculation;
   }
   void append_call(std::string& out) const override {
     std::apply(
         [&](const Args&... arguments) {
-          append_calculation(out, name_of(*definition_.calculation), arguments...);
+          append_calculation(out, name_of(*definition_->calculation), arguments...);
         },
         arguments_);
   }
@@ -180,10 +193,37 @@ class TypedRun final : public CalculationRun {
   }
 
  private:
-  const Definition<T, R, Args...>& definition_;
+  [[nodiscard]] std::vector<const T*> choose(std::span<const std::size_t> records) const {
+    std::vector<const T*> chosen;
+    chosen.reserve(records.size());
+    for (const std::size_t record : records) chosen.push_back(page_[record]);
+    return chosen;
+  }
+
+  DefinitionPtr definition_;
   std::span<const T* const> page_;
   std::tuple<const Args&...> arguments_;
   RunResults<R> results_;
+};
+
+/// A run on copies of records and arguments.
+template <class T, class R, class... Args>
+class RunOnCopies final : public OwnedRun {
+ public:
+  RunOnCopies(const typename TypedRun<T, R, Args...>::DefinitionPtr& definition,
+              const std::vector<const T*>& records, const std::tuple<const Args&...>& arguments)
+      : arguments_(arguments) {
+    records_.reserve(records.size());
+    for (const T* const record : records) page_.push_back(&records_.emplace_back(*record));
+    std::apply([&](const Args&... own) { run_.emplace(definition, page_, own...); }, arguments_);
+  }
+  [[nodiscard]] CalculationRun& run() noexcept override { return *run_; }
+
+ private:
+  std::vector<T> records_;
+  std::vector<const T*> page_;
+  std::tuple<Args...> arguments_;
+  std::optional<TypedRun<T, R, Args...>> run_;
 };
 
 }  // namespace ashmemo::detail

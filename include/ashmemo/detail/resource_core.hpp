@@ -49,6 +49,8 @@ class RecordSource {
   [[nodiscard]] virtual Value version(std::size_t record) const = 0;
 };
 
+class OwnedRun;
+
 /// A PageRun of a registered calculation.
 class CalculationRun : public PageRun {
  public:
@@ -57,6 +59,16 @@ class CalculationRun : public PageRun {
   virtual void append_call(std::string& out) const = 0;
   /// As copy, out of another run of the same calculation.
   virtual void copy_of(const CalculationRun& other, std::size_t from, std::size_t to) = 0;
+  /// The same for copies of these records, numbered anew; null where they cannot be copied.
+  [[nodiscard]] virtual std::unique_ptr<OwnedRun> own(
+      std::span<const std::size_t> records) const = 0;
+};
+
+/// A run that holds all it needs, and so may outlive the caller's page.
+class OwnedRun {
+ public:
+  virtual ~OwnedRun() = default;
+  [[nodiscard]] virtual CalculationRun& run() noexcept = 0;
 };
 
 // ---- registering

@@ -1,0 +1,107 @@
+#include <optional>
+#include <vector>
+
+#include "api/load.hpp"
+#include "base/test_point.hpp"
+#include "engine/waits.hpp"
+
+// A load among others: what they compute is not computed here.
+
+namespace ashmemo::api {
+
+namespace {
+
+/// A sink's queries that are read by themselves.
+class SomeQueries final : public engine::AnswerSink {
+ public:
+  SomeQueries(RunSink& sink, const std::vector<std::size_t>& queries)
+      : sink_(sink), queries_(queries) {}
+
+  bool take(std::size_t index, Freshness freshness, ValueView value) override {
+    return freshness == Freshness::fresh && sink_.take(queries_[index], freshness, value);
+  }
+  [[nodiscard]] bool in_place(std::size_t index) const noexcept override {
+    return sink_.in_place(queries_[index]);
+  }
+
+ private:
+  RunSink& sink_;
+  const std::vector<std::size_t>& queries_;
+};
+
+}  // namespace
+
+std::vector<std::size_t> Load::claim(const std::vector<std::size_t>& missing) {
+  ASHMEMO_TEST_POINT("load: looked up");
+  std::vector<std::size_t> own = claims_.claim(missing);
+  return claims_.must_look_again() ? look_again(own) : own;
+}
+
+// What another flight has stored after our look-up need not be computed once more.
+std::vector<std::size_t> Load::look_again(const std::vector<std::size_t>& wanted) {
+  std::vector<engine::Query> queries;
+  for (const std::size_t query : wanted) queries.push_back(queries_[query]);
+  std::vector<engine::Answer> answers(queries.size());
+  RunSink found = sink();
+  SomeQueries some(found, wanted);
+  engine::read(engine_, queries, some, answers);
+  std::vector<std::size_t> missing;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (!answers[i].is_hit() || answers[i].freshness != Freshness::fresh) {
+      missing.push_back(wanted[i]);
+      continue;
+    }
+    engine_.counters.joined.add();
+    if (const auto value = run_of(wanted[i]).run->encode(record_of(wanted[i]))) {
+      claims_.land(wanted[i], *value);
+    }
+  }
+  return missing;
+}
+
+void Load::join() {
+  std::optional<engine::Patience> patience;
+  if (wait_) patience.emplace(*engine_.clock, wait_->count());
+  std::vector<std::size_t> own;  // that must be computed here after all
+  for (const Claims::Joined& joined : claims_.joined()) {
+    if (!take_joined(joined, patience ? &*patience : nullptr)) own.push_back(joined.query);
+    if (thrown_) return;
+  }
+  if (own.empty() || is_lost()) return;
+  compute(own, false);
+  keep();
+}
+
+bool Load::take_joined(const Claims::Joined& joined, const engine::Patience* patience) {
+  using Waited = engine::Flights::Waited;
+  ASHMEMO_TEST_POINT("load: waits");
+  const Waited waited = engine_.flights.wait(joined.flight, engine::this_party(), patience);
+  return waited == Waited::ended && take_ended(joined.query, *joined.flight);
+}
+
+bool Load::take_ended(std::size_t query, const engine::Flight& flight) {
+  using State = engine::Flight::State;
+  switch (flight.state) {
+    case State::landed:
+      if (!run_of(query).run->decode(record_of(query), flight.value)) return false;
+      engine_.counters.joined.add();
+      return true;
+    case State::thrown:
+      if (!is_kept(query)) thrown_ = flight.thrown;
+      return true;
+    case State::failed: {
+      if (is_kept(query)) return true;
+      const std::size_t run = cached_[query / records_];
+      if (failed_.empty() || failed_.front().run == run) {
+        failed_.push_back({run, record_of(query), flight.why});
+      }
+      return true;
+    }
+    case State::flying:
+    case State::abandoned:
+      break;
+  }
+  return false;
+}
+
+}  // namespace ashmemo::api

@@ -1,0 +1,53 @@
+#include "base/background_thread.hpp"
+
+#include <utility>
+
+namespace ashmemo::base {
+
+void BackgroundThread::post(std::function<void()> task) {
+  {
+    const Lock lock(tasks_->mutex);
+    if (tasks_->stopped) return;
+    tasks_->waiting.push_back(std::move(task));
+  }
+  tasks_->changed.notify_one();
+  const Lock lock(thread_mutex_);
+  if (!thread_.joinable()) thread_ = std::thread([tasks = tasks_] { run(tasks); });
+}
+
+void BackgroundThread::run(const std::shared_ptr<Tasks>& tasks) {
+  for (;;) {
+    std::function<void()> task;
+    {
+      const Lock lock(tasks->mutex);
+      while (tasks->waiting.empty() && !tasks->stopped) tasks->changed.wait(tasks->mutex);
+      if (tasks->stopped) return;
+      task = std::move(tasks->waiting.front());
+      tasks->waiting.pop_front();
+    }
+    task();
+  }
+}
+
+void BackgroundThread::stop() noexcept {
+  std::deque<std::function<void()>> dropped;  // ends after the locks
+  {
+    const Lock lock(tasks_->mutex);
+    tasks_->stopped = true;
+    dropped.swap(tasks_->waiting);
+  }
+  tasks_->changed.notify_all();
+  std::thread thread;
+  {
+    const Lock lock(thread_mutex_);
+    thread.swap(thread_);
+  }
+  if (!thread.joinable()) return;
+  if (thread.get_id() == std::this_thread::get_id()) {
+    thread.detach();
+  } else {
+    thread.join();
+  }
+}
+
+}  // namespace ashmemo::base

@@ -1,0 +1,314 @@
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "blog_fixture.hpp"
+#include "support/manual_executor.hpp"
+#include "support/rendezvous.hpp"
+
+// Stale-while-revalidate and stale-if-error.
+
+using namespace ashmemo;
+using namespace std::chrono_literals;
+using test::Blog;
+using test::Calls;
+using test::Post;
+using test::posts_up_to;
+
+namespace {
+
+constexpr CachePolicy kSwr{.ttl = 10min, .stale_while_revalidate = 1h};
+constexpr CachePolicy kSie{.ttl = 10min, .stale_if_error = 1h};
+
+/// A calculation whose results say when they were computed; it fails while `failing`.
+struct Source {
+  explicit Source(const CachePolicy& policy) : blog(options()) {
+    blog.posts.cache_calculation("round", policy);
+  }
+  [[nodiscard]] Options options() {
+    Options given;
+    given.hooks.executor = executor;
+    given.hooks.on_error = [this](const Notice& notice) {
+      if (notice.kind == NoticeKind::calculation_failed) told.push_back(notice.what);
+    };
+    return given;
+  }
+  void next_round(Duration later) {
+    ++round_number;
+    blog.clock->advance(later);
+  }
+
+  std::shared_ptr<test::ManualExecutor> executor = std::make_shared<test::ManualExecutor>();
+  std::vector<std::string> told;
+  int round_number = 1;
+  bool failing = false;
+  Blog blog;
+  Calculation<Post, int> round = blog.posts.calculation("round", [this](Records<Post> batch) {
+    blog.calls.emplace_back();
+    for (const Post& post : batch) blog.calls.back().push_back(post.id);
+    if (failing) throw std::runtime_error("the source is down");
+    return std::vector<int>(batch.size(), round_number);
+  });
+};
+
+std::vector<int> rounds(std::size_t count, int round) { return std::vector<int>(count, round); }
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("46 a stale page is answered at once and refreshed by one call in the background") {
+    Source source(kSwr);
+    const std::vector<Post> page = posts_up_to(1'000);
+    (void)source.round(page);
+    source.next_round(10min);
+    CHECK(source.round(page) == rounds(1'000, 1));
+    CHECK(source.blog.calls.size() == 1);
+    CHECK(source.executor->waiting() == 1);
+    CHECK(source.round(page) == rounds(1'000, 1));  // starts no second refresh
+    CHECK(source.executor->waiting() == 1);
+    CHECK(source.blog.cache.stats().stale_hits == 2'000);
+    CHECK(source.executor->run() == 1);
+    CHECK(source.blog.calls.size() == 2);
+    CHECK(source.blog.calls[1].size() == 1'000);
+    CHECK(source.round(page) == rounds(1'000, 2));
+    CHECK(source.executor->waiting() == 0);
+  }
+
+  TEST_CASE("46 fresh, stale and missing records of one page") {
+    Source source(kSwr);
+    const std::vector<Post> all = posts_up_to(3);
+    (void)source.round(all[0]);
+    source.next_round(6min);
+    (void)source.round(all[1]);
+    source.next_round(6min);
+    CHECK(source.round(all) == std::vector<int>{1, 2, 3});
+    CHECK(source.blog.calls == Calls{{1}, {2}, {3}});
+    (void)source.executor->run();
+    CHECK(source.blog.calls.back() == std::vector<std::int64_t>{1});
+    CHECK(source.round(all) == std::vector<int>{3, 2, 3});
+  }
+
+  TEST_CASE("46 a refresh owns its records and arguments, and runs on its own thread") {
+    Blog blog;
+    test::Events events;
+    std::atomic<int> calls{0};
+    auto excerpt = blog.posts.calculation("excerpt", [&](const Post& post, const std::string& end) {
+      if (++calls == 2) events.wait_for("gone");
+      std::string text = post.content + end;
+      if (calls == 2) events.happened("done");
+      return text;
+    });
+    blog.posts.cache_calculation("excerpt", kSwr);
+    {
+      const std::vector<Post> page = {{1, "a rather long text, not in the string itself", 0}};
+      const std::string end(100, '!');
+      (void)excerpt(page, end);
+      blog.clock->advance(11min);
+      CHECK(excerpt(page, end).front().size() == 144);
+    }
+    events.happened("gone");
+    events.wait_for("done");
+    blog.cache.close();  // waits for the task
+    CHECK(calls == 2);
+  }
+
+  TEST_CASE("46 past the window a load computes") {
+    Source source(kSwr);
+    (void)source.round(Post{1, {}, 0});
+    source.next_round(70min);
+    CHECK(source.round(Post{1, {}, 0}) == 2);
+    CHECK(source.executor->waiting() == 0);
+  }
+
+  TEST_CASE(
+      "47 a refresh that fails keeps the old value, is told, and is not tried again at once") {
+    Source source(kSwr);
+    const Post one{1, {}, 0};
+    (void)source.round(one);
+    source.next_round(10min);
+    source.failing = true;
+    int calls = 1;
+    // The pauses: 1, 2, 4, 8, 16, 32, 60, 60, ... seconds.
+    for (const int pause : {1, 2, 4, 8, 16, 32, 60, 60, 60}) {
+      CHECK(source.round(one) == 1);
+      (void)source.executor->run();
+      CHECK(source.blog.calls.size() == static_cast<std::size_t>(++calls));
+      source.blog.clock->advance(std::chrono::seconds(pause) - 1us);
+      CHECK(source.round(one) == 1);
+      CHECK(source.executor->waiting() == 0);
+      source.blog.clock->advance(1us);
+    }
+    (void)source.blog.cache.run_maintenance();
+    REQUIRE(source.told.size() == 1);
+    CHECK(test::contains(source.told[0], "round"));
+    CHECK(test::contains(source.told[0], "the source is down"));
+    source.failing = false;
+    CHECK(source.round(one) == 1);
+    (void)source.executor->run();
+    CHECK(source.round(one) == 2);
+  }
+
+  TEST_CASE("47 a source that is down for an hour: stale values all the hour, few calls") {
+    Source source({.ttl = 10min, .stale_while_revalidate = 2h});
+    const Post one{1, {}, 0};
+    (void)source.round(one);
+    source.next_round(10min);
+    source.failing = true;
+    for (int second = 0; second < 3'600; ++second) {
+      REQUIRE(source.round(one) == 1);
+      (void)source.executor->run();
+      source.blog.clock->advance(1s);
+    }
+    CHECK(source.blog.calls.size() - 1 <= 66);
+    CHECK(source.blog.calls.size() - 1 >= 60);
+  }
+
+  TEST_CASE("48 put, erase, clear and invalidation before or during a refresh win") {
+    for (const bool during : {false, true}) {
+      for (int what = 0; what < 4; ++what) {
+        INFO(during << ' ' << what);
+        Source source(kSwr);
+        const Post one{1, {}, 0};
+        Cache& cache = source.blog.cache;
+        const auto change = [&] {
+          if (what == 0) CHECK(cache.put("Post:1:round", 99));
+          if (what == 1) (void)cache.erase("Post:1:round");
+          if (what == 2) (void)cache.clear();
+          if (what == 3) source.round.invalidate_all();
+        };
+        (void)source.round(one);
+        source.next_round(10min);
+        CHECK(source.round(one) == 1);
+        if (during) {
+          std::atomic<bool> done{false};
+          const test::AtTestPoints points([&](std::string_view point) {
+            if (point == "load: keeps" && !done.exchange(true)) change();
+          });
+          (void)source.executor->run();
+        } else {
+          change();
+          (void)source.executor->run();
+        }
+        CHECK(cache.get<int>("Post:1:round") == (what == 0 ? std::optional(99) : std::nullopt));
+      }
+    }
+  }
+
+  TEST_CASE("a refresh that has not begun holds nobody up") {
+    Source source(kSwr);
+    const Post one{1, {}, 0};
+    (void)source.round(one);
+    source.next_round(10min);
+    CHECK(source.round(one) == 1);
+    (void)source.blog.cache.clear();
+    CHECK(source.round(one) == 2);
+    CHECK(source.executor->run() == 1);
+    CHECK(source.blog.calls.size() == 2);  // what is fresh by now is left alone
+  }
+
+  TEST_CASE("a refresh that is left over when the cache has closed does nothing") {
+    Source source(kSwr);
+    (void)source.round(Post{1, {}, 0});
+    source.next_round(10min);
+    (void)source.round(Post{1, {}, 0});
+    source.blog.cache.close();
+    CHECK(source.executor->run() == 1);
+    CHECK(source.blog.calls.size() == 1);
+  }
+
+  TEST_CASE("47 stale-if-error: the older value answers, the error is told, calls pause") {
+    Source source(kSie);
+    const std::vector<Post> page = posts_up_to(3);
+    (void)source.round(page);
+    source.next_round(10min);
+    source.failing = true;
+    CHECK(source.round(page) == rounds(3, 1));
+    CHECK(source.blog.calls.size() == 2);
+    CHECK(source.round(page) == rounds(3, 1));
+    CHECK(source.blog.calls.size() == 2);  // it pauses
+    CHECK(source.blog.cache.stats().misses == 9);
+    (void)source.blog.cache.run_maintenance();
+    CHECK(source.told.size() == 1);
+    source.blog.clock->advance(1s);
+    source.failing = false;
+    CHECK(source.round(page) == rounds(3, 2));
+  }
+
+  TEST_CASE("47 stale-if-error answers only if every record of the batch has an older value") {
+    Source source(kSie);
+    const std::vector<Post> page = posts_up_to(3);
+    (void)source.round({page[0], page[1]});
+    source.next_round(10min);
+    source.failing = true;
+    CHECK_THROWS_AS((void)source.round(page), std::runtime_error);
+    source.blog.clock->advance(2h);
+    CHECK_THROWS_AS((void)source.round(page[0]), std::runtime_error);  // past its window
+  }
+
+  TEST_CASE("47 stale-if-error of single records: those after the one that fails are computed") {
+    Blog blog;
+    int round = 1;
+    auto wild = blog.posts.calculation("wild", [&](const Post& post) {
+      if (round == 2 && post.id == 2) throw 42;
+      return round;
+    });
+    blog.posts.cache_calculation("wild", kSie);
+    const std::vector<Post> page = posts_up_to(3);
+    (void)wild(page);
+    round = 2;
+    blog.clock->advance(10min);
+    CHECK(wild(page) == std::vector<int>{2, 1, 2});
+  }
+
+  TEST_CASE("47 stale-if-error where single records of a batch fail") {
+    Blog blog;
+    int round = 1;
+    auto fragile = blog.posts.calculation("fragile", [&](Records<Post> batch) {
+      std::vector<Outcome<int>> out;
+      for (const Post& post : batch) {
+        if (round == 2 && post.id == 2) {
+          out.emplace_back(Failed{"two"});
+        } else {
+          out.emplace_back(round);
+        }
+      }
+      return out;
+    });
+    blog.posts.cache_calculation("fragile", kSie);
+    const std::vector<Post> page = posts_up_to(3);
+    (void)fragile(page);
+    round = 2;
+    blog.clock->advance(10min);
+    CHECK(fragile(page) == std::vector<int>{2, 1, 2});
+  }
+
+  TEST_CASE("49 a refresh to nothing is stored as such, or removes the entry if that is not kept") {
+    for (const bool kept : {true, false}) {
+      auto executor = std::make_shared<test::ManualExecutor>();
+      Options options;
+      options.hooks.executor = executor;
+      Blog blog(options);
+      bool gone = false;
+      auto found = blog.posts.calculation(
+          "found", [&](const Post& post) { return gone ? std::nullopt : std::optional(post.id); });
+      CachePolicy policy = kSwr;
+      if (!kept) policy.negative_ttl = Duration();
+      blog.posts.cache_calculation("found", policy);
+      CHECK(found(Post{1, {}, 0}) == 1);
+      gone = true;
+      blog.clock->advance(10min);
+      CHECK(found(Post{1, {}, 0}) == 1);
+      (void)executor->run();
+      CHECK_FALSE(found(Post{1, {}, 0}).has_value());
+      CHECK(blog.cache.contains("Post:1:found") == kept);
+    }
+  }
+}
