@@ -57,6 +57,7 @@ Status Steps::work(store::Store& store, const Budget& budget, bool* more) {
   if (Status s = probe(store); !s.ok()) return s;
   if (Status s = commit_pending(store, budget); !s.ok()) return s;
   if (Status s = record_some(store, budget, more); !s.ok()) return s;
+  if (Status s = move_long_log(store); !s.ok()) return s;
   if (Status s = delete_some(store, budget, more); !s.ok()) return s;
   if (Status s = keep_small(store, budget, more); !s.ok()) return s;
   *more = *more || !engine_.pending.empty();
@@ -84,6 +85,7 @@ Status Steps::hold_limits(store::Store& store) {
   // What a group brought in, and as much again: whatever is above is then paced like other
   // deletions.
   for (int i = 0; i < 2 && evictor_.has_work(store.writer()->totals()); ++i) {
+    if (Status s = move_long_log(store); !s.ok()) return s;
     if (Status s = evictor_.evict_some(store, committer_.newest_stamp()); !s.ok()) return s;
   }
   return {};
@@ -140,8 +142,11 @@ Status Steps::keep_small(store::Store& store, const Budget& budget, bool* more) 
   if (Status s = upkeep_.vacuum_some(store, &vacuuming); !s.ok()) return s;
   *more = *more || vacuuming;
   const bool idle = engine_.pending.empty() && !*more;
-  if (upkeep_.wants_checkpoint(store) || (idle && budget.everything_due)) {
-    return upkeep_.checkpoint(store, idle);
+  if (!idle) return move_long_log(store);
+  const auto shrinks = upkeep_.can_shrink(store);
+  if (!shrinks.ok()) return shrinks.failure();
+  if (*shrinks || budget.everything_due || upkeep_.wants_checkpoint(store)) {
+    return upkeep_.checkpoint(store, true);
   }
   return {};
 }
@@ -172,9 +177,11 @@ Status Steps::compact() {
   bool more = true;
   while (more) {
     if (Status s = sweeper_.expire_some(*store, &more); !s.ok()) return s;
+    if (Status s = move_long_log(*store); !s.ok()) return s;
   }
   while (sweeper_.has_retired()) {
     if (Status s = sweeper_.remove_retired(*store); !s.ok()) return s;
+    if (Status s = move_long_log(*store); !s.ok()) return s;
   }
   if (Status s = upkeep_.vacuum_all(*store); !s.ok()) return s;
   return upkeep_.checkpoint(*store, true);

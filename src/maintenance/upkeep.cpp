@@ -51,13 +51,21 @@ Status Upkeep::vacuum_some(store::Store& store, bool* more) {
   *more = false;
   const auto free = store.writer()->vacuum(0);
   if (!free.ok()) return unless_busy(free.failure());
-  const std::int64_t kept = store.sizes().file_bytes / kPageBytes / kKeptShare;
+  const auto bytes = store.writer()->bytes_when_moved();
+  if (!bytes.ok()) return unless_busy(bytes.failure());
+  const std::int64_t kept = *bytes / kPageBytes / kKeptShare;
   if (*free <= std::max<std::int64_t>(kept, kPagesAtOnce)) return {};
   const std::int64_t surplus = std::min<std::int64_t>(*free - kept, kPagesAtOnce);
   const auto left = store.writer()->vacuum(static_cast<int>(surplus));
   if (!left.ok()) return unless_busy(left.failure());
   *more = *left > kept && *left < *free;  // where nothing can be given back, trying again is no use
   return {};
+}
+
+base::Result<bool> Upkeep::can_shrink(store::Store& store) const {
+  const auto bytes = store.writer()->bytes_when_moved();
+  if (!bytes.ok()) return bytes.failure();
+  return *bytes < store.sizes().file_bytes;
 }
 
 Status Upkeep::vacuum_all(store::Store& store) {

@@ -20,6 +20,8 @@ class Upkeep {
   /// Gives some free pages back to the system. `*more`: there are more than are kept for new
   /// entries.
   [[nodiscard]] base::Status vacuum_some(store::Store& store, bool* more);
+  /// Whether pages were given back that the file still holds, until a checkpoint cuts them off.
+  [[nodiscard]] base::Result<bool> can_shrink(store::Store& store) const;
   /// Gives all of them back.
   [[nodiscard]] base::Status vacuum_all(store::Store& store);
 

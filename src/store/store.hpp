@@ -89,6 +89,9 @@ class Writer {
   [[nodiscard]] virtual base::Result<Checkpoint> checkpoint(bool truncate) = 0;
   /// Gives at most `pages` free pages back to the system; the answer is how many are left.
   [[nodiscard]] virtual base::Result<std::int64_t> vacuum(int pages) = 0;
+  /// How long the file is when the WAL has been moved into it. Pages that were given back are the
+  /// system's only then.
+  [[nodiscard]] virtual base::Result<std::int64_t> bytes_when_moved() = 0;
   /// What the WAL holds since it last started over. The file does not get shorter then: see
   /// FileSizes.
   [[nodiscard]] virtual std::int64_t wal_bytes() const noexcept = 0;

@@ -68,6 +68,7 @@ class SqliteWriter final : public Writer {
 
   base::Result<Checkpoint> checkpoint(bool truncate) override;
   base::Result<std::int64_t> vacuum(int pages) override;
+  base::Result<std::int64_t> bytes_when_moved() override;
   std::int64_t wal_bytes() const noexcept override;
 
   /// Moves what is in the WAL into the file, if nobody is in the way, and ends the connection.

@@ -98,6 +98,7 @@ struct WriterSql {
 
   // Upkeep.
   Statement free_pages{"PRAGMA freelist_count"};
+  Statement all_pages{"PRAGMA page_count"};
 };
 
 }  // namespace ashmemo::store

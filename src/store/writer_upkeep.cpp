@@ -122,6 +122,12 @@ base::Result<std::int64_t> SqliteWriter::vacuum(int pages) {
   });
 }
 
+base::Result<std::int64_t> SqliteWriter::bytes_when_moved() {
+  if (!open_) return closed();
+  return guarded("asking how long the file is",
+                 [&] { return pragma(&WriterSql::all_pages) * kPageSize; });
+}
+
 base::Result<Totals> SqliteWriter::recount() {
   return change("counting all entries", [&] {
     const Totals before = std::exchange(totals_, {});

@@ -72,6 +72,7 @@ class FakeFile {
   std::atomic<std::int64_t> wal_file_bytes{0};  // as `stat` sees it
   std::atomic<std::int64_t> wal_bytes{0};       // in use; grows with each commit
   std::atomic<std::int64_t> free_pages{0};
+  std::atomic<std::int64_t> given_back{0};  // bytes that the next checkpoint cuts off
 
   // What was done with it.
   std::atomic<int> open_stores{0};

@@ -15,7 +15,8 @@ using base::Status;
 using store::RemovedRow;
 
 constexpr std::int64_t kMostBytes = 4 * 1024 * 1024;
-constexpr std::int64_t kBytesOfCommit = 4096;
+constexpr std::int64_t kPageBytes = 4096;
+constexpr std::int64_t kBytesOfCommit = kPageBytes;
 
 void require(bool holds, const char* rule) {
   if (holds) return;
@@ -269,16 +270,23 @@ class FakeWriter final : public store::Writer {
     file_.truncations += truncate ? 1 : 0;
     const std::int64_t frames = file_.wal_bytes / kBytesOfCommit;
     const bool in_the_way = file_.foreign_reader;
-    if (!in_the_way) file_.wal_bytes = 0;
+    if (!in_the_way) {
+      file_.wal_bytes = 0;
+      file_.file_bytes -= file_.given_back.exchange(0);
+    }
     return Checkpoint{frames, frames, in_the_way};
   }
 
   Result<std::int64_t> vacuum(int pages) override {
     const Alone alone(busy_);
     require(!in_transaction_, "vacuum inside a transaction");
-    if (file_.vacuums) file_.free_pages -= std::min<std::int64_t>(pages, file_.free_pages);
-    return file_.free_pages.load();
+    if (!file_.vacuums) return file_.free_pages.load();
+    const std::int64_t given = std::min<std::int64_t>(pages, file_.free_pages);
+    file_.given_back += std::min(given * kPageBytes, file_.file_bytes - file_.given_back);
+    return file_.free_pages -= given;
   }
+
+  Result<std::int64_t> bytes_when_moved() override { return file_.file_bytes - file_.given_back; }
 
   std::int64_t wal_bytes() const noexcept override { return file_.wal_bytes; }
 

@@ -77,6 +77,7 @@ class FaultyWriter final : public store::Writer {
     if (auto failure = faults_.next(Call::vacuum)) return std::move(*failure);
     return inner_.vacuum(pages);
   }
+  Result<std::int64_t> bytes_when_moved() override { return inner_.bytes_when_moved(); }
   std::int64_t wal_bytes() const noexcept override { return inner_.wal_bytes(); }
 
  private:

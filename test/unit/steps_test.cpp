@@ -214,4 +214,33 @@ TEST_SUITE("unit") {
     bench.pass();
     CHECK(bench.fake.engine.store.get() != store);
   }
+
+  TEST_CASE("60 a file that was emptied gets shorter by passes alone") {
+    Bench bench;
+    bench.fake.file->file_bytes = 100 * MiB;
+    bench.fake.file->free_pages = 25'000;
+    int passes = 1;
+    for (; bench.pass(); ++passes) REQUIRE(passes < 1'000);
+    CHECK(passes > 50);
+    CHECK(bench.fake.file->file_bytes < 4 * MiB);
+    CHECK(bench.fake.file->truncations == 1);
+    CHECK_FALSE(bench.pass());
+    CHECK(bench.fake.file->checkpoints == 1);
+  }
+
+  TEST_CASE("the log is moved between any two transactions that let it grow") {
+    Options options = FakeEngine::manual();
+    SUBCASE("while limits are held") { options.limits.max_entries = 2'000; }
+    SUBCASE("while what is due is removed") { options.limits.max_entries = 10'000; }
+    Bench bench(options);
+    bench.fake.faults->before(Call::commit, [&bench] {
+      CHECK(bench.fake.file->wal_bytes < 4 * MiB);
+      bench.fake.file->wal_bytes += 4 * MiB;
+    });
+    for (const std::string& key : test::numbered("k", 5'000)) bench.fake.put(key, "1", {1, 1, 1});
+    CHECK(bench.steps.finish_accepted().ok());
+    bench.advance(kSecond);
+    CHECK(bench.steps.compact().ok());
+    CHECK(bench.fake.file->keys().empty());
+  }
 }

@@ -295,8 +295,11 @@ TEST_SUITE("unit") {
     CHECK(before >= 500);
     CHECK(file.writer().vacuum(100).value() == before - 100);
     CHECK(file.writer().vacuum(100'000).value() == 0);
+    const std::int64_t when_moved = file.writer().bytes_when_moved().value();
+    CHECK(when_moved < file.store().sizes().file_bytes);
     REQUIRE(file.writer().checkpoint(false));
-    CHECK(file.store().sizes().file_bytes < 100'000);
+    CHECK(file.store().sizes().file_bytes == when_moved);
+    CHECK(when_moved < 100'000);
   }
 
   TEST_CASE("vacuum while another program writes answers busy") {
