@@ -1,0 +1,70 @@
+// Another program that reads for long while a storm blows. Its snapshot keeps the write-ahead log
+// from starting over, so the promise about the disk cannot hold: what is promised then is to say
+// so, and that all is well again once the program has ended.
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <ashmemo/cache.hpp>
+#include <chrono>
+#include <functional>
+#include <string>
+#include <thread>
+
+#include "storm/report.hpp"
+#include "storm/sampler.hpp"
+#include "storm/storm.hpp"
+#include "support/cache_fixture.hpp"
+#include "support/child.hpp"
+#include "support/temp_dir.hpp"
+
+using namespace ashmemo;
+using namespace ashmemo::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// As wait_until_small: this happens in its own time.
+bool becomes_true(const std::function<bool()>& condition) {
+  const auto deadline = std::chrono::steady_clock::now() + 20s;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(1ms);
+  }
+  return true;
+}
+
+}  // namespace
+
+TEST_SUITE("storm") {
+  TEST_CASE("a foreign reader in a storm is told of; when it has ended the log starts over") {
+    const TempDir dir;
+    const std::string path = dir.path("cache.db");
+    Heard heard;
+    Options options = storm_options();
+    options.hooks.on_error = [&heard](const Notice& notice) { heard.add(notice); };
+    Cache cache(path, options);
+    CHECK(cache.put("first", "value"));
+    cache.flush();
+    std::int64_t grown = 0;
+    {
+      const Storm storm(cache, {"100 B", 100, 100, 64 * MiB});
+      Program shell({"sqlite3", path});
+      shell.send("BEGIN; SELECT count(*) > 0 FROM cache_entries;");
+      REQUIRE(shell.read_line() == "1");
+      CHECK(becomes_true([&] { return cache.health().foreign_reader; }));
+      CHECK(becomes_true([&] { return disk_use(path).log > 32 * MiB; }));
+      CHECK(heard.count(NoticeKind::foreign_reader) == 1);
+      CHECK(cache.health().state == HealthState::ok);
+      shell.send("COMMIT;");
+      CHECK(shell.finish().exit_code == 0);
+      CHECK(becomes_true([&] { return !cache.health().foreign_reader; }));
+      CHECK(becomes_true([&] { return heard.count(NoticeKind::recovered) == 1; }));
+      grown = disk_use(path).log;
+    }
+    CHECK(becomes_true([&] { return disk_use(path).log <= 8 * MiB; }));
+    print_line(fmt::format("{:<8} log from {:>10} B to {:>9} B", "foreign", grouped(grown),
+                           grouped(disk_use(path).log)));
+    CHECK(cache.check().ok);
+  }
+}

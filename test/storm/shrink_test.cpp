@@ -1,0 +1,88 @@
+// A file that is emptied gets small by itself: nobody calls the cache after the removal.
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <ashmemo/cache.hpp>
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "storm/report.hpp"
+#include "storm/sampler.hpp"
+#include "storm/storm.hpp"
+#include "support/cache_fixture.hpp"
+#include "support/temp_dir.hpp"
+
+using namespace ashmemo;
+using namespace ashmemo::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+// 256 free pages are kept for new entries, and the log with up to 1 MiB.
+constexpr std::int64_t kNearNothing = 3 * MiB;
+
+struct Shrinking {
+  TempDir dir;
+  const std::string path = dir.path("cache.db");
+  Cache cache{path, storm_options()};
+
+  /// As many as the limits let stay.
+  void fill(std::size_t bytes, PutOptions options) {
+    const auto count = static_cast<int>(64 * MiB / static_cast<std::int64_t>(bytes));
+    const std::string value(bytes, 'v');
+    std::vector<std::pair<std::string, std::string>> batch;
+    for (std::string& key : numbered("key ", count)) {
+      batch.emplace_back(std::move(key), value);
+      if (batch.size() < 500) continue;
+      REQUIRE(cache.put_many(batch, options) == batch.size());
+      batch.clear();
+      cache.flush();
+    }
+  }
+
+  void expect_small(const std::string& after, std::int64_t from) const {
+    const auto start = std::chrono::steady_clock::now();
+    CHECK(wait_until_small(path, kNearNothing, 20s));
+    const DiskUse to = disk_use(path);
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+    print_line(fmt::format("{:<8} from {:>14} B to {:>10} B (log {:>9} B) in {:.1f} s", after,
+                           grouped(from), grouped(to.sum()), grouped(to.log), took.count()));
+  }
+};
+
+}  // namespace
+
+TEST_SUITE("storm") {
+  TEST_CASE("the file shrinks by itself after clear") {
+    Shrinking f;
+    f.fill(2100, {});
+    const std::int64_t from = disk_use(f.path).sum();
+    CHECK(from > 32 * MiB);
+    CHECK(f.cache.clear() > 10'000);
+    f.expect_small("clear", from);
+    CHECK(f.cache.stats().entries == 0);
+    CHECK(f.cache.check().ok);
+  }
+
+  TEST_CASE("the file shrinks by itself after everything has expired") {
+    Shrinking f;
+    f.fill(16'000, {.ttl = 5s});
+    const std::int64_t from = disk_use(f.path).sum();
+    CHECK(from > 32 * MiB);
+    f.expect_small("expiry", from);
+    CHECK(f.cache.stats().entries == 0);
+    CHECK(f.cache.check().ok);
+  }
+
+  TEST_CASE("the file shrinks by itself to lower limits") {
+    Shrinking f;
+    f.fill(2100, {});
+    const std::int64_t from = disk_use(f.path).sum();
+    f.cache.set_limits({.max_bytes = MiB});
+    f.expect_small("limits", from);
+    CHECK(f.cache.stats().bytes <= MiB);
+    CHECK(f.cache.check().ok);
+  }
+}
