@@ -30,11 +30,12 @@ using Calls = std::vector<std::vector<std::int64_t>>;
 
 /// A cache in a directory of its own, whose clock and worker stand still until the test moves them.
 struct Blog {
-  explicit Blog(Options given = {}) : cache(dir.path("blog.db"), prepared(std::move(given))) {}
+  explicit Blog(Options given = {}, WorkerMode worker = WorkerMode::manual)
+      : cache(dir.path("blog.db"), prepared(std::move(given), worker)) {}
 
-  [[nodiscard]] Options prepared(Options given) const {
+  [[nodiscard]] Options prepared(Options given, WorkerMode worker) const {
     given.hooks.clock = clock;
-    given.hooks.worker = WorkerMode::manual;
+    given.hooks.worker = worker;
     return given;
   }
 

@@ -1,0 +1,143 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "blog_fixture.hpp"
+#include "support/rendezvous.hpp"
+
+// Many threads with pages that overlap: the promise of single flight, over and over; and a cache
+// that is closed in the middle of it.
+
+using namespace ashmemo;
+using test::Blog;
+using test::Post;
+
+namespace {
+
+constexpr int kThreads = 16;
+constexpr std::int64_t kKeys = 10'000;
+constexpr std::size_t kBatch = 250;
+
+/// 20 rounds; more where the environment asks for it.
+int rounds() {
+  const char* const asked = std::getenv("ASHMEMO_TEST_ROUNDS");
+  return asked == nullptr ? 20 : std::atoi(asked);
+}
+
+/// All keys, in batches of which each has a share of keys from anywhere beside its own.
+std::vector<std::vector<Post>> batches(std::mt19937& random, int overlap_percent) {
+  std::vector<std::vector<Post>> out;
+  std::int64_t next = 0;
+  while (next < kKeys) {
+    std::vector<Post> batch;
+    while (batch.size() < kBatch && next < kKeys) {
+      const bool others = static_cast<int>(random() % 100) < overlap_percent;
+      const std::int64_t id = others ? static_cast<std::int64_t>(random() % kKeys) : next++;
+      batch.push_back({id, {}, 0});
+    }
+    std::shuffle(batch.begin(), batch.end(), random);
+    out.push_back(std::move(batch));
+  }
+  return out;
+}
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("26 sixteen threads, pages that overlap: as many calculations as there are keys") {
+    std::mt19937 random(26);
+    for (int round = 0; round < rounds(); ++round) {
+      Blog blog({}, round % 2 == 0 ? WorkerMode::thread : WorkerMode::manual);
+      std::vector<std::atomic<int>> times(kKeys);
+      auto twice = blog.posts.calculation("twice", [&](Records<Post> batch) {
+        std::vector<std::int64_t> out;
+        for (const Post& post : batch) {
+          ++times[static_cast<std::size_t>(post.id)];
+          out.push_back(post.id * 2);
+        }
+        return out;
+      });
+      blog.posts.cache_calculation("twice", {});
+      const auto pages = batches(random, round * 10 % 100);
+      std::atomic<std::size_t> next{0};
+      std::atomic<int> wrong{0};
+      std::vector<std::thread> threads;
+      for (int t = 0; t < kThreads; ++t) {
+        threads.emplace_back([&] {
+          for (std::size_t at = next++; at < pages.size(); at = next++) {
+            const std::vector<std::int64_t> got = twice(pages[at]);
+            for (std::size_t i = 0; i < got.size(); ++i) {
+              wrong += got[i] != pages[at][i].id * 2 ? 1 : 0;
+            }
+          }
+        });
+      }
+      for (std::thread& thread : threads) thread.join();
+      INFO(round);
+      CHECK(wrong == 0);
+      int not_once = 0;
+      for (const auto& each : times) not_once += each != 1 ? 1 : 0;
+      CHECK(not_once == 0);
+      CHECK(blog.cache.stats().computed == kKeys);
+    }
+  }
+
+  TEST_CASE("61 closing while calculations run and others wait: every load gets its value") {
+    for (int round = 0; round < 10; ++round) {
+      Blog blog;
+      test::Events events;
+      auto slow = blog.posts.calculation("slow", [&](const Post& post) {
+        events.happened("computing");
+        events.wait_for("closed");
+        return post.id;
+      });
+      blog.posts.cache_calculation("slow", {});
+      const test::AtTestPoints points([&](std::string_view point) {
+        if (point == "load: waits") events.happened("waiting");
+      });
+      std::vector<std::thread> threads;
+      std::atomic<int> right{0};
+      const auto ask = [&] { right += slow(Post{7, {}, 0}) == 7 ? 1 : 0; };
+      threads.emplace_back(ask);
+      events.wait_for("computing");
+      for (int t = 0; t < 3; ++t) threads.emplace_back(ask);
+      events.wait_for("waiting", 3);
+      blog.cache.close();
+      events.happened("closed");
+      for (std::thread& thread : threads) thread.join();
+      CHECK(right == 4);
+      CHECK(blog.cache.stats().computed == 1);
+    }
+  }
+
+  TEST_CASE("61 closing waits for the refresh that runs, and drops those that have not begun") {
+    Blog blog;
+    test::Events events;
+    std::atomic<int> calls{0};
+    auto slow = blog.posts.calculation("slow", [&](const Post& post) {
+      if (++calls > 2) {
+        events.happened("refreshing");
+        events.wait_for("closing");
+      }
+      return post.id;
+    });
+    blog.posts.cache_calculation(
+        "slow", {.ttl = std::chrono::minutes(1), .stale_while_revalidate = std::chrono::hours(1)});
+    for (const std::int64_t id : {1, 2}) (void)slow(Post{id, {}, 0});
+    blog.clock->advance(std::chrono::minutes(2));
+    CHECK(slow(Post{1, {}, 0}) == 1);
+    events.wait_for("refreshing");
+    CHECK(slow(Post{2, {}, 0}) == 2);
+    std::thread closing([&] { blog.cache.close(); });
+    events.happened("closing");
+    closing.join();
+    CHECK(calls <= 4);
+    CHECK(slow(Post{3, {}, 0}) == 3);
+  }
+}
