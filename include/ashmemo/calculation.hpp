@@ -34,6 +34,20 @@ class BoundCalculation;
 /// one for the record's version, else what the calculation computes, which is then kept. A
 /// calculation that is not cached (Resource::cache_calculation) computes every time.
 ///
+/// Stale results answer at once where the policy has stale_while_revalidate; one batch for all of
+/// them runs in the background, on copies of records and arguments. See CachePolicy, also for what
+/// answers when the calculation fails.
+///
+/// Callers at the same time: each result is computed by one of them, however their pages overlap;
+/// the others wait for it, each for as long as it takes or LoadOptions::wait says. They share what
+/// a run for a single record throws; of a batch that throws each computes its own records itself.
+/// What is stored, removed or invalidated while a result is being computed wins over it, and a load
+/// that begins after an invalidation has returned never joins a run that began before.
+///
+/// Calculations may load others, and themselves for other records. If waiting would close a circle
+/// of threads, the caller computes the record itself. Calculations that need each other without end
+/// are ErrorCode::cycle, with the path of runs; at least one of them must be cached to be seen.
+///
 /// What the calculation itself must keep to: a result depends on its own record, on the arguments
 /// and on nothing else, the other records of a batch included. It may call the cache and other
 /// calculations. It may run on several threads at once.
@@ -151,7 +165,7 @@ class Calculation {
     return detail::cache_key(*made.resource,
                              detail::RecordPage<T>(*made.access, std::span(&one, 1)), run);
   }
-  /// What happened to this calculation since the cache was opened. Reads counters only.
+  /// What happened to this calculation, restarts included. Reads counters only.
   [[nodiscard]] CalculationStats stats() const {
     return detail::stats_of(*definition().calculation);
   }

@@ -29,12 +29,17 @@ struct CalculationOptions {
 struct CachePolicy {
   /// How long a result answers. Default: for ever; it leaves only by eviction.
   std::optional<Duration> ttl{};
-  /// How long after the ttl `cached` still answers with the result, and a load may while a refresh
-  /// runs. Refused for records that cannot be copied, or are polymorphic: a refresh in the
-  /// background needs records of its own. Default: not at all.
+  /// How long after the ttl the result still answers, while a refresh runs in the background on
+  /// Hooks::executor (RFC 5861). A result is refreshed by one task at a time. One that fails
+  /// changes nothing: it is counted, told as NoticeKind::calculation_failed, and the calculation's
+  /// refreshes pause, for 1 s after the first failure in a row, twice as long after each further
+  /// one, 1 min at most. Refused for records that cannot be copied, or are polymorphic: a refresh
+  /// needs records of its own. Default: not at all.
   std::optional<Duration> stale_while_revalidate{};
-  /// How long after the ttl the result is kept in the file, to answer where computing fails.
-  /// Default: not at all.
+  /// How long after the ttl the result is kept in the file, to answer where computing fails (RFC
+  /// 5861): where the calculation throws, if all records of that run have such a result, and for
+  /// single records that are Failed. The failure is told, and the calculation pauses as above:
+  /// until then these results answer without calling it. They count as misses. Default: not at all.
   std::optional<Duration> stale_if_error{};
   /// The ttl of results that are "nothing" (an empty std::optional). Default: as `ttl`. Zero: such
   /// a result is not kept. Without a meaning for results of other types.
