@@ -40,7 +40,6 @@
 
 #include <fmt/chrono.h>
 #include <fmt/core.h>
-#include <stdlib.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -50,11 +49,11 @@
 #include <memory>
 #include <optional>
 #include <sstream>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "../temporary_directory.hpp"
 #include "posts.hpp"
 
 namespace blog {
@@ -211,32 +210,12 @@ void run(const std::filesystem::path& directory) {
   show_expiry(app);
 }
 
-/// A directory that is removed with this object.
-class TemporaryDirectory {
- public:
-  TemporaryDirectory()
-      : path_((std::filesystem::temp_directory_path() / "ashmemo-blog-XXXXXX").string()) {
-    if (::mkdtemp(path_.data()) == nullptr) throw std::runtime_error("cannot make " + path_);
-  }
-  ~TemporaryDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-
-  [[nodiscard]] std::filesystem::path path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
 }  // namespace
 }  // namespace blog
 
 int main() {
   try {
-    const blog::TemporaryDirectory directory;
+    const example::TemporaryDirectory directory;
     blog::run(directory.path());
     return EXIT_SUCCESS;
   } catch (const std::exception& error) {

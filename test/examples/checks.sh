@@ -43,6 +43,15 @@ run_for_status() {
   ((status == wanted)) || { printf 'ended with status %d, not %d\n' "$status" "$wanted"; return 1; }
 }
 
+# expect_as_told: the last run printed, to the letter, what the head of the example's main.cpp says.
+expect_as_told() {
+  local source_file
+  source_file=$project_root/examples/$(basename "$example")/main.cpp
+  diff <(sed -n '/^\/\/ *== begin$/,/^\/\/ *== end$/p' "$source_file" |
+    sed -e '1d;$d' -e 's|^// \{0,1\}||') <(printf '%s\n' "$output") ||
+    { printf 'the head of %s says otherwise\n' "$source_file"; return 1; }
+}
+
 # expect REGEX: a line of the last run's output matches the extended regular expression.
 expect() {
   grep -qE -- "$1" <<<"$output" || { printf 'no line matches: %s\n' "$1"; return 1; }
