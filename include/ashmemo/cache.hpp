@@ -230,8 +230,10 @@ class Cache {
   /// Copies the cache as it is now to a new file with mode 0600. Errors: store_failed if `target`
   /// exists, if there is not room enough for it (says what is needed), or if copying fails.
   void backup(const std::string& target);
-  /// Writes what was accepted, ends the worker and releases the file. Afterwards reads miss and
-  /// writes are false. Closing twice is no error; misuse on the worker's own thread.
+  /// Writes what was accepted, ends the worker and releases the file. Waits for the refresh that
+  /// runs on the cache's own background thread, if one does; drops those that have not begun.
+  /// Calculations that run go on and return their values. Afterwards reads miss and writes are
+  /// false, calculations compute. Closing twice is no error; misuse on the worker's own thread.
   void close();
 
  private:

@@ -145,13 +145,18 @@ void Load::refresh_stale() {
   for (const std::size_t run : cached_) {
     const std::size_t end = runs_[run].first_query + records_;
     const auto last = std::lower_bound(next, stale_.end(), end);
-    const std::span<const std::size_t> stale(next, last);
+    if (next != last) refresh_run(run, {next, last});
     next = last;
-    if (stale.empty()) continue;
-    if (const auto refresh = Refresh::begin(engine_, runs_[run], queries_, stale)) {
-      engine_.executor->post([refresh] { refresh->run(); });
-    }
   }
+}
+
+// The page is answered already: a record that cannot be copied, say, takes nothing away from it.
+void Load::refresh_run(std::size_t run, std::span<const std::size_t> stale) try {
+  if (const auto refresh = Refresh::begin(engine_, runs_[run], queries_, stale)) {
+    engine_.executor->post([refresh] { refresh->run(); });
+  }
+} catch (...) {
+  tell_failed(run, what_is(std::current_exception()));
 }
 
 std::vector<std::size_t> Load::distinct(const std::vector<std::size_t>& missing) {

@@ -87,7 +87,8 @@ class Load {
   [[nodiscard]] std::vector<std::size_t> split();
   [[nodiscard]] bool answers_now(std::size_t query);
   void refresh_stale();
-  void settle_back_off(std::size_t run, const ComputeReport& report);
+  void refresh_run(std::size_t run, std::span<const std::size_t> stale);
+  void settle_back_off(std::size_t run, bool failed);
   void answer_with_kept(std::size_t run, std::span<const std::size_t> records,
                         ComputeReport& report);
   void tell_failed(std::size_t run, const std::string& why);
@@ -97,6 +98,9 @@ class Load {
   [[nodiscard]] std::vector<std::size_t> look_again(const std::vector<std::size_t>& wanted);
   void compute(const std::vector<std::size_t>& wanted, bool with_uncached);
   void compute_one(std::size_t run, std::span<const std::size_t> records);
+  [[nodiscard]] std::span<const std::size_t> compute_part(std::size_t run,
+                                                          std::span<const std::size_t> records,
+                                                          bool* failed);
   [[nodiscard]] ComputeReport compute_on_chain(std::size_t run,
                                                std::span<const std::size_t> records);
   void end_flights(std::size_t run, std::span<const std::size_t> records,

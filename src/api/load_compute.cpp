@@ -47,6 +47,16 @@ void Load::compute(const std::vector<std::size_t>& wanted, bool with_uncached) {
 }
 
 void Load::compute_one(std::size_t run, std::span<const std::size_t> records) {
+  bool failed = false;
+  while (!records.empty()) records = compute_part(run, records, &failed);
+  if (runs_[run].keeping) settle_back_off(run, failed);
+}
+
+// Answers what is still to be computed: of a run for each record, those after one that threw, if an
+// older value answers for that one.
+std::span<const std::size_t> Load::compute_part(std::size_t run,
+                                                std::span<const std::size_t> records,
+                                                bool* failed) {
   ComputeReport report = compute_on_chain(run, records);
   const std::size_t done = report.computed.size();
   computed_ += done;
@@ -54,17 +64,14 @@ void Load::compute_one(std::size_t run, std::span<const std::size_t> records) {
   if (detail::CalculationRun* const registered = runs_[run].registered) {
     registered->calculation().count(static_cast<std::int64_t>(done), report.failures);
   }
-  if (runs_[run].keeping) {
-    end_flights(run, records, report);
-    settle_back_off(run, report);
-  }
   const bool threw = static_cast<bool>(report.thrown);
+  *failed = *failed || threw || !report.failed.empty();
+  if (runs_[run].keeping) end_flights(run, records, report);
   if (!kept_.empty() && runs_[run].keeping) answer_with_kept(run, records, report);
   failed_ = std::move(report.failed);
   thrown_ = std::move(report.thrown);
-  // A run for each record: those after the one that threw.
-  const bool goes_on = threw && !thrown_ && !runs_[run].one_call && done + 1 < records.size();
-  if (goes_on) compute_one(run, records.subspan(done + 1));
+  const bool goes_on = threw && !thrown_ && !runs_[run].one_call;
+  return records.subspan(goes_on ? done + 1 : records.size());
 }
 
 ComputeReport Load::compute_on_chain(std::size_t run, std::span<const std::size_t> records) {
@@ -89,11 +96,10 @@ ComputeReport Load::compute_on_chain(std::size_t run, std::span<const std::size_
   }
 }
 
-void Load::settle_back_off(std::size_t run, const ComputeReport& report) {
+void Load::settle_back_off(std::size_t run, bool failed) {
   engine::CalculationState* const state = queries_[runs_[run].first_query].calculation;
   if (state == nullptr) return;
-  if (!report.thrown && report.failed.empty()) return state->back_off.succeeded();
-  state->back_off.failed(engine_.clock->steady_now());
+  failed ? state->back_off.failed(engine_.clock->steady_now()) : state->back_off.succeeded();
 }
 
 // Stale-if-error: all that the failure is about must have an older value. What computing has put in

@@ -11,6 +11,7 @@ namespace ashmemo::api {
 std::shared_ptr<Refresh> Refresh::begin(engine::Engine& engine, const LoadRun& run,
                                         std::span<const engine::Query> queries,
                                         std::span<const std::size_t> stale) {
+  if (engine.options.access == Access::read_only) return nullptr;  // it could not be kept
   const engine::CalculationState* const state = run.registered->calculation().state();
   if (state == nullptr || !state->back_off.is_over(engine.clock->steady_now())) return nullptr;
   std::shared_ptr<Refresh> refresh(new Refresh(engine, run));
