@@ -8,52 +8,19 @@
 
 #include <doctest/doctest.h>
 
-#include "support/fake_engine.hpp"
+#include "evictor_fixture.hpp"
 
 using namespace ashmemo;
 using base::FailureKind;
 using test::Call;
 using test::FakeEngine;
 using test::FakeRow;
-
-namespace {
-
-using Keys = std::vector<std::string>;
-
-Options limited(Eviction eviction, Limit entries, Limit bytes = unlimited) {
-  Options options = FakeEngine::manual();
-  options.eviction = eviction;
-  options.limits.max_entries = entries;
-  options.limits.max_bytes = bytes;
-  options.limits.max_entry_bytes = 64 * MiB;
-  return options;
-}
-
-void offer(FakeEngine& fake, std::string_view key, std::int64_t byte_size = 100) {
-  auto write = std::make_shared<engine::Write>();
-  write->value = Value::text("v");
-  write->byte_size = byte_size;
-  const std::int64_t now = fake.clock->wall_now();
-  write->deadlines.computed_at = now;
-  write->stamp = fake.engine.stamps.next(now);
-  REQUIRE(fake.engine.pending.offer(key, write).slot);
-}
-
-/// Puts each by itself, as a program that evicts all the time.
-void put_each(FakeEngine& fake, const Keys& keys) {
-  for (const std::string& key : keys) {
-    offer(fake, key);
-    REQUIRE(fake.worker.flush().ok());
-  }
-}
-
-void set_limits(FakeEngine& fake, Limit entries, Limit bytes = unlimited) {
-  fake.engine.limits.set({entries, bytes, 64 * MiB});
-}
-
-const Eviction kAll[] = {Eviction::fifo, Eviction::lru, Eviction::clock, Eviction::s3fifo};
-
-}  // namespace
+using test::kAll;
+using test::Keys;
+using test::limited;
+using test::offer;
+using test::put_each;
+using test::set_limits;
 
 TEST_SUITE("unit") {
   TEST_CASE("36 43 both limits hold after every flush, with any policy, and the totals are right") {

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "support/fake_engine.hpp"
+
+// A fake engine at its limits, for the evictor's tests.
+
+namespace ashmemo::test {
+
+using Keys = std::vector<std::string>;
+
+inline Options limited(Eviction eviction, Limit entries, Limit bytes = unlimited) {
+  Options options = FakeEngine::manual();
+  options.eviction = eviction;
+  options.limits.max_entries = entries;
+  options.limits.max_bytes = bytes;
+  options.limits.max_entry_bytes = 64 * MiB;
+  return options;
+}
+
+inline void offer(FakeEngine& fake, std::string_view key, std::int64_t byte_size = 100) {
+  auto write = std::make_shared<engine::Write>();
+  write->value = Value::text("v");
+  write->byte_size = byte_size;
+  const std::int64_t now = fake.clock->wall_now();
+  write->deadlines.computed_at = now;
+  write->stamp = fake.engine.stamps.next(now);
+  REQUIRE(fake.engine.pending.offer(key, write).slot);
+}
+
+/// Puts each by itself, as a program that evicts all the time.
+inline void put_each(FakeEngine& fake, const Keys& keys) {
+  for (const std::string& key : keys) {
+    offer(fake, key);
+    REQUIRE(fake.worker.flush().ok());
+  }
+}
+
+inline void set_limits(FakeEngine& fake, Limit entries, Limit bytes = unlimited) {
+  fake.engine.limits.set({entries, bytes, 64 * MiB});
+}
+
+inline constexpr Eviction kAll[] = {Eviction::fifo, Eviction::lru, Eviction::clock,
+                                    Eviction::s3fifo};
+
+}  // namespace ashmemo::test
