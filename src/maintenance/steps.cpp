@@ -17,6 +17,10 @@ constexpr Duration kQuietInterval = std::chrono::milliseconds(100);
 // Deleted and replaced files, aged snapshots, the log: looked at this often while there is work.
 constexpr Duration kLookInterval = std::chrono::seconds(1);
 
+// A flush goes on after so many of them, 0.1 s each: a read of ours may take as long as a large
+// file.
+constexpr int kMostTriesForRoom = 100;
+
 base::Failure no_store() {
   return {base::FailureKind::unavailable, 0, "there is no cache file at the moment"};
 }
@@ -56,6 +60,12 @@ bool Steps::pass(const Budget& budget) {
 Status Steps::work(store::Store& store, const Budget& budget, bool* more) {
   if (Status s = probe(store); !s.ok()) return s;
   if (Status s = commit_pending(store, budget); !s.ok()) return s;
+  const auto room = upkeep_.make_room(store);
+  if (!room.ok()) return room.failure();
+  if (!*room) {
+    *more = true;
+    return {};
+  }
   if (Status s = record_some(store, budget, more); !s.ok()) return s;
   if (Status s = move_long_log(store); !s.ok()) return s;
   if (Status s = delete_some(store, budget, more); !s.ok()) return s;
@@ -73,10 +83,26 @@ Status Steps::probe(store::Store& store) {
 
 Status Steps::commit_pending(store::Store& store, const Budget& budget) {
   while (!engine_.pending.empty()) {
-    if (Status s = committer_.commit_next(store); !s.ok()) return s;
-    if (Status s = hold_limits(store); !s.ok()) return s;
-    if (Status s = move_long_log(store); !s.ok()) return s;
+    const auto room = upkeep_.make_room(store);
+    if (!room.ok()) return room.failure();
+    if (!*room) return {};
+    if (Status s = commit_some(store); !s.ok()) return s;
     if (engine_.clock->steady_now() >= budget.until) return {};
+  }
+  return {};
+}
+
+Status Steps::commit_some(store::Store& store) {
+  if (Status s = committer_.commit_next(store); !s.ok()) return s;
+  return hold_limits(store);
+}
+
+// Somebody waits for what is to be written. Each try waits for the reads a little.
+Status Steps::wait_for_room(store::Store& store) {
+  for (int tries = 0; tries < kMostTriesForRoom; ++tries) {
+    const auto room = upkeep_.make_room(store);
+    if (!room.ok()) return room.failure();
+    if (*room) return {};
   }
   return {};
 }
@@ -111,8 +137,8 @@ Status Steps::record_all(store::Store& store) {
   recorder_.start_over();
   recording_ = true;
   while (recording_) {
+    if (Status s = wait_for_room(store); !s.ok()) return s;
     if (Status s = recorder_.write_some(store, &recording_); !s.ok()) return s;
-    if (Status s = move_long_log(store); !s.ok()) return s;
   }
   return {};
 }
@@ -158,16 +184,17 @@ Status Steps::finish_accepted() {
   // What comes in while this runs is not waited for: else a busy cache would never be flushed.
   const auto last = engine_.pending.last_number();
   while (engine_.pending.has_until(last)) {
-    if (Status s = commit_pending(*store, {0, false}); !s.ok()) return s;
+    if (Status s = wait_for_room(*store); !s.ok()) return s;
+    if (Status s = commit_some(*store); !s.ok()) return s;
   }
   (void)probe(*store);
   if (Status s = transactions_.look(*store); !s.ok()) return s;
   if (Status s = record_all(*store); !s.ok()) return s;
   while (evictor_.has_work(store->writer()->totals())) {
+    if (Status s = wait_for_room(*store); !s.ok()) return s;
     if (Status s = evictor_.evict_some(*store, committer_.newest_stamp()); !s.ok()) return s;
-    if (Status s = move_long_log(*store); !s.ok()) return s;
   }
-  return {};
+  return move_long_log(*store);
 }
 
 Status Steps::compact() {

@@ -49,7 +49,9 @@ class Steps {
   base::Status record_some(store::Store& store, const Budget& budget, bool* more);
   base::Status record_all(store::Store& store);
   base::Status expire(store::Store& store, const Budget& budget);
+  base::Status wait_for_room(store::Store& store);
   base::Status commit_pending(store::Store& store, const Budget& budget);
+  base::Status commit_some(store::Store& store);
   base::Status hold_limits(store::Store& store);
   base::Status move_long_log(store::Store& store);
   base::Status work(store::Store& store, const Budget& budget, bool* more);

@@ -12,6 +12,9 @@ namespace {
 // writes; it also costs disk, and the time to look a page up in it.
 constexpr std::int64_t kCheckpointBytes = 4 * MiB;
 
+// Nothing is added to a log of this length while our own reads keep it from starting over.
+constexpr std::int64_t kMostLogBytes = 2 * kCheckpointBytes;
+
 // Free pages up to this share of the file are kept: new entries will need them soon.
 constexpr std::int64_t kKeptShare = 16;
 constexpr std::int64_t kPageBytes = 4096;
@@ -45,6 +48,12 @@ Status Upkeep::checkpoint(store::Store& store, bool truncate) {
                              engine_.path + "-wal starts over again", engine_.path);
   }
   return {};
+}
+
+base::Result<bool> Upkeep::make_room(store::Store& store) {
+  if (!wants_checkpoint(store)) return true;
+  if (Status moved = checkpoint(store, false); !moved.ok()) return moved.failure();
+  return foreign_reader_ || store.writer()->wal_bytes() < kMostLogBytes;
 }
 
 Status Upkeep::vacuum_some(store::Store& store, bool* more) {

@@ -17,6 +17,10 @@ class Upkeep {
   /// Moves the log into the file; `truncate` gives its room back as well. Notices whoever keeps it
   /// from starting over.
   [[nodiscard]] base::Status checkpoint(store::Store& store, bool truncate);
+  /// Moves a long log into the file. False: reads of our own that take long keep it from starting
+  /// over, and it has no room for more: writing waits for them. A foreign reader, which may stay
+  /// for ever, is not waited for.
+  [[nodiscard]] base::Result<bool> make_room(store::Store& store);
   /// Gives some free pages back to the system. `*more`: there are more than are kept for new
   /// entries.
   [[nodiscard]] base::Status vacuum_some(store::Store& store, bool* more);

@@ -270,7 +270,7 @@ class FakeWriter final : public store::Writer {
     file_.truncations += truncate ? 1 : 0;
     const std::int64_t frames = file_.wal_bytes / kBytesOfCommit;
     const bool in_the_way = file_.foreign_reader;
-    if (!in_the_way) {
+    if (!in_the_way && !file_.own_reader) {
       file_.wal_bytes = 0;
       file_.file_bytes -= file_.given_back.exchange(0);
     }

@@ -67,6 +67,35 @@ TEST_SUITE("unit") {
     CHECK_FALSE(steps.finish_accepted().ok());
   }
 
+  TEST_CASE("writing waits while reads of our own keep a long log; a flush not for ever") {
+    Bench bench;
+    bench.fake.put("a", "1");
+    bench.pass(10 * kSecond);
+    bench.fake.file->wal_bytes = 8 * MiB;
+    bench.fake.file->own_reader = true;
+    bench.fake.put("b", "2");
+    CHECK(bench.pass());
+    CHECK_FALSE(bench.fake.engine.pending.empty());
+    bench.fake.file->own_reader = false;
+    bench.pass();
+    CHECK(bench.fake.engine.pending.empty());
+
+    bench.fake.file->wal_bytes = 8 * MiB;
+    bench.fake.file->own_reader = true;
+    bench.fake.put("c", "3");
+    REQUIRE(bench.steps.finish_accepted().ok());
+    CHECK(bench.fake.engine.pending.empty());
+  }
+
+  TEST_CASE("nobody waits for a foreign reader") {
+    Bench bench;
+    bench.fake.file->wal_bytes = 8 * MiB;
+    bench.fake.file->foreign_reader = true;
+    bench.fake.put("a", "1");
+    bench.pass();
+    CHECK(bench.fake.engine.pending.empty());
+  }
+
   TEST_CASE("touches are written once in each interval, by a flush at once") {
     Bench bench;
     bench.fake.put("a", "1");

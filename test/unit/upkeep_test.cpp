@@ -21,7 +21,7 @@ TEST_SUITE("unit") {
     fake.file->wal_bytes = 5 * MiB;
     REQUIRE(fake.worker.flush().ok());
     CHECK(fake.file->checkpoints == 1);
-    CHECK(fake.file->wal_bytes == 0);
+    CHECK(fake.file->wal_bytes < MiB);
     fake.put("b", "1");
     REQUIRE(fake.worker.flush().ok());
     CHECK(fake.file->checkpoints == 1);
