@@ -44,9 +44,9 @@ class Claims {
   /// Whether what was claimed may have been stored between the look-up and the claim.
   [[nodiscard]] bool must_look_again() const;
 
-  /// The query's own flight; null: it has none.
+  /// The query's own flight; null: it has none, or this is a child that was forked since.
   [[nodiscard]] engine::Flight* own(std::size_t query) const {
-    return query < own_.size() ? own_[query].get() : nullptr;
+    return query < own_.size() && !engine_.home.is_elsewhere() ? own_[query].get() : nullptr;
   }
   void land(std::size_t query, const Value& value);
   void end_thrown(std::size_t query, const std::exception_ptr& thrown);

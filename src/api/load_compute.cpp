@@ -146,6 +146,7 @@ void Load::land(const Computed& computed) {
   const LoadRun& run = runs_[computed.run];
   if (!run.keeping) return;
   const std::size_t query = query_of(computed.run, computed.record);
+  if (engine_.is_out_of_use() && claims_.own(query) == nullptr) return;  // nobody wants it
   std::optional<Value> value = run.run->encode(computed.record);
   if (!value) return tell_unencodable(engine_, queries_[query].key);
   claims_.land(query, *value);

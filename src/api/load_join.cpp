@@ -74,6 +74,7 @@ void Load::join() {
 
 bool Load::take_joined(const Claims::Joined& joined, const engine::Patience* patience) {
   using Waited = engine::Flights::Waited;
+  if (engine_.home.is_elsewhere()) return false;  // the calculation has forked
   ASHMEMO_TEST_POINT("load: waits");
   const Waited waited = engine_.flights.wait(joined.flight, engine::this_party(), patience);
   return waited == Waited::ended && take_ended(joined.query, *joined.flight);

@@ -35,6 +35,7 @@ bool Upkeep::wants_checkpoint(store::Store& store) const {
 
 Status Upkeep::checkpoint(store::Store& store, bool truncate) {
   const auto done = store.writer()->checkpoint(truncate);
+  own_reader_ = done.ok() && done->own_reader;
   if (!done.ok()) return unless_busy(done.failure());
   foreign_reader_ = done->foreign_reader;
   if (done->foreign_reader) {
@@ -53,7 +54,7 @@ Status Upkeep::checkpoint(store::Store& store, bool truncate) {
 base::Result<bool> Upkeep::make_room(store::Store& store) {
   if (!wants_checkpoint(store)) return true;
   if (Status moved = checkpoint(store, false); !moved.ok()) return moved.failure();
-  return foreign_reader_ || store.writer()->wal_bytes() < kMostLogBytes;
+  return !own_reader_ || store.writer()->wal_bytes() < kMostLogBytes;
 }
 
 Status Upkeep::vacuum_some(store::Store& store, bool* more) {

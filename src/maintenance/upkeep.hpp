@@ -35,6 +35,7 @@ class Upkeep {
  private:
   engine::Engine& engine_;
   std::atomic<bool> foreign_reader_{false};
+  bool own_reader_ = false;  // kept the log from starting over at the last try
 };
 
 }  // namespace ashmemo::maintenance

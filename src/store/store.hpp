@@ -83,6 +83,7 @@ class Writer {
     std::int64_t wal_frames = 0;    // in the WAL before
     std::int64_t moved_frames = 0;  // of those, in the file now
     bool foreign_reader = false;    // somebody else's read kept the WAL from being reset
+    bool own_reader = false;        // one of ours did, for longer than the writer waits
   };
   /// Moves committed pages into the file and, where nobody reads the old ones, starts the WAL over.
   /// `truncate`: gives its space back down to 1 MiB (kept, so that evicting works on a full disk).

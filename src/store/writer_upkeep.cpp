@@ -70,14 +70,18 @@ base::Result<Writer::Checkpoint> SqliteWriter::checkpoint(bool truncate) {
       only_foreign = readers_.renew_snapshots(kReadersWait);
       moved = move_frames(SQLITE_CHECKPOINT_PASSIVE);
     }
-    Checkpoint done{moved.frames, moved.moved, !moved.all() && only_foreign};
+    Checkpoint done{moved.frames, moved.moved, !moved.all() && only_foreign,
+                    !moved.all() && !only_foreign};
     if (moved.all() && moved.frames > 0) start_over(truncate, &done);
     return done;
   });
 }
 
 void SqliteWriter::start_over(bool truncate, Checkpoint* done) {
-  if (!readers_.renew_snapshots(kReadersWait)) return;
+  if (!readers_.renew_snapshots(kReadersWait)) {
+    done->own_reader = true;
+    return;
+  }
   if (move_frames(SQLITE_CHECKPOINT_RESTART).rc == SQLITE_BUSY) {
     done->foreign_reader = write_lock_is_free();
     return;

@@ -4,7 +4,6 @@
 #include <charconv>
 #include <cstdint>
 #include <cstdio>
-#include <exception>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +12,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "bench/program.hpp"
 #include "bench/replay.hpp"
 #include "bench/trace.hpp"
 
@@ -176,14 +176,5 @@ int main(int argc, char** argv) {
   CLI::App app("Replays request traces through a real cache and tells its hit ratio.", "hit_ratio");
   ashmemo::bench::Arguments arguments;
   ashmemo::bench::declare(app, arguments);
-  try {
-    app.parse(argc, argv);
-    ashmemo::bench::run(arguments);
-  } catch (const CLI::Error& error) {
-    return app.exit(error);
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "error: {}\n", error.what());
-    return 1;
-  }
-  return 0;
+  return ashmemo::bench::run_program(app, argc, argv, [&] { ashmemo::bench::run(arguments); });
 }

@@ -67,8 +67,9 @@ class FakeFile {
   // What the file's upkeep is told.
   std::atomic<bool> in_place{true};
   std::atomic<bool> foreign_reader{false};
-  std::atomic<bool> own_reader{false};  // one that takes long
-  std::atomic<bool> vacuums{true};      // false: free pages stay free, whatever is asked
+  std::atomic<bool> own_reader{false};    // one that takes long
+  std::atomic<bool> foreign_lock{false};  // another program is writing
+  std::atomic<bool> vacuums{true};        // false: free pages stay free, whatever is asked
   std::atomic<std::int64_t> file_bytes{0};
   std::atomic<std::int64_t> wal_file_bytes{0};  // as `stat` sees it
   std::atomic<std::int64_t> wal_bytes{0};       // in use; grows with each commit

@@ -270,11 +270,11 @@ class FakeWriter final : public store::Writer {
     file_.truncations += truncate ? 1 : 0;
     const std::int64_t frames = file_.wal_bytes / kBytesOfCommit;
     const bool in_the_way = file_.foreign_reader;
-    if (!in_the_way && !file_.own_reader) {
+    if (!in_the_way && !file_.own_reader && !file_.foreign_lock) {
       file_.wal_bytes = 0;
       file_.file_bytes -= file_.given_back.exchange(0);
     }
-    return Checkpoint{frames, frames, in_the_way};
+    return Checkpoint{frames, frames, in_the_way, file_.own_reader && !in_the_way};
   }
 
   Result<std::int64_t> vacuum(int pages) override {

@@ -2,6 +2,7 @@
 #include <ashmemo/ashmemo.hpp>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -20,6 +21,9 @@ using ashmemo::test::Post;
 using ashmemo::test::posts_up_to;
 
 namespace {
+
+/// A result that its codec refuses to write.
+struct Unwritable {};
 
 /// Opens the same file again, as the next run of the program: with this version and policy.
 struct Run {
@@ -48,6 +52,12 @@ struct Runs {
 };
 
 }  // namespace
+
+template <>
+struct ashmemo::Codec<Unwritable> {
+  static Value encode(const Unwritable&) { throw std::runtime_error("no"); }
+  static std::optional<Unwritable> decode(ValueView) { return std::nullopt; }
+};
 
 TEST_SUITE("unit") {
   TEST_CASE("29 at exactly its ttl a result is computed again") {
@@ -220,6 +230,20 @@ TEST_SUITE("unit") {
     CHECK(end.said == "computed");
     CHECK(length(page) == std::vector<int>{1, 2, 3});
     CHECK(blog.calls.size() == 1);
+  }
+
+  TEST_CASE("65 a forked child touches no lock for a result whose codec fails") {
+    Blog blog;
+    auto unwritable =
+        blog.posts.calculation("unwritable", [](const Post&) { return Unwritable(); });
+    blog.posts.cache_calculation("unwritable", {});
+    const ashmemo::test::ChildEnd end = ashmemo::test::in_child([&] {
+      (void)unwritable(Post{1, "a", 0});
+      return std::to_string(blog.cache.stats().unencodable);
+    });
+    CHECK(end.said == "0");
+    (void)unwritable(Post{1, "a", 0});
+    CHECK(blog.cache.stats().unencodable == 1);
   }
 
   TEST_CASE("in a cache opened read-only handles answer, compute and keep nothing") {

@@ -87,6 +87,18 @@ TEST_SUITE("unit") {
     CHECK(bench.fake.engine.pending.empty());
   }
 
+  TEST_CASE("another program that writes is met by trying: the store then counts as refusing") {
+    Bench bench;
+    bench.fake.put("a", "1");
+    bench.pass(10 * kSecond);
+    bench.fake.file->wal_bytes = 8 * MiB;
+    bench.fake.file->foreign_lock = true;
+    bench.fake.put("b", "2");
+    bench.fake.faults->fail_always(Call::begin, FailureKind::busy);
+    bench.pass();
+    CHECK(bench.fake.engine.pending.is_refusing());
+  }
+
   TEST_CASE("nobody waits for a foreign reader") {
     Bench bench;
     bench.fake.file->wal_bytes = 8 * MiB;
