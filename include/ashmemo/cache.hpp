@@ -72,7 +72,10 @@ class Cache {
   /// touch.
   template <class T>
   [[nodiscard]] std::optional<T> get(std::string_view key) const {
-    return std::move(get_many<T>(std::span(&key, 1)).front());
+    detail::require_storable<T>();
+    detail::DecodingOne<T> sink;
+    detail::get_many(*core_, std::span(&key, 1), sink);
+    return sink.take_result();
   }
 
   /// The values of `keys`, in the order asked; nullopt where there is no live one. One lookup for

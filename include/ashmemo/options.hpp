@@ -144,6 +144,11 @@ struct Options {
   Durability durability = Durability::relaxed;
   Eviction eviction = Eviction::s3fifo;  ///< has the best hit ratios of these on real traces
   // What it costs in memory.
+  /// The memory tier: copies of entries that were read, in front of the file. 0: none; else at
+  /// least 64 KiB. All of it is used only once so much was read. A change by another program is
+  /// seen within a second (in manual mode: at the next run_maintenance or flush); this process sees
+  /// its own at once.
+  std::int64_t memory_bytes = 16 * MiB;
   std::int64_t queue_bytes = 16 * MiB;  ///< bound of the writes accepted and not yet committed
   std::int64_t reader_cache_bytes = 4 * MiB;  ///< page cache of one reader connection
   std::int64_t writer_cache_bytes = 8 * MiB;  ///< page cache of the writer connection

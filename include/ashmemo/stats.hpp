@@ -18,15 +18,18 @@ namespace ashmemo {
 /// `entry`, `for_each` and the `cached` form of a calculation count nothing.
 struct Stats {
   // What is there.
-  std::int64_t entries = 0;      ///< in the file
-  std::int64_t bytes = 0;        ///< what these cost in the file
-  std::int64_t file_bytes = 0;   ///< size of the file
-  std::int64_t wal_bytes = 0;    ///< size of its write-ahead log
-  std::int64_t queue_bytes = 0;  ///< accepted and not yet committed
+  std::int64_t entries = 0;         ///< in the file
+  std::int64_t bytes = 0;           ///< what these cost in the file
+  std::int64_t file_bytes = 0;      ///< size of the file
+  std::int64_t wal_bytes = 0;       ///< size of its write-ahead log
+  std::int64_t queue_bytes = 0;     ///< accepted and not yet committed
+  std::int64_t memory_entries = 0;  ///< copies in the memory tier
+  std::int64_t memory_bytes = 0;    ///< what these take, the tier's own tables included
 
   // Reads.
   std::int64_t hits = 0;            ///< fresh values
   std::int64_t stale_hits = 0;      ///< values served past their freshness
+  std::int64_t memory_hits = 0;     ///< of both, answered by the memory tier
   std::int64_t misses = 0;          ///< everything else; of these:
   std::int64_t expired_misses = 0;  ///< an entry was there, but its time was over
   std::int64_t undecodable = 0;     ///< an entry was there, but is not of the type asked for

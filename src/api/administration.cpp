@@ -127,7 +127,13 @@ Stats Core::stats() const {
     stats.wal_bytes = sizes.wal_bytes;
   }
   stats.queue_bytes = static_cast<std::int64_t>(engine.pending.bytes());
+  if (engine.tier && !engine.home.is_elsewhere()) {
+    const engine::MemoryTier::Usage usage = engine.tier->usage();
+    stats.memory_entries = usage.entries;
+    stats.memory_bytes = usage.bytes;
+  }
   stats.hits = counted.hits.get();
+  stats.memory_hits = counted.memory_hits.get();
   stats.stale_hits = counted.stale_hits.get();
   stats.misses = counted.misses.get();
   stats.expired_misses = counted.expired_misses.get();

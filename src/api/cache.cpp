@@ -1,12 +1,15 @@
 #include <ashmemo/cache.hpp>
 
 #include <chrono>
+#include <memory_resource>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
 #include "api/core.hpp"
 #include "api/options.hpp"
+#include "base/scratch.hpp"
 #include "engine/reading.hpp"
 #include "engine/submit.hpp"
 
@@ -29,8 +32,9 @@ class Forward final : public engine::AnswerSink {
   ValueSink& sink_;
 };
 
-std::vector<engine::Query> queries_for(std::span<const std::string_view> keys) {
-  std::vector<engine::Query> queries(keys.size());
+std::pmr::vector<engine::Query> queries_for(std::span<const std::string_view> keys,
+                                            base::Scratch& scratch) {
+  std::pmr::vector<engine::Query> queries(keys.size(), scratch.memory());
   for (std::size_t i = 0; i < keys.size(); ++i) {
     require_key(keys[i]);
     queries[i].key = keys[i];
@@ -51,8 +55,9 @@ void tell_unencodable(engine::Engine& engine, std::string_view key) {
 }  // namespace
 
 void get_many(Core& core, std::span<const std::string_view> keys, ValueSink& sink) {
-  const std::vector<engine::Query> queries = queries_for(keys);
-  std::vector<engine::Answer> answers(keys.size());
+  base::Scratch scratch;
+  const auto queries = queries_for(keys, scratch);
+  std::pmr::vector<engine::Answer> answers(keys.size(), scratch.memory());
   Forward forward(sink);
   engine::read(core.engine, queries, forward, answers);
   engine::settle(core.engine, queries, answers);
@@ -114,7 +119,8 @@ void Cache::visit_pages(std::string_view prefix, const detail::EntryVisitor& vis
 bool Cache::touch(std::string_view key) { return touch_many(std::span(&key, 1)) == 1; }
 
 std::size_t Cache::touch_many(std::span<const std::string_view> keys) {
-  return engine::touch(core_->engine, detail::queries_for(keys));
+  base::Scratch scratch;
+  return engine::touch(core_->engine, detail::queries_for(keys, scratch));
 }
 
 bool Cache::erase(std::string_view key) { return erase_many(std::span(&key, 1)) == 1; }

@@ -70,6 +70,10 @@ Options validated(Options options) {
   require_positive("timing.maintenance_interval", timing.maintenance_interval);
   require_not_negative("timing.max_wait", timing.max_wait);
   require_not_negative("timing.close_wait", timing.close_wait);
+  if (options.memory_bytes != 0) {
+    require_between("memory_bytes", options.memory_bytes, engine::MemoryTier::kFewestBytes,
+                    64 * GiB);
+  }
   require_between("queue_bytes", options.queue_bytes, 64 * KiB, 64 * GiB);
   require_between("reader_cache_bytes", options.reader_cache_bytes, 64 * KiB, 64 * GiB);
   require_between("writer_cache_bytes", options.writer_cache_bytes, 64 * KiB, 64 * GiB);
@@ -121,7 +125,7 @@ std::string to_string(const Options& options) {
       "close_wait={}\n"
       "hooks: clock={} executor={} on_error={} on_removal={} worker={}\n"
       "durability={} eviction={}\n"
-      "memory: queue_bytes={} reader_cache_bytes={} writer_cache_bytes={}\n"
+      "memory: memory_bytes={} queue_bytes={} reader_cache_bytes={} writer_cache_bytes={}\n"
       "file: access={} when_unavailable={} erase_securely={}\n",
       text_of(limits.max_entries), text_of(limits.max_bytes), text_of(limits.max_entry_bytes),
       duration(timing.touch_interval), duration(timing.flush_interval),
@@ -129,8 +133,8 @@ std::string to_string(const Options& options) {
       options.hooks.clock ? "own" : "system", options.hooks.executor ? "own" : "thread",
       bool(options.hooks.on_error), bool(options.hooks.on_removal),
       options.hooks.worker == WorkerMode::thread ? "thread" : "manual",
-      to_string(options.durability), to_string(options.eviction), options.queue_bytes,
-      options.reader_cache_bytes, options.writer_cache_bytes,
+      to_string(options.durability), to_string(options.eviction), options.memory_bytes,
+      options.queue_bytes, options.reader_cache_bytes, options.writer_cache_bytes,
       options.access == Access::read_write ? "read_write" : "read_only",
       options.when_unavailable == WhenUnavailable::go_on ? "go_on" : "throw_error",
       options.erase_securely);

@@ -12,6 +12,10 @@ namespace {
 constexpr std::int64_t kDefaultMaxBytes = 256 * MiB;
 constexpr std::int64_t kMostDefaultEntry = 64 * MiB;
 
+std::unique_ptr<MemoryTier> tier_of(const Options& options) {
+  return options.access == Access::read_only ? nullptr : make_memory_tier(options.memory_bytes);
+}
+
 std::shared_ptr<Clock> clock_of(const Options& options) {
   return options.hooks.clock ? options.hooks.clock : system_clock();
 }
@@ -87,6 +91,7 @@ Engine::Engine(std::string file, Options given)
       options(std::move(given)),
       clock(clock_of(options)),
       limits(options.limits),
+      tier(tier_of(options)),
       pending(static_cast<std::size_t>(options.queue_bytes), clock),
       background(options.hooks.executor ? nullptr : std::make_shared<base::BackgroundThread>()),
       executor(options.hooks.executor ? options.hooks.executor : background),

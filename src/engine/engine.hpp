@@ -17,10 +17,12 @@
 #include "engine/catalog.hpp"
 #include "engine/counters.hpp"
 #include "engine/flights.hpp"
+#include "engine/memory_tier.hpp"
 #include "engine/notices.hpp"
 #include "engine/pending_writes.hpp"
 #include "engine/refreshes.hpp"
 #include "engine/stamps.hpp"
+#include "engine/tier_watch.hpp"
 #include "engine/touch_marks.hpp"
 #include "store/open.hpp"
 #include "store/store.hpp"
@@ -99,6 +101,8 @@ class WorkerControl {
   virtual ~WorkerControl() = default;
   /// There is work to do, soon or now.
   virtual void wake() noexcept = 0;
+  /// As wake, whatever it waits for.
+  virtual void wake_now() noexcept = 0;
   /// Manual mode: does what is pending on this thread and returns true. Otherwise false.
   virtual bool drain() = 0;
   /// Whether this is the thread that does the worker's work at the moment (a listener's thread).
@@ -113,6 +117,8 @@ struct Engine {
   const std::shared_ptr<Clock> clock;
   LimitsCell limits;
   StoreSlot store;
+  const std::unique_ptr<MemoryTier> tier;  // null: none
+  TierWatch tier_watch;
   PendingWrites pending;
   Flights flights;
   Refreshes refreshes;

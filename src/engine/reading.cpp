@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <exception>
-#include <numeric>
+#include <memory_resource>
 #include <optional>
 #include <utility>
 #include <vector>
+
+#include "base/scratch.hpp"
+#include "engine/memory_tier.hpp"
 
 namespace ashmemo::engine {
 
@@ -34,13 +37,13 @@ Found found_in(const WritePtr& write) {
 Found found_in(const store::RowView& row) {
   Found found{row.deadlines, row.calculation_id, row.record_version, row.value, {}};
   found.answer.rowid = row.rowid;
-  found.answer.accessed_at = row.accessed_at;
   found.answer.cost_us = row.cost_us;
   return found;
 }
 
-/// One call of read(). Queries are visited in the order of their keys, so that equal keys stand
-/// together and neighbours in the file are read together.
+/// One call of read(). What the memory tier has is answered in the order asked. The others are
+/// visited in the order of their keys, so that equal keys stand together and neighbours in the file
+/// are read together.
 class Batch final : public store::RowSink {
  public:
   Batch(Engine& engine, std::span<const Query> queries, AnswerSink& sink, std::span<Answer> answers,
@@ -48,6 +51,8 @@ class Batch final : public store::RowSink {
       : engine_(engine), queries_(queries), sink_(sink), answers_(answers), want_kept_(want_kept) {}
 
   void run() {
+    ask_tier();
+    if (left_.empty()) return;
     plan();
     ask_pending();
     ask_store();
@@ -58,12 +63,18 @@ class Batch final : public store::RowSink {
   void row(std::size_t first, const store::RowView& row) noexcept override {
     try {
       deliver(first, found_in(row));
+      if (engine_.tier) engine_.tier->fill(key_at(first), left_[first].look, row);
     } catch (...) {
       thrown_ = std::current_exception();
     }
   }
 
  private:
+  /// A query that the memory tier has not answered.
+  struct Left {
+    std::size_t index;
+    MemoryTier::Look look;
+  };
   struct Copy {
     std::size_t index;
     Freshness freshness;
@@ -71,20 +82,45 @@ class Batch final : public store::RowSink {
   };
 
   [[nodiscard]] std::string_view key_at(std::size_t position) const {
-    return queries_[order_[position]].key;
+    return queries_[left_[position].index].key;
+  }
+
+  void ask_tier() {
+    MemoryTier* const tier = tier_in_use();
+    if (tier == nullptr || queries_.size() > 1) left_.reserve(queries_.size());
+    TierCopy copy;
+    for (std::size_t i = 0; i < queries_.size(); ++i) {
+      MemoryTier::Look look;
+      store::RowView row;
+      if (tier != nullptr && tier->find(queries_[i].key, look, copy, row)) {
+        answer_from_memory(i, found_in(row));
+      } else {
+        left_.push_back({i, look});
+      }
+    }
+  }
+
+  [[nodiscard]] MemoryTier* tier_in_use() {
+    if (!engine_.tier || engine_.tier_watch.is_awake()) return engine_.tier.get();
+    if (engine_.tier_watch.ask()) engine_.worker->wake_now();
+    return nullptr;
+  }
+
+  // With nothing leased and no lock held: any codec may decode what was copied.
+  void answer_from_memory(std::size_t index, const Found& found) {
+    if (const auto freshness = judged(index, found)) take(index, *freshness, found.value);
+    answers_[index].in_memory = true;
   }
 
   void plan() {
-    order_.resize(queries_.size());
-    std::iota(order_.begin(), order_.end(), std::size_t{0});
-    const auto by_key = [this](std::size_t a, std::size_t b) {
-      return queries_[a].key < queries_[b].key;
+    const auto by_key = [this](const Left& a, const Left& b) {
+      return queries_[a.index].key < queries_[b.index].key;
     };
-    if (!std::is_sorted(order_.begin(), order_.end(), by_key)) {
-      std::sort(order_.begin(), order_.end(), by_key);
+    if (!std::is_sorted(left_.begin(), left_.end(), by_key)) {
+      std::sort(left_.begin(), left_.end(), by_key);
     }
-    lookups_.reserve(order_.size());
-    for (std::size_t i = 0; i < order_.size(); ++i) {
+    lookups_.reserve(left_.size());
+    for (std::size_t i = 0; i < left_.size(); ++i) {
       if (i == 0 || key_at(i) != key_at(i - 1)) lookups_.push_back({key_at(i), i});
     }
   }
@@ -133,13 +169,26 @@ class Batch final : public store::RowSink {
   template <class Visit>
   void for_each_query(std::size_t first, Visit visit) {
     const std::string_view key = key_at(first);
-    for (std::size_t i = first; i < order_.size() && key_at(i) == key; ++i) visit(order_[i]);
+    for (std::size_t i = first; i < left_.size() && key_at(i) == key; ++i) visit(left_[i].index);
   }
 
   void deliver(std::size_t first, const Found& found) {
-    // Asked after what it judges was read: an entry stored meanwhile would be from the future.
-    if (!now_) now_ = engine_.clock->wall_now();
-    for_each_query(first, [&](std::size_t index) { answer(index, found); });
+    for_each_query(first, [&](std::size_t index) {
+      const auto freshness = judged(index, found);
+      if (!freshness) return;
+      if (sink_.in_place(index)) {
+        take(index, *freshness, found.value);
+      } else {
+        copies_.push_back({index, *freshness, Value(found.value)});
+      }
+    });
+  }
+
+  /// Asked after what it judges was read, once for a batch: but an entry from the future may have
+  /// been stored meanwhile.
+  [[nodiscard]] std::int64_t now_for(const Found& found) {
+    if (!now_ || *now_ < found.deadlines.computed_at) now_ = engine_.clock->wall_now();
+    return *now_;
   }
 
   [[nodiscard]] bool matches(const Query& query, const Found& found) const {
@@ -148,19 +197,16 @@ class Batch final : public store::RowSink {
            found.record_version == query.record_version;
   }
 
-  void answer(std::size_t index, const Found& found) {
+  /// Notes what was found in the answer; how fresh it is where it may be taken.
+  std::optional<Freshness> judged(std::size_t index, const Found& found) {
     const Query& query = queries_[index];
-    if (!matches(query, found)) return;
-    const Freshness freshness = judge(shortened(found.deadlines, query.lifetimes), *now_);
+    if (!matches(query, found)) return std::nullopt;
+    const Freshness freshness = judge(shortened(found.deadlines, query.lifetimes), now_for(found));
     Answer& answer = answers_[index] = found.answer;
     answer.freshness = freshness;
-    if (!is_live(freshness) && !(want_kept_ && freshness == Freshness::kept)) {
-      answer.kind = Answer::Kind::expired;
-    } else if (sink_.in_place(index)) {
-      take(index, freshness, found.value);
-    } else {
-      copies_.push_back({index, freshness, Value(found.value)});
-    }
+    if (is_live(freshness) || (want_kept_ && freshness == Freshness::kept)) return freshness;
+    answer.kind = Answer::Kind::expired;
+    return std::nullopt;
   }
 
   void take(std::size_t index, Freshness freshness, ValueView value) {
@@ -177,9 +223,10 @@ class Batch final : public store::RowSink {
   AnswerSink& sink_;
   const std::span<Answer> answers_;
   const bool want_kept_;
-  std::vector<std::size_t> order_;  // of queries, by key
-  std::vector<store::Lookup>
-      lookups_;               // one for each different key; index: first position in order_
+  base::Scratch scratch_;
+  std::pmr::vector<Left> left_{scratch_.memory()};  // once planned: by key
+  // One for each different key; index: its first position in left_.
+  std::pmr::vector<store::Lookup> lookups_{scratch_.memory()};
   std::vector<Copy> copies_;  // for sinks that are not in place
   std::optional<std::int64_t> now_;
   std::exception_ptr thrown_;

@@ -34,8 +34,8 @@ struct Answer {
   };
   Kind kind = Kind::missing;
   Freshness freshness = Freshness::gone;  // where found: fresh, stale, or kept if asked for
+  bool in_memory = false;                 // the memory tier answered
   std::int64_t rowid = 0;                 // 0: still pending
-  std::int64_t accessed_at = 0;
   std::int64_t cost_us = 0;
   WritePtr pending;  // the write that answered, where one did
 
@@ -51,9 +51,9 @@ class AnswerSink {
   [[nodiscard]] virtual bool in_place(std::size_t index) const noexcept = 0;
 };
 
-/// Answers all queries: pending writes first, then the store, one state of the file each 10,000
-/// keys. Each different key is looked up once. `kept` entries are taken only if `want_kept`. Counts
-/// nothing.
+/// Answers all queries: from the memory tier, then pending writes, then the store, one state of the
+/// file each 10,000 keys. Each different key is looked up in the file once. `kept` entries are
+/// taken only if `want_kept`. Counts nothing.
 void read(Engine& engine, std::span<const Query> queries, AnswerSink& sink,
           std::span<Answer> answers, bool want_kept = false);
 

@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <array>
+#include <string>
 #include <vector>
 
 #include "engine/reading.hpp"
@@ -11,7 +13,7 @@ namespace {
 
 /// Sums of one call, added to the shared counters once.
 struct Tally {
-  std::int64_t hits = 0, stale = 0, misses = 0, saved_us = 0;
+  std::int64_t hits = 0, stale = 0, in_memory = 0, misses = 0, saved_us = 0;
   std::array<std::int64_t, 5> kinds{};  // by Answer::Kind
 
   void add(const Answer& answer) {
@@ -21,6 +23,7 @@ struct Tally {
       return;
     }
     ++(answer.freshness == Freshness::stale ? stale : hits);
+    in_memory += answer.in_memory ? 1 : 0;
     saved_us += answer.cost_us;
   }
 
@@ -39,8 +42,10 @@ void count(CalculationCounters& counters, const Tally& tally) {
 void count(Counters& counters, const Tally& tally) {
   counters.hits.add(tally.hits);
   counters.stale_hits.add(tally.stale);
-  counters.misses.add(tally.misses);
+  counters.memory_hits.add(tally.in_memory);
   counters.saved_us.add(tally.saved_us);
+  if (tally.misses == 0) return;
+  counters.misses.add(tally.misses);
   counters.expired_misses.add(tally.of(Answer::Kind::expired));
   counters.undecodable.add(tally.of(Answer::Kind::undecodable));
   counters.unread.add(tally.of(Answer::Kind::unread));
@@ -58,6 +63,17 @@ void count_by_calculation(std::span<const Query> queries, std::span<const Answer
   }
 }
 
+void tell_undecodable(Engine& engine, std::span<const Query> queries,
+                      std::span<const Answer> answers) {
+  const auto first = std::find_if(answers.begin(), answers.end(), [](const Answer& answer) {
+    return answer.kind == Answer::Kind::undecodable;
+  });
+  const std::string key(queries[static_cast<std::size_t>(first - answers.begin())].key);
+  engine.notices.tell(
+      NoticeKind::undecodable,
+      "the value of " + key + " is not of the type that was asked for; it counts as a miss", key);
+}
+
 bool leaves_touch(const Query& query) {
   return query.calculation == nullptr || query.calculation->is_touched;
 }
@@ -69,14 +85,7 @@ void settle(Engine& engine, std::span<const Query> queries, std::span<const Answ
   for (const Answer& answer : answers) tally.add(answer);
   count(engine.counters, tally);
   count_by_calculation(queries, answers);
-  for (std::size_t i = 0; i < answers.size(); ++i) {
-    if (answers[i].kind != Answer::Kind::undecodable) continue;
-    engine.notices.tell(NoticeKind::undecodable,
-                        "the value of " + std::string(queries[i].key) +
-                            " is not of the type that was asked for; it counts as a miss",
-                        std::string(queries[i].key));
-    break;
-  }
+  if (tally.of(Answer::Kind::undecodable) > 0) tell_undecodable(engine, queries, answers);
   mark_touches(engine, queries, answers);
 }
 
@@ -92,7 +101,7 @@ void mark_touches(Engine& engine, std::span<const Query> queries, std::span<cons
       coalesced += answer.pending->touches.fetch_add(1, std::memory_order_relaxed) != 0 ? 1 : 0;
       continue;
     }
-    const TouchMarks::Marked how = engine.marks.mark(answer.rowid, engine.stamps.next(now));
+    const TouchMarks::Marked how = engine.marks.mark(answer.rowid, now, engine.stamps);
     coalesced += how == TouchMarks::Marked::coalesced ? 1 : 0;
     dropped += how == TouchMarks::Marked::dropped ? 1 : 0;
   }

@@ -39,12 +39,11 @@ class Offering {
   /// Without a slot: there was no room, or the value was superseded.
   Offered offer(const NewEntry& entry, const WritePtr& write) {
     engine_.flights.stored(entry.key, entry.flight);
-    const std::atomic<bool>* const superseded = entry.flight ? &entry.flight->superseded : nullptr;
-    Offered offered = engine_.pending.offer(entry.key, write, superseded);
+    Offered offered = offer_once(entry, write);
     if (offered.slot || offered.superseded || gave_up_) return offered;
     const Patience patience(*engine_.clock, engine_.options.timing.max_wait.count());
     while (wait_for_room(patience)) {
-      offered = engine_.pending.offer(entry.key, write, superseded);
+      offered = offer_once(entry, write);
       if (offered.slot || offered.superseded) return offered;
     }
     gave_up_ = true;
@@ -52,6 +51,12 @@ class Offering {
   }
 
  private:
+  Offered offer_once(const NewEntry& entry, const WritePtr& write) {
+    const TierChange change(engine_.tier.get(), entry.key);
+    return engine_.pending.offer(entry.key, write,
+                                 entry.flight ? &entry.flight->superseded : nullptr);
+  }
+
   bool wait_for_room(const Patience& patience) {
     if (engine_.closed || engine_.worker->is_this_thread()) return false;
     const std::size_t before = engine_.pending.bytes();
@@ -161,6 +166,7 @@ std::vector<Offered> offer_removals(Engine& engine, std::span<const std::string_
   removal->is_put = false;
   std::vector<Offered> offered;
   for (const std::string_view key : keys) {
+    const TierChange change(engine.tier.get(), key);
     Offered one = engine.pending.offer(key, removal);
     if (one.slot) offered.push_back(std::move(one));
   }
@@ -235,10 +241,12 @@ bool run_range(Engine& engine, const RangePtr& range) {
 void queue_range(Engine& engine, const RangePtr& range) {
   if (engine.options.access == Access::read_only) return;
   using Kind = Range::Kind;
-  if (range->kind == Kind::erase_prefix || range->kind == Kind::erase_all) {
-    engine.flights.removed_prefix(range->prefix);
+  const bool removes = range->kind == Kind::erase_prefix || range->kind == Kind::erase_all;
+  if (removes) engine.flights.removed_prefix(range->prefix);
+  {
+    const TierChange change(removes ? engine.tier.get() : nullptr);
+    engine.pending.add(range);
   }
-  engine.pending.add(range);
   engine.worker->wake();
 }
 

@@ -13,6 +13,11 @@ constexpr int kRowShift = 20;
 constexpr std::uint64_t kMostCount = (std::uint64_t{1} << kRowShift) - 1;
 constexpr std::int64_t kMostRow = std::int64_t{1} << 43;
 
+// A row that was read this often since it was last written, and this short a time ago
+// (microseconds), is left alone: several threads that read it would take its mark from each other.
+constexpr std::uint64_t kHotCount = 64;
+constexpr std::int64_t kHotTime = 10'000;
+
 std::uint64_t row_of(std::uint64_t word) { return word >> kRowShift; }
 
 store::TouchRow touch_of(std::uint64_t word, std::int64_t stamp) {
@@ -30,20 +35,28 @@ std::size_t TouchMarks::home_of(std::int64_t rowid) noexcept {
 
 TouchMarks::TouchMarks() : marks_(std::make_unique<Mark[]>(kMarks)) {}
 
-TouchMarks::Marked TouchMarks::mark(std::int64_t rowid, std::int64_t stamp) noexcept {
+bool TouchMarks::is_hot(const Mark& mark, std::uint64_t word, std::int64_t wall_now) noexcept {
+  if ((word & kMostCount) < kHotCount) return false;
+  const std::int64_t stamp = mark.stamp.load(std::memory_order_relaxed);
+  return wall_now >= stamp && wall_now - stamp < kHotTime;
+}
+
+TouchMarks::Marked TouchMarks::mark(std::int64_t rowid, std::int64_t wall_now,
+                                    Stamps& stamps) noexcept {
   if (rowid <= 0 || rowid >= kMostRow) return Marked::dropped;
   const std::uint64_t row = static_cast<std::uint64_t>(rowid);
   Mark* const home = &marks_[home_of(rowid)];
   for (Mark* mark = home; mark != home + kWays; ++mark) {
     std::uint64_t word = mark->word.load(std::memory_order_relaxed);
     while (word == 0 || row_of(word) == row) {
+      if (is_hot(*mark, word, wall_now)) return Marked::coalesced;
       const std::uint64_t count = std::min(kMostCount, (word & kMostCount) + 1);
       const std::uint64_t marked = row << kRowShift | count;
       const bool was_free = word == 0;
       // Counted first: as long as a mark is there the table is not empty.
       if (was_free) used_.fetch_add(1, std::memory_order_relaxed);
       if (mark->word.compare_exchange_weak(word, marked, std::memory_order_relaxed)) {
-        mark->stamp.store(stamp, std::memory_order_relaxed);
+        mark->stamp.store(stamps.next(wall_now), std::memory_order_relaxed);
         return was_free ? Marked::fresh : Marked::coalesced;
       }
       if (was_free) used_.fetch_sub(1, std::memory_order_relaxed);

@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "engine/stamps.hpp"
 #include "store/rows.hpp"
 
 namespace ashmemo::engine {
@@ -19,13 +20,16 @@ namespace ashmemo::engine {
 /// its count, so a count can never be booked on another row; only the time beside it may be that of
 /// a neighbouring read, which costs a little order and no count.
 ///
-/// Threads: everything from any thread. Cost of a mark: one or two atomic operations, no lock.
+/// Threads: everything from any thread. Cost of a mark: a few atomic operations, no lock; for a hot
+/// row a look.
 class TouchMarks {
  public:
   TouchMarks();
 
   enum class Marked : std::uint8_t { fresh, coalesced, dropped };
-  Marked mark(std::int64_t rowid, std::int64_t stamp) noexcept;
+  /// The touch of a row at `wall_now`. Of a row that is read over and over, and was marked a moment
+  /// ago, not every read is written down: its count is a lower bound.
+  Marked mark(std::int64_t rowid, std::int64_t wall_now, Stamps& stamps) noexcept;
 
   /// Removes and returns the first `most` marks of rows behind `after`, in the order of the rowids,
   /// so that neighbours share pages. Looks through the whole table.
@@ -47,6 +51,8 @@ class TouchMarks {
     std::atomic<std::int64_t> stamp{0};
   };
 
+  [[nodiscard]] static bool is_hot(const Mark& mark, std::uint64_t word,
+                                   std::int64_t wall_now) noexcept;
   [[nodiscard]] static std::size_t home_of(std::int64_t rowid) noexcept;
   [[nodiscard]] std::vector<std::int64_t> rows_behind(std::int64_t after) const;
 

@@ -155,7 +155,7 @@ Status Committer::make_room(store::Writer& writer, Changes& changes, bool* fits)
   auto due = writer.erase_due(engine_.clock->wall_now(), kMostRows);
   if (!due.ok()) return due.failure();
   for (store::RemovedRow& row : *due) {
-    changes.remove(std::move(row.key), RemovalCause::expired, transactions_.wants_keys());
+    changes.remove(std::move(row.key), RemovalCause::expired, transactions_.wants_own_keys());
   }
   *fits = !is_over_limit(writer.totals());
   return {};

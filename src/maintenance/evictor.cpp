@@ -59,7 +59,7 @@ Status Evictor::remove_due(store::Writer& writer, Changes& changes, Room& room) 
   if (!due.ok()) return due.failure();
   for (store::RemovedRow& row : *due) {
     room.use(row.byte_size);
-    changes.remove(std::move(row.key), RemovalCause::expired, transactions_.wants_keys());
+    changes.remove(std::move(row.key), RemovalCause::expired, transactions_.wants_own_keys());
   }
   return {};
 }
@@ -128,7 +128,7 @@ Status Evictor::judge(store::Writer& writer, store::Candidate& candidate, Change
 Status Evictor::evict(store::Writer& writer, const store::Candidate& candidate, Changes& changes) {
   policy_->evicted(candidate, sizes(writer.totals()));
   if (Status erased = writer.erase_row(candidate); !erased.ok()) return erased;
-  changes.remove(candidate.key, RemovalCause::evicted, transactions_.wants_keys());
+  changes.remove(candidate.key, RemovalCause::evicted, transactions_.wants_own_keys());
   return {};
 }
 

@@ -98,7 +98,10 @@ Status Keeper::tell(store::Store& store, const std::vector<store::CalculationRow
 void Keeper::adopt(std::unique_ptr<store::Store> store) {
   engine_.marks.clear();  // the rowids were another file's
   back_off_ = 0;
-  engine_.store.set(std::move(store));
+  {
+    const engine::TierChange change(engine_.tier.get());
+    engine_.store.set(std::move(store));
+  }
   engine_.pending.set_refusing(false);
   engine_.set_health(HealthState::ok);
   engine_.notices.tell_end(NoticeKind::unavailable, NoticeKind::available,
@@ -136,7 +139,12 @@ void Keeper::look_at_file() {
 }
 
 void Keeper::let_go() {
-  if (auto old = engine_.store.set(nullptr)) old->close();
+  std::shared_ptr<store::Store> old;
+  {
+    const engine::TierChange change(engine_.tier.get());
+    old = engine_.store.set(nullptr);
+  }
+  if (old) old->close();
 }
 
 void Keeper::close() { let_go(); }

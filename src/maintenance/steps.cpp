@@ -46,12 +46,13 @@ bool Steps::is_due(std::int64_t* next, Duration interval, const Budget& budget) 
 }
 
 bool Steps::pass(const Budget& budget) {
-  const bool looks = is_due(&next_look_, kLookInterval, budget);
+  const bool looks = is_due(&next_look_, kLookInterval, budget) || engine_.tier_watch.is_asked();
   if (looks) keeper_.look_at_file();
   const auto store = keeper_.ensure();
   if (!store || store->writer() == nullptr) return false;
   bool more = false;
   Status done = looks ? transactions_.look(*store) : Status{};
+  if (looks && done.ok()) engine_.tier_watch.looked();
   if (done.ok()) done = work(*store, budget, &more);
   store->release_snapshots(0);
   return done.ok() && more;

@@ -13,7 +13,7 @@ Status Sweeper::expire_some(store::Store& store, bool* more) {
     auto removed = writer.erase_due(engine_.clock->wall_now(), kMostRows);
     if (!removed.ok()) return removed.failure();
     for (store::RemovedRow& row : *removed) {
-      changes.remove(std::move(row.key), RemovalCause::expired, transactions_.wants_keys());
+      changes.remove(std::move(row.key), RemovalCause::expired, transactions_.wants_own_keys());
     }
     *more = !removed->empty();
     return {};

@@ -6,6 +6,30 @@
 
 namespace ashmemo::maintenance {
 
+namespace {
+
+/// What the worker removes leaves the memory tier before the commit can be seen.
+class Leaving {
+ public:
+  Leaving(engine::MemoryTier* tier, const std::vector<RemovedEntry>& removed)
+      : tier_(tier), removed_(removed) {
+    if (tier_ == nullptr) return;
+    for (const RemovedEntry& entry : removed_) tier_->begin_change(entry.key);
+  }
+  ~Leaving() {
+    if (tier_ == nullptr) return;
+    for (const RemovedEntry& entry : removed_) tier_->end_change(entry.key);
+  }
+  Leaving(const Leaving&) = delete;
+  Leaving& operator=(const Leaving&) = delete;
+
+ private:
+  engine::MemoryTier* const tier_;
+  const std::vector<RemovedEntry>& removed_;
+};
+
+}  // namespace
+
 void Changes::remove(std::string key, RemovalCause cause, bool wants_key) {
   switch (cause) {
     case RemovalCause::erased:
@@ -41,9 +65,13 @@ base::Status Transactions::look(store::Store& store) {
     failed(store, seen.failure());
     return seen.failure();
   }
+  if (seen->foreign_change) forget_memory();
   publish(store.writer()->totals());
   return {};
 }
+
+// The store's commit counter has been raised before: no snapshot that is taken after this is older.
+void Transactions::forget_memory() { const engine::TierChange all(engine_.tier.get()); }
 
 void Transactions::publish(const store::Totals& totals) {
   engine_.entries = totals.entries;
@@ -53,6 +81,7 @@ void Transactions::publish(const store::Totals& totals) {
 base::Status Transactions::attempt(store::Writer& writer, const Body& body, Changes& changes) {
   const auto begun = writer.begin();
   if (!begun.ok()) return begun.failure();
+  if (begun->foreign_change) forget_memory();
   base::Status done = in_transaction(writer, body, changes);
   if (!done.ok()) writer.rollback();
   return done;
@@ -62,6 +91,7 @@ base::Status Transactions::in_transaction(store::Writer& writer, const Body& bod
                                           Changes& changes) {
   try {
     if (base::Status done = body(writer, changes); !done.ok()) return done;
+    const Leaving leaving(engine_.tier.get(), changes.removed);
     return writer.commit(engine_.options.durability == Durability::power);
   } catch (const std::exception& error) {
     return unexpected(error.what());
@@ -88,7 +118,7 @@ void Transactions::committed(store::Writer& writer, Changes& changes) {
   counters.touches_written.add(changes.touches_written);
   counters.touches_dropped.add(changes.touches_dropped);
   publish(writer.totals());
-  if (!changes.removed.empty()) events_.add(std::move(changes.removed));
+  if (events_.wants_removals() && !changes.removed.empty()) events_.add(std::move(changes.removed));
   engine_.pending.set_refusing(false);
   engine_.set_health(HealthState::ok);
   for (const NoticeKind trouble : {NoticeKind::busy, NoticeKind::write_failed}) {

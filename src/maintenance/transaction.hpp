@@ -46,14 +46,17 @@ class Transactions {
   /// right.
   [[nodiscard]] base::Status look(store::Store& store);
 
-  /// Whether the keys of removed rows are wanted.
+  /// Whether the keys of rows are wanted that a caller has removed or replaced.
   [[nodiscard]] bool wants_keys() const { return events_.wants_removals(); }
+  /// Of those that the worker removes by itself. Callers have told the memory tier of theirs.
+  [[nodiscard]] bool wants_own_keys() const { return wants_keys() || engine_.tier; }
 
  private:
   [[nodiscard]] base::Status attempt(store::Writer& writer, const Body& body, Changes& changes);
   [[nodiscard]] base::Status in_transaction(store::Writer& writer, const Body& body,
                                             Changes& changes);
   base::Failure unexpected(std::string_view what);
+  void forget_memory();
   void publish(const store::Totals& totals);
   void committed(store::Writer& writer, Changes& changes);
   void failed(const store::Store& store, const base::Failure& failure);

@@ -22,6 +22,7 @@ constexpr std::int64_t kThreadBudget = 50'000;
 constexpr std::int64_t kRetry = 20'000;
 
 // An interval may be for ever, which is more than a timer can be set to.
+constexpr std::int64_t kWatchInterval = 1'000'000;
 constexpr std::int64_t kLongestSleep = 3'600'000'000;
 
 }  // namespace
@@ -147,6 +148,13 @@ std::int64_t Worker::length_of(Sleep sleep, bool more) const {
   return std::min(idle, std::max(timing.touch_interval, timing.flush_interval).count());
 }
 
+/// The tier may answer only while somebody looks for changes by others.
+std::int64_t Worker::watching(std::int64_t length) {
+  if (!engine_.tier || length <= kWatchInterval) return length;
+  return engine_.tier_watch.stays_awake(engine_.counters.memory_hits.get()) ? kWatchInterval
+                                                                            : length;
+}
+
 void Worker::sleep(bool more) {
   sleep_once(more);
   // Woken by the first write after a quiet time: others may share its commit.
@@ -157,7 +165,7 @@ void Worker::sleep_once(bool more) {
   sleep_ = Sleep::until_work;
   const Sleep how = choose_sleep();
   sleep_ = how;
-  const std::int64_t length = length_of(how, more);
+  const std::int64_t length = watching(length_of(how, more));
   {
     base::Lock lock(wake_mutex_);
     if (!woken_ && !is_needed_now() && length > 0) {

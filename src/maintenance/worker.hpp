@@ -42,7 +42,7 @@ class Worker final : public engine::WorkerControl {
 
   void wake() noexcept override;
   /// As wake, whatever is pending.
-  void wake_now() noexcept;
+  void wake_now() noexcept override;
   bool drain() override;
   [[nodiscard]] bool is_this_thread() const noexcept override;
 
@@ -55,6 +55,7 @@ class Worker final : public engine::WorkerControl {
   void loop();
   [[nodiscard]] Sleep choose_sleep() const;
   [[nodiscard]] std::int64_t length_of(Sleep sleep, bool more) const;
+  [[nodiscard]] std::int64_t watching(std::int64_t length);
   [[nodiscard]] bool is_needed_now() const;
   void sleep(bool more);
   void sleep_once(bool more);

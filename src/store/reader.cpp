@@ -12,11 +12,10 @@ RowView row_of(const Statement& found) noexcept {
   RowView row;
   row.rowid = found.integer(0);
   row.deadlines = deadlines_at(found, 1);
-  row.accessed_at = found.integer(5);
-  row.calculation_id = found.integer(6);  // NULL reads as 0: put directly
-  row.record_version = found.value(7);
-  row.cost_us = found.integer(8);
-  row.value = found.value(9);
+  row.calculation_id = found.integer(5);  // NULL reads as 0: put directly
+  row.record_version = found.value(6);
+  row.cost_us = found.integer(7);
+  row.value = found.value(8);
   return row;
 }
 

@@ -81,7 +81,7 @@ class Reader {
   Statement begin_{"BEGIN"};
   Statement end_{"COMMIT"};
   Statement find_{
-      "SELECT rowid, computed_at, fresh_until, expires_at, keep_until, accessed_at,"
+      "SELECT rowid, computed_at, fresh_until, expires_at, keep_until,"
       " calculation_id, record_version, cost_us, value"
       " FROM cache_entries WHERE cache_key = ?1"};
   Statement page_{

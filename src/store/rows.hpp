@@ -26,7 +26,6 @@ struct Deadlines {
 struct RowView {
   std::int64_t rowid = 0;
   Deadlines deadlines;
-  std::int64_t accessed_at = 0;
   std::int64_t calculation_id = 0;  // 0: put directly
   ValueView record_version;         // null: none
   std::int64_t cost_us = 0;

@@ -69,6 +69,7 @@ class FakeEngine {
 class NoWorker final : public engine::WorkerControl {
  public:
   void wake() noexcept override { ++wakes; }
+  void wake_now() noexcept override { ++wakes; }
   bool drain() override { return false; }
   [[nodiscard]] bool is_this_thread() const noexcept override { return in_hook; }
 

@@ -81,7 +81,7 @@ class FakeStore final : public store::Store {
   static base::Failure gone() { return {base::FailureKind::unavailable, 0, "the store is closed"}; }
 
   static store::RowView view_of(const FakeRow& row) {
-    return {row.rowid,          row.deadlines, row.accessed_at, row.calculation_id,
+    return {row.rowid,          row.deadlines, row.calculation_id,
             row.record_version, row.cost_us,   row.value};
   }
 

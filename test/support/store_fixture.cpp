@@ -77,9 +77,8 @@ store::PutRow row_of(std::string_view key, ValueView value, std::int64_t stamp) 
 
 void CollectingSink::row(std::size_t index, const store::RowView& row) noexcept {
   CHECK(rows.count(index) == 0);
-  rows[index] = {
-      row.rowid,   row.deadlines,   row.accessed_at, row.calculation_id, Value(row.record_version),
-      row.cost_us, Value(row.value)};
+  rows[index] = {row.rowid,   row.deadlines,   row.calculation_id, Value(row.record_version),
+                 row.cost_us, Value(row.value)};
 }
 
 std::map<std::size_t, CollectingSink::Row> read_rows(store::Store& store,

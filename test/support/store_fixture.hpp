@@ -65,7 +65,6 @@ class CollectingSink : public store::RowSink {
   struct Row {
     std::int64_t rowid = 0;
     store::Deadlines deadlines;
-    std::int64_t accessed_at = 0;
     std::int64_t calculation_id = 0;
     Value record_version;
     std::int64_t cost_us = 0;

@@ -51,7 +51,7 @@ TEST_SUITE("unit") {
       static_cast<void>(fake.get(key));
     }
     fake.faults->fail(Call::read, base::FailureKind::io);
-    static_cast<void>(fake.get("stored"));
+    static_cast<void>(fake.get("another"));
     const engine::Counters& counters = fake.engine.counters;
     CHECK(counters.hits.get() == 1);
     CHECK(counters.stale_hits.get() == 1);

@@ -50,7 +50,6 @@ TEST_SUITE("unit") {
     CHECK(row.deadlines.fresh_until == 2);
     CHECK(row.deadlines.expires_at == 3);
     CHECK(row.deadlines.keep_until == 4);
-    CHECK(row.accessed_at == 9);
     CHECK(row.calculation_id == 5);
     CHECK(row.record_version == Value::integer(6));
     CHECK(row.cost_us == 7);

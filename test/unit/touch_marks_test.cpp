@@ -18,6 +18,12 @@ using Marked = engine::TouchMarks::Marked;
 
 namespace {
 
+/// A touch at a moment that is its stamp, too.
+Marked mark(TouchMarks& marks, std::int64_t rowid, std::int64_t moment) {
+  engine::Stamps stamps;
+  return marks.mark(rowid, moment, stamps);
+}
+
 std::map<std::int64_t, std::int64_t> counts_of(const std::vector<store::TouchRow>& touches) {
   std::map<std::int64_t, std::int64_t> counts;
   for (const store::TouchRow& touch : touches) counts[touch.rowid] += touch.count;
@@ -35,10 +41,10 @@ TEST_SUITE("unit") {
   TEST_CASE("a first mark is fresh, more of them are coalesced, and the last time stands") {
     TouchMarks marks;
     CHECK(marks.empty());
-    CHECK(marks.mark(7, 100) == Marked::fresh);
-    CHECK(marks.mark(7, 200) == Marked::coalesced);
-    CHECK(marks.mark(7, 300) == Marked::coalesced);
-    CHECK(marks.mark(8, 250) == Marked::fresh);
+    CHECK(mark(marks, 7, 100) == Marked::fresh);
+    CHECK(mark(marks, 7, 200) == Marked::coalesced);
+    CHECK(mark(marks, 7, 300) == Marked::coalesced);
+    CHECK(mark(marks, 8, 250) == Marked::fresh);
     CHECK_FALSE(marks.empty());
 
     const std::vector<store::TouchRow> touches = marks.drain();
@@ -53,11 +59,24 @@ TEST_SUITE("unit") {
     CHECK(marks.drain().empty());
   }
 
+  TEST_CASE("of a row that is read over and over not every read is written down") {
+    TouchMarks marks;
+    for (int i = 0; i < 64; ++i) mark(marks, 7, 1'000);
+    CHECK(mark(marks, 7, 10'999) == Marked::coalesced);
+    CHECK(mark(marks, 7, 500) == Marked::coalesced);  // a clock that went back is no reason
+    CHECK(mark(marks, 7, 10'500) == Marked::coalesced);
+    CHECK(mark(marks, 7, 20'500) == Marked::coalesced);
+    const auto touch = marks.take(7);
+    REQUIRE(touch);
+    CHECK(touch->count == 64 + 3);
+    CHECK(touch->accessed_at == 20'500);
+  }
+
   TEST_CASE("one row's mark is taken alone, and only once") {
     TouchMarks marks;
-    marks.mark(7, 100);
-    marks.mark(7, 110);
-    marks.mark(8, 120);
+    mark(marks, 7, 100);
+    mark(marks, 7, 110);
+    mark(marks, 8, 120);
     const auto taken = marks.take(7);
     REQUIRE(taken);
     CHECK(taken->rowid == 7);
@@ -71,20 +90,20 @@ TEST_SUITE("unit") {
 
   TEST_CASE("a row that was drained may be marked again") {
     TouchMarks marks;
-    marks.mark(7, 100);
+    mark(marks, 7, 100);
     CHECK(marks.drain().size() == 1);
-    CHECK(marks.mark(7, 200) == Marked::fresh);
+    CHECK(mark(marks, 7, 200) == Marked::fresh);
     CHECK(marks.drain().size() == 1);
   }
 
   TEST_CASE("marks are drained in parts, in the order of the rows; the others stay") {
     TouchMarks marks;
-    for (const std::int64_t row : {50, 20, 40, 10, 30}) marks.mark(row, row);
+    for (const std::int64_t row : {50, 20, 40, 10, 30}) mark(marks, row, row);
     const std::vector<store::TouchRow> first = marks.drain(0, 2);
     REQUIRE(first.size() == 2);
     CHECK(first[0].rowid == 10);
     CHECK(first[1].rowid == 20);
-    marks.mark(10, 100);
+    mark(marks, 10, 100);
     CHECK(marks.take(40));
     const std::vector<store::TouchRow> second = marks.drain(20, 2);
     REQUIRE(second.size() == 2);
@@ -97,10 +116,10 @@ TEST_SUITE("unit") {
 
   TEST_CASE("rowids that no entry has are dropped") {
     TouchMarks marks;
-    CHECK(marks.mark(0, 1) == Marked::dropped);
-    CHECK(marks.mark(-5, 1) == Marked::dropped);
-    CHECK(marks.mark(std::int64_t{1} << 43, 1) == Marked::dropped);
-    CHECK(marks.mark(INT64_MAX, 1) == Marked::dropped);
+    CHECK(mark(marks, 0, 1) == Marked::dropped);
+    CHECK(mark(marks, -5, 1) == Marked::dropped);
+    CHECK(mark(marks, std::int64_t{1} << 43, 1) == Marked::dropped);
+    CHECK(mark(marks, INT64_MAX, 1) == Marked::dropped);
     CHECK_FALSE(marks.take(0));
     CHECK_FALSE(marks.take(INT64_MAX));
     CHECK(marks.empty());
@@ -109,7 +128,7 @@ TEST_SUITE("unit") {
   TEST_CASE("the largest rowid that can be marked comes back as it was") {
     constexpr std::int64_t kLargest = (std::int64_t{1} << 43) - 1;
     TouchMarks marks;
-    CHECK(marks.mark(kLargest, 5) == Marked::fresh);
+    CHECK(mark(marks, kLargest, 5) == Marked::fresh);
     const std::vector<store::TouchRow> touches = marks.drain();
     REQUIRE(touches.size() == 1);
     CHECK(touches[0].rowid == kLargest);
@@ -118,8 +137,9 @@ TEST_SUITE("unit") {
 
   TEST_CASE("a count stops at its bound and never runs over into the rowid") {
     constexpr std::int64_t kMost = (1 << 20) - 1;
+    constexpr std::int64_t kApart = 10'000;
     TouchMarks marks;
-    for (std::int64_t i = 0; i < kMost + 10; ++i) marks.mark(7, i);
+    for (std::int64_t i = 0; i < kMost + 10; ++i) mark(marks, 7, i * kApart);
     const auto taken = marks.take(7);
     REQUIRE(taken);
     CHECK(taken->rowid == 7);
@@ -132,7 +152,7 @@ TEST_SUITE("unit") {
     std::int64_t fresh = 0;
     std::int64_t dropped = 0;
     for (std::int64_t row = 1; row <= kRows; ++row) {
-      const Marked how = marks.mark(row, row);
+      const Marked how = mark(marks, row, row);
       fresh += how == Marked::fresh ? 1 : 0;
       dropped += how == Marked::dropped ? 1 : 0;
     }
@@ -150,18 +170,18 @@ TEST_SUITE("unit") {
     TouchMarks marks;
     std::int64_t dropped = 0;
     for (std::int64_t row = 1; row <= kRows; ++row) {
-      dropped += marks.mark(row, row) == Marked::dropped ? 1 : 0;
+      dropped += mark(marks, row, row) == Marked::dropped ? 1 : 0;
     }
     CHECK(dropped < kRows / 100);
   }
 
   TEST_CASE("clearing forgets all marks") {
     TouchMarks marks;
-    for (std::int64_t row = 1; row <= 100; ++row) marks.mark(row, row);
+    for (std::int64_t row = 1; row <= 100; ++row) mark(marks, row, row);
     marks.clear();
     CHECK(marks.empty());
     CHECK(marks.drain().empty());
-    CHECK(marks.mark(5, 1) == Marked::fresh);
+    CHECK(mark(marks, 5, 1) == Marked::fresh);
   }
 
   TEST_CASE("no mark is lost or booked twice while threads mark, drain and take") {
@@ -177,7 +197,8 @@ TEST_SUITE("unit") {
         std::mt19937 random(static_cast<unsigned>(t));
         for (int i = 0; i < kEach; ++i) {
           const std::int64_t row = 1 + static_cast<std::int64_t>(random() % kRows);
-          if (marks.mark(row, i) != Marked::dropped) ++mine[row];
+          const std::int64_t moment = 10'000 * (kThreads * i + t);  // none of them is hot
+          if (mark(marks, row, moment) != Marked::dropped) ++mine[row];
         }
         --running;
       });
@@ -212,7 +233,7 @@ TEST_SUITE("unit") {
       threads.emplace_back([&, t] {
         for (int i = 0; i < kEach; ++i) {
           const std::int64_t row = 1 + i * kThreads + t;
-          if (marks.mark(row, i) == Marked::dropped) continue;
+          if (mark(marks, row, i) == Marked::dropped) continue;
           const std::lock_guard lock(mutex);
           for (const store::TouchRow& touch : marks.drain()) drained.insert(touch.rowid);
           missed += drained.contains(row) ? 0 : 1;

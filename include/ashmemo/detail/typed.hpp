@@ -37,6 +37,21 @@ class DecodingSink final : public ValueSink {
   std::vector<std::optional<T>> results_;
 };
 
+/// As DecodingSink, of one key: needs no memory of its own.
+template <class T>
+class DecodingOne final : public ValueSink {
+ public:
+  bool take(std::size_t, ValueView value) override {
+    result_ = decode<T>(value);
+    return result_.has_value();
+  }
+  [[nodiscard]] bool in_place() const noexcept override { return decodes_in_place<T>; }
+  [[nodiscard]] std::optional<T> take_result() { return std::move(result_); }
+
+ private:
+  std::optional<T> result_;
+};
+
 /// The value in its stored form; nullopt if its codec threw.
 template <class T>
 [[nodiscard]] std::optional<Value> try_encode(const T& value) {
