@@ -42,6 +42,13 @@ std::pmr::vector<engine::Query> queries_for(std::span<const std::string_view> ke
   return queries;
 }
 
+void ask(engine::Engine& engine, std::span<const engine::Query> queries, ValueSink& sink,
+         std::span<engine::Answer> answers) {
+  Forward forward(sink);
+  const std::int64_t now = engine::read(engine, queries, forward, answers);
+  engine::settle(engine, queries, answers, now);
+}
+
 void tell_unencodable(engine::Engine& engine, std::string_view key) {
   engine.counters.puts.add();
   engine.counters.unencodable.add();
@@ -55,12 +62,16 @@ void tell_unencodable(engine::Engine& engine, std::string_view key) {
 }  // namespace
 
 void get_many(Core& core, std::span<const std::string_view> keys, ValueSink& sink) {
+  if (keys.size() == 1) {
+    require_key(keys[0]);
+    const engine::Query query{keys[0]};
+    engine::Answer answer;
+    return ask(core.engine, std::span(&query, 1), sink, std::span(&answer, 1));
+  }
   base::Scratch scratch;
   const auto queries = queries_for(keys, scratch);
   std::pmr::vector<engine::Answer> answers(keys.size(), scratch.memory());
-  Forward forward(sink);
-  engine::read(core.engine, queries, forward, answers);
-  engine::settle(core.engine, queries, answers);
+  ask(core.engine, queries, sink, answers);
 }
 
 std::size_t put_many(Core& core, std::span<EncodedPut> puts, const PutOptions& options) {

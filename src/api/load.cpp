@@ -97,7 +97,7 @@ void Load::look_up() {
     return runs_[run].keeping->something.keep > runs_[run].keeping->something.serve;
   });
   if (want_kept) kept_.resize(queries_.size());
-  engine::read(engine_, queries_, found, answers_, want_kept);
+  looked_up_at_ = engine::read(engine_, queries_, found, answers_, want_kept);
 }
 
 std::vector<std::size_t> Load::split() {
@@ -105,7 +105,7 @@ std::vector<std::size_t> Load::split() {
   for (std::size_t query = 0; query < answers_.size(); ++query) {
     if (!answers_now(query)) missing.push_back(query);
   }
-  engine::settle(engine_, queries_, answers_);
+  engine::settle(engine_, queries_, answers_, looked_up_at_);
   return missing;
 }
 

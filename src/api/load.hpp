@@ -131,6 +131,7 @@ class Load {
   const KeyOf key_of_;
   std::vector<std::size_t> cached_;  // the cached ones of runs_, in order
   std::vector<engine::Answer> answers_;
+  std::int64_t looked_up_at_ = 0;
   std::vector<std::size_t> stale_;  // queries
   std::vector<bool> kept_;          // by query: has a value for where computing fails
   std::vector<Twin> twins_;

@@ -77,8 +77,8 @@ void look_up(ResourceCore& resource, const RecordSource& records, CalculationRun
   const std::vector<engine::Query> queries = keys.queries({&run});
   std::vector<engine::Answer> answers(queries.size());
   api::RunSink sink({&run}, records.size());
-  engine::read(resource.engine(), queries, sink, answers);
-  engine::mark_touches(resource.engine(), queries, answers);
+  const std::int64_t now = engine::read(resource.engine(), queries, sink, answers);
+  engine::mark_touches(resource.engine(), queries, answers, now);
 }
 
 std::string record_key(const ResourceCore& resource, const RecordSource& record) {

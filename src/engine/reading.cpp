@@ -41,18 +41,79 @@ Found found_in(const store::RowView& row) {
   return found;
 }
 
-/// One call of read(). What the memory tier has is answered in the order asked. The others are
-/// visited in the order of their keys, so that equal keys stand together and neighbours in the file
-/// are read together.
-class Batch final : public store::RowSink {
+/// What is done with the entries that one call of read() finds, wherever they were.
+class Judge {
  public:
-  Batch(Engine& engine, std::span<const Query> queries, AnswerSink& sink, std::span<Answer> answers,
+  Judge(Engine& engine, std::span<const Query> queries, AnswerSink& sink, std::span<Answer> answers,
         bool want_kept)
       : engine_(engine), queries_(queries), sink_(sink), answers_(answers), want_kept_(want_kept) {}
 
+  /// Notes in the answer what was found; how fresh it is where it may be taken.
+  std::optional<Freshness> judge(std::size_t index, const Found& found) {
+    const Query& query = queries_[index];
+    if (!matches(query, found)) return std::nullopt;
+    const Deadlines deadlines = shortened(found.deadlines, query.lifetimes);
+    const Freshness freshness = engine::judge(deadlines, now_for(found));
+    Answer& answer = answers_[index] = found.answer;
+    answer.freshness = freshness;
+    if (is_live(freshness) || (want_kept_ && freshness == Freshness::kept)) return freshness;
+    answer.kind = Answer::Kind::expired;
+    return std::nullopt;
+  }
+
+  void take(std::size_t index, Freshness freshness, ValueView value) {
+    const bool decoded = sink_.take(index, freshness, value);
+    answers_[index].kind = decoded ? Answer::Kind::found : Answer::Kind::undecodable;
+  }
+
+  /// The clock is asked again for what is found from here on.
+  void forget_now() noexcept { is_now_known_ = false; }
+  [[nodiscard]] std::int64_t now() const noexcept { return now_; }
+
+ private:
+  [[nodiscard]] bool matches(const Query& query, const Found& found) const {
+    if (query.calculation == nullptr) return engine_.catalog.is_current(found.calculation_id);
+    return found.calculation_id == query.calculation->id.load(std::memory_order_relaxed) &&
+           found.record_version == query.record_version;
+  }
+
+  /// Asked after what it judges was read, once for many: but an entry that seems to be from the
+  /// future may have been stored meanwhile.
+  [[nodiscard]] std::int64_t now_for(const Found& found) {
+    if (!is_now_known_ || now_ < found.deadlines.computed_at) now_ = engine_.clock->wall_now();
+    is_now_known_ = true;
+    return now_;
+  }
+
+  Engine& engine_;
+  const std::span<const Query> queries_;
+  AnswerSink& sink_;
+  const std::span<Answer> answers_;
+  const bool want_kept_;
+  bool is_now_known_ = false;
+  std::int64_t now_ = 0;
+};
+
+/// A query that the memory tier has not answered.
+struct Left {
+  std::size_t index;
+  MemoryTier::Look look;
+};
+
+/// What is left for pending writes and the store. Visited in the order of the keys, so that equal
+/// keys stand together and neighbours in the file are read together.
+class Rest final : public store::RowSink {
+ public:
+  Rest(Engine& engine, std::span<const Query> queries, AnswerSink& sink, std::span<Answer> answers,
+       Judge& judge)
+      : engine_(engine), queries_(queries), sink_(sink), answers_(answers), judge_(judge) {}
+
+  void add(const Left& left) {
+    if (left_.empty()) left_.reserve(queries_.size() - left.index);
+    left_.push_back(left);
+  }
+
   void run() {
-    ask_tier();
-    if (left_.empty()) return;
     plan();
     ask_pending();
     ask_store();
@@ -70,11 +131,6 @@ class Batch final : public store::RowSink {
   }
 
  private:
-  /// A query that the memory tier has not answered.
-  struct Left {
-    std::size_t index;
-    MemoryTier::Look look;
-  };
   struct Copy {
     std::size_t index;
     Freshness freshness;
@@ -83,33 +139,6 @@ class Batch final : public store::RowSink {
 
   [[nodiscard]] std::string_view key_at(std::size_t position) const {
     return queries_[left_[position].index].key;
-  }
-
-  void ask_tier() {
-    MemoryTier* const tier = tier_in_use();
-    if (tier == nullptr || queries_.size() > 1) left_.reserve(queries_.size());
-    TierCopy copy;
-    for (std::size_t i = 0; i < queries_.size(); ++i) {
-      MemoryTier::Look look;
-      store::RowView row;
-      if (tier != nullptr && tier->find(queries_[i].key, look, copy, row)) {
-        answer_from_memory(i, found_in(row));
-      } else {
-        left_.push_back({i, look});
-      }
-    }
-  }
-
-  [[nodiscard]] MemoryTier* tier_in_use() {
-    if (!engine_.tier || engine_.tier_watch.is_awake()) return engine_.tier.get();
-    if (engine_.tier_watch.ask()) engine_.worker->wake_now();
-    return nullptr;
-  }
-
-  // With nothing leased and no lock held: any codec may decode what was copied.
-  void answer_from_memory(std::size_t index, const Found& found) {
-    if (const auto freshness = judged(index, found)) take(index, *freshness, found.value);
-    answers_[index].in_memory = true;
   }
 
   void plan() {
@@ -151,7 +180,7 @@ class Batch final : public store::RowSink {
 
   void ask_store_for(std::span<const store::Lookup> lookups) {
     const std::shared_ptr<store::Store> store = engine_.store.get();
-    now_.reset();
+    judge_.forget_now();
     base::Status read =
         store ? store->read(lookups, *this)
               : base::Failure{base::FailureKind::unavailable, 0, "there is no store at the moment"};
@@ -174,74 +203,98 @@ class Batch final : public store::RowSink {
 
   void deliver(std::size_t first, const Found& found) {
     for_each_query(first, [&](std::size_t index) {
-      const auto freshness = judged(index, found);
+      const auto freshness = judge_.judge(index, found);
       if (!freshness) return;
       if (sink_.in_place(index)) {
-        take(index, *freshness, found.value);
+        judge_.take(index, *freshness, found.value);
       } else {
         copies_.push_back({index, *freshness, Value(found.value)});
       }
     });
   }
 
-  /// Asked after what it judges was read, once for a batch: but an entry from the future may have
-  /// been stored meanwhile.
-  [[nodiscard]] std::int64_t now_for(const Found& found) {
-    if (!now_ || *now_ < found.deadlines.computed_at) now_ = engine_.clock->wall_now();
-    return *now_;
-  }
-
-  [[nodiscard]] bool matches(const Query& query, const Found& found) const {
-    if (query.calculation == nullptr) return engine_.catalog.is_current(found.calculation_id);
-    return found.calculation_id == query.calculation->id.load(std::memory_order_relaxed) &&
-           found.record_version == query.record_version;
-  }
-
-  /// Notes what was found in the answer; how fresh it is where it may be taken.
-  std::optional<Freshness> judged(std::size_t index, const Found& found) {
-    const Query& query = queries_[index];
-    if (!matches(query, found)) return std::nullopt;
-    const Freshness freshness = judge(shortened(found.deadlines, query.lifetimes), now_for(found));
-    Answer& answer = answers_[index] = found.answer;
-    answer.freshness = freshness;
-    if (is_live(freshness) || (want_kept_ && freshness == Freshness::kept)) return freshness;
-    answer.kind = Answer::Kind::expired;
-    return std::nullopt;
-  }
-
-  void take(std::size_t index, Freshness freshness, ValueView value) {
-    const bool decoded = sink_.take(index, freshness, value);
-    answers_[index].kind = decoded ? Answer::Kind::found : Answer::Kind::undecodable;
-  }
-
   void take_copies() {
-    for (const Copy& copy : copies_) take(copy.index, copy.freshness, copy.value);
+    for (const Copy& copy : copies_) judge_.take(copy.index, copy.freshness, copy.value);
   }
 
   Engine& engine_;
   const std::span<const Query> queries_;
   AnswerSink& sink_;
   const std::span<Answer> answers_;
-  const bool want_kept_;
+  Judge& judge_;
   base::Scratch scratch_;
   std::pmr::vector<Left> left_{scratch_.memory()};  // once planned: by key
   // One for each different key; index: its first position in left_.
   std::pmr::vector<store::Lookup> lookups_{scratch_.memory()};
   std::vector<Copy> copies_;  // for sinks that are not in place
-  std::optional<std::int64_t> now_;
   std::exception_ptr thrown_;
+};
+
+bool tier_may_answer(Engine& engine) {
+  if (!engine.tier) return false;
+  if (engine.tier_watch.is_awake()) return true;
+  if (engine.tier_watch.ask()) engine.worker->wake_now();
+  return false;
+}
+
+/// Answers from the memory tier. With nothing leased and no lock held: any codec may decode what
+/// was copied.
+class FromMemory {
+ public:
+  FromMemory(Engine& engine, std::span<const Query> queries, std::span<Answer> answers,
+             Judge& judge)
+      : engine_(engine),
+        queries_(queries),
+        answers_(answers),
+        judge_(judge),
+        may_answer_(tier_may_answer(engine)) {}
+
+  /// False: not from here. `left` is what the next ones to be asked need.
+  bool answer(std::size_t index, Left& left) {
+    left.index = index;
+    store::RowView row;
+    if (!engine_.tier || !engine_.tier->find(queries_[index].key, left.look, copy_, row)) {
+      return false;
+    }
+    if (!may_answer_) return false;
+    const Found found = found_in(row);
+    if (const auto freshness = judge_.judge(index, found)) {
+      judge_.take(index, *freshness, found.value);
+    }
+    answers_[index].in_memory = true;
+    return true;
+  }
+
+ private:
+  Engine& engine_;
+  const std::span<const Query> queries_;
+  const std::span<Answer> answers_;
+  Judge& judge_;
+  const bool may_answer_;
+  TierCopy copy_;
 };
 
 }  // namespace
 
-void read(Engine& engine, std::span<const Query> queries, AnswerSink& sink,
-          std::span<Answer> answers, bool want_kept) {
-  if (queries.empty()) return;
+std::int64_t read(Engine& engine, std::span<const Query> queries, AnswerSink& sink,
+                  std::span<Answer> answers, bool want_kept) {
   if (engine.is_out_of_use()) {
     for (Answer& answer : answers) answer.kind = Answer::Kind::unread;
-    return;
+    return 0;
   }
-  Batch(engine, queries, sink, answers, want_kept).run();
+  Judge judge(engine, queries, sink, answers, want_kept);
+  FromMemory memory(engine, queries, answers, judge);
+  std::size_t index = 0;
+  Left left;
+  while (index < queries.size() && memory.answer(index, left)) ++index;
+  if (index == queries.size()) return judge.now();
+  Rest rest(engine, queries, sink, answers, judge);
+  rest.add(left);
+  while (++index < queries.size()) {
+    if (!memory.answer(index, left)) rest.add(left);
+  }
+  rest.run();
+  return judge.now();
 }
 
 }  // namespace ashmemo::engine

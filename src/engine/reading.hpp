@@ -54,12 +54,15 @@ class AnswerSink {
 /// Answers all queries: from the memory tier, then pending writes, then the store, one state of the
 /// file each 10,000 keys. Each different key is looked up in the file once. `kept` entries are
 /// taken only if `want_kept`. Counts nothing.
-void read(Engine& engine, std::span<const Query> queries, AnswerSink& sink,
-          std::span<Answer> answers, bool want_kept = false);
+/// Returns the moment that it judged by: what settle and mark_touches want to know. 0: nothing was
+/// found.
+std::int64_t read(Engine& engine, std::span<const Query> queries, AnswerSink& sink,
+                  std::span<Answer> answers, bool want_kept = false);
 
 /// Counts the answers as hits and misses, also for their calculations, and marks a touch for each
 /// hit.
-void settle(Engine& engine, std::span<const Query> queries, std::span<const Answer> answers);
+void settle(Engine& engine, std::span<const Query> queries, std::span<const Answer> answers,
+            std::int64_t now);
 
 /// Marks a touch of each live entry among these, without reading its value; how many there were.
 std::size_t touch(Engine& engine, std::span<const Query> queries);
@@ -68,6 +71,7 @@ std::size_t touch(Engine& engine, std::span<const Query> queries);
 std::size_t count_live(Engine& engine, std::span<const Query> queries);
 
 /// Marks one read of each hit, unless its calculation is not touched; counts nothing else.
-void mark_touches(Engine& engine, std::span<const Query> queries, std::span<const Answer> answers);
+void mark_touches(Engine& engine, std::span<const Query> queries, std::span<const Answer> answers,
+                  std::int64_t now);
 
 }  // namespace ashmemo::engine

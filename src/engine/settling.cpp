@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/reading.hpp"
@@ -80,18 +81,19 @@ bool leaves_touch(const Query& query) {
 
 }  // namespace
 
-void settle(Engine& engine, std::span<const Query> queries, std::span<const Answer> answers) {
+void settle(Engine& engine, std::span<const Query> queries, std::span<const Answer> answers,
+            std::int64_t now) {
   Tally tally;
   for (const Answer& answer : answers) tally.add(answer);
   count(engine.counters, tally);
   count_by_calculation(queries, answers);
   if (tally.of(Answer::Kind::undecodable) > 0) tell_undecodable(engine, queries, answers);
-  mark_touches(engine, queries, answers);
+  mark_touches(engine, queries, answers, now);
 }
 
-void mark_touches(Engine& engine, std::span<const Query> queries, std::span<const Answer> answers) {
+void mark_touches(Engine& engine, std::span<const Query> queries, std::span<const Answer> answers,
+                  std::int64_t now) {
   if (engine.options.access == Access::read_only || engine.is_out_of_use()) return;
-  const std::int64_t now = engine.clock->wall_now();
   std::int64_t marked = 0, coalesced = 0, dropped = 0;
   for (std::size_t i = 0; i < answers.size(); ++i) {
     const Answer& answer = answers[i];
@@ -119,11 +121,12 @@ class Presence final : public AnswerSink {
   [[nodiscard]] bool in_place(std::size_t) const noexcept override { return true; }
 };
 
-std::vector<Answer> look(Engine& engine, std::span<const Query> queries) {
+/// The answers, and the moment.
+std::pair<std::vector<Answer>, std::int64_t> look(Engine& engine, std::span<const Query> queries) {
   std::vector<Answer> answers(queries.size());
   Presence presence;
-  read(engine, queries, presence, answers);
-  return answers;
+  const std::int64_t now = read(engine, queries, presence, answers);
+  return {std::move(answers), now};
 }
 
 std::size_t count_hits(std::span<const Answer> answers) {
@@ -135,13 +138,13 @@ std::size_t count_hits(std::span<const Answer> answers) {
 }  // namespace
 
 std::size_t touch(Engine& engine, std::span<const Query> queries) {
-  const std::vector<Answer> answers = look(engine, queries);
-  mark_touches(engine, queries, answers);
+  const auto [answers, now] = look(engine, queries);
+  mark_touches(engine, queries, answers, now);
   return count_hits(answers);
 }
 
 std::size_t count_live(Engine& engine, std::span<const Query> queries) {
-  return count_hits(look(engine, queries));
+  return count_hits(look(engine, queries).first);
 }
 
 }  // namespace ashmemo::engine

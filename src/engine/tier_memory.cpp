@@ -108,7 +108,10 @@ void TierMemory::evict_from_probation() {
   const std::uint64_t hash = hash_at(oldest);
   const unsigned reads = index_.remove(hash, oldest);
   probation_.drop_oldest();
-  if (reads >= kReadsToStay) return insert_into_main(hash, moving_);
+  // Until all is in use nobody has to go.
+  if (reads >= kReadsToStay || main_.has_room(moving_.size())) {
+    return insert_into_main(hash, moving_);
+  }
   ghosts_.insert(as_key(hash));
 }
 

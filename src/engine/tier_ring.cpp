@@ -5,10 +5,8 @@
 namespace ashmemo::engine {
 
 std::optional<std::size_t> TierRing::take(std::size_t count) noexcept {
-  const bool runs_round = used_ != 0 && head_ <= tail_;
-  const std::size_t room_ahead = (runs_round ? tail_ : end_) - head_;
-  if (room_ahead < count) {
-    if (runs_round || tail_ - begin_ < count) return std::nullopt;
+  if (!has_room(count)) return std::nullopt;
+  if (room_ahead() < count) {
     // What is left before the end is too little: a first word of 0 says that nothing is there.
     if (head_ != end_) words_.store(head_, 0);
     used_ += end_ - head_;

@@ -20,6 +20,10 @@ class TierRing {
   [[nodiscard]] std::size_t size() const noexcept { return end_ - begin_; }
   [[nodiscard]] std::size_t used() const noexcept { return used_; }
 
+  /// Whether `take` of so many would find room.
+  [[nodiscard]] bool has_room(std::size_t count) const noexcept {
+    return room_ahead() >= count || (!runs_round() && tail_ - begin_ >= count);
+  }
   /// Takes so many words in one piece; nullopt: first something old has to go.
   [[nodiscard]] std::optional<std::size_t> take(std::size_t count) noexcept;
   /// Where the oldest entry lies. There is one.
@@ -28,6 +32,11 @@ class TierRing {
   void clear() noexcept;
 
  private:
+  /// Whether the newest lies before the oldest.
+  [[nodiscard]] bool runs_round() const noexcept { return used_ != 0 && head_ <= tail_; }
+  [[nodiscard]] std::size_t room_ahead() const noexcept {
+    return (runs_round() ? tail_ : end_) - head_;
+  }
   void skip_padding() noexcept;
 
   SharedWords& words_;

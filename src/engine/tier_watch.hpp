@@ -24,12 +24,15 @@ class TierWatch {
   // The worker.
   [[nodiscard]] bool is_asked() const noexcept { return state_.load() == State::asked; }
   /// It has looked, and nothing in the tier is older than that.
-  void looked() noexcept { state_.store(State::awake, std::memory_order_release); }
-  /// The worker is about to sleep for long. True: not yet, the tier was used (`hits` so far) since
-  /// the last time.
+  void looked() noexcept {
+    if (state_.exchange(State::awake) != State::awake) just_woken_ = true;
+  }
+  /// The worker is about to sleep for long. True: not yet, the tier was woken or used (`hits` so
+  /// far) since the last time.
   [[nodiscard]] bool stays_awake(std::int64_t hits) noexcept {
-    const bool used = hits != hits_;
+    const bool used = hits != hits_ || just_woken_;
     hits_ = hits;
+    just_woken_ = false;
     State awake = State::awake;
     if (!used) state_.compare_exchange_strong(awake, State::asleep);
     return used || state_.load() == State::asked;
@@ -39,7 +42,9 @@ class TierWatch {
   enum class State : std::uint8_t { awake, asleep, asked };
 
   std::atomic<State> state_{State::awake};
-  std::int64_t hits_ = 0;  // the worker's
+  // The worker's.
+  std::int64_t hits_ = 0;
+  bool just_woken_ = true;
 };
 
 }  // namespace ashmemo::engine

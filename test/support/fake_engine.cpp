@@ -93,8 +93,8 @@ std::optional<std::string> FakeEngine::get(std::string_view key) {
   const engine::Query query{.key = key};
   TextSink sink;
   engine::Answer answer;
-  engine::read(engine, std::span(&query, 1), sink, std::span(&answer, 1));
-  engine::settle(engine, std::span(&query, 1), std::span(&answer, 1));
+  const std::int64_t now = engine::read(engine, std::span(&query, 1), sink, std::span(&answer, 1));
+  engine::settle(engine, std::span(&query, 1), std::span(&answer, 1), now);
   return sink.text;
 }
 
