@@ -15,10 +15,10 @@ constexpr std::size_t kPutsBetweenFlushes = 10'000;
 
 std::string key_of(std::size_t number) { return fmt::format("Post:{}:excerpt", number); }
 
-std::string value_of(std::size_t number) {
+std::string value_of(std::size_t number, std::size_t bytes) {
   std::string value = fmt::format("{} ", number);
-  while (value.size() < kValueBytes) value += value;
-  value.resize(kValueBytes);
+  while (value.size() < bytes) value += value;
+  value.resize(bytes);
   return value;
 }
 

@@ -1,0 +1,159 @@
+#include <algorithm>
+#include <cstdio>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "bench/program.hpp"
+#include "bench/suite/row.hpp"
+
+// What the project wants to reach, and what this run says about it.
+
+namespace ashmemo::bench {
+namespace {
+
+struct Budget {
+  std::string what;
+  std::optional<double> measured;  // nothing: its rows are not there
+  double limit = 0;
+  bool at_least = false;
+};
+using Budgets = std::vector<Budget>;
+
+constexpr const char* kOurs = "ashmemo";
+
+std::optional<double> ratio(const Row* row, const Row* to, double Row::*number) {
+  if (row == nullptr || to == nullptr || to->*number <= 0) return std::nullopt;
+  return row->*number / (to->*number);
+}
+
+std::optional<double> percentiles_999(const Row* row, const Row* to) {
+  if (row == nullptr || to == nullptr || !row->p999_us || !to->p999_us) return std::nullopt;
+  return *row->p999_us / *to->p999_us;
+}
+
+/// The rows of ours in one scenario, smallest first.
+std::vector<const Row*> ours(const Rows& rows, std::string_view scenario,
+                             std::string_view variant = "") {
+  std::vector<const Row*> found;
+  for (const Row& row : rows.all()) {
+    if (row.scenario == scenario && row.variant == variant && row.system == kOurs) {
+      found.push_back(&row);
+    }
+  }
+  std::sort(found.begin(), found.end(),
+            [](const Row* a, const Row* b) { return a->entries < b->entries; });
+  return found;
+}
+
+std::string at(const char* what, const Row& row) {
+  return fmt::format("{}, {} entries", what, grouped(static_cast<std::int64_t>(row.entries)));
+}
+
+void add_reads(const Rows& rows, Budgets& budgets) {
+  constexpr std::size_t few = 10'000;
+  for (const Row* row : ours(rows, "hit_memory")) {
+    const Row* lmdb = rows.find("hit_memory", "", "lmdb", row->entries);
+    budgets.push_back({at("get from memory / LMDB's get", *row), ratio(row, lmdb, &Row::p50_us),
+                       row->entries <= few ? 0.45 : 0.7});
+  }
+  const Row* store = rows.find("hit_store", "", kOurs);
+  budgets.push_back({"get from the store / raw",
+                     ratio(store, rows.find("hit_store", "", "raw_sqlite"), &Row::p50_us), 1.3});
+  const Row* hundred = rows.find("get_many", "100 keys", kOurs);
+  budgets.push_back({"get_many of 100 / raw",
+                     ratio(hundred, rows.find("get_many", "100 keys", "raw_sqlite"), &Row::p50_us),
+                     1.15});
+  const Row* zipf = rows.find("zipf", "", kOurs);
+  budgets.push_back({"Zipf reads, a tier of a tenth / none",
+                     ratio(zipf, rows.find("zipf", "", "ashmemo_no_tier"), &Row::mean_us), 0.5});
+}
+
+void add_writes(const Rows& rows, Budgets& budgets) {
+  budgets.push_back(
+      {"put in bursts / LevelDB's put",
+       ratio(rows.find("put", "", kOurs), rows.find("put", "", "leveldb"), &Row::p50_us), 0.25});
+  if (const Row* paced = rows.find("put_paced", "", kOurs)) {
+    budgets.push_back({"paced put while evicting, p99 / p50", paced->p99_us / paced->p50_us, 20});
+  }
+  for (const char* kind : {"fresh", "overwriting"}) {
+    const Row* row = rows.find("put_many", kind, kOurs);
+    budgets.push_back({fmt::format("put_many of 1,000, {} / raw", kind),
+                       ratio(row, rows.find("put_many", kind, "raw_sqlite"), &Row::mean_us), 1.25});
+  }
+  const Row* idle = rows.find("read_under_write_storm", "idle", kOurs);
+  const Row* storm = rows.find("read_under_write_storm", "storm", kOurs);
+  budgets.push_back({"get in a write storm, p99 / idle", ratio(storm, idle, &Row::p99_us), 3});
+  budgets.push_back({"get in a write storm, p99.9 / idle", percentiles_999(storm, idle), 10});
+}
+
+void add_others(const Rows& rows, Budgets& budgets) {
+  for (const char* variant : {"all hits", "all hits, no tier"}) {
+    budgets.push_back({fmt::format("load, {} / its get_many", variant),
+                       ratio(rows.find("load", variant, kOurs),
+                             rows.find("load", variant, "ashmemo_get_many"), &Row::mean_us),
+                       1.5});
+  }
+  budgets.push_back({"2 threads on one cache / on two, rate",
+                     ratio(rows.find("two_threads", "one", kOurs),
+                           rows.find("two_threads", "two", kOurs), &Row::ops_per_s),
+                     0.9, true});
+  for (const Row* row : ours(rows, "open")) {
+    budgets.push_back({at("open and first read / raw", *row),
+                       ratio(row, rows.raw_beside(*row), &Row::p50_us), 3});
+  }
+  for (const Row* row : ours(rows, "stats")) {
+    budgets.push_back({at("stats() / LMDB's get", *row),
+                       ratio(row, rows.find("stats", "", "lmdb_get", row->entries), &Row::p50_us),
+                       5});
+  }
+  for (const Row* row : ours(rows, "memory")) {
+    constexpr double mebibyte = 1 << 20;
+    budgets.push_back(
+        {at("anonymous memory, MiB", *row), static_cast<double>(*row->bytes) / mebibyte, 32});
+  }
+}
+
+/// Ours at the largest size against ours at a smaller one. A clock and a machine are never still:
+/// "flat" is half as much again.
+void add_growth(const Rows& rows, Budgets& budgets) {
+  constexpr double flat = 1.5;
+  const auto growth = [&](const char* scenario, const char* variant, std::size_t from,
+                          double limit) {
+    const auto sizes = ours(rows, scenario, variant);
+    if (sizes.size() <= from) return;
+    budgets.push_back({fmt::format("{} {}: {} entries / {}", scenario, variant,
+                                   grouped(static_cast<std::int64_t>(sizes.back()->entries)),
+                                   grouped(static_cast<std::int64_t>(sizes[from]->entries))),
+                       ratio(sizes.back(), sizes[from], &Row::p50_us), limit});
+  };
+  growth("open", "", 0, flat);
+  growth("stats", "", 0, flat);
+  growth("version", "", 0, flat);
+  growth("scale", "get_many of 100", 1, 2);
+}
+
+bool is_met(const Budget& budget) {
+  return budget.at_least ? *budget.measured >= budget.limit : *budget.measured <= budget.limit;
+}
+
+}  // namespace
+
+void print_budgets(const Rows& rows) {
+  Budgets budgets;
+  add_reads(rows, budgets);
+  add_writes(rows, budgets);
+  add_others(rows, budgets);
+  add_growth(rows, budgets);
+  std::erase_if(budgets, [](const Budget& budget) { return !budget.measured; });
+  if (budgets.empty()) return;
+  fmt::print("\n{:<56} {:>10} {:>10}\n", "budget", "goal", "measured");
+  for (const Budget& budget : budgets) {
+    fmt::print("{:<56} {:>3} {:>6.2f} {:>10.2f}  {}\n", budget.what,
+               budget.at_least ? ">=" : "<=", budget.limit, *budget.measured,
+               is_met(budget) ? "met" : "NOT met");
+  }
+  std::fflush(stdout);
+}
+
+}  // namespace ashmemo::bench

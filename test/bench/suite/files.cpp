@@ -1,0 +1,43 @@
+#include "bench/suite/files.hpp"
+
+#include <algorithm>
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "bench/program.hpp"
+#include "bench/suite/keys.hpp"
+
+namespace ashmemo::bench {
+
+const ScratchDirectory& Files::filled(const SystemType& type, std::size_t entries) {
+  const auto [at, is_new] = filled_.try_emplace({type.name, entries});
+  if (!is_new) return at->second;
+  tell_(fmt::format("filling {}: {} entries", type.name,
+                    grouped(static_cast<std::int64_t>(entries))));
+  const Setup setup{.entries = entries, .value_bytes = value_bytes_, .tier_bytes = 0};
+  const auto system = type.open(at->second.path(), setup);
+  PairBlock pairs(shuffled(entries, 2), kBatch, value_bytes_);
+  for (std::size_t done = 0; done < entries; done += kBatch) {
+    system->put_many(pairs.next().first(std::min(kBatch, entries - done)));
+  }
+  system->flush();
+  return at->second;
+}
+
+std::unique_ptr<ScratchDirectory> Files::copy(const SystemType& type, std::size_t entries) {
+  auto made = std::make_unique<ScratchDirectory>();
+  std::filesystem::copy(filled(type, entries).path(), made->path(),
+                        std::filesystem::copy_options::recursive);
+  return made;
+}
+
+Contestant Files::open_filled(const SystemType& type, const Setup& setup) {
+  return {type, copy(type, setup.entries), setup};
+}
+
+Contestant Files::open_empty(const SystemType& type, const Setup& setup) {
+  return {type, std::make_unique<ScratchDirectory>(), setup};
+}
+
+}  // namespace ashmemo::bench

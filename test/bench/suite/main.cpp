@@ -1,0 +1,122 @@
+#include <algorithm>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include "bench/program.hpp"
+#include "bench/suite/bench.hpp"
+
+// Compares ashmemo with plain SQLite and with other embedded key-value stores; see --help.
+
+namespace ashmemo::bench {
+namespace {
+
+constexpr const char* kHow =
+    "All systems are measured in one run, in short turns (A B C, B C A, ...), each on a file of "
+    "its own, filled in no order of the keys; TMPDIR chooses the disk. What takes less than about "
+    "2 us is timed in blocks of 32 operations, because asking the clock would show: its p50 and "
+    "p99 are those of blocks. Keys are made outside of what is timed. Every value is copied out "
+    "and checked, and has a ttl of a day.";
+
+struct Arguments {
+  Settings settings;
+  std::vector<std::string> names;
+  std::string json;
+  bool list = false;
+  // What the scenario `memory` runs this program with.
+  std::string memory_of;
+  std::string memory_in;
+};
+
+void check_name(const std::string& name) {
+  const auto all = scenarios();
+  if (std::any_of(all.begin(), all.end(), [&](const Scenario& one) { return one.name == name; })) {
+    return;
+  }
+  throw CLI::ValidationError(fmt::format("unknown scenario: '{}' (see --list)", name));
+}
+
+void list() {
+  for (const Scenario& scenario : scenarios()) {
+    fmt::print("{:<23} {}\n", scenario.name, scenario.description);
+  }
+}
+
+void print_head() {
+  const char* pinned = std::getenv("ASHMEMO_BENCH_CPUS");
+  fmt::print("{}\n\n", pinned == nullptr ? std::string("not pinned to processors")
+                                         : fmt::format("pinned to processors {}", pinned));
+  for (const SystemType& type : system_types()) {
+    fmt::print("{:<21} {}\n", type.name,
+               type.open == nullptr ? "skipped: not here" : type.settings);
+  }
+  fmt::print("\n");
+}
+
+bool is_wanted(const Scenario& scenario, const std::vector<std::string>& names) {
+  return names.empty() || std::find(names.begin(), names.end(), scenario.name) != names.end();
+}
+
+void run(Arguments arguments) {
+  if (arguments.list) return list();
+  if (!arguments.memory_of.empty()) {
+    return print_anonymous_bytes(arguments.memory_of, arguments.memory_in, arguments.settings);
+  }
+  for (const std::string& name : arguments.names) check_name(name);
+  print_head();
+  Bench bench(arguments.settings);
+  for (const Scenario& scenario : scenarios()) {
+    if (!is_wanted(scenario, arguments.names)) continue;
+    bench.begin(scenario.name);
+    scenario.run(bench);
+  }
+  bench.end();
+  print_table(bench.rows());
+  print_budgets(bench.rows());
+  if (!arguments.json.empty()) write_json(bench.rows(), arguments.json);
+}
+
+void add_options(CLI::App& app, Arguments& arguments) {
+  Settings& settings = arguments.settings;
+  app.add_option("scenario", arguments.names, "what to measure; default: all (see --list)");
+  app.add_flag("--list", arguments.list, "the scenarios, with a line about each");
+  app.add_option("--entries", settings.entries,
+                 "in the file; beyond 1,000,000 also one more size for open and scale")
+      ->check(CLI::Range(1'000, 100'000'000))
+      ->capture_default_str();
+  app.add_option("--value", settings.value_bytes, "bytes of a value")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
+  app.add_option("--seconds", settings.seconds, "for each system and measurement")
+      ->check(CLI::Range(0.01, 3'600.0))
+      ->capture_default_str();
+  app.add_option("--json", arguments.json, "a file for the results, one object a line");
+  app.add_flag("--smoke", settings.smoke, "little of everything, to see that it works");
+  app.add_option("--memory-of", arguments.memory_of)->group("");
+  app.add_option("--memory-in", arguments.memory_in)->group("");
+  app.footer(kHow);
+}
+
+/// A smoke run is small unless it is told otherwise.
+void make_small(const CLI::App& app, Settings& settings) {
+  if (!settings.smoke) return;
+  if (app.count("--entries") == 0) settings.entries = 2'000;
+  if (app.count("--seconds") == 0) settings.seconds = 0.02;
+}
+
+}  // namespace
+}  // namespace ashmemo::bench
+
+int main(int argc, char** argv) {
+  CLI::App app("Compares ashmemo with plain SQLite and other embedded stores.", "run");
+  ashmemo::bench::Arguments arguments;
+  arguments.settings.program = argv[0];
+  ashmemo::bench::add_options(app, arguments);
+  return ashmemo::bench::run_program(app, argc, argv, [&] {
+    ashmemo::bench::make_small(app, arguments.settings);
+    ashmemo::bench::run(arguments);
+  });
+}

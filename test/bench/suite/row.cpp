@@ -1,0 +1,96 @@
+#include "bench/suite/row.hpp"
+
+#include <fstream>
+#include <stdexcept>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "bench/suite/system.hpp"
+
+namespace ashmemo::bench {
+namespace {
+
+bool are_compared(const Row& a, const Row& b) {
+  return a.scenario == b.scenario && a.variant == b.variant && a.entries == b.entries &&
+         a.threads == b.threads;
+}
+
+bool is_peer(const Row& row) {
+  return !row.system.starts_with(kAshmemo.name) && !row.system.starts_with(kRawSqlite.name);
+}
+
+nlohmann::ordered_json json_of(const Row& row) {
+  nlohmann::ordered_json json{{"scenario", row.scenario},       {"variant", row.variant},
+                              {"system", row.system},           {"entries", row.entries},
+                              {"value_bytes", row.value_bytes}, {"threads", row.threads}};
+  if (row.bytes) {
+    json["anonymous_bytes"] = *row.bytes;
+    return json;
+  }
+  json["mean_us"] = row.mean_us;
+  json["p50_us"] = row.p50_us;
+  json["p99_us"] = row.p99_us;
+  if (row.p999_us) json["p999_us"] = *row.p999_us;
+  json["ops_per_s"] = row.ops_per_s;
+  return json;
+}
+
+}  // namespace
+
+double Row::compared() const {
+  if (bytes) return static_cast<double>(*bytes);
+  switch (by) {
+    case By::median:
+      return p50_us;
+    case By::mean:
+      return mean_us;
+    case By::rate:
+      return 1e6 / ops_per_s;
+  }
+  return 0;
+}
+
+void set_times(Row& row, Latencies& blocks, std::size_t operations) {
+  const double nanoseconds_to_us = 1e-3 / static_cast<double>(operations);
+  row.mean_us = blocks.mean() * nanoseconds_to_us;
+  row.p50_us = static_cast<double>(blocks.at(0.5)) * nanoseconds_to_us;
+  row.p99_us = static_cast<double>(blocks.at(0.99)) * nanoseconds_to_us;
+  row.ops_per_s = row.mean_us > 0 ? 1e6 / row.mean_us : 0;
+}
+
+const Row* Rows::find(std::string_view scenario, std::string_view variant, std::string_view system,
+                      std::size_t entries) const {
+  for (const Row& row : all_) {
+    if (row.scenario == scenario && row.variant == variant && row.system == system &&
+        (entries == 0 || row.entries == entries)) {
+      return &row;
+    }
+  }
+  return nullptr;
+}
+
+const Row* Rows::raw_beside(const Row& row) const {
+  for (const Row& other : all_) {
+    if (are_compared(row, other) && other.system == kRawSqlite.name) return &other;
+  }
+  return nullptr;
+}
+
+const Row* Rows::best_peer_beside(const Row& row) const {
+  const Row* best = nullptr;
+  for (const Row& other : all_) {
+    if (!are_compared(row, other) || !is_peer(other)) continue;
+    if (best == nullptr || other.compared() < best->compared()) best = &other;
+  }
+  return best;
+}
+
+void write_json(const Rows& rows, const std::string& path) {
+  std::ofstream file(path);
+  for (const Row& row : rows.all()) file << json_of(row).dump() << '\n';
+  file.flush();
+  if (!file) throw std::runtime_error(fmt::format("could not write {}", path));
+}
+
+}  // namespace ashmemo::bench

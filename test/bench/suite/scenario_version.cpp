@@ -1,0 +1,94 @@
+#include <algorithm>
+#include <numeric>
+
+#include <fmt/format.h>
+
+#include <ashmemo/ashmemo.hpp>
+
+#include "bench/entries.hpp"
+#include "bench/suite/bench.hpp"
+#include "bench/suite/sqlite_connection.hpp"
+#include "bench/suite/system_ashmemo.hpp"
+
+// Raising the version of a calculation of which many results are kept.
+
+namespace ashmemo::bench {
+namespace {
+
+constexpr std::size_t kPage = 10'000;
+constexpr int kRaises = 20;
+
+struct Post {
+  std::int64_t id = 0;
+};
+
+/// A run of a program whose calculation has this version. Nobody deletes what is out of date
+/// meanwhile: the commit alone is measured.
+class Run {
+ public:
+  Run(const std::string& directory, std::uint32_t version)
+      : cache_(cache_file(directory),
+               {.limits = {.max_bytes = unlimited}, .hooks = {.worker = WorkerMode::manual}}) {
+    length_ = posts_.calculation("length", &Post::id, {.version = version});
+    posts_.cache_calculation("length", {});
+  }
+
+  void fill(std::size_t entries) {
+    std::vector<Post> page;
+    for (std::size_t done = 0; done < entries; done += page.size()) {
+      page.resize(std::min(kPage, entries - done));
+      for (std::size_t i = 0; i < page.size(); ++i) {
+        page[i].id = static_cast<std::int64_t>(done + i);
+      }
+      (void)length_.warm(page);
+    }
+    cache_.flush();
+  }
+
+  /// The first load hands the new version to the worker; the removal returns when what was handed
+  /// over before it is in the file.
+  Nanoseconds load_and_commit() {
+    return timed([&] {
+      require(!length_.cached(Post{1}), "a result of another version was taken");
+      cache_.erase("nothing");
+    });
+  }
+
+ private:
+  Cache cache_;
+  Registry registry_{cache_};
+  Resource<Post>& posts_ = registry_.resource<Post>("Post", &Post::id);
+  Calculation<Post, std::int64_t> length_;
+};
+
+/// One small commit of plain SQLite, into the same file.
+Nanoseconds commit_raw(const std::string& directory, std::uint32_t version) {
+  SqliteConnection connection(cache_file(directory), 4 << 20);
+  SqliteStatement update(connection.get(), "UPDATE cache_calculations SET version = ?1");
+  update.bind(1, std::int64_t{version});
+  return timed([&] { update.run(); });
+}
+
+void raise_with(Bench& bench, std::size_t entries) {
+  bench.tell(fmt::format("version: filling {}", entries));
+  const ScratchDirectory ours;
+  const ScratchDirectory raw;
+  std::uint32_t version = 1;
+  Run(ours.path(), version).fill(entries);
+  Run(raw.path(), version).fill(entries);
+  std::vector<Lane> lanes;
+  lanes.push_back({.system = "ashmemo",
+                   .block = [&] { return Run(ours.path(), ++version).load_and_commit(); }});
+  lanes.push_back(
+      {.system = "raw_sqlite", .block = [&] { return commit_raw(raw.path(), ++version); }});
+  bench.measure_rows(bench.row("version", "", "", entries), lanes,
+                     {.count = static_cast<int>(bench.smaller(kRaises)) + 2});
+}
+
+}  // namespace
+
+void version(Bench& bench) {
+  for (const std::size_t entries : {10'000, 1'000'000}) raise_with(bench, bench.smaller(entries));
+}
+
+}  // namespace ashmemo::bench

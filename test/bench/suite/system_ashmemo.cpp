@@ -1,0 +1,72 @@
+#include "bench/suite/system_ashmemo.hpp"
+
+#include "bench/suite/system.hpp"
+
+namespace ashmemo::bench {
+namespace {
+
+class CacheReader final : public Reader {
+ public:
+  explicit CacheReader(Cache& cache) : cache_(cache) {}
+
+  std::optional<std::string> get(std::string_view key) override {
+    return cache_.get<std::string>(key);
+  }
+  Values get_many(std::span<const std::string_view> keys) override {
+    return cache_.get_many<std::string>(keys);
+  }
+
+ private:
+  Cache& cache_;
+};
+
+class CacheSystem final : public System {
+ public:
+  CacheSystem(const std::string& directory, const Setup& setup)
+      : cache_(cache_file(directory), cache_options(setup)) {}
+
+  std::unique_ptr<Reader> reader() override { return std::make_unique<CacheReader>(cache_); }
+  void put(const std::string& key, const std::string& value) override {
+    require(cache_.put(key, value, {.ttl = kTtl}), "ashmemo did not take a value");
+  }
+  void put_many(std::span<const Pair> pairs) override {
+    require(cache_.put_many(pairs, {.ttl = kTtl}) == pairs.size(), "ashmemo did not take a value");
+  }
+  void flush() override { cache_.flush(); }
+  void touch(const std::string& key) override { cache_.touch(key); }
+  std::int64_t count() override { return cache_.stats().entries; }
+
+ private:
+  Cache cache_;
+};
+
+std::unique_ptr<System> open(const std::string& directory, const Setup& setup) {
+  return std::make_unique<CacheSystem>(directory, setup);
+}
+
+// A template, so that the field need not be there: without it there is no tier.
+template <class O>
+void set_tier(O& options, std::int64_t bytes) {
+  if constexpr (requires { options.memory_bytes; }) options.memory_bytes = bytes;
+}
+
+}  // namespace
+
+std::string cache_file(const std::string& directory) { return directory + "/cache.db"; }
+
+Options cache_options(const Setup& setup) {
+  Options options;
+  options.limits.max_bytes = unlimited;
+  if (setup.evicting) options.limits.max_entries = setup.entries;
+  options.reader_cache_bytes = setup.page_cache_bytes;
+  options.writer_cache_bytes = 2 * setup.page_cache_bytes;
+  // A put waits for room rather than being dropped: work that is not done must not look quick.
+  options.timing.max_wait = std::chrono::minutes(1);
+  if (setup.tier_bytes) set_tier(options, *setup.tier_bytes);
+  return options;
+}
+
+const SystemType kAshmemo{"ashmemo", open, true, true,
+                          "defaults, but max_bytes unlimited and max_wait 1 min"};
+
+}  // namespace ashmemo::bench

@@ -1,0 +1,67 @@
+#include "bench/suite/system.hpp"
+
+#ifdef ASHMEMO_BENCH_PERSISTENT_CACHE
+#include <core/persistent_string_cache.h>
+#endif
+
+namespace ashmemo::bench {
+
+#ifdef ASHMEMO_BENCH_PERSISTENT_CACHE
+namespace {
+
+constexpr std::int64_t kWithoutLimit = std::int64_t{1} << 40;
+
+/// It counts keys and values, and nothing else.
+std::int64_t most_bytes(const Setup& setup) {
+  constexpr std::size_t key = sizeof "Post:123456:excerpt" - 1;
+  return setup.evicting ? static_cast<std::int64_t>(setup.entries * (setup.value_bytes + key))
+                        : kWithoutLimit;
+}
+
+class PersistentReader final : public Reader {
+ public:
+  explicit PersistentReader(core::PersistentStringCache& cache) : cache_(cache) {}
+
+  std::optional<std::string> get(std::string_view key) override {
+    auto value = cache_.get(std::string(key));
+    if (!value) return std::nullopt;
+    return std::move(*value);
+  }
+
+ private:
+  core::PersistentStringCache& cache_;
+};
+
+class PersistentSystem final : public System {
+ public:
+  PersistentSystem(const std::string& directory, const Setup& setup)
+      : cache_(core::PersistentStringCache::open(directory, most_bytes(setup),
+                                                 core::CacheDiscardPolicy::lru_ttl)) {}
+
+  std::unique_ptr<Reader> reader() override { return std::make_unique<PersistentReader>(*cache_); }
+  void put(const std::string& key, const std::string& value) override {
+    require(cache_->put(key, value, std::chrono::system_clock::now() + kTtl),
+            "persistent-cache-cpp did not take a value");
+  }
+  void touch(const std::string& key) override {
+    cache_->touch(key, std::chrono::system_clock::now() + kTtl);
+  }
+  std::int64_t count() override { return cache_->size(); }
+
+ private:
+  core::PersistentStringCache::UPtr cache_;
+};
+
+std::unique_ptr<System> open(const std::string& directory, const Setup& setup) {
+  return std::make_unique<PersistentSystem>(directory, setup);
+}
+
+}  // namespace
+#else
+constexpr std::unique_ptr<System> (*open)(const std::string&, const Setup&) = nullptr;
+#endif
+
+const SystemType kPersistentCache{"persistent_cache_cpp", open, true, true,
+                                  "lru_ttl, every entry with its expiry; knows no batches"};
+
+}  // namespace ashmemo::bench

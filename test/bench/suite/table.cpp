@@ -1,0 +1,63 @@
+#include <cstdio>
+
+#include <fmt/format.h>
+
+#include "bench/program.hpp"
+#include "bench/suite/row.hpp"
+
+namespace ashmemo::bench {
+namespace {
+
+constexpr const char* kLine =
+    "{:<34} {:<21} {:>10} {:>7} {:>7} {:>12} {:>12} {:>12} {:>12} {:>7} {:>7}\n";
+
+std::string microseconds(double us) {
+  if (us >= 1'000) return grouped(static_cast<std::int64_t>(us));
+  return fmt::format("{:.{}f}", us, us < 10 ? 3 : 1);
+}
+
+std::string megabytes(std::int64_t bytes) {
+  return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / (1 << 20));
+}
+
+std::string ratio(const Row& row, const Row* to) {
+  if (to == nullptr || to == &row || to->compared() <= 0) return "";
+  return fmt::format("{:.2f}", row.compared() / to->compared());
+}
+
+std::string name_of(const Row& row) {
+  return row.variant.empty() ? row.scenario : fmt::format("{}, {}", row.scenario, row.variant);
+}
+
+void print_row(const Rows& rows, const Row& row) {
+  const bool times = !row.bytes;
+  fmt::print(kLine, name_of(row), row.system, grouped(static_cast<std::int64_t>(row.entries)),
+             row.value_bytes, row.threads, times ? microseconds(row.mean_us) : "",
+             times ? microseconds(row.p50_us) : megabytes(*row.bytes),
+             times ? microseconds(row.p99_us) : "",
+             times ? grouped(static_cast<std::int64_t>(row.ops_per_s)) : "",
+             ratio(row, rows.raw_beside(row)), ratio(row, rows.best_peer_beside(row)));
+}
+
+}  // namespace
+
+void print_table(const Rows& rows) {
+  fmt::print(kLine, "scenario", "system", "entries", "bytes", "threads", "mean us", "p50 us",
+             "p99 us", "ops/s", "x raw", "x peer");
+  const Row* before = nullptr;
+  for (const Row& row : rows.all()) {
+    if (before != nullptr && name_of(*before) != name_of(row)) fmt::print("\n");
+    print_row(rows, row);
+    if (row.p999_us)
+      fmt::print(kLine, "", "  p99.9", "", "", "", "", "", microseconds(*row.p999_us), "", "", "");
+    before = &row;
+  }
+  fmt::print(
+      "\nTimes are of one operation, in a batch of one key; bytes are those of a value. x raw, x "
+      "peer: ratio to raw_sqlite\nand to the best of the other libraries, below 1 is better: of "
+      "medians; of means for sustained writing and\nloads; of rates where threads work "
+      "together.\n");
+  std::fflush(stdout);
+}
+
+}  // namespace ashmemo::bench
