@@ -35,6 +35,9 @@ class Bench {
 
   /// Progress, for who waits.
   void tell(const std::string& what) const;
+  /// A line under the table.
+  void note(const std::string& line) { notes_.push_back(line); }
+  [[nodiscard]] std::span<const std::string> notes() const { return notes_; }
   void begin(std::string_view scenario) const;
   void end() const;
 
@@ -58,6 +61,7 @@ class Bench {
   std::vector<SystemType> systems_;
   Files files_;
   Rows rows_;
+  std::vector<std::string> notes_;
 };
 
 struct Scenario {

@@ -17,7 +17,7 @@ const ScratchDirectory& Files::filled(const SystemType& type, std::size_t entrie
                     grouped(static_cast<std::int64_t>(entries))));
   const Setup setup{.entries = entries, .value_bytes = value_bytes_, .tier_bytes = 0};
   const auto system = type.open(at->second.path(), setup);
-  PairBlock pairs(shuffled(entries, 2), kBatch, value_bytes_);
+  PairBlock pairs(shuffled(entries, kFillSeed), kBatch, value_bytes_);
   for (std::size_t done = 0; done < entries; done += kBatch) {
     system->put_many(pairs.next().first(std::min(kBatch, entries - done)));
   }

@@ -32,6 +32,9 @@ class Contestant {
   std::unique_ptr<System> system_;
 };
 
+/// Of the order in which files are filled: `shuffled` with this seed.
+inline constexpr std::uint64_t kFillSeed = 2;
+
 /// Files with entries in them, each filled once, in no order of the keys. Scenarios work on copies.
 class Files {
  public:

@@ -17,6 +17,14 @@ namespace {
 constexpr double kExponent = 0.99;
 constexpr std::string_view kPrefix = "Post:";  // of key_of
 
+std::shared_ptr<const std::vector<std::uint32_t>> numbers_in_no_order(std::size_t count,
+                                                                      std::uint64_t seed) {
+  auto numbers = std::make_shared<std::vector<std::uint32_t>>(count);
+  std::iota(numbers->begin(), numbers->end(), 0U);
+  std::shuffle(numbers->begin(), numbers->end(), std::mt19937_64(seed));
+  return numbers;
+}
+
 }  // namespace
 
 Chooser uniform(std::size_t count, std::uint64_t seed) {
@@ -29,10 +37,15 @@ Chooser zipf(std::size_t count, std::uint64_t seed) {
 }
 
 Chooser shuffled(std::size_t count, std::uint64_t seed) {
-  auto numbers = std::make_shared<std::vector<std::uint32_t>>(count);
-  std::iota(numbers->begin(), numbers->end(), 0U);
-  std::shuffle(numbers->begin(), numbers->end(), std::mt19937_64(seed));
-  return [numbers, at = std::size_t{0}]() mutable { return (*numbers)[at++ % numbers->size()]; };
+  return [numbers = numbers_in_no_order(count, seed), at = std::size_t{0}]() mutable {
+    return (*numbers)[at++ % numbers->size()];
+  };
+}
+
+Chooser late_half(std::size_t count, std::uint64_t seed) {
+  return [numbers = numbers_in_no_order(count, seed), choose = uniform(count - count / 2)] {
+    return (*numbers)[numbers->size() / 2 + choose()];
+  };
 }
 
 Chooser ascending(std::size_t from) {

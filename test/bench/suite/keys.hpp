@@ -20,6 +20,8 @@ using Chooser = std::function<std::size_t()>;
 [[nodiscard]] Chooser zipf(std::size_t count, std::uint64_t seed = 1);
 /// Each number below `count` once, in no order, and then from the first again.
 [[nodiscard]] Chooser shuffled(std::size_t count, std::uint64_t seed = 1);
+/// Any of those that `shuffled` names in its second half.
+[[nodiscard]] Chooser late_half(std::size_t count, std::uint64_t seed);
 /// from, from + 1, ...
 [[nodiscard]] Chooser ascending(std::size_t from);
 

@@ -45,13 +45,19 @@ void list() {
   }
 }
 
+/// A second line stands under the first.
+std::string indented(std::string text) {
+  if (const auto end = text.find('\n'); end != std::string::npos) text.insert(end + 1, 22, ' ');
+  return text;
+}
+
 void print_head() {
   const char* pinned = std::getenv("ASHMEMO_BENCH_CPUS");
   fmt::print("{}\n\n", pinned == nullptr ? std::string("not pinned to processors")
                                          : fmt::format("pinned to processors {}", pinned));
   for (const SystemType& type : system_types()) {
     fmt::print("{:<21} {}\n", type.name,
-               type.open == nullptr ? "skipped: not here" : type.settings);
+               type.open == nullptr ? "skipped: its library is not here" : indented(type.settings));
   }
   fmt::print("\n");
 }
@@ -75,6 +81,7 @@ void run(Arguments arguments) {
   }
   bench.end();
   print_table(bench.rows());
+  for (const std::string& note : bench.notes()) fmt::print("{}\n", note);
   print_budgets(bench.rows());
   if (!arguments.json.empty()) write_json(bench.rows(), arguments.json);
 }

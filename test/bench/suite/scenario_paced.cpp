@@ -21,13 +21,10 @@ constexpr double kShareOfRate = 0.5;
 /// New entries in a full file.
 class Storm {
  public:
-  Storm(const Contestant& contestant, const Setup& setup, double rate_seconds)
+  Storm(const Contestant& contestant, const Setup& setup, double sustained)
       : contestant_(contestant),
-        rate_(kShareOfRate * sustained_rate(contestant, setup, rate_seconds)),
-        // Past those that were put to find the rate.
-        pairs_(ascending(setup.entries + kFarAway), kBatch, setup.value_bytes) {}
-
-  [[nodiscard]] double rate() const { return rate_; }
+        rate_(kShareOfRate * sustained),
+        pairs_(ascending(setup.entries), kBatch, setup.value_bytes) {}
 
   /// Puts for so long; what each took is added to `latencies`.
   void blow(double seconds, const std::atomic<bool>& stop, Latencies& latencies) {
@@ -42,7 +39,6 @@ class Storm {
   }
 
  private:
-  static constexpr std::size_t kFarAway = 100'000'000;
   const Contestant& contestant_;
   const double rate_;
   PairBlock pairs_;
@@ -50,32 +46,35 @@ class Storm {
   std::size_t at_ = 0;
 };
 
-std::vector<Contestant> open_evicting(Bench& bench, Setup setup) {
-  setup.evicting = true;
-  std::vector<Contestant> all;
-  for (const SystemType& type : bench.systems()) {
-    if (type.evicts) all.push_back(bench.files().open_filled(type, setup));
-  }
-  return all;
+/// Found with a file of its own: the one that is measured still has all of its entries.
+double find_rate(Bench& bench, const SystemType& type, const Setup& setup) {
+  return sustained_rate(bench.files().open_filled(type, setup), setup, bench.settings().seconds);
 }
 
-/// Single reads, each timed by itself: the slowest of a thousand is wanted. They may miss.
-Latencies read_for(Reader& reader, const Setup& setup, double seconds) {
-  Latencies latencies(1 << 20);
-  KeyBlock block(uniform(setup.entries), kBatch);
+struct Reads {
+  Latencies latencies{1 << 20};
+  std::size_t misses = 0;
+};
+
+/// Single reads, each timed by itself: the slowest of a thousand is wanted. Of what was stored
+/// last, which is still there at the end.
+Reads read_for(Reader& reader, const Setup& setup, double seconds) {
+  Reads reads;
+  KeyBlock block(late_half(setup.entries, kFillSeed), kBatch);
   const auto start = std::chrono::steady_clock::now();
   do {
     for (const std::string_view key : block.next()) {
       std::optional<std::string> value;
-      latencies.add(timed([&] { value = reader.get(key); }));
+      reads.latencies.add(timed([&] { value = reader.get(key); }));
+      reads.misses += value ? 0 : 1;
       require(!value || is_right(key, *value, setup.value_bytes), "a value is wrong");
     }
   } while (std::chrono::steady_clock::now() - start < std::chrono::duration<double>(seconds));
-  return latencies;
+  return reads;
 }
 
 /// As above while the storm blows on a thread of its own.
-Latencies read_in(Storm& storm, Reader& reader, const Setup& setup, double seconds) {
+Reads read_in(Storm& storm, Reader& reader, const Setup& setup, double seconds) {
   std::atomic<bool> stop{false};
   std::exception_ptr failed;
   std::thread writer([&] {
@@ -87,53 +86,84 @@ Latencies read_in(Storm& storm, Reader& reader, const Setup& setup, double secon
     }
   });
   (void)read_for(reader, setup, seconds / 10);  // the worker has caught up with its pace
-  Latencies latencies = read_for(reader, setup, seconds);
+  Reads reads = read_for(reader, setup, seconds);
   stop = true;
   writer.join();
   if (failed) std::rethrow_exception(failed);
-  return latencies;
+  return reads;
 }
 
-void add_row(Bench& bench, Row row, Latencies& latencies, bool with_slowest) {
+void add_row(Bench& bench, Row row, Latencies& latencies) {
   set_times(row, latencies, 1);
-  if (with_slowest) row.p999_us = static_cast<double>(latencies.at(0.999)) / 1'000;
+  row.p999_us = static_cast<double>(latencies.at(0.999)) / 1'000;
   bench.rows().add(row);
+}
+
+void add_reads(Bench& bench, const char* variant, const Setup& setup, const char* system,
+               Reads& reads) {
+  const Row row = bench.row("read_under_write_storm", variant, system, setup.entries);
+  add_row(bench, row, reads.latencies);
+  if (reads.misses == 0) return;
+  bench.note(fmt::format(
+      "{}, {}, {}: {:.2f} % of the reads missed", row.scenario, variant, system,
+      100 * static_cast<double>(reads.misses) / static_cast<double>(reads.latencies.count())));
+}
+
+Setup full(const Bench& bench) {
+  Setup setup = bench.setup(bench.settings().entries);
+  setup.evicting = true;
+  return setup;
+}
+
+/// Both for one system.
+struct Weather {
+  Reads idle;
+  Reads storm;
+};
+
+Weather read_in_both(Bench& bench, const SystemType& type, const Setup& setup) {
+  bench.tell(fmt::format("read_under_write_storm: {}", type.name));
+  const double seconds = 2 * bench.settings().seconds;
+  const double rate = find_rate(bench, type, setup);
+  const Contestant contestant = bench.files().open_filled(type, setup);
+  Storm storm(contestant, setup, rate);
+  const auto reader = contestant->reader();
+  (void)read_for(*reader, setup, seconds / 10);
+  Reads idle = read_for(*reader, setup, seconds);
+  return {std::move(idle), read_in(storm, *reader, setup, seconds)};
 }
 
 }  // namespace
 
 void put_paced(Bench& bench) {
-  const Setup setup = bench.setup(bench.settings().entries);
+  const Setup setup = full(bench);
   const double seconds = bench.settings().seconds;
   const std::atomic<bool> never{false};
-  for (const Contestant& contestant : open_evicting(bench, setup)) {
-    bench.tell(fmt::format("put_paced: {}", contestant.name()));
-    Storm storm(contestant, setup, seconds);
+  for (const SystemType& type : bench.systems()) {
+    if (!type.evicts) continue;
+    bench.tell(fmt::format("put_paced: {}", type.name));
+    const double rate = find_rate(bench, type, setup);
+    const Contestant contestant = bench.files().open_filled(type, setup);
+    Storm storm(contestant, setup, rate);
     Latencies latencies(1 << 20);
     storm.blow(seconds / 10, never, latencies);
     latencies.clear();
     storm.blow(2 * seconds, never, latencies);
-    contestant->flush();
-    add_row(bench, bench.row("put_paced", "", contestant.name(), setup.entries), latencies, true);
+    add_row(bench, bench.row("put_paced", "", type.name, setup.entries), latencies);
+    bench.note(fmt::format("put_paced, {}: {} puts a second, half of what can go on for ever",
+                           type.name, grouped(static_cast<std::int64_t>(rate / 2))));
   }
 }
 
 void read_under_write_storm(Bench& bench) {
-  Setup setup = bench.setup(bench.settings().entries);
+  Setup setup = full(bench);
   setup.tier_bytes = 0;
-  const double seconds = 2 * bench.settings().seconds;
-  for (const Contestant& contestant : open_evicting(bench, setup)) {
-    bench.tell(fmt::format("read_under_write_storm: {}", contestant.name()));
-    Storm storm(contestant, setup, bench.settings().seconds);
-    const auto reader = contestant->reader();
-    (void)read_for(*reader, setup, seconds / 10);
-    Latencies idle = read_for(*reader, setup, seconds);
-    Latencies stormy = read_in(storm, *reader, setup, seconds);
-    Row row = bench.row("read_under_write_storm", "idle", contestant.name(), setup.entries);
-    add_row(bench, row, idle, true);
-    row.variant = "storm";
-    add_row(bench, row, stormy, true);
+  std::vector<std::pair<const char*, Weather>> all;
+  for (const SystemType& type : bench.systems()) {
+    if (type.evicts) all.emplace_back(type.name, read_in_both(bench, type, setup));
   }
+  for (auto& [system, weather] : all) add_reads(bench, "idle", setup, system, weather.idle);
+  for (auto& [system, weather] : all) add_reads(bench, "storm", setup, system, weather.storm);
 }
 
 }  // namespace ashmemo::bench

@@ -113,6 +113,8 @@ void two_threads(Bench& bench) {
   std::vector<Crew> crews;
   for (std::size_t i = 0; i < contestants.size(); i += 2) {
     crews.push_back(readers(contestants[i], contestants[i], "one", setup));
+  }
+  for (std::size_t i = 0; i < contestants.size(); i += 2) {
     crews.push_back(readers(contestants[i], contestants[i + 1], "two", setup));
   }
   bench.tell("two_threads: measuring");

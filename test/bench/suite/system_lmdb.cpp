@@ -138,7 +138,7 @@ constexpr std::unique_ptr<System> (*open)(const std::string&, const Setup&) = nu
 
 const SystemType kLmdb{
     "lmdb", open, false, false,
-    "MDB_NOSYNC: never waits for the disk, which SQLite does at each checkpoint; a transaction for "
+    "MDB_NOSYNC (never waits for the disk, as SQLite does at each checkpoint); a transaction for\n"
     "each put, one for each 1,000 of put_many; reads renew and reset one read transaction"};
 
 }  // namespace ashmemo::bench

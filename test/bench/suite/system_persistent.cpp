@@ -1,3 +1,5 @@
+#include <filesystem>
+
 #include "bench/suite/system.hpp"
 
 #ifdef ASHMEMO_BENCH_PERSISTENT_CACHE
@@ -35,8 +37,7 @@ class PersistentReader final : public Reader {
 class PersistentSystem final : public System {
  public:
   PersistentSystem(const std::string& directory, const Setup& setup)
-      : cache_(core::PersistentStringCache::open(directory, most_bytes(setup),
-                                                 core::CacheDiscardPolicy::lru_ttl)) {}
+      : cache_(open(directory, most_bytes(setup))) {}
 
   std::unique_ptr<Reader> reader() override { return std::make_unique<PersistentReader>(*cache_); }
   void put(const std::string& key, const std::string& value) override {
@@ -49,6 +50,16 @@ class PersistentSystem final : public System {
   std::int64_t count() override { return cache_->size(); }
 
  private:
+  /// One that is there has its own limit, which must be changed rather than given.
+  static core::PersistentStringCache::UPtr open(const std::string& directory, std::int64_t most) {
+    if (std::filesystem::is_empty(directory)) {
+      return core::PersistentStringCache::open(directory, most, core::CacheDiscardPolicy::lru_ttl);
+    }
+    auto opened = core::PersistentStringCache::open(directory);
+    if (opened->max_size_in_bytes() != most) opened->resize(most);
+    return opened;
+  }
+
   core::PersistentStringCache::UPtr cache_;
 };
 

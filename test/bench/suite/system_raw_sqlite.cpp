@@ -227,7 +227,7 @@ std::unique_ptr<System> open(const std::string& directory, const Setup& setup) {
 
 const SystemType kRawSqlite{
     "raw_sqlite", open, true, true,
-    "the cache's own file and settings; reads in an open transaction, writes in transactions of "
-    "1,000 rows, single puts too; evicts first in, first out"};
+    "the cache's file and settings; an open read transaction; single puts, too, in transactions\n"
+    "of 1,000 rows; evicts first in, first out"};
 
 }  // namespace ashmemo::bench
