@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <cstdlib>
+#include <exception>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -19,7 +21,9 @@ constexpr const char* kHow =
     "its own, filled in no order of the keys; TMPDIR chooses the disk. What takes less than about "
     "2 us is timed in blocks of 32 operations, because asking the clock would show: its p50 and "
     "p99 are those of blocks. Keys are made outside of what is timed. Every value is copied out "
-    "and checked, and has a ttl of a day.";
+    "and checked, and has a ttl of a day. The script pins the process to the first two processors "
+    "it "
+    "may use, one for the caller and one for the worker, or to those in ASHMEMO_BENCH_CPUS.";
 
 struct Arguments {
   Settings settings;
@@ -66,7 +70,19 @@ bool is_wanted(const Scenario& scenario, const std::vector<std::string>& names) 
   return names.empty() || std::find(names.begin(), names.end(), scenario.name) != names.end();
 }
 
-void run(Arguments arguments) {
+/// One that fails does not take the results of the others with it.
+bool run_scenario(const Scenario& scenario, Bench& bench) {
+  bench.begin(scenario.name);
+  try {
+    scenario.run(bench);
+  } catch (const std::exception& error) {
+    bench.note(fmt::format("{} has FAILED: {}", scenario.name, error.what()));
+    return false;
+  }
+  return true;
+}
+
+void run(const Arguments& arguments) {
   if (arguments.list) return list();
   if (!arguments.memory_of.empty()) {
     return print_anonymous_bytes(arguments.memory_of, arguments.memory_in, arguments.settings);
@@ -74,16 +90,16 @@ void run(Arguments arguments) {
   for (const std::string& name : arguments.names) check_name(name);
   print_head();
   Bench bench(arguments.settings);
+  bool failed = false;
   for (const Scenario& scenario : scenarios()) {
-    if (!is_wanted(scenario, arguments.names)) continue;
-    bench.begin(scenario.name);
-    scenario.run(bench);
+    if (is_wanted(scenario, arguments.names)) failed |= !run_scenario(scenario, bench);
   }
   bench.end();
   print_table(bench.rows());
   for (const std::string& note : bench.notes()) fmt::print("{}\n", note);
   print_budgets(bench.rows());
   if (!arguments.json.empty()) write_json(bench.rows(), arguments.json);
+  if (failed) throw std::runtime_error("a scenario has failed");
 }
 
 void add_options(CLI::App& app, Arguments& arguments) {

@@ -54,6 +54,7 @@ double find_rate(Bench& bench, const SystemType& type, const Setup& setup) {
 struct Reads {
   Latencies latencies{1 << 20};
   std::size_t misses = 0;
+  double commits_per_s = 0;
 };
 
 /// Single reads, each timed by itself: the slowest of a thousand is wanted. Of what was stored
@@ -74,7 +75,7 @@ Reads read_for(Reader& reader, const Setup& setup, double seconds) {
 }
 
 /// As above while the storm blows on a thread of its own.
-Reads read_in(Storm& storm, Reader& reader, const Setup& setup, double seconds) {
+Reads read_in(Storm& storm, System& system, Reader& reader, const Setup& setup, double seconds) {
   std::atomic<bool> stop{false};
   std::exception_ptr failed;
   std::thread writer([&] {
@@ -86,7 +87,9 @@ Reads read_in(Storm& storm, Reader& reader, const Setup& setup, double seconds) 
     }
   });
   (void)read_for(reader, setup, seconds / 10);  // the worker has caught up with its pace
+  const std::int64_t before = system.commits();
   Reads reads = read_for(reader, setup, seconds);
+  reads.commits_per_s = static_cast<double>(system.commits() - before) / seconds;
   stop = true;
   writer.join();
   if (failed) std::rethrow_exception(failed);
@@ -103,10 +106,10 @@ void add_reads(Bench& bench, const char* variant, const Setup& setup, const char
                Reads& reads) {
   const Row row = bench.row("read_under_write_storm", variant, system, setup.entries);
   add_row(bench, row, reads.latencies);
-  if (reads.misses == 0) return;
-  bench.note(fmt::format(
-      "{}, {}, {}: {:.2f} % of the reads missed", row.scenario, variant, system,
-      100 * static_cast<double>(reads.misses) / static_cast<double>(reads.latencies.count())));
+  const double missed =
+      static_cast<double>(reads.misses) / static_cast<double>(reads.latencies.count());
+  bench.note(fmt::format("{}, {}, {}: {:.1f} commits a second, {:.2f} % of the reads missed",
+                         row.scenario, variant, system, reads.commits_per_s, 100 * missed));
 }
 
 Setup full(const Bench& bench) {
@@ -130,7 +133,7 @@ Weather read_in_both(Bench& bench, const SystemType& type, const Setup& setup) {
   const auto reader = contestant->reader();
   (void)read_for(*reader, setup, seconds / 10);
   Reads idle = read_for(*reader, setup, seconds);
-  return {std::move(idle), read_in(storm, *reader, setup, seconds)};
+  return {std::move(idle), read_in(storm, *contestant, *reader, setup, seconds)};
 }
 
 }  // namespace

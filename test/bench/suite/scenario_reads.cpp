@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "bench/entries.hpp"
 #include "bench/program.hpp"
 #include "bench/suite/bench.hpp"
 
@@ -123,7 +124,8 @@ void hit_store(Bench& bench) {
 
 void zipf_reads(Bench& bench) {
   Setup setup = bench.setup(bench.settings().entries);
-  setup.tier_bytes = static_cast<std::int64_t>(setup.entries * setup.value_bytes / 10);
+  const std::size_t each = setup.value_bytes + key_of(setup.entries).size();
+  setup.tier_bytes = static_cast<std::int64_t>(setup.entries * each / 10);
   auto contestants = open_all(bench, setup);
   setup.tier_bytes = 0;
   contestants.push_back(bench.files().open_filled(kAshmemo, setup));

@@ -7,9 +7,6 @@
 namespace ashmemo::bench {
 namespace {
 
-// As the cache's worker: the log is moved into the file from 4 MiB on.
-constexpr int kPagesOfLog = 1'018;
-
 [[noreturn]] void fail(sqlite3* database) { throw std::runtime_error(sqlite3_errmsg(database)); }
 
 }  // namespace
@@ -48,7 +45,7 @@ SqliteConnection::SqliteConnection(const std::string& path, std::int64_t page_ca
   if (rc != SQLITE_OK) fail(opened);
   sqlite3_busy_timeout(opened, 10'000);
   sqlite3_db_config(opened, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
-  sqlite3_wal_autocheckpoint(opened, kPagesOfLog);
+  sqlite3_wal_autocheckpoint(opened, 0);
   run(
       fmt::format("PRAGMA mmap_size=0; PRAGMA cell_size_check=ON; PRAGMA temp_store=MEMORY;"
                   "PRAGMA cache_size=-{}; PRAGMA synchronous=NORMAL; PRAGMA secure_delete=OFF;"

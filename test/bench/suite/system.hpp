@@ -66,6 +66,8 @@ class System {
   virtual void touch(const std::string& key);
   /// The entries in the file, as the system itself counts them.
   [[nodiscard]] virtual std::int64_t count() = 0;
+  /// Since it was opened; 0 where it does not say.
+  [[nodiscard]] virtual std::int64_t commits() { return 0; }
 };
 
 struct SystemType {

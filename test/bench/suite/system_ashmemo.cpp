@@ -35,6 +35,7 @@ class CacheSystem final : public System {
   void flush() override { cache_.flush(); }
   void touch(const std::string& key) override { cache_.touch(key); }
   std::int64_t count() override { return cache_.stats().entries; }
+  std::int64_t commits() override { return cache_.stats().commits; }
 
  private:
   Cache cache_;

@@ -1,5 +1,6 @@
 #include <filesystem>
 
+#include "bench/entries.hpp"
 #include "bench/suite/system.hpp"
 
 #ifdef ASHMEMO_BENCH_PERSISTENT_CACHE
@@ -15,9 +16,8 @@ constexpr std::int64_t kWithoutLimit = std::int64_t{1} << 40;
 
 /// It counts keys and values, and nothing else.
 std::int64_t most_bytes(const Setup& setup) {
-  constexpr std::size_t key = sizeof "Post:123456:excerpt" - 1;
-  return setup.evicting ? static_cast<std::int64_t>(setup.entries * (setup.value_bytes + key))
-                        : kWithoutLimit;
+  const std::size_t each = setup.value_bytes + key_of(setup.entries).size();
+  return setup.evicting ? static_cast<std::int64_t>(setup.entries * each) : kWithoutLimit;
 }
 
 class PersistentReader final : public Reader {
