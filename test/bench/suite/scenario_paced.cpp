@@ -33,8 +33,8 @@ class Storm {
         block_ = pairs_.next();
         at_ = 0;
       }
-      const auto& [key, value] = block_[at_++];
-      latencies.add(timed([&] { contestant_->put(key, value); }));
+      const Pair& pair = block_[at_++];
+      latencies.add(timed([&] { contestant_->put(pair.first, pair.second); }));
     });
   }
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 
@@ -12,6 +13,7 @@ namespace ashmemo::bench {
 namespace {
 
 constexpr std::size_t kFewEntries = 10'000;
+constexpr std::array<std::size_t, 5> kBatchSizes{1, 10, 100, 1'000, 10'000};
 constexpr const char* kWithoutTier = "ashmemo_no_tier";
 
 /// Room for all entries, with what the tier needs beside them.
@@ -142,7 +144,7 @@ void get_many(Bench& bench) {
   Setup setup = bench.setup(bench.settings().entries);
   setup.tier_bytes = 0;
   const auto contestants = open_all(bench, setup);
-  for (const std::size_t keys : {1, 10, 100, 1'000, 10'000}) {
+  for (const std::size_t keys : kBatchSizes) {
     batches(bench, contestants, setup, keys);
   }
 }

@@ -1,3 +1,5 @@
+#include <array>
+
 #include <fmt/format.h>
 
 #include "bench/suite/bench.hpp"
@@ -9,6 +11,7 @@ namespace {
 
 using Block = std::function<Nanoseconds()>;
 
+constexpr std::array<std::size_t, 4> kThreads{1, 2, 4, 8};
 constexpr std::size_t kPutsOf100 = 5;
 
 /// The blocks of the threads of one contestant, and what they did.
@@ -95,7 +98,7 @@ void mixed(Bench& bench) {
   for (const SystemType& type : bench.systems()) {
     contestants.push_back(bench.files().open_filled(type, setup));
   }
-  for (const std::size_t threads : {1, 2, 4, 8}) mixed_by(bench, contestants, setup, threads);
+  for (const std::size_t threads : kThreads) mixed_by(bench, contestants, setup, threads);
 }
 
 void two_threads(Bench& bench) {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <numeric>
 
 #include <fmt/format.h>
@@ -15,6 +16,7 @@
 namespace ashmemo::bench {
 namespace {
 
+constexpr std::array<std::size_t, 2> kSizes{10'000, 1'000'000};
 constexpr std::size_t kPage = 10'000;
 constexpr int kRaises = 20;
 
@@ -88,7 +90,7 @@ void raise_with(Bench& bench, std::size_t entries) {
 }  // namespace
 
 void version(Bench& bench) {
-  for (const std::size_t entries : {10'000, 1'000'000}) raise_with(bench, bench.smaller(entries));
+  for (const std::size_t entries : kSizes) raise_with(bench, bench.smaller(entries));
 }
 
 }  // namespace ashmemo::bench
