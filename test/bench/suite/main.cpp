@@ -73,13 +73,17 @@ bool is_wanted(const Scenario& scenario, const std::vector<std::string>& names) 
 /// One that fails does not take the results of the others with it.
 bool run_scenario(const Scenario& scenario, Bench& bench) {
   bench.begin(scenario.name);
+  const std::size_t before = bench.rows().all().size();
+  bool done = true;
   try {
     scenario.run(bench);
   } catch (const std::exception& error) {
     bench.note(fmt::format("{} has FAILED: {}", scenario.name, error.what()));
-    return false;
+    done = false;
   }
-  return true;
+  bench.end();
+  print_table_rows(bench.rows(), before);
+  return done;
 }
 
 void run(const Arguments& arguments) {
@@ -90,12 +94,12 @@ void run(const Arguments& arguments) {
   for (const std::string& name : arguments.names) check_name(name);
   print_head();
   Bench bench(arguments.settings);
+  print_table_head();
   bool failed = false;
   for (const Scenario& scenario : scenarios()) {
     if (is_wanted(scenario, arguments.names)) failed |= !run_scenario(scenario, bench);
   }
-  bench.end();
-  print_table(bench.rows());
+  print_table_foot();
   for (const std::string& note : bench.notes()) fmt::print("{}\n", note);
   print_budgets(bench.rows());
   if (!arguments.json.empty()) write_json(bench.rows(), arguments.json);

@@ -56,7 +56,11 @@ class Rows {
   std::vector<Row> all_;
 };
 
-void print_table(const Rows& rows);
+/// Of the one table, which is printed as it grows: who stops a long run has what was measured.
+void print_table_head();
+/// The rows from this one on.
+void print_table_rows(const Rows& rows, std::size_t from);
+void print_table_foot();
 /// How far the budgets of the rows that there are were met.
 void print_budgets(const Rows& rows);
 void write_json(const Rows& rows, const std::string& path);

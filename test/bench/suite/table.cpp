@@ -29,6 +29,10 @@ std::string name_of(const Row& row) {
   return row.variant.empty() ? row.scenario : fmt::format("{}, {}", row.scenario, row.variant);
 }
 
+std::string group_of(const Row& row) {
+  return fmt::format("{} {} {}", name_of(row), row.entries, row.threads);
+}
+
 void print_row(const Rows& rows, const Row& row) {
   const bool times = !row.bytes;
   fmt::print(kLine, name_of(row), row.system, grouped(static_cast<std::int64_t>(row.entries)),
@@ -37,27 +41,33 @@ void print_row(const Rows& rows, const Row& row) {
              times ? microseconds(row.p99_us) : "",
              times ? grouped(static_cast<std::int64_t>(row.ops_per_s)) : "",
              ratio(row, rows.raw_beside(row)), ratio(row, rows.best_peer_beside(row)));
+  if (!row.p999_us) return;
+  fmt::print(kLine, "", "  p99.9", "", "", "", "", "", microseconds(*row.p999_us), "", "", "");
 }
 
 }  // namespace
 
-void print_table(const Rows& rows) {
+void print_table_head() {
   fmt::print(kLine, "scenario", "system", "entries", "bytes", "threads", "mean us", "p50 us",
              "p99 us", "ops/s", "x raw", "x peer");
-  const Row* before = nullptr;
-  for (const Row& row : rows.all()) {
-    if (before != nullptr && name_of(*before) != name_of(row)) fmt::print("\n");
+}
+
+void print_table_rows(const Rows& rows, std::size_t from) {
+  std::string before;
+  for (const Row& row : rows.all().subspan(from)) {
+    if (before != group_of(row)) fmt::print("\n");
+    before = group_of(row);
     print_row(rows, row);
-    if (row.p999_us)
-      fmt::print(kLine, "", "  p99.9", "", "", "", "", "", microseconds(*row.p999_us), "", "", "");
-    before = &row;
   }
+  std::fflush(stdout);
+}
+
+void print_table_foot() {
   fmt::print(
       "\nTimes are of one operation, in a batch of one key; bytes are those of a value. x raw, x "
       "peer: ratio to raw_sqlite\nand to the best of the other libraries, below 1 is better: of "
       "medians; of means for sustained writing and\nloads; of rates where threads work "
       "together.\n");
-  std::fflush(stdout);
 }
 
 }  // namespace ashmemo::bench
