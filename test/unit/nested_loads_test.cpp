@@ -11,6 +11,7 @@
 
 #include "blog_fixture.hpp"
 #include "support/rendezvous.hpp"
+#include "support/watchdog.hpp"
 
 // Calculations that ask for the results of others: nested, in a circle of threads, in a real cycle.
 
@@ -53,6 +54,13 @@ struct Graph : Blog {
     return out;
   });
 };
+
+/// Whether the error tells a path of runs through one of the two. (A run is shown by its first key:
+/// a batch of both is a circle by itself.)
+bool is_cycle_of_5_and_9(const std::string& error) {
+  return test::contains(error, " -> ") &&
+         (test::contains(error, "Post:5:sum") || test::contains(error, "Post:9:sum"));
+}
 
 Graph::Needs random_acyclic(std::mt19937& random, std::int64_t nodes) {
   Graph::Needs needs;
@@ -146,6 +154,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("random acyclic graphs over threads: never a hang, never a cycle, every value right") {
+    const test::Watchdog watchdog("loads of acyclic graphs");
     std::mt19937 random(20'231);
     for (int round = 0; round < 12; ++round) {
       Graph graph(random_acyclic(random, 30));
@@ -171,6 +180,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("random graphs with cycles: whoever asks into one is told, everybody else answered") {
+    const test::Watchdog watchdog("loads of graphs with cycles");
     std::mt19937 random(7);
     for (int round = 0; round < 12; ++round) {
       Graph::Needs needs = random_acyclic(random, 20);
@@ -187,11 +197,11 @@ TEST_SUITE("unit") {
       for (int t = 0; t < 4; ++t) {
         threads.emplace_back([&] {
           for (std::int64_t id = 1; id <= 20; ++id) {
-            const int code = test::error_code_of([&] {
+            const std::string error = test::error_of([&] {
               if (graph.sum(post(id)) != graph.value_of(id)) ++wrong;
             });
-            const int expected = in_cycle[id] ? static_cast<int>(ErrorCode::cycle) : 0;
-            wrong += code != expected ? 1 : 0;
+            wrong += is_cycle_of_5_and_9(error) != in_cycle[id] ? 1 : 0;
+            wrong += error.empty() == in_cycle[id] ? 1 : 0;
           }
         });
       }
