@@ -118,6 +118,7 @@ Health Core::health() const {
 
 Stats Core::stats() const {
   const engine::Counters& counted = engine.counters;
+  const engine::ReadSums reads = counted.reads.sums();
   Stats stats;
   stats.entries = engine.entries;
   stats.bytes = engine.bytes;
@@ -132,10 +133,10 @@ Stats Core::stats() const {
     stats.memory_entries = usage.entries;
     stats.memory_bytes = usage.bytes;
   }
-  stats.hits = counted.hits.get();
-  stats.memory_hits = counted.memory_hits.get();
-  stats.stale_hits = counted.stale_hits.get();
-  stats.misses = counted.misses.get();
+  stats.hits = reads.hits;
+  stats.memory_hits = reads.memory_hits;
+  stats.stale_hits = reads.stale_hits;
+  stats.misses = reads.misses;
   stats.expired_misses = counted.expired_misses.get();
   stats.undecodable = counted.undecodable.get();
   stats.unread = counted.unread.get();
@@ -151,14 +152,14 @@ Stats Core::stats() const {
   stats.replaced = counted.replaced.get();
   stats.expired = counted.expired.get();
   stats.evicted = counted.evicted.get();
-  stats.touches_marked = counted.touches_marked.get();
-  stats.touches_coalesced = counted.touches_coalesced.get();
+  stats.touches_marked = reads.touches_marked;
+  stats.touches_coalesced = reads.touches_coalesced;
   stats.touches_written = counted.touches_written.get();
-  stats.touches_dropped = counted.touches_dropped.get();
+  stats.touches_dropped = reads.touches_unplaced + counted.touches_lost.get();
   stats.commits = counted.commits.get();
   stats.bytes_written = counted.bytes_written.get();
   stats.worker_errors = counted.worker_errors.get();
-  stats.saved = Duration::microseconds(counted.saved_us.get());
+  stats.saved = Duration::microseconds(reads.saved_us);
   return stats;
 }
 

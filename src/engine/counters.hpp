@@ -11,7 +11,9 @@ namespace ashmemo::engine {
 /// Stats need not be of one moment.
 class Counter {
  public:
-  void add(std::int64_t n = 1) noexcept { value_.fetch_add(n, std::memory_order_relaxed); }
+  void add(std::int64_t n = 1) noexcept {
+    if (n != 0) value_.fetch_add(n, std::memory_order_relaxed);
+  }
   [[nodiscard]] std::int64_t get() const noexcept { return value_.load(std::memory_order_relaxed); }
   /// What was added since the last call.
   std::int64_t take() noexcept { return value_.exchange(0, std::memory_order_relaxed); }
@@ -20,24 +22,27 @@ class Counter {
   std::atomic<std::int64_t> value_{0};
 };
 
-/// As Counter, for what every read adds to: each thread adds to a cell of its own, which no other
-/// core keeps taking away from it.
-class SpreadCounter {
+/// What reads add to. Each hit is counted in one place only, so that it costs one addition.
+struct alignas(64) ReadCounters {
+  Counter hits_in_memory, hits_in_file, stale_in_memory, stale_in_file, misses, saved_us;
+  // Each mark is one of these.
+  Counter touches_begun, touches_coalesced, touches_unplaced;
+};
+
+/// Their sums, as Stats tells them.
+struct ReadSums {
+  std::int64_t hits = 0, stale_hits = 0, memory_hits = 0, misses = 0, saved_us = 0;
+  std::int64_t touches_marked = 0, touches_coalesced = 0, touches_unplaced = 0;
+};
+
+/// Each thread adds to a cell of its own, which no other core keeps taking away from it.
+class SpreadReadCounters {
  public:
-  void add(std::int64_t n) noexcept {
-    if (n != 0) cells_[cell_of_thread()].value.add(n);
-  }
-  [[nodiscard]] std::int64_t get() const noexcept {
-    std::int64_t sum = 0;
-    for (const Cell& cell : cells_) sum += cell.value.get();
-    return sum;
-  }
+  [[nodiscard]] ReadCounters& mine() noexcept { return cells_[cell_of_thread()]; }
+  [[nodiscard]] ReadSums sums() const noexcept;
 
  private:
   static constexpr std::size_t kCells = 16;
-  struct alignas(64) Cell {
-    Counter value;
-  };
 
   /// More threads than cells share them.
   [[nodiscard]] static std::size_t cell_of_thread() noexcept {
@@ -47,17 +52,32 @@ class SpreadCounter {
     return mine;
   }
 
-  std::array<Cell, kCells> cells_;
+  std::array<ReadCounters, kCells> cells_;
 };
+
+inline ReadSums SpreadReadCounters::sums() const noexcept {
+  ReadSums sums;
+  for (const ReadCounters& cell : cells_) {
+    sums.hits += cell.hits_in_memory.get() + cell.hits_in_file.get();
+    sums.stale_hits += cell.stale_in_memory.get() + cell.stale_in_file.get();
+    sums.memory_hits += cell.hits_in_memory.get() + cell.stale_in_memory.get();
+    sums.misses += cell.misses.get();
+    sums.saved_us += cell.saved_us.get();
+    sums.touches_coalesced += cell.touches_coalesced.get();
+    sums.touches_unplaced += cell.touches_unplaced.get();
+    sums.touches_marked +=
+        cell.touches_begun.get() + cell.touches_coalesced.get() + cell.touches_unplaced.get();
+  }
+  return sums;
+}
 
 /// What Stats tells, as it is counted. See there for what each one means.
 struct Counters {
-  SpreadCounter hits, stale_hits, memory_hits, misses, saved_us;
-  SpreadCounter touches_marked, touches_coalesced, touches_dropped;
+  SpreadReadCounters reads;
   Counter expired_misses, undecodable, unread, computed, joined, uncached_keys;
   Counter puts, refused, dropped, unencodable, superseded;
   Counter erased, replaced, expired, evicted;
-  Counter touches_written;
+  Counter touches_written, touches_lost;  // lost: marks whose row was gone
   Counter commits, bytes_written, worker_errors;
 };
 

@@ -31,6 +31,7 @@ std::shared_ptr<store::Store> StoreSlot::set(std::shared_ptr<store::Store> store
   base::Lock lock(mutex_);
   condemned_.reset();
   std::swap(store_, store);
+  is_there_ = store_ != nullptr;
   return store;
 }
 

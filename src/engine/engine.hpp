@@ -45,6 +45,7 @@ namespace ashmemo::engine {
 class StoreSlot {
  public:
   [[nodiscard]] std::shared_ptr<store::Store> get() const;
+  [[nodiscard]] bool empty() const noexcept { return !is_there_.load(); }
   /// Puts another store, or none, in its place; the answer is the one before.
   std::shared_ptr<store::Store> set(std::shared_ptr<store::Store> store);
 
@@ -57,6 +58,7 @@ class StoreSlot {
  private:
   mutable base::Mutex mutex_;
   std::shared_ptr<store::Store> store_ ASHMEMO_GUARDED_BY(mutex_);
+  std::atomic<bool> is_there_{false};
   std::optional<std::string> condemned_ ASHMEMO_GUARDED_BY(mutex_);
 };
 

@@ -18,27 +18,30 @@ namespace {
 // write-ahead log from being reset.
 constexpr std::size_t kKeysPerSnapshot = 10'000;
 
-/// An entry that was found, wherever it was.
+/// An entry that was found, wherever it was. Refers to a row or a write.
 struct Found {
-  store::Deadlines deadlines;
-  std::int64_t calculation_id = 0;
+  const Deadlines& deadlines;
+  std::int64_t calculation_id;
   ValueView record_version;
   ValueView value;
-  Answer answer;  // what is told about it, state apart
+  std::int64_t cost_us;
+  std::int64_t rowid;       // 0: pending
+  const WritePtr* pending;  // null: in the file
 };
 
 Found found_in(const WritePtr& write) {
-  Found found{write->deadlines, write->calculation_id, write->record_version, write->value, {}};
-  found.answer.cost_us = write->cost_us;
-  found.answer.pending = write;
-  return found;
+  return {write->deadlines,
+          write->calculation_id,
+          write->record_version,
+          write->value,
+          write->cost_us,
+          0,
+          &write};
 }
 
 Found found_in(const store::RowView& row) {
-  Found found{row.deadlines, row.calculation_id, row.record_version, row.value, {}};
-  found.answer.rowid = row.rowid;
-  found.answer.cost_us = row.cost_us;
-  return found;
+  return {row.deadlines, row.calculation_id, row.record_version, row.value, row.cost_us, row.rowid,
+          nullptr};
 }
 
 /// What is done with the entries that one call of read() finds, wherever they were.
@@ -54,8 +57,11 @@ class Judge {
     if (!matches(query, found)) return std::nullopt;
     const Deadlines deadlines = shortened(found.deadlines, query.lifetimes);
     const Freshness freshness = engine::judge(deadlines, now_for(found));
-    Answer& answer = answers_[index] = found.answer;
+    Answer& answer = answers_[index];
     answer.freshness = freshness;
+    answer.rowid = found.rowid;
+    answer.cost_us = found.cost_us;
+    if (found.pending != nullptr) answer.pending = *found.pending;
     if (is_live(freshness) || (want_kept_ && freshness == Freshness::kept)) return freshness;
     answer.kind = Answer::Kind::expired;
     return std::nullopt;

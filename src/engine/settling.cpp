@@ -14,7 +14,8 @@ namespace {
 
 /// Sums of one call, added to the shared counters once.
 struct Tally {
-  std::int64_t hits = 0, stale = 0, in_memory = 0, misses = 0, saved_us = 0;
+  std::int64_t hits[2]{}, stale[2]{};  // from the file, from memory
+  std::int64_t misses = 0, saved_us = 0;
   std::array<std::int64_t, 5> kinds{};  // by Answer::Kind
 
   void add(const Answer& answer) {
@@ -23,8 +24,7 @@ struct Tally {
       ++misses;
       return;
     }
-    ++(answer.freshness == Freshness::stale ? stale : hits);
-    in_memory += answer.in_memory ? 1 : 0;
+    ++(answer.freshness == Freshness::stale ? stale : hits)[answer.in_memory ? 1 : 0];
     saved_us += answer.cost_us;
   }
 
@@ -34,19 +34,21 @@ struct Tally {
 };
 
 void count(CalculationCounters& counters, const Tally& tally) {
-  counters.hits.add(tally.hits);
-  counters.stale_hits.add(tally.stale);
+  counters.hits.add(tally.hits[0] + tally.hits[1]);
+  counters.stale_hits.add(tally.stale[0] + tally.stale[1]);
   counters.misses.add(tally.misses);
   counters.saved_us.add(tally.saved_us);
 }
 
 void count(Counters& counters, const Tally& tally) {
-  counters.hits.add(tally.hits);
-  counters.stale_hits.add(tally.stale);
-  counters.memory_hits.add(tally.in_memory);
-  counters.saved_us.add(tally.saved_us);
+  ReadCounters& mine = counters.reads.mine();
+  mine.hits_in_file.add(tally.hits[0]);
+  mine.hits_in_memory.add(tally.hits[1]);
+  mine.stale_in_file.add(tally.stale[0]);
+  mine.stale_in_memory.add(tally.stale[1]);
+  mine.saved_us.add(tally.saved_us);
   if (tally.misses == 0) return;
-  counters.misses.add(tally.misses);
+  mine.misses.add(tally.misses);
   counters.expired_misses.add(tally.of(Answer::Kind::expired));
   counters.undecodable.add(tally.of(Answer::Kind::undecodable));
   counters.unread.add(tally.of(Answer::Kind::unread));
@@ -75,6 +77,13 @@ void tell_undecodable(Engine& engine, std::span<const Query> queries,
       "the value of " + key + " is not of the type that was asked for; it counts as a miss", key);
 }
 
+/// Of a write that is still pending the reads are counted with it.
+TouchMarks::Marked mark(Engine& engine, const Answer& answer, std::int64_t now) {
+  if (!answer.pending) return engine.marks.mark(answer.rowid, now, engine.stamps);
+  const std::int64_t before = answer.pending->touches.fetch_add(1, std::memory_order_relaxed);
+  return before == 0 ? TouchMarks::Marked::fresh : TouchMarks::Marked::coalesced;
+}
+
 bool leaves_touch(const Query& query) {
   return query.calculation == nullptr || query.calculation->is_touched;
 }
@@ -94,22 +103,15 @@ void settle(Engine& engine, std::span<const Query> queries, std::span<const Answ
 void mark_touches(Engine& engine, std::span<const Query> queries, std::span<const Answer> answers,
                   std::int64_t now) {
   if (engine.options.access == Access::read_only || engine.is_out_of_use()) return;
-  std::int64_t marked = 0, coalesced = 0, dropped = 0;
+  std::array<std::int64_t, 3> marked{};  // by TouchMarks::Marked
   for (std::size_t i = 0; i < answers.size(); ++i) {
-    const Answer& answer = answers[i];
-    if (!answer.is_hit() || !leaves_touch(queries[i])) continue;
-    ++marked;
-    if (answer.pending) {
-      coalesced += answer.pending->touches.fetch_add(1, std::memory_order_relaxed) != 0 ? 1 : 0;
-      continue;
-    }
-    const TouchMarks::Marked how = engine.marks.mark(answer.rowid, now, engine.stamps);
-    coalesced += how == TouchMarks::Marked::coalesced ? 1 : 0;
-    dropped += how == TouchMarks::Marked::dropped ? 1 : 0;
+    if (!answers[i].is_hit() || !leaves_touch(queries[i])) continue;
+    ++marked[static_cast<std::size_t>(mark(engine, answers[i], now))];
   }
-  engine.counters.touches_marked.add(marked);
-  engine.counters.touches_coalesced.add(coalesced);
-  engine.counters.touches_dropped.add(dropped);
+  ReadCounters& mine = engine.counters.reads.mine();
+  mine.touches_begun.add(marked[0]);
+  mine.touches_coalesced.add(marked[1]);
+  mine.touches_unplaced.add(marked[2]);
 }
 
 namespace {

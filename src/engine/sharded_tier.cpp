@@ -64,7 +64,7 @@ class ShardedTier final : public MemoryTier {
   }
   // The index of a shard uses the upper bits.
   [[nodiscard]] TierShard& shard_of(std::uint64_t hash) const noexcept {
-    return *shards_[static_cast<std::uint32_t>(hash) % shards_.size()];
+    return *shards_[(hash & 0xffffffffU) * shards_.size() >> 32];
   }
 
   std::vector<std::unique_ptr<TierShard>> shards_;

@@ -101,7 +101,7 @@ bool admit(Engine& engine, std::string_view key, std::int64_t byte_size) {
 
 bool can_write(const Engine& engine) {
   return !engine.is_out_of_use() && engine.options.access == Access::read_write &&
-         engine.store.get() != nullptr;
+         !engine.store.empty();
 }
 
 /// Waits for items on behalf of one call, unless this is the worker's own thread; true: it is done.

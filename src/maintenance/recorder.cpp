@@ -23,7 +23,7 @@ Status Recorder::write_touches(store::Store& store, const std::vector<store::Tou
     return {};
   });
   if (done.ok()) return done;
-  for (const store::TouchRow& lost : touches) engine_.counters.touches_dropped.add(lost.count);
+  for (const store::TouchRow& lost : touches) engine_.counters.touches_lost.add(lost.count);
   return done;
 }
 

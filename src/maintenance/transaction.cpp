@@ -116,7 +116,7 @@ void Transactions::committed(store::Writer& writer, Changes& changes) {
   counters.dropped.add(changes.dropped);
   counters.bytes_written.add(changes.bytes_written);
   counters.touches_written.add(changes.touches_written);
-  counters.touches_dropped.add(changes.touches_dropped);
+  counters.touches_lost.add(changes.touches_dropped);
   publish(writer.totals());
   if (events_.wants_removals() && !changes.removed.empty()) events_.add(std::move(changes.removed));
   engine_.pending.set_refusing(false);

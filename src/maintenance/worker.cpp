@@ -151,7 +151,7 @@ std::int64_t Worker::length_of(Sleep sleep, bool more) const {
 /// The tier may answer only while somebody looks for changes by others.
 std::int64_t Worker::watching(std::int64_t length) {
   if (!engine_.tier || length <= kWatchInterval) return length;
-  return engine_.tier_watch.stays_awake(engine_.counters.memory_hits.get()) ? kWatchInterval
+  return engine_.tier_watch.stays_awake(engine_.counters.reads.sums().memory_hits) ? kWatchInterval
                                                                             : length;
 }
 

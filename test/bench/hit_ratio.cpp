@@ -26,6 +26,7 @@ struct Arguments {
   std::vector<std::string> policies;
   std::vector<std::string> capacities;
   bool by_bytes = false;
+  bool in_memory = false;
   bool json = false;
   std::vector<std::string> traces;
 };
@@ -62,7 +63,6 @@ Capacity parse_capacity(const std::string& text) {
 void declare(CLI::App& app, Arguments& arguments) {
   app.add_option("--policy", arguments.policies,
                  "none, fifo, lru, clock or s3fifo; also several: fifo,lru")
-      ->required()
       ->delimiter(',')
       ->allow_extra_args(false);
   app.add_option("--capacity", arguments.capacities,
@@ -74,6 +74,10 @@ void declare(CLI::App& app, Arguments& arguments) {
       "--bytes", arguments.by_bytes,
       "the capacity is in bytes, by what entries cost in the file; values have the sizes that the "
       "trace says. Otherwise it is in entries, and every value has 100 bytes");
+  app.add_flag(
+      "--memory", arguments.in_memory,
+      "what the memory tier answers in front of a file that holds everything; the capacity "
+      "is a share of what copies of all entries take");
   app.add_flag("--json", arguments.json, "one JSON object a line instead of the table");
   app.add_option("TRACE", arguments.traces, "lines of 'key' or 'key size', plain or gzip")
       ->required()
@@ -147,7 +151,31 @@ class ProgressLine {
   bool is_watched_ = isatty(STDERR_FILENO) == 1;
 };
 
+void run_in_memory(const Arguments& arguments, const std::vector<Trace>& traces) {
+  for (const Trace& trace : traces) {
+    for (const std::string& text : arguments.capacities) {
+      const MemoryResult result = replay_in_memory(trace, parse_capacity(text).share);
+      if (arguments.json) {
+        fmt::print("{}\n", nlohmann::ordered_json{{"trace", trace.name},
+                                                  {"memory_bytes", result.memory_bytes},
+                                                  {"most_entries", result.most_entries},
+                                                  {"requests", result.requests},
+                                                  {"hits", result.hits}}
+                               .dump());
+      } else {
+        fmt::print("{:16} {:>4}  {:>11} bytes  {:>8} entries  {:>10} requests  {:6.2f} % hits\n",
+                   trace.name, text, grouped(result.memory_bytes), grouped(result.most_entries),
+                   grouped(result.requests), 100 * ratio(result.hits, result.requests));
+      }
+      std::fflush(stdout);
+    }
+  }
+}
+
 void run(const Arguments& arguments) {
+  if (arguments.policies.empty() && !arguments.in_memory) {
+    throw CLI::RequiredError("--policy");
+  }
   std::vector<Setting> settings;
   for (const std::string& capacity : arguments.capacities) {
     for (const std::string& policy : arguments.policies) {
@@ -157,6 +185,7 @@ void run(const Arguments& arguments) {
   std::vector<Trace> traces;
   for (const std::string& path : arguments.traces) traces.push_back(read_trace(path));
 
+  if (arguments.in_memory) return run_in_memory(arguments, traces);
   const ProgressLine line;
   const Output output(arguments.json, traces);
   for (const Trace& trace : traces) {

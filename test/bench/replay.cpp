@@ -163,6 +163,34 @@ class Replay {
 
 }  // namespace
 
+namespace {
+
+// A copy of an entry of kDefaultSize bytes with its place in the tier's tables.
+constexpr double kCopyBytes = 200;
+
+}  // namespace
+
+MemoryResult replay_in_memory(const Trace& trace, double share) {
+  const ScratchDirectory directory;
+  Options options = options_of(Eviction::fifo, {.max_bytes = unlimited});
+  const auto bytes =
+      static_cast<std::int64_t>(static_cast<double>(trace.keys.size()) * share * kCopyBytes);
+  options.memory_bytes = std::max(bytes, 64 * KiB);
+  Cache cache(directory.file("cache.db"), options);
+  MemoryResult result{.memory_bytes = options.memory_bytes};
+  for (const Trace::Request& request : trace.requests) {
+    const std::string& key = trace.keys[request.key];
+    ++result.requests;
+    if (cache.get<std::string>(key)) continue;
+    cache.put(key, value_of(kDefaultSize));
+    cache.flush();
+    (void)cache.get<std::string>(key);  // now it is in the file, and gets into the tier
+    result.most_entries = std::max(result.most_entries, cache.stats().memory_entries);
+  }
+  result.hits = cache.stats().memory_hits;
+  return result;
+}
+
 Result replay(const Trace& trace, const Setting& setting, const Progress& progress) {
   return Replay(trace, setting).run(progress);
 }

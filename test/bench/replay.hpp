@@ -21,6 +21,14 @@ struct Setting {
   bool by_bytes = false;  // the limit is in bytes, and values have the sizes that the trace says
 };
 
+/// The memory tier's part, in front of a file that holds everything.
+struct MemoryResult {
+  std::int64_t memory_bytes = 0;
+  std::int64_t most_entries = 0;  // that the tier ever had at once
+  std::int64_t requests = 0;
+  std::int64_t hits = 0;  // that it answered
+};
+
 struct Result {
   std::int64_t capacity = 0;  // entries, or bytes
   std::int64_t requests = 0;
@@ -42,5 +50,9 @@ using Progress = std::function<void(double)>;
 /// std::runtime_error if the cache is ever over its limit, or if its file is not all right in the
 /// end.
 [[nodiscard]] Result replay(const Trace& trace, const Setting& setting, const Progress& progress);
+
+/// As replay, with a memory tier of a share of what copies of all entries would take, and no limit
+/// to the file.
+[[nodiscard]] MemoryResult replay_in_memory(const Trace& trace, double share);
 
 }  // namespace ashmemo::bench

@@ -181,7 +181,7 @@ TEST_SUITE("unit") {
     offer(fake, "c");  // its commit evicts a before any touch is written
     REQUIRE(fake.worker.flush().ok());
     CHECK(fake.file->keys() == Keys{"b", "c"});
-    CHECK(fake.engine.counters.touches_dropped.get() == 3);
+    CHECK(fake.engine.counters.touches_lost.get() == 3);
     CHECK(fake.engine.counters.touches_written.get() == 1);
   }
 

@@ -71,7 +71,7 @@ TEST_SUITE("unit") {
     CHECK(fake.get("b"));
     CHECK(fake.erase("a") == 1);
     REQUIRE(fake.worker.flush().ok());
-    CHECK(fake.engine.counters.touches_dropped.get() == 4);
+    CHECK(fake.engine.counters.touches_lost.get() == 4);
     CHECK(fake.engine.counters.touches_written.get() == 1);
   }
 
@@ -85,7 +85,7 @@ TEST_SUITE("unit") {
     fake.faults->fail(Call::commit, FailureKind::io, 2, 1);
     CHECK_FALSE(fake.worker.flush().ok());
     CHECK(fake.engine.counters.touches_written.get() == 1'000);
-    CHECK(fake.engine.counters.touches_dropped.get() == 1'000);
+    CHECK(fake.engine.counters.touches_lost.get() == 1'000);
     REQUIRE(fake.worker.flush().ok());
     CHECK(fake.engine.counters.touches_written.get() == 1'000);
   }

@@ -53,9 +53,9 @@ TEST_SUITE("unit") {
     fake.faults->fail(Call::read, base::FailureKind::io);
     static_cast<void>(fake.get("another"));
     const engine::Counters& counters = fake.engine.counters;
-    CHECK(counters.hits.get() == 1);
-    CHECK(counters.stale_hits.get() == 1);
-    CHECK(counters.misses.get() == 4);
+    CHECK(counters.reads.sums().hits == 1);
+    CHECK(counters.reads.sums().stale_hits == 1);
+    CHECK(counters.reads.sums().misses == 4);
     CHECK(counters.expired_misses.get() == 1);
     CHECK(counters.undecodable.get() == 1);
     CHECK(counters.unread.get() == 1);
@@ -77,8 +77,8 @@ TEST_SUITE("unit") {
       CHECK(counters->misses.get() == 1);
       CHECK(counters->saved_us.get() == 700);
     }
-    CHECK(fake.engine.counters.misses.get() == 2);
-    CHECK(fake.engine.counters.saved_us.get() == 700);
+    CHECK(fake.engine.counters.reads.sums().misses == 2);
+    CHECK(fake.engine.counters.reads.sums().saved_us == 700);
   }
 
   TEST_CASE("a hit leaves one mark; more of them are coalesced, also on what is pending") {
@@ -91,8 +91,8 @@ TEST_SUITE("unit") {
       CHECK(fake.get("pending"));
       CHECK_FALSE(fake.get("neither"));
     }
-    CHECK(fake.engine.counters.touches_marked.get() == 6);
-    CHECK(fake.engine.counters.touches_coalesced.get() == 4);
+    CHECK(fake.engine.counters.reads.sums().touches_marked == 6);
+    CHECK(fake.engine.counters.reads.sums().touches_coalesced == 4);
     REQUIRE(fake.worker.flush().ok());
     CHECK(fake.file->row("stored").access_count == 3);
     CHECK(fake.file->row("pending").access_count == 3);
@@ -105,8 +105,8 @@ TEST_SUITE("unit") {
     REQUIRE(fake.open().ok());
     const std::vector<Query> queries{query("a"), query("b")};
     CHECK(engine::count_live(fake.engine, queries) == 1);
-    CHECK(fake.engine.counters.hits.get() == 0);
-    CHECK(fake.engine.counters.misses.get() == 0);
+    CHECK(fake.engine.counters.reads.sums().hits == 0);
+    CHECK(fake.engine.counters.reads.sums().misses == 0);
     CHECK(fake.engine.marks.empty());
   }
 
@@ -118,8 +118,8 @@ TEST_SUITE("unit") {
     fake.clock->advance(Duration::microseconds(5));
     const std::vector<Query> queries{query("a"), query("b"), query("over")};
     CHECK(engine::touch(fake.engine, queries) == 1);
-    CHECK(fake.engine.counters.hits.get() == 0);
-    CHECK(fake.engine.counters.touches_marked.get() == 1);
+    CHECK(fake.engine.counters.reads.sums().hits == 0);
+    CHECK(fake.engine.counters.reads.sums().touches_marked == 1);
     REQUIRE(fake.worker.flush().ok());
     CHECK(fake.file->row("a").access_count == 1);
   }
