@@ -32,6 +32,7 @@ struct Warm : FakeEngine {
   explicit Warm(Options options = manual()) : FakeEngine(std::move(options)) {
     write_as_another_program(*this, "1");
     REQUIRE(open().ok());
+    REQUIRE(worker.flush().ok());  // the writer knows the file
     CHECK_FALSE(answers_from_memory(*this));
     CHECK(answers_from_memory(*this));
   }
