@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/scratch.hpp"
+#include "base/test_point.hpp"
 #include "engine/memory_tier.hpp"
 
 namespace ashmemo::engine {
@@ -120,8 +121,10 @@ class Rest final : public store::RowSink {
   }
 
   void run() {
+    ASHMEMO_TEST_POINT("read: asked memory");
     plan();
     ask_pending();
+    ASHMEMO_TEST_POINT("read: asked pending");
     ask_store();
     if (thrown_) std::rethrow_exception(thrown_);
     take_copies();
@@ -130,6 +133,7 @@ class Rest final : public store::RowSink {
   void row(std::size_t first, const store::RowView& row) noexcept override {
     try {
       deliver(first, found_in(row));
+      ASHMEMO_TEST_POINT("read: has a row");
       if (engine_.tier) engine_.tier->fill(key_at(first), left_[first].look, row);
     } catch (...) {
       thrown_ = std::current_exception();

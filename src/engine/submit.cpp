@@ -8,6 +8,7 @@
 
 #include <ashmemo/error.hpp>
 
+#include "base/test_point.hpp"
 #include "engine/patience.hpp"
 #include "engine/reading.hpp"
 #include "store/byte_size.hpp"
@@ -53,8 +54,11 @@ class Offering {
  private:
   Offered offer_once(const NewEntry& entry, const WritePtr& write) {
     const TierChange change(engine_.tier.get(), entry.key);
-    return engine_.pending.offer(entry.key, write,
-                                 entry.flight ? &entry.flight->superseded : nullptr);
+    ASHMEMO_TEST_POINT("change: begun");
+    Offered offered =
+        engine_.pending.offer(entry.key, write, entry.flight ? &entry.flight->superseded : nullptr);
+    ASHMEMO_TEST_POINT("change: queued");
+    return offered;
   }
 
   bool wait_for_room(const Patience& patience) {
@@ -167,7 +171,9 @@ std::vector<Offered> offer_removals(Engine& engine, std::span<const std::string_
   std::vector<Offered> offered;
   for (const std::string_view key : keys) {
     const TierChange change(engine.tier.get(), key);
+    ASHMEMO_TEST_POINT("change: begun");
     Offered one = engine.pending.offer(key, removal);
+    ASHMEMO_TEST_POINT("change: queued");
     if (one.slot) offered.push_back(std::move(one));
   }
   return offered;
@@ -245,7 +251,9 @@ void queue_range(Engine& engine, const RangePtr& range) {
   if (removes) engine.flights.removed_prefix(range->prefix);
   {
     const TierChange change(removes ? engine.tier.get() : nullptr);
+    ASHMEMO_TEST_POINT("change: begun");
     engine.pending.add(range);
+    ASHMEMO_TEST_POINT("change: queued");
   }
   engine.worker->wake();
 }

@@ -88,15 +88,18 @@ class Out {
   std::uint64_t* at_;
 };
 
+/// What it reads may be torn: any length may be wrong, but nothing behind the words is read.
 class In {
  public:
-  explicit In(std::span<const std::uint64_t> words) noexcept : at_(words.data()) {}
+  explicit In(std::span<const std::uint64_t> words) noexcept
+      : at_(words.data()), end_(words.data() + words.size()) {}
 
-  std::int64_t number() noexcept { return static_cast<std::int64_t>(*at_++); }
+  std::int64_t number() noexcept { return at_ == end_ ? 0 : static_cast<std::int64_t>(*at_++); }
   std::int64_t number_if(bool is_there, std::int64_t otherwise) noexcept {
     return is_there ? number() : otherwise;
   }
   std::string_view bytes(std::size_t size) noexcept {
+    if (size > static_cast<std::size_t>(end_ - at_) * kWordBytes) return {};
     const std::string_view out(reinterpret_cast<const char*>(at_), size);
     at_ += words_of(out);
     return out;
@@ -119,6 +122,7 @@ class In {
 
  private:
   const std::uint64_t* at_;
+  const std::uint64_t* const end_;
 };
 
 ValueType type_at(std::uint64_t first, int shift) noexcept {

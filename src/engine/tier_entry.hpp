@@ -25,7 +25,8 @@ inline constexpr std::size_t kFewestWords = 4;
 /// `out` has words_for() words.
 void write(std::span<std::uint64_t> out, std::string_view key, std::uint64_t hash,
            const store::RowView& row) noexcept;
-/// False: the entry is of another key. `row` refers to the words.
+/// False: the entry is of another key. `row` refers to the words. These may be torn: nothing beyond
+/// them is read, whatever they say.
 [[nodiscard]] bool read(std::span<const std::uint64_t> words, std::string_view key,
                         store::RowView& row) noexcept;
 

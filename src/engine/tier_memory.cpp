@@ -106,12 +106,11 @@ void TierMemory::evict_from_probation() {
   moving_.resize(tier_entry::words_in(words_.load(oldest)));  // first: it may fail
   words_.load(oldest, moving_);
   const std::uint64_t hash = hash_at(oldest);
+  // Until all is in use nobody has to go.
+  const bool has_room = !index_.is_full() && main_.has_room(moving_.size());
   const unsigned reads = index_.remove(hash, oldest);
   probation_.drop_oldest();
-  // Until all is in use nobody has to go.
-  if (reads >= kReadsToStay || main_.has_room(moving_.size())) {
-    return insert_into_main(hash, moving_);
-  }
+  if (reads >= kReadsToStay || has_room) return insert_into_main(hash, moving_);
   ghosts_.insert(as_key(hash));
 }
 

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/test_point.hpp"
 #include "engine/freshness.hpp"
 
 namespace ashmemo::maintenance {
@@ -69,6 +70,7 @@ Status Committer::commit_next(store::Store& store) {
   bool finished = true;
   Status done = group.range ? commit_range(store, *group.range, &finished)
                             : commit_writes(store, group, &finished);
+  ASHMEMO_TEST_POINT("commit: finishes");
   if (done.ok() && finished) taken.finish();
   return done;
 }

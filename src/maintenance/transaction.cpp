@@ -4,6 +4,8 @@
 #include <string>
 #include <utility>
 
+#include "base/test_point.hpp"
+
 namespace ashmemo::maintenance {
 
 namespace {
@@ -65,6 +67,7 @@ base::Status Transactions::look(store::Store& store) {
     failed(store, seen.failure());
     return seen.failure();
   }
+  ASHMEMO_TEST_POINT("commit: looked");
   if (seen->foreign_change) forget_memory();
   publish(store.writer()->totals());
   return {};
@@ -92,7 +95,10 @@ base::Status Transactions::in_transaction(store::Writer& writer, const Body& bod
   try {
     if (base::Status done = body(writer, changes); !done.ok()) return done;
     const Leaving leaving(engine_.tier.get(), changes.removed);
-    return writer.commit(engine_.options.durability == Durability::power);
+    ASHMEMO_TEST_POINT("commit: begins");
+    base::Status done = writer.commit(engine_.options.durability == Durability::power);
+    ASHMEMO_TEST_POINT("commit: done");
+    return done;
   } catch (const std::exception& error) {
     return unexpected(error.what());
   } catch (...) {

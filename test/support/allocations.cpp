@@ -1,0 +1,25 @@
+#include "support/allocations.hpp"
+
+#include <cstdlib>
+#include <new>
+
+namespace {
+
+thread_local std::int64_t allocations = 0;
+
+}  // namespace
+
+// The other forms of new and delete call these, but for those of over-aligned types.
+void* operator new(std::size_t size) {
+  ++allocations;
+  if (void* const memory = std::malloc(size == 0 ? 1 : size)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+
+namespace ashmemo::test {
+
+std::int64_t allocations_here() noexcept { return allocations; }
+
+}  // namespace ashmemo::test

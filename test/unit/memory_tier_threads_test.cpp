@@ -1,0 +1,158 @@
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "tier_fixture.hpp"
+
+// Readers, who fill what they miss, while others change. Meant to run under ThreadSanitizer and
+// AddressSanitizer too.
+
+using namespace ashmemo;
+using engine::MemoryTier;
+using engine::TierChange;
+using engine::TierCopy;
+using test::TierFixture;
+
+namespace {
+
+constexpr int kKeys = 40;
+
+/// Of random length, and such that it can be told whether it is whole.
+std::string text_of(std::int64_t number) {
+  const std::string digits = std::to_string(number) + ' ';
+  std::string text;
+  const auto size = static_cast<std::size_t>(number * 7919 % (number % 9 == 0 ? 6'000 : 300));
+  while (text.size() <= size) text += digits;
+  return text;
+}
+
+/// Keys with one number each, in what stands for the file: it only grows, as does what readers see.
+class Race {
+ public:
+  explicit Race(std::int64_t bytes) : tier_(engine::make_memory_tier(bytes)) {}
+
+  void run(int readers, int writers, int reads) {
+    std::vector<std::thread> threads;
+    std::atomic<int> reading{readers};
+    for (int i = 0; i < readers; ++i) {
+      threads.emplace_back([this, i, reads, &reading] {
+        std::mt19937 random(static_cast<std::uint32_t>(i));
+        for (int n = 0; n < reads; ++n) read(static_cast<int>(random() % kKeys));
+        --reading;
+      });
+    }
+    for (int i = 0; i < writers; ++i) {
+      threads.emplace_back([this, i, writers, &reading] {
+        // Each has its own keys: the numbers of a key are in order.
+        for (int n = i; reading > 0; n = (n + writers) % (kKeys * 50)) {
+          n % 401 == 0 ? change_all() : change(n / 10 % kKeys / writers * writers + i);
+        }
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+  }
+
+  [[nodiscard]] std::int64_t hits() const { return hits_; }
+  [[nodiscard]] std::int64_t torn() const { return torn_; }
+  [[nodiscard]] std::int64_t old() const { return old_; }
+
+ private:
+  static std::string key_of(int key) {
+    return "key " + std::string(static_cast<std::size_t>(key % 3) * 30, '_') + std::to_string(key);
+  }
+
+  void read(int key) {
+    const std::int64_t changed = changed_[static_cast<std::size_t>(key)].load();
+    MemoryTier::Look look;
+    TierCopy copy;
+    store::RowView row;
+    if (tier_->find(key_of(key), look, copy, row)) {
+      ++hits_;
+      judge(row, changed);
+      return;
+    }
+    fill(key, look);
+  }
+
+  void judge(const store::RowView& row, std::int64_t changed) {
+    const bool whole = row.value.bytes() == text_of(row.rowid) && row.cost_us == row.rowid &&
+                       row.record_version.bytes() == "version " + std::to_string(row.rowid);
+    if (!whole) ++torn_;
+    if (row.rowid < changed) ++old_;
+  }
+
+  void fill(int key, const MemoryTier::Look& look) {
+    const std::int64_t number = stored_[static_cast<std::size_t>(key)].load();
+    const std::string text = text_of(number);
+    const std::string version = "version " + std::to_string(number);
+    store::RowView row;
+    row.rowid = row.cost_us = number;
+    row.record_version = ValueView::text(version);
+    row.value = ValueView::text(text);
+    tier_->fill(key_of(key), look, row);
+  }
+
+  void change(int key) {
+    std::atomic<std::int64_t>& stored = stored_[static_cast<std::size_t>(key)];
+    {
+      const std::string name = key_of(key);
+      const TierChange change(tier_.get(), name);
+      ++stored;
+    }
+    // Not older than this, whoever begins to read now.
+    changed_[static_cast<std::size_t>(key)] = stored.load();
+  }
+
+  void change_all() { const TierChange change(tier_.get()); }
+
+  const std::unique_ptr<MemoryTier> tier_;
+  std::array<std::atomic<std::int64_t>, kKeys> stored_{};
+  std::array<std::atomic<std::int64_t>, kKeys> changed_{};
+  std::atomic<std::int64_t> hits_{0};
+  std::atomic<std::int64_t> torn_{0};
+  std::atomic<std::int64_t> old_{0};
+};
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("whatever is found while others change is whole, and as new as their changes") {
+    for (const std::int64_t bytes : {64 << 10, 8 << 20}) {
+      CAPTURE(bytes);
+      Race race(bytes);
+      race.run(3, 2, 20'000);
+      CHECK(race.torn() == 0);
+      CHECK(race.old() == 0);
+      CHECK(race.hits() > 0);
+    }
+  }
+
+  TEST_CASE("readers that push out each other's entries find them whole") {
+    Race race(64 << 10);
+    race.run(4, 0, 20'000);
+    CHECK(race.torn() == 0);
+    CHECK(race.old() == 0);
+    CHECK(race.hits() > 0);
+  }
+
+  TEST_CASE("usage may be asked while others fill and change") {
+    TierFixture fixture(64 << 10);
+    std::atomic<bool> over{false};
+    std::thread asking([&] {
+      while (!over) CHECK(fixture.usage().bytes <= 64 << 10);
+    });
+    for (int i = 0; i < 5'000; ++i) {
+      fixture.fill("key " + std::to_string(i), "text");
+      if (i % 7 == 0) fixture.change("key " + std::to_string(i / 2));
+    }
+    over = true;
+    asking.join();
+  }
+}

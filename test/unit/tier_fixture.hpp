@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "engine/memory_tier.hpp"
+
+// A memory tier by itself, used as readers and writers use it.
+
+namespace ashmemo::test {
+
+struct TierFixture {
+  explicit TierFixture(std::int64_t bytes = 1 << 20) : tier(engine::make_memory_tier(bytes)) {}
+
+  static store::RowView text_row(std::string_view text) {
+    store::RowView row;
+    row.rowid = 1;
+    row.value = ValueView::text(text);
+    return row;
+  }
+
+  /// What a reader knows after it found nothing.
+  [[nodiscard]] engine::MemoryTier::Look look(std::string_view key) {
+    engine::MemoryTier::Look look;
+    engine::TierCopy copy;
+    store::RowView row;
+    (void)tier->find(key, look, copy, row);
+    return look;
+  }
+  void fill(std::string_view key, std::string_view text) {
+    tier->fill(key, look(key), text_row(text));
+  }
+  /// A whole change of the key.
+  void change(std::string_view key) { const engine::TierChange change(tier.get(), key); }
+  void change_all() { const engine::TierChange change(tier.get()); }
+
+  [[nodiscard]] std::optional<std::string> get(std::string_view key) {
+    engine::MemoryTier::Look look;
+    engine::TierCopy copy;
+    store::RowView row;
+    if (!tier->find(key, look, copy, row)) return std::nullopt;
+    return std::string(row.value.bytes());
+  }
+
+  [[nodiscard]] engine::MemoryTier::Usage usage() const { return tier->usage(); }
+
+  std::unique_ptr<engine::MemoryTier> tier;
+};
+
+}  // namespace ashmemo::test

@@ -1,0 +1,341 @@
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "maintenance/committer.hpp"
+#include "maintenance/evictor.hpp"
+#include "maintenance/sweeper.hpp"
+#include "support/fake_engine.hpp"
+#include "support/history.hpp"
+#include "support/interleaving.hpp"
+
+// Readers, writers and the worker at one key, in every order of what they do between their test
+// points: memory tier, pending writes and file must look like one thing that does one after the
+// other.
+
+using namespace ashmemo;
+using test::Body;
+using test::FakeEngine;
+using test::FakeRow;
+using test::History;
+using test::Interleaving;
+using Kind = test::History::Kind;
+
+namespace {
+
+constexpr std::int64_t kSecond = 1'000'000;
+constexpr const char* kKey = "k";
+
+Options with_small_memory() {
+  Options options = FakeEngine::manual();
+  options.memory_bytes = engine::MemoryTier::kFewestBytes;
+  options.eviction = Eviction::fifo;
+  options.limits.max_entries = 1;
+  return options;
+}
+
+/// A cache at its limit, that can be made as it was at first, and what is done with it.
+class World {
+ public:
+  World() : events_(fake_.engine), transactions_(fake_.engine, events_) {
+    REQUIRE(fake_.open().ok());
+    nobody_.in_hook = true;  // so that nobody waits
+    fake_.engine.worker = &nobody_;
+  }
+
+  /// The file has "v1" under the key, and so has the tier if it is warm.
+  void reset(bool warm) {
+    fake_.clock->set_wall(kSecond);
+    fake_.file->change([](FakeFile::State& state) {
+      state.rows.clear();
+      state.totals = {};
+    });
+    plant("v1", 1);
+    FakeRow other;
+    other.inserted_at = 2;
+    other.byte_size = 100;
+    (void)fake_.file->plant("other", other);
+    REQUIRE(transactions_.look(store()).ok());
+    history_.emplace("v1");
+    was_seen_ = false;
+    if (!warm) return;
+    CHECK(fake_.get(kKey) == "v1");
+    CHECK(fake_.ask({.key = kKey}).in_memory);
+  }
+
+  [[nodiscard]] Body reader(int reads = 1) {
+    return {[this, reads] {
+              for (int i = 0; i < reads; ++i) read();
+            },
+            "read:"};
+  }
+  [[nodiscard]] Body putter() {
+    return {[this] {
+              book(
+                  Kind::put, [this] { (void)fake_.put(kKey, "v2"); }, "v2");
+            },
+            "change:"};
+  }
+  [[nodiscard]] Body eraser() {
+    return {[this] { book(Kind::erase, [this] { (void)fake_.erase(kKey); }); }, "change:"};
+  }
+  [[nodiscard]] Body clearer(const std::string& prefix) {
+    return {[this, prefix] { book(Kind::erase, [&] { (void)fake_.queue_removal(prefix); }); },
+            "change:"};
+  }
+  [[nodiscard]] Body committing() {
+    return {[this] { commit(); }, "commit:"};
+  }
+  [[nodiscard]] Body evicting() {
+    return {[this] { book(Kind::leave, [this] { CHECK(evictor_.evict_some(store(), 2).ok()); }); },
+            "commit:"};
+  }
+  [[nodiscard]] Body expiring() {
+    return {[this] {
+              book(Kind::leave, [this] {
+                bool more = false;
+                fake_.clock->set_wall(10 * kSecond);
+                CHECK(sweeper_.expire_some(store(), &more).ok());
+              });
+            },
+            "commit:"};
+  }
+  /// Another program changes the value, and then the worker looks.
+  [[nodiscard]] Body foreign() {
+    return {[this] {
+              plant("v3", 1);
+              CHECK(transactions_.look(store()).ok());
+              was_seen_ = true;
+            },
+            "commit:"};
+  }
+  /// Who asks after the worker has looked must get what is there now.
+  [[nodiscard]] Body foreign_reader() {
+    return {[this] { read_foreign(); }, "read:"};
+  }
+
+  void queue_put() {
+    book(
+        Kind::put, [this] { (void)fake_.put(kKey, "v2"); }, "v2");
+  }
+  void commit() { CHECK(committer_.commit_next(store()).ok()); }
+  void commit_all() {
+    while (!fake_.engine.pending.empty()) commit();
+  }
+  void read() {
+    const std::size_t number = history_->begin(Kind::read);
+    history_->end(number, fake_.get(kKey));
+  }
+  void read_foreign() {
+    const bool seen = was_seen_;
+    const auto value = fake_.get(kKey);
+    if (value != "v3" && (seen || value != "v1"))
+      history_->end(history_->begin(Kind::read), "lost");
+  }
+
+  [[nodiscard]] const History& history() const { return *history_; }
+
+ private:
+  using FakeFile = test::FakeFile;
+
+  store::Store& store() { return *fake_.engine.store.get(); }
+
+  void plant(std::string_view value, std::int64_t inserted_at) {
+    FakeRow row;
+    row.inserted_at = inserted_at;
+    row.byte_size = 100;
+    row.deadlines = {0, 5 * kSecond, 5 * kSecond, 5 * kSecond};
+    row.value = Value::text(std::string(value));
+    (void)fake_.file->plant(kKey, row);
+  }
+
+  void book(Kind kind, const std::function<void()>& work, History::Value value = std::nullopt) {
+    const std::size_t number = history_->begin(kind, std::move(value));
+    work();
+    history_->end(number);
+  }
+
+  test::NoWorker nobody_;
+  FakeEngine fake_{with_small_memory()};
+  maintenance::Events events_;
+  maintenance::Transactions transactions_;
+  const std::unique_ptr<engine::EvictionPolicy> policy_ =
+      engine::make_eviction_policy(fake_.engine.options.eviction);
+  maintenance::Committer committer_{fake_.engine, transactions_, policy_.get()};
+  maintenance::Evictor evictor_{fake_.engine, transactions_, policy_.get()};
+  maintenance::Sweeper sweeper_{fake_.engine, transactions_};
+  std::optional<History> history_;
+  bool was_seen_ = false;  // what another program has changed
+};
+
+using Bodies = std::function<std::vector<Body>(World&)>;
+
+// With long bodies.
+constexpr Interleaving::Bounds kFew{20'000, 2};
+
+/// Tries all orders, with the entry in the tier at first and without it; `end` is done after each.
+void try_all(World& world, const Bodies& bodies, const std::function<void()>& end,
+             Interleaving::Bounds bounds) {
+  for (const bool warm : {true, false}) {
+    CAPTURE(warm);
+    Interleaving interleaving(bounds);
+    const auto begin = [&] {
+      world.reset(warm);
+      return bodies(world);
+    };
+    const auto judge = [&] {
+      end();
+      const bool fits = world.history().has_an_order();
+      if (!fits) FAIL_CHECK(world.history().text() << ", when " << interleaving.order());
+      return fits;
+    };
+    const Interleaving::Tried tried = interleaving.try_all(begin, judge);
+    CAPTURE(tried.orders);
+    CHECK(tried.all);
+    CHECK(tried.orders > 50);
+  }
+}
+
+/// At the end all is committed, and what is read then must fit, too.
+void try_all(const Bodies& bodies, Interleaving::Bounds bounds = {}) {
+  World world;
+  const auto end = [&world] {
+    world.read();
+    world.read();
+    world.commit_all();
+    world.read();
+    world.read();
+  };
+  try_all(world, bodies, end, bounds);
+}
+
+void try_foreign(const Bodies& bodies) {
+  World world;
+  try_all(world, bodies, [&world] { world.read_foreign(); }, {});
+}
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("a read, a put and a commit of it, in all orders") {
+    try_all([](World& world) {
+      return std::vector{world.reader(), world.putter(), world.committing()};
+    });
+  }
+
+  TEST_CASE("two reads and a put, in all orders") {
+    try_all([](World& world) {
+      return std::vector{world.reader(), world.reader(), world.putter()};
+    });
+  }
+
+  TEST_CASE("two reads and the commit of a put that is pending, in all orders") {
+    try_all([](World& world) {
+      world.queue_put();
+      return std::vector{world.reader(), world.reader(), world.committing()};
+    });
+  }
+
+  TEST_CASE("a read, a removal and a commit of it, in all orders") {
+    try_all([](World& world) {
+      return std::vector{world.reader(), world.eraser(), world.committing()};
+    });
+  }
+
+  TEST_CASE("a read and a removal of all or of a prefix, in all orders") {
+    for (const std::string prefix : {"", "k"}) {
+      try_all([&prefix](World& world) {
+        return std::vector{world.reader(), world.clearer(prefix), world.committing()};
+      });
+    }
+  }
+
+  TEST_CASE("two reads and an eviction, in all orders") {
+    try_all([](World& world) {
+      return std::vector{world.reader(), world.reader(), world.evicting()};
+    });
+  }
+
+  TEST_CASE("a read, a put and an eviction, in all orders") {
+    try_all([](World& world) {
+      return std::vector{world.reader(), world.putter(), world.evicting()};
+    });
+  }
+
+  TEST_CASE("two reads and an expiry, in all orders") {
+    try_all([](World& world) {
+      return std::vector{world.reader(), world.reader(), world.expiring()};
+    });
+  }
+
+  TEST_CASE("a put that takes the place of what expires, in all orders") {
+    try_all([](World& world) {
+      return std::vector{world.reader(), world.putter(), world.expiring()};
+    });
+  }
+
+  TEST_CASE("what another program has changed is read by all once the worker has looked") {
+    try_foreign([](World& world) {
+      return std::vector{world.foreign_reader(), world.foreign_reader(), world.foreign()};
+    });
+  }
+
+  TEST_CASE("three reads and a put, with few interruptions") {
+    try_all(
+        [](World& world) {
+          return std::vector{world.reader(2), world.reader(), world.putter()};
+        },
+        kFew);
+  }
+
+  TEST_CASE("three reads, a put and a commit of it, with few interruptions") {
+    try_all(
+        [](World& world) {
+          return std::vector{world.reader(2), world.reader(), world.putter(), world.committing()};
+        },
+        kFew);
+  }
+
+  TEST_CASE("reads, a put and a removal at once, with few interruptions") {
+    try_all(
+        [](World& world) {
+          return std::vector{world.reader(2), world.putter(), world.eraser(), world.committing()};
+        },
+        kFew);
+  }
+
+  TEST_CASE("reads, a removal of all and an eviction at once, with few interruptions") {
+    try_all(
+        [](World& world) {
+          return std::vector{world.reader(2), world.reader(), world.clearer(""), world.evicting()};
+        },
+        kFew);
+  }
+
+  TEST_CASE("orders that do not fit are told from those that do") {
+    using Value = History::Value;
+    const auto fits = [](Kind first, const Value& put, const Value& read, const Value& last) {
+      History history("v1");
+      const auto begun = history.begin(Kind::read);
+      const auto change = history.begin(first, put);
+      history.end(begun, read);
+      history.end(change);
+      history.end(history.begin(Kind::read), last);
+      return history.has_an_order();
+    };
+    CHECK(fits(Kind::put, "v2", "v1", "v2"));
+    CHECK(fits(Kind::put, "v2", "v2", "v2"));
+    CHECK_FALSE(fits(Kind::put, "v2", "v2", "v1"));
+    CHECK_FALSE(fits(Kind::put, "v2", "v1", "v1"));
+    CHECK(fits(Kind::erase, {}, "v1", {}));
+    CHECK_FALSE(fits(Kind::erase, {}, "v1", "v1"));
+    CHECK(fits(Kind::leave, {}, "v1", "v1"));
+    CHECK(fits(Kind::leave, {}, {}, {}));
+    CHECK_FALSE(fits(Kind::leave, {}, {}, "v1"));
+  }
+}

@@ -1,0 +1,163 @@
+#include <cstdint>
+#include <string>
+
+#include <doctest/doctest.h>
+
+#include "support/fake_engine.hpp"
+#include "support/rendezvous.hpp"
+
+// When the memory tier may answer, though other programs may change the file.
+
+using namespace ashmemo;
+using engine::TierWatch;
+using test::AtTestPoints;
+using test::FakeEngine;
+using test::FakeRow;
+
+namespace {
+
+void write_as_another_program(FakeEngine& fake, const std::string& value) {
+  FakeRow row;
+  row.byte_size = 100;
+  row.value = Value::text(value);
+  fake.file->plant("k", row);
+}
+
+[[nodiscard]] bool answers_from_memory(FakeEngine& fake) {
+  return fake.ask({.key = "k"}).in_memory;
+}
+
+/// With an entry that the tier has.
+struct Warm : FakeEngine {
+  explicit Warm(Options options = manual()) : FakeEngine(std::move(options)) {
+    write_as_another_program(*this, "1");
+    REQUIRE(open().ok());
+    REQUIRE(worker.flush().ok());  // the writer knows the file
+    CHECK_FALSE(answers_from_memory(*this));
+    CHECK(answers_from_memory(*this));
+  }
+};
+
+void fall_asleep(TierWatch& watch) {
+  while (watch.stays_awake(0)) continue;
+}
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("a tier stays awake while it is used") {
+    TierWatch watch;
+    CHECK(watch.is_awake());
+    CHECK(watch.stays_awake(0));  // it has only begun
+    CHECK(watch.stays_awake(1));
+    CHECK(watch.stays_awake(5));
+    CHECK(watch.is_awake());
+    CHECK_FALSE(watch.stays_awake(5));
+    CHECK_FALSE(watch.is_awake());
+  }
+
+  TEST_CASE("of those who find a tier asleep the first one has to wake it") {
+    TierWatch watch;
+    CHECK_FALSE(watch.ask());  // it is awake
+    fall_asleep(watch);
+    CHECK_FALSE(watch.is_asked());
+    CHECK(watch.ask());
+    CHECK_FALSE(watch.ask());
+    CHECK(watch.is_asked());
+    CHECK_FALSE(watch.is_awake());  // not before somebody has looked
+    CHECK(watch.stays_awake(0));    // and who was going to sleep does not
+    watch.looked();
+    CHECK(watch.is_awake());
+    CHECK_FALSE(watch.is_asked());
+    CHECK(watch.stays_awake(0));
+    CHECK_FALSE(watch.stays_awake(0));
+  }
+
+  TEST_CASE("a tier that sleeps answers again once somebody has looked, asked or not") {
+    TierWatch watch;
+    fall_asleep(watch);
+    watch.looked();
+    CHECK(watch.is_awake());
+    CHECK(watch.stays_awake(0));
+  }
+
+  TEST_CASE("what another program writes is read after the next flush or step in manual mode") {
+    for (const bool flush : {true, false}) {
+      INFO(flush);
+      Warm fake;
+      write_as_another_program(fake, "2");
+      if (flush) {
+        REQUIRE(fake.worker.flush().ok());
+      } else {
+        (void)fake.worker.run(0);
+      }
+      CHECK(fake.get("k") == "2");
+    }
+  }
+
+  TEST_CASE("what another program has written is seen with the next commit, too") {
+    Warm fake;
+    write_as_another_program(fake, "2");
+    fake.put("other", "1");
+    REQUIRE(fake.worker.drain());
+    CHECK(fake.get("k") == "2");
+  }
+
+  TEST_CASE("the thread looks once a second for what other programs write") {
+    Options options = FakeEngine::manual();
+    options.hooks.worker = WorkerMode::thread;
+    test::Events events;
+    const AtTestPoints points([&](std::string_view point) {
+      if (point == "commit: looked") events.happened("looked");
+    });
+    Warm fake(options);
+    fake.worker.start();
+    events.wait_for("looked");
+    write_as_another_program(fake, "2");
+    for (int looks = 2; looks <= 3; ++looks) {  // when the second has begun the first is over
+      fake.clock->advance(std::chrono::seconds(1));
+      fake.worker.wake_now();
+      events.wait_for("looked", looks);
+    }
+    CHECK(fake.get("k") == "2");
+    fake.close();
+  }
+
+  TEST_CASE("a tier that sleeps does not answer: the first reader asks the file and wakes it") {
+    Warm fake;
+    test::NoWorker worker;
+    fake.engine.worker = &worker;
+    fall_asleep(fake.engine.tier_watch);
+    write_as_another_program(fake, "2");
+    CHECK(fake.get("k") == "2");
+    CHECK(worker.wakes == 1);
+    CHECK(fake.get("k") == "2");
+    CHECK_FALSE(answers_from_memory(fake));
+    CHECK(worker.wakes == 1);
+    (void)fake.worker.run(0);
+    CHECK(fake.get("k") == "2");
+    CHECK(answers_from_memory(fake));
+    CHECK(worker.wakes == 1);
+    fake.engine.worker = &fake.worker;
+  }
+
+  TEST_CASE("what a sleeping tier has is good again where nothing was changed meanwhile") {
+    Warm fake;
+    fall_asleep(fake.engine.tier_watch);
+    (void)fake.worker.run(0);
+    CHECK(answers_from_memory(fake));
+  }
+
+  TEST_CASE("a pass that was asked for looks at once, whatever its interval says") {
+    Warm fake;
+    test::NoWorker worker;
+    (void)fake.worker.run(0);
+    fake.engine.worker = &worker;
+    fall_asleep(fake.engine.tier_watch);
+    (void)fake.get("k");
+    CHECK(fake.engine.tier_watch.is_asked());
+    fake.engine.worker = &fake.worker;
+    (void)fake.worker.run(0);
+    CHECK(fake.engine.tier_watch.is_awake());
+  }
+}
