@@ -111,6 +111,29 @@ TEST_SUITE("unit") {
     CHECK(count_found(fixture, 0, 300) > 280);
   }
 
+  TEST_CASE("so do numbers, of which there are more than places in the index") {
+    TierFixture fixture(1 << 20);
+    const auto fill = [&fixture](std::int64_t number) {
+      store::RowView row;
+      row.value = ValueView::integer(number);
+      const std::string key = std::to_string(number);
+      fixture.tier->fill(key, fixture.look(key), row);
+    };
+    constexpr std::int64_t kHot = 2'000;
+    for (int round = 0; round < 3; ++round) {
+      for (std::int64_t hot = 0; hot < kHot; ++hot) fill(hot);
+    }
+    std::int64_t hits = 0;
+    std::int64_t next = 1'000'000;
+    for (int round = 0; round < 12; ++round) {
+      for (std::int64_t hot = 0; hot < kHot; ++hot) {
+        fixture.get(std::to_string(hot)) ? static_cast<void>(++hits) : fill(hot);
+        for (int i = 0; i < 4; ++i) fill(next++);
+      }
+    }
+    CHECK(hits > 12 * kHot * 9 / 10);
+  }
+
   TEST_CASE("an entry that would push out too much is not kept, and harms nobody") {
     TierFixture fixture(1 << 20);
     fixture.fill("small", "1");

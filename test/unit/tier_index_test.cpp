@@ -1,0 +1,136 @@
+#include <cstdint>
+#include <map>
+#include <random>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "engine/tier_index.hpp"
+
+// The index of a shard of the memory tier, against a map.
+
+using ashmemo::engine::TierIndex;
+
+namespace {
+
+/// Entries by their positions, in an index and in a map.
+class Run {
+ public:
+  Run(std::uint32_t seed, std::size_t places, std::uint64_t homes)
+      : random_(seed), index_(places), homes_(homes) {}
+
+  void step() {
+    const std::uint32_t what = roll(100);
+    if (what < 45 && !index_.is_full()) {
+      insert();
+    } else if (what < 85) {
+      remove();
+    } else if (what < 99) {
+      look();
+    } else if (roll(20) == 0) {
+      index_.clear();
+      model_.clear();
+    }
+    CHECK(index_.used() == model_.size());
+  }
+
+  void check_all() {
+    for (const auto& [position, entry] : model_) CHECK(is_there(entry.hash, position));
+  }
+
+ private:
+  struct Entry {
+    std::uint64_t hash = 0;
+    unsigned reads = 0;
+  };
+
+  std::uint32_t roll(std::uint32_t sides) { return static_cast<std::uint32_t>(random_()) % sides; }
+
+  /// Few of them, at the end of the index: entries are pushed from their homes, round its end too.
+  std::uint64_t any_hash() {
+    return homes_ == 0 ? std::uint64_t{random_()} << 32 | random_()
+                       : ~std::uint64_t{0} - (std::uint64_t{roll(1'000)} % homes_ << 34);
+  }
+
+  bool is_there(std::uint64_t hash, std::size_t position) {
+    Entry& entry = model_[position];
+    if (entry.reads < TierIndex::kMostReads) ++entry.reads;
+    return index_.look(hash, [position](std::size_t found) { return found == position; });
+  }
+
+  void insert() {
+    const Entry entry{any_hash(), roll(TierIndex::kMostReads + 1)};
+    const std::size_t position = next_position_++;
+    index_.insert(entry.hash, position, entry.reads);
+    model_[position] = entry;
+  }
+
+  void remove() {
+    if (model_.empty()) return;
+    const auto leaves = any_entry();
+    CHECK(index_.remove(leaves->second.hash, leaves->first) == leaves->second.reads);
+    const std::size_t gone = leaves->first;
+    CHECK_FALSE(
+        index_.look(leaves->second.hash, [gone](std::size_t found) { return found == gone; }));
+    model_.erase(leaves);
+  }
+
+  void look() {
+    if (model_.empty()) return;
+    const auto one = any_entry();
+    CHECK(is_there(one->second.hash, one->first));
+    CHECK_FALSE(index_.look(any_hash(), [](std::size_t) { return false; }));
+  }
+
+  std::map<std::size_t, Entry>::iterator any_entry() {
+    auto one = model_.lower_bound(next_position_ == 0 ? 0 : random_() % next_position_);
+    return one == model_.end() ? model_.begin() : one;
+  }
+
+  std::mt19937 random_;
+  TierIndex index_;
+  const std::uint64_t homes_;  // 0: all
+  std::size_t next_position_ = 0;
+  std::map<std::size_t, Entry> model_;
+};
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("the tier's index does what a map does, however full and wherever entries belong") {
+    for (std::uint32_t seed = 1; seed <= 8; ++seed) {
+      for (const std::size_t places : {5u, 64u, 1'000u}) {
+        for (const std::uint64_t homes : {0u, 1u, 3u, 500u}) {
+          CAPTURE(seed);
+          CAPTURE(places);
+          CAPTURE(homes);
+          Run run(seed, places, homes);
+          for (int i = 0; i < 600; ++i) run.step();
+          run.check_all();
+        }
+      }
+    }
+  }
+
+  TEST_CASE("the tier's index counts reads up to three") {
+    TierIndex index(10);
+    index.insert(1, 5, 0);
+    for (int i = 0; i < 10; ++i) CHECK(index.look(1, [](std::size_t) { return true; }));
+    CHECK(index.remove(1, 5) == 3);
+    index.insert(1, 5, 0);
+    CHECK_FALSE(index.look(1, [](std::size_t) { return false; }));  // not a read
+    CHECK(index.remove(1, 5) == 0);
+  }
+
+  TEST_CASE("an index that is four fifths full says so") {
+    TierIndex index(10);
+    for (std::size_t i = 0; i < 8; ++i) {
+      CHECK_FALSE(index.is_full());
+      index.insert(i << 50, i, 0);
+    }
+    CHECK(index.is_full());
+    index.clear();
+    CHECK(index.used() == 0);
+    CHECK_FALSE(index.is_full());
+  }
+}

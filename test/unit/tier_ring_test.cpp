@@ -1,0 +1,161 @@
+#include <cstdint>
+#include <deque>
+#include <random>
+
+#include <doctest/doctest.h>
+
+#include "engine/tier_ring.hpp"
+
+// A ring of entries in a part of some words, against a queue of where they lie.
+
+using ashmemo::engine::SharedWords;
+using ashmemo::engine::TierRing;
+
+namespace {
+
+constexpr std::size_t kWordsShift = 32;  // as in an entry's first word
+
+struct Piece {
+  std::size_t at = 0;
+  std::size_t count = 0;
+};
+
+/// A ring of `size` words with others before and behind it.
+class Run {
+ public:
+  Run(std::uint32_t seed, std::size_t size)
+      : random_(seed), words_(size + 20), ring_(words_, 10, 10 + size) {}
+
+  void take(std::size_t count) {
+    const bool has_room = ring_.has_room(count);
+    const auto at = ring_.take(count);
+    CHECK(at.has_value() == has_room);
+    if (!at) return;
+    CHECK(*at >= 10);
+    CHECK(*at + count <= 10 + ring_.size());
+    for (const Piece& other : model_) {
+      CHECK((*at + count <= other.at || other.at + other.count <= *at));
+    }
+    words_.store(*at, std::uint64_t{count} << kWordsShift);
+    for (std::size_t i = 1; i < count; ++i) words_.store(*at + i, random_());
+    model_.push_back({*at, count});
+  }
+
+  void drop() {
+    if (model_.empty()) return;
+    CHECK(ring_.oldest() == model_.front().at);
+    model_.pop_front();
+    ring_.drop_oldest();
+  }
+
+  void check() {
+    CHECK(ring_.empty() == model_.empty());
+    CHECK(ring_.used() <= ring_.size());
+    std::size_t used = 0;
+    for (const Piece& piece : model_) used += piece.count;
+    CHECK(ring_.used() >= used);
+    CHECK(ring_.used() <= used + padding());
+    if (!model_.empty()) CHECK(ring_.oldest() == model_.front().at);
+    for (const std::size_t outside : {std::size_t{9}, 10 + ring_.size()}) {
+      CHECK(words_.load(outside) == 0);
+    }
+  }
+
+  void step(std::size_t most) {
+    random_() % 5 < 3 ? take(4 + random_() % (most - 3)) : drop();
+    check();
+  }
+
+  void empty() {
+    while (!model_.empty()) drop();
+    CHECK(ring_.empty());
+    CHECK(ring_.used() == 0);
+  }
+
+  [[nodiscard]] TierRing& ring() { return ring_; }
+
+ private:
+  /// What is left unused before the end, where the queue runs round it.
+  [[nodiscard]] std::size_t padding() const {
+    for (std::size_t i = 1; i < model_.size(); ++i) {
+      const Piece& before = model_[i - 1];
+      if (model_[i].at < before.at) return 10 + ring_.size() - before.at - before.count;
+    }
+    return 0;
+  }
+
+  std::mt19937 random_;
+  SharedWords words_;
+  TierRing ring_;
+  std::deque<Piece> model_;
+};
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("entries in a ring keep their order and never overlap") {
+    for (std::uint32_t seed = 1; seed <= 20; ++seed) {
+      for (const std::size_t size : {40u, 41u, 300u}) {
+        for (const std::size_t most : {4u, 9u, 40u}) {
+          CAPTURE(seed);
+          CAPTURE(size);
+          CAPTURE(most);
+          Run run(seed, size);
+          for (int i = 0; i < 400; ++i) run.step(most);
+          run.empty();
+          // All of it can be used again.
+          CHECK(run.ring().has_room(size));
+          run.take(size);
+          CHECK(run.ring().used() == size);
+          CHECK_FALSE(run.ring().take(4));
+        }
+      }
+    }
+  }
+
+  TEST_CASE("a ring is full to the last word, and has room for what was dropped") {
+    Run run(1, 40);
+    for (int i = 0; i < 10; ++i) run.take(4);
+    CHECK(run.ring().used() == 40);
+    CHECK_FALSE(run.ring().has_room(1));
+    for (int i = 0; i < 100; ++i) {
+      run.drop();
+      CHECK(run.ring().has_room(4));
+      CHECK_FALSE(run.ring().has_room(5));
+      run.take(4);
+      CHECK(run.ring().used() == 40);
+      run.check();
+    }
+  }
+
+  TEST_CASE("what is too short before the end of a ring is left out") {
+    Run run(1, 40);
+    run.take(30);
+    CHECK_FALSE(run.ring().has_room(12));
+    run.drop();
+    run.take(15);
+    run.take(15);
+    run.drop();
+    run.take(12);  // from the beginning; the 10 before the end are in use as well
+    CHECK(run.ring().used() == 15 + 10 + 12);
+    run.drop();
+    CHECK(run.ring().used() == 12);
+    run.check();
+    run.empty();
+  }
+
+  TEST_CASE("a cleared ring is a new one") {
+    Run run(1, 40);
+    run.take(35);
+    run.ring().clear();
+    CHECK(run.ring().empty());
+    CHECK(run.ring().has_room(40));
+  }
+
+  TEST_CASE("nothing larger than a ring ever has room") {
+    Run run(1, 40);
+    CHECK_FALSE(run.ring().has_room(41));
+    CHECK_FALSE(run.ring().take(41));
+    CHECK(run.ring().empty());
+  }
+}
