@@ -34,6 +34,12 @@ class TierCopy {
     return {more_.get(), more_ ? words : 0};
   }
 
+  /// Gives back what a large entry needed.
+  void shrink() noexcept {
+    more_.reset();
+    more_size_ = 0;
+  }
+
  private:
   std::array<std::uint64_t, 256> here_;  // 2 KiB: what most entries are
   std::unique_ptr<std::uint64_t[]> more_;
@@ -76,22 +82,24 @@ class MemoryTier {
 /// can be seen by everybody.
 class TierChange {
  public:
-  TierChange(MemoryTier* tier, std::string_view key) noexcept : tier_(tier), key_(key) {
+  TierChange(MemoryTier* tier, std::string_view key) noexcept
+      : tier_(tier), is_of_all_(false), key_(key) {
     if (tier_ != nullptr) tier_->begin_change(key_);
   }
   /// Of everything.
-  explicit TierChange(MemoryTier* tier) noexcept : tier_(tier) {
+  explicit TierChange(MemoryTier* tier) noexcept : tier_(tier), is_of_all_(true) {
     if (tier_ != nullptr) tier_->begin_change_of_all();
   }
   ~TierChange() {
     if (tier_ == nullptr) return;
-    key_.empty() ? tier_->end_change_of_all() : tier_->end_change(key_);
+    is_of_all_ ? tier_->end_change_of_all() : tier_->end_change(key_);
   }
   TierChange(const TierChange&) = delete;
   TierChange& operator=(const TierChange&) = delete;
 
  private:
   MemoryTier* const tier_;
+  const bool is_of_all_;
   const std::string_view key_;
 };
 

@@ -20,9 +20,15 @@ constexpr unsigned kReadsToStay = 1;
 // Entries that go round once more for one that comes in: more would make somebody wait.
 constexpr std::size_t kMostCarried = 4;
 
+// For the room that inserting needs beside the words; each of three runs of words may keep this
+// share of them between two insertions.
+constexpr std::size_t kWorkingShare = 16;
+constexpr std::size_t kKeptShare = 64;
+
 std::size_t words_of(std::size_t bytes) {
   const std::size_t others = bytes / kBytesForAPlace * sizeof(std::uint64_t) +
-                             bytes / kBytesForAGhost * sizeof(std::uint32_t);
+                             bytes / kBytesForAGhost * sizeof(std::uint32_t) +
+                             bytes / kWorkingShare;
   return (bytes - others) / sizeof(std::uint64_t);
 }
 
@@ -83,6 +89,13 @@ void TierMemory::insert(std::string_view key, std::uint64_t hash, const store::R
   std::optional<std::size_t> at = probation_.take(encoded_.size());
   for (; !at; at = probation_.take(encoded_.size())) evict_from_probation();
   write(*at, hash, encoded_, 0);
+}
+
+void TierMemory::shrink() noexcept {
+  copy_.shrink();
+  for (auto* const words : {&encoded_, &moving_, &carried_words_}) {
+    if (words->capacity() > words_.size() / kKeptShare) std::vector<std::uint64_t>().swap(*words);
+  }
 }
 
 bool TierMemory::was_evicted_lately(std::uint64_t hash) { return ghosts_.take(as_key(hash)); }
@@ -176,7 +189,8 @@ bool TierMemory::is_dead(std::size_t position) const noexcept {
 }
 
 MemoryTier::Usage TierMemory::usage() const noexcept {
-  const std::size_t words = probation_.used() + main_.used() + index_.places();
+  const std::size_t words = probation_.used() + main_.used() + index_.places() +
+                            encoded_.capacity() + moving_.capacity() + carried_words_.capacity();
   const std::size_t ghosts = ghosts_.capacity() * sizeof(std::uint32_t);
   return {static_cast<std::int64_t>(index_.used()),
           static_cast<std::int64_t>(words * sizeof(std::uint64_t) + ghosts)};

@@ -28,6 +28,8 @@ class TierMemory {
   /// Whether an entry of so many words may be kept.
   [[nodiscard]] bool admits(std::size_t words) const noexcept { return words <= main_.size() / 16; }
   void insert(std::string_view key, std::uint64_t hash, const store::RowView& row);
+  /// Gives back what inserting a large entry needed beside it.
+  void shrink() noexcept;
   void remove(std::string_view key, std::uint64_t hash) noexcept;
   void clear() noexcept;
 

@@ -64,8 +64,11 @@ void TierShard::try_to_fill(std::string_view key, const MemoryTier::Look& look,
     memory_.store(owned_.get(), std::memory_order_release);
   }
   if (!owned_->admits(tier_entry::words_for(key, row))) return;
-  const Edit edit(sequence_);
-  owned_->insert(key, look.hash, row);
+  {
+    const Edit edit(sequence_);
+    owned_->insert(key, look.hash, row);
+  }
+  owned_->shrink();
 }
 
 void TierShard::begin_change(std::string_view key, std::uint64_t hash) noexcept {

@@ -152,7 +152,7 @@ std::int64_t Worker::length_of(Sleep sleep, bool more) const {
 std::int64_t Worker::watching(std::int64_t length) {
   if (!engine_.tier || length <= kWatchInterval) return length;
   return engine_.tier_watch.stays_awake(engine_.counters.reads.sums().memory_hits) ? kWatchInterval
-                                                                            : length;
+                                                                                   : length;
 }
 
 void Worker::sleep(bool more) {

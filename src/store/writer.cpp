@@ -77,11 +77,11 @@ base::Result<Writer::Begun> SqliteWriter::look_around() {
     known_ = false;
     due_.reset();
     if (const auto same = check_schema(); !same) return same.failure();
-    data_version_ = data_version;
   }
   if (!known_) {
     if (const auto loaded = load(); !loaded) return loaded.failure();
   }
+  data_version_ = data_version;  // last: what was not reported is seen again
   return Begun{foreign_change};
 }
 
