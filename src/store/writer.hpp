@@ -111,6 +111,9 @@ class SqliteWriter final : public Writer {
   void count_removed(std::int64_t bytes, std::int64_t queue) noexcept;
 
   // writer_entries.cpp
+  [[nodiscard]] bool insert(const PutRow& row);
+  [[nodiscard]] std::optional<RemovedRow> replace(const PutRow& row);
+  void stored(const PutRow& row, std::int64_t rowid, std::int64_t queue);
   [[nodiscard]] std::optional<RemovedRow> find(std::string_view key, std::int64_t* rowid,
                                                std::int64_t* reads);
   static void bind_row(Statement& write, const PutRow& row, std::int64_t rowid, std::int64_t reads);
@@ -159,6 +162,7 @@ class SqliteWriter final : public Writer {
   // Never goes back while the file is open, not even by a rollback: touch marks in memory name rows
   // by their rowid, which must not come to mean another row.
   std::int64_t next_rowid_ = 1;
+  bool last_was_new_ = true;
   DueSweep due_;
 };
 

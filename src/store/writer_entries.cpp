@@ -25,25 +25,47 @@ RemovedRow removed_row(const Statement& row, std::string_view key) {
 
 base::Result<std::optional<RemovedRow>> SqliteWriter::put(const PutRow& row) {
   return change("storing an entry", [&] {
-    std::int64_t rowid = 0;
-    std::int64_t reads = row.touches;
-    std::optional<RemovedRow> before = find(row.key, &rowid, &reads);
-    if (!before) rowid = next_rowid_++;
-    const std::int64_t queue = before ? before->eviction_queue : row.eviction_queue;
-    StatementUse write = use(before ? &WriterSql::update : &WriterSql::insert);
-    bind_row(*write, row, rowid, reads);
-    if (!before) {
-      write->bind(14, queue);
-      write->bind_text(16, row.key);
+    std::optional<RemovedRow> before;
+    // New rows come in runs, and so do new values of old ones: what the last one was saves a look.
+    if (!last_was_new_ || !insert(row)) {
+      before = replace(row);
+      if (!before) static_cast<void>(insert(row));
     }
-    write->run();
-
-    if (before) count_removed(before->byte_size, queue);
-    count_added(row.byte_size, queue);
-    last_stamp_ = std::max(last_stamp_, row.stamp);
-    due_.note({row.deadlines.expires_at, rowid}, row.deadlines.keep_until);
+    last_was_new_ = !before;
     return before;
   });
+}
+
+// False: the key has a row, which stays as it is.
+bool SqliteWriter::insert(const PutRow& row) {
+  StatementUse write = use(&WriterSql::insert);
+  bind_row(*write, row, next_rowid_, row.touches);
+  write->bind(14, row.eviction_queue);
+  write->bind_text(16, row.key);
+  write->run();
+  if (sqlite3_changes(handle()) == 0) return false;
+  stored(row, next_rowid_++, row.eviction_queue);
+  return true;
+}
+
+// What was there before; nullopt: nothing, and nothing was done.
+std::optional<RemovedRow> SqliteWriter::replace(const PutRow& row) {
+  std::int64_t rowid = 0;
+  std::int64_t reads = row.touches;
+  std::optional<RemovedRow> before = find(row.key, &rowid, &reads);
+  if (!before) return before;
+  StatementUse write = use(&WriterSql::update);
+  bind_row(*write, row, rowid, reads);
+  write->run();
+  count_removed(before->byte_size, before->eviction_queue);
+  stored(row, rowid, before->eviction_queue);
+  return before;
+}
+
+void SqliteWriter::stored(const PutRow& row, std::int64_t rowid, std::int64_t queue) {
+  count_added(row.byte_size, queue);
+  last_stamp_ = std::max(last_stamp_, row.stamp);
+  due_.note({row.deadlines.expires_at, rowid}, row.deadlines.keep_until);
 }
 
 // The row of a key, its rowid, and its reads added to `*reads`: they are kept when it is replaced.

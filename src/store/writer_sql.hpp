@@ -29,7 +29,8 @@ struct WriterSql {
       "INSERT INTO cache_entries (rowid, byte_size, inserted_at, computed_at, fresh_until,"
       " expires_at, keep_until, accessed_at, access_count, calculation_id, record_version, cost_us,"
       " eviction_counter, eviction_queue, value, cache_key)"
-      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"};
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"
+      " ON CONFLICT (cache_key) DO NOTHING"};
   Statement update{
       "UPDATE cache_entries SET byte_size = ?2, inserted_at = ?3, computed_at = ?4,"
       " fresh_until = ?5, expires_at = ?6, keep_until = ?7, accessed_at = ?8, access_count = ?9,"

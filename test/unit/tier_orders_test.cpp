@@ -75,11 +75,7 @@ class World {
             "read:"};
   }
   [[nodiscard]] Body putter() {
-    return {[this] {
-              book(
-                  Kind::put, [this] { (void)fake_.put(kKey, "v2"); }, "v2");
-            },
-            "change:"};
+    return {[this] { book_put("v2"); }, "change:"};
   }
   [[nodiscard]] Body eraser() {
     return {[this] { book(Kind::erase, [this] { (void)fake_.erase(kKey); }); }, "change:"};
@@ -119,10 +115,7 @@ class World {
     return {[this] { read_foreign(); }, "read:"};
   }
 
-  void queue_put() {
-    book(
-        Kind::put, [this] { (void)fake_.put(kKey, "v2"); }, "v2");
-  }
+  void queue_put() { book_put("v2"); }
   void commit() { CHECK(committer_.commit_next(store()).ok()); }
   void commit_all() {
     while (!fake_.engine.pending.empty()) commit();
@@ -154,8 +147,11 @@ class World {
     (void)fake_.file->plant(kKey, row);
   }
 
-  void book(Kind kind, const std::function<void()>& work, History::Value value = std::nullopt) {
-    const std::size_t number = history_->begin(kind, std::move(value));
+  void book(Kind kind, const std::function<void()>& work) { book(history_->begin(kind), work); }
+  void book_put(const std::string& value) {
+    book(history_->begin(Kind::put, value), [&] { (void)fake_.put(kKey, value); });
+  }
+  void book(std::size_t number, const std::function<void()>& work) {
     work();
     history_->end(number);
   }
