@@ -106,11 +106,11 @@ TEST_SUITE("unit") {
   TEST_CASE("the thread looks once a second for what other programs write") {
     Options options = FakeEngine::manual();
     options.hooks.worker = WorkerMode::thread;
+    Warm fake(options);  // looks, too: before the points
     test::Events events;
     const AtTestPoints points([&](std::string_view point) {
       if (point == "commit: looked") events.happened("looked");
     });
-    Warm fake(options);
     fake.worker.start();
     events.wait_for("looked");
     write_as_another_program(fake, "2");
