@@ -45,12 +45,6 @@ std::unique_ptr<System> open(const std::string& directory, const Setup& setup) {
   return std::make_unique<CacheSystem>(directory, setup);
 }
 
-// A template, so that the field need not be there: without it there is no tier.
-template <class O>
-void set_tier(O& options, std::int64_t bytes) {
-  if constexpr (requires { options.memory_bytes; }) options.memory_bytes = bytes;
-}
-
 }  // namespace
 
 std::string cache_file(const std::string& directory) { return directory + "/cache.db"; }
@@ -63,7 +57,7 @@ Options cache_options(const Setup& setup) {
   options.writer_cache_bytes = 2 * setup.page_cache_bytes;
   // A put waits for room rather than being dropped: work that is not done must not look quick.
   options.timing.max_wait = std::chrono::minutes(1);
-  if (setup.tier_bytes) set_tier(options, *setup.tier_bytes);
+  if (setup.tier_bytes) options.memory_bytes = *setup.tier_bytes;
   return options;
 }
 
