@@ -70,7 +70,8 @@ struct Limits {
 /// When things happen. All intervals run on the steady clock.
 struct Timing {
   /// One entry's `accessed_at` and `access_count` are written at most this often; reads in between
-  /// are still counted, and written with the next touch. 0: with every flush. Costs: writes.
+  /// are still counted, and written with the next touch (of an entry that is read thousands of
+  /// times a second not every one). 0: with every flush. Costs: writes.
   Duration touch_interval = std::chrono::minutes(1);
   /// How long an accepted `relaxed` write waits for others to share its commit. Costs: what a crash
   /// can lose, against one commit's work, after which every reader's page cache starts empty.
