@@ -1,7 +1,6 @@
 #include <ashmemo/cache.hpp>
 
 #include <chrono>
-#include <memory_resource>
 #include <utility>
 #include <vector>
 
@@ -9,7 +8,6 @@
 
 #include "api/core.hpp"
 #include "api/options.hpp"
-#include "base/scratch.hpp"
 #include "engine/reading.hpp"
 #include "engine/submit.hpp"
 
@@ -32,9 +30,8 @@ class Forward final : public engine::AnswerSink {
   ValueSink& sink_;
 };
 
-std::pmr::vector<engine::Query> queries_for(std::span<const std::string_view> keys,
-                                            base::Scratch& scratch) {
-  std::pmr::vector<engine::Query> queries(keys.size(), scratch.memory());
+std::vector<engine::Query> queries_for(std::span<const std::string_view> keys) {
+  std::vector<engine::Query> queries(keys.size());
   for (std::size_t i = 0; i < keys.size(); ++i) {
     require_key(keys[i]);
     queries[i].key = keys[i];
@@ -68,9 +65,8 @@ void get_many(Core& core, std::span<const std::string_view> keys, ValueSink& sin
     engine::Answer answer;
     return ask(core.engine, std::span(&query, 1), sink, std::span(&answer, 1));
   }
-  base::Scratch scratch;
-  const auto queries = queries_for(keys, scratch);
-  std::pmr::vector<engine::Answer> answers(keys.size(), scratch.memory());
+  const std::vector<engine::Query> queries = queries_for(keys);
+  std::vector<engine::Answer> answers(keys.size());
   ask(core.engine, queries, sink, answers);
 }
 
@@ -130,8 +126,7 @@ void Cache::visit_pages(std::string_view prefix, const detail::EntryVisitor& vis
 bool Cache::touch(std::string_view key) { return touch_many(std::span(&key, 1)) == 1; }
 
 std::size_t Cache::touch_many(std::span<const std::string_view> keys) {
-  base::Scratch scratch;
-  return engine::touch(core_->engine, detail::queries_for(keys, scratch));
+  return engine::touch(core_->engine, detail::queries_for(keys));
 }
 
 bool Cache::erase(std::string_view key) { return erase_many(std::span(&key, 1)) == 1; }

@@ -1,5 +1,6 @@
 #include "maintenance/transaction.hpp"
 
+#include <deque>
 #include <exception>
 #include <string>
 #include <utility>
@@ -7,30 +8,6 @@
 #include "base/test_point.hpp"
 
 namespace ashmemo::maintenance {
-
-namespace {
-
-/// What the worker removes leaves the memory tier before the commit can be seen.
-class Leaving {
- public:
-  Leaving(engine::MemoryTier* tier, const std::vector<RemovedEntry>& removed)
-      : tier_(tier), removed_(removed) {
-    if (tier_ == nullptr) return;
-    for (const RemovedEntry& entry : removed_) tier_->begin_change(entry.key);
-  }
-  ~Leaving() {
-    if (tier_ == nullptr) return;
-    for (const RemovedEntry& entry : removed_) tier_->end_change(entry.key);
-  }
-  Leaving(const Leaving&) = delete;
-  Leaving& operator=(const Leaving&) = delete;
-
- private:
-  engine::MemoryTier* const tier_;
-  const std::vector<RemovedEntry>& removed_;
-};
-
-}  // namespace
 
 void Changes::remove(std::string key, RemovalCause cause, bool wants_key) {
   switch (cause) {
@@ -94,7 +71,11 @@ base::Status Transactions::in_transaction(store::Writer& writer, const Body& bod
                                           Changes& changes) {
   try {
     if (base::Status done = body(writer, changes); !done.ok()) return done;
-    const Leaving leaving(engine_.tier.get(), changes.removed);
+    // What is removed leaves the memory tier before the commit can be seen.
+    std::deque<engine::TierChange> leaving;
+    for (const RemovedEntry& entry : changes.removed) {
+      leaving.emplace_back(engine_.tier.get(), entry.key);
+    }
     ASHMEMO_TEST_POINT("commit: begins");
     base::Status done = writer.commit(engine_.options.durability == Durability::power);
     ASHMEMO_TEST_POINT("commit: done");
