@@ -15,12 +15,7 @@ std::shared_ptr<Refresh> Refresh::begin(engine::Engine& engine, const LoadRun& r
   const engine::CalculationState* const state = run.registered->calculation().state();
   if (state == nullptr || !state->back_off.is_over(engine.clock->steady_now())) return nullptr;
   std::shared_ptr<Refresh> refresh(new Refresh(engine, run));
-  std::vector<std::size_t> records;
-  for (const std::size_t query : stale) {
-    if (!engine.refreshes.begin(queries[query].key)) continue;
-    refresh->add(queries[query]);
-    records.push_back(query - run.first_query);
-  }
+  const std::vector<std::size_t> records = refresh->take_over(queries, stale, run.first_query);
   if (records.empty()) return nullptr;
   refresh->take(run.registered->own(records));
   return refresh;
@@ -37,21 +32,36 @@ void Refresh::take(std::unique_ptr<detail::OwnedRun> records) {
 
 Refresh::~Refresh() {
   if (engine_.home.is_elsewhere()) return;
-  for (const std::string& key : keys_) engine_.refreshes.end(key);
+  if (keys_.size() != 0) engine_.refreshes.end(keys_);
 }
 
-void Refresh::add(const engine::Query& query) {
-  like_ = query;
-  keys_.emplace_back(query.key);
-  versions_.emplace_back(query.record_version);
+/// Returns the records of the queries that nobody else refreshes.
+std::vector<std::size_t> Refresh::take_over(std::span<const engine::Query> queries,
+                                            std::span<const std::size_t> stale,
+                                            std::size_t first_query) {
+  like_ = queries[stale.front()];
+  like_.record_version = {};
+  std::vector<std::string_view> keys;
+  keys.reserve(stale.size());
+  for (const std::size_t query : stale) keys.push_back(queries[query].key);
+  const std::vector<std::size_t> taken = engine_.refreshes.begin(keys_, keys);
+  std::vector<std::size_t> records;
+  records.reserve(taken.size());
+  for (const std::size_t place : taken) {
+    const engine::Query& query = queries[stale[place]];
+    if (query.record_version.type() != ValueType::null) {
+      versions_.resize(records.size() + 1);
+      versions_.back() = Value(query.record_version);
+    }
+    records.push_back(stale[place] - first_query);
+  }
+  return records;
 }
 
 std::vector<engine::Query> Refresh::queries() const {
   std::vector<engine::Query> queries(keys_.size(), like_);
-  for (std::size_t i = 0; i < keys_.size(); ++i) {
-    queries[i].key = keys_[i];
-    queries[i].record_version = versions_[i];
-  }
+  for (std::size_t i = 0; i < keys_.size(); ++i) queries[i].key = keys_[i];
+  for (std::size_t i = 0; i < versions_.size(); ++i) queries[i].record_version = versions_[i];
   return queries;
 }
 
@@ -59,14 +69,16 @@ void Refresh::run() noexcept try {
   if (!engine_.is_out_of_use()) compute();
 } catch (const std::exception& error) {
   engine_.counters.worker_errors.add();
-  engine_.notices.tell(NoticeKind::calculation_failed, error.what(), keys_.front());
+  engine_.notices.tell(NoticeKind::calculation_failed, error.what(), std::string(keys_[0]));
 } catch (...) {
   engine_.counters.worker_errors.add();
 }
 
 void Refresh::compute() {
   const std::vector<engine::Query> all = queries();
-  const auto key_of = [this](const LoadRun&, std::size_t record) { return keys_[record]; };
+  const auto key_of = [this](const LoadRun&, std::size_t record) {
+    return std::string(keys_[record]);
+  };
   Load(engine_, std::span(&run_, 1), all.size(), all, key_of, {}).refresh();
 }
 

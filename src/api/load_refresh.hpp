@@ -1,14 +1,15 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <span>
-#include <string>
 #include <vector>
 
 #include <ashmemo/detail/resource_core.hpp>
 
 #include "api/load_run.hpp"
 #include "engine/reading.hpp"
+#include "engine/refreshes.hpp"
 
 namespace ashmemo::api {
 
@@ -34,7 +35,9 @@ class Refresh {
  private:
   Refresh(engine::Engine& engine, const LoadRun& run);
   void take(std::unique_ptr<detail::OwnedRun> records);
-  void add(const engine::Query& query);
+  [[nodiscard]] std::vector<std::size_t> take_over(std::span<const engine::Query> queries,
+                                                   std::span<const std::size_t> stale,
+                                                   std::size_t first_query);
   [[nodiscard]] std::vector<engine::Query> queries() const;
   void compute();
 
@@ -42,8 +45,8 @@ class Refresh {
   engine::Engine& engine_;
   LoadRun run_;
   engine::Query like_;  // what all queries have in common
-  std::vector<std::string> keys_;
-  std::vector<Value> versions_;
+  engine::RefreshKeys keys_;
+  std::vector<Value> versions_;  // the last ones left out where they are null
 };
 
 }  // namespace ashmemo::api

@@ -13,38 +13,37 @@ class TierWatch {
  public:
   /// Any reader.
   [[nodiscard]] bool is_awake() const noexcept {
-    return state_.load(std::memory_order_acquire) == State::awake;
+    return state_.load(std::memory_order_acquire) <= State::woken;
   }
   /// A reader found it asleep. True: it was the first, and has to wake the worker.
   [[nodiscard]] bool ask() noexcept {
     State asleep = State::asleep;
     return state_.compare_exchange_strong(asleep, State::asked);
   }
-
-  // The worker.
   [[nodiscard]] bool is_asked() const noexcept { return state_.load() == State::asked; }
-  /// It has looked, and nothing in the tier is older than that.
+
+  /// Whoever has the worker's role has looked, and nothing in the tier is older than that.
   void looked() noexcept {
-    if (state_.exchange(State::awake) != State::awake) just_woken_ = true;
+    State now = state_.load();
+    while (now > State::woken && !state_.compare_exchange_weak(now, State::woken)) continue;
   }
-  /// The worker is about to sleep for long. True: not yet, the tier was woken or used (`hits` so
-  /// far) since the last time.
+  /// The worker's thread is about to sleep for long. True: not yet, the tier was woken or used
+  /// (`hits` so far) since the last time.
   [[nodiscard]] bool stays_awake(std::int64_t hits) noexcept {
-    const bool used = hits != hits_ || just_woken_;
-    hits_ = hits;
-    just_woken_ = false;
+    State woken = State::woken;
     State awake = State::awake;
-    if (!used) state_.compare_exchange_strong(awake, State::asleep);
-    return used || state_.load() == State::asked;
+    if (hits_ == hits && !state_.compare_exchange_strong(woken, State::awake)) {
+      state_.compare_exchange_strong(awake, State::asleep);
+    }
+    hits_ = hits;
+    return state_.load() != State::asleep;
   }
 
  private:
-  enum class State : std::uint8_t { awake, asleep, asked };
+  enum class State : std::uint8_t { awake, woken, asleep, asked };
 
-  std::atomic<State> state_{State::awake};
-  // The worker's.
-  std::int64_t hits_ = 0;
-  bool just_woken_ = true;
+  std::atomic<State> state_{State::woken};
+  std::int64_t hits_ = 0;  // the thread's
 };
 
 }  // namespace ashmemo::engine
