@@ -8,6 +8,7 @@
 
 #include "api/core.hpp"
 #include "api/options.hpp"
+#include "engine/memory_hit.hpp"
 #include "engine/reading.hpp"
 #include "engine/submit.hpp"
 
@@ -61,6 +62,8 @@ void tell_unencodable(engine::Engine& engine, std::string_view key) {
 void get_many(Core& core, std::span<const std::string_view> keys, ValueSink& sink) {
   if (keys.size() == 1) {
     require_key(keys[0]);
+    Forward forward(sink);
+    if (engine::hit_in_memory(core.engine, keys[0], forward)) return;
     const engine::Query query{keys[0]};
     engine::Answer answer;
     return ask(core.engine, std::span(&query, 1), sink, std::span(&answer, 1));

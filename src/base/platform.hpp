@@ -75,6 +75,10 @@ class FileLock {
   bool was_ours_;
 };
 
+/// Microseconds since 1970 as of the system's last tick, which is some milliseconds ago; where the
+/// system does not tell that, as of now. Quicker than to ask for the exact time.
+[[nodiscard]] std::int64_t rough_wall_now() noexcept;
+
 /// Remembers the process in which it was made: whoever keeps one sees whether it came into a forked
 /// child with it.
 class ProcessMark {

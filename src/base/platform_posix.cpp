@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <array>
@@ -252,6 +253,17 @@ ProcessMark::ProcessMark() {
   static std::once_flag once;
   std::call_once(once, [] { ::pthread_atfork(nullptr, nullptr, count_fork); });
   forks_before_ = forks.load(std::memory_order_relaxed);
+}
+
+std::int64_t rough_wall_now() noexcept {
+#ifdef CLOCK_REALTIME_COARSE
+  constexpr clockid_t clock = CLOCK_REALTIME_COARSE;
+#else
+  constexpr clockid_t clock = CLOCK_REALTIME;
+#endif
+  timespec now{};
+  ::clock_gettime(clock, &now);
+  return std::int64_t{now.tv_sec} * 1'000'000 + now.tv_nsec / 1'000;
 }
 
 bool ProcessMark::is_elsewhere() const noexcept {

@@ -91,6 +91,7 @@ Engine::Engine(std::string file, Options given)
     : path(std::move(file)),
       options(std::move(given)),
       clock(clock_of(options)),
+      rough_clock(options.hooks.clock),
       limits(options.limits),
       tier(tier_of(options)),
       pending(static_cast<std::size_t>(options.queue_bytes), clock),

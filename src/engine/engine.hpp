@@ -21,6 +21,7 @@
 #include "engine/notices.hpp"
 #include "engine/pending_writes.hpp"
 #include "engine/refreshes.hpp"
+#include "engine/rough_clock.hpp"
 #include "engine/stamps.hpp"
 #include "engine/tier_watch.hpp"
 #include "engine/touch_marks.hpp"
@@ -117,6 +118,7 @@ struct Engine {
   const std::string path;
   const Options options;  // as given; limits may change: see `limits`
   const std::shared_ptr<Clock> clock;
+  const RoughClock rough_clock;
   LimitsCell limits;
   StoreSlot store;
   const std::unique_ptr<MemoryTier> tier;  // null: none

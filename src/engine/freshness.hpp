@@ -51,6 +51,12 @@ struct Lifetimes {
   return Freshness::gone;
 }
 
+/// Whether an entry is fresh at every moment from `first` to `last`.
+[[nodiscard]] constexpr bool is_fresh_throughout(const Deadlines& entry, std::int64_t first,
+                                                 std::int64_t last) {
+  return entry.computed_at <= first && last < entry.fresh_until && last < entry.expires_at;
+}
+
 /// Whether an entry answers reads.
 [[nodiscard]] constexpr bool is_live(Freshness freshness) {
   return freshness == Freshness::fresh || freshness == Freshness::stale;

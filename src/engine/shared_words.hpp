@@ -35,7 +35,16 @@ class SharedWords {
   }
 
   void load(std::size_t at, std::span<std::uint64_t> out) const noexcept {
-    for (std::size_t i = 0; i < out.size(); ++i) out[i] = load(at + i);
+    const std::size_t count = out.size();
+    std::uint64_t* const to = out.data();
+    std::size_t i = 0;
+    for (; i + 4 <= count; i += 4) {  // compilers do not unroll loops of atomics
+      to[i] = load(at + i);
+      to[i + 1] = load(at + i + 1);
+      to[i + 2] = load(at + i + 2);
+      to[i + 3] = load(at + i + 3);
+    }
+    for (; i < count; ++i) to[i] = load(at + i);
   }
   void store(std::size_t at, std::span<const std::uint64_t> words) noexcept {
     for (std::size_t i = 0; i < words.size(); ++i) store(at + i, words[i]);

@@ -85,6 +85,7 @@ void TierMemory::insert(std::string_view key, std::uint64_t hash, const store::R
   encoded_.resize(tier_entry::words_for(key, row));
   tier_entry::write(encoded_, key, hash, row);
   while (index_.is_full()) evict_one();
+  index_.make_room();
   if (was_evicted_lately(hash)) return insert_into_main(hash, encoded_);
   std::optional<std::size_t> at = probation_.take(encoded_.size());
   for (; !at; at = probation_.take(encoded_.size())) evict_from_probation();

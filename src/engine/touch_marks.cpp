@@ -1,13 +1,11 @@
 #include "engine/touch_marks.hpp"
 
 #include <algorithm>
+#include <initializer_list>
 
 namespace ashmemo::engine {
 
 namespace {
-
-// Four neighbouring places for each row keep the loss small while the table is far from full.
-constexpr std::size_t kWays = 4;
 
 constexpr int kRowShift = 20;
 constexpr std::uint64_t kMostCount = (std::uint64_t{1} << kRowShift) - 1;
@@ -27,13 +25,24 @@ store::TouchRow touch_of(std::uint64_t word, std::int64_t stamp) {
 
 }  // namespace
 
-// Fibonacci hashing: rowids come in runs, which should not share their four places.
-std::size_t TouchMarks::home_of(std::int64_t rowid) noexcept {
-  const std::uint64_t mixed = static_cast<std::uint64_t>(rowid) * 0x9E3779B97F4A7C15u;
-  return static_cast<std::size_t>(mixed >> 48) & (kMarks - kWays);
+/// Calls `visit` for each place where the row's mark may be, until it says that it has done.
+///
+/// Rows that were written together are read together: first come four places that it shares with
+/// its neighbours, then, where others are there, four of its own (Fibonacci hashing).
+template <class Visit>
+bool TouchMarks::visit_places(std::int64_t rowid, Visit visit) noexcept {
+  const auto row = static_cast<std::uint64_t>(rowid);
+  for (const std::uint64_t number : {row / kWays, ~row}) {
+    const std::uint64_t mixed = number * 0x9E3779B97F4A7C15u;
+    Line& line = lines_[static_cast<std::size_t>(mixed >> (64 - kLineBits))];
+    for (std::size_t way = 0; way < kWays; ++way) {
+      if (visit(line.marks[(row + way) % kWays])) return true;
+    }
+  }
+  return false;
 }
 
-TouchMarks::TouchMarks() : marks_(std::make_unique<Mark[]>(kMarks)) {}
+TouchMarks::TouchMarks() : lines_(std::make_unique<Line[]>(kLines)) {}
 
 bool TouchMarks::is_hot(const Mark& mark, std::uint64_t word, std::int64_t wall_now) noexcept {
   if ((word & kMostCount) < kHotCount) return false;
@@ -44,23 +53,30 @@ bool TouchMarks::is_hot(const Mark& mark, std::uint64_t word, std::int64_t wall_
 TouchMarks::Marked TouchMarks::mark(std::int64_t rowid, std::int64_t wall_now,
                                     Stamps& stamps) noexcept {
   if (rowid <= 0 || rowid >= kMostRow) return Marked::dropped;
-  const std::uint64_t row = static_cast<std::uint64_t>(rowid);
-  Mark* const home = &marks_[home_of(rowid)];
-  for (Mark* mark = home; mark != home + kWays; ++mark) {
-    std::uint64_t word = mark->word.load(std::memory_order_relaxed);
-    while (word == 0 || row_of(word) == row) {
-      if (is_hot(*mark, word, wall_now)) return Marked::coalesced;
-      const std::uint64_t count = std::min(kMostCount, (word & kMostCount) + 1);
-      const std::uint64_t marked = row << kRowShift | count;
-      const bool was_free = word == 0;
-      // Counted first: as long as a mark is there the table is not empty.
-      if (was_free) used_.fetch_add(1, std::memory_order_relaxed);
-      if (mark->word.compare_exchange_weak(word, marked, std::memory_order_relaxed)) {
-        mark->stamp.store(stamps.next(wall_now), std::memory_order_relaxed);
-        return was_free ? Marked::fresh : Marked::coalesced;
-      }
-      if (was_free) used_.fetch_sub(1, std::memory_order_relaxed);
+  Marked marked = Marked::dropped;
+  visit_places(rowid, [&](Mark& mark) {
+    marked = mark_at(mark, static_cast<std::uint64_t>(rowid), wall_now, stamps);
+    return marked != Marked::dropped;
+  });
+  return marked;
+}
+
+/// `dropped`: it is another row's.
+TouchMarks::Marked TouchMarks::mark_at(Mark& mark, std::uint64_t row, std::int64_t wall_now,
+                                       Stamps& stamps) noexcept {
+  std::uint64_t word = mark.word.load(std::memory_order_relaxed);
+  while (word == 0 || row_of(word) == row) {
+    if (is_hot(mark, word, wall_now)) return Marked::coalesced;
+    const std::uint64_t count = std::min(kMostCount, (word & kMostCount) + 1);
+    const bool was_free = word == 0;
+    // Counted first: as long as a mark is there the table is not empty.
+    if (was_free) used_.fetch_add(1, std::memory_order_relaxed);
+    if (mark.word.compare_exchange_weak(word, row << kRowShift | count,
+                                        std::memory_order_relaxed)) {
+      mark.stamp.store(stamps.next(wall_now), std::memory_order_relaxed);
+      return was_free ? Marked::fresh : Marked::coalesced;
     }
+    if (was_free) used_.fetch_sub(1, std::memory_order_relaxed);
   }
   return Marked::dropped;
 }
@@ -82,33 +98,39 @@ std::vector<store::TouchRow> TouchMarks::drain(std::int64_t after, std::size_t m
 
 std::vector<std::int64_t> TouchMarks::rows_behind(std::int64_t after) const {
   std::vector<std::int64_t> rows;
-  for (std::size_t i = 0; i < kMarks && !empty(); ++i) {
-    const std::uint64_t word = marks_[i].word.load(std::memory_order_relaxed);
-    const auto row = static_cast<std::int64_t>(row_of(word));
-    if (word != 0 && row > after) rows.push_back(row);
+  for (std::size_t i = 0; i < kLines && !empty(); ++i) {
+    for (const Mark& mark : lines_[i].marks) {
+      const std::uint64_t word = mark.word.load(std::memory_order_relaxed);
+      const auto row = static_cast<std::int64_t>(row_of(word));
+      if (word != 0 && row > after) rows.push_back(row);
+    }
   }
   return rows;
 }
 
 std::optional<store::TouchRow> TouchMarks::take(std::int64_t rowid) noexcept {
   if (rowid <= 0 || rowid >= kMostRow || empty()) return std::nullopt;
-  Mark* const home = &marks_[home_of(rowid)];
-  for (Mark* mark = home; mark != home + kWays; ++mark) {
-    std::uint64_t word = mark->word.load(std::memory_order_relaxed);
+  std::optional<store::TouchRow> taken;
+  visit_places(rowid, [&](Mark& mark) {
+    std::uint64_t word = mark.word.load(std::memory_order_relaxed);
     while (row_of(word) == static_cast<std::uint64_t>(rowid)) {
-      const std::int64_t stamp = mark->stamp.load(std::memory_order_relaxed);
-      if (!mark->word.compare_exchange_weak(word, 0, std::memory_order_relaxed)) continue;
+      const std::int64_t stamp = mark.stamp.load(std::memory_order_relaxed);
+      if (!mark.word.compare_exchange_weak(word, 0, std::memory_order_relaxed)) continue;
       used_.fetch_sub(1, std::memory_order_relaxed);
-      return touch_of(word, stamp);
+      taken = touch_of(word, stamp);
+      return true;
     }
-  }
-  return std::nullopt;
+    return false;
+  });
+  return taken;
 }
 
 void TouchMarks::clear() noexcept {
-  for (std::size_t i = 0; i < kMarks; ++i) {
-    if (marks_[i].word.exchange(0, std::memory_order_relaxed) != 0) {
-      used_.fetch_sub(1, std::memory_order_relaxed);
+  for (std::size_t i = 0; i < kLines; ++i) {
+    for (Mark& mark : lines_[i].marks) {
+      if (mark.word.exchange(0, std::memory_order_relaxed) != 0) {
+        used_.fetch_sub(1, std::memory_order_relaxed);
+      }
     }
   }
 }

@@ -44,19 +44,29 @@ class TouchMarks {
 
  private:
   // 64 Ki marks of 16 bytes: one MiB, whatever the cache holds.
-  static constexpr std::size_t kMarks = std::size_t{1} << 16;
+  static constexpr int kLineBits = 14;
+  static constexpr std::size_t kLines = std::size_t{1} << kLineBits;
+  static constexpr std::size_t kWays = 4;
+  static constexpr std::size_t kMarks = kLines * kWays;
 
   struct Mark {
     std::atomic<std::uint64_t> word{0};  // rowid << 20 | count
     std::atomic<std::int64_t> stamp{0};
   };
+  /// What the processor fetches at once.
+  struct alignas(64) Line {
+    std::array<Mark, kWays> marks;
+  };
 
   [[nodiscard]] static bool is_hot(const Mark& mark, std::uint64_t word,
                                    std::int64_t wall_now) noexcept;
-  [[nodiscard]] static std::size_t home_of(std::int64_t rowid) noexcept;
+  [[nodiscard]] Marked mark_at(Mark& mark, std::uint64_t row, std::int64_t wall_now,
+                               Stamps& stamps) noexcept;
+  template <class Visit>
+  bool visit_places(std::int64_t rowid, Visit visit) noexcept;
   [[nodiscard]] std::vector<std::int64_t> rows_behind(std::int64_t after) const;
 
-  std::unique_ptr<Mark[]> marks_;
+  std::unique_ptr<Line[]> lines_;
   std::atomic<std::int64_t> used_{0};
 };
 

@@ -6,6 +6,7 @@
 
 #include <filesystem>
 
+#include "engine/rough_clock.hpp"
 #include "support/child.hpp"
 #include "support/temp_dir.hpp"
 
@@ -293,5 +294,15 @@ TEST_SUITE("unit") {
     });
     CHECK(end.said == "right, right");
     CHECK_FALSE(mark.is_elsewhere());
+  }
+
+  TEST_CASE("the rough clock is behind the exact one, and not by much") {
+    const auto exact = ashmemo::system_clock();
+    for (int i = 0; i < 1'000; ++i) {
+      const std::int64_t before = exact->wall_now();
+      const std::int64_t rough = rough_wall_now();
+      CHECK(rough <= exact->wall_now());
+      CHECK(rough > before - ashmemo::engine::RoughClock::kMostBehind);
+    }
   }
 }

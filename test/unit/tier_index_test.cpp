@@ -21,9 +21,10 @@ class Run {
 
   void step() {
     const std::uint32_t what = roll(100);
-    if (what < 45 && !index_.is_full()) {
+    if (what < 60 && !index_.is_full()) {
+      index_.make_room();
       insert();
-    } else if (what < 85) {
+    } else if (what < 90) {
       remove();
     } else if (what < 99) {
       look();
@@ -99,7 +100,7 @@ class Run {
 TEST_SUITE("unit") {
   TEST_CASE("the tier's index does what a map does, however full and wherever entries belong") {
     for (std::uint32_t seed = 1; seed <= 8; ++seed) {
-      for (const std::size_t places : {5u, 64u, 1'000u}) {
+      for (const std::size_t places : {5u, 64u, 150u, 1'000u}) {
         for (const std::uint64_t homes : {0u, 1u, 3u, 500u}) {
           CAPTURE(seed);
           CAPTURE(places);
@@ -124,6 +125,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("an index that is four fifths full says so") {
     TierIndex index(10);
+    CHECK(index.places() == 10);
     for (std::size_t i = 0; i < 8; ++i) {
       CHECK_FALSE(index.is_full());
       index.insert(i << 50, i, 0);
@@ -132,5 +134,23 @@ TEST_SUITE("unit") {
     index.clear();
     CHECK(index.used() == 0);
     CHECK_FALSE(index.is_full());
+  }
+
+  TEST_CASE(
+      "the tier's index begins small, doubles while it is half full and knows all as before") {
+    TierIndex index(1'000);
+    CHECK(index.places() == 64);
+    std::mt19937_64 random(1);
+    std::vector<std::uint64_t> hashes;
+    while (!index.is_full()) {
+      index.make_room();
+      CHECK((index.used() < index.places() / 2 || index.places() == 1'000));
+      hashes.push_back(random());
+      index.insert(hashes.back(), hashes.size(), hashes.size() % 4);
+    }
+    CHECK(index.places() == 1'000);
+    CHECK(hashes.size() == 800);
+    for (std::size_t i = hashes.size(); i > 0; --i) CHECK(index.remove(hashes[i - 1], i) == i % 4);
+    CHECK(index.used() == 0);
   }
 }
