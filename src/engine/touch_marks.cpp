@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <initializer_list>
+#include <new>
 
 namespace ashmemo::engine {
 
@@ -42,11 +43,16 @@ bool TouchMarks::visit_places(std::int64_t rowid, Visit visit) noexcept {
   return false;
 }
 
-TouchMarks::TouchMarks() : lines_(std::make_unique<Line[]>(kLines)) {}
+TouchMarks::TouchMarks() : memory_(std::calloc(kLines + 1, sizeof(Line))) {
+  void* begin = memory_.get();
+  std::size_t room = (kLines + 1) * sizeof(Line);
+  if (begin == nullptr) throw std::bad_alloc();
+  lines_ = static_cast<Line*>(std::align(alignof(Line), kLines * sizeof(Line), begin, room));
+}
 
-bool TouchMarks::is_hot(const Mark& mark, std::uint64_t word, std::int64_t wall_now) noexcept {
+bool TouchMarks::is_hot(Mark& mark, std::uint64_t word, std::int64_t wall_now) noexcept {
   if ((word & kMostCount) < kHotCount) return false;
-  const std::int64_t stamp = mark.stamp.load(std::memory_order_relaxed);
+  const std::int64_t stamp = mark.stamp().load(std::memory_order_relaxed);
   return wall_now >= stamp && wall_now - stamp < kHotTime;
 }
 
@@ -64,16 +70,16 @@ TouchMarks::Marked TouchMarks::mark(std::int64_t rowid, std::int64_t wall_now,
 /// `dropped`: it is another row's.
 TouchMarks::Marked TouchMarks::mark_at(Mark& mark, std::uint64_t row, std::int64_t wall_now,
                                        Stamps& stamps) noexcept {
-  std::uint64_t word = mark.word.load(std::memory_order_relaxed);
+  std::uint64_t word = mark.word().load(std::memory_order_relaxed);
   while (word == 0 || row_of(word) == row) {
     if (is_hot(mark, word, wall_now)) return Marked::coalesced;
     const std::uint64_t count = std::min(kMostCount, (word & kMostCount) + 1);
     const bool was_free = word == 0;
     // Counted first: as long as a mark is there the table is not empty.
     if (was_free) used_.fetch_add(1, std::memory_order_relaxed);
-    if (mark.word.compare_exchange_weak(word, row << kRowShift | count,
-                                        std::memory_order_relaxed)) {
-      mark.stamp.store(stamps.next(wall_now), std::memory_order_relaxed);
+    if (mark.word().compare_exchange_weak(word, row << kRowShift | count,
+                                          std::memory_order_relaxed)) {
+      mark.stamp().store(stamps.next(wall_now), std::memory_order_relaxed);
       return was_free ? Marked::fresh : Marked::coalesced;
     }
     if (was_free) used_.fetch_sub(1, std::memory_order_relaxed);
@@ -99,8 +105,8 @@ std::vector<store::TouchRow> TouchMarks::drain(std::int64_t after, std::size_t m
 std::vector<std::int64_t> TouchMarks::rows_behind(std::int64_t after) const {
   std::vector<std::int64_t> rows;
   for (std::size_t i = 0; i < kLines && !empty(); ++i) {
-    for (const Mark& mark : lines_[i].marks) {
-      const std::uint64_t word = mark.word.load(std::memory_order_relaxed);
+    for (Mark& mark : lines_[i].marks) {
+      const std::uint64_t word = mark.word().load(std::memory_order_relaxed);
       const auto row = static_cast<std::int64_t>(row_of(word));
       if (word != 0 && row > after) rows.push_back(row);
     }
@@ -112,10 +118,10 @@ std::optional<store::TouchRow> TouchMarks::take(std::int64_t rowid) noexcept {
   if (rowid <= 0 || rowid >= kMostRow || empty()) return std::nullopt;
   std::optional<store::TouchRow> taken;
   visit_places(rowid, [&](Mark& mark) {
-    std::uint64_t word = mark.word.load(std::memory_order_relaxed);
+    std::uint64_t word = mark.word().load(std::memory_order_relaxed);
     while (row_of(word) == static_cast<std::uint64_t>(rowid)) {
-      const std::int64_t stamp = mark.stamp.load(std::memory_order_relaxed);
-      if (!mark.word.compare_exchange_weak(word, 0, std::memory_order_relaxed)) continue;
+      const std::int64_t stamp = mark.stamp().load(std::memory_order_relaxed);
+      if (!mark.word().compare_exchange_weak(word, 0, std::memory_order_relaxed)) continue;
       used_.fetch_sub(1, std::memory_order_relaxed);
       taken = touch_of(word, stamp);
       return true;
@@ -126,9 +132,10 @@ std::optional<store::TouchRow> TouchMarks::take(std::int64_t rowid) noexcept {
 }
 
 void TouchMarks::clear() noexcept {
+  if (empty()) return;
   for (std::size_t i = 0; i < kLines; ++i) {
     for (Mark& mark : lines_[i].marks) {
-      if (mark.word.exchange(0, std::memory_order_relaxed) != 0) {
+      if (mark.word().exchange(0, std::memory_order_relaxed) != 0) {
         used_.fetch_sub(1, std::memory_order_relaxed);
       }
     }

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -49,24 +50,30 @@ class TouchMarks {
   static constexpr std::size_t kWays = 4;
   static constexpr std::size_t kMarks = kLines * kWays;
 
+  /// Both atomic. In memory that was zeroed by the system, and is none of it until it is written.
   struct Mark {
-    std::atomic<std::uint64_t> word{0};  // rowid << 20 | count
-    std::atomic<std::int64_t> stamp{0};
+    std::uint64_t bits;  // rowid << 20 | count
+    std::int64_t moment;
+    [[nodiscard]] std::atomic_ref<std::uint64_t> word() noexcept { return std::atomic_ref(bits); }
+    [[nodiscard]] std::atomic_ref<std::int64_t> stamp() noexcept { return std::atomic_ref(moment); }
   };
   /// What the processor fetches at once.
   struct alignas(64) Line {
     std::array<Mark, kWays> marks;
   };
 
-  [[nodiscard]] static bool is_hot(const Mark& mark, std::uint64_t word,
-                                   std::int64_t wall_now) noexcept;
+  [[nodiscard]] static bool is_hot(Mark& mark, std::uint64_t word, std::int64_t wall_now) noexcept;
   [[nodiscard]] Marked mark_at(Mark& mark, std::uint64_t row, std::int64_t wall_now,
                                Stamps& stamps) noexcept;
   template <class Visit>
   bool visit_places(std::int64_t rowid, Visit visit) noexcept;
   [[nodiscard]] std::vector<std::int64_t> rows_behind(std::int64_t after) const;
 
-  std::unique_ptr<Line[]> lines_;
+  struct Free {
+    void operator()(void* memory) const noexcept { std::free(memory); }
+  };
+  std::unique_ptr<void, Free> memory_;
+  Line* lines_;
   std::atomic<std::int64_t> used_{0};
 };
 

@@ -67,11 +67,13 @@ base::Status ClaimedFile::take_for_writing(OpenFiles& table) {
   if (!lock) return lock.failure();
   if (table.has_engine(paths_.file, *file, *lock)) return in_use(paths_.file, "this process");
   const bool listed = table.lists(*file);
-  // Twice: first without a trace, for beside what is not ours no lock file may appear; then under
-  // the lock, for until then anything could have happened.
+  // It is judged under the lock, for until then anything could happen. But beside what is not ours
+  // no lock file may appear: without one it is judged before, too.
   const auto lock_is_ours = has_our_lock(paths_);
   if (!lock_is_ours) return lock_is_ours.failure();
-  if (const auto seen = judge(paths_, *lock_is_ours, listed); !seen) return seen.failure();
+  if (!*lock_is_ours) {
+    if (const auto seen = judge(paths_, false, listed); !seen) return seen.failure();
+  }
   if (const auto locked = acquire_lock(); !locked) return locked.failure();
   auto done = judge_under_lock(listed);
   if (done) done = enter(table);
