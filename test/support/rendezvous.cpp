@@ -13,4 +13,9 @@ void Events::wait_for(const std::string& event, int times) {
   changed_.wait(lock, [&] { return happened_[event] >= times; });
 }
 
+int Events::times(const std::string& event) {
+  const std::lock_guard lock(mutex_);
+  return happened_[event];
+}
+
 }  // namespace ashmemo::test

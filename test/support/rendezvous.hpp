@@ -18,6 +18,8 @@ class Events {
   void happened(const std::string& event);
   /// Until it has happened this often.
   void wait_for(const std::string& event, int times = 1);
+  /// How often it has happened.
+  [[nodiscard]] int times(const std::string& event);
 
  private:
   std::mutex mutex_;
