@@ -63,6 +63,14 @@ base::Status check_writable(const std::string& path, Connection& connection) {
   return Failure{FailureKind::io, 0, fmt::format("'{}' may not be written", path)};
 }
 
+// A log that could only be opened for reading stays so for as long as the connection is open.
+base::Status check_log_writable(const std::string& path, Connection& connection) {
+  const int rc =
+      sqlite3_exec(connection.handle(), "BEGIN IMMEDIATE; ROLLBACK", nullptr, nullptr, nullptr);
+  if ((rc & 0xFF) != SQLITE_READONLY) return {};
+  return Failure{FailureKind::io, rc, fmt::format("'{}-wal' may not be written", path)};
+}
+
 base::Result<SchemaVerdict> create(Connection& connection) {
   if (const auto created = create_schema(connection.database()); !created) {
     return created.failure();
@@ -92,6 +100,9 @@ base::Result<Opened> open_connection(const std::string& path, const OpenOptions&
   if (!verdict) return failed(verdict.failure());
   switch (verdict->state) {
     case State::ours:
+      if (const auto writable = check_log_writable(path, **connection); !writable) {
+        return writable.failure();
+      }
       break;
     case State::foreign:
       return not_ours(path, verdict->why);
@@ -154,7 +165,7 @@ base::Result<std::unique_ptr<Store>> open_for_reading(const OpenOptions& options
   return make_sqlite_store(std::move(*claim), nullptr, options);
 }
 
-// What to do about it. The kinds without a line say it themselves.
+// What to do about it, where that can be said.
 std::string_view advice(FailureKind kind) {
   switch (kind) {
     case FailureKind::busy:
@@ -178,10 +189,11 @@ std::string_view advice(FailureKind kind) {
 
 Failure explained(Failure failure, const std::string& path) {
   const std::string_view what_to_do = advice(failure.kind);
-  if (!what_to_do.empty()) {
-    failure.what =
-        fmt::format("cannot open the cache '{}': {}; {}", path, failure.what, what_to_do);
-  }
+  const bool says_it_itself =
+      failure.kind == FailureKind::in_use || failure.kind == FailureKind::not_ours;
+  if (says_it_itself) return failure;
+  failure.what = fmt::format("cannot open the cache '{}': {}{}{}", path, failure.what,
+                             what_to_do.empty() ? "" : "; ", what_to_do);
   return failure;
 }
 

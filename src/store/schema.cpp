@@ -173,6 +173,14 @@ void create(SQLite::Database& database) {
   transaction.commit();
 }
 
+// The answer comes before the commit, which may fail: only the end of the statement tells.
+std::string switch_to_wal(SQLite::Database& database) {
+  SQLite::Statement statement(database, "PRAGMA journal_mode=WAL");
+  std::string mode;
+  while (statement.executeStep()) mode = statement.getColumn(0).getString();
+  return mode;
+}
+
 }  // namespace
 
 base::Status create_schema(SQLite::Database& database) {
@@ -185,7 +193,7 @@ base::Result<SchemaVerdict> compare_schema(SQLite::Database& database) {
 
 base::Status ensure_wal(SQLite::Database& database) {
   return guarded("switching to WAL mode", [&]() -> base::Status {
-    const std::string mode = database.execAndGet("PRAGMA journal_mode=WAL").getString();
+    const std::string mode = switch_to_wal(database);
     // SQLite opens the WAL with the first read after the switch.
     database.execAndGet("PRAGMA user_version");
     if (mode == "wal") return {};
