@@ -133,7 +133,10 @@ enum class Access : std::uint8_t {
 /// What opening does when there is no place for the file (missing folder, read-only, full,
 /// failing).
 enum class WhenUnavailable : std::uint8_t {
-  go_on = 0,        ///< open all the same; reads miss, puts answer false; tried again with back-off
+  /// Open all the same, and go on with what the memory tier has room for (without one, every read
+  /// misses). Puts answer false; opening is tried again with back-off, and then what memory had is
+  /// forgotten.
+  go_on = 0,
   throw_error = 1,  ///< Error with ErrorCode::unavailable
 };
 

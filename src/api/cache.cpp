@@ -116,8 +116,7 @@ Cache& Cache::operator=(Cache&& other) noexcept {
 }
 
 bool Cache::contains(std::string_view key) const {
-  const std::optional<EntryInfo> info = core_->entry(key);
-  return info && engine::is_live(info->freshness);
+  return engine::count_live(core_->engine, detail::queries_for(std::span(&key, 1))) == 1;
 }
 
 std::optional<EntryInfo> Cache::entry(std::string_view key) const { return core_->entry(key); }

@@ -37,7 +37,8 @@ void count(Engine& engine, const store::RowView& row, std::int64_t now) {
 }  // namespace
 
 bool hit_in_memory(Engine& engine, std::string_view key, AnswerSink& sink) {
-  if (!engine.tier || !engine.tier_watch.is_awake() || engine.is_out_of_use()) return false;
+  if (!engine.tier || engine.is_out_of_use()) return false;
+  if (!engine.tier_watch.is_awake() && !engine.store.empty()) return false;
   MemoryTier::Look look;
   TierCopy copy;
   store::RowView row;

@@ -242,7 +242,7 @@ class Rest final : public store::RowSink {
 
 bool tier_may_answer(Engine& engine) {
   if (!engine.tier) return false;
-  if (engine.tier_watch.is_awake()) return true;
+  if (engine.tier_watch.is_awake() || engine.store.empty()) return true;
   if (engine.tier_watch.ask()) engine.worker->wake_now();
   return false;
 }

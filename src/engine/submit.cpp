@@ -108,6 +108,37 @@ bool can_write(const Engine& engine) {
          !engine.store.empty();
 }
 
+/// Without a store the memory tier is all there is: it keeps what there is room for, until the
+/// store is back or something else needs the room.
+void keep_in_memory(Engine& engine, const NewEntry& entry) {
+  engine.flights.stored(entry.key, entry.flight);
+  { const TierChange change(engine.tier.get(), entry.key); }
+  MemoryTier::Look look;
+  TierCopy copy;
+  store::RowView row;
+  (void)engine.tier->find(entry.key, look, copy, row);
+  ASHMEMO_TEST_POINT("memory alone: looked");
+  // Whatever changes from here on drops what is kept.
+  if (entry.flight != nullptr && entry.flight->superseded) return;
+  if (!engine.store.empty() || engine.pending.find(entry.key).kind == Pending::Kind::put) return;
+  row = {.rowid = 0,
+         .deadlines = deadlines_from(engine.clock->wall_now(), entry.lifetimes),
+         .calculation_id = entry.calculation_id,
+         .record_version = entry.record_version,
+         .cost_us = entry.cost_us,
+         .value = entry.value};
+  engine.tier->fill(entry.key, look, row);
+}
+
+/// The file does not take them.
+std::size_t put_nowhere(Engine& engine, std::span<const NewEntry> entries) {
+  const bool is_for_now =
+      !engine.is_out_of_use() && engine.options.access == Access::read_write && engine.tier;
+  for (std::size_t i = 0; is_for_now && i < entries.size(); ++i) keep_in_memory(engine, entries[i]);
+  engine.counters.dropped.add(static_cast<std::int64_t>(entries.size()));
+  return 0;
+}
+
 /// Waits for items on behalf of one call, unless this is the worker's own thread; true: it is done.
 class Awaiting {
  public:
@@ -183,10 +214,7 @@ std::vector<Offered> offer_removals(Engine& engine, std::span<const std::string_
 
 std::size_t put(Engine& engine, std::span<NewEntry> entries) {
   engine.counters.puts.add(static_cast<std::int64_t>(entries.size()));
-  if (!can_write(engine)) {
-    engine.counters.dropped.add(static_cast<std::int64_t>(entries.size()));
-    return 0;
-  }
+  if (!can_write(engine)) return put_nowhere(engine, entries);
   Offering offering(engine);
   std::vector<SlotPtr> slots;
   slots.reserve(entries.size());
