@@ -34,8 +34,8 @@ store::PutRow row_of(const engine::Slot& slot, const engine::Write& write) {
 /// A group goes back to the queue, whatever happens, unless it was finished.
 class TakenGroup {
  public:
-  TakenGroup(engine::PendingWrites& queue, std::size_t most_rows)
-      : queue_(queue), group_(queue.take(most_rows, kMostBytes)) {}
+  TakenGroup(engine::PendingWrites& queue, const Portion& most)
+      : queue_(queue), group_(queue.take(static_cast<std::size_t>(most.rows), most.bytes)) {}
   ~TakenGroup() {
     if (!finished_) queue_.give_back(group_);
   }
@@ -62,8 +62,8 @@ bool is_the_values_fault(const base::Failure& failure) {
 }  // namespace
 
 Status Committer::commit_next(store::Store& store) {
-  const int most = singly_ > 0 ? 1 : kMostRows;
-  TakenGroup taken(engine_.pending, static_cast<std::size_t>(most));
+  const Portion& most = transactions_.portion();
+  TakenGroup taken(engine_.pending, {singly_ > 0 ? 1 : most.rows, most.bytes});
   const engine::Group& group = taken.group();
   if (group.empty()) return {};
   if (singly_ > 0) --singly_;
@@ -154,7 +154,7 @@ Status Committer::put(store::Writer& writer, const engine::Slot& slot, const eng
 /// Where nothing may be evicted, due entries still make room.
 Status Committer::make_room(store::Writer& writer, Changes& changes, bool* fits) {
   if (policy_ != nullptr || !is_over_limit(writer.totals())) return {};
-  auto due = writer.erase_due(engine_.clock->wall_now(), kMostRows);
+  auto due = writer.erase_due(engine_.clock->wall_now(), transactions_.portion().rows);
   if (!due.ok()) return due.failure();
   for (store::RemovedRow& row : *due) {
     changes.remove(std::move(row.key), RemovalCause::expired, transactions_.wants_own_keys());

@@ -19,6 +19,10 @@ namespace {
 // many new entries and not for each one. Costs less than a tenth of a point of hit ratio.
 constexpr std::int64_t kSlackShare = 128;
 
+// On a full disk this share of what there is makes room for new entries.
+constexpr std::int64_t kSqueezedShare = 16;
+constexpr std::int64_t kLeastBytes = MiB;  // it is not this that fills the disk
+
 // So many rows of a queue are looked at in one query.
 constexpr int kCandidates = 128;
 constexpr std::int64_t kBeforeAll = std::numeric_limits<std::int64_t>::min();
@@ -30,7 +34,18 @@ bool Evictor::is_over(const store::Totals& totals, std::int64_t slack) const {
   const auto over = [slack](std::int64_t have, std::int64_t most) {
     return most != base::kForever && have > most - (slack == 0 ? 0 : most / slack);
   };
-  return over(totals.entries, limits.max_entries) || over(totals.bytes, limits.max_bytes);
+  return over(totals.entries, limits.max_entries) || over(totals.bytes, max_bytes());
+}
+
+std::int64_t Evictor::max_bytes() const {
+  return std::min(engine_.limits.get().max_bytes, squeezed_to_);
+}
+
+bool Evictor::squeeze(const store::Totals& totals) {
+  if (has_work(totals)) return true;
+  const std::int64_t less = totals.bytes - totals.bytes / kSqueezedShare;
+  squeezed_to_ = std::min(max_bytes(), std::max(less, kLeastBytes));
+  return has_work(totals);
 }
 
 bool Evictor::has_work(const store::Totals& totals) const {
@@ -42,20 +57,20 @@ Status Evictor::evict_some(store::Store& store, std::int64_t newest) {
   newest_ = newest;
   stuck_at_.reset();
   return transactions_.run(store, [this](store::Writer& writer, Changes& changes) -> Status {
-    Room room;
+    Room room(transactions_.portion());
     if (Status due = remove_due(writer, changes, room); !due.ok()) return due;
-    int before = kMostRows + 1;  // room left before the last round
+    int before = room.rows + 1;  // room left before the last round
     while (room.rows > 0 && room.rows < before && is_over(writer.totals(), kSlackShare)) {
       before = room.rows;
       if (Status round = evict_one_round(writer, changes, room); !round.ok()) return round;
     }
-    if (room.rows == kMostRows) stuck_at_ = writer.totals();
+    if (!room.is_used) stuck_at_ = writer.totals();
     return {};
   });
 }
 
 Status Evictor::remove_due(store::Writer& writer, Changes& changes, Room& room) {
-  auto due = writer.erase_due(engine_.clock->wall_now(), kMostRows);
+  auto due = writer.erase_due(engine_.clock->wall_now(), room.rows);
   if (!due.ok()) return due.failure();
   for (store::RemovedRow& row : *due) {
     room.use(row.byte_size);
@@ -139,7 +154,7 @@ engine::QueueSizes Evictor::sizes(const store::Totals& totals) const {
   sizes.max_entries = limits.max_entries;
   sizes.probation_entries = totals.probation_entries;
   sizes.bytes = totals.bytes;
-  sizes.max_bytes = limits.max_bytes;
+  sizes.max_bytes = max_bytes();
   sizes.probation_bytes = totals.probation_bytes;
   return sizes;
 }

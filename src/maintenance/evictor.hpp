@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/saturate.hpp"
 #include "engine/engine.hpp"
 #include "engine/eviction_policy.hpp"
 #include "maintenance/transaction.hpp"
@@ -23,19 +24,28 @@ class Evictor {
   /// that evicts itself is none.
   [[nodiscard]] base::Status evict_some(store::Store& store, std::int64_t newest);
 
+  /// The disk is full: until it is relaxed the limit is somewhat less than what there is now, so
+  /// that new entries find room in what old ones leave. False: nothing may leave for that.
+  bool squeeze(const store::Totals& totals);
+  void relax() noexcept { squeezed_to_ = base::kForever; }
+
  private:
   /// What may still be done in the transaction that is under way.
   struct Room {
-    int rows = kMostRows;
-    std::int64_t bytes = kMostBytes;
+    explicit Room(const Portion& portion) : rows(portion.rows), bytes(portion.bytes) {}
 
     [[nodiscard]] bool has(std::int64_t byte_size) const {
-      return rows > 0 && (bytes == kMostBytes || byte_size <= bytes);
+      return rows > 0 && (!is_used || byte_size <= bytes);
     }
     void use(std::int64_t byte_size) {
       --rows;
       bytes -= std::min(byte_size, bytes);
+      is_used = true;
     }
+
+    int rows;
+    std::int64_t bytes;
+    bool is_used = false;
   };
 
   [[nodiscard]] bool is_over(const store::Totals& totals, std::int64_t slack) const;
@@ -47,12 +57,14 @@ class Evictor {
                      Room& room);
   base::Status evict(store::Writer& writer, const store::Candidate& candidate, Changes& changes);
   [[nodiscard]] engine::QueueSizes sizes(const store::Totals& totals) const;
+  [[nodiscard]] std::int64_t max_bytes() const;
   void announce_default_limit();
 
   engine::Engine& engine_;
   Transactions& transactions_;
   engine::EvictionPolicy* const policy_;  // null: Eviction::none
   std::int64_t newest_ = 0;
+  std::int64_t squeezed_to_ = base::kForever;  // bytes
   engine::Reinsertions reinsertions_;
   std::int64_t earliest_return_ = 0;  // of the rows that were re-inserted in this round
   // With these totals nothing was found to evict: they are wrong, as another program may make them.

@@ -62,7 +62,9 @@ Status Keeper::open_once() {
   found_corrupt_.clear();  // it was set aside
   if (Status met = meet(**opened); !met.ok()) {
     (*opened)->close();
-    return met;
+    base::Failure failure = met.failure();
+    failure.what = "cannot open the cache '" + engine_.path + "': " + failure.what;
+    return failure;
   }
   adopt(std::move(*opened));
   return {};
@@ -129,7 +131,10 @@ void Keeper::postpone(const base::Failure& failure) {
   engine_.set_health(HealthState::unavailable);
   engine_.notices.tell(NoticeKind::unavailable,
                        engine_.path + ": there is no cache file at the moment (" + failure.what +
-                           "); reads miss, writes are not kept; it is tried again",
+                           "); " +
+                           (engine_.tier ? "what is stored is kept in memory only"
+                                         : "reads miss, writes are not kept") +
+                           "; it is tried again",
                        engine_.path);
 }
 

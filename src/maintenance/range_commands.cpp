@@ -43,7 +43,7 @@ Status Committer::step_range(store::Writer& writer, Range& range, Changes& chang
 
 Status Committer::erase_some(store::Writer& writer, std::string_view prefix, Changes& changes,
                              bool* finished) {
-  auto removed = writer.erase_prefix(prefix, kMostRows);
+  auto removed = writer.erase_prefix(prefix, transactions_.portion().rows);
   if (!removed.ok()) return removed.failure();
   for (store::RemovedRow& row : *removed) {
     changes.remove(std::move(row.key), RemovalCause::erased, transactions_.wants_keys());

@@ -5,8 +5,9 @@ namespace ashmemo::maintenance {
 using base::Status;
 
 Status Recorder::write_some(store::Store& store, bool* more) {
-  const std::vector<store::TouchRow> touches = engine_.marks.drain(written_up_to_, kMostRows);
-  *more = touches.size() == kMostRows;
+  const auto most = static_cast<std::size_t>(transactions_.portion().rows);
+  const std::vector<store::TouchRow> touches = engine_.marks.drain(written_up_to_, most);
+  *more = touches.size() == most;
   written_up_to_ = *more ? touches.back().rowid : 0;
   if (Status written = write_touches(store, touches); !written.ok()) return written;
   return *more ? Status{} : write_counters(store);

@@ -17,9 +17,18 @@ constexpr Duration kQuietInterval = std::chrono::milliseconds(100);
 // Deleted and replaced files, aged snapshots, the log: looked at this often while there is work.
 constexpr Duration kLookInterval = std::chrono::seconds(1);
 
+// On a full disk, before a write is tried again: so many small transactions that delete, at most,
+// until so many pages are free.
+constexpr int kReliefs = 40;
+constexpr std::int64_t kPagesForPortion = 128;
+
 // A flush goes on after so many of them, 0.1 s each: a read of ours may take as long as a large
 // file.
 constexpr int kMostTriesForRoom = 100;
+
+bool is_full(const Status& done) {
+  return !done.ok() && done.failure().kind == base::FailureKind::full;
+}
 
 base::Failure no_store() {
   return {base::FailureKind::unavailable, 0, "there is no cache file at the moment"};
@@ -50,6 +59,7 @@ bool Steps::pass(const Budget& budget) {
   if (looks) keeper_.look_at_file();
   const auto store = keeper_.ensure();
   if (!store || store->writer() == nullptr) return false;
+  relax(budget);
   bool more = false;
   Status done = looks ? transactions_.look(*store) : Status{};
   if (looks && done.ok()) engine_.tier_watch.looked();
@@ -94,8 +104,49 @@ Status Steps::commit_pending(store::Store& store, const Budget& budget) {
 }
 
 Status Steps::commit_some(store::Store& store) {
-  if (Status s = committer_.commit_next(store); !s.ok()) return s;
+  if (Status s = commit_next(store); !s.ok()) return s;
   return hold_limits(store);
+}
+
+/// On a full disk in smaller groups: first into the log as it is, then into what others leave.
+Status Steps::commit_next(store::Store& store) {
+  Status done = committer_.commit_next(store);
+  if (!is_full(done)) return done;
+  disk_is_full_ = true;
+  (void)is_due(&next_relaxing_, engine_.options.timing.maintenance_interval, {0, true});
+  transactions_.set_portion(kSmallPortion);
+  (void)upkeep_.checkpoint(store, false);
+  done = committer_.commit_next(store);
+  if (!is_full(done)) return done;
+  transactions_.set_relieving(true);
+  const Status relieved = relieve(store);
+  transactions_.set_relieving(false);
+  return relieved.ok() ? committer_.commit_next(store) : done;
+}
+
+/// What is due leaves, and then the oldest, a little at a time: as much as finds room in the log,
+/// which starts over each time. New entries take the pages that become free; the first few rows
+/// that leave may free none, for those that came together stand in another order.
+Status Steps::relieve(store::Store& store) {
+  if (Status s = sweeper_.expire_some(store, &expiring_); !s.ok()) return s;
+  for (int i = 0; i < kReliefs; ++i) {
+    if (Status s = upkeep_.checkpoint(store, false); !s.ok()) return s;
+    const auto free = store.writer()->vacuum(0);
+    if (!free.ok()) return free.failure();
+    const store::Totals totals = store.writer()->totals();
+    if (*free >= kPagesForPortion || !evictor_.squeeze(totals)) break;
+    if (Status s = evictor_.evict_some(store, committer_.newest_stamp()); !s.ok()) return s;
+  }
+  return upkeep_.checkpoint(store, false);
+}
+
+/// There may be room again: if not, it is taken again.
+void Steps::relax(const Budget& budget) {
+  if (!disk_is_full_) return;
+  if (!is_due(&next_relaxing_, engine_.options.timing.maintenance_interval, budget)) return;
+  disk_is_full_ = false;
+  transactions_.set_portion({});
+  evictor_.relax();
 }
 
 // Somebody waits for what is to be written. Each try waits for the reads a little.
@@ -119,6 +170,7 @@ Status Steps::hold_limits(store::Store& store) {
 }
 
 Status Steps::move_long_log(store::Store& store) {
+  if (disk_is_full_) return upkeep_.checkpoint(store, false);
   return upkeep_.wants_checkpoint(store) ? upkeep_.checkpoint(store, false) : Status{};
 }
 

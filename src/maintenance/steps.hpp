@@ -52,6 +52,9 @@ class Steps {
   base::Status wait_for_room(store::Store& store);
   base::Status commit_pending(store::Store& store, const Budget& budget);
   base::Status commit_some(store::Store& store);
+  base::Status commit_next(store::Store& store);
+  base::Status relieve(store::Store& store);
+  void relax(const Budget& budget);
   base::Status hold_limits(store::Store& store);
   base::Status move_long_log(store::Store& store);
   base::Status work(store::Store& store, const Budget& budget, bool* more);
@@ -73,8 +76,10 @@ class Steps {
   std::int64_t next_touches_ = 0;
   std::int64_t next_record_ = 0;
   std::int64_t next_look_ = 0;
-  bool expiring_ = false;   // the last transaction was full: more is due
-  bool recording_ = false;  // in the middle of a round
+  std::int64_t next_relaxing_ = 0;
+  bool disk_is_full_ = false;  // it was, not long ago
+  bool expiring_ = false;      // the last transaction was full: more is due
+  bool recording_ = false;     // in the middle of a round
 };
 
 }  // namespace ashmemo::maintenance

@@ -10,7 +10,7 @@ using base::Status;
 Status Sweeper::expire_some(store::Store& store, bool* more) {
   *more = false;
   return transactions_.run(store, [&](store::Writer& writer, Changes& changes) -> Status {
-    auto removed = writer.erase_due(engine_.clock->wall_now(), kMostRows);
+    auto removed = writer.erase_due(engine_.clock->wall_now(), transactions_.portion().rows);
     if (!removed.ok()) return removed.failure();
     for (store::RemovedRow& row : *removed) {
       changes.remove(std::move(row.key), RemovalCause::expired, transactions_.wants_own_keys());
@@ -27,7 +27,7 @@ Status Sweeper::remove_retired(store::Store& store) {
     if (begins) {
       if (Status begun = begin_walk(writer); !begun.ok()) return begun;
     }
-    auto removed = writer.erase_retired(&at_row, kMostRows);
+    auto removed = writer.erase_retired(&at_row, transactions_.portion().rows);
     if (!removed.ok()) return removed.failure();
     for (store::RemovedRow& row : *removed) {
       changes.remove(std::move(row.key), RemovalCause::erased, transactions_.wants_keys());

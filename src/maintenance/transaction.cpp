@@ -106,6 +106,7 @@ void Transactions::committed(store::Writer& writer, Changes& changes) {
   counters.touches_lost.add(changes.touches_dropped);
   publish(writer.totals());
   if (events_.wants_removals() && !changes.removed.empty()) events_.add(std::move(changes.removed));
+  if (is_relieving_) return;
   engine_.pending.set_refusing(false);
   engine_.set_health(HealthState::ok);
   for (const NoticeKind trouble : {NoticeKind::busy, NoticeKind::write_failed}) {

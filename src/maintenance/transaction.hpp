@@ -11,10 +11,14 @@
 
 namespace ashmemo::maintenance {
 
-// No transaction carries more than this: a row may dirty four pages, and the write-ahead log, the
-// page cache and whoever waits for the commit feel each of them.
-inline constexpr int kMostRows = 1'000;
-inline constexpr std::int64_t kMostBytes = 4 * MiB;
+/// No transaction carries more than this: a row may dirty four pages, and the write-ahead log, the
+/// page cache and whoever waits for the commit feel each of them.
+struct Portion {
+  int rows = 1'000;
+  std::int64_t bytes = 4 * MiB;
+};
+/// On a full disk: what finds room in the log as long as it is kept.
+inline constexpr Portion kSmallPortion{64, 256 * KiB};
 
 /// What a transaction changed, for the counters and the hooks, once it is committed.
 struct Changes {
@@ -42,6 +46,11 @@ class Transactions {
 
   using Body = std::function<base::Status(store::Writer&, Changes&)>;
   [[nodiscard]] base::Status run(store::Store& store, const Body& body);
+  /// What the next one may carry.
+  [[nodiscard]] const Portion& portion() const noexcept { return portion_; }
+  void set_portion(const Portion& portion) noexcept { portion_ = portion; }
+  /// While it makes room on a full disk, a commit does not mean that writing works again.
+  void set_relieving(bool relieving) noexcept { is_relieving_ = relieving; }
   /// No transaction: sees what other programs have changed. Afterwards the writer's totals are
   /// right.
   [[nodiscard]] base::Status look(store::Store& store);
@@ -63,6 +72,8 @@ class Transactions {
 
   engine::Engine& engine_;
   Events& events_;
+  Portion portion_;
+  bool is_relieving_ = false;
 };
 
 }  // namespace ashmemo::maintenance

@@ -122,6 +122,7 @@ base::Status SqliteWriter::commit(bool synced) {
   bool changed = false;
   auto committed = guarded("committing", [&]() -> base::Status {
     if (auto written = write_totals(); !written) return written;
+    if (auto grown = grow_file(); !grown) return grown;
     changed = sqlite3_total_changes64(handle()) != changes_at_begin_;
     use(&WriterSql::commit)->run();
     return {};
@@ -149,6 +150,19 @@ base::Status SqliteWriter::write_totals() {
   if (sqlite3_changes(handle()) != 1) return damaged("cache_totals has lost its row");
   written_totals_ = totals_;
   written_stamp_ = last_stamp_;
+  return {};
+}
+
+// What is in the WAL must find room in the file: else a full disk would keep it there for ever, and
+// the WAL from starting over, which is the room that evicting needs. So the file grows first.
+base::Status SqliteWriter::grow_file() {
+  sqlite3_int64 bytes = pragma(&WriterSql::all_pages) * kPageSize;
+  if (bytes <= grown_to_) return {};
+  if (sqlite3_file_control(handle(), "main", SQLITE_FCNTL_SIZE_HINT, &bytes) != SQLITE_OK) {
+    return base::Failure{base::FailureKind::full, SQLITE_FULL,
+                         "the file cannot grow: its disk is full"};
+  }
+  grown_to_ = bytes;
   return {};
 }
 

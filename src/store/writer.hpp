@@ -136,6 +136,7 @@ class SqliteWriter final : public Writer {
 
   // writer_upkeep.cpp
   struct Moved;
+  base::Status grow_file();
   void watch_wal();
   void start_over(bool truncate, Checkpoint* done);
   [[nodiscard]] Moved move_frames(int mode);
@@ -150,6 +151,7 @@ class SqliteWriter final : public Writer {
   bool in_transaction_ = false;
   std::int64_t changes_at_begin_ = 0;
   std::int64_t wal_frames_ = 0;  // since the WAL last started over
+  std::int64_t grown_to_ = 0;    // so long is the file at least
 
   // What we know of the file, until another program writes or a transaction is rolled back.
   bool known_ = false;

@@ -13,6 +13,9 @@
 namespace ashmemo::store {
 namespace {
 
+// The file grows in steps of this, so that it seldom does.
+constexpr int kGrowthBytes = 64 * 1024;
+
 // How long the writer stands still for reads that hold an old state. A read of 10,000 keys, the
 // longest that holds one, takes about half of it.
 constexpr std::chrono::milliseconds kReadersWait{100};
@@ -48,6 +51,8 @@ struct SqliteWriter::Moved {
 // Counting frames is better than looking at the file, which does not get shorter when the WAL
 // starts over. A WAL that was there before us counts with its size.
 void SqliteWriter::watch_wal() {
+  int step = kGrowthBytes;
+  sqlite3_file_control(handle(), "main", SQLITE_FCNTL_CHUNK_SIZE, &step);
   sqlite3_wal_hook(handle(), remember_frames, &wal_frames_);
   const auto wal = base::inspect(path_ + "-wal");
   wal_frames_ = wal ? wal->bytes / kFrameBytes : 0;
@@ -87,6 +92,7 @@ void SqliteWriter::start_over(bool truncate, Checkpoint* done) {
     return;
   }
   wal_frames_ = 0;
+  grown_to_ = 0;  // it may have been cut
   if (truncate) shorten_wal();
 }
 
@@ -128,8 +134,10 @@ base::Result<std::int64_t> SqliteWriter::vacuum(int pages) {
 
 base::Result<std::int64_t> SqliteWriter::bytes_when_moved() {
   if (!open_) return closed();
-  return guarded("asking how long the file is",
-                 [&] { return pragma(&WriterSql::all_pages) * kPageSize; });
+  return guarded("asking how long the file is", [&] {
+    const std::int64_t steps = (pragma(&WriterSql::all_pages) * kPageSize - 1) / kGrowthBytes + 1;
+    return steps * kGrowthBytes;
+  });
 }
 
 base::Result<Totals> SqliteWriter::recount() {

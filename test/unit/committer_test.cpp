@@ -142,7 +142,7 @@ TEST_SUITE("unit") {
   TEST_CASE("50 bytes and rows are counted when they are committed, not when that failed") {
     Bench bench;
     bench.offer("a", text_write("1", 700));
-    bench.fake.faults->fail(Call::commit, FailureKind::full, 1, 2);
+    bench.fake.faults->fail(Call::commit, FailureKind::io, 1, 2);
     CHECK_FALSE(bench.commit().ok());
     CHECK_FALSE(bench.commit().ok());
     CHECK(bench.fake.engine.counters.commits.get() == 0);

@@ -81,7 +81,7 @@ TEST_SUITE("unit") {
     fake->put("a", "1");
     REQUIRE(fake->worker.flush().ok());
     fake->put("a", "2");
-    fake->faults->fail(Call::commit, FailureKind::full);
+    fake->faults->fail(Call::commit, FailureKind::io);
     CHECK_FALSE(fake->worker.flush().ok());
     CHECK(told == 0);
     REQUIRE(fake->worker.flush().ok());

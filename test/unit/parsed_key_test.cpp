@@ -3,9 +3,7 @@
 #include <array>
 #include <compare>
 #include <cstdint>
-#include <cstdlib>
 #include <optional>
-#include <random>
 #include <set>
 #include <string>
 #include <string_view>
@@ -14,6 +12,8 @@
 
 #include <ashmemo/key_part.hpp>
 #include <ashmemo/parsed_key.hpp>
+
+#include "support/random.hpp"
 
 namespace {
 
@@ -79,21 +79,8 @@ std::string naive_key_of(const Call& call) {
   return out;
 }
 
-// The seed of this run: a new one each time, or the one given to repeat a failure.
-std::uint64_t seed() {
-  const char* given = std::getenv("ASHMEMO_TEST_SEED");
-  if (given != nullptr) return std::strtoull(given, nullptr, 10);
-  return std::random_device{}();
-}
-
-class Random {
+class RandomCalls : public ashmemo::test::Random {
  public:
-  Random() : seed_(seed()), engine_(seed_) { MESSAGE("repeat with ASHMEMO_TEST_SEED=" << seed_); }
-
-  std::size_t below(std::size_t bound) {
-    return std::uniform_int_distribution<std::size_t>(0, bound - 1)(engine_);
-  }
-
   // Up to `most` pieces, chosen so that unescaped they are easily taken for a separator.
   std::string text(std::size_t most) {
     static const std::array<std::string, 16> kPieces{
@@ -116,15 +103,11 @@ class Random {
     if (below(2) == 0) out.scope = text(most);
     return out;
   }
-
- private:
-  std::uint64_t seed_;
-  std::mt19937_64 engine_;
 };
 
 using Deep = std::optional<std::vector<std::optional<std::optional<std::string>>>>;
 
-Deep random_deep(Random& random) {
+Deep random_deep(RandomCalls& random) {
   if (random.below(8) == 0) return std::nullopt;
   Deep out(std::in_place);
   for (std::size_t i = random.below(4); i > 0; --i) {
@@ -194,7 +177,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("no two tuples of scope, resource, key, calculation and arguments share a key") {
     constexpr int kSamples = 200'000;
-    Random random;
+    RandomCalls random;
     std::set<Call> calls;
     std::unordered_set<std::string> keys;
     std::unordered_set<std::string> naive_keys;
@@ -210,7 +193,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("every key is taken apart into the tuple it was made of") {
-    Random random;
+    RandomCalls random;
     for (int i = 0; i < 50'000; ++i) {
       const Call call = random.call(4);
       const std::string key = key_of(call);
@@ -219,7 +202,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("no two vectors of nested optionals share a key") {
-    Random random;
+    RandomCalls random;
     std::set<Deep> values;
     std::unordered_set<std::string> keys;
     for (int i = 0; i < 100'000; ++i) {
@@ -233,7 +216,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("a text that parses is the one spelling of its key") {
-    Random random;
+    RandomCalls random;
     int parsed_texts = 0;
     for (int i = 0; i < 100'000; ++i) {
       const std::string text = "a:" + random.text(3) + ":" + random.text(3);

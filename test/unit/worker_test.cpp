@@ -100,7 +100,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("61 closing while the file refuses writes ends, and counts and reports what is lost") {
-    for (const FailureKind kind : {FailureKind::busy, FailureKind::full, FailureKind::corrupt}) {
+    for (const FailureKind kind : {FailureKind::busy, FailureKind::io, FailureKind::corrupt}) {
       FakeEngine fake;
       REQUIRE(fake.open().ok());
       fake.put_all({"a", "b", "c"}, "1");
