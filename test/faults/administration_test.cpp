@@ -1,0 +1,132 @@
+#include <doctest/doctest.h>
+
+#include <filesystem>
+
+#include "faults/operation.hpp"
+
+// Opening, closing, maintenance and administration while calls to the system fail.
+
+using namespace ashmemo;
+using test::numbered;
+using test::Operation;
+using test::Trial;
+using test::try_faults;
+
+namespace {
+
+void open(Trial& trial) { (void)trial.cache(); }
+
+void maintain(Trial& trial) {
+  for (int i = 0; i < 20 && trial.cache().run_maintenance(Duration()); ++i) continue;
+}
+
+}  // namespace
+
+TEST_SUITE("faults") {
+  TEST_CASE("open: no file, a file, the file of a killed process") {
+    for (const test::File file : {test::File::none, test::File::filled, test::File::crashed}) {
+      try_faults({.file = file, .act = [](Trial& trial) {
+                    open(trial);
+                    trial.get("old3");
+                    trial.put("new");
+                  }});
+    }
+  }
+
+  TEST_CASE("open that throws when there is no place") {
+    Operation operation{.act = [](Trial& trial) { trial.administer([&] { open(trial); }); }};
+    operation.options.when_unavailable = WhenUnavailable::throw_error;
+    try_faults(operation);
+  }
+
+  TEST_CASE("open with settings of its own") {
+    Operation operation{.act = [](Trial& trial) {
+      open(trial);
+      trial.put("new");
+      trial.get("old3");
+    }};
+    operation.options.durability = Durability::power;
+    operation.options.erase_securely = true;
+    operation.options.eviction = Eviction::fifo;
+    operation.options.memory_bytes = 0;
+    try_faults(operation);
+  }
+
+  TEST_CASE("close with work pending") {
+    Operation operation{.before = open, .act = [](Trial& trial) {
+                          trial.put_many(numbered("new", 50));
+                          trial.get_many(numbered("old", 5));
+                          trial.close();
+                        }};
+    operation.options.timing.close_wait = std::chrono::milliseconds(200);
+    try_faults(operation);
+  }
+
+  TEST_CASE("expiry") {
+    try_faults({.before =
+                    [](Trial& trial) {
+                      open(trial);
+                      trial.clock->advance(std::chrono::hours(2));
+                    },
+                .act =
+                    [](Trial& trial) {
+                      maintain(trial);
+                      for (const std::string& key : numbered("due", 6)) {
+                        CHECK_FALSE(trial.cache().get<std::string>(key).has_value());
+                      }
+                    }});
+  }
+
+  TEST_CASE("set_limits that evicts, and upkeep of the file") {
+    try_faults({.before = open, .act = [](Trial& trial) {
+                  trial.cache().set_limits({.max_entries = 5});
+                  maintain(trial);
+                  trial.get_many(numbered("old", 30));
+                }});
+  }
+
+  TEST_CASE("compact") {
+    try_faults({.before =
+                    [](Trial& trial) {
+                      trial.put_many(numbered("long", 40));
+                      trial.cache().flush();
+                      trial.erase_prefix("long2");
+                    },
+                .act =
+                    [](Trial& trial) {
+                      trial.administer([&] { trial.cache().compact(); });
+                      trial.get_many(numbered("long", 40));
+                    }});
+  }
+
+  TEST_CASE("check") {
+    try_faults({.before = open, .act = [](Trial& trial) {
+                  trial.administer([&] { (void)trial.cache().check(); });
+                }});
+  }
+
+  TEST_CASE("backup") {
+    try_faults({.before = open, .act = [](Trial& trial) {
+                  const std::string target = trial.dir.path("backup.db");
+                  trial.administer([&] { trial.cache().backup(target); });
+                  trial.get("old1");
+                }});
+  }
+
+  TEST_CASE("a file that was deleted is noticed, and a new one begun") {
+    try_faults({.before =
+                    [](Trial& trial) {
+                      open(trial);
+                      for (const char* const end : {"", "-wal", "-shm"}) {
+                        std::filesystem::remove(trial.path + end);
+                      }
+                    },
+                .act =
+                    [](Trial& trial) {
+                      trial.clock->advance(std::chrono::minutes(2));
+                      maintain(trial);
+                      trial.put("new");
+                      trial.get("old1");
+                    }});
+  }
+}

@@ -1,0 +1,96 @@
+#include <doctest/doctest.h>
+
+#include "faults/operation.hpp"
+
+// Calculations while calls to the system fail: their results are always right.
+
+using namespace ashmemo;
+using test::Document;
+using test::documents;
+using test::Trial;
+using test::try_faults;
+
+namespace {
+
+void declare(Trial& trial) { (void)trial.resource(); }
+
+void load(Trial& trial) { trial.load(documents()); }
+
+void flush(Trial& trial) {
+  trial.administer([&] { trial.cache().flush(); });
+}
+
+}  // namespace
+
+TEST_SUITE("faults") {
+  TEST_CASE("load: hits and misses, stored") {
+    try_faults({.before = declare, .act = [](Trial& trial) {
+                  load(trial);
+                  load(trial);
+                  flush(trial);
+                }});
+  }
+
+  TEST_CASE("the declaration of calculations, and a first load on a new file") {
+    try_faults({.file = test::File::none, .act = [](Trial& trial) {
+                  load(trial);
+                  flush(trial);
+                  load(trial);
+                }});
+  }
+
+  TEST_CASE("a load that finds stale results, and its refresh") {
+    try_faults({.before =
+                    [](Trial& trial) {
+                      declare(trial);
+                      trial.clock->advance(std::chrono::minutes(90));
+                    },
+                .act =
+                    [](Trial& trial) {
+                      load(trial);
+                      trial.executor->run();
+                      load(trial);
+                      flush(trial);
+                    }});
+  }
+
+  TEST_CASE("warm, cached, stats of a calculation") {
+    try_faults({.before = declare, .act = [](Trial& trial) {
+                  (void)trial.sum().warm(documents());
+                  const auto cached = trial.sum().cached(documents());
+                  const std::vector<Document> asked = documents();
+                  for (std::size_t i = 0; i < asked.size(); ++i) {
+                    const Document& each = asked[i];
+                    CHECK(cached[i].value_or(each.id + each.size) == each.id + each.size);
+                  }
+                  (void)trial.sum().stats();
+                  flush(trial);
+                }});
+  }
+
+  TEST_CASE("invalidate: one record, a calculation, a resource") {
+    try_faults({.before = declare, .act = [](Trial& trial) {
+                  const Document first = documents().front();
+                  trial.sum().invalidate(first);
+                  trial.resource().invalidate(first);
+                  CHECK_FALSE(trial.sum().cached(first).has_value());
+                  trial.sum().invalidate_all();
+                  trial.resource().invalidate_all();
+                  for (const auto& each : trial.product().cached(documents())) {
+                    CHECK_FALSE(each.has_value());
+                  }
+                  load(trial);
+                }});
+  }
+
+  TEST_CASE("a higher version of the calculations, the old results deleted") {
+    try_faults({.before = [](Trial& trial) { trial.version = 2; },
+                .act =
+                    [](Trial& trial) {
+                      load(trial);
+                      flush(trial);
+                      while (trial.cache().run_maintenance(Duration())) continue;
+                      load(trial);
+                    }});
+  }
+}

@@ -1,0 +1,97 @@
+#include "faults/operation.hpp"
+
+#include <doctest/doctest.h>
+
+#include <exception>
+#include <string>
+#include <vector>
+
+#include "support/random.hpp"
+#include "support/watchdog.hpp"
+
+namespace ashmemo::test {
+namespace {
+
+/// Which call fails, and how.
+struct Case {
+  std::uint64_t number;  // of all of the operation
+  Fault fault;
+  std::size_t nth;
+  bool stays;
+};
+
+/// Of all cases those that this run tries.
+class Share {
+ public:
+  [[nodiscard]] bool has(std::uint64_t number) {
+    if (only_ != kAll) return number == only_;
+    return share_ <= 1 || random_.below(share_) == 0;
+  }
+
+ private:
+  static constexpr std::uint64_t kAll = UINT64_MAX;
+  const std::uint64_t only_ = number_in_environment("ASHMEMO_FAULT_CASE", kAll);
+  const std::size_t share_ = number_in_environment("ASHMEMO_FAULT_SHARE", 1);
+  Random random_;
+};
+
+void act(const Operation& operation, Trial& trial) {
+  try {
+    operation.act(trial);
+  } catch (const std::exception& error) {
+    FAIL_CHECK("an exception escaped: " << error.what());
+  }
+}
+
+std::vector<SystemCall> calls_of(const Operation& operation) {
+  FaultVfs vfs;
+  Trial trial(operation.file, operation.options);
+  if (operation.before) operation.before(trial);
+  vfs.heal();
+  act(operation, trial);
+  const std::vector<SystemCall> calls = vfs.calls();
+  trial.expect_healed(false);
+  for (const NoticeKind trouble : {NoticeKind::unavailable, NoticeKind::busy,
+                                   NoticeKind::write_failed, NoticeKind::read_failed}) {
+    CHECK(trial.heard.count(trouble) == 0);
+  }
+  return calls;
+}
+
+bool looks_like_damage(Fault fault) {
+  return fault == Fault::corrupt || fault == Fault::not_a_database;
+}
+
+void try_case(const Operation& operation, const Case& each) {
+  INFO("case " << each.number << ": " << std::string(to_string(each.fault)) << " at call "
+               << each.nth << std::string(each.stays ? " and all after" : ""));
+  FaultVfs vfs;
+  Trial trial(operation.file, operation.options);
+  if (operation.before) operation.before(trial);
+  vfs.fail(each.fault, each.nth, each.stays);
+  act(operation, trial);
+  vfs.heal();
+  trial.expect_healed(looks_like_damage(each.fault));
+}
+
+}  // namespace
+
+void try_faults(const Operation& operation) {
+  static Share share;
+  const Watchdog watchdog("an operation with faults");
+  const std::vector<SystemCall> calls = calls_of(operation);
+  std::uint64_t number = 0;
+  int tried = 0;
+  for (const Fault fault : kFaults) {
+    for (std::size_t nth = 0; nth < calls.size(); ++nth) {
+      for (const bool stays : {false, true}) {
+        if (!can_fail(calls[nth], fault) || !share.has(number++)) continue;
+        try_case(operation, {number - 1, fault, nth, stays});
+        ++tried;
+      }
+    }
+  }
+  MESSAGE(calls.size() << " calls, " << tried << " faults tried");
+}
+
+}  // namespace ashmemo::test

@@ -1,0 +1,89 @@
+#include <doctest/doctest.h>
+
+#include "faults/operation.hpp"
+
+// Reading while calls to the system fail.
+
+using namespace ashmemo;
+using test::numbered;
+using test::Operation;
+using test::Trial;
+using test::try_faults;
+
+namespace {
+
+void open(Trial& trial) { (void)trial.cache(); }
+
+void read_all(Trial& trial) {
+  trial.get_many(numbered("old", 30));
+  trial.get_many(numbered("long", 5));
+}
+
+}  // namespace
+
+TEST_SUITE("faults") {
+  TEST_CASE("get: hit, hit with overflow pages, miss") {
+    try_faults({.before = open, .act = [](Trial& trial) {
+                  trial.get("old7");
+                  trial.get("long3");
+                  trial.get("never stored");
+                }});
+  }
+
+  TEST_CASE("get after a commit, when the reader takes a new snapshot") {
+    try_faults({.before =
+                    [](Trial& trial) {
+                      trial.get("old1");
+                      CHECK(trial.put("old2"));
+                      trial.cache().flush();
+                    },
+                .act =
+                    [](Trial& trial) {
+                      trial.get("old1");
+                      trial.get("old2");
+                    }});
+  }
+
+  TEST_CASE("get_many") { try_faults({.before = open, .act = read_all}); }
+
+  TEST_CASE("get_many without a memory tier, twice") {
+    Operation operation{.before = open, .act = [](Trial& trial) {
+                          read_all(trial);
+                          read_all(trial);
+                        }};
+    operation.options.memory_bytes = 0;
+    try_faults(operation);
+  }
+
+  TEST_CASE("what the memory tier holds is read whatever fails") {
+    try_faults({.before =
+                    [](Trial& trial) {
+                      trial.cache().flush();
+                      read_all(trial);
+                    },
+                .act =
+                    [](Trial& trial) {
+                      read_all(trial);
+                      trial.put("new");  // something that can fail
+                      CHECK(trial.cache().get<std::string>("old7").has_value());
+                      trial.administer([&] { trial.cache().flush(); });
+                    }});
+  }
+
+  TEST_CASE("contains, entry, for_each, stats, health") {
+    try_faults({.before = open, .act = [](Trial& trial) {
+                  (void)trial.cache().contains("old3");
+                  (void)trial.cache().entry("old4");
+                  trial.for_each();
+                  (void)trial.cache().stats();
+                  (void)trial.cache().health();
+                }});
+  }
+
+  TEST_CASE("reading beside an engine, with access read_only") {
+    Operation operation{.act = read_all};
+    operation.options.access = Access::read_only;
+    operation.options.when_unavailable = WhenUnavailable::go_on;
+    try_faults(operation);
+  }
+}

@@ -1,0 +1,129 @@
+#pragma once
+
+#include <ashmemo/ashmemo.hpp>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "support/cache_fixture.hpp"
+#include "support/fault_vfs.hpp"
+#include "support/manual_executor.hpp"
+#include "support/temp_dir.hpp"
+
+namespace ashmemo::test {
+
+/// Stands still for lifetimes and moves with each look for waits, so that what waits for a store
+/// that fails gives up without sleeping.
+class TickingClock final : public Clock {
+ public:
+  [[nodiscard]] std::int64_t wall_now() const noexcept override { return wall_; }
+  [[nodiscard]] std::int64_t steady_now() const noexcept override { return steady_ += kTick; }
+  void advance(Duration by) noexcept {
+    wall_ += by.count();
+    steady_ += by.count();
+  }
+
+ private:
+  static constexpr std::int64_t kTick = 50'000;
+  std::atomic<std::int64_t> wall_{1'700'000'000'000'000};
+  mutable std::atomic<std::int64_t> steady_{0};
+};
+
+struct Document {
+  std::int64_t id = 0;
+  std::int64_t size = 0;
+};
+
+/// Documents 1 to 12; the file knows the results for 1 to 8.
+[[nodiscard]] std::vector<Document> documents();
+
+/// What an operation is tried on.
+enum class File : std::uint8_t {
+  none,
+  filled,   ///< see Trial
+  crashed,  ///< the same, as a process leaves it that was killed: most of it in the log
+};
+
+/// A cache on a file of its own, whose answers are checked against what was stored. The file has
+/// the texts old0 to old29, the long texts long0 to long4, due0 to due5, whose time is over after
+/// an hour, and results for eight documents. Without a thread: whoever asks does the work.
+class Trial {
+ public:
+  Trial(File file, Options options);
+  ~Trial();
+  Trial(const Trial&) = delete;
+  Trial& operator=(const Trial&) = delete;
+
+  /// Opens it, if it is not open. With `options` as they are now.
+  Cache& cache();
+  void close();
+
+  // Calls whose answers are checked: right, or a miss.
+  void get(const std::string& key);
+  void get_many(const std::vector<std::string>& keys);
+  bool put(const std::string& key, PutOptions put_options = {});
+  void put_many(const std::vector<std::string>& keys, PutOptions put_options = {});
+  void get_or_compute_many(const std::vector<std::string>& keys);
+  void erase(const std::string& key);
+  void erase_prefix(const std::string& prefix);
+  void clear();
+  void for_each();
+  /// What administration may say when the store cannot do it; anything else is a fault.
+  void administer(const std::function<void()>& call);
+
+  // Calculations, whose results must always be right.
+  /// Declares them, if they are not yet declared.
+  Resource<Document>& resource();
+  [[nodiscard]] const Calculation<Document, std::int64_t>& sum();
+  /// Served stale for an hour after its hour.
+  [[nodiscard]] const Calculation<Document, std::int64_t>& product();
+  void load(const std::vector<Document>& page);
+
+  /// Nothing fails any more: the cache must find back by itself, keep what it is given, and be in
+  /// order, now and after closing and opening it.
+  void expect_healed(bool may_be_set_aside);
+
+  const TempDir dir;
+  const std::string path = dir.path("cache.db");
+  std::shared_ptr<TickingClock> clock = std::make_shared<TickingClock>();
+  std::shared_ptr<ManualExecutor> executor = std::make_shared<ManualExecutor>();
+  Heard heard;
+  Options options;
+  std::uint32_t version = 1;  // of the calculations
+
+ private:
+  struct Known {
+    std::set<std::string> current;  // what a read may answer
+    std::set<std::string> earlier;
+    bool removed = false;  // the last change was that
+  };
+
+  [[nodiscard]] std::string next_value(const std::string& key);
+  void stored(const std::string& key, const std::string& value, bool taken);
+  void removed(const std::string& prefix);
+  void expect_right(const std::string& key, const std::optional<std::string>& answer);
+  [[nodiscard]] bool is_right(const std::string& key, const std::string& answer);
+  [[nodiscard]] bool lost_writes();
+  void recover();
+  void expect_in_order();
+  void expect_everything_right();
+  [[nodiscard]] bool was_set_aside() const;
+
+  std::map<std::string, Known> known_;
+  int generation_ = 0;
+  bool reopened_ = false;
+  bool lost_writes_ = false;
+  std::unique_ptr<Cache> cache_;
+  std::unique_ptr<Registry> registry_;
+  Resource<Document>* resource_ = nullptr;
+  Calculation<Document, std::int64_t> sum_;
+  Calculation<Document, std::int64_t> product_;
+};
+
+}  // namespace ashmemo::test

@@ -1,0 +1,286 @@
+#include "support/fault_vfs.hpp"
+
+#include <limits>
+#include <mutex>
+#include <optional>
+
+namespace ashmemo::test {
+namespace {
+
+constexpr std::size_t kNever = std::numeric_limits<std::size_t>::max();
+constexpr std::int64_t kEndless = std::numeric_limits<std::int64_t>::max();
+
+/// What fails, and when.
+struct Plan {
+  Fault fault = Fault::io_error;
+  std::size_t nth = kNever;
+  bool stays = false;
+  std::int64_t room = kEndless;
+  std::vector<SystemCall> calls{};
+};
+std::mutex mutex;
+Plan plan;
+
+sqlite3_vfs* system_vfs = nullptr;
+// The system's own methods of a file, and a copy of them that fails. Databases have others than
+// journals and WALs.
+struct Methods {
+  sqlite3_io_methods failing;  // first: what a file points to is this table
+  const sqlite3_io_methods* system;
+};
+Methods of_databases;
+Methods of_others;
+
+const sqlite3_io_methods* system_methods(sqlite3_file* file) {
+  return reinterpret_cast<const Methods*>(file->pMethods)->system;
+}
+
+void set(const Plan& next) {
+  const std::lock_guard lock(mutex);
+  plan = next;
+}
+
+/// Notes a call, and says how it fails, if it does.
+std::optional<Fault> next_fault(SystemCall call) {
+  const std::lock_guard lock(mutex);
+  const std::size_t number = plan.calls.size();
+  plan.calls.push_back(call);
+  const bool fails = plan.stays ? number >= plan.nth : number == plan.nth;
+  return fails && can_fail(call, plan.fault) ? std::optional(plan.fault) : std::nullopt;
+}
+
+int io_error_of(SystemCall call) {
+  switch (call) {
+    case SystemCall::open:
+      return SQLITE_IOERR;
+    case SystemCall::read:
+      return SQLITE_IOERR_READ;
+    case SystemCall::write:
+      return SQLITE_IOERR_WRITE;
+    case SystemCall::truncate:
+      return SQLITE_IOERR_TRUNCATE;
+    case SystemCall::sync:
+      return SQLITE_IOERR_FSYNC;
+    case SystemCall::size:
+      return SQLITE_IOERR_FSTAT;
+    case SystemCall::lock:
+      return SQLITE_IOERR_LOCK;
+    case SystemCall::map:
+      return SQLITE_IOERR_SHMMAP;
+    case SystemCall::lock_shared:
+      return SQLITE_IOERR_SHMLOCK;
+    case SystemCall::remove:
+      return SQLITE_IOERR_DELETE;
+    case SystemCall::access:
+      return SQLITE_IOERR_ACCESS;
+  }
+  return SQLITE_IOERR;
+}
+
+int code_of(SystemCall call, Fault fault) {
+  switch (fault) {
+    case Fault::busy:
+      return SQLITE_BUSY;
+    case Fault::full:
+      return SQLITE_FULL;
+    case Fault::corrupt:
+      return SQLITE_CORRUPT;
+    case Fault::not_a_database:
+      return SQLITE_NOTADB;
+    case Fault::read_only:
+      return SQLITE_READONLY;
+    case Fault::cannot_open:
+      return SQLITE_CANTOPEN;
+    case Fault::no_memory:
+      return call == SystemCall::open || call == SystemCall::map ? SQLITE_NOMEM
+                                                                 : SQLITE_IOERR_NOMEM;
+    case Fault::io_error:
+      break;
+    case Fault::shortened:
+      return call == SystemCall::write ? SQLITE_FULL : io_error_of(call);
+  }
+  return io_error_of(call);
+}
+
+int read(sqlite3_file* file, void* to, int bytes, sqlite3_int64 at) {
+  const auto fault = next_fault(SystemCall::read);
+  if (!fault) return system_methods(file)->xRead(file, to, bytes, at);
+  if (*fault == Fault::shortened) (void)system_methods(file)->xRead(file, to, bytes / 2, at);
+  return code_of(SystemCall::read, *fault);
+}
+
+/// Whether the disk has room for what makes the file longer; takes it.
+bool finds_room(sqlite3_file* file, std::int64_t end) {
+  sqlite3_int64 size = 0;
+  if (system_methods(file)->xFileSize(file, &size) != SQLITE_OK || end <= size) return true;
+  const std::lock_guard lock(mutex);
+  if (plan.room == kEndless) return true;
+  if (end - size > plan.room) return false;
+  plan.room -= end - size;
+  return true;
+}
+
+int write(sqlite3_file* file, const void* from, int bytes, sqlite3_int64 at) {
+  if (const auto fault = next_fault(SystemCall::write)) {
+    if (*fault == Fault::shortened) (void)system_methods(file)->xWrite(file, from, bytes / 2, at);
+    return code_of(SystemCall::write, *fault);
+  }
+  if (!finds_room(file, at + bytes)) return SQLITE_FULL;
+  return system_methods(file)->xWrite(file, from, bytes, at);
+}
+
+/// SQLITE_OK: it does not fail.
+int failure_of(SystemCall call) {
+  const auto fault = next_fault(call);
+  return fault ? code_of(call, *fault) : SQLITE_OK;
+}
+
+int truncate(sqlite3_file* file, sqlite3_int64 size) {
+  if (const int failed = failure_of(SystemCall::truncate)) return failed;
+  return system_methods(file)->xTruncate(file, size);
+}
+
+int sync(sqlite3_file* file, int flags) {
+  if (const int failed = failure_of(SystemCall::sync)) return failed;
+  return system_methods(file)->xSync(file, flags);
+}
+
+int file_size(sqlite3_file* file, sqlite3_int64* size) {
+  if (const int failed = failure_of(SystemCall::size)) return failed;
+  return system_methods(file)->xFileSize(file, size);
+}
+
+int lock(sqlite3_file* file, int kind) {
+  if (const int failed = failure_of(SystemCall::lock)) return failed;
+  return system_methods(file)->xLock(file, kind);
+}
+
+int map(sqlite3_file* file, int page, int bytes, int extend, void volatile** to) {
+  if (const int failed = failure_of(SystemCall::map)) return failed;
+  return system_methods(file)->xShmMap(file, page, bytes, extend, to);
+}
+
+// Letting go of a lock does not fail: SQLite does not ask whether it did.
+int lock_shared(sqlite3_file* file, int first, int count, int flags) {
+  if ((flags & SQLITE_SHM_LOCK) != 0) {
+    if (const int failed = failure_of(SystemCall::lock_shared)) return failed;
+  }
+  return system_methods(file)->xShmLock(file, first, count, flags);
+}
+
+// The one question of these that needs room.
+int control(sqlite3_file* file, int what, void* argument) {
+  if (what == SQLITE_FCNTL_SIZE_HINT) {
+    const sqlite3_int64 size = *static_cast<sqlite3_int64*>(argument);
+    if (const int failed = failure_of(SystemCall::write)) return failed;
+    if (!finds_room(file, size)) return SQLITE_IOERR_WRITE;
+  }
+  return system_methods(file)->xFileControl(file, what, argument);
+}
+
+void intercept(sqlite3_file* file, int flags) {
+  Methods& methods = (flags & SQLITE_OPEN_MAIN_DB) != 0 ? of_databases : of_others;
+  methods.system = file->pMethods;
+  methods.failing = *methods.system;
+  methods.failing.xRead = read;
+  methods.failing.xWrite = write;
+  methods.failing.xTruncate = truncate;
+  methods.failing.xSync = sync;
+  methods.failing.xFileSize = file_size;
+  methods.failing.xFileControl = control;
+  methods.failing.xLock = lock;
+  methods.failing.xShmMap = map;
+  methods.failing.xShmLock = lock_shared;
+  file->pMethods = &methods.failing;
+}
+
+// As the system's own, which opens for reading what it may not open for writing.
+int open(sqlite3_vfs*, const char* name, sqlite3_file* file, int flags, int* flags_out) {
+  file->pMethods = nullptr;
+  if (const auto fault = next_fault(SystemCall::open)) {
+    if (*fault != Fault::read_only) return code_of(SystemCall::open, *fault);
+    flags &= ~(SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+    flags |= SQLITE_OPEN_READONLY;
+  }
+  const int rc = system_vfs->xOpen(system_vfs, name, file, flags, flags_out);
+  if (rc == SQLITE_OK) intercept(file, flags);
+  return rc;
+}
+
+int remove(sqlite3_vfs*, const char* name, int sync_directory) {
+  if (const int failed = failure_of(SystemCall::remove)) return failed;
+  return system_vfs->xDelete(system_vfs, name, sync_directory);
+}
+
+int access(sqlite3_vfs*, const char* name, int flags, int* result) {
+  if (const int failed = failure_of(SystemCall::access)) return failed;
+  return system_vfs->xAccess(system_vfs, name, flags, result);
+}
+
+int sleep(sqlite3_vfs*, int microseconds) { return microseconds; }
+
+}  // namespace
+
+std::string_view to_string(Fault fault) noexcept {
+  static constexpr std::array<std::string_view, kFaults.size()> kNames{
+      "busy",      "full",        "I/O error", "corrupt",  "not a database",
+      "read-only", "cannot open", "no memory", "shortened"};
+  return kNames[static_cast<std::size_t>(fault)];
+}
+
+bool can_fail(SystemCall call, Fault fault) noexcept {
+  switch (fault) {
+    case Fault::io_error:
+      return true;
+    case Fault::busy:
+      return call == SystemCall::lock || call == SystemCall::lock_shared;
+    case Fault::full:
+      return call == SystemCall::write;
+    case Fault::corrupt:
+    case Fault::not_a_database:
+      return call == SystemCall::read;
+    case Fault::read_only:
+      return call == SystemCall::open;
+    case Fault::cannot_open:
+      return call == SystemCall::open || call == SystemCall::map;
+    case Fault::no_memory:
+      return call == SystemCall::open || call == SystemCall::map || call == SystemCall::read ||
+             call == SystemCall::lock;
+    case Fault::shortened:
+      return call == SystemCall::read || call == SystemCall::write;
+  }
+  return false;
+}
+
+// Everything else is the system's, which finds what it needs in the copied fields.
+FaultVfs::FaultVfs() {
+  heal();
+  system_vfs = sqlite3_vfs_find(nullptr);
+  vfs_ = *system_vfs;
+  vfs_.zName = "failing";
+  vfs_.xOpen = open;
+  vfs_.xDelete = remove;
+  vfs_.xAccess = access;
+  vfs_.xSleep = sleep;
+  sqlite3_vfs_register(&vfs_, 1);
+}
+
+FaultVfs::~FaultVfs() {
+  sqlite3_vfs_unregister(&vfs_);
+  sqlite3_vfs_register(system_vfs, 1);
+}
+
+void FaultVfs::fail(Fault fault, std::size_t nth, bool stays) {
+  set({.fault = fault, .nth = nth, .stays = stays});
+}
+
+void FaultVfs::fill_disk(std::int64_t room) { set({.room = room}); }
+
+void FaultVfs::heal() { set({}); }
+
+std::vector<SystemCall> FaultVfs::calls() const {
+  const std::lock_guard lock(mutex);
+  return plan.calls;
+}
+
+}  // namespace ashmemo::test

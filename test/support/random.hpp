@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <random>
+
+#include <doctest/doctest.h>
+
+namespace ashmemo::test {
+
+/// What an environment variable says; `otherwise` where there is none.
+[[nodiscard]] inline std::uint64_t number_in_environment(const char* name,
+                                                         std::uint64_t otherwise) {
+  const char* const given = std::getenv(name);
+  return given == nullptr ? otherwise : std::strtoull(given, nullptr, 10);
+}
+
+/// Chance with a new seed in each run, which it prints, or with the one given to repeat a failure.
+class Random {
+ public:
+  Random() : seed_(number_in_environment("ASHMEMO_TEST_SEED", std::random_device{}())) {
+    MESSAGE("repeat with ASHMEMO_TEST_SEED=" << seed_);
+    engine_.seed(seed_);
+  }
+
+  [[nodiscard]] std::size_t below(std::size_t bound) {
+    return std::uniform_int_distribution<std::size_t>(0, bound - 1)(engine_);
+  }
+
+ private:
+  std::uint64_t seed_;
+  std::mt19937_64 engine_;
+};
+
+}  // namespace ashmemo::test
