@@ -29,6 +29,7 @@ struct Arguments {
   Settings settings;
   std::vector<std::string> names;
   std::string json;
+  std::string summary;
   bool list = false;
   // What the scenario `memory` runs this program with.
   std::string memory_of;
@@ -103,6 +104,7 @@ void run(const Arguments& arguments) {
   for (const std::string& note : bench.notes()) fmt::print("{}\n", note);
   print_budgets(bench.rows());
   if (!arguments.json.empty()) write_json(bench.rows(), arguments.json);
+  if (!arguments.summary.empty()) write_summary(bench.rows(), arguments.summary);
   if (failed) throw std::runtime_error("a scenario has failed");
 }
 
@@ -121,6 +123,7 @@ void add_options(CLI::App& app, Arguments& arguments) {
       ->check(CLI::Range(0.01, 3'600.0))
       ->capture_default_str();
   app.add_option("--json", arguments.json, "a file for the results, one object a line");
+  app.add_option("--summary", arguments.summary, "a file for the table that README has");
   app.add_flag("--smoke", settings.smoke, "little of everything, to see that it works");
   app.add_option("--memory-of", arguments.memory_of)->group("");
   app.add_option("--memory-in", arguments.memory_in)->group("");

@@ -11,11 +11,6 @@
 namespace ashmemo::bench {
 namespace {
 
-bool are_compared(const Row& a, const Row& b) {
-  return a.scenario == b.scenario && a.variant == b.variant && a.entries == b.entries &&
-         a.threads == b.threads;
-}
-
 bool is_peer(const Row& row) {
   return !row.system.starts_with(kAshmemo.name) && !row.system.starts_with(kRawSqlite.name);
 }
@@ -37,6 +32,11 @@ nlohmann::ordered_json json_of(const Row& row) {
 }
 
 }  // namespace
+
+bool are_compared(const Row& a, const Row& b) {
+  return a.scenario == b.scenario && a.variant == b.variant && a.entries == b.entries &&
+         a.threads == b.threads;
+}
 
 double Row::compared() const {
   if (bytes) return static_cast<double>(*bytes);

@@ -35,6 +35,9 @@ struct Row {
   [[nodiscard]] double compared() const;
 };
 
+/// Whether two rows are of the same work, by whatever system.
+[[nodiscard]] bool are_compared(const Row& a, const Row& b);
+
 /// The row's times and rate from those of blocks.
 void set_times(Row& row, Latencies& blocks, std::size_t operations);
 
@@ -64,5 +67,7 @@ void print_table_foot();
 /// How far the budgets of the rows that there are were met.
 void print_budgets(const Rows& rows);
 void write_json(const Rows& rows, const std::string& path);
+/// A table in Markdown, of the most usual work.
+void write_summary(const Rows& rows, const std::string& path);
 
 }  // namespace ashmemo::bench
