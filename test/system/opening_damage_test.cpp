@@ -64,8 +64,8 @@ TEST_SUITE("system") {
     make_cache(dir.path("x"));
     const std::string whole = read_file(dir.path("x"));
     const std::size_t last_page = whole.find_last_not_of('\0') / 4'096 * 4'096;  // then free room
-    for (const std::size_t size : {std::size_t{50}, std::size_t{100}, std::size_t{4'096},
-                                   std::size_t{10'000}, last_page}) {
+    for (const std::size_t size :
+         {std::size_t{50}, std::size_t{100}, std::size_t{4'096}, std::size_t{10'000}, last_page}) {
       INFO(size);
       write_file(dir.path("x"), whole.substr(0, size));
       check_set_aside(dir, dir.path("x"), "");
