@@ -59,11 +59,12 @@ bool Steps::pass(const Budget& budget) {
   if (looks) keeper_.look_at_file();
   const auto store = keeper_.ensure();
   if (!store || store->writer() == nullptr) return false;
-  relax(budget);
+  relax();
   bool more = false;
   Status done = looks ? transactions_.look(*store) : Status{};
   if (looks && done.ok()) engine_.tier_watch.looked();
   if (done.ok()) done = work(*store, budget, &more);
+  if (is_full(done)) save_room(*store);
   store->release_snapshots(0);
   return done.ok() && more;
 }
@@ -112,16 +113,21 @@ Status Steps::commit_some(store::Store& store) {
 Status Steps::commit_next(store::Store& store) {
   Status done = committer_.commit_next(store);
   if (!is_full(done)) return done;
-  disk_is_full_ = true;
-  (void)is_due(&next_relaxing_, engine_.options.timing.maintenance_interval, {0, true});
-  transactions_.set_portion(kSmallPortion);
-  (void)upkeep_.checkpoint(store, false);
+  save_room(store);
   done = committer_.commit_next(store);
   if (!is_full(done)) return done;
   transactions_.set_relieving(true);
   const Status relieved = relieve(store);
   transactions_.set_relieving(false);
   return relieved.ok() ? committer_.commit_next(store) : done;
+}
+
+/// From now on little at a time goes into the log, which starts over each time.
+void Steps::save_room(store::Store& store) {
+  disk_is_full_ = true;
+  (void)is_due(&next_relaxing_, engine_.options.timing.maintenance_interval, {0, true});
+  transactions_.set_portion(kSmallPortion);
+  (void)upkeep_.checkpoint(store, false);
 }
 
 /// What is due leaves, and then the oldest, a little at a time: as much as finds room in the log,
@@ -141,9 +147,9 @@ Status Steps::relieve(store::Store& store) {
 }
 
 /// There may be room again: if not, it is taken again.
-void Steps::relax(const Budget& budget) {
+void Steps::relax() {
   if (!disk_is_full_) return;
-  if (!is_due(&next_relaxing_, engine_.options.timing.maintenance_interval, budget)) return;
+  if (!is_due(&next_relaxing_, engine_.options.timing.maintenance_interval, {})) return;
   disk_is_full_ = false;
   transactions_.set_portion({});
   evictor_.relax();

@@ -53,8 +53,9 @@ class Steps {
   base::Status commit_pending(store::Store& store, const Budget& budget);
   base::Status commit_some(store::Store& store);
   base::Status commit_next(store::Store& store);
+  void save_room(store::Store& store);
   base::Status relieve(store::Store& store);
-  void relax(const Budget& budget);
+  void relax();
   base::Status hold_limits(store::Store& store);
   base::Status move_long_log(store::Store& store);
   base::Status work(store::Store& store, const Budget& budget, bool* more);

@@ -72,6 +72,15 @@ TEST_SUITE("faults") {
     CHECK(f->stats().dropped == 0);
   }
 
+  TEST_CASE("on a full disk what is due is deleted to the end, though nobody puts anything") {
+    Crowded crowded(Eviction::fifo, {.ttl = 1h});
+    CacheFixture& f = crowded.f;
+    f.clock->advance(2h);
+    for (int i = 0; i < 200; ++i) (void)f->run_maintenance(Duration());
+    CHECK(f->stats().expired == 4'000);
+    CHECK(f->health().state == HealthState::ok);
+  }
+
   TEST_CASE("on a full disk removals are committed") {
     Crowded crowded(Eviction::fifo);
     CacheFixture& f = crowded.f;
