@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/printable.hpp"
 #include "store/key_range.hpp"
 #include "store/reader.hpp"
 #include "store/row_columns.hpp"
@@ -194,7 +195,7 @@ base::Result<std::vector<std::string>> Reader::integrity() {
     Statement pragma("PRAGMA integrity_check");
     StatementUse check(pragma, database());
     while (check->step()) {
-      if (check->text(0) != "ok") lines.emplace_back(check->text(0));
+      if (check->text(0) != "ok") lines.push_back(base::printable(std::string(check->text(0))));
     }
   });
   // Of some damages the check itself dies: that is an answer, too.

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/printable.hpp"
 #include "store/schema_sql.hpp"
 #include "store/sqlite_error.hpp"
 
@@ -158,7 +159,9 @@ SchemaVerdict compare(SQLite::Database& database) {
   const std::int64_t version = pragma(database, "user_version");
   if (version != kFormatVersion) return compare_version(version);
   for (const auto check : {object_to_settings, object_to_lines, object_to_totals}) {
-    if (Objection objection = check(database)) return {State::changed, *std::move(objection)};
+    if (Objection objection = check(database)) {
+      return {State::changed, base::printable(*std::move(objection))};
+    }
   }
   return {State::ours, {}};
 }

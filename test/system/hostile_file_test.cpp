@@ -157,6 +157,26 @@ TEST_SUITE("system") {
     }
   }
 
+  TEST_CASE("what is said of a file's names and keys holds no commands for a terminal") {
+    CacheFixture f;
+    CHECK(f->put("red\x1b[31m", std::string("\n")));
+    f->flush();
+    CHECK_FALSE(f->get<int>("red\x1b[31m").has_value());
+    f->flush();
+    CHECK(has(f.heard.last(NoticeKind::undecodable).what, "red\\x1B[31m"));
+    CHECK(f.heard.last(NoticeKind::undecodable).subject == "red\x1b[31m");
+    CHECK(has(f->health().last_error, "red\\x1B[31m"));
+    f.close();
+    shell(f.path, "CREATE TRIGGER \"\x1b[31m\" AFTER INSERT ON cache_entries BEGIN SELECT 1; END");
+    Options options = f.options;
+    options.access = Access::read_only;
+    options.when_unavailable = WhenUnavailable::throw_error;
+    const auto error = thrown_by([&] { const Cache cache(f.path, options); });
+    REQUIRE(error);
+    CHECK(has(error->what(), "'\\x1B[31m'"));
+    check_set_aside(f, "'\\x1B[31m'");
+  }
+
   TEST_CASE("lines of the schema that are not what they say are set aside") {
     const std::string insert = "PRAGMA writable_schema=ON; INSERT INTO sqlite_schema VALUES ";
     const std::vector<std::string> lines = {
