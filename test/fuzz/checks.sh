@@ -25,6 +25,7 @@ run_fuzz_suite() {
   say "running: fuzz, $seconds seconds a target"
   for target in "${fuzz_targets[@]}"; do
     check "fuzz $target" run_fuzz_target "$target" "$seconds"
+    say "fuzz $target: $(tried_inputs "$target") inputs"
   done
 }
 
@@ -36,14 +37,15 @@ run_fuzz_target() {
   mkdir -p "$found" "$artifacts"
   run_fuzzer "$target" "-max_total_time=$seconds" -print_final_stats=1 \
     "-artifact_prefix=$artifacts/" "$found" "$project_root/test/fuzz/corpus/$target" >"$log" 2>&1 || status=$?
-  if ((status == 0)); then
-    say "fuzz $target: $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") inputs"
-    return
-  fi
+  ((status != 0)) || return 0
   tail -n 60 "$log"
   printf '%s ended with status %s; what it was given is in %s: run it again with\n  %s FILE\n' \
     "$target" "$status" "$artifacts" "$fuzz_directory/test/fuzz/$target"
   return 1
+}
+
+tried_inputs() {
+  sed -n 's/^stat::number_of_executed_units: *//p' "$fuzz_directory/$1.log" 2>/dev/null || true
 }
 
 # run_fuzzer TARGET ARGUMENT...: in memory where the system has a place for that, for the files are
