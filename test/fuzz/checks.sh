@@ -22,6 +22,7 @@ build_fuzz_targets() {
 run_fuzz_suite() {
   local seconds=$1 target
   build_fuzz_targets
+  rm -f "$fuzz_directory"/*.log
   say "running: fuzz, $seconds seconds a target"
   for target in "${fuzz_targets[@]}"; do
     check "fuzz $target" run_fuzz_target "$target" "$seconds"
