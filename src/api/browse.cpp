@@ -62,14 +62,14 @@ class Walk {
  private:
   bool next_page() {
     const auto store = engine_.store.get();
-    if (!store || at_end_) return false;
+    if (!store) return false;
     auto page = store->page(prefix_, after_, kPage);
     if (!page.ok()) {
       engine_.store_failed(*store, page.failure());
       return false;
     }
     page_ = std::move(*page);
-    at_end_ = page_.size() < static_cast<std::size_t>(kPage);
+    // Only an empty page is the last: one of large values is shorter than what was asked for.
     if (!page_.empty()) after_ = page_.back().info.key;
     return !page_.empty();
   }
@@ -106,7 +106,6 @@ class Walk {
   std::size_t at_ = 0;  // in pending_
   std::vector<store::StoredEntry> page_;
   std::string after_;
-  bool at_end_ = false;
 };
 
 std::optional<store::StoredEntry> find(engine::Engine& engine, std::string_view key) {

@@ -2,9 +2,12 @@
 
 #include <utility>
 
+#include "base/printable.hpp"
+
 namespace ashmemo::engine {
 
 void Notices::tell(NoticeKind kind, std::string what, std::string subject) {
+  what = base::printable(std::move(what));  // keys are in it
   base::Lock lock(mutex_);
   last_error_ = what;
   bool& told = told_[static_cast<std::size_t>(kind)];

@@ -17,6 +17,10 @@ constexpr std::size_t kWriteVersionAt = 18;
 constexpr std::size_t kReadVersionAt = 19;
 constexpr std::size_t kUserVersionAt = 60;
 constexpr std::size_t kApplicationIdAt = 68;
+constexpr std::int32_t kLogMagic = 0x377F0682;  // the last bit is the byte order of its checksums
+constexpr std::int32_t kLogVersion = 3'007'000;
+constexpr std::size_t kLogVersionAt = 4;
+constexpr std::size_t kLogHeaderBytes = 32;
 
 std::int32_t big_endian(std::string_view bytes, std::size_t at) noexcept {
   std::uint32_t number = 0;
@@ -55,6 +59,11 @@ Header parse_header(std::string_view bytes) noexcept {
   header.user_version = big_endian(bytes, kUserVersionAt);
   header.application_id = big_endian(bytes, kApplicationIdAt);
   return header;
+}
+
+bool is_known_log(std::string_view bytes) noexcept {
+  if (bytes.size() < kLogHeaderBytes || (big_endian(bytes, 0) & ~1) != kLogMagic) return true;
+  return big_endian(bytes, kLogVersionAt) == kLogVersion;
 }
 
 base::Result<Header> read_header(const std::string& path) {

@@ -19,6 +19,10 @@ struct Header {
 /// Of any bytes, of any length.
 [[nodiscard]] Header parse_header(std::string_view bytes) noexcept;
 
+/// Whether a write-ahead log that begins with these bytes can be read: false for a format that
+/// SQLite refuses to open the file with. What is no log at all it ignores.
+[[nodiscard]] bool is_known_log(std::string_view bytes) noexcept;
+
 /// Reads a regular file's header.
 ///
 /// Through SQLite's own file layer, which is why it is here: closing a descriptor drops all locks

@@ -70,6 +70,18 @@ base::Result<Judgement> judge_new(const CachePaths& paths, Found found, bool loc
                   paths.file)};
 }
 
+// SQLite cannot open a file beside a log of another format, and would say that it cannot be opened:
+// as if the place were at fault, for ever.
+base::Result<Judgement> judge_log(const CachePaths& paths) {
+  const auto state = base::inspect(paths.wal);
+  if (!state) return state.failure();
+  if (state->type == FileType::missing) return Judgement{Found::ours, {}};
+  const auto start = base::read_start(paths.wal);
+  if (!start) return start.failure();
+  if (is_known_log(*start)) return Judgement{Found::ours, {}};
+  return Judgement{Found::damaged, "its write-ahead log is of an unknown format"};
+}
+
 base::Result<Judgement> judge_content(const CachePaths& paths, bool lock_is_ours) {
   const auto header = read_header(paths.file);
   if (!header) return header.failure();
@@ -85,7 +97,7 @@ base::Result<Judgement> judge_content(const CachePaths& paths, bool lock_is_ours
     return Judgement{Found::damaged, fmt::format("a newer version wrote it (format {}, known: {})",
                                                  header->user_version, kFormatVersion)};
   }
-  return Judgement{Found::ours, {}};
+  return judge_log(paths);
 }
 
 Failure no_folder(const std::string& folder, const std::error_code& error) {

@@ -34,9 +34,22 @@ ConnectionOptions connection_options(const OpenOptions& options) {
   return wanted;
 }
 
-// SQLITE_ERROR comes of a schema that SQLite cannot read: to us the same as corrupt.
+// Whether SQLite has the memory for a schema like ours.
+bool has_memory() {
+  const auto probe = guarded("looking for memory", []() -> base::Result<SchemaVerdict> {
+    SQLite::Database database(":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+    if (const auto created = create_schema(database); !created) return created.failure();
+    return compare_schema(database);
+  });
+  return probe.ok();
+}
+
+// SQLITE_ERROR comes of a schema that SQLite cannot read: to us the same as corrupt. So does
+// SQLITE_NOMEM, where a text of the schema claims a length that cannot be.
 bool is_damage(const Failure& failure) {
-  return failure.kind == FailureKind::corrupt || (failure.sqlite_code & 0xFF) == SQLITE_ERROR;
+  const int code = failure.sqlite_code & 0xFF;
+  return failure.kind == FailureKind::corrupt || code == SQLITE_ERROR ||
+         (code == SQLITE_NOMEM && has_memory());
 }
 
 base::Result<Opened> failed(const Failure& failure) {

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/printable.hpp"
 #include "store/key_range.hpp"
 #include "store/reader.hpp"
 #include "store/row_columns.hpp"
@@ -17,6 +18,7 @@ constexpr std::size_t kPageBytes = 4 * 1024 * 1024;
 
 // No program has that many; a file that claims it is damaged, or wants our memory.
 constexpr std::size_t kMostCalculations = 100'000;
+constexpr std::size_t kMostCalculationBytes = 32 * 1024 * 1024;  // of their names and policies
 
 // A stamp is about a moment in microseconds. Larger ones (year 148,000) are nobody's stamps, and
 // counting on from them would reach the end of the numbers.
@@ -67,6 +69,12 @@ CalculationRow calculation_of(const Statement& row) {
   return calculation;
 }
 
+// A damaged index may have a loop, and its keys in any order: then a walk would never end.
+void require_order(std::string_view key, std::string_view from) {
+  if (key >= from) return;
+  throw SQLite::Exception("the keys of cache_entries are out of order", SQLITE_CORRUPT);
+}
+
 base::Failure damaged(const char* what) { return {base::FailureKind::corrupt, 0, what}; }
 
 void copy_pages(SQLite::Backup& copy, SQLite::Database& target) {
@@ -108,6 +116,7 @@ bool Reader::take_page(const KeyRange& range, int most, std::vector<StoredEntry>
   select->bind_text(1, range.first());
   select->bind_value(2, range.end());
   select->bind(3, most);
+  std::string from(range.first());
   std::size_t bytes = 0;
   while (bytes < kPageBytes) {
     const int rc = select->try_step();
@@ -115,6 +124,8 @@ bool Reader::take_page(const KeyRange& range, int most, std::vector<StoredEntry>
     if (failure_kind(rc) == base::FailureKind::too_large) return false;
     if (rc != SQLITE_ROW) select->fail(rc);
     page->push_back(entry_of(*select));
+    require_order(page->back().info.key, from);
+    from = page->back().info.key + '\0';
     bytes += page->back().info.key.size() + page->back().value.size_bytes();
   }
   return true;
@@ -126,6 +137,7 @@ std::string Reader::first_key(const KeyRange& range) {
   StatementUse select(keys, database());
   select->bind_text(1, range.first());
   select->step();
+  require_order(select->text(0), range.first());
   return std::string(select->text(0));
 }
 
@@ -138,8 +150,12 @@ base::Result<std::vector<CalculationRow>> Reader::calculations() {
         " failed, saved_us FROM cache_calculations ORDER BY id");
     StatementUse select(all, database());
     Rows rows;
+    std::size_t bytes = 0;
     while (select->step()) {
-      if (rows.size() == kMostCalculations) return damaged("cache_calculations has too many rows");
+      for (const int column : {1, 2, 4}) bytes += select->text(column).size();
+      if (rows.size() == kMostCalculations || bytes > kMostCalculationBytes) {
+        return damaged("cache_calculations is larger than any program's");
+      }
       rows.push_back(calculation_of(*select));
     }
     return rows;
@@ -179,7 +195,7 @@ base::Result<std::vector<std::string>> Reader::integrity() {
     Statement pragma("PRAGMA integrity_check");
     StatementUse check(pragma, database());
     while (check->step()) {
-      if (check->text(0) != "ok") lines.emplace_back(check->text(0));
+      if (check->text(0) != "ok") lines.push_back(base::printable(std::string(check->text(0))));
     }
   });
   // Of some damages the check itself dies: that is an answer, too.

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/printable.hpp"
 #include "store/schema_sql.hpp"
 #include "store/sqlite_error.hpp"
 
@@ -43,7 +44,6 @@ struct Line {
   std::string type;
   std::string name;
   std::string table;
-  bool is_virtual = false;
   std::string sql;
 };
 
@@ -51,12 +51,10 @@ std::vector<Line> read_lines(SQLite::Database& database) {
   std::vector<Line> lines;
   SQLite::Statement query(
       database,
-      "SELECT type, name, tbl_name, coalesce(rootpage, 0) = 0, coalesce(sql, '')"
-      " FROM sqlite_schema WHERE type <> 'view'");
+      "SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_schema WHERE type <> 'view'");
   while (query.executeStep()) {
     lines.push_back({query.getColumn(0).getString(), query.getColumn(1).getString(),
-                     query.getColumn(2).getString(), query.getColumn(3).getInt() != 0,
-                     query.getColumn(4).getString()});
+                     query.getColumn(2).getString(), query.getColumn(3).getString()});
   }
   return lines;
 }
@@ -93,8 +91,11 @@ Objection object_to_index(SQLite::Database& database, const Line& line) {
 // Something that create_schema did not make.
 Objection object_to_stranger(SQLite::Database& database, const Line& line) {
   if (line.type == "trigger") return fmt::format("the trigger '{}' is not ours", line.name);
-  if (line.type == "table" && line.is_virtual) {
-    return fmt::format("the virtual table '{}' is not ours", line.name);
+  // A virtual one begins otherwise; its other marks can be forged. SQLite itself writes the
+  // beginning of each definition so, and refuses a schema with a line that is not of the type it
+  // says.
+  if (line.type == "table" && !line.sql.starts_with("CREATE TABLE ")) {
+    return fmt::format("the table '{}' is not ours, and no plain one", line.name);
   }
   if (line.type == "index" && is_our_table(line.table)) return object_to_index(database, line);
   return std::nullopt;
@@ -119,6 +120,10 @@ Objection object_to_lines(SQLite::Database& database) {
 
 Objection object_to_settings(SQLite::Database& database) {
   constexpr int kIncremental = 2;
+  // In another one, texts that are not UTF-8 would be changed, and keys be in another order.
+  if (database.execAndGet("PRAGMA encoding").getString() != "UTF-8") {
+    return "its encoding was changed";
+  }
   if (pragma(database, "page_size") != kPageSize) return "its page size was changed";
   if (pragma(database, "auto_vacuum") != kIncremental) return "its auto_vacuum was changed";
   return std::nullopt;
@@ -154,7 +159,9 @@ SchemaVerdict compare(SQLite::Database& database) {
   const std::int64_t version = pragma(database, "user_version");
   if (version != kFormatVersion) return compare_version(version);
   for (const auto check : {object_to_settings, object_to_lines, object_to_totals}) {
-    if (Objection objection = check(database)) return {State::changed, *std::move(objection)};
+    if (Objection objection = check(database)) {
+      return {State::changed, base::printable(*std::move(objection))};
+    }
   }
   return {State::ours, {}};
 }

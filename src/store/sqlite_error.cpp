@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include "base/printable.hpp"
+
 namespace ashmemo::store {
 
 base::FailureKind failure_kind(int sqlite_code) noexcept {
@@ -36,7 +38,7 @@ base::Failure failure_of(const SQLite::Exception& error, std::string_view doing)
   const int extended = error.getExtendedErrorCode();
   const int code = extended > 0 ? extended : error.getErrorCode();
   return {failure_kind(code), code,
-          fmt::format("{}: {} (SQLite code {})", doing, error.what(), code)};
+          base::printable(fmt::format("{}: {} (SQLite code {})", doing, error.what(), code))};
 }
 
 base::Failure out_of_memory(std::string_view doing) {

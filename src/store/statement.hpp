@@ -79,7 +79,7 @@ class Statement {
   [[nodiscard]] std::string_view bytes(int column) const noexcept {
     const int length = sqlite3_column_bytes(get(), column);
     const auto* data = static_cast<const char*>(sqlite3_column_blob(get(), column));
-    if (data == nullptr || length <= 0) return {"", 0};
+    if (data == nullptr || length <= 0) return "";
     return {data, static_cast<std::size_t>(length)};
   }
   void check(int rc) const {

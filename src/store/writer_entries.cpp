@@ -115,7 +115,7 @@ base::Status SqliteWriter::erase_row(const Candidate& row) {
   return change("evicting an entry", [&] {
     StatementUse statement = use(&WriterSql::remove_candidate);
     statement->bind(1, row.rowid);
-    statement->bind_text(2, row.key);
+    statement->bind_value(2, ValueView::blob(row.key));
     statement->bind(3, row.inserted_at);
     statement->bind(4, row.byte_size);
     statement->run();

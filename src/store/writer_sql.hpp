@@ -37,10 +37,13 @@ struct WriterSql {
       " calculation_id = ?10, record_version = ?11, cost_us = ?12, eviction_counter = ?13,"
       " value = ?15 WHERE rowid = ?1"};
   Statement remove{"DELETE FROM cache_entries WHERE rowid = ?1"};
-  // As it was seen, or not at all: then its byte_size is certain, too.
+  // As it was seen, or not at all: then its byte_size is certain, too. What is of a wrong type is
+  // compared as it was read: a row that can never be removed would be the oldest for ever.
   Statement remove_candidate{
-      "DELETE FROM cache_entries"
-      " WHERE rowid = ?1 AND cache_key = ?2 AND inserted_at = ?3 AND byte_size = ?4"};
+      "DELETE FROM cache_entries WHERE rowid = ?1"
+      " AND coalesce(CAST(cache_key AS BLOB), x'') = ?2"
+      " AND coalesce(CAST(inserted_at AS INTEGER), 0) = ?3"
+      " AND coalesce(CAST(byte_size AS INTEGER), 0) = ?4"};
   // Counters are bounded (?4): SQLite turns a sum that overflows into a real, and the row is
   // refused.
   // The eviction counter gets reads, too: the policy that sees the row later asks for those since

@@ -37,6 +37,11 @@ ensure_packages() {
   fi
 }
 
+# Debian has Clang's sanitizers in a package of their own, named for the version.
+ensure_clang_runtime() {
+  ensure_packages "libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev"
+}
+
 check_tools() {
   local missing=() tool
   for tool in "${needed_tools[@]}"; do

@@ -36,6 +36,16 @@ TEST_SUITE("system") {
     }
   }
 
+  TEST_CASE("a walk goes on behind pages that large values have ended") {
+    CacheFixture f;
+    f.fill("large ", 100, 100'000);
+    f.fill("small ", 300);
+    f->flush();
+    int shown = 0;
+    f->for_each("", [&](const EntryInfo&) { ++shown; });
+    CHECK(shown == 400);
+  }
+
   TEST_CASE("a walk shows pending and stored entries as one, in the order of the keys") {
     CacheFixture f;
     std::map<std::string, int> model;

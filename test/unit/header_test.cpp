@@ -39,6 +39,21 @@ TEST_SUITE("unit") {
     CHECK_FALSE(parse_header(bytes).is_known);
   }
 
+  TEST_CASE("only a log of another format cannot be read") {
+    const auto log = [](const std::string& magic, const std::string& version) {
+      return magic + version + std::string(24, '\0');
+    };
+    const std::string known("\x00\x2D\xE2\x18", 4);
+    const std::string newer("\x00\x2D\xE2\x19", 4);
+    CHECK(is_known_log(log("\x37\x7F\x06\x82", known)));
+    CHECK(is_known_log(log("\x37\x7F\x06\x83", known)));
+    CHECK_FALSE(is_known_log(log("\x37\x7F\x06\x82", newer)));
+    CHECK_FALSE(is_known_log(log("\x37\x7F\x06\x83", newer)));
+    CHECK(is_known_log(log("none", newer)));
+    CHECK(is_known_log(log("\x37\x7F\x06\x82", newer).substr(0, 31)));
+    CHECK(is_known_log(""));
+  }
+
   TEST_CASE("a header is read from a file of any size") {
     const TempDir dir;
     write_file(dir.path("empty"), "");

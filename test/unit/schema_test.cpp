@@ -149,6 +149,9 @@ TEST_SUITE("unit") {
          "CREATE TRIGGER evil INSTEAD OF INSERT ON mine BEGIN SELECT 1; END",
          "'evil'"},
         {"CREATE VIRTUAL TABLE search USING fts5(a)", "'search'"},
+        {"CREATE VIRTUAL TABLE search USING fts5(a); PRAGMA writable_schema=ON;"
+         "UPDATE sqlite_schema SET rootpage = 5 WHERE name = 'search'",
+         "'search'"},
         {"ALTER TABLE cache_entries ADD COLUMN mine ANY", "'cache_entries'"},
         {"ALTER TABLE cache_totals RENAME COLUMN bytes TO octets", "'cache_totals'"},
         {"ALTER TABLE cache_calculations RENAME TO calculations", "missing"},

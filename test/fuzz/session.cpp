@@ -1,0 +1,177 @@
+#include "fuzz/session.hpp"
+
+#include <algorithm>
+#include <ashmemo/ashmemo.hpp>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "fuzz/require.hpp"
+#include "fuzz/scratch.hpp"
+
+namespace ashmemo::fuzz {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::minutes;
+
+ManualClock& session_clock() {
+  static const auto clock = std::make_shared<ManualClock>();
+  return *clock;
+}
+
+struct Record {
+  std::int64_t id = 0;
+};
+
+bool is_key(std::string_view key) {
+  return !key.empty() && key.size() <= kMaxKeyBytes && key.find('\0') == std::string_view::npos;
+}
+
+// Of a walk. What it shows is bounded by the file, even where a tree in it has a loop.
+std::vector<std::string> keys_of(const Cache& cache) {
+  constexpr int most = 5'000;
+  int shown = 0;
+  std::vector<std::string> keys{"text", "integer", "large", "key 5", "key 299", "missing"};
+  cache.for_each("", [&](const EntryInfo& entry) {
+    require(++shown < most, "a walk ends");
+    if (is_key(entry.key)) keys.push_back(entry.key);
+  });
+  return keys;
+}
+
+template <class... T>
+void get_as(const Cache& cache, const std::vector<std::string>& keys) {
+  ((void)cache.get_many<T>(keys), ...);
+}
+
+void read_all(const Cache& cache) {
+  std::vector<std::string> keys = keys_of(cache);
+  get_as<std::string, std::int64_t, double, bool, std::vector<std::byte>, std::optional<int>>(cache,
+                                                                                              keys);
+  keys.resize(std::min<std::size_t>(keys.size(), 12));
+  for (const std::string& key : keys) {
+    (void)cache.get<std::string>(key);
+    (void)cache.entry(key);
+    (void)cache.contains(key);
+  }
+  (void)cache.stats();
+  (void)cache.health();
+}
+
+// The explicit administration may fail because of the file, and says so in one way.
+template <class Call>
+void may_fail(const Call& call) {
+  try {
+    call();
+  } catch (const Error& error) {
+    require(error.code() == ErrorCode::store_failed, "administration fails with store_failed");
+  }
+}
+
+void write_and_remove(Cache& cache) {
+  if (cache.put("fuzz:new", 7)) {
+    require(cache.get<int>("fuzz:new") == 7, "what was put is read");
+  } else {
+    require(cache.health().state != HealthState::ok, "a put is refused by a broken store only");
+  }
+  std::vector<std::pair<std::string, std::string>> pairs;
+  for (int i = 0; i < 30; ++i)
+    pairs.emplace_back("fuzz:" + std::to_string(i), std::string(300, 'f'));
+  (void)cache.put_many(pairs);
+  (void)cache.put("large", std::string(20'000, 'y'));
+  (void)cache.touch("text");
+  (void)cache.erase("integer");
+  require(!cache.contains("integer"), "what was erased is gone");
+  (void)cache.erase_prefix("key 1");
+  load_calculations(cache);
+}
+
+void administrate(Cache& cache) {
+  may_fail([&] { cache.flush(); });
+  may_fail([&] { (void)cache.check(); });
+  cache.set_limits({.max_entries = 20});
+  may_fail([&] { cache.flush(); });
+  cache.run_maintenance();
+  may_fail([&] { cache.backup(cache_path() + ".copy"); });
+  may_fail([&] { cache.compact(); });
+}
+
+// As §8 says: what is found corrupt in use is set aside, and the cache goes on with a new file.
+void come_to_itself(Cache& cache) {
+  constexpr int patience = 20;
+  for (int round = 0; round < patience; ++round) {
+    (void)cache.put("fuzz:again", round);
+    (void)cache.run_maintenance(hours(1));
+    if (cache.health().state == HealthState::ok) return;
+    session_clock().advance(minutes(10));
+  }
+  const Health health = cache.health();
+  std::fprintf(stderr, "%s: %s\n", std::string(to_string(health.state)).c_str(),
+               health.last_error.c_str());
+  require(false, "the cache comes to itself again");
+}
+
+void read_beside() {
+  Options options = session_options();
+  options.access = Access::read_only;
+  options.when_unavailable = WhenUnavailable::throw_error;
+  try {
+    const Cache cache(cache_path(), options);
+    read_all(cache);
+  } catch (const Error&) {
+  }
+}
+
+void use(Cache& cache) {
+  read_all(cache);
+  write_and_remove(cache);
+  session_clock().advance(minutes(2));
+  administrate(cache);
+  come_to_itself(cache);
+  read_all(cache);
+  (void)cache.clear();
+}
+
+}  // namespace
+
+Options session_options() {
+  Options options;
+  options.hooks.clock = std::shared_ptr<Clock>(std::shared_ptr<Clock>(), &session_clock());
+  options.hooks.worker = WorkerMode::manual;
+  options.memory_bytes = 64 * KiB;
+  options.reader_cache_bytes = 256 * KiB;
+  options.writer_cache_bytes = 256 * KiB;
+  return options;
+}
+
+void load_calculations(Cache& cache) {
+  Registry registry(cache);
+  auto& records = registry.resource<Record>("Record", &Record::id);
+  const auto twice = records.calculation("twice", [](const Record& each) { return 2 * each.id; });
+  const auto plus =
+      records.calculation("plus", [](const Record& each, int more) { return each.id + more; });
+  records.cache_calculation("twice", {.ttl = hours(1)});
+  records.cache_calculation("plus", {.ttl = minutes(1), .stale_if_error = hours(1)});
+  const std::vector<Record> page{{1}, {2}, {3}};
+  require(twice(page) == std::vector<std::int64_t>{2, 4, 6}, "a load returns what was computed");
+  require(plus(page[0], 3) == 4, "a call returns what was computed");
+}
+
+void use_the_cache() {
+  read_beside();
+  const std::string before = read_file(cache_path());
+  try {
+    Cache cache(cache_path(), session_options());
+    use(cache);
+  } catch (const Error& error) {
+    require(error.code() == ErrorCode::not_a_cache, "only what is not ours is refused");
+    require(read_file(cache_path()) == before, "what is refused is not touched");
+  }
+}
+
+}  // namespace ashmemo::fuzz
