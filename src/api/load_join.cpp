@@ -40,6 +40,7 @@ std::vector<std::size_t> Load::claim(const std::vector<std::size_t>& missing) {
 // What another flight has stored after our look-up need not be computed once more.
 std::vector<std::size_t> Load::look_again(const std::vector<std::size_t>& wanted) {
   std::vector<engine::Query> queries;
+  queries.reserve(wanted.size());
   for (const std::size_t query : wanted) queries.push_back(queries_[query]);
   std::vector<engine::Answer> answers(queries.size());
   RunSink found = sink();

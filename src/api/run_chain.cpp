@@ -49,7 +49,7 @@ bool RunOnChain::contains_all_of(const RunOnChain& other) const {
 void RunOnChain::throw_cycle(const RunOnChain& since) const {
   std::string path = shown();
   for (const RunOnChain* run = outer_;; run = run->outer_) {
-    path = run->shown() + " -> " + path;
+    path.insert(0, run->shown() + " -> ");
     if (run == &since) break;
   }
   throw Error(ErrorCode::cycle, "these calculations need each other's results: " + path,

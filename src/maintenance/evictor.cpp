@@ -108,7 +108,8 @@ base::Result<std::vector<store::Candidate>> Evictor::oldest(store::Writer& write
       return row.inserted_at == newest_;
     });
     if (spared != found->end()) {
-      newest.assign(1, std::move(*spared));
+      newest.clear();
+      newest.push_back(std::move(*spared));
       found->erase(spared);
     }
     if (!found->empty()) return found;
