@@ -52,6 +52,7 @@ std::string read_start(SQLite::Database& database) {
 
 Header parse_header(std::string_view bytes) noexcept {
   Header header;
+  header.is_blank = bytes.find_first_not_of('\0') == std::string_view::npos;
   if (bytes.size() < kHeaderBytes || !bytes.starts_with(kMagic)) return header;
   header.is_sqlite = true;
   header.is_known =

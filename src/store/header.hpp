@@ -11,6 +11,7 @@ namespace ashmemo::store {
 /// The first 100 bytes of a file, as far as they tell whose it is.
 struct Header {
   bool is_sqlite = false;  // begins as SQLite databases do, and is long enough for one
+  bool is_blank = false;   // only zeroes
   bool is_known = false;   // in a format that every SQLite of today can read and write
   std::int32_t application_id = 0;
   std::int32_t user_version = 0;

@@ -82,10 +82,22 @@ base::Result<Judgement> judge_log(const CachePaths& paths) {
   return Judgement{Found::damaged, "its write-ahead log is of an unknown format"};
 }
 
+// A power cut while the file was made may have lost its beginning: SQLite takes back what the
+// journal knows.
+base::Result<bool> is_half_made(const CachePaths& paths, const Header& header) {
+  if (!header.is_blank) return false;
+  const auto journal = base::inspect(paths.journal);
+  if (!journal) return journal.failure();
+  return journal->type != FileType::missing && journal->bytes > 0;
+}
+
 base::Result<Judgement> judge_content(const CachePaths& paths, bool lock_is_ours) {
   const auto header = read_header(paths.file);
   if (!header) return header.failure();
   if (!header->is_sqlite) {
+    const auto half_made = is_half_made(paths, *header);
+    if (!half_made) return half_made.failure();
+    if (lock_is_ours && *half_made) return Judgement{Found::ours, {}};
     if (lock_is_ours) return Judgement{Found::damaged, "it is no SQLite database any more"};
     return not_ours(paths.file, "is not a cache file");
   }

@@ -22,6 +22,7 @@ using State = SchemaVerdict::State;
 struct Opened {
   std::unique_ptr<Connection> connection;
   std::string damage;
+  bool is_in_doubt = false;  // it may be as it should all the same
 };
 
 ConnectionOptions connection_options(const OpenOptions& options) {
@@ -46,14 +47,17 @@ bool has_memory() {
 
 // SQLITE_ERROR comes of a schema that SQLite cannot read: to us the same as corrupt. So does
 // SQLITE_NOMEM, where a text of the schema claims a length that cannot be.
+bool is_lack_of_memory(const Failure& failure) {
+  return (failure.sqlite_code & 0xFF) == SQLITE_NOMEM;
+}
+
 bool is_damage(const Failure& failure) {
-  const int code = failure.sqlite_code & 0xFF;
-  return failure.kind == FailureKind::corrupt || code == SQLITE_ERROR ||
-         (code == SQLITE_NOMEM && has_memory());
+  return failure.kind == FailureKind::corrupt || (failure.sqlite_code & 0xFF) == SQLITE_ERROR ||
+         (is_lack_of_memory(failure) && has_memory());
 }
 
 base::Result<Opened> failed(const Failure& failure) {
-  if (is_damage(failure)) return Opened{nullptr, failure.what};
+  if (is_damage(failure)) return Opened{nullptr, failure.what, is_lack_of_memory(failure)};
   return failure;
 }
 
@@ -122,10 +126,10 @@ base::Result<Opened> open_connection(const std::string& path, const OpenOptions&
     case State::empty:
     case State::newer:
     case State::changed:
-      return Opened{nullptr, verdict->why};
+      return Opened{nullptr, verdict->why, false};
   }
   keep_wal_at_close(**connection, false);
-  return Opened{std::move(*connection), {}};
+  return Opened{std::move(*connection), {}, false};
 }
 
 // What is damaged gives way to a new file, once.
@@ -133,6 +137,8 @@ base::Result<Opened> open_or_replace(ClaimedFile& claim, const OpenOptions& opti
   std::string damage = options.found_corrupt.empty() ? claim.damage() : options.found_corrupt;
   if (damage.empty()) {
     auto opened = open_connection(claim.path(), options);
+    // Memory may have been short for a moment only.
+    if (opened && opened->is_in_doubt) opened = open_connection(claim.path(), options);
     if (!opened || opened->damage.empty()) return opened;
     damage = opened->damage;
   }

@@ -102,6 +102,27 @@ TEST_SUITE("crash") {
     CHECK(lost_of_power == 0);
   }
 
+  TEST_CASE("a power cut while the file is made leaves nothing that must be set aside") {
+    for (int change = 1; change <= 40; ++change) {
+      for (std::uint64_t seed = 0; seed < 3; ++seed) {
+        INFO("change " << change << ", seed " << seed);
+        CacheFixture f;
+        {
+          Child child([&](Child::Parent& parent) -> std::string {
+            cut_power_at_file_change(change, seed);
+            const Cache cache(f.path, f.options);
+            parent.tell();
+            return {};
+          });
+          (void)child.wait_for();
+        }
+        CHECK(f->put("k", 1));
+        f->flush();
+        CHECK(f.heard.notices().empty());
+      }
+    }
+  }
+
   TEST_CASE("power: one file lives through many power cuts and loses nothing that returned") {
     CrashRun run(seed_of_run());
     for (int cut = 0; cut < number_of_kills() / 4; ++cut) run.cut_power(Durability::power);

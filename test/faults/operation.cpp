@@ -62,6 +62,9 @@ bool looks_like_damage(Fault fault) {
   return fault == Fault::corrupt || fault == Fault::not_a_database;
 }
 
+/// A lack of memory that stays would be SQLite's own, too.
+bool can_stay(Fault fault) { return fault != Fault::no_memory; }
+
 void try_case(const Operation& operation, const Case& each) {
   INFO("case " << each.number << ": " << std::string(to_string(each.fault)) << " at call "
                << each.nth << std::string(each.stays ? " and all after" : ""));
@@ -85,7 +88,8 @@ void try_faults(const Operation& operation) {
   for (const Fault fault : kFaults) {
     for (std::size_t nth = 0; nth < calls.size(); ++nth) {
       for (const bool stays : {false, true}) {
-        if (!can_fail(calls[nth], fault) || !share.has(number++)) continue;
+        if (!can_fail(calls[nth], fault) || (stays && !can_stay(fault))) continue;
+        if (!share.has(number++)) continue;
         try_case(operation, {number - 1, fault, nth, stays});
         ++tried;
       }

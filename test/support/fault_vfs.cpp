@@ -92,8 +92,7 @@ int code_of(SystemCall call, Fault fault) {
     case Fault::cannot_open:
       return SQLITE_CANTOPEN;
     case Fault::no_memory:
-      return call == SystemCall::open || call == SystemCall::map ? SQLITE_NOMEM
-                                                                 : SQLITE_IOERR_NOMEM;
+      return call == SystemCall::open ? SQLITE_NOMEM : SQLITE_IOERR_NOMEM;
     case Fault::io_error:
       break;
     case Fault::shortened:

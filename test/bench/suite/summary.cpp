@@ -56,8 +56,8 @@ const Row* beside(const Rows& rows, const Row& row, std::string_view system) {
 }
 
 std::string line_of(const Rows& rows, const Work& work, const Row& row) {
-  std::string line = fmt::format("| {} | {}", work.what,
-                                 grouped(static_cast<std::int64_t>(row.entries)));
+  std::string line =
+      fmt::format("| {} | {}", work.what, grouped(static_cast<std::int64_t>(row.entries)));
   for (const std::string_view system : kSystems) {
     const Row* const theirs = beside(rows, row, system);
     line += " | " + (theirs == nullptr ? std::string() : microseconds(theirs->compared()));
@@ -71,7 +71,8 @@ std::string line_of(const Rows& rows, const Work& work, const Row& row) {
 void write_summary(const Rows& rows, const std::string& path) {
   std::ofstream file(path);
   file << "| microseconds | entries | ashmemo | plain SQLite | LMDB | LevelDB | "
-          "persistent-cache-cpp | x SQLite | x best other |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|\n";
+          "persistent-cache-cpp | x SQLite | x best other "
+          "|\n|---|--:|--:|--:|--:|--:|--:|--:|--:|\n";
   for (const Work& work : kWorks) {
     for (const Row& row : rows.all()) {
       const bool is_it = row.system == kSystems.front() && row.scenario == work.scenario &&
