@@ -95,7 +95,7 @@ void try_faults(const Operation& operation) {
       }
     }
   }
-  MESSAGE(calls.size() << " calls, " << tried << " faults tried");
+  MESSAGE(calls.size() << " calls, " << tried << " of " << number << " faults tried");
 }
 
 }  // namespace ashmemo::test
