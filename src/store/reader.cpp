@@ -14,7 +14,7 @@ RowView row_of(const Statement& found) noexcept {
   row.deadlines = deadlines_at(found, 1);
   row.calculation_id = found.integer(5);  // NULL reads as 0: put directly
   row.record_version = found.value(6);
-  row.cost_us = found.integer(7);
+  row.cost_us = cost_at(found, 7);
   row.value = found.value(8);
   return row;
 }

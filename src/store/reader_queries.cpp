@@ -60,12 +60,12 @@ CalculationRow calculation_of(const Statement& row) {
   calculation.version = row.integer(3);
   calculation.policy = row.text(4);
   calculation.retired = row.integer(5) != 0;
-  calculation.hits = row.integer(6);
-  calculation.stale_hits = row.integer(7);
-  calculation.misses = row.integer(8);
-  calculation.computed = row.integer(9);
-  calculation.failed = row.integer(10);
-  calculation.saved_us = row.integer(11);
+  calculation.hits = summand(row, 6);
+  calculation.stale_hits = summand(row, 7);
+  calculation.misses = summand(row, 8);
+  calculation.computed = summand(row, 9);
+  calculation.failed = summand(row, 10);
+  calculation.saved_us = summand(row, 11);
   return calculation;
 }
 

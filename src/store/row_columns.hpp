@@ -1,5 +1,8 @@
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
+
 #include "store/rows.hpp"
 #include "store/statement.hpp"
 
@@ -10,6 +13,17 @@ namespace ashmemo::store {
 [[nodiscard]] inline std::int64_t integer_or(const Statement& row, int column,
                                              std::int64_t instead) noexcept {
   return row.is_null(column) ? instead : row.integer(column);
+}
+
+/// A number that sums are made of, whatever the file claims: adding to it never overflows.
+[[nodiscard]] inline std::int64_t summand(const Statement& row, int column) noexcept {
+  return std::clamp<std::int64_t>(row.integer(column), 0, std::int64_t{1} << 61);
+}
+
+/// What computing a value took, in microseconds: no more than eleven days, so that the sums of all
+/// reads of a process do not overflow.
+[[nodiscard]] inline std::int64_t cost_at(const Statement& row, int column) noexcept {
+  return std::clamp<std::int64_t>(row.integer(column), 0, 1'000'000'000'000);
 }
 
 /// Four columns from `first` on: computed_at, fresh_until, expires_at, keep_until.
