@@ -39,7 +39,7 @@ class Evictor {
     }
     void use(std::int64_t byte_size) {
       --rows;
-      bytes -= std::min(byte_size, bytes);
+      bytes -= std::clamp<std::int64_t>(byte_size, 0, bytes);  // the file may claim anything
       is_used = true;
     }
 
