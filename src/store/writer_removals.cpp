@@ -34,7 +34,7 @@ struct SqliteWriter::Taken {
     if (full) return false;
     rows.push_back(removed_row(row, row.text(7)));
     rowids.push_back(row.integer(0));
-    bytes += std::min(size, kMostBytes);
+    bytes += std::clamp<std::int64_t>(size, 0, kMostBytes);
     return true;
   }
 

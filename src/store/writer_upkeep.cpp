@@ -147,9 +147,9 @@ base::Result<Totals> SqliteWriter::recount() {
     while (select->step()) {
       count_added(select->integer(0), select->integer(1));
     }
-    const Totals off{totals_.entries - before.entries,
+    const Totals off{subtract_saturated(totals_.entries, before.entries),
                      subtract_saturated(totals_.bytes, before.bytes),
-                     totals_.probation_entries - before.probation_entries,
+                     subtract_saturated(totals_.probation_entries, before.probation_entries),
                      subtract_saturated(totals_.probation_bytes, before.probation_bytes)};
     return off;
   });
