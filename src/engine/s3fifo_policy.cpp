@@ -10,6 +10,7 @@ namespace {
 // The paper's, and the best or near it on the traces of the hit-ratio benchmark.
 constexpr double kProbationShare = 0.1;
 constexpr double kGhostShare = 0.9;
+constexpr std::int64_t kMostEntriesWithGhosts = std::int64_t{1} << 24;  // 64 MiB of ghosts
 constexpr std::int64_t kPromotion = 2;
 
 // How full the cache is in the unit whose limit is nearer.
@@ -60,7 +61,10 @@ void S3FifoPolicy::evicted(const store::Candidate& candidate, const QueueSizes& 
 }
 
 void S3FifoPolicy::fit_ghosts(const QueueSizes& sizes) {
-  const auto most = static_cast<double>(std::min(sizes.entries, sizes.max_entries)) * kGhostShare;
+  // The file may claim any number of entries.
+  const std::int64_t entries = std::clamp<std::int64_t>(std::min(sizes.entries, sizes.max_entries),
+                                                        0, kMostEntriesWithGhosts);
+  const auto most = static_cast<double>(entries) * kGhostShare;
   const auto have = static_cast<double>(ghosts_.capacity());
   // Where bytes are the limit the number of entries moves: an eighth off is near enough.
   if (most > have * 1.125 || most < have * 0.875) ghosts_.resize(static_cast<std::size_t>(most));

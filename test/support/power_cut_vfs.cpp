@@ -96,8 +96,9 @@ void draw(sqlite3_file* file, const Unsynced& unsynced) {
 
 [[noreturn]] void cut_power() {
   for (const auto& [name, unsynced] : device.files) {
-    const auto one = std::find_if(device.open.begin(), device.open.end(),
-                                  [&](const auto& open) { return open.second.name == name; });
+    const auto one =
+        std::find_if(device.open.begin(), device.open.end(),
+                     [&wanted = name](const auto& open) { return open.second.name == wanted; });
     if (one != device.open.end() && !unsynced.sizes.empty()) draw(one->first, unsynced);
   }
   ::raise(SIGKILL);
