@@ -45,7 +45,7 @@ std::string microseconds(double us) {
 std::string ratio(const Row& row, const Row* to) {
   if (to == nullptr || to->compared() <= 0) return "";
   const double ratio = row.compared() / to->compared();
-  return fmt::format(ratio > 1 ? "**{:.2f}**" : "{:.2f}", ratio);
+  return ratio > 1 ? fmt::format("**{:.2f}**", ratio) : fmt::format("{:.2f}", ratio);
 }
 
 const Row* beside(const Rows& rows, const Row& row, std::string_view system) {
