@@ -43,8 +43,9 @@ concept KeyRange = !std::convertible_to<const K&, std::string_view> && requires(
 /// Writes: one worker writes the file. `put` hands a value to it; from then on every read sees it.
 /// With Durability::relaxed `put` returns at once; it waits at most `max_wait` for room in the
 /// queue. Removals return when they are committed, whatever the durability: a removal that a crash
-/// undoes is a wrong answer (a power cut may undo one, unless the durability is `power`). Only when the store has refused to write for `max_wait` do they return
-/// before; they hold in this process all the same, and `on_error` says so.
+/// undoes is a wrong answer (a power cut may undo one, unless the durability is `power`). Only when
+/// the store has refused to write for `max_wait` do they return before; they hold in this process
+/// all the same, and `on_error` says so.
 ///
 /// Reads: never wait for the writer. A value of another type than asked for is a miss, counted.
 ///
