@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -47,9 +48,15 @@ class FakeFile {
 
   [[nodiscard]] StatePtr state() const;
   void set_state(StatePtr state);
-  /// As another program might: behind the writer's back, without raising the commit counter.
+  /// While it is held nobody else changes the file: a transaction, from begin to commit.
+  [[nodiscard]] std::unique_lock<std::mutex> lock_for_writing() {
+    return std::unique_lock(writing_);
+  }
+  /// As another program might: behind the writer's back, between its transactions, without raising
+  /// the commit counter.
   template <class F>
   void change(F f) {
+    const auto alone = lock_for_writing();
     State changed = *state();
     f(changed);
     set_state(std::make_shared<const State>(std::move(changed)));
@@ -82,6 +89,7 @@ class FakeFile {
   std::atomic<int> truncations{0};
 
  private:
+  std::mutex writing_;
   mutable base::Mutex mutex_;
   StatePtr state_ ASHMEMO_GUARDED_BY(mutex_) = std::make_shared<const State>();
 };

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <mutex>
 #include <optional>
 #include <utility>
 
@@ -49,22 +50,22 @@ class FakeWriter final : public store::Writer {
 
   Result<Begun> begin() override {
     const Alone alone(busy_);
-    require(!in_transaction_, "begin inside a transaction");
+    require(!transaction_.owns_lock(), "begin inside a transaction");
+    transaction_ = file_.lock_for_writing();
     const Begun begun = look_around();
-    in_transaction_ = true;
     changed_ = false;
     return begun;
   }
 
   Result<Begun> look() override {
     const Alone alone(busy_);
-    require(!in_transaction_, "look inside a transaction");
+    require(!transaction_.owns_lock(), "look inside a transaction");
     return look_around();
   }
 
   Status commit(bool) override {
     const Alone alone = change();
-    in_transaction_ = false;
+    const auto ends = std::move(transaction_);
     last_ = changed_ ? std::make_shared<const FakeFile::State>(state_) : file_.state();
     if (!changed_) return {};
     file_.set_state(last_);
@@ -75,8 +76,8 @@ class FakeWriter final : public store::Writer {
 
   void rollback() noexcept override {
     const Alone alone(busy_);
-    if (!in_transaction_) return;
-    in_transaction_ = false;
+    if (!transaction_.owns_lock()) return;
+    const auto ends = std::move(transaction_);
     const std::int64_t next_rowid = state_.next_rowid;
     state_ = *file_.state();
     state_.next_rowid = next_rowid;
@@ -265,7 +266,7 @@ class FakeWriter final : public store::Writer {
 
   Result<Checkpoint> checkpoint(bool truncate) override {
     const Alone alone(busy_);
-    require(!in_transaction_, "checkpoint inside a transaction");
+    require(!transaction_.owns_lock(), "checkpoint inside a transaction");
     ++file_.checkpoints;
     file_.truncations += truncate ? 1 : 0;
     const std::int64_t frames = file_.wal_bytes / kBytesOfCommit;
@@ -279,7 +280,7 @@ class FakeWriter final : public store::Writer {
 
   Result<std::int64_t> vacuum(int pages) override {
     const Alone alone(busy_);
-    require(!in_transaction_, "vacuum inside a transaction");
+    require(!transaction_.owns_lock(), "vacuum inside a transaction");
     if (!file_.vacuums) return file_.free_pages.load();
     const std::int64_t given = std::min<std::int64_t>(pages, file_.free_pages);
     file_.given_back += std::min(given * kPageBytes, file_.file_bytes - file_.given_back);
@@ -305,7 +306,7 @@ class FakeWriter final : public store::Writer {
   }
 
   [[nodiscard]] Alone change() {
-    require(in_transaction_, "a change outside of a transaction");
+    require(transaction_.owns_lock(), "a change outside of a transaction");
     return Alone(busy_);
   }
 
@@ -343,7 +344,7 @@ class FakeWriter final : public store::Writer {
   FakeFile& file_;
   std::atomic<std::uint64_t>& commits_;
   std::atomic<bool> busy_{false};
-  bool in_transaction_ = false;
+  std::unique_lock<std::mutex> transaction_;  // held: in one
   bool changed_ = false;
   FakeFile::State state_;
   FakeFile::StatePtr last_;  // as we have left it
