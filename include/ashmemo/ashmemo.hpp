@@ -2,6 +2,20 @@
 
 // Everything of ashmemo but <ashmemo/json.hpp>, which needs nlohmann-json.
 
+/// \mainpage
+///
+/// ashmemo keeps the results of expensive calculations on an application's records in one SQLite
+/// file, inside the application's own process.
+///
+/// - Calculations on records: ashmemo::Registry, ashmemo::Resource, ashmemo::Calculation,
+///   ashmemo::CachePolicy.
+/// - Plain keys and values: ashmemo::Cache.
+/// - How a cache is opened: ashmemo::Options, with ashmemo::Limits, ashmemo::Timing and
+///   ashmemo::Hooks.
+/// - What can be a value: ashmemo::Codec; what can be in a key: ashmemo::KeyPart.
+/// - What happens: ashmemo::Stats, ashmemo::Health, ashmemo::Notice, ashmemo::Error.
+/// - Tests without sleeps: ashmemo::ManualClock, ashmemo::WorkerMode.
+
 #include <ashmemo/cache.hpp>
 #include <ashmemo/calculation.hpp>
 #include <ashmemo/calculation_options.hpp>

@@ -50,6 +50,7 @@ class Error : public std::runtime_error {
 /// of the other records were stored: asking again computes only the failed ones.
 class CalculationFailed : public Error {
  public:
+  /// One record that failed.
   struct Record {
     std::size_t index = 0;  ///< position in the page that was asked for
     std::string key;        ///< the cache key

@@ -19,13 +19,13 @@ namespace ashmemo {
 /// The cache builds them of names, of the record's own key, and of arguments, so that they are
 /// readable and no two calculations share one:
 ///
-///   Post:42:word_count             resource, primary key, calculation
-///   OrderLine:7:3:total            composite key
-///   Post:42:excerpt(80)            arguments
-///   Post:42:word_count@acme        scope
+///     Post:42:word_count             resource, primary key, calculation
+///     OrderLine:7:3:total            composite key
+///     Post:42:excerpt(80)            arguments
+///     Post:42:word_count@acme        scope
 ///
-///   key  = resource ":" part {":" part} ":" calculation [ "(" part {"," part} ")" ] [ "@" part ]
-///   part = text | "[" {part ";"} "]" | "~" {"~"}
+///     key  = resource ":" part {":" part} ":" calculation [ "(" part {"," part} ")" ] [ "@" part ]
+///     part = text | "[" {part ";"} "]" | "~" {"~"}
 ///
 /// A calculation without arguments has no parentheses, one without a scope has no "@". Inside every
 /// text these are written as "%" and two upper-case hexadecimal digits:
@@ -147,6 +147,7 @@ void append_scope(std::string& out, const Scope& scope) {
 
 }  // namespace detail
 
+/// Numbers: decimal, floating point by its shortest text that reads back.
 template <detail::KeyNumber T>
 struct KeyPart<T> : detail::BuiltInKeyPart<T> {
   static void append(std::string& out, const T& value) {
@@ -162,6 +163,7 @@ struct KeyPart<T> : detail::BuiltInKeyPart<T> {
   }
 };
 
+/// Enums: their number.
 template <detail::KeyEnum T>
 struct KeyPart<T> : detail::BuiltInKeyPart<T> {
   static void append(std::string& out, const T& value) {
@@ -169,6 +171,7 @@ struct KeyPart<T> : detail::BuiltInKeyPart<T> {
   }
 };
 
+/// Texts, escaped; a null pointer is "~".
 template <detail::TextLike T>
 struct KeyPart<T> : detail::BuiltInKeyPart<T> {
   static void append(std::string& out, const T& value) {
@@ -180,6 +183,7 @@ struct KeyPart<T> : detail::BuiltInKeyPart<T> {
   }
 };
 
+/// Durations: how many of their unit.
 template <detail::KeyNumber Rep, class Period>
 struct KeyPart<std::chrono::duration<Rep, Period>>
     : detail::BuiltInKeyPart<std::chrono::duration<Rep, Period>> {
@@ -188,6 +192,7 @@ struct KeyPart<std::chrono::duration<Rep, Period>>
   }
 };
 
+/// Time points: the duration since the epoch of their clock.
 template <class Clock, Keyable Length>
 struct KeyPart<std::chrono::time_point<Clock, Length>>
     : detail::BuiltInKeyPart<std::chrono::time_point<Clock, Length>> {
@@ -196,6 +201,7 @@ struct KeyPart<std::chrono::time_point<Clock, Length>>
   }
 };
 
+/// Nothing is "~"; each optional around it adds one.
 template <Keyable T>
 struct KeyPart<std::optional<T>> : detail::BuiltInKeyPart<std::optional<T>> {
   static void append(std::string& out, const std::optional<T>& value) {
@@ -208,6 +214,7 @@ struct KeyPart<std::optional<T>> : detail::BuiltInKeyPart<std::optional<T>> {
   }
 };
 
+/// "[a;b;]".
 template <Keyable T>
 struct KeyPart<std::vector<T>> : detail::BuiltInKeyPart<std::vector<T>> {
   static void append(std::string& out, const std::vector<T>& value) {

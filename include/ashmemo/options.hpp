@@ -140,6 +140,9 @@ enum class WhenUnavailable : std::uint8_t {
   throw_error = 1,  ///< Error with ErrorCode::unavailable
 };
 
+/// How a cache is opened. Every field has a default; all are checked before anything is opened, and
+/// an impossible one is an Error (invalid_options) that names the field and its value. The order of
+/// the fields never changes.
 struct Options {
   // What is kept and what can be lost.
   Limits limits{};

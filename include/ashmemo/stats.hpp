@@ -74,6 +74,7 @@ enum class HealthState : std::uint8_t {
 
 [[nodiscard]] std::string_view to_string(HealthState state) noexcept;
 
+/// How the store is now, and what that has cost so far. See `Cache::health`.
 struct Health {
   HealthState state = HealthState::ok;
   std::int64_t since = 0;       ///< microseconds since 1970 UTC (wall clock)
