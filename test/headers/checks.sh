@@ -15,10 +15,6 @@ run_headers_suite() {
   check "no file over 400 lines" files_are_short
   check "no path or host of one machine" nothing_of_one_machine
   check "the README names both commands" readme_names_commands
-  check "the README's first program runs, with ashmemo as a subproject" first_program_runs
-  # A program that links a sanitized library needs the sanitizer's flags too, which no reader has.
-  [[ -n $sanitize ]] ||
-    check "the README's first program runs with the installed library" installed_library_works
 }
 
 warnings=(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror)
@@ -140,46 +136,4 @@ readme_names_commands() {
   for command in './examples/run' './test/run'; do
     grep -qxE " *$command" "$project_root/README.md" || printf '%s\n' "$command"
   done | fails_if_any "the README has no line"
-}
-
-# readme_block NAME: the code block after the line <!-- NAME -->.
-readme_block() {
-  sed -n "/^<!-- $1 -->\$/,/^\`\`\`\$/p" "$project_root/README.md" | sed -e '1,/^```/d' -e '/^```$/d' |
-    grep . || die "the README has no block $1"
-}
-
-# A project of its own, made of nothing but what the README shows.
-write_first_program() {
-  readme_block first-program >"$1/main.cpp"
-  readme_block first-program-build >"$1/meson.build"
-}
-
-first_program_runs() {
-  local directory=$build_root/first-program
-  rm -rf "$directory"
-  mkdir -p "$directory/subprojects"
-  write_first_program "$directory"
-  ln -s "$project_root" "$directory/subprojects/ashmemo"
-  meson setup "$directory/build" "$directory" -Dwerror=true &&
-    ninja -C "$directory/build" &&
-    (cd "$directory" && timeout 60 ./build/first)
-}
-
-installed_library_works() {
-  local directory=$build_root/installed
-  rm -rf "$directory"
-  mkdir -p "$directory"
-  write_first_program "$directory"
-  build "$build_directory" src/libashmemo.a &&
-    meson install -C "$build_directory" --quiet --no-rebuild --destdir "$directory" &&
-    compile_installed "$directory" && (cd "$directory" && timeout 60 ./first)
-}
-
-compile_installed() {
-  local flags description
-  description=$(find "$1" -name ashmemo.pc)
-  flags=$(PKG_CONFIG_PATH=$(dirname "$description") pkg-config --cflags --libs \
-    --define-variable=prefix="$1/usr/local" ashmemo) || return 1
-  # shellcheck disable=SC2086 # words: ccache and the compiler; the flags
-  $CXX -std=c++20 "$1/main.cpp" -o "$1/first" $flags
 }

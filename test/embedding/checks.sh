@@ -1,0 +1,115 @@
+# shellcheck shell=bash
+# Sourced by test/run: the suite "embedding". The README's first program, built in every way that the
+# README shows, word by word: with ashmemo as a subproject, and with the library that its own lines
+# install, through pkg-config, CMake and Meson.
+
+run_embedding_suite() {
+  embedding=$build_root/embedding-$compiler
+  rm -rf "$embedding"
+  mkdir -p "$embedding/source" "$embedding/root"
+  select_compiler "$compiler"
+  copy_sources "$embedding/source"
+  check "the README's lines install headers, both libraries and what describes them" installs
+  check "the first program with pkg-config" in_first_program with_pkg_config
+  check "the first program with CMake" in_first_program with_cmake
+  check "the first program with CMake, the library static" in_first_program with_cmake_static
+  check "the first program with Meson and the installed library" in_first_program with_meson
+  check "the first program with ashmemo as a subproject" in_first_program as_subproject
+  check "the installed program tells its version" installed_program_works
+  check "the sizes in the README" sizes_are_as_told
+}
+
+copy_sources() {
+  project_files | tar -C "$project_root" --files-from=- -c | tar -C "$1" -x
+}
+
+# readme_block NAME: the code block after the line <!-- NAME -->.
+readme_block() {
+  sed -n "/^<!-- $1 -->\$/,/^\`\`\`\$/p" "$project_root/README.md" | sed -e '1,/^```/d' -e '/^```$/d' |
+    grep . || die "the README has no block $1"
+}
+
+# As root would in /usr/local; here that is embedding/root.
+installs() {
+  local lines setup='meson setup build'
+  lines=$(readme_block install)
+  (cd "$embedding/source" && eval "${lines/#$setup/$setup --prefix=$embedding/root}") &&
+    installed libashmemo.a && installed libashmemo.so && installed ashmemo.pc &&
+    installed ashmemoConfig.cmake && installed ashmemoConfigVersion.cmake && installed ashmemo.hpp
+}
+
+# installed NAME: where the installed file is.
+installed() {
+  find "$embedding/root" -name "$1" | grep . || die "not installed: $1"
+}
+
+# in_first_program HOW: builds the program in a directory of its own, where there is nothing else, and
+# runs it twice, so that the second run reads what the first has stored.
+in_first_program() {
+  local directory=$embedding/$1 first second
+  mkdir "$directory"
+  readme_block first-program >"$directory/main.cpp"
+  cd "$directory" || return 1
+  use_installed
+  "$1" >&2 || return 1
+  first=$(find . -name first -type f -perm -u+x)
+  second=$(timeout 60 "$first" && timeout 60 "$first") || return 1
+  [[ $second == $'5\n13\n5\n13' ]] || die "the program printed: $second"
+  [[ $(sqlite3 blog.cache.db 'SELECT entries FROM cache_overview') == 2 ]]
+}
+
+use_installed() {
+  PKG_CONFIG_PATH=$(dirname "$(installed ashmemo.pc)")
+  LD_LIBRARY_PATH=$(dirname "$(installed libashmemo.so)")
+  export PKG_CONFIG_PATH LD_LIBRARY_PATH
+  export CMAKE_PREFIX_PATH=$embedding/root
+}
+
+with_pkg_config() {
+  local line
+  line=$(readme_block with-pkg-config)
+  eval "${line/#c++/$CXX -Wall -Wextra -Werror}"
+}
+
+with_cmake() {
+  readme_block with-cmake >CMakeLists.txt
+  cmake -S . -B build -DCMAKE_BUILD_TYPE=Release "-DCMAKE_CXX_COMPILER=${CXX##* }" "$@" && cmake --build build
+}
+
+with_cmake_static() {
+  with_cmake -Dashmemo_USE_STATIC=ON && ! ldd build/first | grep libashmemo
+}
+
+with_meson() {
+  readme_block first-program-build >meson.build
+  meson setup build -Dwerror=true && ninja -C build && ldd build/first | grep libashmemo
+}
+
+as_subproject() {
+  unset PKG_CONFIG_PATH CMAKE_PREFIX_PATH
+  mkdir subprojects
+  ln -s "$embedding/source" subprojects/ashmemo
+  readme_block first-program-build >meson.build
+  meson setup build -Dwerror=true && ninja -C build
+}
+
+installed_program_works() (
+  use_installed
+  [[ $("$(installed ashmemo | grep /bin/)" --version) == *"$(pkg-config --modversion ashmemo)"* ]]
+)
+
+# The README's figures, in KiB, are right within a fifth.
+sizes_are_as_told() {
+  strip -o "$embedding/library" "$(installed 'libashmemo.so.*.*.*')"
+  strip -o "$embedding/program" "$embedding/with_cmake_static/build/first"
+  is_about "$embedding/library" 'the shared library, stripped' &&
+    is_about "$embedding/program" 'the first program with the static library, stripped'
+}
+
+is_about() {
+  local told real
+  told=$(sed -nE "s/^.*$2: ([0-9,]+) KiB.*\$/\\1/p" "$project_root/README.md" | tr -d ,)
+  real=$(($(stat -c %s "$1") / 1024))
+  ((told > 0 && real * 5 <= told * 6 && real * 6 >= told * 5)) ||
+    die "the README says of $2: ${told:-nothing}; it has $real KiB"
+}

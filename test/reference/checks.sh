@@ -1,0 +1,22 @@
+# shellcheck shell=bash
+# Sourced by test/run: the suite "reference", the API reference that Doxygen makes of the public headers.
+
+run_reference_suite() {
+  ensure_packages doxygen
+  check "Doxygen understands every comment of the public headers" make_reference
+  check "the reference has all that the first program uses" reference_is_whole
+}
+
+make_reference() {
+  rm -rf "$build_root/reference"
+  mkdir -p "$build_root/reference"
+  (cd "$project_root" && doxygen test/reference/Doxyfile)
+}
+
+reference_is_whole() {
+  local name
+  for name in Cache Registry Resource Calculation Options Error Clock; do
+    grep -rqE "<title>.*ashmemo::$name.* (Class|Struct) (Template )?Reference" \
+      "$build_root/reference/html" || die "no page for $name"
+  done
+}
