@@ -47,6 +47,8 @@ std::span<const Scenario> scenarios() {
       Scenario{"version", "raising a calculation's version, until it is committed", version},
       Scenario{"memory", "anonymous memory after opening and reading, memory tier off", memory},
       Scenario{"scale", "hit_store, get_many and put_many with a page cache in proportion", scale},
+      Scenario{"tuning", "what memory, page caches, durability and secure erasing cost and bring",
+               tuning},
   };
   return all;
 }

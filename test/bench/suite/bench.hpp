@@ -94,6 +94,8 @@ void open_and_read(Bench& bench);
 void stats(Bench& bench);
 void memory(Bench& bench);
 void scale(Bench& bench);
+// One option or another.
+void tuning(Bench& bench);
 
 /// Single gets of these entries, in blocks. All must be there.
 [[nodiscard]] Lane get_lane(const Contestant& contestant, const Chooser& choose,
