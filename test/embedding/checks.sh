@@ -16,6 +16,7 @@ run_embedding_suite() {
   check "the first program with Meson and the installed library" in_first_program with_meson
   check "the first program with ashmemo as a subproject" in_first_program as_subproject
   check "the installed program tells its version" installed_program_works
+  check "every block of C++ in the README compiles" blocks_compile
   check "the sizes in the README" sizes_are_as_told
 }
 
@@ -97,6 +98,32 @@ installed_program_works() (
   use_installed
   [[ $("$(installed ashmemo | grep /bin/)" --version) == *"$(pkg-config --modversion ashmemo)"* ]]
 )
+
+# What the README's blocks of C++ say, one after the other.
+blocks_compile() {
+  {
+    readme_block first-program | sed '/^int main/,$d'
+    printf '#include <%s>\n' algorithm cassert optional ashmemo/json.hpp
+    cpp_blocks outside
+    printf 'void by_task(%s, %s, %s) {\n' 'ashmemo::Cache& cache' \
+      'ashmemo::Resource<Post>& posts' 'std::vector<Post>& page'
+    cpp_blocks ''
+    printf '}\n'
+  } >"$embedding/blocks.cpp"
+  # shellcheck disable=SC2086 # words: ccache and the compiler
+  $CXX -std=c++20 -Wall -Wextra -Wno-unused -Werror -fsyntax-only -I "$project_root/include" \
+    "$embedding/blocks.cpp"
+}
+
+# cpp_blocks MARK: the blocks of C++ that stand behind the line <!-- MARK -->; none: behind no such line.
+cpp_blocks() {
+  awk -v mark="$1" '
+    /^<!-- .* -->$/ { now = $2; next }
+    /^```cpp$/ { inside = now == mark; now = ""; next }
+    /^```/ { inside = 0; now = ""; next }
+    inside
+    /./ { if (!inside) now = "" }' "$project_root/README.md" | grep . || die "the README has no such block"
+}
 
 # The README's figures, in KiB, are right within a fifth.
 sizes_are_as_told() {
