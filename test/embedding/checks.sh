@@ -16,6 +16,7 @@ run_embedding_suite() {
   check "the first program with Meson and the installed library" in_first_program with_meson
   check "the first program with ashmemo as a subproject" in_first_program as_subproject
   check "the installed program tells its version" installed_program_works
+  check "the README's look into the first program's file" look_inside
   check "every block of C++ in the README compiles" blocks_compile
   check "the sizes in the README" sizes_are_as_told
 }
@@ -92,6 +93,16 @@ as_subproject() {
   ln -s "$embedding/source" subprojects/ashmemo
   readme_block first-program-build >meson.build
   meson setup build -Dwerror=true && ninja -C build
+}
+
+# In the file that the first program has left.
+look_inside() {
+  local output
+  cd "$embedding/with_pkg_config" || return 1
+  output=$(eval "$(readme_block look-inside)") || return 1
+  printf '%s\n' "$output"
+  [[ $(grep -xcE 'Post:[12]:length\|(5|13)' <<<"$output") == 2 ]] &&
+    [[ $(sqlite3 blog.cache.db 'SELECT entries FROM cache_overview') == 1 ]]
 }
 
 installed_program_works() (
