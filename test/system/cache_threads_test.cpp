@@ -210,7 +210,7 @@ TEST_SUITE("system") {
     CHECK(f->health().state == HealthState::closed);
   }
 
-  TEST_CASE("touches of many threads are all counted") {
+  TEST_CASE("63 touches of many threads are all counted") {
     CacheFixture f;
     f.use_thread();
     f.fill("k", 200);  // 40 touches of each: no row is hot
