@@ -9,6 +9,7 @@ run_embedding_suite() {
   mkdir -p "$embedding/source" "$embedding/root"
   select_compiler "$compiler"
   copy_sources "$embedding/source"
+  check "the README names packages that every build needs" packages_are_named
   check "the README's lines install headers, both libraries and what describes them" installs
   check "the first program with pkg-config" in_first_program with_pkg_config
   check "the first program with CMake" in_first_program with_cmake
@@ -29,6 +30,13 @@ copy_sources() {
 readme_block() {
   sed -n "/^<!-- $1 -->\$/,/^\`\`\`\$/p" "$project_root/README.md" | sed -e '1,/^```/d' -e '/^```$/d' |
     grep . || die "the README has no block $1"
+}
+
+packages_are_named() {
+  local package
+  for package in $(readme_block packages | tr -d '\\' | sed 's/apt-get install --[a-z-]*//'); do
+    printf '%s\n' "${needed_packages[@]}" | grep -qxF -- "$package" || die "not needed: $package"
+  done
 }
 
 # As root would in /usr/local; here that is embedding/root.
