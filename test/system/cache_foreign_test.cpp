@@ -124,7 +124,7 @@ TEST_SUITE("system") {
     f.fill("before ", 10);
     f->flush();
     Program shell({"sqlite3", f.path});
-    shell.send("BEGIN IMMEDIATE; SELECT 'held';");
+    shell.send(".timeout 60000\nBEGIN IMMEDIATE; SELECT 'held';");
     REQUIRE(shell.read_line() == "held");
     f.fill("during ", 500);
     (void)f->erase("before 3");

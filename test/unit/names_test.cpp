@@ -1,0 +1,52 @@
+#include <set>
+#include <string_view>
+
+#include <doctest/doctest.h>
+
+#include <ashmemo/entry.hpp>
+#include <ashmemo/error.hpp>
+#include <ashmemo/events.hpp>
+#include <ashmemo/options.hpp>
+#include <ashmemo/stats.hpp>
+
+// Logs and messages show names, so each value has one of its own.
+
+using namespace ashmemo;
+
+namespace {
+
+/// From the first to the last value, and one behind it, which has none.
+template <class Enum>
+void check_names(int first, Enum last) {
+  std::set<std::string_view> names;
+  const int end = static_cast<int>(last) + 1;
+  for (int value = first; value < end; ++value) {
+    const std::string_view name = to_string(static_cast<Enum>(value));
+    INFO(value, " ", name);
+    CHECK(name != "?");
+    CHECK(names.insert(name).second);
+  }
+  CHECK(to_string(static_cast<Enum>(end)) == "?");
+}
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("every value that is told has a name of its own") {
+    check_names(1, ErrorCode::cycle);
+    check_names(0, RemovalCause::evicted);
+    check_names(1, NoticeKind::read_failed);
+    check_names(0, HealthState::closed);
+    check_names(0, Durability::power);
+    check_names(0, Eviction::s3fifo);
+  }
+
+  TEST_CASE("a name is the value's own") {
+    CHECK(to_string(ErrorCode::file_in_use) == "file_in_use");
+    CHECK(to_string(RemovalCause::evicted) == "evicted");
+    CHECK(to_string(NoticeKind::read_failed) == "read_failed");
+    CHECK(to_string(HealthState::degraded) == "degraded");
+    CHECK(to_string(Durability::commit) == "commit");
+    CHECK(to_string(Eviction::s3fifo) == "s3fifo");
+  }
+}
