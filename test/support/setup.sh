@@ -64,6 +64,7 @@ install_packages() {
   run_quietly "${as_root[@]}" apt-get update -q || die "apt-get update failed"
   run_quietly "${as_root[@]}" apt-get install -q -y --no-install-recommends "$@" ||
     die "could not install: $*"
+  rm -f "$build_root"/*/options.txt # what was not found before is looked for again
 }
 
 # Runs a command; what it prints is shown only when it fails.

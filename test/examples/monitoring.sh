@@ -1,0 +1,74 @@
+# shellcheck shell=bash
+# The lines, the same in a terminal, and the file for Prometheus by the rules that promtool has.
+
+frames=5
+requests=$((frames * 20 * 20 * 2)) # pages, articles in each, calculations on each
+
+# sample NAME LABEL: its value in metrics.prom.
+sample() {
+  sed -nE "s/^ashmemo_$1\\{[^}]*$2[^}]*\\} (.*)\$/\1/p" metrics.prom
+}
+
+# What promtool checks, and the format itself: a help and a type before each sample, counters that end
+# in _total and nothing else that does, no abbreviated units, escaped values.
+is_valid_for_prometheus() {
+  awk '
+    function refuse(why) { printf "line %d: %s: %s\n", NR, why, $0; bad = 1 }
+    BEGIN { label = "[a-z_]+=\"([^\"\\\\]|\\\\[\\\\\"n])*\"" }
+    /^# HELP [a-z_]+ .+/ { if ($3 in help) refuse("a second help"); help[$3] = 1; next }
+    /^# TYPE [a-z_]+ (counter|gauge)$/ {
+      if (!($3 in help) || ($3 in type)) refuse("a type without help, or a second one")
+      type[$3] = $4
+      if (($4 == "counter") != ($3 ~ /_total$/)) refuse("_total is for counters")
+      if ($3 ~ /_(ms|us|milliseconds|microseconds|kb|kib|mb|mib|count|sum|bucket|counter|gauge)(_|$)/)
+        refuse("a name that promtool does not like")
+      latest = $3
+      next
+    }
+    {
+      name = $0
+      sub(/\{.*/, "", name)
+      if (name != latest) refuse("a sample outside of its family")
+      if ($0 !~ "^[a-z_]+\\{" label "(," label ")*\\} [0-9.e+-]+$") refuse("not a sample")
+      if (seen[$0]++) refuse("twice the same")
+      samples++
+    }
+    END { if (samples < 30) { print "too few samples"; bad = 1 }; exit bad }
+  ' metrics.prom
+}
+
+run --frames "$frames" --every 0 --cache 'a "cache" \ of
+mine.db' --prometheus metrics.prom
+expect_as_told_but_numbers
+[[ $(wc -l <<<"$output") == "$frames" ]]
+cat metrics.prom
+is_valid_for_prometheus
+grep -qF 'cache="a \"cache\" \\ of\nmine.db",version="' metrics.prom
+if command -v promtool >/dev/null; then promtool check metrics <metrics.prom; fi
+
+# The numbers of the last frame belong together.
+hits=$(sample requests_total 'result="hit"')
+((hits + $(sample requests_total stale_hit) + $(sample requests_total miss) == requests))
+(($(sample calculation_hits_total summary) + $(sample calculation_misses_total summary) ==
+  requests / 2))
+(($(sample puts_total '') == $(sample computed_total '')))
+(($(sample entries '') <= 2000 && $(sample entries '') > 0))
+(($(sample removals_total evicted) > 0))
+(($(sample notices_total refused) == 1))
+(($(sample health 'state="ok"') == 1 && $(sample health degraded) == 0))
+
+# Nothing is left beside the file; where it cannot be written that is said.
+[[ $(find . -name 'metrics.prom*') == ./metrics.prom ]]
+run_for_status 1 --frames 1 --every 0 --prometheus no/such/directory/metrics.prom
+expect '^monitoring: no/such/directory/metrics.prom: cannot be written'
+run_for_status 105 --frames 0
+
+# In a terminal each frame goes back to where the last one began, and no line is too long for it.
+if command -v script >/dev/null; then
+  # shellcheck disable=SC2086 # the launcher is words
+  screen=$(script -qec "$launcher '$example' --frames 3 --every 0" /dev/null </dev/null)
+  printf '%s\n' "$screen"
+  (($(grep -cE $'\033\\[[0-9]+A\033\\[J' <<<"$screen") == 2))
+  (($(grep -c '^.*health  *ok ' <<<"$screen") == 3))
+  sed 's/\x1b\[[0-9]*[AJ]//g; s/\r$//' <<<"$screen" | awk 'length > 80 { exit 1 }'
+fi
