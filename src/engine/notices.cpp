@@ -10,8 +10,9 @@ void Notices::tell(NoticeKind kind, std::string what, std::string subject) {
   what = base::printable(std::move(what));  // keys are in it
   base::Lock lock(mutex_);
   last_error_ = what;
+  // A file that is set aside is no state that lasts: the next one is another, under another name.
   bool& told = told_[static_cast<std::size_t>(kind)];
-  if (std::exchange(told, true)) return;
+  if (std::exchange(told, true) && kind != NoticeKind::set_aside) return;
   waiting_.push_back({kind, std::move(what), std::move(subject)});
 }
 

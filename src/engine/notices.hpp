@@ -13,7 +13,7 @@ namespace ashmemo::engine {
 
 /// What is to be told to the hooks, in order, until the worker delivers it: nothing is told from
 /// inside a lock or a transaction. Of each kind of notice the first is told until its state has
-/// ended.
+/// ended; a file that was set aside is told each time.
 ///
 /// Threads: any; `take` by the worker.
 class Notices {

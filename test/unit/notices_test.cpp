@@ -39,6 +39,16 @@ TEST_SUITE("unit") {
     CHECK(taken[1].what == "fourth");
   }
 
+  TEST_CASE("each file that is set aside is told: it is another one, under another name") {
+    Notices notices;
+    notices.tell(NoticeKind::set_aside, "renamed to .corrupt-1", "file");
+    CHECK(notices.take().size() == 1);
+    notices.tell(NoticeKind::set_aside, "renamed to .corrupt-2", "file");
+    const std::vector<Notice> taken = notices.take();
+    REQUIRE(taken.size() == 1);
+    CHECK(taken[0].what == "renamed to .corrupt-2");
+  }
+
   TEST_CASE("the end of a state that nobody was told of is not told") {
     Notices notices;
     notices.tell_end(NoticeKind::busy, NoticeKind::recovered, "works again", "");
