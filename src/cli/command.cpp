@@ -8,20 +8,29 @@
 
 namespace ashmemo::cli {
 
+// In reverse, as CLI11 wants them.
+std::vector<std::string> arguments_of(int argc, char** argv) {
+  std::vector<std::string> arguments;
+  for (int at = argc - 1; at > 0; --at) {
+    arguments.emplace_back(argv[at]);
+    const std::string& text = arguments.back();
+    if (text.starts_with('[') && text.ends_with(']')) arguments.back() += '\0';
+  }
+  return arguments;
+}
+
+std::string unmarked(std::string text) {
+  if (text.ends_with('\0')) text.pop_back();
+  return text;
+}
+
 CLI::App& add_command(CLI::App& program, Common& common, const std::string& name,
                       const std::string& what_it_does, const std::string& after) {
   CLI::App& command = *program.add_subcommand(name, what_it_does);
-  command.add_option("FILE", common.file, "the cache file")->required()->type_name("");
+  add_text(command, "FILE", common.file, "the cache file")->required();
   command.add_flag("--json", common.json, "print JSON for programs");
   command.footer(after);
   return command;
-}
-
-void add_keys(CLI::App& command, std::vector<std::string>& keys, const std::string& what_they_are) {
-  command.add_option("KEY", keys, what_they_are)
-      ->type_name("")
-      ->expected(-1)  // any number
-      ->allow_extra_args(false);
 }
 
 void write_json(const nlohmann::ordered_json& json) {

@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <vector>
 
 // What the commands have in common. Each one is a function that puts itself into the program: it
 // declares its arguments and, where the user has chosen it, says what is to be done.
@@ -40,12 +41,22 @@ struct Common {
   bool json = false;
 };
 
+/// What the program was called with, for CLI11. That takes [a,b] for a list of a and b where there
+/// may be several: such texts are marked, by a NUL at their end, which no argument can have.
+[[nodiscard]] std::vector<std::string> arguments_of(int argc, char** argv);
+/// The text without that mark.
+[[nodiscard]] std::string unmarked(std::string text);
+
 /// Declares a command with its FILE and --json. `after` is what its help ends with: examples.
 CLI::App& add_command(CLI::App& program, Common& common, const std::string& name,
                       const std::string& what_it_does, const std::string& after);
 
-// Keys are declared as they are: CLI11 would take [a,b] for two.
-void add_keys(CLI::App& command, std::vector<std::string>& keys, const std::string& what_they_are);
+/// Declares an argument that is any text, or several. Use this for all of them: see `arguments_of`.
+template <class Text>
+CLI::Option* add_text(CLI::App& command, const std::string& name, Text& text,
+                      const std::string& what_it_is) {
+  return command.add_option(name, text, what_it_is)->transform(unmarked)->type_name("");
+}
 
 void add_stats(CLI::App& program, Action& chosen);
 void add_list(CLI::App& program, Action& chosen);

@@ -160,7 +160,7 @@ void add_list(CLI::App& program, Action& chosen) {
   const auto options = std::make_shared<ListOptions>();
   CLI::App& command =
       add_command(program, *options, "list", "what is in the cache, an entry a line", kHelp);
-  command.add_option("--prefix", options->prefix, "only keys that begin with this")
+  add_text(command, "--prefix", options->prefix, "only keys that begin with this")
       ->option_text("PREFIX");
   command.add_option("--sort", options->sort, "key (default), size, age, expiry, reads or cost")
       ->check(CLI::IsMember({"key", "size", "age", "expiry", "reads", "cost"}))

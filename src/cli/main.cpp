@@ -76,7 +76,7 @@ int run(int argc, char** argv) {
   Action chosen;
   declare(program, chosen);
   try {
-    program.parse(argc, argv);
+    program.parse(arguments_of(argc, argv));
   } catch (const CLI::ParseError& error) {
     return static_cast<int>(program.exit(error) == 0 ? Exit::ok : Exit::usage);
   }

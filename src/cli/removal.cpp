@@ -96,9 +96,10 @@ Exit erase(const EraseOptions& options) {
   return options.prefix.empty() ? erase_keys(options) : erase_prefix(options);
 }
 
-/// CommandError unless the user wants it.
-void require_consent(const ClearOptions& options, std::int64_t entries) {
+/// CommandError unless the user wants it. Asked before the file is opened for writing.
+void require_consent(const ClearOptions& options) {
   if (options.yes) return;
+  const std::int64_t entries = open_for_reading(options.file).stats().entries;
   const auto answer = confirmed(fmt::format("Remove all of {}, {}?", printable(options.file),
                                             counted(entries, "entry", "entries")));
   if (!answer) {
@@ -108,8 +109,8 @@ void require_consent(const ClearOptions& options, std::int64_t entries) {
 }
 
 Exit clear(const ClearOptions& options) {
+  require_consent(options);
   Change change(options.file);
-  require_consent(options, change.cache().stats().entries);
   const std::size_t removed = change.cache().clear();
   change.finish();
   print_removed(options, static_cast<std::int64_t>(removed), {});
@@ -122,8 +123,8 @@ void add_erase(CLI::App& program, Action& chosen) {
   const auto options = std::make_shared<EraseOptions>();
   CLI::App& command =
       add_command(program, *options, "erase", "remove entries by key or prefix", kEraseHelp);
-  add_keys(command, options->keys, "the keys of the entries");
-  command.add_option("--prefix", options->prefix, "all keys that begin with this")
+  add_text(command, "KEY", options->keys, "the keys of the entries");
+  add_text(command, "--prefix", options->prefix, "all keys that begin with this")
       ->option_text("PREFIX");
   command.callback([options, &chosen] { chosen = [options] { return erase(*options); }; });
 }

@@ -189,7 +189,7 @@ void add_show(CLI::App& program, Action& chosen) {
   const auto options = std::make_shared<ShowOptions>();
   CLI::App& command = add_command(program, *options, "show",
                                   "one entry: what is known of it, and its value", kHelp);
-  command.add_option("KEY", options->key, "the key of the entry")->required()->type_name("");
+  add_text(command, "KEY", options->key, "the key of the entry")->required();
   command.add_flag("--raw", options->raw, "write the bytes of the value and nothing else")
       ->excludes("--json");
   command.callback([options, &chosen] { chosen = [options] { return show(*options); }; });

@@ -51,10 +51,14 @@ struct BackupOptions : Common {
   std::string target;
 };
 
+CheckReport checked(Cache& cache) {
+  const Progress progress("checking");
+  return cache.check();
+}
+
 Exit check(const Common& options) {
   Cache cache = open_for_reading(options.file);
-  const Progress progress("checking");
-  const CheckReport report = cache.check();
+  const CheckReport report = checked(cache);
   if (options.json) {
     write_json(Json{{"file", options.file}, {"ok", report.ok}, {"problems", report.problems}});
   } else if (report.ok) {
@@ -120,9 +124,7 @@ void add_backup(CLI::App& program, Action& chosen) {
   const auto options = std::make_shared<BackupOptions>();
   CLI::App& command = add_command(program, *options, "backup",
                                   "copy the cache as it is now to a new file", kBackupHelp);
-  command.add_option("TARGET", options->target, "the new file; must not exist")
-      ->required()
-      ->type_name("");
+  add_text(command, "TARGET", options->target, "the new file; must not exist")->required();
   command.callback([options, &chosen] { chosen = [options] { return backup(*options); }; });
 }
 

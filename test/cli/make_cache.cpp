@@ -36,7 +36,7 @@ std::shared_ptr<ashmemo::ManualClock> clock_of(ashmemo::Duration ago) {
   return std::make_shared<ashmemo::ManualClock>(now - ago.count());
 }
 
-ashmemo::Options options_of(const std::shared_ptr<ashmemo::ManualClock>& clock) {
+ashmemo::Options options_of(const std::shared_ptr<ashmemo::Clock>& clock) {
   ashmemo::Options options;
   options.limits.max_bytes = ashmemo::unlimited;
   options.timing.touch_interval = ashmemo::Duration();
@@ -101,7 +101,7 @@ void make(const std::string& file, int many) {
 }
 
 void hold(const std::string& file) {
-  const ashmemo::Cache cache(file);
+  const ashmemo::Cache cache(file, options_of(ashmemo::system_clock()));
   std::cout << "open" << std::endl;
   std::string line;
   while (std::getline(std::cin, line)) {

@@ -170,7 +170,7 @@ installed_library_works() {
   rm -rf "$directory"
   mkdir -p "$directory"
   write_first_program "$directory"
-  build "$build_directory" src/libashmemo.a &&
+  build "$build_directory" src/libashmemo.a src/cli/ashmemo &&
     meson install -C "$build_directory" --quiet --no-rebuild --destdir "$directory" &&
     compile_installed "$directory" && (cd "$directory" && timeout 60 ./first)
 }
