@@ -112,6 +112,7 @@ Exit clear(const ClearOptions& options) {
   require_consent(options);
   Change change(options.file);
   const std::size_t removed = change.cache().clear();
+  change.cache().compact();  // there is nothing left that the room could be kept for
   change.finish();
   print_removed(options, static_cast<std::int64_t>(removed), {});
   return Exit::ok;

@@ -15,7 +15,7 @@ run_cli_test() {
   local directory status=0
   directory=$(mktemp -d)
   # shellcheck disable=SC2016 # the inner shell expands its arguments
-  (cd "$directory" && env "launcher=${launcher[*]}" "build_directory=$build_directory" \
+  (cd "$directory" && env "launcher=${launcher[*]}" "build_directory=$build_directory" LC_ALL=C \
     "project_root=$project_root" bash -eu -o pipefail -c 'source "$1"; source "$2"' cli \
     "$project_root/test/cli/checks.sh" "$project_root/test/cli/$1.sh") || status=$?
   rm -rf "$directory"

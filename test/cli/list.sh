@@ -73,6 +73,16 @@ run 0 list known.db --prefix 'no text' --json
 expect_json '$.entries[0].cache_key' $'no text \xEF\xBF\xBD'
 expect_json '$.entries[0].calculation' ''
 
+# Characters that are two columns wide, turn the direction of writing, or look like white space.
+ask known.db "UPDATE cache_entries SET cache_key = 'z漢字' WHERE cache_key = 'nan'"
+ask known.db "UPDATE cache_entries SET cache_key = 'zz' || char(8238) || 'x' WHERE cache_key = 'blob'"
+ask known.db "UPDATE cache_entries SET cache_key = 'z' || char(155) || '1m' WHERE cache_key = 'large'"
+run 0 list known.db --prefix z
+expect 'key                  size  age  expires  reads  cost  state
+zz\xE2\x80\xAEx     171 B  3 h    never      0     -  fresh
+z\xC2\x9B1m      20.1 KiB  3 h    never      0     -  fresh
+z漢字               162 B  3 h    never      0     -  fresh'
+
 # More entries than are kept in memory, or shown without being asked for.
 make_cache many.db --many 3000
 run 0 list many.db --prefix Many: --sort key --reverse --limit 2

@@ -38,6 +38,7 @@ run 0 list known.db --limit 1
 expect_line '^1 of 12 entries; '
 run 0 clear known.db --yes
 expect 'removed 12 entries'
+(($(stat -c %s known.db) <= 65536)) || fail "the room was not given back"
 run 0 clear known.db --yes --json
 expect_json '$.removed' 0
 run 0 list known.db
