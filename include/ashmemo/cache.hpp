@@ -117,6 +117,12 @@ class Cache {
     visit_pages(prefix, detail::entry_visitor(visit));
   }
 
+  /// The calculations whose results are kept in this file, whichever program has declared them, in
+  /// the order of their ids; with their counters as they were last written to it, which is what
+  /// `cache_by_calculation` shows. Empty where the file cannot be read. Costs a query over a row
+  /// for each calculation: for tools, not for each request. Counts nothing.
+  [[nodiscard]] std::vector<StoredCalculation> calculations() const;
+
   // ----------------------------------------------------------------------------------------
   // writing
 

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include <ashmemo/calculation_options.hpp>
 #include <ashmemo/duration.hpp>
 #include <ashmemo/options.hpp>
 
@@ -81,6 +82,16 @@ struct Health {
   std::string last_error;       ///< empty: none so far
   std::int64_t dropped = 0;     ///< writes not kept since opening
   bool foreign_reader = false;  ///< another program's read keeps the WAL from being reset
+};
+
+/// One calculation as the file knows it: what Cache::calculations tells.
+struct StoredCalculation {
+  std::int64_t id = 0;   ///< what EntryInfo::calculation_id of its results is
+  std::string resource;  ///< what its keys begin with
+  std::string name;
+  std::int64_t version = 0;  ///< of the code that computed the results
+  std::string policy;        ///< for people, as to_string(CachePolicy) wrote it
+  CalculationStats stats{};  ///< as last written, at most one touch_interval ago
 };
 
 /// What `Cache::check` found.

@@ -120,6 +120,22 @@ std::optional<store::StoredEntry> find(engine::Engine& engine, std::string_view 
   return std::nullopt;
 }
 
+StoredCalculation told(store::CalculationRow row) {
+  StoredCalculation calculation;
+  calculation.id = row.id;
+  calculation.resource = std::move(row.resource);
+  calculation.name = std::move(row.name);
+  calculation.version = row.version;
+  calculation.policy = std::move(row.policy);
+  calculation.stats = {.hits = row.hits,
+                       .stale_hits = row.stale_hits,
+                       .misses = row.misses,
+                       .computed = row.computed,
+                       .failed = row.failed,
+                       .saved = Duration::microseconds(row.saved_us)};
+  return calculation;
+}
+
 }  // namespace
 
 std::optional<EntryInfo> Core::entry(std::string_view key) {
@@ -135,6 +151,22 @@ std::optional<EntryInfo> Core::entry(std::string_view key) {
 
 void Core::visit(std::string_view prefix, const EntryVisitor& visit) {
   if (!engine.is_out_of_use()) Walk(engine, prefix, visit).run();
+}
+
+std::vector<StoredCalculation> Core::calculations() {
+  std::vector<StoredCalculation> all;
+  if (engine.is_out_of_use()) return all;
+  const auto store = engine.store.get();
+  if (!store) return all;
+  auto rows = store->calculations();
+  if (!rows.ok()) {
+    engine.store_failed(*store, rows.failure());
+    return all;
+  }
+  for (store::CalculationRow& row : *rows) {
+    if (!row.retired) all.push_back(told(std::move(row)));
+  }
+  return all;
 }
 
 }  // namespace ashmemo::detail

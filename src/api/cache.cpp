@@ -125,6 +125,8 @@ void Cache::visit_pages(std::string_view prefix, const detail::EntryVisitor& vis
   core_->visit(prefix, visit);
 }
 
+std::vector<StoredCalculation> Cache::calculations() const { return core_->calculations(); }
+
 bool Cache::touch(std::string_view key) { return touch_many(std::span(&key, 1)) == 1; }
 
 std::size_t Cache::touch_many(std::span<const std::string_view> keys) {

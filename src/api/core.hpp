@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <ashmemo/detail/core.hpp>
 #include <ashmemo/detail/typed.hpp>
@@ -33,6 +34,7 @@ class Core {
   void backup(const std::string& target);
   [[nodiscard]] std::optional<EntryInfo> entry(std::string_view key);
   void visit(std::string_view prefix, const EntryVisitor& visit);
+  [[nodiscard]] std::vector<StoredCalculation> calculations();
 
   /// Runs one of the worker's administrative calls; its failure is an Error (store_failed).
   void administer(std::string_view call, base::Status (maintenance::Worker::*work)());

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+// Keys, values and names are whatever bytes somebody stored: none of them may command a terminal.
+
+namespace ashmemo::cli {
+
+/// The text with everything that is not plainly visible as \n, \t, \r or \xNN: control characters,
+/// bytes that are no UTF-8, characters that turn the direction of writing. For messages and names
+/// of files.
+[[nodiscard]] std::string printable(std::string_view text);
+
+/// As printable, with each backslash doubled: what is printed is one text only, and in a shell
+/// $'...' gives it back.
+[[nodiscard]] std::string escaped(std::string_view text);
+
+/// How many columns of a terminal the text takes.
+[[nodiscard]] std::size_t columns_of(std::string_view text);
+
+/// The text, or its beginning and end with "..." between them, in at most `columns` columns.
+[[nodiscard]] std::string shortened(std::string_view text, std::size_t columns);
+
+}  // namespace ashmemo::cli

@@ -1,0 +1,95 @@
+# shellcheck shell=bash
+# Entries in every order; nothing that is stored reaches the terminal as a command.
+
+make_cache known.db
+run 0 list known.db
+expect "key                       size  age  expires  reads    cost  state
+Post:1:mood%1B%5B5m      261 B  2 h      1 d      0       -  fresh
+Post:1:rate              225 B  2 h     over      0       -   kept
+Post:1:word_count        245 B  2 h      7 h      0  1.50 s  stale
+Post:42:mood%1B%5B5m     267 B  2 h      1 d      0       -  fresh
+Post:42:word_count       249 B  2 h      7 h      2  1.50 s  stale
+Post:7:mood%1B%5B5m      261 B  2 h      1 d      0       -  fresh
+Post:7:word_count        245 B  2 h      7 h      0  1.50 s  stale
+[a,b]                    163 B  3 h    never      0       -  fresh
+blob                     171 B  3 h    never      0       -  fresh
+evil\\x1B[31m             192 B  3 h    never      0       -  fresh
+infinite                 185 B  3 h    never      0       -  fresh
+it's \"quoted\"            204 B  3 h    never      0       -  fresh
+large                 20.1 KiB  3 h    never      0       -  fresh
+nan                      162 B  3 h    never      0       -  fresh
+no text \\xFF             181 B  3 h    never      0       -  fresh
+nothing                  169 B  3 h    never      0       -  fresh
+soon                     216 B  3 h      1 h      0       -  fresh
+theme                    171 B  3 h    never      0       -  fresh
+two\\nlines               186 B  3 h    never      0       -  fresh"
+
+# keys ARGUMENT...: the keys that are listed, in one line.
+keys() {
+  run 0 list known.db "$@" --json
+  printf '%s' "$output" >output.json
+  output=$(ask :memory: "SELECT group_concat(json_extract(value, '\$.cache_key'), ' ')
+    FROM json_each(json_extract(readfile('output.json'), '\$.entries'))")
+}
+
+keys --prefix Post:42:
+expect 'Post:42:mood%1B%5B5m Post:42:word_count'
+keys --prefix t --reverse
+expect $'two\nlines theme'
+keys --sort size --limit 2
+expect 'large Post:42:mood%1B%5B5m'
+keys --sort size --reverse --limit 2
+expect 'nan [a,b]'
+keys --sort age --limit 3
+expect '[a,b] blob evil'$'\x1B''[31m'
+keys --sort age --reverse --limit 1
+expect 'Post:7:word_count'
+keys --sort expiry --limit 3
+expect 'Post:1:rate soon Post:1:word_count'
+keys --sort reads --limit 1
+expect 'Post:42:word_count'
+keys --sort cost --limit 4
+expect 'Post:1:word_count Post:42:word_count Post:7:word_count Post:1:mood%1B%5B5m'
+
+run 0 list known.db --sort reads --limit 1
+expect 'key                  size  age  expires  reads    cost  state
+Post:42:word_count  249 B  2 h      7 h      2  1.50 s  stale
+1 of 19 entries; --limit 0 shows all'
+run 0 list known.db --prefix Post:42: --limit 1
+expect_line '^1 of 2 entries with this prefix; --limit 0 shows all$'
+run 0 list known.db --prefix nobody
+expect 'no entries with this prefix'
+
+run 0 list known.db --prefix Post:42:word --json
+expect_json '$.total' 1
+expect_json '$.shown' 1
+expect_json '$.entries[0].state' stale
+expect_json '$.entries[0].calculation' word_count
+expect_json '$.entries[0].cost_us' 1500000
+expect_json '$.entries[0].access_count' 2
+expect_json '$.entries[0].computed_at' \
+  "$(ask known.db "SELECT computed_at FROM cache_entries WHERE cache_key = 'Post:42:word_count'")"
+run 0 list known.db --prefix 'no text' --json
+expect_json '$.entries[0].cache_key' $'no text \xEF\xBF\xBD'
+expect_json '$.entries[0].calculation' ''
+
+# Characters that are two columns wide, turn the direction of writing, or look like white space.
+ask known.db "UPDATE cache_entries SET cache_key = 'z漢字' WHERE cache_key = 'nan'"
+ask known.db "UPDATE cache_entries SET cache_key = 'zz' || char(8238) || 'x' WHERE cache_key = 'blob'"
+ask known.db "UPDATE cache_entries SET cache_key = 'z' || char(155) || '1m' WHERE cache_key = 'large'"
+run 0 list known.db --prefix z
+expect 'key                  size  age  expires  reads  cost  state
+zz\xE2\x80\xAEx     171 B  3 h    never      0     -  fresh
+z\xC2\x9B1m      20.1 KiB  3 h    never      0     -  fresh
+z漢字               162 B  3 h    never      0     -  fresh'
+
+# More entries than are kept in memory, or shown without being asked for.
+make_cache many.db --many 3000
+run 0 list many.db --prefix Many: --sort key --reverse --limit 2
+expect_line '^Many:999 '
+expect_line '^2 of 3,000 entries with this prefix'
+run 0 list many.db
+expect_line '^50 of 3,019 entries; '
+((52 == $(wc -l <<<"$output"))) || fail "it does not show 50"
+run 0 list many.db --limit 0
+((3020 == $(wc -l <<<"$output"))) || fail "it does not show all"

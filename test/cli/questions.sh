@@ -1,0 +1,60 @@
+# shellcheck shell=bash
+# The README's questions, one line of the stock sqlite3 program each, while an application has the
+# file open.
+
+make_cache blog.cache.db
+hold blog.cache.db
+block=$(sed -n '/^<!-- questions -->$/,/^```$/p' "$project_root/README.md" | sed -e '1,2d;$d')
+mapfile -t questions < <(grep '^#' <<<"$block")
+mapfile -t commands < <(grep -v '^#' <<<"$block")
+((${#questions[@]} == 10 && ${#commands[@]} == 10)) || fail "not ten questions of a line each"
+
+# answer QUESTION EXPECTED [ORDER]: runs the line below the question that has this text. ORDER is
+# sort where the question leaves the order open.
+answer() {
+  local at order=${3:-cat}
+  for at in "${!questions[@]}"; do
+    [[ ${questions[at]} == *"$1"* ]] || continue
+    printf '%s\n%s\n' "${questions[at]}" "${commands[at]}"
+    [[ ${commands[at]} == "sqlite3 blog.cache.db "* ]] || fail "not the stock program"
+    output=$(bash -c "${commands[at]}" | sed -E 's/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z/TIME/' |
+      "$order")
+    expect "$2"
+    return
+  done
+  fail "the README does not ask: $1"
+}
+
+answer 'How full' '20|24505'
+answer 'How often' $'Post|word_count|0.4
+Post|mood\x1B[5m|0.0
+Post|rate|0.0
+|(put directly)|'
+answer 'most room' 'large|20547
+Post:42:mood%1B%5B5m|267
+Post:1:mood%1B%5B5m|261'
+answer 'seconds of computing' '3.0'
+answer 'oldest' TIME
+answer 'record 42' 'Post:42:mood%1B%5B5m|0.5
+Post:42:word_count|420' sort
+answer 'stale' 'Post:1:word_count
+Post:42:word_count
+Post:7:word_count' sort
+answer 'healthy' ok
+
+# All but the one that was read twice.
+answer 'never read' "$(ask blog.cache.db \
+  "SELECT cache_key FROM cache_entries WHERE cache_key <> 'Post:42:word_count'" | sort)" sort
+
+# An hour and a half, less the time that the test takes; then three that were stored together.
+commands=("${commands[@]/ttl_left FROM/CAST(ttl_left \/ 3600 AS INTEGER) FROM}")
+commands=("${commands[@]/ORDER BY ttl_left LIMIT 3/ORDER BY ttl_left LIMIT 4}")
+answer 'about to expire' 'Post:1:word_count|7
+Post:42:word_count|7
+Post:7:word_count|7
+soon|1' sort
+
+# The application has noticed nothing, and its file is as it was.
+run 3 compact blog.cache.db
+release
+run 0 check blog.cache.db

@@ -1,0 +1,58 @@
+# shellcheck shell=bash
+# How full it is, to the letter; the sizes of the files are SQLite's affair.
+
+make_cache known.db
+run 0 stats known.db
+output=$(sed -E 's/^(file size|log size) .*/\1/' <<<"$output")
+expect 'file       known.db
+entries    20, 24,505 bytes (23.9 KiB)
+file size
+log size
+hits       2 of 9 (22.2 %)
+saved      3.0 s
+health     ok
+
+calculation       entries     bytes  hits  hit ratio  saved
+Post:mood\x1B[5m        3     789 B     0      0.0 %  0.0 s
+Post:word_count         3     739 B     2     40.0 %  3.0 s
+Post:rate               1     225 B     0      0.0 %  0.0 s
+(put directly)         12  22.0 KiB     -          -      -
+(to be removed)         1     205 B     -          -      -'
+
+run 0 stats --json known.db
+expect_json '$.file' known.db
+expect_json '$.entries' 20
+expect_json '$.bytes' 24505
+expect_json '$.file_bytes' "$(stat -c %s known.db)"
+expect_json '$.health' ok
+expect_json '$.calculations[0].calculation' $'mood\x1B[5m'
+expect_json '$.calculations[1].resource' Post
+expect_json '$.calculations[1].policy' 'ttl 1h, stale_while_revalidate 9h'
+expect_json '$.calculations[1].hit_ratio' 0.4
+expect_json '$.calculations[1].seconds_saved' 3.0
+expect_json '$.calculations[3].calculation' '(put directly)'
+expect_json '$.calculations[3].entries' 12
+expect_json '$.calculations[3].hits' ''
+expect_json '$.calculations[4].entries' 1
+
+# What has a column of its name in the view says the same as that.
+ask known.db "SELECT hits, misses, computed, bytes, version FROM cache_by_calculation
+  WHERE calculation = 'word_count'" >view.txt
+printf '%s' "$output" >output.json
+ask :memory: "SELECT json_extract(line.value, '\$.hits'), json_extract(line.value, '\$.misses'),
+    json_extract(line.value, '\$.computed'), json_extract(line.value, '\$.bytes'),
+    json_extract(line.value, '\$.version')
+  FROM json_each(json_extract(readfile('output.json'), '\$.calculations')) AS line
+  WHERE json_extract(line.value, '\$.calculation') = 'word_count'" | diff view.txt -
+
+# Without calculations there is nothing to divide by.
+make_cache empty.db --hold </dev/null
+run 0 stats empty.db
+expect_line '^entries    0, 0 bytes$'
+expect_line '^hits       0 of 0 \(-\)$'
+expect_line '^\(put directly\) +0 +0 B +- +- +-$'
+
+make_cache many.db --many 2000
+run 0 stats many.db
+expect_line '^entries    2,020, [0-9],[0-9]{3},[0-9]{3} bytes \([0-9.]+ MiB\)$'
+expect_line '^\(put directly\) +2,012 +[0-9.]+ MiB +- +- +-$'

@@ -1,0 +1,52 @@
+# shellcheck shell=bash
+# check, backup and compact.
+
+make_cache known.db --many 500
+run 0 check known.db
+expect 'known.db: ok'
+run 0 check known.db --json
+expect_json '$.ok' 1
+expect_json '$.problems' '[]'
+
+run 0 backup known.db copy.db
+expect_line '^copied known\.db to copy\.db: [0-9,]+ bytes \([0-9.]+ KiB\)$'
+[[ $(stat -c %a copy.db) == 600 ]] || fail "others may read the copy"
+[[ $(ask copy.db 'SELECT entries FROM cache_overview') == 520 ]] || fail "not all was copied"
+run 1 backup known.db copy.db
+expect_error copy.db
+run 0 backup known.db again.db --json
+expect_json '$.target' again.db
+expect_json '$.bytes' "$(stat -c %s again.db)"
+
+# Half of it goes; then the file gets shorter, and everything that answers is still there.
+ask known.db "DELETE FROM cache_entries WHERE cache_key LIKE 'Many:%'"
+before=$(stat -c %s known.db)
+run 0 compact known.db
+expect_line '^known\.db: [0-9.]+ KiB before, [0-9.]+ KiB now, 19 entries$'
+(($(stat -c %s known.db) < before)) || fail "the file is as long as before"
+run 0 compact known.db --json
+expect_json '$.entries' 19
+expect_json '$.file_bytes' "$(stat -c %s known.db)"
+
+# Damage in the middle of the file.
+head -c 12288 /dev/zero | tr '\0' '\377' | dd of=copy.db bs=4096 seek=30 conv=notrunc status=none
+run 1 check copy.db
+expect_line '^copy\.db is damaged:$'
+((2 <= $(wc -l <<<"$output"))) || fail "no problem is named"
+run 1 check copy.db --json
+expect_json '$.ok' 0
+run 1 list copy.db
+expect_error 'not all could be read'
+run 1 stats copy.db
+expect_error 'not all could be read'
+
+# A file that is no database any more is refused: only an application begins a new one.
+head -c 4096 /dev/zero | dd of=known.db conv=notrunc status=none
+cp known.db damaged.db
+for command in stats list check compact 'clear --yes' 'erase --prefix P'; do
+  # shellcheck disable=SC2086 # words
+  run 1 ${command%% *} known.db ${command#"${command%% *}"}
+  expect_error known.db
+done
+cmp known.db damaged.db
+[[ -z $(find . -name '*.corrupt-*') ]] || fail "it was set aside"

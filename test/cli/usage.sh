@@ -1,0 +1,45 @@
+# shellcheck shell=bash
+# What cannot be done is said, with its exit code, and makes no file.
+
+for arguments in 'stats no.db' 'list no.db' 'show no.db k' 'check no.db' 'backup no.db copy.db' \
+  'erase no.db k' 'clear no.db --yes' 'compact no.db' 'stats no/such.db'; do
+  # shellcheck disable=SC2086 # words
+  run 4 $arguments
+  expect_error "there is no file 'no"
+done
+[[ $(ls) == errors.txt ]] || fail "it made files: $(ls)"
+
+for arguments in '' 'nonsense' 'stats' 'stats a b' 'show k.db' 'list k.db --sort colour' \
+  'list k.db --limit -1' 'list k.db --limit x' 'erase k.db' 'erase k.db k --prefix p' \
+  'backup k.db' 'show k.db k --raw --json' 'stats k.db --nonsense'; do
+  # shellcheck disable=SC2086 # words
+  run 2 $arguments
+  [[ -n $errors && -z $output ]] || fail "wrong usage is not told as an error"
+done
+make_cache known.db
+run 2 erase known.db ''
+expect_error 'the key'
+run 0 list known.db --limit 1
+
+# What is not ours is left as it is.
+printf 'a text file\n' >notes.txt
+for arguments in 'stats notes.txt' 'clear notes.txt --yes' 'stats .'; do
+  # shellcheck disable=SC2086 # words
+  run 1 $arguments
+done
+[[ $(<notes.txt) == 'a text file' ]]
+sqlite3 other.db 'CREATE TABLE t (x)'
+run 1 compact other.db
+expect_error other.db
+[[ ! -e other.db-lock && ! -e notes.txt-lock ]] || fail "a lock file beside what is not ours"
+
+run 0 --version
+expect_line '^ashmemo [0-9]+\.[0-9]+\.[0-9]+$'
+run 0 --help
+expect_line '^  3  an application has the file in use$'
+for command in stats list show check backup erase clear compact; do
+  run 0 "$command" --help
+  expect_line "^  ashmemo $command blog\\.cache\\.db"
+  expect_line '^JSON: '
+  ((80 >= $(wc -L <<<"$output"))) || fail "wider than a terminal"
+done

@@ -1,0 +1,96 @@
+// What a cache says of the calculations in its file.
+
+#include <doctest/doctest.h>
+
+#include <ashmemo/cache.hpp>
+#include <ashmemo/registry.hpp>
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "support/cache_fixture.hpp"
+
+using namespace ashmemo;
+using namespace ashmemo::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct Post {
+  int id;
+};
+
+/// Loads two calculations for two posts, and the cheap one once more; each computing takes 2 s.
+void load_posts(CacheFixture& f, std::uint32_t version) {
+  Registry registry(f.cache());
+  auto& posts = registry.resource<Post>("Post", &Post::id);
+  const auto slow = [&f](const Post& post) {
+    f.clock->advance(2s);
+    return post.id;
+  };
+  auto words = posts.calculation("words", slow, {.version = version});
+  auto mood = posts.calculation("mood", slow);
+  posts.cache_calculation("words", {.ttl = 30min});
+  posts.cache_calculation("mood", {});
+  const std::vector<Post> page = {{1}, {2}};
+  (void)posts.load(page, words, mood);
+  (void)words(page);
+  f->flush();
+}
+
+std::string names(const std::vector<StoredCalculation>& calculations) {
+  std::string all;
+  for (const StoredCalculation& each : calculations) {
+    all += each.resource + ':' + each.name + '/' + std::to_string(each.version) + ' ';
+  }
+  return all;
+}
+
+}  // namespace
+
+TEST_SUITE("system") {
+  TEST_CASE("the calculations of a file are told with what was counted for them") {
+    CacheFixture f;
+    CHECK(f->calculations().empty());
+    load_posts(f, 1);
+    const std::vector<StoredCalculation> all = f->calculations();
+    REQUIRE(names(all) == "Post:words/1 Post:mood/1 ");
+    CHECK(all[0].policy == "ttl 30m");
+    CHECK(all[0].stats.hits == 2);
+    CHECK(all[0].stats.misses == 2);
+    CHECK(all[0].stats.computed == 2);
+    CHECK(all[0].stats.stale_hits == 0);
+    CHECK(all[0].stats.failed == 0);
+    CHECK(all[0].stats.saved == Duration(4s));
+    CHECK(all[1].stats.hits == 0);
+    CHECK(f->entry("Post:1:mood")->calculation_id == all[1].id);
+    CHECK(f.shell("SELECT calculation_id, hits, seconds_saved FROM cache_by_calculation"
+                  " WHERE calculation = 'words'") == std::to_string(all[0].id) + "|2|4.0\n");
+  }
+
+  TEST_CASE("a calculation of an older version is not told any more") {
+    CacheFixture f;
+    load_posts(f, 1);
+    const std::int64_t old_id = f->calculations()[0].id;
+    f.reopen();
+    load_posts(f, 2);
+    const std::vector<StoredCalculation> all = f->calculations();
+    CHECK(names(all) == "Post:mood/1 Post:words/2 ");
+    CHECK(all.at(1).id != old_id);
+  }
+
+  TEST_CASE(
+      "a tool beside the program is told of its calculations; without a file there are none") {
+    CacheFixture f;
+    load_posts(f, 1);
+    Options options = f.options;
+    options.access = Access::read_only;
+    const Cache tool(f.path, options);
+    CHECK(names(tool.calculations()) == "Post:words/1 Post:mood/1 ");
+    const Cache nothing(f.dir.path("no.db"), options);
+    CHECK(nothing.calculations().empty());
+    f->close();
+    CHECK(f->calculations().empty());
+  }
+}
