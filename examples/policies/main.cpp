@@ -14,13 +14,13 @@
 //   at once      price 3, rating 3, stock 0
 //   after 31 s   price 0, rating 3, stock 0
 //
-// 28,000 requests for 5,000 records, 4,000 of them by scans; room for 500
+// 14,000 requests for 5,000 records, 2,000 of them by scans; room for 500
 //   eviction   hit ratio      hits  computed   evicted
-//   none         37.51 %    10,503    17,497         0
-//   fifo         50.37 %    14,104    13,896    13,350
-//   lru          53.33 %    14,931    13,069    12,523
-//   clock        54.16 %    15,164    12,836    12,290
-//   s3fifo       55.40 %    15,513    12,487    11,942
+//   none         43.69 %     6,117     7,883         0
+//   fifo         50.44 %     7,061     6,939     6,393
+//   lru          53.38 %     7,473     6,527     5,981
+//   clock        54.03 %     7,564     6,436     5,890
+//   s3fifo       54.80 %     7,672     6,328     5,782
 // == end
 
 #include <ashmemo/ashmemo.hpp>
@@ -123,7 +123,7 @@ void show_configuration(const Configuration& configuration, const std::string& f
 
 constexpr std::int64_t kRecords = 5000;
 constexpr std::int64_t kRoom = 500;
-constexpr std::int64_t kRequests = 24'000;
+constexpr std::int64_t kRequests = 12'000;
 constexpr std::int64_t kDrift = 50;      // requests, until the next record is the most popular one
 constexpr std::int64_t kBetween = 6000;  // requests, until somebody reads through many records
 constexpr std::int64_t kScanned = 1000;  // so many, one after the other

@@ -8,12 +8,12 @@ row() {
 
 run
 expect_as_told_but_numbers
-expect '^  results asked for +855,300 +855,300$'
-expect '^  computed +28,800 +28,800$'
+expect '^  results asked for +513,180 +513,180$'
+expect '^  computed +17,280 +17,280$'
 expect '^  evicted +0 +[1-9][0-9,]+$'
 expect '^  touches written +[1-9][0-9,]+ +0$'
 expect '^    of memory, at most +46,137,344 +1,441,792$'
-expect '^    of the entries written +6,409,800 +6,409,800$'
+expect '^    of the entries written +3,845,880 +3,845,880$'
 
 # The settings do what they are for, and the promise about the disk holds.
 read -r usual edge <<<"$(row "written, by the system's count")"
