@@ -19,7 +19,7 @@ namespace ashmemo {
 /// `entry`, `for_each` and the `cached` form of a calculation count nothing.
 struct Stats {
   // What is there.
-  std::int64_t entries = 0;         ///< in the file
+  std::int64_t entries = 0;         ///< in the file; 0 while there is none
   std::int64_t bytes = 0;           ///< what these cost in the file
   std::int64_t file_bytes = 0;      ///< size of the file
   std::int64_t wal_bytes = 0;       ///< size of its write-ahead log

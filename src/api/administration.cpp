@@ -120,9 +120,13 @@ Stats Core::stats() const {
   const engine::Counters& counted = engine.counters;
   const engine::ReadSums reads = counted.reads.sums();
   Stats stats;
-  stats.entries = engine.entries;
-  stats.bytes = engine.bytes;
-  if (const auto store = engine.is_out_of_use() ? nullptr : engine.store.get()) {
+  const bool is_over = engine.is_out_of_use();
+  const auto store = is_over ? nullptr : engine.store.get();
+  if (store || is_over) {
+    stats.entries = engine.entries;
+    stats.bytes = engine.bytes;
+  }
+  if (store) {
     const store::FileSizes sizes = store->sizes();
     stats.file_bytes = sizes.file_bytes;
     stats.wal_bytes = sizes.wal_bytes;

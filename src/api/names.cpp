@@ -87,6 +87,8 @@ std::string_view to_string(NoticeKind kind) noexcept {
       return "calculation_failed";
     case NoticeKind::read_failed:
       return "read_failed";
+    case NoticeKind::file_lost:
+      return "file_lost";
   }
   return "?";
 }

@@ -6,19 +6,31 @@
 
 namespace ashmemo::engine {
 
+namespace {
+
+/// Events, not states: the next one is another.
+bool is_told_each_time(NoticeKind kind) {
+  return kind == NoticeKind::set_aside || kind == NoticeKind::file_lost;
+}
+
+// What a store that does not work leads to; over with it.
+constexpr std::array kConsequences{NoticeKind::writes_dropped, NoticeKind::removal_uncommitted,
+                                   NoticeKind::read_failed};
+
+}  // namespace
+
 void Notices::tell(NoticeKind kind, std::string what, std::string subject) {
   what = base::printable(std::move(what));  // keys are in it
   base::Lock lock(mutex_);
   last_error_ = what;
-  // A file that is set aside is no state that lasts: the next one is another, under another name.
-  bool& told = told_[static_cast<std::size_t>(kind)];
-  if (std::exchange(told, true) && kind != NoticeKind::set_aside) return;
+  if (std::exchange(told(kind), true) && !is_told_each_time(kind)) return;
   waiting_.push_back({kind, std::move(what), std::move(subject)});
 }
 
 void Notices::tell_end(NoticeKind ended, NoticeKind kind, std::string what, std::string subject) {
   base::Lock lock(mutex_);
-  if (!std::exchange(told_[static_cast<std::size_t>(ended)], false)) return;
+  if (!std::exchange(told(ended), false)) return;
+  for (const NoticeKind consequence : kConsequences) told(consequence) = false;
   waiting_.push_back({kind, std::move(what), std::move(subject)});
 }
 

@@ -13,7 +13,7 @@ namespace ashmemo::engine {
 
 /// What is to be told to the hooks, in order, until the worker delivers it: nothing is told from
 /// inside a lock or a transaction. Of each kind of notice the first is told until its state has
-/// ended; a file that was set aside is told each time.
+/// ended, see events.hpp.
 ///
 /// Threads: any; `take` by the worker.
 class Notices {
@@ -27,6 +27,10 @@ class Notices {
 
  private:
   static constexpr std::size_t kKinds = 32;
+  [[nodiscard]] bool& told(NoticeKind kind) ASHMEMO_REQUIRES(mutex_) {
+    return told_[static_cast<std::size_t>(kind)];
+  }
+
   mutable base::Mutex mutex_;
   std::vector<Notice> waiting_ ASHMEMO_GUARDED_BY(mutex_);
   std::array<bool, kKinds> told_ ASHMEMO_GUARDED_BY(mutex_){};

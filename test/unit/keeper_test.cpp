@@ -166,6 +166,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(fake.get("a"));
     CHECK(fake.engine.entries == 1);
     CHECK(fake.file->open_stores == 0);
+    CHECK(fake.told->count(NoticeKind::file_lost) == 1);
   }
 
   TEST_CASE("marks of the old file's rows are not booked on the new one's") {

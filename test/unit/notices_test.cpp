@@ -49,6 +49,20 @@ TEST_SUITE("unit") {
     CHECK(taken[0].what == "renamed to .corrupt-2");
   }
 
+  TEST_CASE("with a trouble ends what it led to: the next is told again") {
+    Notices notices;
+    notices.tell(NoticeKind::write_failed, "full", "");
+    notices.tell(NoticeKind::writes_dropped, "first", "");
+    notices.tell(NoticeKind::refused, "large", "");
+    CHECK(notices.take().size() == 3);
+    notices.tell(NoticeKind::writes_dropped, "second", "");
+    CHECK(notices.take().empty());
+    notices.tell_end(NoticeKind::write_failed, NoticeKind::recovered, "again", "");
+    notices.tell(NoticeKind::writes_dropped, "third", "");
+    notices.tell(NoticeKind::refused, "large, too", "");  // has no end
+    CHECK(notices.take().size() == 2);
+  }
+
   TEST_CASE("the end of a state that nobody was told of is not told") {
     Notices notices;
     notices.tell_end(NoticeKind::busy, NoticeKind::recovered, "works again", "");
