@@ -90,7 +90,7 @@ int main(int argc, char** argv) {
   try {
     return ashmemo::cli::run(argc, argv);
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "ashmemo: %s\n", error.what());
+    ashmemo::cli::complain(error.what());
     return static_cast<int>(ashmemo::cli::Exit::failed);
   }
 }

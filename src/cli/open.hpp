@@ -32,10 +32,11 @@ class Change {
   void finish();
 
  private:
-  void hear(const Notice& notice);
+  [[nodiscard]] Cache opened(const std::string& file);
   [[nodiscard]] Options options();
+  void hear(const Notice& notice);
 
-  bool has_failed_ = false;
+  bool has_failed_ = false;  // before the cache, which tells of it
   Cache cache_;
 };
 

@@ -25,6 +25,7 @@ constexpr const char* kHelp =
 
 JSON: the columns of cache_entries as in 'list', then type (null, integer,
 real, text or blob), length in bytes, and value; of a blob hex in its place.
+Bytes of a text that are no UTF-8 are replaced: --raw has them.
 
 Examples:
   ashmemo show blog.cache.db Post:42:word_count

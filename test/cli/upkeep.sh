@@ -28,6 +28,19 @@ run 0 compact known.db --json
 expect_json '$.entries' 19
 expect_json '$.file_bytes' "$(stat -c %s known.db)"
 
+# Another program holds a lock for longer than one waits.
+coproc locker { sqlite3 known.db; }
+printf 'BEGIN IMMEDIATE;\n.shell echo locked\n' >&"${locker[1]}"
+read -r _ <&"${locker[0]}"
+run 1 compact known.db
+expect_error 'known.db: compact failed'
+expect_error 'database is locked'
+run 0 list known.db --limit 1
+pid=$locker_PID input=${locker[1]}
+exec {input}>&-
+wait "$pid"
+run 0 compact known.db
+
 # Damage in the middle of the file.
 head -c 12288 /dev/zero | tr '\0' '\377' | dd of=copy.db bs=4096 seek=30 conv=notrunc status=none
 run 1 check copy.db
