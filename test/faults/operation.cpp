@@ -44,6 +44,7 @@ void act(const Operation& operation, Trial& trial) {
 }
 
 std::vector<SystemCall> calls_of(const Operation& operation) {
+  const Watchdog watchdog("an operation with a fault");
   FaultVfs vfs;
   Trial trial(operation.file, operation.options);
   if (operation.before) operation.before(trial);
@@ -68,6 +69,7 @@ bool can_stay(Fault fault) { return fault != Fault::no_memory; }
 void try_case(const Operation& operation, const Case& each) {
   INFO("case " << each.number << ": " << std::string(to_string(each.fault)) << " at call "
                << each.nth << std::string(each.stays ? " and all after" : ""));
+  const Watchdog watchdog("an operation with a fault");
   FaultVfs vfs;
   Trial trial(operation.file, operation.options);
   if (operation.before) operation.before(trial);
@@ -81,7 +83,6 @@ void try_case(const Operation& operation, const Case& each) {
 
 void try_faults(const Operation& operation) {
   static Share share;
-  const Watchdog watchdog("an operation with faults");
   const std::vector<SystemCall> calls = calls_of(operation);
   std::uint64_t number = 0;
   int tried = 0;
