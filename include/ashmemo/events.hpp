@@ -33,7 +33,7 @@ enum class NoticeKind : std::uint8_t {
   foreign_reader = 15,   ///< another program's read keeps the WAL from being reset
   calculation_failed = 16,  ///< a background refresh failed, or stale-if-error answered
   read_failed = 17,         ///< the store could not be read; the reads in question were misses
-  file_lost = 18,  ///< the file was deleted, moved away or replaced while it was open; told each time
+  file_lost = 18,           ///< the open file was deleted, moved away or replaced; told each time
 };
 
 [[nodiscard]] std::string_view to_string(NoticeKind kind) noexcept;
@@ -41,7 +41,8 @@ enum class NoticeKind : std::uint8_t {
 /// A fault, or a change of state. The first of each kind per state is told; the rest is only
 /// counted. `busy`, `write_failed` and `unavailable` last until `recovered` or `available` says so,
 /// and with them end `writes_dropped`, `removal_uncommitted` and `read_failed`; what has no end is
-/// told once while the cache is open. Keys appear in it: they may hold what the program would rather not log.
+/// told once while the cache is open. Keys appear in it: they may hold what the program would
+/// rather not log.
 struct Notice {
   NoticeKind kind = NoticeKind::unavailable;
   std::string what;     ///< what happened, to which file or key, and what to do
