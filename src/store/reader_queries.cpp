@@ -36,7 +36,7 @@ StoredEntry entry_of(const Statement& row) {
   StoredEntry entry;
   EntryInfo& info = entry.info;
   info.key = row.text(0);
-  info.byte_size = row.integer(1);
+  info.byte_size = size_at(row, 1);
   info.inserted_at = row.integer(2);
   info.computed_at = row.integer(3);
   info.fresh_until = optional_at<std::int64_t>(row, 4);
@@ -45,7 +45,7 @@ StoredEntry entry_of(const Statement& row) {
   info.accessed_at = row.integer(7);
   info.access_count = row.integer(8);
   info.calculation_id = optional_at<std::int64_t>(row, 9);
-  if (!row.is_null(10)) info.cost = Duration::microseconds(row.integer(10));
+  if (!row.is_null(10)) info.cost = Duration::microseconds(cost_at(row, 10));
   entry.deadlines = deadlines_at(row, 3);
   entry.record_version = Value(row.value(11));
   entry.value = Value(row.value(12));

@@ -20,6 +20,11 @@ namespace ashmemo::store {
   return std::clamp<std::int64_t>(row.integer(column), 0, std::int64_t{1} << 61);
 }
 
+/// What an entry costs in the file: no more than 4 GiB, so that nobody's sum overflows.
+[[nodiscard]] inline std::int64_t size_at(const Statement& row, int column) noexcept {
+  return std::clamp<std::int64_t>(row.integer(column), 0, std::int64_t{1} << 32);
+}
+
 /// What computing a value took, in microseconds: no more than eleven days, so that the sums of all
 /// reads of a process do not overflow.
 [[nodiscard]] inline std::int64_t cost_at(const Statement& row, int column) noexcept {

@@ -154,6 +154,24 @@ TEST_SUITE("system") {
     CHECK(f->get<int>("new") == 1);
   }
 
+  TEST_CASE("sizes and costs that rows claim can be summed by whoever walks over them") {
+    CacheFixture f;
+    f.fill("k", 4);
+    f->flush();
+    f.close();
+    f.expect_no_order();
+    (void)f.shell(
+        "UPDATE cache_entries SET byte_size = 9223372036854775807, cost_us = 9223372036854775807");
+    std::int64_t bytes = 0;
+    Duration cost;
+    f->for_each("k", [&](const EntryInfo& entry) {
+      bytes += entry.byte_size;
+      cost = Duration::microseconds(cost.count() + entry.cost.value_or(Duration()).count());
+    });
+    CHECK(bytes == 4 * 4 * GiB);
+    CHECK(cost.count() == 4'000'000'000'000);
+  }
+
   TEST_CASE("totals and stamps at the ends of the numbers") {
     for (const char* number : {"9223372036854775807", "-9223372036854775808", "-1"}) {
       INFO(number);
