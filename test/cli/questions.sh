@@ -54,6 +54,12 @@ Post:42:word_count|7
 Post:7:word_count|7
 soon|1' sort
 
+# The README's lines of the program itself.
+lines=$(sed -n '/^<!-- program -->$/,/^```$/p' "$project_root/README.md" | sed -e '1,2d;$d')
+(($(wc -l <<<"$lines") == 5)) || fail "not five lines of the program"
+eval "$lines"
+[[ -s copy.cache.db ]] || fail "no backup"
+
 # The application has noticed nothing, and its file is as it was.
 run 3 compact blog.cache.db
 release
