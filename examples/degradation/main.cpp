@@ -48,19 +48,23 @@
 //   the same                 100 right: 100 hits,   0 computed,   0 dropped
 //
 // The file is deleted: a new one is begun
+//   told: file_lost: photos.cache.db was deleted, moved away or replaced while it
+//     was open: what was in it is gone, and the path is opened again
 //   health: ok; 0 entries, 251 evicted so far
 //   what was known           100 right:   0 hits, 100 computed,   0 dropped
 //   health: ok; 100 entries, 251 evicted so far
 //   the same                 100 right: 100 hits,   0 computed,   0 dropped
 //
 // Somebody's database takes its place: it is left alone
+//   told: file_lost: photos.cache.db was deleted, moved away or replaced while it
+//     was open: what was in it is gone, and the path is opened again
 //   told: unavailable: photos.cache.db: there is no cache file at the moment
 //     ('photos.cache.db' is an SQLite database, but not a cache file. It was left
 //     untouched: choose another path, or move it away); reads miss, writes are not
 //     kept; it is tried again
-//   health: unavailable; 100 entries, 251 evicted so far
+//   health: unavailable; 0 entries, 251 evicted so far
 //   what was known           100 right:   0 hits, 100 computed, 100 dropped
-//   health: unavailable; 100 entries, 251 evicted so far
+//   health: unavailable; 0 entries, 251 evicted so far
 // It goes: 1 table, as it was
 //   told: available: photos.cache.db is open again
 //   health: ok; 0 entries, 251 evicted so far
