@@ -83,7 +83,7 @@ with_pkg_config() {
 
 with_cmake() {
   readme_block with-cmake >CMakeLists.txt
-  cmake -S . -B build -DCMAKE_BUILD_TYPE=Release "-DCMAKE_CXX_COMPILER=${CXX##* }" "$@" && cmake --build build
+  eval "$(readme_block with-cmake-build | sed '1s/$/ -DCMAKE_BUILD_TYPE=Release "$@"/')"
 }
 
 with_cmake_static() {
