@@ -212,7 +212,8 @@ void limits(ashmemo::Cache& cache) {
 void run() {
   const example::TemporaryDirectory directory;
   const auto clock = std::make_shared<ashmemo::ManualClock>();
-  ashmemo::Cache cache(directory.file("direct.cache.db"), {.hooks = {.clock = clock}});
+  ashmemo::Cache cache(directory.file("direct.cache.db"),
+                       {.hooks = {.clock = clock, .worker = ashmemo::WorkerMode::manual}});
   values_under_keys(cache);
   with_an_end(cache, *clock);
   computed_when_missing(cache);

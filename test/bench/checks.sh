@@ -12,14 +12,16 @@ run_bench_suite() {
   check "bench knows no other scenario" refuses_unknown_scenario "$program"
 }
 
-# A line of the table and an object of the JSON file, for the cache and for what it is compared with.
+# A line of the table and an object of the JSON file, for the cache and for what it is compared with:
+# plain SQLite, or itself with another setting.
 run_scenario() {
-  local program=$1 scenario=$2 json system status=0
+  local program=$1 scenario=$2 json system systems=(ashmemo raw_sqlite) status=0
+  [[ $scenario == tuning ]] && systems=('memory 0' 'commit')
   json=$(mktemp)
   output=$("${launcher[@]}" timeout 120 "$program" "$scenario" --smoke --json "$json" 2>&1 </dev/null) ||
     status=$?
   printf '%s\n' "$output"
-  for system in ashmemo raw_sqlite; do
+  for system in "${systems[@]}"; do
     grep -qE "^${scenario}[ ,].* $system +[0-9,]+ +[0-9]+ +[0-9]+ " <<<"$output" || status=1
     grep -qE "^\{\"scenario\":\"$scenario\",.*\"system\":\"$system\",\"entries\":[0-9]+," "$json" ||
       status=1
