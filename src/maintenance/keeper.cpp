@@ -142,8 +142,9 @@ void Keeper::look_at_file() {
   const auto store = engine_.store.get();
   if (!store || store->still_in_place()) return;
   engine_.notices.tell(NoticeKind::file_lost,
-                       engine_.path + " was deleted, moved away or replaced while it was open: "
-                                      "what was in it is gone, and the path is opened again",
+                       engine_.path +
+                           " was deleted, moved away or replaced while it was open: "
+                           "what was in it is gone, and the path is opened again",
                        engine_.path);
   let_go();
 }
