@@ -69,7 +69,6 @@
 
 #include <fmt/core.h>
 
-#include <bit>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
