@@ -127,8 +127,11 @@ class Cache {
   // writing
 
   /// Keeps `value` under `key`, in the place of whatever was there. True: it was taken (`relaxed`)
-  /// or is in the file (`commit`, `power`). False: refused or dropped, counted. What the value's
-  /// codec throws makes it false too. Errors: invalid_key; misuse for a ttl that is not positive.
+  /// or is in the file (`commit`, `power`). False: it is not kept, and counted: refused (too large,
+  /// or the limit under Eviction::none), dropped (no room in the queue, no file) or unencodable
+  /// (its codec threw). What is refused or unencodable ends the older value of the key all the
+  /// same; what is dropped may leave it. Errors: invalid_key; misuse for a ttl that is not
+  /// positive.
   template <class T>
   bool put(std::string_view key, const T& value, PutOptions options = {}) {
     detail::EncodedPut one{key, detail::try_encode(value)};

@@ -79,11 +79,8 @@ std::size_t put_many(Core& core, std::span<EncodedPut> puts, const PutOptions& o
   entries.reserve(puts.size());
   for (const EncodedPut& put : puts) require_key(put.key);
   for (EncodedPut& put : puts) {
-    if (put.value) {
-      entries.push_back({put.key, std::move(*put.value), lifetimes, 0, {}, 0});
-    } else {
-      tell_unencodable(core.engine, put.key);
-    }
+    if (!put.value) tell_unencodable(core.engine, put.key);
+    entries.push_back({put.key, std::move(put.value), lifetimes, 0, {}, 0});
   }
   return engine::put(core.engine, entries);
 }

@@ -135,7 +135,6 @@ void Load::refresh() {
   }
   compute(claim(distinct(stale)), false);
   keep();
-  if (!gone_.empty()) (void)engine::erase(engine_, gone_);
   if (thrown_) tell_failed(0, what_is(thrown_));
   if (!failed_.empty()) tell_failed(0, failed_.front().why);
 }

@@ -106,7 +106,7 @@ class Load {
   void end_flights(std::size_t run, std::span<const std::size_t> records,
                    const ComputeReport& report);
   void land(const Computed& computed);
-  void add_entry(const Computed& computed, Value value);
+  void add_entry(const Computed& computed, std::optional<Value> value);
   void keep();
   void join();
   [[nodiscard]] bool take_joined(const Claims::Joined& joined, const engine::Patience* patience);
@@ -138,7 +138,6 @@ class Load {
   const std::optional<Duration> wait_;
   Claims claims_;
   std::vector<engine::NewEntry> entries_;  // computed and not yet kept
-  std::vector<std::string_view> gone_;     // stale ones that are nothing now, which is not kept
   std::size_t computed_ = 0;
   std::vector<FailedRecord> failed_;  // all of one run: no other runs after it
   std::exception_ptr thrown_;

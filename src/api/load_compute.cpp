@@ -148,28 +148,29 @@ void Load::land(const Computed& computed) {
   const std::size_t query = query_of(computed.run, computed.record);
   if (engine_.is_out_of_use() && claims_.own(query) == nullptr) return;  // nobody wants it
   std::optional<Value> value = run.run->encode(computed.record);
-  if (!value) return tell_unencodable(engine_, queries_[query].key);
-  claims_.land(query, *value);
-  add_entry(computed, std::move(*value));
+  if (value) {
+    claims_.land(query, *value);
+  } else {
+    tell_unencodable(engine_, queries_[query].key);
+  }
+  add_entry(computed, std::move(value));
 }
 
-void Load::add_entry(const Computed& computed, Value value) {
+void Load::add_entry(const Computed& computed, std::optional<Value> value) {
   const LoadRun& run = runs_[computed.run];
   const std::size_t number = query_of(computed.run, computed.record);
   const engine::Query& query = queries_[number];
   if (engine_.is_out_of_use()) return;
   if (query.key.size() > kMaxKeyBytes) return engine_.counters.uncached_keys.add();
   const bool is_nothing = run.run->is_nothing(computed.record);
-  if (is_nothing && !run.keeping->nothing) {
-    // Where an older value would go on to answer, that is over.
-    const engine::Flight* const flight = claims_.own(number);
-    const bool is_newest = flight != nullptr && !flight->superseded;
-    if (answers_[number].is_hit() && is_newest) gone_.push_back(query.key);
-    return;
-  }
+  const std::optional lifetimes =
+      is_nothing ? run.keeping->nothing : std::optional(run.keeping->something);
+  if (!lifetimes) value.reset();
+  // What is not kept ends an older value that would go on to answer.
+  if (!value && !answers_[number].is_hit()) return;
   entries_.push_back({.key = query.key,
                       .value = std::move(value),
-                      .lifetimes = is_nothing ? *run.keeping->nothing : run.keeping->something,
+                      .lifetimes = lifetimes.value_or(engine::Lifetimes{}),
                       .calculation_id = run.keeping->calculation_id,
                       .record_version = Value(query.record_version),
                       .cost_us = computed.cost_us,

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include <ashmemo/clock.hpp>
+#include <ashmemo/events.hpp>
 #include <ashmemo/value.hpp>
 
 #include "base/mutex.hpp"
@@ -34,6 +35,7 @@ namespace ashmemo::engine {
 /// A value to be written, or (no value) a removal. Constant once queued, but for the touches.
 struct Write {
   bool is_put = true;
+  RemovalCause cause = RemovalCause::erased;  // of a removal
   Value value;
   store::Deadlines deadlines;
   std::int64_t stamp = 0;

@@ -17,11 +17,18 @@ namespace ashmemo::engine {
 
 namespace {
 
-WritePtr make_write(Engine& engine, NewEntry& entry) {
+std::shared_ptr<Write> make_removal(RemovalCause cause) {
+  auto removal = std::make_shared<Write>();
+  removal->is_put = false;
+  removal->cause = cause;
+  return removal;
+}
+
+std::shared_ptr<Write> make_write(Engine& engine, NewEntry& entry) {
   auto write = std::make_shared<Write>();
-  write->byte_size = store::byte_size(entry.key, entry.value, entry.record_version,
+  write->byte_size = store::byte_size(entry.key, *entry.value, entry.record_version,
                                       entry.lifetimes.serve != base::kForever);
-  write->value = std::move(entry.value);
+  write->value = std::move(*entry.value);
   write->calculation_id = entry.calculation_id;
   write->record_version = std::move(entry.record_version);
   write->cost_us = entry.cost_us;
@@ -103,6 +110,20 @@ bool admit(Engine& engine, std::string_view key, std::int64_t byte_size) {
   return false;
 }
 
+/// What is queued for an entry: it, or the removal of what it would have replaced.
+WritePtr write_for(Engine& engine, NewEntry& entry) {
+  if (entry.value) {
+    WritePtr write = make_write(engine, entry);
+    if (admit(engine, entry.key, write->byte_size)) return write;
+  }
+  return make_removal(RemovalCause::replaced);
+}
+
+std::int64_t count_values(std::span<const NewEntry> entries) {
+  return std::count_if(entries.begin(), entries.end(),
+                       [](const NewEntry& entry) { return entry.value.has_value(); });
+}
+
 bool can_write(const Engine& engine) {
   return !engine.is_out_of_use() && engine.options.access == Access::read_write &&
          !engine.store.empty();
@@ -119,14 +140,14 @@ void keep_in_memory(Engine& engine, const NewEntry& entry) {
   (void)engine.tier->find(entry.key, look, copy, row);
   ASHMEMO_TEST_POINT("memory alone: looked");
   // Whatever changes from here on drops what is kept.
-  if (entry.flight != nullptr && entry.flight->superseded) return;
+  if (!entry.value || (entry.flight != nullptr && entry.flight->superseded)) return;
   if (!engine.store.empty() || engine.pending.find(entry.key).kind == Pending::Kind::put) return;
   row = {.rowid = 0,
          .deadlines = deadlines_from(engine.clock->wall_now(), entry.lifetimes),
          .calculation_id = entry.calculation_id,
          .record_version = entry.record_version,
          .cost_us = entry.cost_us,
-         .value = entry.value};
+         .value = *entry.value};
   engine.tier->fill(entry.key, look, row);
 }
 
@@ -135,7 +156,7 @@ std::size_t put_nowhere(Engine& engine, std::span<const NewEntry> entries) {
   const bool is_for_now =
       !engine.is_out_of_use() && engine.options.access == Access::read_write && engine.tier;
   for (std::size_t i = 0; is_for_now && i < entries.size(); ++i) keep_in_memory(engine, entries[i]);
-  engine.counters.dropped.add(static_cast<std::int64_t>(entries.size()));
+  engine.counters.dropped.add(count_values(entries));
   return 0;
 }
 
@@ -197,8 +218,7 @@ bool has_removed(Engine& engine, const Offered& removal, bool done) {
 }
 
 std::vector<Offered> offer_removals(Engine& engine, std::span<const std::string_view> keys) {
-  auto removal = std::make_shared<Write>();
-  removal->is_put = false;
+  const WritePtr removal = make_removal(RemovalCause::erased);
   std::vector<Offered> offered;
   for (const std::string_view key : keys) {
     const TierChange change(engine.tier.get(), key);
@@ -213,27 +233,28 @@ std::vector<Offered> offer_removals(Engine& engine, std::span<const std::string_
 }  // namespace
 
 std::size_t put(Engine& engine, std::span<NewEntry> entries) {
-  engine.counters.puts.add(static_cast<std::int64_t>(entries.size()));
+  engine.counters.puts.add(count_values(entries));
   if (!can_write(engine)) return put_nowhere(engine, entries);
   Offering offering(engine);
   std::vector<SlotPtr> slots;
   slots.reserve(entries.size());
+  std::size_t taken = 0;
   for (NewEntry& entry : entries) {
-    const WritePtr write = make_write(engine, entry);
-    if (!admit(engine, entry.key, write->byte_size)) continue;
+    const WritePtr write = write_for(engine, entry);
     Offered offered = offering.offer(entry, write);
     if (offered.slot) {
       slots.push_back(std::move(offered.slot));
+      taken += write->is_put ? 1 : 0;
     } else if (offered.superseded) {
       engine.counters.superseded.add();
-    } else {
+    } else if (write->is_put) {
       tell_dropped(engine, entry.key);
     }
   }
   if (slots.empty()) return 0;
   if (engine.options.durability != Durability::relaxed) return count_kept(engine, slots);
   engine.worker->wake();
-  return slots.size();
+  return taken;
 }
 
 std::size_t erase(Engine& engine, std::span<const std::string_view> keys) {

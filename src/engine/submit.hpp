@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,7 +19,7 @@ namespace ashmemo::engine {
 /// One value to keep.
 struct NewEntry {
   std::string_view key;
-  Value value;  // moved out
+  std::optional<Value> value;  // moved out; none: it cannot be kept, and what is there goes
   Lifetimes lifetimes;
   std::int64_t calculation_id = 0;
   Value record_version;
@@ -28,7 +29,8 @@ struct NewEntry {
 
 /// Keeps the entries, in order; returns how many were taken (`relaxed`) or are in the file
 /// (`commit`, `power`). Waits at most `max_wait` in all for room; the rest is dropped and counted.
-/// An entry over the single-entry limit is refused and counted. While there is no store none is
+/// An entry over the single-entry limit is refused and counted, and the older value of its key
+/// goes: the caller has replaced it, and must not read it again. While there is no store none is
 /// taken, but the memory tier has them until there is one again.
 std::size_t put(Engine& engine, std::span<NewEntry> entries);
 

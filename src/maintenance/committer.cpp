@@ -118,7 +118,7 @@ Status Committer::write(store::Writer& writer, const engine::Slot& slot, const e
   if (!before.ok()) return before.failure();
   if (!before->has_value()) return {};
   fate.existed = was_live(**before);
-  changes.remove(slot.key, RemovalCause::erased, transactions_.wants_keys());
+  changes.remove(slot.key, write.cause, transactions_.wants_keys());
   return {};
 }
 

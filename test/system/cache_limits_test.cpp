@@ -124,6 +124,18 @@ TEST_SUITE("system") {
     CHECK(f->stats().refused == 1);
   }
 
+  TEST_CASE("37 of a key that comes twice the later value counts, also when it is refused") {
+    CacheFixture f({.limits = {.max_entry_bytes = 5'000}});
+    const std::pair<std::string, std::string> fits{"a", "fits"};
+    const std::pair<std::string, std::string> large{"a", std::string(9'000, 'x')};
+    CHECK(f->put_many(std::vector{large, fits}) == 1);
+    CHECK(f->get<std::string>("a") == "fits");
+    (void)f->put_many(std::vector{fits, large});
+    CHECK_FALSE(f->contains("a"));
+    f->flush();
+    CHECK(f.rows_in_file() == 0);
+  }
+
   TEST_CASE("38 growing one entry evicts others, never itself") {
     for (const Eviction eviction : kEvicting) {
       INFO(std::string(to_string(eviction)));

@@ -1,10 +1,13 @@
 #include <doctest/doctest.h>
 #include <ashmemo/ashmemo.hpp>
+#include <chrono>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "blog_fixture.hpp"
+#include "support/manual_executor.hpp"
 
 // Calculations that throw, fail for single records, or answer with the wrong number of results.
 
@@ -18,6 +21,7 @@ using ashmemo::test::error_code_of;
 using ashmemo::test::error_of;
 using ashmemo::test::Post;
 using ashmemo::test::posts_up_to;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -251,6 +255,34 @@ TEST_SUITE("unit") {
     CHECK(blog.cache.stats().unencodable == 1);
     CHECK_FALSE(blog.cache.contains("Post:12:fragile"));
     CHECK(blog.cache.contains("Post:7:fragile"));
+  }
+
+  TEST_CASE(
+      "49 a refresh that its codec or the limit for one entry keeps out ends the older value") {
+    ashmemo::Options options;
+    auto executor = std::make_shared<ashmemo::test::ManualExecutor>();
+    options.hooks.executor = executor;
+    options.limits.max_entry_bytes = 1'000;
+    Blog blog(options);
+    int x = 1;
+    std::size_t size = 1;
+    auto fragile = blog.posts.calculation("fragile", [&](const Post&) { return Fragile{x}; });
+    auto text = blog.posts.calculation("text", [&](const Post&) { return std::string(size, 'x'); });
+    for (const char* name : {"fragile", "text"}) {
+      blog.posts.cache_calculation(name, {.ttl = 10min, .stale_while_revalidate = 1h});
+    }
+    const Post post{1, "", 0};
+    CHECK(fragile(post).x + text(post).size() == 2);
+    x = 12;
+    size = 2'000;
+    blog.clock->advance(10min);
+    CHECK(fragile(post).x + text(post).size() == 2);
+    CHECK(executor->run() == 2);
+    CHECK_FALSE(blog.cache.contains("Post:1:fragile"));
+    CHECK_FALSE(blog.cache.contains("Post:1:text"));
+    CHECK(fragile(post).x + text(post).size() == 2'012);
+    CHECK(blog.cache.stats().unencodable == 2);
+    CHECK(blog.cache.stats().refused == 2);
   }
 
   TEST_CASE("what is stored under a calculation's key by hand is none of its results") {

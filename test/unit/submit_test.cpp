@@ -1,4 +1,6 @@
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -84,8 +86,45 @@ TEST_SUITE("unit") {
     CHECK(fake.engine.counters.refused.get() == 1);
     CHECK(fake.engine.counters.puts.get() == 2);
     REQUIRE(fake.worker.flush().ok());
-    CHECK(fake.get("a") == value);
     CHECK(fake.told->count(NoticeKind::refused) == 1);
+  }
+
+  TEST_CASE("what is not kept leaves no older value of its key behind") {
+    for (const Durability durability : {Durability::relaxed, Durability::commit}) {
+      for (const bool by_size : {true, false}) {
+        Options options = with(durability);
+        options.limits.max_entry_bytes = 500;
+        FakeEngine fake(options);
+        REQUIRE(fake.open().ok());
+        CHECK(fake.put("a", "1") == 1);
+        CHECK(fake.get("a") == "1");
+        std::optional<Value> value;
+        if (by_size) value = Value::text(std::string(1'000, 'x'));
+        engine::NewEntry entry{"a", std::move(value), {}, 0, {}, 0};
+        CHECK(engine::put(fake.engine, std::span(&entry, 1)) == 0);
+        CHECK_FALSE(fake.get("a"));
+        REQUIRE(fake.worker.flush().ok());
+        CHECK_FALSE(fake.file->has("a"));
+        CHECK(fake.engine.counters.replaced.get() == (durability == Durability::commit ? 1 : 0));
+        CHECK(fake.engine.counters.erased.get() == 0);
+        CHECK(fake.engine.counters.dropped.get() == 0);
+        CHECK(fake.engine.counters.refused.get() == (by_size ? 1 : 0));
+        CHECK(fake.engine.counters.puts.get() == (by_size ? 2 : 1));
+      }
+    }
+  }
+
+  TEST_CASE("a result that is not kept and was superseded removes nothing") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    CHECK(fake.put("a", "newer") == 1);
+    engine::Flight flight;
+    flight.superseded = true;
+    engine::NewEntry entry{"a", std::nullopt, {}, 0, {}, 0, &flight};
+    CHECK(engine::put(fake.engine, std::span(&entry, 1)) == 0);
+    REQUIRE(fake.worker.flush().ok());
+    CHECK(fake.get("a") == "newer");
+    CHECK(fake.engine.counters.superseded.get() == 1);
   }
 
   TEST_CASE("42 a limit of 0 takes nothing") {
