@@ -5,17 +5,17 @@
 // == begin
 // 83,886,080 bytes of values; room for 8,388,608 in the file and 1,048,576 in memory
 //
-//   written        entries   byte_size  file and log   in memory  oldest
-//   8 MiB              725   8,353,589    12,877,824     865,376  measurement:00078
-//   16 MiB             729   8,310,872    12,943,360     862,184  measurement:00881
-//   24 MiB             702   8,322,619    12,943,360     857,512  measurement:01681
-//   32 MiB             704   8,318,687    13,008,896     848,960  measurement:02454
-//   40 MiB             696   8,319,288    13,008,896     846,024  measurement:03218
-//   48 MiB             705   8,317,749    13,008,896     842,376  measurement:03990
-//   56 MiB             714   8,317,230    13,008,896     859,728  measurement:04768
-//   64 MiB             708   8,316,066    13,008,896     842,936  measurement:05553
-//   72 MiB             721   8,311,521    13,008,896     863,976  measurement:06336
-//   80 MiB             713   8,315,010    13,008,896     853,648  measurement:07142
+//   written      entries   byte_size  file and log   in memory  oldest
+//   8 MiB            725   8,353,589    12,877,824     865,376  measurement:00078
+//   16 MiB           729   8,310,872    12,943,360     862,184  measurement:00881
+//   24 MiB           702   8,322,619    12,943,360     857,512  measurement:01681
+//   32 MiB           704   8,318,687    13,008,896     848,960  measurement:02454
+//   40 MiB           696   8,319,288    13,008,896     846,024  measurement:03218
+//   48 MiB           705   8,317,749    13,008,896     842,376  measurement:03990
+//   56 MiB           714   8,317,230    13,008,896     859,728  measurement:04768
+//   64 MiB           708   8,316,066    13,008,896     842,936  measurement:05553
+//   72 MiB           721   8,311,521    13,008,896     863,976  measurement:06336
+//   80 MiB           713   8,315,010    13,008,896     853,648  measurement:07142
 //
 // 7,855 written, 7,142 left, each the oldest then
 // on the disk at most           13,066,464
@@ -23,11 +23,11 @@
 //
 // A limit of 2,097,152 from now on
 //
-//                  entries   byte_size  file and log   in memory  oldest
-//   before             713   8,315,010    13,008,896     853,648  measurement:07142
-//   set_limits         174   2,077,485    13,008,896     853,648  measurement:07681
-//   worker done        174   2,077,485     3,571,712     853,648  measurement:07681
-//   compact()          174   2,077,485     3,244,032     853,648  measurement:07681
+//                entries   byte_size  file and log   in memory  oldest
+//   before           713   8,315,010    13,008,896     853,648  measurement:07142
+//   set_limits       174   2,077,485    13,008,896     853,648  measurement:07681
+//   worker done      174   2,077,485     3,571,712     853,648  measurement:07681
+//   compact()        174   2,077,485     3,244,032     853,648  measurement:07681
 // == end
 
 #include <ashmemo/ashmemo.hpp>
@@ -179,13 +179,13 @@ class Measurements {
 };
 
 void show_head(std::string_view first) {
-  fmt::print("  {:<14}{:>8}{:>12}{:>14}{:>12}  {}\n", first, "entries", "byte_size", "file and log",
+  fmt::print("  {:<12}{:>8}{:>12}{:>14}{:>12}  {}\n", first, "entries", "byte_size", "file and log",
              "in memory", "oldest");
 }
 
 void show_row(std::string_view first, const Measurements& measurements) {
   const ashmemo::Stats stats = measurements.stats();
-  fmt::print("  {:<14}{:>8}{:>12}{:>14}{:>12}  {}\n", first, grouped(stats.entries),
+  fmt::print("  {:<12}{:>8}{:>12}{:>14}{:>12}  {}\n", first, grouped(stats.entries),
              grouped(stats.bytes), grouped(measurements.on_disk()), grouped(stats.memory_bytes),
              measurements.oldest());
   check(stats.memory_bytes <= kMemoryBytes, "more in memory than memory_bytes");

@@ -52,7 +52,7 @@ std::string form_of(const SQLite::Column& column) {
   const std::string_view shown = bytes.substr(0, is_long ? kShownOfLong : kShown);
   return fmt::format("{}'{}'{}", column.isBlob() ? "X" : "",
                      column.isBlob() ? in_hex(shown) : escaped(shown),
-                     is_long ? "... of " + example::grouped(column.getBytes()) + " bytes" : "");
+                     is_long ? "... " + example::grouped(column.getBytes()) + " B" : "");
 }
 
 }  // namespace

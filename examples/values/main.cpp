@@ -2,41 +2,41 @@
 // what cannot come back, or not be kept, is a miss and is told. Prints:
 //
 // == begin
-//   put                             type     in the file                            back
-//   std::int64_t -42                integer  -42                                    equal
-//   std::int64_t, the least         integer  -9223372036854775808                   equal
-//   std::uint64_t 2^63 - 1          integer  9223372036854775807                    equal
-//   std::uint64_t 2^63              blob     X'8000000000000000'                    equal
-//   std::uint8_t 200                integer  200                                    equal
-//   char 'a'                        integer  97                                     equal
-//   bool true                       integer  1                                      equal
-//   enum class Weekday::sunday      integer  7                                      equal
-//   double 0.1                      real     0.1                                    equal
-//   double 1                        real     1.0                                    equal
-//   double -0                       real     -0.0                                   equal
-//   double, infinity                real     inf                                    equal
-//   double, not a number            text     'nan'                                  equal
-//   float 0.1                       real     0.10000000149011612                    equal
-//   a literal "dark"                text     'dark'                                 equal
-//   std::string, empty              text     ''                                     equal
-//   std::string, accent and tab     text     'caf\xC3\xA9\x09'                      equal
-//   std::string, a NUL inside       text     'a\x00b'                               equal
-//   std::string, not UTF-8          text     '\xFF\x1B[31m'                         equal
-//   std::string of 1 MiB            text     'xxxxxxxx'... of 1,048,576 bytes       equal
-//   std::vector<std::byte>          blob     X'00FF'                                equal
-//   std::vector<std::byte>, empty   blob     X''                                    equal
-//   std::vector<float> {1, -0.5}    blob     X'0000803F000000BF'                    equal
-//   std::vector<float>, 384 of them blob     X'0000803E0000803E'... of 1,536 bytes  equal
-//   std::vector<bool>               blob     X'010001'                              equal
-//   std::optional<int> 5            integer  5                                      equal
-//   std::optional<int>, nothing     null     NULL                                   equal
-//   std::chrono, 90 s               integer  90                                     equal
-//   std::chrono, 1,500 ms           integer  1500                                   equal
-//   std::chrono, 0.25 of a second   real     0.25                                   equal
-//   std::chrono, a time point       integer  1700000000                             equal
-//   Ingredient, by JsonCodec        text     '{"grams":250.5,"name":"flour"}'       equal
-//   Colour, by its own Codec        text     '#ff8000'                              equal
-//   (a key that was never put)                                                      a miss
+//   put                            type    in the file                      back
+//   std::int64_t -42               integer -42                              equal
+//   std::int64_t, the least        integer -9223372036854775808             equal
+//   std::uint64_t 2^63 - 1         integer 9223372036854775807              equal
+//   std::uint64_t 2^63             blob    X'8000000000000000'              equal
+//   std::uint8_t 200               integer 200                              equal
+//   char 'a'                       integer 97                               equal
+//   bool true                      integer 1                                equal
+//   enum class Weekday::sunday     integer 7                                equal
+//   double 0.1                     real    0.1                              equal
+//   double 1                       real    1.0                              equal
+//   double -0                      real    -0.0                             equal
+//   double, infinity               real    inf                              equal
+//   double, not a number           text    'nan'                            equal
+//   float 0.1                      real    0.10000000149011612              equal
+//   a literal "dark"               text    'dark'                           equal
+//   std::string, empty             text    ''                               equal
+//   std::string, accent and tab    text    'caf\xC3\xA9\x09'                equal
+//   std::string, a NUL inside      text    'a\x00b'                         equal
+//   std::string, not UTF-8         text    '\xFF\x1B[31m'                   equal
+//   std::string of 1 MiB           text    'xxxxxxxx'... 1,048,576 B        equal
+//   std::vector<std::byte>         blob    X'00FF'                          equal
+//   std::vector<std::byte>, empty  blob    X''                              equal
+//   std::vector<float> {1, -0.5}   blob    X'0000803F000000BF'              equal
+//   std::vector<float> of 384      blob    X'0000803E0000803E'... 1,536 B   equal
+//   std::vector<bool>              blob    X'010001'                        equal
+//   std::optional<int> 5           integer 5                                equal
+//   std::optional<int>, nothing    null    NULL                             equal
+//   std::chrono, 90 s              integer 90                               equal
+//   std::chrono, 1,500 ms          integer 1500                             equal
+//   std::chrono, 0.25 of a second  real    0.25                             equal
+//   std::chrono, a time point      integer 1700000000                       equal
+//   Ingredient, by JsonCodec       text    '{"grams":250.5,"name":"flour"}' equal
+//   Colour, by its own Codec       text    '#ff8000'                        equal
+//   (a key that was never put)                                              a miss
 //
 // Asked for as something else
 //   integer  300                             as std::int8_t    a miss
@@ -116,7 +116,7 @@ class Demonstration {
     const std::string key(what);
     keep(key, value);
     const InFile in_file = look_into(file_, key);
-    fmt::print("  {:<32}{:<9}{:<39}{}\n", what, in_file.type, in_file.form,
+    fmt::print("  {:<31}{:<8}{:<33}{}\n", what, in_file.type, in_file.form,
                answer<Stored>(key, Stored(value)));
   }
   /// Puts a value, and asks for it as a `T`.
@@ -189,7 +189,7 @@ void show_bytes(Demonstration& demo) {
   demo.show("std::vector<std::byte>", std::vector<std::byte>{std::byte{0}, std::byte{255}});
   demo.show("std::vector<std::byte>, empty", std::vector<std::byte>{});
   demo.show("std::vector<float> {1, -0.5}", std::vector<float>{1, -0.5F});
-  demo.show("std::vector<float>, 384 of them", std::vector<float>(384, 0.25F));
+  demo.show("std::vector<float> of 384", std::vector<float>(384, 0.25F));
   demo.show("std::vector<bool>", std::vector<bool>{true, false, true});
 }
 
@@ -249,11 +249,11 @@ void show_throwing_codec(Demonstration& demo) {
 
 void run(const std::string& file) {
   Demonstration demo(file);
-  fmt::print("  {:<32}{:<9}{:<39}{}\n", "put", "type", "in the file", "back");
+  fmt::print("  {:<31}{:<8}{:<33}{}\n", "put", "type", "in the file", "back");
   show_numbers(demo);
   show_bytes(demo);
   show_others(demo);
-  fmt::print("  {:<32}{:<9}{:<39}{}\n", "(a key that was never put)", "", "",
+  fmt::print("  {:<31}{:<8}{:<33}{}\n", "(a key that was never put)", "", "",
              demo.cache().get<std::string>("never put") ? "DIFFERENT" : "a miss");
   demo.show_told();  // nothing so far
   show_misses(demo);

@@ -272,15 +272,18 @@ TEST_SUITE("unit") {
       blog.posts.cache_calculation(name, {.ttl = 10min, .stale_while_revalidate = 1h});
     }
     const Post post{1, "", 0};
-    CHECK(fragile(post).x + text(post).size() == 2);
+    CHECK(fragile(post).x == 1);
+    CHECK(text(post).size() == 1);
     x = 12;
     size = 2'000;
     blog.clock->advance(10min);
-    CHECK(fragile(post).x + text(post).size() == 2);
+    CHECK(fragile(post).x == 1);
+    CHECK(text(post).size() == 1);
     CHECK(executor->run() == 2);
     CHECK_FALSE(blog.cache.contains("Post:1:fragile"));
     CHECK_FALSE(blog.cache.contains("Post:1:text"));
-    CHECK(fragile(post).x + text(post).size() == 2'012);
+    CHECK(fragile(post).x == 12);
+    CHECK(text(post).size() == 2'000);
     CHECK(blog.cache.stats().unencodable == 2);
     CHECK(blog.cache.stats().refused == 2);
   }
