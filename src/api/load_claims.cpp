@@ -14,16 +14,25 @@ Claims::Claims(engine::Engine& engine, std::span<const engine::Query> queries, I
       ended_(engine.flights.ended()),
       changes_(engine.pending.changes()) {}
 
-std::vector<std::size_t> Claims::claim(const std::vector<std::size_t>& wanted) {
-  if (wanted.empty() || is_alone()) return wanted;
+std::vector<engine::Flights::Wanted> Claims::keys_of(const std::vector<std::size_t>& wanted) const {
   std::vector<engine::Flights::Wanted> keys;
   keys.reserve(wanted.size());
   for (const std::size_t query : wanted) {
     keys.push_back({queries_[query].key, queries_[query].record_version, id_of_(query)});
   }
-  auto claims = engine_.flights.claim(keys, removals_, engine::this_party());
-  std::vector<std::size_t> own;
+  return keys;
+}
+
+void Claims::take(std::size_t query, engine::FlightPtr flight) {
   own_.resize(queries_.size());
+  flights_.push_back(flight);
+  own_[query] = std::move(flight);
+}
+
+std::vector<std::size_t> Claims::claim(const std::vector<std::size_t>& wanted) {
+  if (wanted.empty() || is_alone()) return wanted;
+  auto claims = engine_.flights.claim(keys_of(wanted), removals_, engine::this_party());
+  std::vector<std::size_t> own;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     engine::FlightPtr& flight = claims[i].flight;
     if (!claims[i].is_own) {
@@ -31,10 +40,15 @@ std::vector<std::size_t> Claims::claim(const std::vector<std::size_t>& wanted) {
       continue;
     }
     own.push_back(wanted[i]);
-    flights_.push_back(flight);
-    own_[wanted[i]] = std::move(flight);
+    take(wanted[i], std::move(flight));
   }
   return own;
+}
+
+void Claims::claim_alone(const std::vector<std::size_t>& wanted) {
+  if (is_alone()) return;
+  auto flights = engine_.flights.claim_alone(keys_of(wanted), removals_, engine::this_party());
+  for (std::size_t i = 0; i < wanted.size(); ++i) take(wanted[i], std::move(flights[i]));
 }
 
 bool Claims::must_look_again() const {

@@ -41,6 +41,9 @@ class Claims {
   /// Claims these; returns those that nobody else computes. The others are then in `joined`.
   [[nodiscard]] std::vector<std::size_t> claim(const std::vector<std::size_t>& wanted);
   [[nodiscard]] const std::vector<Joined>& joined() const noexcept { return joined_; }
+  /// Claims these although others may compute them, too: nobody joins. What is stored or removed
+  /// meanwhile is noticed as for any claim.
+  void claim_alone(const std::vector<std::size_t>& wanted);
   /// Whether what was claimed may have been stored between the look-up and the claim.
   [[nodiscard]] bool must_look_again() const;
 
@@ -56,6 +59,9 @@ class Claims {
 
  private:
   [[nodiscard]] bool is_alone() const { return engine_.is_out_of_use(); }
+  [[nodiscard]] std::vector<engine::Flights::Wanted> keys_of(
+      const std::vector<std::size_t>& wanted) const;
+  void take(std::size_t query, engine::FlightPtr flight);
 
   engine::Engine& engine_;
   const std::span<const engine::Query> queries_;

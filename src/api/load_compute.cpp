@@ -167,7 +167,7 @@ void Load::add_entry(const Computed& computed, std::optional<Value> value) {
       is_nothing ? run.keeping->nothing : std::optional(run.keeping->something);
   if (!lifetimes) value.reset();
   // What is not kept ends an older value that would go on to answer.
-  if (!value && !answers_[number].is_hit()) return;
+  if (!value && !answers_[number].is_hit() && !is_kept(number)) return;
   entries_.push_back({.key = query.key,
                       .value = std::move(value),
                       .lifetimes = lifetimes.value_or(engine::Lifetimes{}),

@@ -69,13 +69,16 @@ void Load::join() {
     if (thrown_) return;
   }
   if (own.empty() || is_lost()) return;
-  compute(own, false);
+  claims_.claim_alone(own);
+  compute(look_again(own), false);
   keep();
 }
 
 bool Load::take_joined(const Claims::Joined& joined, const engine::Patience* patience) {
   using Waited = engine::Flights::Waited;
   if (engine_.home.is_elsewhere()) return false;  // the calculation has forked
+  // Whoever computes may be waiting for the worker that is telling this hook.
+  if (engine_.worker->is_in_hook()) return false;
   ASHMEMO_TEST_POINT("load: waits");
   const Waited waited = engine_.flights.wait(joined.flight, engine::this_party(), patience);
   return waited == Waited::ended && take_ended(joined.query, *joined.flight);

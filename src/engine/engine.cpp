@@ -94,7 +94,7 @@ Engine::Engine(std::string file, Options given)
       rough_clock(options.hooks.clock),
       limits(options.limits),
       tier(tier_of(options)),
-      pending(static_cast<std::size_t>(options.queue_bytes), clock),
+      pending(static_cast<std::size_t>(options.queue_bytes), clock, flights),
       background(options.hooks.executor ? nullptr : std::make_shared<base::BackgroundThread>()),
       executor(options.hooks.executor ? options.hooks.executor : background),
       open_store(store::open_store) {}
@@ -104,7 +104,7 @@ bool Engine::is_out_of_use() const noexcept { return closed.load() || home.is_el
 void Engine::store_failed(const store::Store& failed, const base::Failure& failure) {
   if (store.get().get() != &failed) return;  // it has been closed and replaced meanwhile
   if (failure.kind == base::FailureKind::corrupt && store.condemn(failed, failure.what)) {
-    if (worker != nullptr) worker->wake();
+    if (worker != nullptr) worker->wake_now();
   }
   notices.tell(NoticeKind::read_failed,
                path + ": reading failed, answered as misses: " + failure.what, path);

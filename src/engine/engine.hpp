@@ -36,8 +36,9 @@
 // worker takes the writes out of pending. So what is no longer pending is in every snapshot taken
 // after the look, and an accepted write is never unseen.
 //
-// Locks. Each part has its own mutex and calls no other part while holding it: there is no lock
-// order to keep. No mutex is held while user code, SQL or a listener runs.
+// Locks. Each part has its own mutex and calls no other part while holding it, but for one: the
+// queue of pending writes tells the flights. No mutex is held while user code, SQL or a listener
+// runs.
 
 namespace ashmemo::engine {
 
@@ -110,6 +111,8 @@ class WorkerControl {
   virtual bool drain() = 0;
   /// Whether this is the thread that does the worker's work at the moment (a listener's thread).
   [[nodiscard]] virtual bool is_this_thread() const noexcept = 0;
+  /// Whether this is inside a hook of any cache: somebody may be waiting for what comes after it.
+  [[nodiscard]] virtual bool is_in_hook() const noexcept = 0;
 };
 
 struct Engine {
@@ -123,8 +126,8 @@ struct Engine {
   StoreSlot store;
   const std::unique_ptr<MemoryTier> tier;  // null: none
   TierWatch tier_watch;
-  PendingWrites pending;
   Flights flights;
+  PendingWrites pending;
   Refreshes refreshes;
   TouchMarks marks;
   Stamps stamps;

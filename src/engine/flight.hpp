@@ -36,9 +36,10 @@ struct Flight {
   Value record_version;
   std::int64_t calculation_id = 0;
   PartyPtr owner;
+  bool is_joinable = true;
 
   /// Somebody stored or removed the key since: the result is true for those who wait, and must not
-  /// be stored. Set before that other write is queued, asked while this one is.
+  /// be stored. The queue of pending writes sets and asks it under its lock.
   std::atomic<bool> superseded{false};
   std::atomic<State> state{State::flying};  // once it is another, what goes with it stays
 

@@ -12,26 +12,30 @@ namespace {
 constexpr std::chrono::microseconds kLook{2'000};
 constexpr std::chrono::microseconds kLongLook{3'600'000'000};
 
-FlightPtr make_flight(const Flights::Wanted& wanted, const PartyPtr& party) {
-  auto flight = std::make_shared<Flight>();
-  flight->key = wanted.key;
-  flight->record_version = Value(wanted.record_version);
-  flight->calculation_id = wanted.calculation_id;
-  flight->owner = party;
-  return flight;
-}
-
 }  // namespace
 
 FlightPtr Flights::find_locked(const Wanted& wanted) const {
   const auto [first, last] = table_.equal_range(wanted.key);
   for (auto at = first; at != last; ++at) {
     const Flight& flight = *at->second;
-    const bool same = flight.calculation_id == wanted.calculation_id &&
+    const bool same = flight.is_joinable && flight.calculation_id == wanted.calculation_id &&
                       flight.record_version.view() == wanted.record_version;
     if (same) return at->second;
   }
   return nullptr;
+}
+
+FlightPtr Flights::add_locked(const Wanted& wanted, std::uint64_t removals_before,
+                              const PartyPtr& party) {
+  auto flight = std::make_shared<Flight>();
+  flight->key = wanted.key;
+  flight->record_version = Value(wanted.record_version);
+  flight->calculation_id = wanted.calculation_id;
+  flight->owner = party;
+  flight->superseded = removals_ != removals_before;
+  if (!flight->superseded) table_.emplace(flight->key, flight);
+  size_ = table_.size();
+  return flight;
 }
 
 std::vector<Flights::Claim> Flights::claim(std::span<const Wanted> wanted,
@@ -39,19 +43,26 @@ std::vector<Flights::Claim> Flights::claim(std::span<const Wanted> wanted,
   std::vector<Claim> claims;
   claims.reserve(wanted.size());
   base::Lock lock(mutex_);
-  const bool removed_since = removals_ != removals_before;
   for (const Wanted& one : wanted) {
     if (FlightPtr found = find_locked(one)) {
       claims.push_back({std::move(found), false});
       continue;
     }
-    FlightPtr own = make_flight(one, party);
-    own->superseded = removed_since;
-    if (!removed_since) table_.emplace(own->key, own);
-    claims.push_back({std::move(own), true});
+    claims.push_back({add_locked(one, removals_before, party), true});
   }
-  size_ = table_.size();
   return claims;
+}
+
+std::vector<FlightPtr> Flights::claim_alone(std::span<const Wanted> wanted,
+                                            std::uint64_t removals_before, const PartyPtr& party) {
+  std::vector<FlightPtr> flights;
+  flights.reserve(wanted.size());
+  base::Lock lock(mutex_);
+  for (const Wanted& one : wanted) {
+    flights.push_back(add_locked(one, removals_before, party));
+    flights.back()->is_joinable = false;
+  }
+  return flights;
 }
 
 void Flights::end_locked(Flight& flight, Flight::State state) {
@@ -135,10 +146,10 @@ void Flights::stored(std::string_view key, const Flight* by) {
   supersede_locked(key, by);
 }
 
-void Flights::removed(std::span<const std::string_view> keys) {
+void Flights::removed(std::string_view key) {
   base::Lock lock(mutex_);
   ++removals_;
-  for (const std::string_view key : keys) supersede_locked(key, nullptr);
+  supersede_locked(key, nullptr);
 }
 
 void Flights::removed_prefix(std::string_view prefix) {

@@ -49,6 +49,11 @@ class Flights {
   /// new flights are superseded from the beginning, and nobody joins them.
   [[nodiscard]] std::vector<Claim> claim(std::span<const Wanted> wanted,
                                          std::uint64_t removals_before, const PartyPtr& party);
+  /// Flights that nobody joins, beside those that may be there: for a caller who could not have the
+  /// result of another. In the order of `wanted`.
+  [[nodiscard]] std::vector<FlightPtr> claim_alone(std::span<const Wanted> wanted,
+                                                   std::uint64_t removals_before,
+                                                   const PartyPtr& party);
 
   // How a flight of the caller's ends; the first end counts.
   void land(Flight& flight, const Value& value);
@@ -61,16 +66,18 @@ class Flights {
   /// Waits until the flight has ended, unless that would close a circle; `patience` may be null.
   Waited wait(const FlightPtr& flight, const PartyPtr& party, const Patience* patience);
 
-  // Somebody is about to store or to remove a key: results that are being computed for it must not
-  // be stored after that, and nobody joins them any more.
+  // Somebody stores or removes a key: results that are being computed for it must not be stored
+  // after that, and nobody joins them any more. Called by the queue, under its lock.
   void stored(std::string_view key, const Flight* by);
-  void removed(std::span<const std::string_view> keys);
+  void removed(std::string_view key);
   void removed_prefix(std::string_view prefix);  // empty: everything
 
  private:
   using Table = std::unordered_multimap<std::string_view, FlightPtr>;  // views of the flights' keys
 
   [[nodiscard]] FlightPtr find_locked(const Wanted& wanted) const ASHMEMO_REQUIRES(mutex_);
+  FlightPtr add_locked(const Wanted& wanted, std::uint64_t removals_before, const PartyPtr& party)
+      ASHMEMO_REQUIRES(mutex_);
   void remove_locked(const Flight& flight) ASHMEMO_REQUIRES(mutex_);
   void end_locked(Flight& flight, Flight::State state) ASHMEMO_REQUIRES(mutex_);
   void supersede_locked(std::string_view key, const Flight* but) ASHMEMO_REQUIRES(mutex_);

@@ -13,7 +13,12 @@ namespace {
 constexpr std::size_t kSlotOverhead = 400;
 
 // Waits are cut into slices: the steady clock may be one that a test moves by hand.
-constexpr std::chrono::microseconds kWaitSlice = std::chrono::milliseconds(20);
+constexpr std::int64_t kShortestSlice = 1'000;
+constexpr std::int64_t kWaitSlice = 20'000;
+
+std::chrono::microseconds slice_of(std::int64_t at_most) {
+  return std::chrono::microseconds(std::clamp(at_most, kShortestSlice, kWaitSlice));
+}
 
 std::size_t bytes_of(std::string_view key, const Write& write) {
   return kSlotOverhead + key.size() + write.value.size_bytes() + write.record_version.size_bytes();
@@ -21,24 +26,28 @@ std::size_t bytes_of(std::string_view key, const Write& write) {
 
 }  // namespace
 
-PendingWrites::PendingWrites(std::size_t most_bytes, std::shared_ptr<Clock> clock)
-    : most_bytes_(most_bytes), clock_(std::move(clock)) {}
+PendingWrites::PendingWrites(std::size_t most_bytes, std::shared_ptr<Clock> clock, Flights& flights)
+    : most_bytes_(most_bytes), clock_(std::move(clock)), flights_(flights) {}
 
-Offered PendingWrites::offer(std::string_view key, const WritePtr& write,
-                             const std::atomic<bool>* superseded) {
+Offered PendingWrites::offer(std::string_view key, const WritePtr& write, const Flight* by) {
   const std::size_t bytes = bytes_of(key, *write);
   base::Lock lock(mutex_);
   if (closed_) return {};
-  if (superseded != nullptr && *superseded) return {nullptr, nullptr, true};
+  if (by != nullptr && by->superseded) return {nullptr, nullptr, true};
   const SlotPtr joinable = joinable_locked(key);
   const std::size_t freed = joinable ? joinable->bytes : 0;
   const std::size_t others = bytes_.load() - freed;
-  if (write->is_put && others != 0 && others + bytes > most_bytes_) return {};
+  if (!write->is_erasure() && others != 0 && others + bytes > most_bytes_) return {};
   ++changes_;
+  supersede_locked(key, *write, by);
   if (!joinable) return {append_locked(key, write, bytes), nullptr, false};
   const WritePtr replaced = joinable->write;
   join_locked(joinable, write, bytes);
   return {joinable, replaced, false};
+}
+
+void PendingWrites::supersede_locked(std::string_view key, const Write& write, const Flight* by) {
+  write.is_erasure() ? flights_.removed(key) : flights_.stored(key, by);
 }
 
 SlotPtr PendingWrites::joinable_locked(std::string_view key) const {
@@ -79,7 +88,9 @@ void PendingWrites::add(const RangePtr& range) {
   ++items_count_;
   const bool removes =
       range->kind == Range::Kind::erase_all || range->kind == Range::Kind::erase_prefix;
-  if (removes) removals_.push_back(range);
+  if (!removes) return;
+  flights_.removed_prefix(range->prefix);
+  removals_.push_back(range);
 }
 
 Pending PendingWrites::find_locked(std::string_view key) const {
@@ -126,9 +137,9 @@ std::vector<std::pair<std::string, Pending>> PendingWrites::with_prefix(
   return out;
 }
 
-void PendingWrites::wait_a_little() {
+void PendingWrites::wait_a_little(std::int64_t at_most) {
   base::Lock lock(mutex_);
-  if (!closed_) changed_.wait_for(mutex_, kWaitSlice);
+  if (!closed_) changed_.wait_for(mutex_, slice_of(at_most));
 }
 
 bool PendingWrites::is_refused_locked(std::int64_t max_wait) const {
@@ -148,7 +159,7 @@ bool PendingWrites::wait_until_done(const ItemPtr& item, std::int64_t max_wait, 
     }
     const bool refused = is_refused_locked(max_wait) || (patience && patience->is_over());
     if (item->done || closed_ || refused) return item->done;
-    changed_.wait_for(mutex_, kWaitSlice);
+    changed_.wait_for(mutex_, slice_of(max_wait));
   }
 }
 

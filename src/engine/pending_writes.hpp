@@ -19,6 +19,7 @@
 #include <ashmemo/value.hpp>
 
 #include "base/mutex.hpp"
+#include "engine/flights.hpp"
 #include "store/rows.hpp"
 
 // Everything that was accepted and is not yet in the file. Reads ask here before the store, so an
@@ -44,6 +45,9 @@ struct Write {
   Value record_version;
   std::int64_t cost_us = 0;
   mutable std::atomic<std::int64_t> touches{0};
+
+  /// What a caller erases; not the removal of what a value that cannot be kept would have replaced.
+  [[nodiscard]] bool is_erasure() const { return !is_put && cause == RemovalCause::erased; }
 };
 using WritePtr = std::shared_ptr<const Write>;
 
@@ -110,15 +114,17 @@ struct Group {
 
 class PendingWrites {
  public:
-  PendingWrites(std::size_t most_bytes, std::shared_ptr<Clock> clock);
+  /// What is queued supersedes the flights of its keys, in one step with the queueing: a flight
+  /// that is claimed before that never stores its result after it.
+  PendingWrites(std::size_t most_bytes, std::shared_ptr<Clock> clock, Flights& flights);
 
   // ---- callers
 
-  /// Queues the write if there is room. Removals always find room. An entry larger than the bound
-  /// is taken when the queue is empty. With `superseded`, which is asked while nobody else can
-  /// queue anything: not if that is true.
+  /// Queues the write if there is room. What a caller erases always finds room. An entry larger
+  /// than the bound is taken when the queue is empty. `by`: the flight that computed it; not queued
+  /// once that is superseded.
   [[nodiscard]] Offered offer(std::string_view key, const WritePtr& write,
-                              const std::atomic<bool>* superseded = nullptr);
+                              const Flight* by = nullptr);
   void add(const RangePtr& range);
   [[nodiscard]] Pending find(std::string_view key) const;
   /// find for many keys under one lock: `found(i, pending)` for each that has something pending.
@@ -140,8 +146,8 @@ class PendingWrites {
    private:
     PendingWrites& queue_;
   };
-  /// Waits a little for something to leave the queue.
-  void wait_a_little();
+  /// Waits a little, and no longer than `at_most`, for something to leave the queue.
+  void wait_a_little(std::int64_t at_most);
   /// Wait until the item is done, or the store has refused to write for `max_wait`, or the queue
   /// was closed. True: it is done. `push` is called first, and again now and then, without the
   /// lock: it sees to it that somebody does the work.
@@ -188,6 +194,8 @@ class PendingWrites {
       ASHMEMO_REQUIRES(mutex_);
   SlotPtr append_locked(std::string_view key, const WritePtr& write, std::size_t bytes)
       ASHMEMO_REQUIRES(mutex_);
+  void supersede_locked(std::string_view key, const Write& write, const Flight* by)
+      ASHMEMO_REQUIRES(mutex_);
   void release_locked(const SlotPtr& slot) ASHMEMO_REQUIRES(mutex_);
   [[nodiscard]] bool is_refused_locked(std::int64_t max_wait) const ASHMEMO_REQUIRES(mutex_);
   template <class ItemPtr>
@@ -195,6 +203,7 @@ class PendingWrites {
 
   const std::size_t most_bytes_;
   const std::shared_ptr<Clock> clock_;
+  Flights& flights_;
   mutable base::Mutex mutex_;
   base::Condition changed_;
   std::deque<Item> items_ ASHMEMO_GUARDED_BY(mutex_);

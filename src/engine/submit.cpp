@@ -42,14 +42,14 @@ std::shared_ptr<Write> make_write(Engine& engine, NewEntry& entry) {
 /// never longer than `max_wait` for one write; after that it waits no more.
 class Offering {
  public:
-  explicit Offering(Engine& engine) : engine_(engine) {}
+  explicit Offering(Engine& engine)
+      : engine_(engine), max_wait_(engine.options.timing.max_wait.count()) {}
 
   /// Without a slot: there was no room, or the value was superseded.
   Offered offer(const NewEntry& entry, const WritePtr& write) {
-    engine_.flights.stored(entry.key, entry.flight);
     Offered offered = offer_once(entry, write);
     if (offered.slot || offered.superseded || gave_up_) return offered;
-    const Patience patience(*engine_.clock, engine_.options.timing.max_wait.count());
+    const Patience patience(*engine_.clock, max_wait_);
     while (wait_for_room(patience)) {
       offered = offer_once(entry, write);
       if (offered.slot || offered.superseded) return offered;
@@ -62,8 +62,7 @@ class Offering {
   Offered offer_once(const NewEntry& entry, const WritePtr& write) {
     const TierChange change(engine_.tier.get(), entry.key);
     ASHMEMO_TEST_POINT("change: begun");
-    Offered offered =
-        engine_.pending.offer(entry.key, write, entry.flight ? &entry.flight->superseded : nullptr);
+    Offered offered = engine_.pending.offer(entry.key, write, entry.flight);
     ASHMEMO_TEST_POINT("change: queued");
     return offered;
   }
@@ -76,11 +75,12 @@ class Offering {
     if (engine_.worker->drain()) return engine_.pending.bytes() < before;
     if (patience.is_over()) return false;
     engine_.worker->wake();
-    engine_.pending.wait_a_little();
+    engine_.pending.wait_a_little(max_wait_);
     return true;
   }
 
   Engine& engine_;
+  const std::int64_t max_wait_;
   bool gave_up_ = false;
 };
 
@@ -182,11 +182,17 @@ class Awaiting {
   std::int64_t max_wait_;
 };
 
-std::size_t count_kept(Engine& engine, const std::vector<SlotPtr>& slots) {
+/// A write of a put_many that the queue took.
+struct Taken {
+  SlotPtr slot;
+  bool is_put = true;  // else it ends the value that it could not replace
+};
+
+std::size_t count_kept(Engine& engine, const std::vector<Taken>& taken) {
   Awaiting awaiting(engine);
-  std::size_t kept = 0;
-  for (const SlotPtr& slot : slots) kept += awaiting(slot) && slot->kept ? 1 : 0;
-  return kept;
+  return std::count_if(taken.begin(), taken.end(), [&](const Taken& write) {
+    return awaiting(write.slot) && write.is_put && write.slot->kept;
+  });
 }
 
 void require_writable(const Engine& engine) {
@@ -236,25 +242,23 @@ std::size_t put(Engine& engine, std::span<NewEntry> entries) {
   engine.counters.puts.add(count_values(entries));
   if (!can_write(engine)) return put_nowhere(engine, entries);
   Offering offering(engine);
-  std::vector<SlotPtr> slots;
-  slots.reserve(entries.size());
-  std::size_t taken = 0;
+  std::vector<Taken> taken;
+  taken.reserve(entries.size());
   for (NewEntry& entry : entries) {
     const WritePtr write = write_for(engine, entry);
     Offered offered = offering.offer(entry, write);
     if (offered.slot) {
-      slots.push_back(std::move(offered.slot));
-      taken += write->is_put ? 1 : 0;
+      taken.push_back({std::move(offered.slot), write->is_put});
     } else if (offered.superseded) {
       engine.counters.superseded.add();
-    } else if (write->is_put) {
+    } else {
       tell_dropped(engine, entry.key);
     }
   }
-  if (slots.empty()) return 0;
-  if (engine.options.durability != Durability::relaxed) return count_kept(engine, slots);
+  if (taken.empty()) return 0;
   engine.worker->wake();
-  return taken;
+  if (engine.options.durability != Durability::relaxed) return count_kept(engine, taken);
+  return std::count_if(taken.begin(), taken.end(), [](const Taken& write) { return write.is_put; });
 }
 
 std::size_t erase(Engine& engine, std::span<const std::string_view> keys) {
@@ -265,7 +269,6 @@ std::size_t erase(Engine& engine, std::span<const std::string_view> keys) {
   distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
   const bool waits = !engine.worker->is_this_thread();
   const std::size_t live = waits ? 0 : count_live_keys(engine, distinct);
-  engine.flights.removed(distinct);
   const std::vector<Offered> offered = offer_removals(engine, distinct);
   engine.worker->wake();
   if (!waits) return live;
@@ -297,7 +300,6 @@ void queue_range(Engine& engine, const RangePtr& range) {
   if (engine.options.access == Access::read_only) return;
   using Kind = Range::Kind;
   const bool removes = range->kind == Kind::erase_prefix || range->kind == Kind::erase_all;
-  if (removes) engine.flights.removed_prefix(range->prefix);
   {
     const TierChange change(removes ? engine.tier.get() : nullptr);
     ASHMEMO_TEST_POINT("change: begun");

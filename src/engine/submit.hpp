@@ -28,10 +28,11 @@ struct NewEntry {
 };
 
 /// Keeps the entries, in order; returns how many were taken (`relaxed`) or are in the file
-/// (`commit`, `power`). Waits at most `max_wait` in all for room; the rest is dropped and counted.
-/// An entry over the single-entry limit is refused and counted, and the older value of its key
-/// goes: the caller has replaced it, and must not read it again. While there is no store none is
-/// taken, but the memory tier has them until there is one again.
+/// (`commit`, `power`). Waits at most `max_wait` for room for one of them; the first that finds
+/// none, and from there on each that would have to wait, is dropped and counted. An entry over the
+/// single-entry limit is refused and counted, and the older value of its key goes: the caller has
+/// replaced it, and must not read it again. While there is no store none is taken, but the memory
+/// tier has them until there is one again.
 std::size_t put(Engine& engine, std::span<NewEntry> entries);
 
 /// Removes the keys and waits for the commit; how many live entries were there.

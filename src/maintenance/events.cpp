@@ -20,6 +20,7 @@ class Here {
     while (here != nullptr && here->events_ != events) here = here->outer_;
     return here != nullptr;
   }
+  [[nodiscard]] static bool is_in_any() noexcept { return innermost_ != nullptr; }
 
  private:
   static thread_local const Here* innermost_;
@@ -75,5 +76,7 @@ void Events::tell(const Event& event) {
 }
 
 bool Events::is_delivering_here() const noexcept { return Here::is_in(this); }
+
+bool Events::is_delivering_any() noexcept { return Here::is_in_any(); }
 
 }  // namespace ashmemo::maintenance

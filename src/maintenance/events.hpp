@@ -31,6 +31,8 @@ class Events {
   void deliver();
   /// Whether the calling thread is inside a hook of this cache.
   [[nodiscard]] bool is_delivering_here() const noexcept;
+  /// Whether it is inside a hook of any cache.
+  [[nodiscard]] static bool is_delivering_any() noexcept;
 
  private:
   using Event = std::variant<Notice, RemovedEntry>;

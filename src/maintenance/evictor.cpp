@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <limits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -25,7 +24,6 @@ constexpr std::int64_t kLeastBytes = MiB;  // it is not this that fills the disk
 
 // So many rows of a queue are looked at in one query.
 constexpr int kCandidates = 128;
-constexpr std::int64_t kBeforeAll = std::numeric_limits<std::int64_t>::min();
 
 }  // namespace
 
@@ -102,7 +100,7 @@ base::Result<std::vector<store::Candidate>> Evictor::oldest(store::Writer& write
       queue == engine::kMainQueue ? engine::kProbationQueue : engine::kMainQueue;
   std::vector<store::Candidate> newest;
   for (const std::int64_t each : {queue, other}) {
-    auto found = writer.oldest(each, kBeforeAll, kCandidates);
+    auto found = writer.oldest(each, kCandidates);
     if (!found.ok()) return found;
     const auto spared = std::find_if(found->begin(), found->end(), [this](const auto& row) {
       return row.inserted_at == newest_;

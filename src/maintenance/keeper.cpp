@@ -116,6 +116,7 @@ std::shared_ptr<store::Store> Keeper::ensure() {
     let_go();
   }
   auto store = engine_.store.get();
+  if (store) store->allow_entries_of(engine_.limits.get().max_entry_bytes);
   if (store || engine_.closed || engine_.clock->steady_now() < next_try_) return store;
   if (Status opened = open(); !opened.ok()) {
     postpone(opened.failure());
@@ -149,7 +150,9 @@ void Keeper::look_at_file() {
   let_go();
 }
 
+// Closing waits for reads that may take long: whoever waits for a commit must not wait for them.
 void Keeper::let_go() {
+  engine_.pending.set_refusing(true);
   std::shared_ptr<store::Store> old;
   {
     const engine::TierChange change(engine_.tier.get());

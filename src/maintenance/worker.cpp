@@ -103,6 +103,8 @@ bool Worker::drain() {
 
 bool Worker::is_this_thread() const noexcept { return events_.is_delivering_here(); }
 
+bool Worker::is_in_hook() const noexcept { return Events::is_delivering_any(); }
+
 // ----------------------------------------------------------------------------------- the thread
 
 void Worker::loop() {
@@ -198,9 +200,10 @@ void Worker::stop() noexcept {
 }
 
 void Worker::try_to_write_the_rest() {
-  const engine::Patience patience(*engine_.clock, engine_.options.timing.close_wait.count());
+  const std::int64_t close_wait = engine_.options.timing.close_wait.count();
+  const engine::Patience patience(*engine_.clock, close_wait);
   while (!flush().ok() && engine_.store.get() && !patience.is_over()) {
-    engine_.pending.wait_a_little();
+    engine_.pending.wait_a_little(close_wait);
   }
 }
 

@@ -45,6 +45,7 @@ class Worker final : public engine::WorkerControl {
   void wake_now() noexcept override;
   bool drain() override;
   [[nodiscard]] bool is_this_thread() const noexcept override;
+  [[nodiscard]] bool is_in_hook() const noexcept override;
 
   [[nodiscard]] bool has_foreign_reader() const noexcept { return foreign_reader_.load(); }
 

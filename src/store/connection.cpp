@@ -64,6 +64,12 @@ void Connection::restrict() {
   sqlite3_wal_autocheckpoint(db, 0);
 }
 
+void Connection::allow_values_of(std::int64_t bytes) noexcept {
+  if (bytes <= options_.max_value_bytes) return;
+  options_.max_value_bytes = bytes;
+  sqlite3_limit(handle(), SQLITE_LIMIT_LENGTH, length_limit(bytes));
+}
+
 void Connection::set_pragmas() {
   const std::int64_t cache_kib = std::clamp<std::int64_t>(options_.cache_bytes / 1024, 1, 1 << 30);
   database_.exec(

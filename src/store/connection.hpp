@@ -43,6 +43,8 @@ class Connection {
 
   [[nodiscard]] SQLite::Database& database() noexcept { return database_; }
   [[nodiscard]] sqlite3* handle() const noexcept { return database_.getHandle(); }
+  /// Raises `max_value_bytes` to this, if it is more.
+  void allow_values_of(std::int64_t bytes) noexcept;
   [[nodiscard]] const ConnectionOptions& options() const noexcept { return options_; }
 
  private:

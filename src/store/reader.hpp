@@ -55,6 +55,7 @@ class Reader {
   [[nodiscard]] base::Result<std::vector<std::string>> integrity();
   [[nodiscard]] base::Status backup(const std::string& target);
 
+  void allow_values_of(std::int64_t bytes) noexcept { connection_->allow_values_of(bytes); }
   /// Ends the snapshot, if there is one.
   void let_go() noexcept;
   /// After use: ends a snapshot that would not be used again.

@@ -24,7 +24,8 @@ ReaderPool::ReaderPool(std::string path, const ConnectionOptions& options, Snaps
       options_(options),
       rule_(std::move(rule)),
       most_readers_(most_readers),
-      in_place_(std::move(in_place)) {
+      in_place_(std::move(in_place)),
+      most_value_bytes_(options.max_value_bytes) {
   const base::Lock lock(mutex_);
   idle_.reserve(most_readers_);  // giving back must not fail
 }
@@ -40,6 +41,7 @@ base::Result<ReaderPool::Lease> ReaderPool::lease() {
       idle_.pop_back();
       slot->busy = true;
       slot->epoch = epoch_;
+      slot->reader->allow_values_of(most_value_bytes_);
       return Lease(this, slot);
     }
     added = add_slot_locked(false);
@@ -83,7 +85,9 @@ base::Result<std::unique_ptr<Reader>> ReaderPool::open_reader() const {
   const base::Failure gone{base::FailureKind::unavailable, 0,
                            path_ + " was deleted or replaced while it was open"};
   if (!in_place_()) return gone;
-  auto reader = Reader::open(path_, options_, rule_);
+  ConnectionOptions options = options_;
+  options.max_value_bytes = most_value_bytes_;
+  auto reader = Reader::open(path_, options, rule_);
   if (reader && !in_place_()) return gone;
   return reader;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -68,6 +69,8 @@ class ReaderPool {
   /// A reader of its own for what takes long: not counted, never reused, closed at the end.
   [[nodiscard]] base::Result<Lease> dedicated() ASHMEMO_EXCLUDES(mutex_);
 
+  /// Readers that are handed out from now on read values as large as that.
+  void allow_values_of(std::int64_t bytes) noexcept { most_value_bytes_ = bytes; }
   /// Idle readers let go of snapshots that are at least `max_age` old (microseconds).
   void release_snapshots(std::int64_t max_age) noexcept ASHMEMO_EXCLUDES(mutex_);
   /// All readers let go of the snapshots they hold now, those in use at the end of their read.
@@ -94,6 +97,7 @@ class ReaderPool {
   const std::size_t most_readers_;
   const std::function<bool()> in_place_;
 
+  std::atomic<std::int64_t> most_value_bytes_;
   base::Mutex mutex_;
   base::Condition changed_;
   std::vector<std::unique_ptr<Slot>> slots_ ASHMEMO_GUARDED_BY(mutex_);

@@ -88,6 +88,10 @@ class SqliteStore final : public Store {
     return with_own_reader([&](Reader& reader) { return reader.backup(target); });
   }
 
+  void allow_entries_of(std::int64_t bytes) override {
+    readers_.allow_values_of(bytes);
+    if (writer_) writer_->allow_values_of(bytes);
+  }
   void release_snapshots(std::int64_t max_age) override { readers_.release_snapshots(max_age); }
   std::uint64_t commit_counter() const noexcept override { return commits_.load(); }
   FileSizes sizes() const noexcept override { return {size_of(path_), size_of(path_ + "-wal")}; }

@@ -62,9 +62,9 @@ class Writer {
                                                             int most) = 0;
   /// Everything at once, at the price of the pages and not of the rows: no keys are told.
   [[nodiscard]] virtual base::Result<std::int64_t> erase_all() = 0;
-  /// The oldest rows of one eviction queue, oldest first, starting after stamp `after`.
+  /// The oldest rows of one eviction queue, oldest first. Whatever is not in the probation queue
+  /// counts as the main one's.
   [[nodiscard]] virtual base::Result<std::vector<Candidate>> oldest(std::int64_t queue,
-                                                                    std::int64_t after,
                                                                     int most) = 0;
 
   // Calculations. One that is there already keeps its counters when it is put.
@@ -130,6 +130,8 @@ class Store {
   /// Copies one state of the file to `target`, which must exist and be empty.
   [[nodiscard]] virtual base::Status backup(const std::string& target) = 0;
 
+  /// Entries may be as large as that from now on; what was allowed before stays so. The worker's.
+  virtual void allow_entries_of(std::int64_t bytes) = 0;
   /// Lets go of snapshots that idle readers keep and that are older than `max_age` (microseconds).
   virtual void release_snapshots(std::int64_t max_age) = 0;
   /// Commits and foreign changes seen so far.

@@ -56,8 +56,7 @@ class SqliteWriter final : public Writer {
   base::Result<Removed> erase_due(std::int64_t now, int most) override;
   base::Result<Removed> erase_retired(std::optional<std::int64_t>* rowid, int most) override;
   base::Result<std::int64_t> erase_all() override;
-  base::Result<std::vector<Candidate>> oldest(std::int64_t queue, std::int64_t after,
-                                              int most) override;
+  base::Result<std::vector<Candidate>> oldest(std::int64_t queue, int most) override;
 
   base::Status put_calculation(const CalculationRow& row) override;
   base::Status add_counters(const CalculationRow& deltas) override;
@@ -71,6 +70,9 @@ class SqliteWriter final : public Writer {
   base::Result<std::int64_t> bytes_when_moved() override;
   std::int64_t wal_bytes() const noexcept override;
 
+  void allow_values_of(std::int64_t bytes) noexcept {
+    if (open_) open_->connection->allow_values_of(bytes);
+  }
   /// Moves what is in the WAL into the file, if nobody is in the way, and ends the connection.
   void close() noexcept;
 

@@ -13,6 +13,15 @@ namespace {
 // A counter stays below the end of the numbers by this, so that adding to it never overflows.
 constexpr std::int64_t kMostCount = std::int64_t{1} << 61;
 
+// Rows of another program may stand where ours would go on.
+constexpr int kMostTries = 3;
+
+std::int64_t random_rowid() {
+  std::uint64_t random = 0;
+  sqlite3_randomness(sizeof(random), &random);
+  return static_cast<std::int64_t>(random >> 2) + 1;
+}
+
 std::int64_t bounded(std::int64_t count) {
   return std::clamp<std::int64_t>(count, -kMostCount, kMostCount);
 }
@@ -42,7 +51,14 @@ bool SqliteWriter::insert(const PutRow& row) {
   bind_row(*write, row, next_rowid_, row.touches);
   write->bind(14, row.eviction_queue);
   write->bind_text(16, row.key);
-  write->run();
+  int rc = write->try_step();
+  for (int tries = 0; rc == SQLITE_CONSTRAINT_ROWID && tries < kMostTries; ++tries) {
+    next_rowid_ = random_rowid();
+    write->reset();
+    write->bind(1, next_rowid_);
+    rc = write->try_step();
+  }
+  if (rc != SQLITE_DONE) write->fail(rc);
   if (sqlite3_changes(handle()) == 0) return false;
   stored(row, next_rowid_++, row.eviction_queue);
   return true;

@@ -151,14 +151,11 @@ base::Result<std::int64_t> SqliteWriter::erase_all() {
   });
 }
 
-base::Result<std::vector<Candidate>> SqliteWriter::oldest(std::int64_t queue, std::int64_t after,
-                                                          int most) {
+base::Result<std::vector<Candidate>> SqliteWriter::oldest(std::int64_t queue, int most) {
   return change("looking for the oldest entries", [&] {
     const bool probation = queue == kProbationQueue;
     StatementUse select = use(probation ? &WriterSql::oldest_on_probation : &WriterSql::oldest);
-    select->bind(1, after);
-    select->bind(2, most);
-    if (!probation) select->bind(3, queue);
+    select->bind(1, most);
     std::vector<Candidate> candidates;
     while (select->step()) {
       candidates.push_back({select->integer(0), std::string(select->text(1)), select->integer(2),

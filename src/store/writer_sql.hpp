@@ -74,13 +74,12 @@ struct WriterSql {
   Statement oldest{
       "SELECT rowid, cache_key, byte_size, inserted_at, accessed_at, calculation_id,"
       " eviction_counter, eviction_queue FROM cache_entries"
-      " WHERE inserted_at > ?1 AND eviction_queue = ?3"
-      " ORDER BY inserted_at, accessed_at LIMIT ?2"};
+      " WHERE eviction_queue IS NOT 1 ORDER BY inserted_at, accessed_at LIMIT ?1"};
   // As above for the probation queue, through its own index: the condition must stand as it does.
   Statement oldest_on_probation{
       "SELECT rowid, cache_key, byte_size, inserted_at, accessed_at, calculation_id,"
       " eviction_counter, eviction_queue FROM cache_entries INDEXED BY cache_entries_probation"
-      " WHERE eviction_queue = 1 AND inserted_at > ?1 ORDER BY inserted_at LIMIT ?2"};
+      " WHERE eviction_queue = 1 ORDER BY inserted_at LIMIT ?1"};
   Statement place_of{"SELECT byte_size, eviction_queue FROM cache_entries WHERE rowid = ?1"};
   Statement all_sizes{"SELECT byte_size, eviction_queue FROM cache_entries"};
 

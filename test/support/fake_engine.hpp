@@ -69,11 +69,13 @@ class FakeEngine {
 class NoWorker final : public engine::WorkerControl {
  public:
   void wake() noexcept override { ++wakes; }
-  void wake_now() noexcept override { ++wakes; }
+  void wake_now() noexcept override { ++wakes_now; }
   bool drain() override { return false; }
   [[nodiscard]] bool is_this_thread() const noexcept override { return in_hook; }
+  [[nodiscard]] bool is_in_hook() const noexcept override { return in_hook; }
 
   std::atomic<int> wakes{0};
+  std::atomic<int> wakes_now{0};
   std::atomic<bool> in_hook{false};
 };
 

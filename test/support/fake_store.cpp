@@ -66,6 +66,7 @@ class FakeStore final : public store::Store {
   }
   Result<std::vector<std::string>> integrity() override { return std::vector<std::string>(); }
   Status backup(const std::string&) override { return {}; }
+  void allow_entries_of(std::int64_t bytes) override { file_->allowed = bytes; }
   void release_snapshots(std::int64_t) override {}
   std::uint64_t commit_counter() const noexcept override { return commits_; }
   store::FileSizes sizes() const noexcept override {
@@ -74,7 +75,9 @@ class FakeStore final : public store::Store {
   bool still_in_place() const noexcept override { return file_->in_place; }
   store::Writer* writer() noexcept override { return writer_.get(); }
   void close() noexcept override {
-    if (!closed_.exchange(true)) --file_->open_stores;
+    if (closed_.exchange(true)) return;
+    if (file_->at_close) file_->at_close();
+    --file_->open_stores;
   }
 
  private:

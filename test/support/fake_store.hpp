@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -84,6 +85,8 @@ class FakeFile {
   std::atomic<std::int64_t> given_back{0};  // bytes that the next checkpoint cuts off
 
   // What was done with it.
+  std::atomic<std::int64_t> allowed{0};  // bytes of one entry
+  std::function<void()> at_close;        // of a store
   std::atomic<int> open_stores{0};
   std::atomic<int> checkpoints{0};
   std::atomic<int> truncations{0};

@@ -196,12 +196,11 @@ class FakeWriter final : public store::Writer {
     return removed;
   }
 
-  Result<std::vector<store::Candidate>> oldest(std::int64_t queue, std::int64_t after,
-                                               int most) override {
+  Result<std::vector<store::Candidate>> oldest(std::int64_t queue, int most) override {
     const Alone alone = change();
     std::vector<store::Candidate> out;
     for (const auto& [key, row] : state_.rows) {
-      if (row.eviction_queue != queue || row.inserted_at <= after) continue;
+      if (row.eviction_queue != queue) continue;
       out.push_back({row.rowid, key, row.byte_size, row.inserted_at, row.accessed_at,
                      row.calculation_id, row.eviction_counter, row.eviction_queue});
     }

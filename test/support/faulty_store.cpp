@@ -51,9 +51,8 @@ class FaultyWriter final : public store::Writer {
   Result<std::int64_t> erase_all() override {
     return change(Call::erase_all, [&] { return inner_.erase_all(); });
   }
-  Result<std::vector<store::Candidate>> oldest(std::int64_t queue, std::int64_t after,
-                                               int most) override {
-    return change(Call::oldest, [&] { return inner_.oldest(queue, after, most); });
+  Result<std::vector<store::Candidate>> oldest(std::int64_t queue, int most) override {
+    return change(Call::oldest, [&] { return inner_.oldest(queue, most); });
   }
   Status put_calculation(const store::CalculationRow& row) override {
     return change(Call::put_calculation, [&] { return inner_.put_calculation(row); });
@@ -126,6 +125,7 @@ class FaultyStore final : public store::Store {
   Status backup(const std::string& target) override {
     return call(Call::backup, [&] { return inner_->backup(target); });
   }
+  void allow_entries_of(std::int64_t bytes) override { inner_->allow_entries_of(bytes); }
   void release_snapshots(std::int64_t max_age) override { inner_->release_snapshots(max_age); }
   std::uint64_t commit_counter() const noexcept override { return inner_->commit_counter(); }
   store::FileSizes sizes() const noexcept override { return inner_->sizes(); }

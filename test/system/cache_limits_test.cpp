@@ -211,6 +211,22 @@ TEST_SUITE("system") {
     CHECK(f->limits().max_entries.is_unlimited());
   }
 
+  TEST_CASE("42 what one entry may cost grows while the cache is open, for writer and readers") {
+    for (const std::int64_t memory : {std::int64_t{0}, 16 * MiB}) {
+      CacheFixture f({.limits = {.max_entry_bytes = 64 * KiB}, .memory_bytes = memory});
+      CHECK(f->put("small", 1));
+      f->flush();
+      CHECK(f->get<int>("small") == 1);  // a reader is open
+      const std::string large(3 * MiB, 'x');
+      CHECK_FALSE(f->put("large", large));
+      f->set_limits({.max_entry_bytes = 4 * MiB});
+      CHECK(f->put("large", large));
+      f->flush();
+      CHECK(f.in_file("large"));
+      CHECK(f->get<std::string>("large") == large);
+    }
+  }
+
   TEST_CASE("42 a limit by bytes that shrinks holds at once, whatever one entry may cost") {
     CacheFixture f({.limits = {.max_bytes = 1'000'000}});
     f.fill("k", 100, 5'000);

@@ -171,6 +171,47 @@ TEST_SUITE("system") {
     CHECK(cost.count() == 4'000'000'000'000);
   }
 
+  TEST_CASE("rows with impossible places in the queues are evicted like any others") {
+    for (const Eviction eviction : {Eviction::fifo, Eviction::lru, Eviction::clock}) {
+      CacheFixture f;
+      (void)f->put("first", 1);
+      f.close();
+      const std::string least = "-9223372036854775808";
+      run_without_types(f.path, "cache_entries",
+                        row("'a'", "eviction_queue", "7") + row("'b'", "eviction_queue", "-1") +
+                            row("'c'", "eviction_queue", "NULL") +
+                            row("'d'", "inserted_at", least) + row("'e'", "inserted_at", "NULL") +
+                            row("'f'", "accessed_at", "NULL"));
+      f.options.limits.max_entries = 5;
+      f.options.eviction = eviction;
+      (void)f->check();  // the totals: triggers cannot add up what is NULL
+      f.fill("k", 10);
+      f->flush();
+      CHECK(f.rows_in_file() <= 5);
+      for (const char* key : {"a", "b", "c", "d", "e", "f"}) CHECK_FALSE(f.in_file(key));
+    }
+  }
+
+  TEST_CASE("rows at the end of the numbers leave room for new ones") {
+    CacheFixture f;
+    (void)f->put("first", 1);
+    for (const char* rowid :
+         {"4611686018427387903", "4611686018427387904", "9223372036854775807"}) {
+      f.close();
+      const std::string at = rowid;
+      (void)f.shell("DELETE FROM cache_entries WHERE rowid = " + at +
+                    "; INSERT INTO cache_entries (rowid, cache_key, byte_size, inserted_at,"
+                    " computed_at, accessed_at, value) VALUES (" +
+                    at + ", 'at " + at + "', 200, 1, 1, 1, 'v')");
+      for (const char* key : {"a", "b", "c"}) {
+        CHECK(f->put(key + at, 1));
+        f->flush();
+        CHECK(f.in_file(key + at));
+        f.close();
+      }
+    }
+  }
+
   TEST_CASE("totals and stamps at the ends of the numbers") {
     for (const char* number : {"9223372036854775807", "-9223372036854775808", "-1"}) {
       INFO(number);

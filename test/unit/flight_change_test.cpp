@@ -1,7 +1,9 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -115,5 +117,62 @@ TEST_SUITE("unit") {
     CHECK(length(Post{7, "seven", 0}) == 5);
     CHECK(blog.calls == test::Calls{{7}});
     CHECK(blog.cache.stats().joined == 1);
+  }
+
+  TEST_CASE("48 what changes between the parts of a change counts as one during the run") {
+    for (const bool put : {false, true}) {
+      INFO(put);
+      Change change;
+      std::thread one;
+      std::atomic<bool> begun{false};
+      {
+        const AtTestPoints points([&](std::string_view point) {
+          if (point != "change: begun" || begun.exchange(true)) return;
+          one = std::thread([&change] { change.first = change.slow(Post{7, {}, 0}); });
+          change.events.wait_for("computing");
+        });
+        if (put) {
+          CHECK(change.cache.put("Post:7:slow", 99));
+        } else {
+          change.slow.invalidate(Post{7, {}, 0});
+        }
+      }
+      change.events.happened("changed");
+      one.join();
+      CHECK(change.first == 1);
+      CHECK(change.cache.get<int>("Post:7:slow") == (put ? std::optional(99) : std::nullopt));
+    }
+  }
+
+  TEST_CASE("48 a change wins over the result of who computes although another one does") {
+    for (const bool put : {false, true}) {
+      INFO(put);
+      Blog blog;
+      Events events;
+      std::atomic<int> calls{0};
+      auto slow = blog.posts.calculation("slow", [&](const Post&) {
+        const int call = ++calls;
+        if (call == 1) {
+          events.happened("computing");
+          events.wait_for("done");
+        } else if (put) {
+          CHECK(blog.cache.put("Post:7:slow", 99));
+        } else {
+          CHECK(blog.cache.erase("Post:7:slow") == 0);
+        }
+        return call;
+      });
+      blog.posts.cache_calculation("slow", {});
+      std::thread one([&] { CHECK(slow(Post{7, {}, 0}) == 1); });
+      events.wait_for("computing");
+      const std::vector<Post> page = {{7, {}, 0}};
+      const auto [mine] = blog.posts.load(page, {.wait = std::chrono::seconds(0)}, slow);
+      CHECK(mine == std::vector<int>{2});
+      const std::optional<int> left = put ? std::optional(99) : std::nullopt;
+      CHECK(blog.cache.get<int>("Post:7:slow") == left);
+      events.happened("done");
+      one.join();
+      CHECK(blog.cache.get<int>("Post:7:slow") == left);
+    }
   }
 }

@@ -311,4 +311,36 @@ TEST_SUITE("unit") {
     CHECK(asked.max_entry_bytes == 3 * MiB);
     CHECK(asked.clock == fake.engine.clock);
   }
+
+  TEST_CASE("damage that a reader finds wakes the worker, whatever that waits for") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    test::NoWorker worker;
+    fake.engine.worker = &worker;
+    fake.engine.store_failed(*fake.engine.store.get(), {FailureKind::corrupt, 0, "torn"});
+    CHECK(worker.wakes_now == 1);
+    fake.engine.worker = &fake.worker;
+  }
+
+  TEST_CASE("who waits for a commit does not wait for the end of reads in a file that is let go") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    bool refused = false;
+    fake.file->at_close = [&] { refused = fake.engine.pending.is_refusing(); };
+    fake.file->in_place = false;
+    REQUIRE(fake.worker.flush().ok());
+    CHECK(refused);
+    CHECK_FALSE(fake.engine.pending.is_refusing());
+    fake.file->at_close = {};
+  }
+
+  TEST_CASE("the store learns the limit for one entry before anything is written under it") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    Limits limits;
+    limits.max_entry_bytes = 100 * MiB;
+    fake.engine.limits.set(limits);
+    REQUIRE(fake.worker.flush().ok());
+    CHECK(fake.file->allowed == 100 * MiB);
+  }
 }

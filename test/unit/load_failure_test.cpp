@@ -315,4 +315,21 @@ TEST_SUITE("unit") {
     CHECK(stats.computed == 1);
     CHECK(stats.hits == 1);
   }
+
+  TEST_CASE("47 a result that cannot be kept ends the older value that answers for failures") {
+    Blog blog;
+    int x = 1;
+    auto fragile = blog.posts.calculation("fragile", [&](const Post&) {
+      if (x == 0) throw std::runtime_error("down");
+      return Fragile{x};
+    });
+    blog.posts.cache_calculation("fragile", {.ttl = 10min, .stale_if_error = 1h});
+    const Post post{1, "", 0};
+    CHECK(fragile(post).x == 1);
+    x = 12;
+    blog.clock->advance(10min);
+    CHECK(fragile(post).x == 12);
+    x = 0;
+    CHECK_THROWS_AS((void)fragile(post), std::runtime_error);
+  }
 }

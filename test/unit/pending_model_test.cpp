@@ -91,7 +91,7 @@ class Model {
 
 class Run {
  public:
-  explicit Run(std::uint32_t seed) : random_(seed), queue_(kMostBytes, clock_) {}
+  explicit Run(std::uint32_t seed) : random_(seed), queue_(kMostBytes, clock_, flights_) {}
 
   void step() {
     switch (roll(12)) {
@@ -251,6 +251,7 @@ class Run {
 
   std::mt19937 random_;
   std::shared_ptr<ManualClock> clock_ = std::make_shared<ManualClock>();
+  Flights flights_;
   PendingWrites queue_;
   Model model_;
   std::vector<ItemPtr> all_;

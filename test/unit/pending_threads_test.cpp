@@ -121,7 +121,7 @@ class Storm {
   void put(int writer, int key, std::int64_t value, bool wait) {
     const std::string name = key_of(writer, key);
     Offered offered;
-    while (!(offered = queue_.offer(name, number(value))).slot) queue_.wait_a_little();
+    while (!(offered = queue_.offer(name, number(value))).slot) queue_.wait_a_little(kWait);
     last_[index_of(writer, key)] = value;
     if (!wait) return;
     const bool done = queue_.wait(offered.slot, kWait, [] {});
@@ -179,7 +179,8 @@ class Storm {
   }
 
   const std::shared_ptr<ManualClock> clock_ = std::make_shared<ManualClock>();
-  PendingWrites queue_{8'000, clock_};
+  Flights flights_;
+  PendingWrites queue_{8'000, clock_, flights_};
   File file_;
   std::array<std::int64_t, kWriters * kKeys> last_{};
   std::atomic<int> writing_{kWriters};
@@ -199,7 +200,8 @@ TEST_SUITE("unit") {
 
   TEST_CASE("61 whoever waits is released when everything is dropped") {
     const auto clock = std::make_shared<ManualClock>();
-    PendingWrites queue(1 << 20, clock);
+    Flights flights;
+    PendingWrites queue(1 << 20, clock, flights);
     std::atomic<int> waiting{0};
     std::atomic<int> done{0};
     std::vector<std::thread> threads;

@@ -21,7 +21,7 @@ namespace {
 constexpr std::int64_t kMostBytes = 4 * 1024 * 1024;
 
 struct Queue {
-  explicit Queue(std::size_t most_bytes = 1 << 20) : writes(most_bytes, clock) {}
+  explicit Queue(std::size_t most_bytes = 1 << 20) : writes(most_bytes, clock, flights) {}
 
   SlotPtr put(std::string_view key, std::string_view value = "v") {
     return writes.offer(key, text_write(value)).slot;
@@ -56,6 +56,7 @@ struct Queue {
   }
 
   std::shared_ptr<ManualClock> clock = std::make_shared<ManualClock>();
+  Flights flights;
   PendingWrites writes;
 };
 

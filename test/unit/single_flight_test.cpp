@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <stdexcept>
@@ -11,6 +12,7 @@
 
 #include "blog_fixture.hpp"
 #include "support/rendezvous.hpp"
+#include "support/watchdog.hpp"
 
 // Several callers that want the same results at the same time.
 
@@ -21,6 +23,7 @@ using test::Blog;
 using test::Events;
 using test::Post;
 using test::posts_up_to;
+using test::Watchdog;
 
 namespace {
 
@@ -263,5 +266,37 @@ TEST_SUITE("unit") {
     CHECK(slow.cached(Post{7, {}, 2}) == 2);
     CHECK_FALSE(slow.cached(Post{7, {}, 1}).has_value());
     CHECK(pair.cache.stats().superseded == 1);
+  }
+
+  TEST_CASE("26 a hook does not wait for who waits for the worker that tells it") {
+    const Watchdog watchdog("a hook that loads");
+    Events events;
+    std::function<void()> in_hook;
+    Options options;
+    options.durability = Durability::commit;
+    options.hooks.on_removal = [&in_hook](const Removal&) { in_hook(); };
+    Blog blog(options, WorkerMode::thread);
+    std::atomic<int> calls{0};
+    auto slow = blog.posts.calculation("slow", [&](const Post& post) {
+      if (++calls == 1) {
+        events.happened("computing");
+        events.wait_for("hook");
+        CHECK(blog.cache.put("from the calculation", 1));  // waits for the worker
+      }
+      return post.id;
+    });
+    blog.posts.cache_calculation("slow", {});
+    in_hook = [&] {
+      if (events.times("hook") > 0) return;
+      events.happened("hook");
+      CHECK(slow(Post{7, {}, 0}) == 7);
+    };
+    CHECK(blog.cache.put("other", 1));
+    std::thread one([&] { CHECK(slow(Post{7, {}, 0}) == 7); });
+    events.wait_for("computing");
+    CHECK(blog.cache.erase("other") == 1);
+    one.join();
+    CHECK(calls == 2);
+    blog.cache.close();
   }
 }

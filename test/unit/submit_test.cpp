@@ -114,6 +114,47 @@ TEST_SUITE("unit") {
     }
   }
 
+  TEST_CASE("a refused value is not counted as kept when another takes its place in the queue") {
+    Options options = with(Durability::commit);
+    options.limits.max_entry_bytes = 500;
+    FakeEngine fake(options);
+    REQUIRE(fake.open().ok());
+    std::vector<engine::NewEntry> entries;
+    entries.push_back({"a", Value::text(std::string(1'000, 'x')), {}, 0, {}, 0});
+    entries.push_back({"a", Value::text("1"), {}, 0, {}, 0});
+    CHECK(engine::put(fake.engine, entries) == 1);
+    CHECK(fake.get("a") == "1");
+  }
+
+  TEST_CASE("what refused values would have replaced fills the queue no further than its bound") {
+    Options options = with_small_queue();
+    options.limits.max_entry_bytes = 500;
+    FakeEngine fake(options);
+    REQUIRE(fake.open().ok());
+    fake.faults->fail_always(Call::begin, FailureKind::busy);
+    std::vector<std::string> keys = test::numbered(std::string(900, 'k'), 200);
+    CHECK(fake.put_all(keys, "v") == 0);
+    CHECK(fake.engine.counters.refused.get() == 200);
+    CHECK(fake.engine.pending.bytes() > 60 * KiB);
+    CHECK(fake.engine.pending.bytes() <= 64 * KiB);
+    CHECK(fake.engine.counters.dropped.get() > 100);
+    for (const std::string& key : keys) CHECK(fake.erase(key) == 0);  // always finds room
+    CHECK(fake.engine.pending.bytes() > 200 * KiB);
+  }
+
+  TEST_CASE("a put with commit in a hook wakes the worker, though it waits for nobody") {
+    FakeEngine fake(with(Durability::commit));
+    REQUIRE(fake.open().ok());
+    test::NoWorker worker;
+    worker.in_hook = true;
+    fake.engine.worker = &worker;
+    CHECK(fake.put("a", "1") == 0);
+    CHECK(worker.wakes == 1);
+    fake.engine.worker = &fake.worker;
+    REQUIRE(fake.worker.flush().ok());
+    CHECK(fake.file->has("a"));
+  }
+
   TEST_CASE("a result that is not kept and was superseded removes nothing") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());

@@ -132,14 +132,14 @@ TEST_SUITE("unit") {
     fall_asleep(fake.engine.tier_watch);
     write_as_another_program(fake, "2");
     CHECK(fake.get("k") == "2");
-    CHECK(worker.wakes == 1);
+    CHECK(worker.wakes_now == 1);
     CHECK(fake.get("k") == "2");
     CHECK_FALSE(answers_from_memory(fake));
-    CHECK(worker.wakes == 1);
+    CHECK(worker.wakes_now == 1);
     (void)fake.worker.run(0);
     CHECK(fake.get("k") == "2");
     CHECK(answers_from_memory(fake));
-    CHECK(worker.wakes == 1);
+    CHECK(worker.wakes_now == 1);
     fake.engine.worker = &fake.worker;
   }
 

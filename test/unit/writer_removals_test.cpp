@@ -314,9 +314,9 @@ TEST_SUITE("unit") {
             REQUIRE(writer.erase_retired(&at, 50));
             break;
           case 4: {
-            const auto oldest = writer.oldest(0, 0, 2).value();
+            const auto oldest = writer.oldest(0, 2).value();
             for (const store::Candidate& seen : oldest) REQUIRE(writer.erase_row(seen));
-            const auto probation = writer.oldest(store::kProbationQueue, 0, 2).value();
+            const auto probation = writer.oldest(store::kProbationQueue, 2).value();
             for (const store::Candidate& seen : probation) {
               CHECK(seen.eviction_queue == store::kProbationQueue);
               REQUIRE(writer.reinsert(seen.rowid, {++stamp, stamp, 1, 0, below(2)}));

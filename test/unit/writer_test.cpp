@@ -184,7 +184,7 @@ TEST_SUITE("unit") {
     StoreFixture file;
     file.put({{"a", "1"}, {"b", "2"}});
     file.transaction([](store::Writer& writer) {
-      auto oldest = writer.oldest(0, 0, 1);
+      auto oldest = writer.oldest(0, 1);
       REQUIRE(oldest);
       REQUIRE(oldest->size() == 1);
       CHECK(oldest->front().key == "a");
@@ -206,16 +206,16 @@ TEST_SUITE("unit") {
         row.calculation_id = stamp;
         REQUIRE(writer.put(row));
       }
-      const auto main_queue = writer.oldest(0, 5, 10);
+      const auto main_queue = writer.oldest(0, 10);
       REQUIRE(main_queue);
-      REQUIRE(main_queue->size() == 2);
-      CHECK(main_queue->at(0).key == "b");
-      CHECK(main_queue->at(0).calculation_id == 6);
-      CHECK(main_queue->at(0).byte_size == 100);
-      CHECK(main_queue->at(1).key == "a");
-      CHECK(writer.oldest(0, 0, 1).value().front().key == "d");
-      CHECK(writer.oldest(1, 0, 9).value().front().key == "c");
-      CHECK(writer.oldest(2, 0, 9).value().empty());
+      REQUIRE(main_queue->size() == 3);
+      CHECK(main_queue->at(0).key == "d");
+      CHECK(main_queue->at(1).key == "b");
+      CHECK(main_queue->at(1).calculation_id == 6);
+      CHECK(main_queue->at(1).byte_size == 100);
+      CHECK(main_queue->at(2).key == "a");
+      CHECK(writer.oldest(0, 1).value().front().key == "d");
+      CHECK(writer.oldest(1, 9).value().front().key == "c");
     });
   }
 
@@ -223,7 +223,7 @@ TEST_SUITE("unit") {
     StoreFixture file;
     file.put({{"a", "1"}, {"b", "2"}});
     file.transaction([](store::Writer& writer) {
-      const auto seen = writer.oldest(0, 0, 2).value();
+      const auto seen = writer.oldest(0, 2).value();
       REQUIRE(writer.put(row_of("a", ValueView::integer(2), 50)));
       REQUIRE(writer.erase_row(seen[0]));
       CHECK(writer.totals() == store::Totals{2, 200});
@@ -291,7 +291,7 @@ TEST_SUITE("unit") {
     file.raw().run(
         "UPDATE cache_entries SET access_count = 9223372036854775807, rowid = rowid + 10");
     file.transaction([](store::Writer& writer) {
-      const auto rows = writer.oldest(0, 0, 2).value();
+      const auto rows = writer.oldest(0, 2).value();
       CHECK(writer.touch({rows[0].rowid, 50, kMost}).value());
       REQUIRE(writer.reinsert(rows[0].rowid, {60, 60, kMost, 0, 0}));
       store::PutRow row = row_of("b", ValueView::integer(1), 70);

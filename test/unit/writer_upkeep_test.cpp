@@ -105,7 +105,7 @@ TEST_SUITE("unit") {
     file.put({{"a", "1"}});
     const std::uint64_t counter = file.store().commit_counter();
     file.transaction([](store::Writer& writer) {
-      REQUIRE(writer.oldest(0, 0, 5));
+      REQUIRE(writer.oldest(0, 5));
       REQUIRE(writer.erase("missing"));
     });
     CHECK(file.store().commit_counter() == counter);
@@ -189,7 +189,7 @@ TEST_SUITE("unit") {
     CHECK(file.store().page("", "b", 10).value().empty());
 
     file.transaction([](store::Writer& writer) {
-      const auto oldest = writer.oldest(0, 0, 3).value();
+      const auto oldest = writer.oldest(0, 3).value();
       CHECK_FALSE(writer.touch({oldest[0].rowid, 50, 1}).value());
       REQUIRE(writer.reinsert(oldest[0].rowid, {60, 60, 1, 0, 0}));  // cannot stay, so it goes
       CHECK(writer.totals() == store::Totals{2, 200});
