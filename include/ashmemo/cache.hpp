@@ -25,10 +25,11 @@
 
 namespace ashmemo {
 
-/// A range of things that read as keys: strings, string views, character pointers.
+/// A range of things that read as keys: strings, string views, character pointers. Not one that
+/// makes its strings as it is read: they would be gone when they are looked up.
 template <class K>
 concept KeyRange = !std::convertible_to<const K&, std::string_view> && requires(const K& keys) {
-  { *std::begin(keys) } -> std::convertible_to<std::string_view>;
+  { *std::begin(keys) } -> detail::LastingKey;
   std::end(keys);
 };
 
@@ -53,8 +54,9 @@ concept KeyRange = !std::convertible_to<const K&, std::string_view> && requires(
 /// explicit administration (`flush`, `backup`, `check`, `compact`); see ErrorCode, health() and
 /// Hooks::on_error.
 ///
-/// Threads: everything may be called from any thread at any time, except moving and destroying.
-/// Each key is linearizable by itself; batches are not atomic against each other.
+/// Threads: everything may be called from any thread at any time, except moving and destroying,
+/// which no hook of the cache may do either. Each key is linearizable by itself; batches are not
+/// atomic against each other. A cache that was moved from can only be assigned to or destroyed.
 class Cache {
  public:
   /// Opens or creates the cache file. Cost: flat in the number of entries.
@@ -109,9 +111,10 @@ class Cache {
   [[nodiscard]] std::optional<EntryInfo> entry(std::string_view key) const;
 
   /// Calls `visit` for each entry that is not gone and whose key begins with `prefix`, in the order
-  /// of the keys. Reads pages of entries: `visit` runs between them and may call the cache; what
-  /// changes meanwhile may or may not be seen. Counts nothing. `visit` returns nothing, or false to
-  /// stop.
+  /// of the keys: with its EntryInfo, or with that and its value as it is in the file (a ValueView,
+  /// good for the call). Reads pages of entries: `visit` runs between them and may call the cache;
+  /// what changes meanwhile may or may not be seen. Counts nothing. `visit` returns nothing, or
+  /// false to stop.
   template <class F>
   void for_each(std::string_view prefix, F&& visit) const {
     visit_pages(prefix, detail::entry_visitor(visit));
@@ -200,18 +203,29 @@ class Cache {
   bool touch(std::string_view key);
   /// As touch, in one lookup; returns how many there were.
   std::size_t touch_many(std::span<const std::string_view> keys);
+  std::size_t touch_many(std::initializer_list<std::string_view> keys) {
+    return touch_many(std::span(keys.begin(), keys.size()));
+  }
+  template <KeyRange K>
+  std::size_t touch_many(const K& keys) {
+    const std::vector<std::string_view> views(std::begin(keys), std::end(keys));
+    return touch_many(std::span(views));
+  }
 
   // ---------------------------------------------------------------------------------------
-  // removing
+  // removing. Errors: invalid_key; misuse if the cache was opened read-only.
 
   /// Removes the entry; true if a live one was there. Returns when it is committed (see above).
   bool erase(std::string_view key);
   /// As erase; how many live ones were there. Duplicates and unknown keys are no error.
   std::size_t erase_many(std::span<const std::string_view> keys);
+  std::size_t erase_many(std::initializer_list<std::string_view> keys) {
+    return erase_many(std::span(keys.begin(), keys.size()));
+  }
   template <KeyRange K>
   std::size_t erase_many(const K& keys) {
     const std::vector<std::string_view> views(std::begin(keys), std::end(keys));
-    return erase_many(std::span<const std::string_view>(views));
+    return erase_many(std::span(views));
   }
   /// Removes every entry whose key begins with `prefix`, which must not be empty. In bounded
   /// transactions; in force for this process from the start. Returns how many rows were removed.
@@ -220,19 +234,22 @@ class Cache {
   std::size_t clear();
 
   // ----------------------------------------------------------------------------------
-  // administration
+  // administration. Errors of all that work on the file: closed; misuse inside a hook. In a cache
+  // opened read-only `flush`, `run_maintenance` and `compact` do nothing.
 
   [[nodiscard]] Stats stats() const;
   [[nodiscard]] Health health() const;
+  /// As they were given: what was not set stays not set.
   [[nodiscard]] Limits limits() const;
-  /// New limits, defaults resolved as at opening. Enforced by the worker right away.
+  /// New limits, defaults resolved as at opening. Enforced by the worker right away. Errors:
+  /// invalid_options; then nothing has changed.
   void set_limits(Limits limits);
 
   /// Returns when all work accepted so far is in the file, touches included, and the limits hold.
-  /// Errors: store_failed if the file cannot be written; closed; misuse on the worker's own thread.
+  /// Errors: store_failed if the file cannot be written.
   void flush();
   /// Does a bounded step of the worker's work: at most about `budget`. True: there is more to do.
-  /// In manual mode this and flush are the worker. Errors: misuse on the worker's own thread.
+  /// In manual mode this and flush are the worker.
   bool run_maintenance(Duration budget = std::chrono::milliseconds(10));
   /// Finishes what the worker does in slices: removes what is due, gives all free pages back to the
   /// system and shortens the write-ahead log. Errors: store_failed.
@@ -246,7 +263,7 @@ class Cache {
   /// Writes what was accepted, ends the worker and releases the file. Waits for the refresh that
   /// runs on the cache's own background thread, if one does; drops those that have not begun.
   /// Calculations that run go on and return their values. Afterwards reads miss and writes are
-  /// false, calculations compute. Closing twice is no error; misuse on the worker's own thread.
+  /// false, calculations compute. Closing twice is no error.
   void close();
 
  private:

@@ -39,9 +39,10 @@ enum class NoticeKind : std::uint8_t {
 [[nodiscard]] std::string_view to_string(NoticeKind kind) noexcept;
 
 /// A fault, or a change of state. The first of each kind per state is told; the rest is only
-/// counted. `busy`, `write_failed` and `unavailable` last until `recovered` or `available` says so,
-/// and with them end `writes_dropped`, `removal_uncommitted` and `read_failed`; what has no end is
-/// told once while the cache is open. Keys appear in it: they may hold what the program would
+/// counted. `busy`, `write_failed` and `foreign_reader` last until `recovered` says so,
+/// `unavailable` until `available`. Then `writes_dropped`, `removal_uncommitted` and `read_failed`
+/// are over, too, and are told anew the next time; what has no end is told once while the cache is
+/// open. Keys appear in it: they may hold what the program would
 /// rather not log.
 struct Notice {
   NoticeKind kind = NoticeKind::unavailable;

@@ -6,8 +6,8 @@ namespace ashmemo {
 
 /// Runs work in the background for the cache: the refreshes of stale entries.
 ///
-/// `post` may run the task on any thread, at any later time, but not before it returns and not on
-/// the thread that called it: the caller is in the middle of a load. A task never throws. It holds
+/// `post` may run the task on any thread, at any later time, but not before it returns: its caller
+/// is in the middle of a load. A task never throws. It holds
 /// what it needs, so it may outlive the cache: it then ends at once.
 class Executor {
  public:

@@ -63,7 +63,7 @@ struct Limits {
   Limit max_entries{};  ///< entries; default: unlimited
   Limit max_bytes{};    ///< bytes, by what entries cost in the file; default: 256 MiB
   /// Bytes of one entry; a larger one is refused and counted, and nothing is evicted for it. Always
-  /// bounded. Default: an eighth of max_bytes, at most 64 MiB.
+  /// bounded, by 1 GiB at most. Default: an eighth of max_bytes, at most 64 MiB.
   Limit max_entry_bytes{};
 };
 
@@ -151,10 +151,10 @@ struct Options {
   Durability durability = Durability::relaxed;
   Eviction eviction = Eviction::s3fifo;  ///< has the best hit ratios of these on real traces
   // What it costs in memory.
-  /// The memory tier: copies of entries that were read, in front of the file. 0: none; else at
-  /// least 64 KiB. All of it is used only once so much was read. A change by another program is
-  /// seen within a second (in manual mode: at the next run_maintenance or flush); this process sees
-  /// its own at once.
+  // Each of these is 64 KiB to 64 GiB.
+  /// The memory tier: copies of entries that were read, in front of the file. 0: none. All of it is
+  /// used only once so much was read. A change by another program is seen within a second (in
+  /// manual mode: at the next run_maintenance or flush); this process sees its own at once.
   std::int64_t memory_bytes = 16 * MiB;
   std::int64_t queue_bytes = 16 * MiB;  ///< bound of the writes accepted and not yet committed
   std::int64_t reader_cache_bytes = 4 * MiB;  ///< page cache of one reader connection

@@ -31,9 +31,10 @@ namespace ashmemo {
 ///
 /// Registering ends with the first load of the resource (`cached`, `warm` and `invalidate_all` are
 /// loads in this sense): afterwards `record_version`, `scope`, `calculation` and
-/// `cache_calculation` are ErrorCode::misuse.
+/// `cache_calculation` are ErrorCode::misuse; so is setting `record_version` or `scope` twice.
 ///
 /// Errors: misuse and unknown_calculation as said at each function; see Calculation for loads.
+/// Invalidating is misuse in a cache that was opened read-only.
 ///
 /// Threads: registering is for one thread at a time, before anybody loads. Everything else may be
 /// called by any number of threads at once.

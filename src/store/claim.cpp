@@ -127,12 +127,11 @@ base::Status ClaimedFile::take_for_reading(OpenFiles& table) {
   if (!judged) return judged.failure();
   switch (judged->found) {
     case Found::nothing:
+      return Failure{FailureKind::unavailable, 0, "there is no such file"};
     case Found::empty:
-      return Failure{FailureKind::unavailable, 0,
-                     fmt::format("there is no cache at '{}' to read", paths_.file)};
+      return Failure{FailureKind::unavailable, 0, "the file is empty"};
     case Found::damaged:
-      return Failure{FailureKind::corrupt, 0,
-                     fmt::format("'{}' cannot be read: {}", paths_.file, judged->why)};
+      return Failure{FailureKind::corrupt, 0, judged->why};
     case Found::ours:
       break;
   }

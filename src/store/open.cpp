@@ -170,11 +170,9 @@ base::Status check_for_reading(const ClaimedFile& claim, const OpenOptions& opti
   if (verdict->state == State::ours) return {};
   if (verdict->state == State::foreign) return not_ours(claim.path(), verdict->why);
   if (verdict->state == State::empty) {
-    return Failure{FailureKind::unavailable, 0,
-                   fmt::format("there is no cache at '{}' to read", claim.path())};
+    return Failure{FailureKind::unavailable, 0, "there is no table in the file"};
   }
-  return Failure{FailureKind::corrupt, 0,
-                 fmt::format("'{}' cannot be read: {}", claim.path(), verdict->why)};
+  return Failure{FailureKind::corrupt, 0, verdict->why};
 }
 
 base::Result<std::unique_ptr<Store>> open_for_reading(const OpenOptions& options) {
@@ -185,7 +183,7 @@ base::Result<std::unique_ptr<Store>> open_for_reading(const OpenOptions& options
 }
 
 // What to do about it, where that can be said.
-std::string_view advice(FailureKind kind) {
+std::string_view advice(FailureKind kind, bool read_only) {
   switch (kind) {
     case FailureKind::busy:
       return "another program holds a lock on it: try again when that has ended";
@@ -194,7 +192,8 @@ std::string_view advice(FailureKind kind) {
     case FailureKind::io:
       return "check that its folder and the files beside it may be written by this user";
     case FailureKind::unavailable:
-      return "create its folder, or choose another path";
+      return read_only ? "open it for writing once, which creates a cache"
+                       : "create its folder, or choose another path";
     case FailureKind::corrupt:
       return "open it for writing once, which begins a new file";
     case FailureKind::in_use:
@@ -206,8 +205,8 @@ std::string_view advice(FailureKind kind) {
   return "";
 }
 
-Failure explained(Failure failure, const std::string& path) {
-  const std::string_view what_to_do = advice(failure.kind);
+Failure explained(Failure failure, const std::string& path, bool read_only) {
+  const std::string_view what_to_do = advice(failure.kind, read_only);
   const bool says_it_itself =
       failure.kind == FailureKind::in_use || failure.kind == FailureKind::not_ours;
   if (says_it_itself) return failure;
@@ -221,7 +220,7 @@ Failure explained(Failure failure, const std::string& path) {
 base::Result<std::unique_ptr<Store>> open_store(const OpenOptions& options) {
   auto store = options.read_only ? open_for_reading(options) : open_for_writing(options);
   if (store) return store;
-  return explained(store.failure(), options.path);
+  return explained(store.failure(), options.path, options.read_only);
 }
 
 }  // namespace ashmemo::store

@@ -47,6 +47,21 @@ std::vector<std::string> expected_for(const Keys& keys) {
 
 }  // namespace
 
+/// A range whose elements are made while it is read.
+template <class E>
+struct Made {
+  struct Iterator {
+    E operator*() const;
+  };
+  [[nodiscard]] Iterator begin() const;
+  [[nodiscard]] Iterator end() const;
+};
+// Views of these would be views of what is gone before it is looked up.
+static_assert(!KeyRange<Made<std::string>>);
+static_assert(KeyRange<Made<const std::string&>>);
+static_assert(KeyRange<Made<std::string_view>>);
+static_assert(KeyRange<Made<const char*>>);
+
 TEST_SUITE("system") {
   TEST_CASE("16 an empty batch asks nobody and writes nothing") {
     CacheFixture f;
@@ -177,7 +192,11 @@ TEST_SUITE("system") {
           std::vector<std::optional<std::string>>{"a", "b"});
     CHECK(f->put_many(std::map<std::string, int>{{"c", 1}, {"d", 2}}) == 2);
     CHECK(f->put_many<int>({{"e", 3}, {"f", 4}}) == 2);
+    CHECK(f->touch_many(std::vector<std::string>{"a", "x"}) == 1);
+    CHECK(f->touch_many({"a", "b"}) == 2);
     CHECK(f->erase_many(std::list<std::string_view>{"a", "b", "c"}) == 3);
+    CHECK(f->put("a", 1));
+    CHECK(f->erase_many({"a", "b"}) == 1);
     CHECK(f.keys() == "d e f");
   }
 

@@ -4,7 +4,9 @@
 #include <sys/mount.h>
 
 #include <filesystem>
+#include <fstream>
 #include <string>
+#include <utility>
 
 #include "support/child.hpp"
 #include "support/opening.hpp"
@@ -19,9 +21,24 @@ TEST_SUITE("system") {
     for (const auto& opening : {open_at(dir.path("no/x")), open_read_only(dir.path("no/x"))}) {
       CHECK(outcome(opening) == "unavailable");
       CHECK(opening.store.failure().what.find(dir.path("no/x")) != std::string::npos);
-      CHECK(opening.store.failure().what.find("create its folder") != std::string::npos);
     }
+    CHECK(open_at(dir.path("no/x"))
+              .store.failure()
+              .what.ends_with("create its folder, or choose another path"));
     CHECK_FALSE(exists(dir.path("no")));
+  }
+
+  TEST_CASE("57 reading what is not there yet says what is there and what makes a cache") {
+    const TempDir dir;
+    std::ofstream(dir.path("empty"));
+    for (const auto& [name, why] :
+         {std::pair("none", "there is no such file"), std::pair("empty", "the file is empty")}) {
+      const auto opening = open_read_only(dir.path(name));
+      CHECK(outcome(opening) == "unavailable");
+      CHECK(opening.store.failure().what ==
+            "cannot open the cache '" + dir.path(name) + "': " + why +
+                "; open it for writing once, which creates a cache");
+    }
   }
 
   TEST_CASE(

@@ -132,6 +132,12 @@ class LoaderRun final : public PageRun {
   RunResults<T> results_;
 };
 
+/// What an element of a range of keys must be: a view of it outlives the element's own reading.
+template <class E>
+concept LastingKey = std::convertible_to<E, std::string_view> &&
+    (std::is_lvalue_reference_v<E> || std::is_pointer_v<E> ||
+     std::same_as<std::remove_cvref_t<E>, std::string_view>);
+
 /// A range of pairs whose first is a key.
 template <class P>
 concept PairRange = requires(const P& pairs) {
