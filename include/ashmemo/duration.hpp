@@ -22,6 +22,12 @@ namespace detail {
   return a + b;
 }
 
+/// `a - b`, likewise: what a file holds may be any number.
+[[nodiscard]] constexpr std::int64_t subtract_saturated(std::int64_t a, std::int64_t b) noexcept {
+  constexpr std::int64_t least = std::numeric_limits<std::int64_t>::min();
+  return b == least ? add_saturated(add_saturated(a, -(b + 1)), 1) : add_saturated(a, -b);
+}
+
 /// Whether a count of this duration can be scaled to microseconds in 64-bit integers, step by step,
 /// without an intermediate overflow. True for every duration that <chrono> itself names.
 template <class Rep, class Period>

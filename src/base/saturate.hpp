@@ -12,5 +12,6 @@ inline constexpr std::int64_t kForever = std::numeric_limits<std::int64_t>::max(
 
 /// a + b, held at the ends of the range instead of overflowing.
 using detail::add_saturated;
+using detail::subtract_saturated;
 
 }  // namespace ashmemo::base

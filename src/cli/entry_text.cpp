@@ -3,6 +3,8 @@
 #include <optional>
 
 #include "cli/format.hpp"
+#include "cli/hexdump.hpp"
+#include "cli/text.hpp"
 
 namespace ashmemo::cli {
 namespace {
@@ -27,14 +29,19 @@ std::string_view state_of(const EntryInfo& entry) {
   return "?";
 }
 
+std::string age_text(const EntryInfo& entry, std::int64_t now) {
+  return span_text(detail::subtract_saturated(now, entry.computed_at));
+}
+
 std::string time_left(const EntryInfo& entry, std::int64_t now) {
   if (!entry.expires_at) return "never";
-  return *entry.expires_at > now ? span_text(*entry.expires_at - now) : "over";
+  return *entry.expires_at > now ? span_text(detail::subtract_saturated(*entry.expires_at, now))
+                                 : "over";
 }
 
 Json json_of(const EntryInfo& entry, const StoredCalculation* calculation) {
   const bool known = calculation != nullptr;
-  return {
+  Json json{
       {"cache_key", entry.key},
       {"resource", known ? Json(calculation->resource) : Json()},
       {"calculation", known ? Json(calculation->name) : Json()},
@@ -51,6 +58,8 @@ Json json_of(const EntryInfo& entry, const StoredCalculation* calculation) {
       {"calculation_id", json_of(entry.calculation_id)},
       {"cost_us", entry.cost ? Json(entry.cost->count()) : Json()},
   };
+  if (!is_utf8(entry.key)) json["key_hex"] = hex(entry.key);
+  return json;
 }
 
 }  // namespace ashmemo::cli

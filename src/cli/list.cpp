@@ -27,9 +27,11 @@ constexpr const char* kHelp =
 first; by expiry, what expires next; what is over is not listed. Control
 characters in keys stand as \n or \x1B; in the shell, $'...' gives them back.
 
-JSON: file, total, shown, entries: a list with the columns of cache_entries,
-moments in microseconds since 1970 UTC, and resource, calculation, version
-and state (fresh, stale, or kept for errors).
+JSON: file, total, shown, entries: a list of cache_key (of one that is no
+UTF-8, key_hex has the bytes), resource, calculation, version, state (fresh,
+stale, or kept for errors), and by the names of their columns byte_size,
+inserted_at, computed_at, fresh_until, expires_at, keep_until, accessed_at,
+access_count, calculation_id, cost_us: moments in microseconds since 1970 UTC.
 
 Examples:
   ashmemo list blog.cache.db --prefix Post:42:
@@ -47,17 +49,20 @@ struct ListOptions : Common {
 /// What entries are sorted by: the least comes first. A key that equals another's does not exist.
 using Rank = std::function<std::int64_t(const EntryInfo&)>;
 
+std::int64_t descending(std::int64_t number) { return detail::subtract_saturated(0, number); }
+
 const std::map<std::string, Rank>& ranks() {
   static const std::map<std::string, Rank> all{
       {"key", [](const EntryInfo&) { return 0; }},
-      {"size", [](const EntryInfo& entry) { return -entry.byte_size; }},
+      {"size", [](const EntryInfo& entry) { return descending(entry.byte_size); }},
       {"age", [](const EntryInfo& entry) { return entry.computed_at; }},
       {"expiry",
        [](const EntryInfo& entry) {
          return entry.expires_at.value_or(std::numeric_limits<std::int64_t>::max());
        }},
-      {"reads", [](const EntryInfo& entry) { return -entry.access_count; }},
-      {"cost", [](const EntryInfo& entry) { return -entry.cost.value_or(Duration()).count(); }}};
+      {"reads", [](const EntryInfo& entry) { return descending(entry.access_count); }},
+      {"cost",
+       [](const EntryInfo& entry) { return descending(entry.cost.value_or(Duration()).count()); }}};
   return all;
 }
 
@@ -108,7 +113,7 @@ Table table_of(const std::vector<EntryInfo>& entries) {
   const std::int64_t now = system_clock()->wall_now();
   Table table({"key", "size", "age", "expires", "reads", "cost", "state"});
   for (const EntryInfo& entry : entries) {
-    table.add({escaped(entry.key), size_text(entry.byte_size), span_text(now - entry.computed_at),
+    table.add({escaped(entry.key), size_text(entry.byte_size), age_text(entry, now),
                time_left(entry, now), grouped(entry.access_count),
                entry.cost ? cost_text(entry.cost->count()) : "-", std::string(state_of(entry))});
   }

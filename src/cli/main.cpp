@@ -6,6 +6,8 @@
 
 #include <cstdio>
 #include <exception>
+#include <sstream>
+#include <string>
 
 #include "cli/command.hpp"
 
@@ -71,6 +73,17 @@ Exit perform(const Action& action) {
   }
 }
 
+// Help, which is ours, or what is wrong with the arguments, in which there may be anything.
+Exit end_of_parsing(const CLI::App& program, const CLI::ParseError& error) {
+  std::ostringstream help;
+  std::ostringstream wrong;
+  const bool is_help = program.exit(error, help, wrong) == 0;
+  print(help.str());
+  std::istringstream lines(wrong.str());
+  for (std::string line; std::getline(lines, line);) complain(line);
+  return is_help ? Exit::ok : Exit::usage;
+}
+
 int run(int argc, char** argv) {
   CLI::App program("Looks into a cache file of ashmemo.", "ashmemo");
   Action chosen;
@@ -78,7 +91,7 @@ int run(int argc, char** argv) {
   try {
     program.parse(arguments_of(argc, argv));
   } catch (const CLI::ParseError& error) {
-    return static_cast<int>(program.exit(error) == 0 ? Exit::ok : Exit::usage);
+    return static_cast<int>(end_of_parsing(program, error));
   }
   return static_cast<int>(perform(chosen));
 }

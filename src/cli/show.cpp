@@ -23,8 +23,8 @@ using Json = nlohmann::ordered_json;
 constexpr const char* kHelp =
     R"(Of a long value only the beginning is shown: --raw and --json give all of it.
 
-JSON: the columns of cache_entries as in 'list', then type (null, integer,
-real, text or blob), length in bytes, and value; of a blob hex in its place.
+JSON: as an entry of 'list', then type (null, integer, real, text or blob),
+length in bytes, and value; of a blob hex in its place.
 Bytes of a text that are no UTF-8 are replaced: --raw has them.
 
 Examples:
@@ -115,8 +115,8 @@ std::string facts_of(const Found& found, const StoredCalculation* calculation) {
   facts.add("key", escaped(entry.key));
   facts.add("calculation", calculation == nullptr ? "none: put directly" : title_of(*calculation));
   facts.add("state", std::string(state_of(entry)));
-  facts.add("stored", fmt::format("{}, {} ago", moment_text(entry.computed_at),
-                                  span_text(now - entry.computed_at)));
+  facts.add("stored",
+            fmt::format("{}, {} ago", moment_text(entry.computed_at), age_text(entry, now)));
   if (entry.fresh_until) facts.add("fresh until", moment_text(*entry.fresh_until));
   facts.add("expires", entry.expires_at ? moment_text(*entry.expires_at) : "never");
   if (entry.keep_until) facts.add("kept until", moment_text(*entry.keep_until));

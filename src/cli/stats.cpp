@@ -18,6 +18,8 @@ namespace ashmemo::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
+using detail::add_saturated;  // what a file holds may be any number
+using detail::subtract_saturated;
 
 constexpr const char* kDirect = "(put directly)";    // as the view cache_by_calculation says
 constexpr const char* kLeaving = "(to be removed)";  // expired, or of an older version
@@ -29,7 +31,7 @@ not be written yet. Entries that are over and not yet removed stand in a row
 of their own. The application's limits are not in the file.
 
 JSON: file, entries, bytes, file_bytes, wal_bytes, health, calculations: a
-list with the columns of the view cache_by_calculation.
+list with the columns of the view cache_by_calculation, but for retired.
 
 Examples:
   ashmemo stats blog.cache.db
@@ -60,7 +62,7 @@ Report report_of(const Cache& cache) {
   visit_all(cache, {}, [&](const EntryInfo& entry) {
     for (Sum* sum : {&all, &sums[entry.calculation_id.value_or(0)]}) {
       sum->entries += 1;
-      sum->bytes += entry.byte_size;
+      sum->bytes = add_saturated(sum->bytes, entry.byte_size);
     }
   });
   for (StoredCalculation& each : cache.calculations()) {
@@ -69,7 +71,8 @@ Report report_of(const Cache& cache) {
   std::stable_sort(report.lines.begin(), report.lines.end(),
                    [](const Line& a, const Line& b) { return a.sum.bytes > b.sum.bytes; });
   report.lines.push_back({kDirect, sums[0], {}});
-  const Sum rest{report.stats.entries - all.entries, report.stats.bytes - all.bytes};
+  const Sum rest{subtract_saturated(report.stats.entries, all.entries),
+                 subtract_saturated(report.stats.bytes, all.bytes)};
   // An application that writes meanwhile makes these sums differ by a few.
   if (rest.entries > 0 && rest.bytes > 0) report.lines.push_back({kLeaving, rest, {}});
   require_read(cache);
@@ -82,19 +85,25 @@ CalculationStats total_of(const std::vector<Line>& lines) {
   for (const Line& line : lines) {
     if (!line.calculation) continue;
     const CalculationStats& stats = line.calculation->stats;
-    total.hits += stats.hits;
-    total.stale_hits += stats.stale_hits;
-    total.misses += stats.misses;
-    saved += stats.saved.count();
+    total.hits = add_saturated(total.hits, stats.hits);
+    total.stale_hits = add_saturated(total.stale_hits, stats.stale_hits);
+    total.misses = add_saturated(total.misses, stats.misses);
+    saved = add_saturated(saved, stats.saved.count());
   }
   total.saved = Duration::microseconds(saved);
   return total;
 }
 
-std::int64_t answered(const CalculationStats& stats) { return stats.hits + stats.stale_hits; }
+std::int64_t answered(const CalculationStats& stats) {
+  return add_saturated(stats.hits, stats.stale_hits);
+}
+
+std::int64_t asked(const CalculationStats& stats) {
+  return add_saturated(answered(stats), stats.misses);
+}
 
 std::string ratio_of(const CalculationStats& stats) {
-  return percent_text(answered(stats), answered(stats) + stats.misses);
+  return percent_text(answered(stats), asked(stats));
 }
 
 std::string facts_of(const std::string& file, const Report& report) {
@@ -105,8 +114,8 @@ std::string facts_of(const std::string& file, const Report& report) {
             fmt::format("{}, {}", grouped(report.stats.entries), bytes_text(report.stats.bytes)));
   facts.add("file size", bytes_text(report.stats.file_bytes));
   facts.add("log size", bytes_text(report.stats.wal_bytes));
-  facts.add("hits", fmt::format("{} of {} ({})", grouped(answered(total)),
-                                grouped(answered(total) + total.misses), ratio_of(total)));
+  facts.add("hits", fmt::format("{} of {} ({})", grouped(answered(total)), grouped(asked(total)),
+                                ratio_of(total)));
   facts.add("saved", seconds_text(total.saved.count()));
   facts.add("health", std::string(to_string(report.health.state)));
   return facts.text();
@@ -139,7 +148,6 @@ Json json_of(const Line& line) {
   json["bytes"] = line.sum.bytes;
   if (!line.calculation) return json;
   const StoredCalculation& one = *line.calculation;
-  const std::int64_t asked = answered(one.stats) + one.stats.misses;
   json["resource"] = one.resource;
   json["calculation"] = one.name;
   json["version"] = one.version;
@@ -147,8 +155,8 @@ Json json_of(const Line& line) {
   json["hits"] = one.stats.hits;
   json["stale_hits"] = one.stats.stale_hits;
   json["misses"] = one.stats.misses;
-  if (asked > 0) {
-    json["hit_ratio"] = static_cast<double>(answered(one.stats)) / static_cast<double>(asked);
+  if (const std::int64_t all = asked(one.stats); all > 0) {
+    json["hit_ratio"] = static_cast<double>(answered(one.stats)) / static_cast<double>(all);
   }
   json["computed"] = one.stats.computed;
   json["failed"] = one.stats.failed;

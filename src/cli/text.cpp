@@ -15,12 +15,14 @@ struct Range {
 };
 
 // Control characters, and those that turn the direction of writing or begin a line.
-constexpr std::array<Range, 6> kInvisible{{{0x00, 0x1F},
+constexpr std::array<Range, 8> kInvisible{{{0x00, 0x1F},
                                            {0x7F, 0x9F},
-                                           {0x200E, 0x200F},
+                                           {0x061C, 0x061C},
+                                           {0x200B, 0x200F},
                                            {0x2028, 0x202E},
-                                           {0x2066, 0x2069},
-                                           {0xFEFF, 0xFEFF}}};
+                                           {0x2060, 0x206F},
+                                           {0xFEFF, 0xFEFF},
+                                           {0xE0000, 0xE007F}}};
 
 // Two columns wide, as std::format reckons.
 constexpr std::array<Range, 11> kWide{{{0x1100, 0x115F},
@@ -108,6 +110,15 @@ std::size_t bytes_within(std::string_view text, std::size_t columns) {
 }
 
 }  // namespace
+
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const Character next = character_of(text);
+    if (!next.is_valid) return false;
+    text.remove_prefix(next.bytes);
+  }
+  return true;
+}
 
 std::string printable(std::string_view text) { return visible(text, false); }
 

@@ -9,13 +9,15 @@
 namespace ashmemo::cli {
 
 /// The text with everything that is not plainly visible as \n, \t, \r or \xNN: control characters,
-/// bytes that are no UTF-8, characters that turn the direction of writing. For messages and names
-/// of files.
+/// bytes that are no UTF-8, characters that cannot be seen or turn the direction of writing. For
+/// messages and names of files.
 [[nodiscard]] std::string printable(std::string_view text);
 
 /// As printable, with each backslash doubled: what is printed is one text only, and in a shell
 /// $'...' gives it back.
 [[nodiscard]] std::string escaped(std::string_view text);
+
+[[nodiscard]] bool is_utf8(std::string_view text);
 
 /// How many columns of a terminal the text takes.
 [[nodiscard]] std::size_t columns_of(std::string_view text);

@@ -192,7 +192,7 @@ void SqliteWriter::count_added(std::int64_t bytes, std::int64_t queue) noexcept 
 }
 
 void SqliteWriter::count_removed(std::int64_t bytes, std::int64_t queue) noexcept {
-  const std::int64_t less = subtract_saturated(0, bytes);
+  const std::int64_t less = base::subtract_saturated(0, bytes);
   count(totals_.entries, totals_.bytes, -1, less);
   if (queue == kProbationQueue) count(totals_.probation_entries, totals_.probation_bytes, -1, less);
 }

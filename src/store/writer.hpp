@@ -2,7 +2,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,13 +19,6 @@ namespace ashmemo::store {
 
 /// Seven columns from the rowid on, as writer_sql.hpp has them in each choice of rows.
 [[nodiscard]] RemovedRow removed_row(const Statement& row, std::string_view key);
-
-/// a - b, held at the ends of the range: what another program wrote may be any number.
-[[nodiscard]] constexpr std::int64_t subtract_saturated(std::int64_t a, std::int64_t b) noexcept {
-  constexpr auto least = std::numeric_limits<std::int64_t>::min();
-  if (b == least) return base::add_saturated(base::add_saturated(a, -(b + 1)), 1);
-  return base::add_saturated(a, -b);
-}
 
 /// The store's Writer on SQLite. The parts of it:
 ///   writer.cpp               transactions, and what other programs did in between

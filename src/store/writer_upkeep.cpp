@@ -147,10 +147,10 @@ base::Result<Totals> SqliteWriter::recount() {
     while (select->step()) {
       count_added(select->integer(0), select->integer(1));
     }
-    const Totals off{subtract_saturated(totals_.entries, before.entries),
-                     subtract_saturated(totals_.bytes, before.bytes),
-                     subtract_saturated(totals_.probation_entries, before.probation_entries),
-                     subtract_saturated(totals_.probation_bytes, before.probation_bytes)};
+    const Totals off{base::subtract_saturated(totals_.entries, before.entries),
+                     base::subtract_saturated(totals_.bytes, before.bytes),
+                     base::subtract_saturated(totals_.probation_entries, before.probation_entries),
+                     base::subtract_saturated(totals_.probation_bytes, before.probation_bytes)};
     return off;
   });
 }

@@ -72,11 +72,37 @@ expect_json '$.entries[0].computed_at' \
 run 0 list known.db --prefix 'no text' --json
 expect_json '$.entries[0].cache_key' $'no text \xEF\xBF\xBD'
 expect_json '$.entries[0].calculation' ''
+expect_json '$.entries[0].key_hex' 6E6F207465787420FF
+run 0 list known.db --prefix theme --json
+[[ $output != *key_hex* ]] || fail "a key that is text needs no hex"
+
+# What --help names is there.
+for column in cache_key resource calculation version state byte_size inserted_at computed_at \
+  fresh_until expires_at keep_until accessed_at access_count calculation_id cost_us; do
+  [[ $output == *"\"$column\": "* ]] || fail "no $column"
+done
+
+# Numbers at the ends.
+cp known.db absurd.db
+ask absurd.db "UPDATE cache_entries SET byte_size = -9223372036854775807 - 1,
+  computed_at = -9223372036854775807 - 1, access_count = -9223372036854775807 - 1,
+  cost_us = -9223372036854775807 - 1 WHERE cache_key = 'theme'"
+for order in size age reads cost expiry; do
+  run 0 list absurd.db --sort "$order" --limit 0
+  expect_line '^theme '
+done
+run 0 list absurd.db --limit 0 --json
+run 0 show absurd.db theme
 
 # Characters that are two columns wide, turn the direction of writing, or look like white space.
 ask known.db "UPDATE cache_entries SET cache_key = 'z漢字' WHERE cache_key = 'nan'"
 ask known.db "UPDATE cache_entries SET cache_key = 'zz' || char(8238) || 'x' WHERE cache_key = 'blob'"
 ask known.db "UPDATE cache_entries SET cache_key = 'z' || char(155) || '1m' WHERE cache_key = 'large'"
+ask known.db "UPDATE cache_entries SET cache_key = 'zzz' || char(1564, 8203, 8288, 917569) || 'y'
+  WHERE cache_key = 'soon'"
+run 0 list known.db --prefix zzz
+expect_line '^zzz\\xD8\\x9C\\xE2\\x80\\x8B\\xE2\\x81\\xA0\\xF3\\xA0\\x81\\x81y '
+ask known.db "UPDATE cache_entries SET cache_key = 'soon' WHERE cache_key LIKE 'zzz%'"
 run 0 list known.db --prefix z
 expect 'key                  size  age  expires  reads  cost  state
 zz\xE2\x80\xAEx     171 B  3 h    never      0     -  fresh

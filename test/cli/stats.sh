@@ -52,6 +52,15 @@ expect_line '^entries    0, 0 bytes$'
 expect_line '^hits       0 of 0 \(-\)$'
 expect_line '^\(put directly\) +0 +0 B +- +- +-$'
 
+# Numbers at the ends.
+cp known.db absurd.db
+ask absurd.db "UPDATE cache_calculations SET hits = 9223372036854775807, misses = 9223372036854775807,
+    stale_hits = 9223372036854775807, saved_us = 9223372036854775807;
+  UPDATE cache_entries SET byte_size = 4611686018427387904 WHERE cache_key = 'theme'"
+run 0 stats absurd.db
+expect_line '^hits       9,223,372,036,854,775,807 of 9,223,372,036,854,775,807'
+run 0 stats absurd.db --json
+
 make_cache many.db --many 2000
 run 0 stats many.db
 expect_line '^entries    2,020, [0-9],[0-9]{3},[0-9]{3} bytes \([0-9.]+ MiB\)$'

@@ -16,6 +16,10 @@ for arguments in '' 'nonsense' 'stats' 'stats a b' 'show k.db' 'list k.db --sort
   run 2 $arguments
   [[ -n $errors && -z $output ]] || fail "wrong usage is not told as an error"
 done
+run 2 list k.db --sort $'\x1B[31m'
+expect_error '\x1B[31m'
+run 2 $'\x9B1m'
+[[ $errors != *$'\x9B'* ]] || fail "an argument commands the terminal"
 make_cache known.db
 run 2 erase known.db ''
 expect_error 'the key'
