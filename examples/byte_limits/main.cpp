@@ -3,7 +3,7 @@
 // SQLite fills a file is its own affair, so the bytes of file and log may differ):
 //
 // == begin
-// 83,886,080 bytes of values; room for 8,388,608 in the file and 1,048,576 in memory
+// 83,886,080 bytes of values; room for 8,388,608 in the file, 1,048,576 in memory
 //
 //   written      entries   byte_size  file and log   in memory  oldest
 //   8 MiB            725   8,353,589    12,877,824     865,376  measurement:00078
@@ -19,7 +19,7 @@
 //
 // 7,855 written, 7,142 left, each the oldest then
 // on the disk at most           13,066,464
-// promised: less than           27,305,708  (1.25 x max_bytes + 16 MiB + 2 x 21,366)
+// promised: less than           27,305,708  (1.25 x limit + 16 MiB + 2 x 21,366)
 //
 // A limit of 2,097,152 from now on
 //
@@ -192,7 +192,7 @@ void show_row(std::string_view first, const Measurements& measurements) {
 }
 
 void fill(Measurements& measurements) {
-  fmt::print("{} bytes of values; room for {} in the file and {} in memory\n\n", grouped(kTotal),
+  fmt::print("{} bytes of values; room for {} in the file, {} in memory\n\n", grouped(kTotal),
              grouped(kMaxBytes), grouped(kMemoryBytes));
   show_head("written");
   for (int row = 1; row <= kRows; ++row) {
@@ -211,7 +211,7 @@ void show_promise(const Measurements& measurements) {
              grouped(measurements.left()));
   const std::int64_t most = promised(kMaxBytes, measurements.largest_entry());
   fmt::print("on the disk at most         {:>12}\n", grouped(measurements.most_on_disk()));
-  fmt::print("promised: less than         {:>12}  (1.25 x max_bytes + 16 MiB + 2 x {})\n",
+  fmt::print("promised: less than         {:>12}  (1.25 x limit + 16 MiB + 2 x {})\n",
              grouped(most), grouped(measurements.largest_entry()));
   check(measurements.most_on_disk() < most, "more on the disk than promised");
 }

@@ -4,14 +4,14 @@
 // == begin
 // rate: ttl 10m, stale_while_revalidate 10m, stale_if_error 1h
 //
-// A stale page is answered at once; one batch in the background brings it up to date
-//  00:00  rates 1 1 1, the source was called 1 times
-//  10:00  rates 1 1 1, the source was called 1 times
-//  10:00  rates 1 1 1, the source was called 1 times
+// A stale page is answered at once; a batch in the background brings it up to date
+//  00:00  rates 1 1 1, calls of the source: 1
+//  10:00  rates 1 1 1, calls of the source: 1
+//  10:00  rates 1 1 1, calls of the source: 1
 //         background: 1 task
-//  10:00  rates 2 2 2, the source was called 2 times
+//  10:00  rates 2 2 2, calls of the source: 2
 //
-// The source is down, somebody asks each second: old values, and fewer and fewer calls
+// The source is down, somebody asks each second: old values, fewer and fewer calls
 //  20:00  called
 //  20:01  called
 //  20:03  called
@@ -21,15 +21,15 @@
 //  21:03  called
 //  22:03  called
 //  23:03  called
-//  24:00  rates 2 2 2, the source was called 11 times
+//  24:00  rates 2 2 2, calls of the source: 11
 //
-// Past stale_while_revalidate a load calls the source itself; the old values are what it has
-//  40:00  rates 2 2 2, the source was called 12 times
+// Past stale_while_revalidate a load calls the source; it has the old values still
+//  40:00  rates 2 2 2, calls of the source: 12
 //  told: calculation 'rate' of 'Currency' failed;
 //        older values are served, and it is tried again later: no connection
 //
 // The source is back, as the first load finds that asks after the pause
-//  41:00  rates 3 3 3, the source was called 13 times
+//  41:00  rates 3 3 3, calls of the source: 13
 // == end
 
 #include <ashmemo/ashmemo.hpp>
@@ -104,8 +104,8 @@ struct Rates {
   }
   void show() const {
     const std::vector<int> got = rate({{"CHF"}, {"EUR"}, {"JPY"}});
-    fmt::print(" {}  rates {} {} {}, the source was called {} times\n", time(), got[0], got[1],
-               got[2], calls);
+    fmt::print(" {}  rates {} {} {}, calls of the source: {}\n", time(), got[0], got[1], got[2],
+               calls);
   }
 
   int calls = 0;
@@ -129,7 +129,7 @@ std::string in_two_lines(std::string text) {
 
 void show_refresh(Rates& rates) {
   fmt::print(
-      "\nA stale page is answered at once; one batch in the background brings it up to date\n");
+      "\nA stale page is answered at once; a batch in the background brings it up to date\n");
   rates.show();
   rates.clock->advance(10min);
   rates.published = 2;
@@ -141,7 +141,7 @@ void show_refresh(Rates& rates) {
 
 void show_pauses(Rates& rates) {
   fmt::print(
-      "\nThe source is down, somebody asks each second: old values, and fewer and fewer calls\n");
+      "\nThe source is down, somebody asks each second: old values, fewer and fewer calls\n");
   rates.clock->advance(10min);
   rates.is_down = true;
   for (int second = 0; second < 240; ++second, rates.clock->advance(1s)) {
@@ -153,8 +153,7 @@ void show_pauses(Rates& rates) {
 
 void show_failure(Rates& rates) {
   fmt::print(
-      "\nPast stale_while_revalidate a load calls the source itself; the old values are what it "
-      "has\n");
+      "\nPast stale_while_revalidate a load calls the source; it has the old values still\n");
   rates.clock->advance(16min);
   rates.show();
   (void)rates.cache.run_maintenance();  // the worker is who tells
