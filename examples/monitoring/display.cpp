@@ -71,12 +71,16 @@ std::string calculations(const Snapshot& snapshot) {
   return text;
 }
 
-/// In two lines at most.
-std::string shortened(const std::string& event) {
+std::string wrapped(std::string_view event) {
   constexpr std::size_t kMost = kWidth - 4;
-  std::string text = "  " + event.substr(0, kMost) + '\n';
-  if (event.size() > kMost) text += "    " + event.substr(kMost, kMost) + '\n';
-  return text;
+  std::string text = "  ";
+  while (event.size() > kMost) {
+    std::size_t space = event.rfind(' ', kMost);
+    if (space == 0 || space == event.npos) space = kMost;  // in the word
+    text += fmt::format("{}\n   ", event.substr(0, space));
+    event.remove_prefix(space);
+  }
+  return text + fmt::format("{}\n", event);
 }
 
 std::string page(const Snapshot& now, const ashmemo::Stats& before,
@@ -85,7 +89,7 @@ std::string page(const Snapshot& now, const ashmemo::Stats& before,
                          grouped(now.stats.refused + now.stats.dropped)) +
                      asked(now.stats, before) + contents(now.stats) + calculations(now) +
                      "\nlatest events\n";
-  for (const std::string& event : events) text += shortened(event);
+  for (const std::string& event : events) text += wrapped(event);
   return text;
 }
 

@@ -55,7 +55,7 @@
 //   text     '{"grams":null,"name":"salt"}'  as Ingredient     a miss
 //
 // 9 were not of the type asked for; this is told once, and counted from then on
-//   told: the value of setting is not of the type that was asked for; it counts as a miss
+//   told: the value of setting is not of the type asked for; it counts as a miss
 //
 // A value whose codec throws
 //   asked once: computed, equal; kept: no

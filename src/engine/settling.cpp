@@ -74,7 +74,7 @@ void tell_undecodable(Engine& engine, std::span<const Query> queries,
   const std::string key(queries[static_cast<std::size_t>(first - answers.begin())].key);
   engine.notices.tell(
       NoticeKind::undecodable,
-      "the value of " + key + " is not of the type that was asked for; it counts as a miss", key);
+      "the value of " + key + " is not of the type asked for; it counts as a miss", key);
 }
 
 /// Of a write that is still pending the reads are counted with it.
