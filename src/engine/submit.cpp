@@ -190,9 +190,11 @@ struct Taken {
 
 std::size_t count_kept(Engine& engine, const std::vector<Taken>& taken) {
   Awaiting awaiting(engine);
-  return std::count_if(taken.begin(), taken.end(), [&](const Taken& write) {
-    return awaiting(write.slot) && write.is_put && write.slot->kept;
-  });
+  std::size_t kept = 0;
+  for (const Taken& write : taken) {
+    kept += awaiting(write.slot) && write.is_put && write.slot->kept ? 1 : 0;
+  }
+  return kept;
 }
 
 void require_writable(const Engine& engine) {
@@ -258,7 +260,8 @@ std::size_t put(Engine& engine, std::span<NewEntry> entries) {
   if (taken.empty()) return 0;
   engine.worker->wake();
   if (engine.options.durability != Durability::relaxed) return count_kept(engine, taken);
-  return std::count_if(taken.begin(), taken.end(), [](const Taken& write) { return write.is_put; });
+  return static_cast<std::size_t>(
+      std::count_if(taken.begin(), taken.end(), [](const Taken& write) { return write.is_put; }));
 }
 
 std::size_t erase(Engine& engine, std::span<const std::string_view> keys) {
