@@ -72,9 +72,9 @@ void tell_undecodable(Engine& engine, std::span<const Query> queries,
     return answer.kind == Answer::Kind::undecodable;
   });
   const std::string key(queries[static_cast<std::size_t>(first - answers.begin())].key);
-  engine.notices.tell(
-      NoticeKind::undecodable,
-      "the value of " + key + " is not of the type asked for; it counts as a miss", key);
+  engine.notices.tell(NoticeKind::undecodable,
+                      "the value of " + key + " is not of the type asked for; it counts as a miss",
+                      key);
 }
 
 /// Of a write that is still pending the reads are counted with it.

@@ -3,6 +3,6 @@
 
 run
 expect_as_told
-expect '^ 10:00  rates 1 1 1, the source was called 1 times$'
+expect '^ 10:00  rates 1 1 1, calls of the source: 1$'
 expect '^ 23:03  called$'
-expect '^ 40:00  rates 2 2 2, the source was called 12 times$'
+expect '^ 40:00  rates 2 2 2, calls of the source: 12$'
