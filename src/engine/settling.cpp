@@ -133,7 +133,7 @@ std::pair<std::vector<Answer>, std::int64_t> look(Engine& engine, std::span<cons
 
 std::size_t count_hits(std::span<const Answer> answers) {
   std::size_t hits = 0;
-  for (const Answer& answer : answers) hits += answer.is_hit() ? 1 : 0;
+  for (const Answer& answer : answers) hits += answer.is_hit() ? 1U : 0U;
   return hits;
 }
 

@@ -192,7 +192,7 @@ std::size_t count_kept(Engine& engine, const std::vector<Taken>& taken) {
   Awaiting awaiting(engine);
   std::size_t kept = 0;
   for (const Taken& write : taken) {
-    kept += awaiting(write.slot) && write.is_put && write.slot->kept ? 1 : 0;
+    kept += awaiting(write.slot) && write.is_put && write.slot->kept ? 1U : 0U;
   }
   return kept;
 }
@@ -281,7 +281,7 @@ std::size_t erase(Engine& engine, std::span<const std::string_view> keys) {
   for (const Offered& removal : offered) {
     const bool done = awaiting(removal.slot);
     all_done = all_done && done;
-    existed += has_removed(engine, removal, done) ? 1 : 0;
+    existed += has_removed(engine, removal, done) ? 1U : 0U;
   }
   if (!all_done && !engine.closed) tell_uncommitted(engine, fmt::format("{} keys", offered.size()));
   return existed;

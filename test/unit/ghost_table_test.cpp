@@ -20,7 +20,7 @@ GhostTable filled(std::size_t capacity, std::size_t keys) {
 
 std::size_t taken(GhostTable& ghosts, std::size_t from, std::size_t to) {
   std::size_t count = 0;
-  for (std::size_t i = from; i < to; ++i) count += ghosts.take(key_of(i)) ? 1 : 0;
+  for (std::size_t i = from; i < to; ++i) count += ghosts.take(key_of(i)) ? 1U : 0U;
   return count;
 }
 
