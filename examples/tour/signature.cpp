@@ -49,7 +49,7 @@ Signature Signer::sign(std::string text) const {
 double similarity(const Signature& a, const Signature& b) noexcept {
   if (a.size() != kHashFunctions || b.size() != kHashFunctions) return 0;
   std::size_t same = 0;
-  for (std::size_t i = 0; i < kHashFunctions; ++i) same += a[i] == b[i] ? 1 : 0;
+  for (std::size_t i = 0; i < kHashFunctions; ++i) same += a[i] == b[i] ? 1U : 0U;
   return static_cast<double>(same) / kHashFunctions;
 }
 

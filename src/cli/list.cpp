@@ -5,11 +5,10 @@
 #include <functional>
 #include <limits>
 #include <map>
-#include <memory>
 #include <vector>
 
 #include "cli/calculations.hpp"
-#include "cli/command.hpp"
+#include "cli/commands.hpp"
 #include "cli/entry_text.hpp"
 #include "cli/format.hpp"
 #include "cli/open.hpp"
@@ -18,11 +17,8 @@
 #include "cli/text.hpp"
 
 namespace ashmemo::cli {
-namespace {
 
-using Json = nlohmann::ordered_json;
-
-constexpr const char* kHelp =
+const char* const kListHelp =
     R"(Sorted by size, age, reads or cost (what computing took), the most comes
 first; by expiry, what expires next; what is over is not listed. Control
 characters in keys stand as \n or \x1B; in the shell, $'...' gives them back.
@@ -39,12 +35,9 @@ Examples:
   ashmemo list blog.cache.db --sort reads --reverse
   ashmemo list blog.cache.db --limit 0 --json | jq -r '.entries[].cache_key')";
 
-struct ListOptions : Common {
-  std::string prefix;
-  std::string sort = "key";
-  bool reverse = false;
-  std::int64_t limit = 50;
-};
+namespace {
+
+using Json = nlohmann::ordered_json;
 
 /// What entries are sorted by: the least comes first. A key that equals another's does not exist.
 using Rank = std::function<std::int64_t(const EntryInfo&)>;
@@ -146,6 +139,8 @@ void print_json(const ListOptions& options, const std::vector<EntryInfo>& entrie
   write_json(json);
 }
 
+}  // namespace
+
 Exit list(const ListOptions& options) {
   const Cache cache = open_for_reading(options.file);
   Selection selection(options);
@@ -157,24 +152,6 @@ Exit list(const ListOptions& options) {
     print_table(options, entries, selection.total());
   }
   return Exit::ok;
-}
-
-}  // namespace
-
-void add_list(CLI::App& program, Action& chosen) {
-  const auto options = std::make_shared<ListOptions>();
-  CLI::App& command =
-      add_command(program, *options, "list", "what is in the cache, an entry a line", kHelp);
-  add_text(command, "--prefix", options->prefix, "only keys that begin with this")
-      ->option_text("PREFIX");
-  command.add_option("--sort", options->sort, "key (default), size, age, expiry, reads or cost")
-      ->check(CLI::IsMember({"key", "size", "age", "expiry", "reads", "cost"}))
-      ->option_text("ORDER");
-  command.add_flag("--reverse", options->reverse, "the other way round");
-  command.add_option("--limit", options->limit, "so many entries (default 50); 0: all of them")
-      ->check(CLI::NonNegativeNumber)
-      ->option_text("N");
-  command.callback([options, &chosen] { chosen = [options] { return list(*options); }; });
 }
 
 }  // namespace ashmemo::cli

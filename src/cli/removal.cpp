@@ -1,11 +1,10 @@
 #include <fmt/format.h>
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <vector>
 
-#include "cli/command.hpp"
+#include "cli/commands.hpp"
 #include "cli/format.hpp"
 #include "cli/open.hpp"
 #include "cli/terminal.hpp"
@@ -14,11 +13,8 @@
 // Commands that remove entries: erase, clear.
 
 namespace ashmemo::cli {
-namespace {
 
-using Json = nlohmann::ordered_json;
-
-constexpr const char* kEraseHelp =
+const char* const kEraseHelp =
     R"(Ends with 4 if one of the keys is not there; the others are removed all the
 same. The file must not be in use: beside an application, use sqlite3 (see
 the README). What has expired is removed as well.
@@ -30,7 +26,7 @@ Examples:
   ashmemo erase blog.cache.db --prefix Post:42:
   ashmemo erase blog.cache.db -- -a-key-like-an-option)";
 
-constexpr const char* kClearHelp =
+const char* const kClearHelp =
     R"(The file must not be in use. Asks before it does so; where there is no
 terminal to ask on, --yes is needed.
 
@@ -40,14 +36,9 @@ Examples:
   ashmemo clear blog.cache.db
   ashmemo clear blog.cache.db --yes)";
 
-struct EraseOptions : Common {
-  std::vector<std::string> keys;
-  std::string prefix;
-};
+namespace {
 
-struct ClearOptions : Common {
-  bool yes = false;
-};
+using Json = nlohmann::ordered_json;
 
 std::vector<std::string> not_among(const Cache& cache, const std::vector<std::string>& keys) {
   std::vector<std::string> missing;
@@ -87,15 +78,6 @@ Exit erase_prefix(const EraseOptions& options) {
   return Exit::ok;
 }
 
-Exit erase(const EraseOptions& options) {
-  if (options.keys.empty() == options.prefix.empty()) {
-    throw CommandError(Exit::usage,
-                       "erase needs either keys or a --prefix, which must not be empty (to remove "
-                       "all: clear)");
-  }
-  return options.prefix.empty() ? erase_keys(options) : erase_prefix(options);
-}
-
 /// CommandError unless the user wants it. Asked before the file is opened for writing.
 void require_consent(const ClearOptions& options) {
   if (options.yes) return;
@@ -108,6 +90,17 @@ void require_consent(const ClearOptions& options) {
   if (!*answer) throw CommandError(Exit::failed, "nothing was removed");
 }
 
+}  // namespace
+
+Exit erase(const EraseOptions& options) {
+  if (options.keys.empty() == options.prefix.empty()) {
+    throw CommandError(Exit::usage,
+                       "erase needs either keys or a --prefix, which must not be empty (to remove "
+                       "all: clear)");
+  }
+  return options.prefix.empty() ? erase_keys(options) : erase_prefix(options);
+}
+
 Exit clear(const ClearOptions& options) {
   require_consent(options);
   Change change(options.file);
@@ -116,25 +109,6 @@ Exit clear(const ClearOptions& options) {
   change.finish();
   print_removed(options, static_cast<std::int64_t>(removed), {});
   return Exit::ok;
-}
-
-}  // namespace
-
-void add_erase(CLI::App& program, Action& chosen) {
-  const auto options = std::make_shared<EraseOptions>();
-  CLI::App& command =
-      add_command(program, *options, "erase", "remove entries by key or prefix", kEraseHelp);
-  add_text(command, "KEY", options->keys, "the keys of the entries");
-  add_text(command, "--prefix", options->prefix, "all keys that begin with this")
-      ->option_text("PREFIX");
-  command.callback([options, &chosen] { chosen = [options] { return erase(*options); }; });
-}
-
-void add_clear(CLI::App& program, Action& chosen) {
-  const auto options = std::make_shared<ClearOptions>();
-  CLI::App& command = add_command(program, *options, "clear", "remove all entries", kClearHelp);
-  command.add_flag("--yes", options->yes, "do not ask");
-  command.callback([options, &chosen] { chosen = [options] { return clear(*options); }; });
 }
 
 }  // namespace ashmemo::cli

@@ -3,11 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <memory>
 #include <optional>
 
 #include "cli/calculations.hpp"
-#include "cli/command.hpp"
+#include "cli/commands.hpp"
 #include "cli/entry_text.hpp"
 #include "cli/format.hpp"
 #include "cli/hexdump.hpp"
@@ -16,11 +15,8 @@
 #include "cli/text.hpp"
 
 namespace ashmemo::cli {
-namespace {
 
-using Json = nlohmann::ordered_json;
-
-constexpr const char* kHelp =
+const char* const kShowHelp =
     R"(Of a long value only the beginning is shown: --raw and --json give all of it.
 
 JSON: as an entry of 'list', then type (null, integer, real, text or blob),
@@ -32,13 +28,12 @@ Examples:
   ashmemo show blog.cache.db thumbnail:7 --raw > 7.png
   ashmemo show blog.cache.db $'two\nlines')";
 
+namespace {
+
+using Json = nlohmann::ordered_json;
+
 constexpr std::size_t kTextShown = 4'096;
 constexpr std::size_t kBlobShown = 256;
-
-struct ShowOptions : Common {
-  std::string key;
-  bool raw = false;
-};
 
 struct Found {
   EntryInfo info;
@@ -171,6 +166,8 @@ void print_raw(const Value& value) {
   print(value.bytes());
 }
 
+}  // namespace
+
 Exit show(const ShowOptions& options) {
   const Cache cache = open_for_reading(options.file);
   const Found found = find(cache, options);
@@ -182,18 +179,6 @@ Exit show(const ShowOptions& options) {
   const StoredCalculation* const calculation = calculations.find(found.info);
   options.json ? print_json(found, calculation) : print_text(found, calculation);
   return Exit::ok;
-}
-
-}  // namespace
-
-void add_show(CLI::App& program, Action& chosen) {
-  const auto options = std::make_shared<ShowOptions>();
-  CLI::App& command = add_command(program, *options, "show",
-                                  "one entry: what is known of it, and its value", kHelp);
-  add_text(command, "KEY", options->key, "the key of the entry")->required();
-  command.add_flag("--raw", options->raw, "write the bytes of the value and nothing else")
-      ->excludes("--json");
-  command.callback([options, &chosen] { chosen = [options] { return show(*options); }; });
 }
 
 }  // namespace ashmemo::cli

@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <map>
-#include <memory>
 #include <optional>
 #include <vector>
 
 #include "cli/calculations.hpp"
-#include "cli/command.hpp"
+#include "cli/commands.hpp"
 #include "cli/format.hpp"
 #include "cli/open.hpp"
 #include "cli/table.hpp"
@@ -15,16 +14,8 @@
 #include "cli/text.hpp"
 
 namespace ashmemo::cli {
-namespace {
 
-using Json = nlohmann::ordered_json;
-using detail::add_saturated;  // what a file holds may be any number
-using detail::subtract_saturated;
-
-constexpr const char* kDirect = "(put directly)";    // as the view cache_by_calculation says
-constexpr const char* kLeaving = "(to be removed)";  // expired, or of an older version
-
-constexpr const char* kHelp =
+const char* const kStatsHelp =
     R"(Bytes are what entries cost in the file. Hits (stale ones too) and what they
 saved were counted since the file was begun; those of the last minute may
 not be written yet. Entries that are over and not yet removed stand in a row
@@ -36,6 +27,15 @@ list with the columns of the view cache_by_calculation, but for retired.
 Examples:
   ashmemo stats blog.cache.db
   ashmemo stats blog.cache.db --json | jq .entries)";
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+using detail::add_saturated;  // what a file holds may be any number
+using detail::subtract_saturated;
+
+constexpr const char* kDirect = "(put directly)";    // as the view cache_by_calculation says
+constexpr const char* kLeaving = "(to be removed)";  // expired, or of an older version
 
 struct Sum {
   std::int64_t entries = 0;
@@ -177,6 +177,8 @@ Json json_of(const std::string& file, const Report& report) {
   return json;
 }
 
+}  // namespace
+
 Exit stats(const Common& options) {
   const Cache cache = open_for_reading(options.file);
   const Report report = report_of(cache);
@@ -186,14 +188,6 @@ Exit stats(const Common& options) {
     print(facts_of(options.file, report) + '\n' + table_of(report).text(output_columns()));
   }
   return Exit::ok;
-}
-
-}  // namespace
-
-void add_stats(CLI::App& program, Action& chosen) {
-  const auto options = std::make_shared<Common>();
-  add_command(program, *options, "stats", "how full the cache is, and what it is good for", kHelp)
-      .callback([options, &chosen] { chosen = [options] { return stats(*options); }; });
 }
 
 }  // namespace ashmemo::cli

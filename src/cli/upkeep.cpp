@@ -1,9 +1,8 @@
 #include <fmt/format.h>
 
 #include <cstdint>
-#include <memory>
 
-#include "cli/command.hpp"
+#include "cli/commands.hpp"
 #include "cli/format.hpp"
 #include "cli/open.hpp"
 #include "cli/terminal.hpp"
@@ -12,11 +11,8 @@
 // Commands on the file as a whole: check, backup, compact.
 
 namespace ashmemo::cli {
-namespace {
 
-using Json = nlohmann::ordered_json;
-
-constexpr const char* kCheckHelp =
+const char* const kCheckHelp =
     R"(Reads the whole file, also beside an application, and changes nothing. Ends
 with 1 where there is damage. An application that meets it renames the file
 and begins a new one: what a cache holds can be computed again.
@@ -27,7 +23,7 @@ Examples:
   ashmemo check blog.cache.db
   ashmemo check blog.cache.db --json | jq .ok)";
 
-constexpr const char* kBackupHelp =
+const char* const kBackupHelp =
     R"(Also beside an application. The copy is a cache file of its own, for its
 owner only, with all that was written so far.
 
@@ -36,7 +32,7 @@ JSON: file, target, bytes.
 Examples:
   ashmemo backup blog.cache.db copy.cache.db)";
 
-constexpr const char* kCompactHelp =
+const char* const kCompactHelp =
     R"(Removes what has expired or is of an older version, and gives all free room
 in the file back to the system. Applications do the same by themselves, a
 little at a time. Nothing that still answers is removed. The file must not be
@@ -47,14 +43,20 @@ JSON: file, entries, file_bytes_before, file_bytes.
 Examples:
   ashmemo compact blog.cache.db)";
 
-struct BackupOptions : Common {
-  std::string target;
-};
+namespace {
+
+using Json = nlohmann::ordered_json;
 
 CheckReport checked(Cache& cache) {
   const Progress progress("checking");
   return cache.check();
 }
+
+std::int64_t bytes_with_log(const std::string& file) {
+  return bytes_of(file) + bytes_of(file + "-wal");
+}
+
+}  // namespace
 
 Exit check(const Common& options) {
   Cache cache = open_for_reading(options.file);
@@ -86,10 +88,6 @@ Exit backup(const BackupOptions& options) {
   return Exit::ok;
 }
 
-std::int64_t bytes_with_log(const std::string& file) {
-  return bytes_of(file) + bytes_of(file + "-wal");
-}
-
 Exit compact(const Common& options) {
   const std::int64_t before = bytes_with_log(options.file);
   Change change(options.file);
@@ -110,28 +108,6 @@ Exit compact(const Common& options) {
                       size_text(after), counted(entries, "entry", "entries")));
   }
   return Exit::ok;
-}
-
-}  // namespace
-
-void add_check(CLI::App& program, Action& chosen) {
-  const auto options = std::make_shared<Common>();
-  add_command(program, *options, "check", "look through the whole file for damage", kCheckHelp)
-      .callback([options, &chosen] { chosen = [options] { return check(*options); }; });
-}
-
-void add_backup(CLI::App& program, Action& chosen) {
-  const auto options = std::make_shared<BackupOptions>();
-  CLI::App& command = add_command(program, *options, "backup",
-                                  "copy the cache as it is now to a new file", kBackupHelp);
-  add_text(command, "TARGET", options->target, "the new file; must not exist")->required();
-  command.callback([options, &chosen] { chosen = [options] { return backup(*options); }; });
-}
-
-void add_compact(CLI::App& program, Action& chosen) {
-  const auto options = std::make_shared<Common>();
-  add_command(program, *options, "compact", "make the file as small as it can be", kCompactHelp)
-      .callback([options, &chosen] { chosen = [options] { return compact(*options); }; });
 }
 
 }  // namespace ashmemo::cli
