@@ -18,7 +18,7 @@ namespace ashmemo {
 enum class NoticeKind : std::uint8_t {
   unavailable = 1,          ///< there is no store at the moment; names the path and the reason
   available = 2,            ///< the store is back
-  busy = 3,                 ///< another program holds the file's write lock
+  busy = 3,                 ///< another program holds the write lock, or a long read of ours the log
   write_failed = 4,         ///< the store refuses to write: disk full, I/O error
   recovered = 5,            ///< writing works again
   set_aside = 6,            ///< a damaged file was renamed and a new one begun; told each time

@@ -87,22 +87,7 @@ TouchMarks::Marked TouchMarks::mark_at(Mark& mark, std::uint64_t row, std::int64
   return Marked::dropped;
 }
 
-std::vector<store::TouchRow> TouchMarks::drain(std::int64_t after, std::size_t most) {
-  std::vector<std::int64_t> rows = rows_behind(after);
-  if (rows.size() > most) {
-    std::nth_element(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(most), rows.end());
-    rows.resize(most);
-  }
-  std::sort(rows.begin(), rows.end());
-  std::vector<store::TouchRow> out;
-  out.reserve(rows.size());
-  for (const std::int64_t row : rows) {
-    if (const auto mark = take(row)) out.push_back(*mark);
-  }
-  return out;
-}
-
-std::vector<std::int64_t> TouchMarks::rows_behind(std::int64_t after) const {
+std::vector<std::int64_t> TouchMarks::rows(std::int64_t after, std::size_t most) const {
   std::vector<std::int64_t> rows;
   for (std::size_t i = 0; i < kLines && !empty(); ++i) {
     for (Mark& mark : lines_[i].marks) {
@@ -111,6 +96,11 @@ std::vector<std::int64_t> TouchMarks::rows_behind(std::int64_t after) const {
       if (word != 0 && row > after) rows.push_back(row);
     }
   }
+  if (rows.size() > most) {
+    std::nth_element(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(most), rows.end());
+    rows.resize(most);
+  }
+  std::sort(rows.begin(), rows.end());
   return rows;
 }
 

@@ -32,11 +32,11 @@ class TouchMarks {
   /// ago, not every read is written down: its count is a lower bound.
   Marked mark(std::int64_t rowid, std::int64_t wall_now, Stamps& stamps) noexcept;
 
-  /// Removes and returns the first `most` marks of rows behind `after`, in the order of the rowids,
-  /// so that neighbours share pages. Looks through the whole table.
-  [[nodiscard]] std::vector<store::TouchRow> drain(std::int64_t after = 0,
-                                                   std::size_t most = kMarks);
-  /// Removes and returns the mark of one row: eviction asks before it decides.
+  /// The first `most` rows behind `after` that are marked, in the order of the rowids, so that
+  /// neighbours share pages. Looks through the whole table.
+  [[nodiscard]] std::vector<std::int64_t> rows(std::int64_t after = 0,
+                                               std::size_t most = kMarks) const;
+  /// Removes and returns the mark of one row. Eviction asks, too, before it decides.
   [[nodiscard]] std::optional<store::TouchRow> take(std::int64_t rowid) noexcept;
   /// Forgets everything: the rowids mean nothing in another store.
   void clear() noexcept;
@@ -67,7 +67,6 @@ class TouchMarks {
                                Stamps& stamps) noexcept;
   template <class Visit>
   bool visit_places(std::int64_t rowid, Visit visit) noexcept;
-  [[nodiscard]] std::vector<std::int64_t> rows_behind(std::int64_t after) const;
 
   struct Free {
     void operator()(void* memory) const noexcept { std::free(memory); }

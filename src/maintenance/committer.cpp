@@ -62,17 +62,28 @@ bool is_the_values_fault(const base::Failure& failure) {
 }  // namespace
 
 Status Committer::commit_next(store::Store& store) {
-  const Portion& most = transactions_.portion();
-  TakenGroup taken(engine_.pending, {singly_ > 0 ? 1 : most.rows, most.bytes});
+  TakenGroup taken(engine_.pending, next_portion(store.writer()->totals()));
   const engine::Group& group = taken.group();
   if (group.empty()) return {};
-  if (singly_ > 0) --singly_;
   bool finished = true;
   Status done = group.range ? commit_range(store, *group.range, &finished)
                             : commit_writes(store, group, &finished);
   ASHMEMO_TEST_POINT("commit: finishes");
   if (done.ok() && finished) taken.finish();
   return done;
+}
+
+Portion Committer::next_portion(const store::Totals& totals) {
+  Portion most = transactions_.portion();
+  if (singly_ > 0) {
+    --singly_;
+    most.rows = 1;
+  } else if (engine_.options.erase_securely && totals.entries > 0) {
+    // What a group removes or replaces is overwritten, too: as many rows as are probably no more.
+    const std::int64_t average = std::max<std::int64_t>(totals.bytes / totals.entries, 1);
+    most.rows = static_cast<int>(std::clamp<std::int64_t>(most.bytes / average, 1, most.rows));
+  }
+  return most;
 }
 
 Status Committer::commit_writes(store::Store& store, const engine::Group& group, bool* finished) {

@@ -25,6 +25,7 @@ class Committer {
     bool kept = false;
   };
 
+  [[nodiscard]] Portion next_portion(const store::Totals& totals);
   base::Status commit_writes(store::Store& store, const engine::Group& group, bool* finished);
   base::Status try_writes(store::Store& store, const engine::Group& group);
   base::Status write(store::Writer& writer, const engine::Slot& slot, const engine::Write& write,

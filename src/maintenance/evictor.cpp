@@ -35,6 +35,14 @@ bool Evictor::is_over(const store::Totals& totals, std::int64_t slack) const {
   return over(totals.entries, limits.max_entries) || over(totals.bytes, max_bytes());
 }
 
+Evictor::Excess Evictor::excess(const store::Totals& totals) const {
+  const auto above = [](std::int64_t have, std::int64_t most) {
+    return std::max<std::int64_t>(base::subtract_saturated(have, most), 0);
+  };
+  return {above(totals.entries, engine_.limits.get().max_entries),
+          above(totals.bytes, max_bytes())};
+}
+
 std::int64_t Evictor::max_bytes() const {
   return std::min(engine_.limits.get().max_bytes, squeezed_to_);
 }
@@ -133,7 +141,7 @@ Status Evictor::judge(store::Writer& writer, store::Candidate& candidate, Change
     return evict(writer, candidate, changes);
   }
   reinsertions_.reinserted();
-  room.use(0);
+  room.use(candidate.byte_size);  // its counters may need another byte: then all of it is rewritten
   earliest_return_ = std::min(earliest_return_, verdict.placement.inserted_at);
   changes.touches_written += touches > 0 ? 1 : 0;
   return writer.reinsert(candidate.rowid, verdict.placement);

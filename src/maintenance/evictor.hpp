@@ -20,6 +20,15 @@ class Evictor {
 
   /// Whether a limit is passed, and something can be done about it.
   [[nodiscard]] bool has_work(const store::Totals& totals) const;
+  /// By how much the limits are passed.
+  struct Excess {
+    std::int64_t entries = 0;
+    std::int64_t bytes = 0;
+    [[nodiscard]] bool is_beyond(const Excess& other) const noexcept {
+      return entries > other.entries || bytes > other.bytes;
+    }
+  };
+  [[nodiscard]] Excess excess(const store::Totals& totals) const;
   /// One transaction towards the limits. The row with the stamp `newest` leaves last of all: a put
   /// that evicts itself is none.
   [[nodiscard]] base::Status evict_some(store::Store& store, std::int64_t newest);

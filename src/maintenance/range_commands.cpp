@@ -53,8 +53,10 @@ Status Committer::erase_some(store::Writer& writer, std::string_view prefix, Cha
 }
 
 Status Committer::erase_all(store::Writer& writer, Changes& changes, bool* finished) {
-  // Whoever listens wants the keys: then row by row.
-  if (transactions_.wants_keys()) return erase_some(writer, {}, changes, finished);
+  // Whoever listens wants the keys, and what is overwritten with zeroes goes through the log: then
+  // row by row.
+  if (transactions_.wants_keys() || engine_.options.erase_securely)
+    return erase_some(writer, {}, changes, finished);
   auto removed = writer.erase_all();
   if (!removed.ok()) return removed.failure();
   changes.erased += *removed;

@@ -1,31 +1,42 @@
 #include "maintenance/recorder.hpp"
 
+#include "base/saturate.hpp"
+
 namespace ashmemo::maintenance {
 
 using base::Status;
 
 Status Recorder::write_some(store::Store& store, bool* more) {
   const auto most = static_cast<std::size_t>(transactions_.portion().rows);
-  const std::vector<store::TouchRow> touches = engine_.marks.drain(written_up_to_, most);
-  *more = touches.size() == most;
-  written_up_to_ = *more ? touches.back().rowid : 0;
-  if (Status written = write_touches(store, touches); !written.ok()) return written;
+  const std::vector<std::int64_t> rows = engine_.marks.rows(written_up_to_, most);
+  std::size_t done = 0;
+  const Status written = write_touches(store, rows, &done);
+  *more = rows.size() == most || done < rows.size();
+  if (done > 0) written_up_to_ = rows[done - 1];
+  if (!*more) written_up_to_ = 0;
+  if (!written.ok()) return written;
   return *more ? Status{} : write_counters(store);
 }
 
-Status Recorder::write_touches(store::Store& store, const std::vector<store::TouchRow>& touches) {
-  if (touches.empty()) return {};
-  Status done = transactions_.run(store, [&](store::Writer& writer, Changes& changes) -> Status {
-    for (const store::TouchRow& touch : touches) {
-      const auto written = writer.touch(touch);
+Status Recorder::write_touches(store::Store& store, const std::vector<std::int64_t>& rows,
+                               std::size_t* done) {
+  if (rows.empty()) return {};
+  std::int64_t taken = 0;  // reads
+  Status all = transactions_.run(store, [&](store::Writer& writer, Changes& changes) -> Status {
+    std::int64_t bytes = 0;
+    while (*done < rows.size() && bytes < transactions_.portion().bytes) {
+      const auto touch = engine_.marks.take(rows[(*done)++]);
+      if (!touch) continue;  // eviction was quicker
+      taken += touch->count;
+      const auto written = writer.touch(*touch);
       if (!written.ok()) return written.failure();
-      (*written ? changes.touches_written : changes.touches_dropped) += *written ? 1 : touch.count;
+      (*written ? changes.touches_written : changes.touches_dropped) += *written ? 1 : touch->count;
+      bytes = base::add_saturated(bytes, written->value_or(0));
     }
     return {};
   });
-  if (done.ok()) return done;
-  for (const store::TouchRow& lost : touches) engine_.counters.touches_lost.add(lost.count);
-  return done;
+  if (!all.ok()) engine_.counters.touches_lost.add(taken);
+  return all;
 }
 
 Status Recorder::write_counters(store::Store& store) {

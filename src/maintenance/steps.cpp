@@ -97,16 +97,32 @@ Status Steps::commit_pending(store::Store& store, const Budget& budget) {
   while (!engine_.pending.empty()) {
     const auto room = upkeep_.make_room(store);
     if (!room.ok()) return room.failure();
-    if (!*room) return {};
+    if (!*room) {
+      wait_for_own_reads();
+      return {};
+    }
     if (Status s = commit_some(store); !s.ok()) return s;
     if (engine_.clock->steady_now() >= budget.until) return {};
   }
   return {};
 }
 
+/// Who waits for a commit must not wait for as long as a backup of a large file takes: to callers
+/// it is as if the store refused to write.
+void Steps::wait_for_own_reads() {
+  engine_.pending.set_refusing(true);
+  engine_.set_health(HealthState::degraded);
+  engine_.notices.tell(NoticeKind::busy,
+                       engine_.path +
+                           "-wal cannot start over: a read of this program (backup, check, a long "
+                           "walk) needs it; writes wait in memory until it ends",
+                       engine_.path);
+}
+
 Status Steps::commit_some(store::Store& store) {
+  const Evictor::Excess before = evictor_.excess(store.writer()->totals());
   if (Status s = commit_next(store); !s.ok()) return s;
-  return hold_limits(store);
+  return hold_limits(store, before);
 }
 
 /// On a full disk in smaller groups: first into the log as it is, then into what others leave.
@@ -165,10 +181,12 @@ Status Steps::wait_for_room(store::Store& store) {
   return {};
 }
 
-Status Steps::hold_limits(store::Store& store) {
-  // What a group brought in, and as much again: whatever is above is then paced like other
-  // deletions.
-  for (int i = 0; i < 2 && evictor_.has_work(store.writer()->totals()); ++i) {
+/// As much leaves as the group has brought in, however small the rows that leave for a large one.
+/// What was above a limit before, because that was lowered, is paced like other deletions.
+Status Steps::hold_limits(store::Store& store, const Evictor::Excess& allowed) {
+  const store::Writer& writer = *store.writer();
+  while (evictor_.has_work(writer.totals()) &&
+         evictor_.excess(writer.totals()).is_beyond(allowed)) {
     if (Status s = move_long_log(store); !s.ok()) return s;
     if (Status s = evictor_.evict_some(store, committer_.newest_stamp()); !s.ok()) return s;
   }
@@ -240,6 +258,7 @@ Status Steps::finish_accepted() {
   keeper_.look_at_file();
   const auto store = keeper_.ensure();
   if (!store || store->writer() == nullptr) return no_store();
+  if (Status s = transactions_.look(*store); !s.ok()) return s;
   // What comes in while this runs is not waited for: else a busy cache would never be flushed.
   const auto last = engine_.pending.last_number();
   while (engine_.pending.has_until(last)) {
@@ -247,7 +266,6 @@ Status Steps::finish_accepted() {
     if (Status s = commit_some(*store); !s.ok()) return s;
   }
   (void)probe(*store);
-  if (Status s = transactions_.look(*store); !s.ok()) return s;
   if (Status s = record_all(*store); !s.ok()) return s;
   while (evictor_.has_work(store->writer()->totals())) {
     if (Status s = wait_for_room(*store); !s.ok()) return s;

@@ -51,12 +51,13 @@ class Steps {
   base::Status expire(store::Store& store, const Budget& budget);
   base::Status wait_for_room(store::Store& store);
   base::Status commit_pending(store::Store& store, const Budget& budget);
+  void wait_for_own_reads();
   base::Status commit_some(store::Store& store);
   base::Status commit_next(store::Store& store);
   void save_room(store::Store& store);
   base::Status relieve(store::Store& store);
   void relax();
-  base::Status hold_limits(store::Store& store);
+  base::Status hold_limits(store::Store& store, const Evictor::Excess& allowed);
   base::Status move_long_log(store::Store& store);
   base::Status work(store::Store& store, const Budget& budget, bool* more);
   base::Status delete_some(store::Store& store, const Budget& budget, bool* more);

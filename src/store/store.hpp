@@ -42,8 +42,8 @@ class Writer {
   // Changes of single entries. The answer is the row that was there before.
   [[nodiscard]] virtual base::Result<std::optional<RemovedRow>> put(const PutRow& row) = 0;
   [[nodiscard]] virtual base::Result<std::optional<RemovedRow>> erase(std::string_view key) = 0;
-  /// Writes touches of one row; a row that is no longer there is passed over. True: written.
-  [[nodiscard]] virtual base::Result<bool> touch(const TouchRow& touch) = 0;
+  /// Writes touches of one row; the answer is its byte_size. Nothing: it is no longer there.
+  [[nodiscard]] virtual base::Result<std::optional<std::int64_t>> touch(const TouchRow& touch) = 0;
   [[nodiscard]] virtual base::Status erase_row(const Candidate& row) = 0;
   /// Gives a row a new place in an eviction queue, and writes its touches with it.
   [[nodiscard]] virtual base::Status reinsert(std::int64_t rowid, const Placement& to) = 0;

@@ -40,7 +40,7 @@ class SqliteWriter final : public Writer {
 
   base::Result<std::optional<RemovedRow>> put(const PutRow& row) override;
   base::Result<std::optional<RemovedRow>> erase(std::string_view key) override;
-  base::Result<bool> touch(const TouchRow& touch) override;
+  base::Result<std::optional<std::int64_t>> touch(const TouchRow& touch) override;
   base::Status erase_row(const Candidate& row) override;
   base::Status reinsert(std::int64_t rowid, const Placement& to) override;
 

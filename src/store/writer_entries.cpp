@@ -139,15 +139,18 @@ base::Status SqliteWriter::erase_row(const Candidate& row) {
   });
 }
 
-base::Result<bool> SqliteWriter::touch(const TouchRow& touch) {
-  return change("writing touches", [&] {
+base::Result<std::optional<std::int64_t>> SqliteWriter::touch(const TouchRow& touch) {
+  return change("writing touches", [&]() -> std::optional<std::int64_t> {
+    const std::optional<Place> row = place_of(touch.rowid);
+    if (!row) return std::nullopt;
     StatementUse statement = use(&WriterSql::touch);
     statement->bind(1, touch.rowid);
     statement->bind(2, touch.accessed_at);
     statement->bind(3, bounded(touch.count));
     statement->bind(4, kMostCount);
     statement->bind(5, kMostEvictionCounter);
-    return rewrite(*statement);
+    return rewrite(*statement) ? std::optional(std::max<std::int64_t>(row->byte_size, 0))
+                               : std::nullopt;
   });
 }
 

@@ -8,7 +8,10 @@
 #include <ashmemo/cache.hpp>
 #include <chrono>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "storm/report.hpp"
 #include "storm/sampler.hpp"
@@ -22,7 +25,7 @@ using Steady = std::chrono::steady_clock;
 
 namespace {
 
-constexpr int kKinds = 4;
+constexpr int kKinds = 5;
 constexpr std::chrono::milliseconds kBetweenProgress{200};
 
 double seconds_since(Steady::time_point start) {
@@ -44,6 +47,7 @@ class DiskPromise {
     const auto start = Steady::now();
     {
       const Sampler sampler(path_);
+      if (kind_.first > 0) fill();
       {
         const Storm storm(cache_, kind_);
         wait(storm, sampler, start);
@@ -59,6 +63,16 @@ class DiskPromise {
   }
 
  private:
+  void fill() {
+    const std::string value(kind_.first, 'v');
+    for (int i = 0; cache_.stats().evicted == 0;) {
+      std::vector<std::pair<std::string, std::string_view>> page;
+      for (int end = i + 1'000; i < end; ++i) page.emplace_back(fmt::format("first:{}", i), value);
+      (void)cache_.put_many(page);
+      cache_.flush();
+    }
+  }
+
   void wait(const Storm& storm, const Sampler& sampler, Steady::time_point start) const {
     const auto deadline = start + seconds_of_one_kind(kKinds);
     while (Steady::now() < deadline) {
@@ -105,5 +119,9 @@ TEST_SUITE("storm") {
   }
   TEST_CASE("disk promise: values from 8 bytes to 1 MiB, and some as large as may be") {
     DiskPromise({"mixed", 8, 1024 * 1024, 64 * MiB, true}).keep();
+  }
+  // Thousands of small rows leave for each large one, and those are read, and so kept.
+  TEST_CASE("disk promise: values of 1 MiB into a cache that is full of values of 8 bytes") {
+    DiskPromise({"turning", 1024 * 1024, 1024 * 1024, 32 * MiB, false, 8}).keep();
   }
 }

@@ -19,6 +19,7 @@ struct Kind {
   std::size_t most;
   std::int64_t max_bytes;  // of the cache: few enough that the storm reaches them soon
   bool giants = false;     // and now and then one almost as large as an entry may be
+  std::size_t first = 0;   // the cache is full of values of so many bytes before
 };
 
 /// A real cache, on the machine's clock, whose worker has its thread.

@@ -121,14 +121,14 @@ class FakeWriter final : public store::Writer {
     return before;
   }
 
-  Result<bool> touch(const store::TouchRow& touch) override {
+  Result<std::optional<std::int64_t>> touch(const store::TouchRow& touch) override {
     const Alone alone = change();
     FakeRow* const row = by_rowid(touch.rowid);
-    if (row == nullptr) return false;
+    if (row == nullptr) return std::optional<std::int64_t>();
     changed_ = true;
     row->accessed_at = std::max(row->accessed_at, touch.accessed_at);
     row->access_count += touch.count;
-    return true;
+    return std::optional(row->byte_size);
   }
 
   Status erase_row(const store::Candidate& candidate) override {

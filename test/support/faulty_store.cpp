@@ -30,7 +30,7 @@ class FaultyWriter final : public store::Writer {
   Result<std::optional<store::RemovedRow>> erase(std::string_view key) override {
     return change(Call::erase, [&] { return inner_.erase(key); });
   }
-  Result<bool> touch(const store::TouchRow& touch) override {
+  Result<std::optional<std::int64_t>> touch(const store::TouchRow& touch) override {
     return change(Call::touch, [&] { return inner_.touch(touch); });
   }
   Status erase_row(const store::Candidate& row) override {

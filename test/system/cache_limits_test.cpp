@@ -66,6 +66,63 @@ TEST_SUITE("system") {
     CHECK_FALSE(f->contains("k0"));
   }
 
+  TEST_CASE("36 large values evict as many small ones at once as they need") {
+    for (const Eviction eviction : kEvicting) {
+      INFO(std::string(to_string(eviction)));
+      CacheFixture f({.limits = {.max_bytes = 4 * MiB}, .eviction = eviction});
+      f.fill("small", 25'000);
+      f->flush();
+      CHECK(f->stats().bytes > 3 * MiB);
+      for (int i = 0; i < 20; ++i) {
+        CHECK(f->put("large" + std::to_string(i), std::string(500'000, 'x')));
+        (void)f->run_maintenance(0s);
+        CHECK(f->stats().bytes <= 4 * MiB);
+      }
+    }
+  }
+
+  TEST_CASE("36 what is written for reads of large values keeps the log short") {
+    for (const Eviction eviction : kEvicting) {
+      INFO(std::string(to_string(eviction)));
+      CacheFixture f({.limits = {.max_bytes = 24 * MiB}, .eviction = eviction});
+      for (int i = 0; i < 20; ++i) {
+        REQUIRE(f->put("k" + std::to_string(i), std::string(1'000'000, 'x')));
+      }
+      f->flush();
+      for (int round = 0; round < 3; ++round) {
+        CHECK(f->touch_many(numbered("k", 20)) == 20);
+        f->flush();
+        CHECK(f->stats().wal_bytes <= 12 * MiB);
+      }
+      for (int i = 0; i < 6; ++i) {  // some are read, and so put back, before one leaves
+        (void)f->touch_many(numbered("k", 20));
+        REQUIRE(f->put("n" + std::to_string(i), std::string(1'000'000, 'x')));
+        (void)f->run_maintenance(0s);
+        CHECK(f->stats().wal_bytes <= 12 * MiB);
+      }
+    }
+  }
+
+  TEST_CASE("36 overwriting what is removed with zeroes keeps the log short, too") {
+    CacheFixture f({.erase_securely = true});
+    const auto fill = [&f] {
+      for (int i = 0; i < 24; ++i) {
+        REQUIRE(f->put("k" + std::to_string(i), std::string(1'000'000, 'x')));
+      }
+      f->flush();
+    };
+    fill();
+    for (int i = 0; i < 24; ++i) REQUIRE(f->put("k" + std::to_string(i), 1));
+    f->flush();
+    CHECK(f->stats().wal_bytes <= 12 * MiB);
+    fill();
+    CHECK(f->erase_many(numbered("k", 24)) == 24);
+    CHECK(f->stats().wal_bytes <= 12 * MiB);
+    fill();
+    CHECK(f->clear() == 24);
+    CHECK(f->stats().wal_bytes <= 12 * MiB);
+  }
+
   TEST_CASE("36 with a thread the limits hold after every flush, too") {
     CacheFixture f({.limits = {.max_entries = 50, .max_bytes = 100'000}});
     f.use_thread();

@@ -74,6 +74,49 @@ TEST_SUITE("unit") {
     CHECK(fake.engine.counters.evicted.get() == evicted + 11);
   }
 
+  TEST_CASE("36 small rows leave for large ones as quickly as these come") {
+    for (const Eviction eviction : kAll) {
+      CAPTURE(to_string(eviction));
+      FakeEngine fake(limited(eviction, unlimited, 4 * MiB));
+      REQUIRE(fake.open().ok());
+      for (const std::string& key : test::numbered("k", 20'000)) offer(fake, key, 200);
+      REQUIRE(fake.worker.flush().ok());
+      for (const std::string& key : test::numbered("large", 12)) {
+        offer(fake, key, MiB);
+        static_cast<void>(fake.worker.run(0));
+        CHECK(fake.engine.bytes <= 4 * MiB);
+      }
+    }
+  }
+
+  TEST_CASE("36 a lowered limit is reached at the pace of deletions, and no group waits for it") {
+    FakeEngine fake(limited(Eviction::fifo, unlimited));
+    REQUIRE(fake.open().ok());
+    for (const std::string& key : test::numbered("k", 20'000)) offer(fake, key);
+    REQUIRE(fake.worker.flush().ok());
+    set_limits(fake, 100);
+    const std::int64_t before = fake.engine.entries;
+    offer(fake, "new");
+    static_cast<void>(fake.worker.run(0));
+    CHECK(fake.engine.entries <= before);
+    CHECK(fake.engine.entries >= before - 3'000);
+  }
+
+  TEST_CASE("re-insertions of large rows fill a transaction, too") {
+    FakeEngine fake(limited(Eviction::lru, unlimited, 40 * MiB));
+    REQUIRE(fake.open().ok());
+    const Keys keys = test::numbered("k", 40);
+    for (const std::string& key : keys) offer(fake, key, MiB);
+    REQUIRE(fake.worker.flush().ok());
+    for (std::size_t i = 0; i + 1 < keys.size(); ++i) CHECK(fake.get(keys[i]));
+    const std::int64_t before = fake.engine.counters.commits.get();
+    offer(fake, "new", MiB);
+    REQUIRE(fake.worker.flush().ok());
+    CHECK(fake.engine.bytes <= 40 * MiB);
+    // 39 rows that were read go before the one that leaves: four at a time.
+    CHECK(fake.engine.counters.commits.get() - before >= 10);
+  }
+
   TEST_CASE("40 first in, first out, also for entries of one moment") {
     FakeEngine fake(limited(Eviction::fifo, 3));
     REQUIRE(fake.open().ok());

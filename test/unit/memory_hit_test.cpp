@@ -80,8 +80,10 @@ std::vector<std::int64_t> counted(Asked& fake) {
                                 sums.touches_coalesced,
                                 sums.touches_unplaced,
                                 fake.engine.counters.undecodable.get()};
-  for (const store::TouchRow& touch : fake.engine.marks.drain()) {
-    all.insert(all.end(), {touch.rowid, touch.accessed_at, touch.count});
+  for (const std::int64_t row : fake.engine.marks.rows()) {
+    const auto touch = fake.engine.marks.take(row);
+    REQUIRE(touch);
+    all.insert(all.end(), {touch->rowid, touch->accessed_at, touch->count});
   }
   return all;
 }

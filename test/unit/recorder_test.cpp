@@ -63,6 +63,35 @@ TEST_SUITE("unit") {
     CHECK(fake.engine.counters.touches_written.get() == 2'100);
   }
 
+  TEST_CASE("touches of large rows fill a transaction sooner: each may be written again whole") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    const auto keys = test::numbered("k", 10);
+    for (const std::string& key : keys) {
+      REQUIRE(fake.engine.pending.offer(key, test::text_write("v", 2 * MiB)).slot);
+    }
+    REQUIRE(fake.worker.flush().ok());
+    for (const std::string& key : keys) CHECK(fake.get(key));
+    const std::int64_t before = fake.engine.counters.commits.get();
+    REQUIRE(fake.worker.flush().ok());
+    CHECK(fake.engine.counters.commits.get() - before == 5);
+    CHECK(fake.engine.counters.touches_written.get() == 10);
+    CHECK(fake.engine.marks.empty());
+  }
+
+  TEST_CASE("marks that could not be written because nothing was begun stay where they are") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    put_all(fake, {"a", "b"});
+    CHECK(fake.get("a"));
+    CHECK(fake.get("b"));
+    fake.faults->fail(Call::begin, FailureKind::busy);
+    CHECK_FALSE(fake.worker.flush().ok());
+    CHECK(fake.engine.counters.touches_lost.get() == 0);
+    REQUIRE(fake.worker.flush().ok());
+    CHECK(fake.engine.counters.touches_written.get() == 2);
+  }
+
   TEST_CASE("a read of an entry that has left meanwhile is counted as dropped") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());

@@ -24,6 +24,16 @@ Marked mark(TouchMarks& marks, std::int64_t rowid, std::int64_t moment) {
   return marks.mark(rowid, moment, stamps);
 }
 
+/// Takes the first `most` marks behind `after`.
+std::vector<store::TouchRow> drain(TouchMarks& marks, std::int64_t after = 0,
+                                   std::size_t most = 1'000'000) {
+  std::vector<store::TouchRow> taken;
+  for (const std::int64_t row : marks.rows(after, most)) {
+    if (const auto touch = marks.take(row)) taken.push_back(*touch);
+  }
+  return taken;
+}
+
 std::map<std::int64_t, std::int64_t> counts_of(const std::vector<store::TouchRow>& touches) {
   std::map<std::int64_t, std::int64_t> counts;
   for (const store::TouchRow& touch : touches) counts[touch.rowid] += touch.count;
@@ -47,7 +57,7 @@ TEST_SUITE("unit") {
     CHECK(mark(marks, 8, 250) == Marked::fresh);
     CHECK_FALSE(marks.empty());
 
-    const std::vector<store::TouchRow> touches = marks.drain();
+    const std::vector<store::TouchRow> touches = drain(marks);
     REQUIRE(touches.size() == 2);
     CHECK(touches[0].rowid == 7);
     CHECK(touches[0].count == 3);
@@ -56,7 +66,7 @@ TEST_SUITE("unit") {
     CHECK(touches[1].count == 1);
     CHECK(touches[1].accessed_at == 250);
     CHECK(marks.empty());
-    CHECK(marks.drain().empty());
+    CHECK(drain(marks).empty());
   }
 
   TEST_CASE("of a row that is read over and over not every read is written down") {
@@ -84,33 +94,33 @@ TEST_SUITE("unit") {
     CHECK(taken->accessed_at == 110);
     CHECK_FALSE(marks.take(7));
     CHECK_FALSE(marks.take(9));
-    CHECK(marks.drain().size() == 1);
+    CHECK(drain(marks).size() == 1);
     CHECK_FALSE(marks.take(8));
   }
 
   TEST_CASE("a row that was drained may be marked again") {
     TouchMarks marks;
     mark(marks, 7, 100);
-    CHECK(marks.drain().size() == 1);
+    CHECK(drain(marks).size() == 1);
     CHECK(mark(marks, 7, 200) == Marked::fresh);
-    CHECK(marks.drain().size() == 1);
+    CHECK(drain(marks).size() == 1);
   }
 
   TEST_CASE("marks are drained in parts, in the order of the rows; the others stay") {
     TouchMarks marks;
     for (const std::int64_t row : {50, 20, 40, 10, 30}) mark(marks, row, row);
-    const std::vector<store::TouchRow> first = marks.drain(0, 2);
+    const std::vector<store::TouchRow> first = drain(marks, 0, 2);
     REQUIRE(first.size() == 2);
     CHECK(first[0].rowid == 10);
     CHECK(first[1].rowid == 20);
     mark(marks, 10, 100);
     CHECK(marks.take(40));
-    const std::vector<store::TouchRow> second = marks.drain(20, 2);
+    const std::vector<store::TouchRow> second = drain(marks, 20, 2);
     REQUIRE(second.size() == 2);
     CHECK(second[0].rowid == 30);
     CHECK(second[1].rowid == 50);
-    CHECK(marks.drain(50, 2).empty());
-    CHECK(marks.drain().size() == 1);
+    CHECK(drain(marks, 50, 2).empty());
+    CHECK(drain(marks).size() == 1);
     CHECK(marks.empty());
   }
 
@@ -129,7 +139,7 @@ TEST_SUITE("unit") {
     constexpr std::int64_t kLargest = (std::int64_t{1} << 43) - 1;
     TouchMarks marks;
     CHECK(mark(marks, kLargest, 5) == Marked::fresh);
-    const std::vector<store::TouchRow> touches = marks.drain();
+    const std::vector<store::TouchRow> touches = drain(marks);
     REQUIRE(touches.size() == 1);
     CHECK(touches[0].rowid == kLargest);
     CHECK(touches[0].count == 1);
@@ -158,7 +168,7 @@ TEST_SUITE("unit") {
     }
     CHECK(fresh + dropped == kRows);
     CHECK(dropped > 0);
-    const std::vector<store::TouchRow> touches = marks.drain();
+    const std::vector<store::TouchRow> touches = drain(marks);
     CHECK(static_cast<std::int64_t>(touches.size()) == fresh);
     CHECK(is_in_order(touches));
     CHECK(static_cast<std::int64_t>(counts_of(touches).size()) == fresh);
@@ -180,7 +190,7 @@ TEST_SUITE("unit") {
     for (std::int64_t row = 1; row <= 100; ++row) mark(marks, row, row);
     marks.clear();
     CHECK(marks.empty());
-    CHECK(marks.drain().empty());
+    CHECK(drain(marks).empty());
     CHECK(mark(marks, 5, 1) == Marked::fresh);
   }
 
@@ -207,11 +217,11 @@ TEST_SUITE("unit") {
     const auto book = [&got](const store::TouchRow& touch) { got[touch.rowid] += touch.count; };
     std::mt19937 random(99);
     while (running > 0) {
-      for (const store::TouchRow& touch : marks.drain()) book(touch);
+      for (const store::TouchRow& touch : drain(marks)) book(touch);
       if (const auto one = marks.take(1 + static_cast<std::int64_t>(random() % kRows))) book(*one);
     }
     for (std::thread& thread : threads) thread.join();
-    for (const store::TouchRow& touch : marks.drain()) book(touch);
+    for (const store::TouchRow& touch : drain(marks)) book(touch);
     CHECK(marks.empty());
 
     std::map<std::int64_t, std::int64_t> wanted;
@@ -235,7 +245,7 @@ TEST_SUITE("unit") {
           const std::int64_t row = 1 + i * kThreads + t;
           if (mark(marks, row, i) == Marked::dropped) continue;
           const std::lock_guard lock(mutex);
-          for (const store::TouchRow& touch : marks.drain()) drained.insert(touch.rowid);
+          for (const store::TouchRow& touch : drain(marks)) drained.insert(touch.rowid);
           missed += drained.contains(row) ? 0 : 1;
         }
       });

@@ -172,9 +172,9 @@ TEST_SUITE("unit") {
     file.put({{"a", "1"}});
     const std::int64_t rowid = file.raw().integer("SELECT rowid FROM cache_entries");
     file.transaction([&](store::Writer& writer) {
-      CHECK(writer.touch({rowid, 500, 3}).value());
-      CHECK(writer.touch({rowid, 400, 2}).value());
-      CHECK_FALSE(writer.touch({rowid + 1, 900, 1}).value());
+      CHECK(writer.touch({rowid, 500, 3}).value().has_value());
+      CHECK(writer.touch({rowid, 400, 2}).value().has_value());
+      CHECK_FALSE(writer.touch({rowid + 1, 900, 1}).value().has_value());
     });
     CHECK(file.raw().rows("SELECT accessed_at, access_count, inserted_at FROM cache_entries") ==
           "500|5|1");
@@ -292,7 +292,7 @@ TEST_SUITE("unit") {
         "UPDATE cache_entries SET access_count = 9223372036854775807, rowid = rowid + 10");
     file.transaction([](store::Writer& writer) {
       const auto rows = writer.oldest(0, 2).value();
-      CHECK(writer.touch({rows[0].rowid, 50, kMost}).value());
+      CHECK(writer.touch({rows[0].rowid, 50, kMost}).value().has_value());
       REQUIRE(writer.reinsert(rows[0].rowid, {60, 60, kMost, 0, 0}));
       store::PutRow row = row_of("b", ValueView::integer(1), 70);
       row.touches = kMost;

@@ -190,7 +190,7 @@ TEST_SUITE("unit") {
 
     file.transaction([](store::Writer& writer) {
       const auto oldest = writer.oldest(0, 3).value();
-      CHECK_FALSE(writer.touch({oldest[0].rowid, 50, 1}).value());
+      CHECK_FALSE(writer.touch({oldest[0].rowid, 50, 1}).value().has_value());
       REQUIRE(writer.reinsert(oldest[0].rowid, {60, 60, 1, 0, 0}));  // cannot stay, so it goes
       CHECK(writer.totals() == store::Totals{2, 200});
       REQUIRE(writer.put(row_of("c", ValueView::integer(3), 70)));
