@@ -76,7 +76,7 @@ expect '^health unavailable, '
 mkdir temporary
 for signal in INT TERM; do
   # shellcheck disable=SC2086 # the launcher is words
-  output=$(TMPDIR=$PWD/temporary timeout --preserve-status -s "$signal" 3 \
+  output=$(TMPDIR=$PWD/temporary timeout --preserve-status -s "$signal" 5 \
     $launcher "$example" --every 100000 2>&1 </dev/null)
   [[ $(wc -l <<<"$output") == 1 ]]
   [[ $(ls temporary) == '' ]]
