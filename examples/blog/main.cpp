@@ -28,12 +28,12 @@
 //   word counts 9 10 3 7 2: 3 hits, 2 misses, 2 computed
 //
 // The second post is edited: its old word count does not answer
-//   word counts 9 6 3 7 2: 4 hits, 1 misses, 1 computed
+//   word counts 9 6 3 7 2: 4 hits, 1 miss, 1 computed
 //
 // The first post's word count is kept for 30 minutes
 //   stored at 22:13:20, expires at 22:43:20
-// 22:43:19  word counts 9: 1 hits, 0 misses, 0 computed
-// 22:43:20  word counts 9: 0 hits, 1 misses, 1 computed
+// 22:43:19  word counts 9: 1 hit, 0 misses, 0 computed
+// 22:43:20  word counts 9: 0 hits, 1 miss, 1 computed
 // == end
 
 #include <ashmemo/ashmemo.hpp>
@@ -53,6 +53,8 @@
 #include <string_view>
 #include <vector>
 
+#include "../arguments.hpp"
+#include "../grouped.hpp"
 #include "../temporary_directory.hpp"
 #include "posts.hpp"
 
@@ -60,6 +62,7 @@ namespace blog {
 namespace {
 
 using namespace std::chrono_literals;
+using example::counted;
 
 std::int64_t count_words(const Post& post) {
   std::istringstream words(post.content);
@@ -113,8 +116,9 @@ void show_word_counts(Application& app, const std::vector<Post>& page) {
   const ashmemo::CalculationStats before = app.word_count.stats();
   const std::vector<std::int64_t> counts = app.word_count(page);
   const ashmemo::CalculationStats after = app.word_count.stats();
-  fmt::print("  word counts{}: {} hits, {} misses, {} computed\n", joined(counts),
-             after.hits - before.hits, after.misses - before.misses,
+  fmt::print("  word counts{}: {}, {}, {} computed\n", joined(counts),
+             counted(after.hits - before.hits, "hit", "hits"),
+             counted(after.misses - before.misses, "miss", "misses"),
              after.computed - before.computed);
 }
 
@@ -148,7 +152,8 @@ void show_entries(Application& app) {
     const std::optional<ashmemo::EntryInfo> entry = app.cache.entry(key);
     fmt::print("  {} = {}, {} bytes\n", key, *app.cache.get<std::int64_t>(key), entry->byte_size);
   }
-  fmt::print("  {} entries, {} bytes\n", app.cache.stats().entries, app.cache.stats().bytes);
+  fmt::print("  {}, {} bytes\n", counted(app.cache.stats().entries, "entry", "entries"),
+             app.cache.stats().bytes);
 }
 
 void show_access_tracking(Application& app) {
@@ -156,7 +161,7 @@ void show_access_tracking(Application& app) {
   const std::string key = app.word_count.key(app.posts.all().front());
   const auto show = [&] {
     const std::optional<ashmemo::EntryInfo> entry = app.cache.entry(key);
-    fmt::print("  {}: read {} times, last at {}\n", key, entry->access_count,
+    fmt::print("  {}: read {}, last at {}\n", key, counted(entry->access_count, "time", "times"),
                time_of(entry->accessed_at));
   };
   app.cache.flush();
@@ -213,7 +218,10 @@ void run(const std::filesystem::path& directory) {
 }  // namespace
 }  // namespace blog
 
-int main() {
+int main(int argc, char** argv) {
+  const auto refused =
+      example::refuse_arguments(argc, argv, "blog: word counts of posts, kept in a cache");
+  if (refused) return *refused;
   try {
     const example::TemporaryDirectory directory;
     blog::run(directory.path());

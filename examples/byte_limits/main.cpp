@@ -1,10 +1,12 @@
 // A limit in bytes is a promise about the disk: a cache that may keep 8 MiB, and have 1 MiB of it
-// in memory too, is given ten times as much, and then a lower limit while it is open. Prints (how
-// SQLite fills a file is its own affair, so the bytes of file and log may differ):
+// in memory too, is given ten times as much; then a lower limit while it is open, and one in
+// entries beside it. Prints (how SQLite fills a file is its own affair, so the bytes of file and
+// log may differ):
 //
 // == begin
 // 83,886,080 bytes of values; room for 8,388,608 in the file, 1,048,576 in memory
 //
+//                          -------------- bytes --------------
 //   written      entries   byte_size  file and log   in memory  oldest
 //   8 MiB            725   8,353,589    12,877,824     865,376  measurement:00078
 //   16 MiB           729   8,310,872    12,943,360     862,184  measurement:00881
@@ -21,13 +23,15 @@
 // on the disk at most           13,066,464
 // promised: less than           27,305,708  (1.25 x limit + 16 MiB + 2 x 21,366)
 //
-// A limit of 2,097,152 from now on
+// Room for 2,097,152 in the file from now on; then for 100 entries, too
 //
+//                          -------------- bytes --------------
 //                entries   byte_size  file and log   in memory  oldest
 //   before           713   8,315,010    13,008,896     853,648  measurement:07142
-//   set_limits       174   2,077,485    13,008,896     853,648  measurement:07681
+//   max_bytes        174   2,077,485    13,008,896     853,648  measurement:07681
 //   worker done      174   2,077,485     3,571,712     853,648  measurement:07681
 //   compact()        174   2,077,485     3,244,032     853,648  measurement:07681
+//   max_entries      100   1,216,431     3,244,032     853,648  measurement:07755
 // == end
 
 #include <ashmemo/ashmemo.hpp>
@@ -48,6 +52,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "../arguments.hpp"
 #include "../grouped.hpp"
 #include "../temporary_directory.hpp"
 
@@ -60,6 +65,7 @@ using example::grouped;
 
 constexpr std::int64_t kMaxBytes = 8 * MiB;
 constexpr std::int64_t kLowered = 2 * MiB;
+constexpr std::int64_t kMaxEntries = 100;
 constexpr std::int64_t kMemoryBytes = 1 * MiB;
 constexpr std::int64_t kTotal = 10 * kMaxBytes;  // of values
 constexpr int kRows = 10;
@@ -107,8 +113,8 @@ class Measurements {
     cache_.flush();
     watch_disk();
   }
-  void lower_limit(std::int64_t max_bytes) {
-    cache_.set_limits({.max_bytes = max_bytes});
+  void set_limits(const ashmemo::Limits& limits) {
+    cache_.set_limits(limits);
     flush();
   }
   /// The pages that became free are given back in slices, between other work.
@@ -179,6 +185,7 @@ class Measurements {
 };
 
 void show_head(std::string_view first) {
+  fmt::print("{:25}-------------- bytes --------------\n", "");
   fmt::print("  {:<12}{:>8}{:>12}{:>14}{:>12}  {}\n", first, "entries", "byte_size", "file and log",
              "in memory", "oldest");
 }
@@ -217,11 +224,12 @@ void show_promise(const Measurements& measurements) {
 }
 
 void lower(Measurements& measurements) {
-  fmt::print("\nA limit of {} from now on\n\n", grouped(kLowered));
+  fmt::print("\nRoom for {} in the file from now on; then for {} entries, too\n\n",
+             grouped(kLowered), grouped(kMaxEntries));
   show_head("");
   show_row("before", measurements);
-  measurements.lower_limit(kLowered);
-  show_row("set_limits", measurements);
+  measurements.set_limits({.max_bytes = kLowered});
+  show_row("max_bytes", measurements);
   check(measurements.stats().bytes <= kLowered, "more in the file than the new max_bytes");
   measurements.let_worker_work();
   show_row("worker done", measurements);
@@ -229,6 +237,10 @@ void lower(Measurements& measurements) {
   show_row("compact()", measurements);
   check(measurements.on_disk() < promised(kLowered, measurements.largest_entry()),
         "more on the disk than promised");
+  // Both limits hold at once: what passes one of them leaves.
+  measurements.set_limits({.max_entries = kMaxEntries, .max_bytes = kLowered});
+  show_row("max_entries", measurements);
+  check(measurements.stats().entries == kMaxEntries, "not as many entries as there is room for");
 }
 
 void run(const std::string& file) {
@@ -241,7 +253,10 @@ void run(const std::string& file) {
 }  // namespace
 }  // namespace byte_limits
 
-int main() {
+int main(int argc, char** argv) {
+  const auto refused = example::refuse_arguments(
+      argc, argv, "byte_limits: a cache whose size on the disk is limited");
+  if (refused) return *refused;
   try {
     const example::TemporaryDirectory directory;
     byte_limits::run(directory.file("measurements.cache.db"));

@@ -85,12 +85,13 @@
 #include <exception>
 #include <filesystem>
 #include <memory>
-#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "../arguments.hpp"
+#include "../in_lines.hpp"
 #include "../temporary_directory.hpp"
 #include "full_disk.hpp"
 
@@ -106,23 +107,6 @@ struct Photo {
 /// Stands for something expensive; with so many bytes that a disk can be full of it.
 std::string make_preview(const Photo& photo) {
   return std::string(2000, static_cast<char>('a' + photo.id % 26)) + std::to_string(photo.id);
-}
-
-/// The words in lines that a terminal has room for.
-std::string in_lines(const std::string& text) {
-  constexpr std::size_t kMost = 80;
-  std::string lines = "  ";
-  std::size_t length = 2;
-  std::istringstream words(text);
-  for (std::string word; words >> word; length += word.size() + 1) {
-    if (length + word.size() > kMost) {
-      lines.replace(lines.size() - 1, 1, "\n    ");
-      length = 4;
-    }
-    lines += word + ' ';
-  }
-  lines.back() = '\n';
-  return lines;
 }
 
 /// An application with a cache. Nothing here looks after a broken file: there is nothing to do.
@@ -170,7 +154,7 @@ class Application {
     for (auto at = what.find(directory_); at != std::string::npos; at = what.find(directory_)) {
       what.erase(at, directory_.size());  // it is another one each time
     }
-    fmt::print("{}", in_lines(fmt::format("told: {}: {}", to_string(notice.kind), what)));
+    fmt::print("{}", example::in_lines(fmt::format("told: {}: {}", to_string(notice.kind), what)));
   }
 
   std::string directory_;
@@ -271,7 +255,10 @@ void run() {
 }  // namespace
 }  // namespace degradation
 
-int main() {
+int main(int argc, char** argv) {
+  const auto refused = example::refuse_arguments(
+      argc, argv, "degradation: a cache whose file meets what files can meet");
+  if (refused) return *refused;
   try {
     degradation::run();
     return EXIT_SUCCESS;

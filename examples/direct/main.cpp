@@ -13,7 +13,8 @@
 //   squares of 1 2 3 4: 1 4 9 16, computed together: 4
 //   squares of 3 4 5: 9 16 25, computed together: 1
 // What is known of an entry
-//   theme: 171 bytes, read 3 times
+//   of theme, answer and colours there are 2
+//   theme: 171 bytes, read 4 times
 // Removed
 //   theme: was there; once more: was not there
 //   all that begins with square: 5 rows
@@ -33,6 +34,7 @@
 
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -44,6 +46,7 @@
 #include <utility>
 #include <vector>
 
+#include "../arguments.hpp"
 #include "../grouped.hpp"
 #include "../temporary_directory.hpp"
 
@@ -122,6 +125,10 @@ void what_is_known(ashmemo::Cache& cache) {
   fmt::print("What is known of an entry\n");
   cache.touch("theme");  // as if it had been read
   (void)cache.get<std::string>("theme");
+  // A page that is kept elsewhere, with these in it, is shown again: they were of use, and would
+  // else be the first to leave. One look-up; how many there are is told.
+  const std::size_t touched = cache.touch_many({"theme", "answer", "colours"});
+  fmt::print("  of theme, answer and colours there are {}\n", touched);
   cache.flush();  // reads are noted a while later, or now
   const ashmemo::EntryInfo entry = cache.entry("theme").value();
   fmt::print("  {}: {} bytes, read {} times\n", entry.key, entry.byte_size, entry.access_count);
@@ -225,7 +232,10 @@ void run() {
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
+  const auto refused =
+      example::refuse_arguments(argc, argv, "direct: keys and values in a cache, by hand");
+  if (refused) return *refused;
   try {
     run();
     return EXIT_SUCCESS;

@@ -44,6 +44,7 @@
 #include <utility>
 #include <vector>
 
+#include "../arguments.hpp"
 #include "../grouped.hpp"
 #include "../temporary_directory.hpp"
 #include "bytes_written.hpp"
@@ -223,7 +224,10 @@ void show(const Outcome& usual, const Outcome& edge) {
 }  // namespace
 }  // namespace edge_sensor
 
-int main() {
+int main(int argc, char** argv) {
+  const auto refused = example::refuse_arguments(
+      argc, argv, "edge_sensor: a cache with settings for a small device");
+  if (refused) return *refused;
   using namespace edge_sensor;
   try {
     const Outcome usual = run_for_a_day({});

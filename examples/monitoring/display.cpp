@@ -10,13 +10,13 @@
 #include <utility>
 
 #include "../grouped.hpp"
+#include "../terminal.hpp"
 
 namespace monitoring {
 namespace {
 
+using example::counted;
 using example::grouped;
-
-constexpr std::size_t kWidth = 79;  // the narrowest terminal has 80 columns
 
 double share(std::int64_t part, std::int64_t other) {
   return part + other == 0 ? 0 : static_cast<double>(part) / static_cast<double>(part + other);
@@ -56,8 +56,8 @@ std::string contents(const ashmemo::Stats& now) {
          row("  left", grouped(now.evicted + now.expired + now.replaced + now.erased),
              "evicted {}, expired {}, replaced {}", grouped(now.evicted), grouped(now.expired),
              grouped(now.replaced)) +
-         row("on disk", kib(now.file_bytes), "and log {}; {} commits", kib(now.wal_bytes),
-             grouped(now.commits));
+         row("on disk", kib(now.file_bytes), "and log {}; {}", kib(now.wal_bytes),
+             counted(now.commits, "commit", "commits"));
 }
 
 std::string calculations(const Snapshot& snapshot) {
@@ -71,12 +71,12 @@ std::string calculations(const Snapshot& snapshot) {
   return text;
 }
 
-std::string wrapped(std::string_view event) {
-  constexpr std::size_t kMost = kWidth - 4;
+std::string wrapped(std::string_view event, std::size_t columns) {
+  const std::size_t most = std::max<std::size_t>(columns, 20) - 5;
   std::string text = "  ";
-  while (event.size() > kMost) {
-    std::size_t space = event.rfind(' ', kMost);
-    if (space == 0 || space == event.npos) space = kMost;  // in the word
+  while (event.size() > most) {
+    std::size_t space = event.rfind(' ', most);
+    if (space == 0 || space == event.npos) space = most;  // in the word
     text += fmt::format("{}\n   ", event.substr(0, space));
     event.remove_prefix(space);
   }
@@ -84,12 +84,12 @@ std::string wrapped(std::string_view event) {
 }
 
 std::string page(const Snapshot& now, const ashmemo::Stats& before,
-                 const std::deque<std::string>& events) {
-  std::string text = row("health", std::string(to_string(now.health.state)), "{} writes not kept",
-                         grouped(now.stats.refused + now.stats.dropped)) +
+                 const std::deque<std::string>& events, std::size_t columns) {
+  std::string text = row("health", std::string(to_string(now.health.state)), "{} not kept",
+                         counted(now.stats.refused + now.stats.dropped, "write", "writes")) +
                      asked(now.stats, before) + contents(now.stats) + calculations(now) +
                      "\nlatest events\n";
-  for (const std::string& event : events) text += wrapped(event);
+  for (const std::string& event : events) text += wrapped(event, columns);
   return text;
 }
 
@@ -103,11 +103,12 @@ std::string line(const Snapshot& now) {
 
 }  // namespace
 
-Display::Display() : in_place_(::isatty(STDOUT_FILENO) != 0) {}
+Display::Display() : in_place_(example::is_terminal(STDOUT_FILENO)) {}
 
 void Display::show(const Snapshot& snapshot, const std::deque<std::string>& events) {
   if (in_place_) {
-    show_in_place(page(snapshot, before_, events));
+    const Window now = window();
+    show_in_place(fitted(page(snapshot, before_, events, now.columns), now), now);
   } else {
     fmt::print("{}", line(snapshot));
   }
@@ -116,9 +117,14 @@ void Display::show(const Snapshot& snapshot, const std::deque<std::string>& even
 }
 
 /// Goes up to where the last one began, and clears from there: what stood in the terminal before
-/// stays.
-void Display::show_in_place(const std::string& text) {
-  if (shown_lines_ > 0) fmt::print("\033[{}A\033[J", shown_lines_);
+/// stays. But where the window's size has changed the last one may be anywhere.
+void Display::show_in_place(const std::string& text, const Window& window) {
+  if (shown_lines_ > 0 && window != window_) {
+    fmt::print("\033[H\033[J");
+  } else if (shown_lines_ > 0) {
+    fmt::print("\033[{}A\033[J", shown_lines_);
+  }
+  window_ = window;
   fmt::print("{}", text);
   shown_lines_ = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
 }

@@ -20,6 +20,7 @@
 #include <fmt/core.h>
 #include <CLI/CLI.hpp>
 
+#include <charconv>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -31,11 +32,14 @@
 #include <mutex>
 #include <random>
 #include <string>
-#include <thread>
+#include <system_error>
 #include <vector>
 
+#include "../command_line.hpp"
+#include "../printable.hpp"
 #include "../temporary_directory.hpp"
 #include "display.hpp"
+#include "end_signals.hpp"
 #include "prometheus.hpp"
 
 namespace monitoring {
@@ -128,7 +132,12 @@ class Program {
             events_.counts()};
   }
   [[nodiscard]] std::deque<std::string> events() const { return events_.latest(); }
-  void flush() { cache_.flush(); }
+  void flush() {
+    try {
+      cache_.flush();
+    } catch (const ashmemo::Error&) {  // the cache's health says it, and is shown
+    }
+  }
 
  private:
   std::string file_;
@@ -150,12 +159,14 @@ struct Arguments {
 };
 
 void run(const Arguments& arguments) {
+  const EndSignals end_signals;  // before the first thread is started
   const example::TemporaryDirectory own;
   Program program(arguments.cache_file.empty() ? own.file("articles.cache.db")
                                                : arguments.cache_file);
   Display display;
   auto next = std::chrono::steady_clock::now();
-  for (int frame = 0; frame < arguments.frames; ++frame) {
+  bool is_ended = false;
+  for (int frame = 0; frame < arguments.frames && !is_ended; ++frame) {
     program.work();
     if (frame + 1 == arguments.frames) program.flush();  // the last one shows all that was done
     const Snapshot snapshot = program.look();
@@ -164,8 +175,21 @@ void run(const Arguments& arguments) {
       write_atomically(arguments.prometheus_file, to_prometheus(snapshot));
     }
     next += std::chrono::milliseconds(arguments.milliseconds);
-    std::this_thread::sleep_until(next);
+    is_ended = end_signals.came_before(next);
   }
+}
+
+/// For an option that is a number.
+CLI::Validator at_least(int least) {
+  const std::string allowed = fmt::format("a whole number, {} or more", least);
+  return {[least, allowed](const std::string& text) {
+            int number = 0;
+            const char* const end = text.data() + text.size();
+            const auto parsed = std::from_chars(text.data(), end, number);
+            const bool is_right = parsed.ec == std::errc{} && parsed.ptr == end && number >= least;
+            return is_right ? std::string() : "must be " + allowed;
+          },
+          ""};
 }
 
 }  // namespace
@@ -176,16 +200,17 @@ int main(int argc, char** argv) {
   monitoring::Arguments arguments;
   app.add_option("--cache", arguments.cache_file, "the cache file (default: one for this run)");
   app.add_option("--prometheus", arguments.prometheus_file, "written anew with each frame");
+  using monitoring::at_least;
   app.add_option("--frames", arguments.frames, "how often it is shown (default: 40)")
-      ->check(CLI::PositiveNumber);
+      ->check(at_least(1));
   app.add_option("--every", arguments.milliseconds, "milliseconds for a frame (default: 250)")
-      ->check(CLI::NonNegativeNumber);
-  CLI11_PARSE(app, argc, argv);
+      ->check(at_least(0));
+  if (const auto status = example::parse(app, argc, argv)) return *status;
   try {
     monitoring::run(arguments);
     return EXIT_SUCCESS;
   } catch (const std::exception& error) {
-    fmt::print(stderr, "monitoring: {}\n", error.what());
+    fmt::print(stderr, "monitoring: {}\n", example::printable(error.what()));
     return EXIT_FAILURE;
   }
 }

@@ -10,6 +10,7 @@
 #include <map>
 
 #include "../grouped.hpp"
+#include "../terminal.hpp"
 
 namespace n_plus_one {
 namespace {
@@ -18,7 +19,7 @@ constexpr std::int64_t kTogether = 10'000;  // posts in one transaction
 
 /// A line that is written over, where somebody is looking.
 void show_progress(std::int64_t done, std::int64_t all) {
-  if (::isatty(STDERR_FILENO) == 0) return;
+  if (!example::is_terminal(STDERR_FILENO)) return;
   constexpr std::int64_t kWidth = 40;
   const auto full = static_cast<std::size_t>(kWidth * done / all);
   fmt::print(stderr, "\rseeding [{:<40}] {} posts", std::string(full, '#'), example::grouped(done));

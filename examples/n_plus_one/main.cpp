@@ -6,12 +6,12 @@
 // == begin
 // 10,000 posts with 30,000 comments; 100 pages of 50 posts
 //
-//                                     queries  look-ups  computed in calls        ms
-//   no cache                            5,100         0     5,000    5,000      24.1
-//   cache, post by post, empty          5,100     5,000     5,000    5,000      43.5
-//   cache, post by post, again            100     5,000         0        0       9.5
-//   cache, page by page, empty            200       100     5,000      100      26.0
-//   cache, page by page, again            100       100         0        0       4.5
+//                                 queries  look-ups  computed in calls        ms
+//   no cache                        5,100         0     5,000    5,000      24.1
+//   cache, post by post, empty      5,100     5,000     5,000    5,000      43.5
+//   cache, post by post, again        100     5,000         0        0       9.5
+//   cache, page by page, empty        200       100     5,000      100      26.0
+//   cache, page by page, again        100       100         0        0       4.5
 // == end
 
 #include <ashmemo/ashmemo.hpp>
@@ -32,6 +32,7 @@
 #include <string_view>
 #include <vector>
 
+#include "../command_line.hpp"
 #include "../grouped.hpp"
 #include "../temporary_directory.hpp"
 #include "database.hpp"
@@ -104,14 +105,13 @@ struct Took {
 };
 
 void print_head(const Database& database, std::int64_t pages) {
-  fmt::print(
-      "{} posts with {} comments; {} pages of {} posts\n\n{:33}{:>10}{:>10}{:>10} {}{:>10}\n",
-      grouped(database.posts()), grouped(database.comments()), grouped(pages), kPage, "", "queries",
-      "look-ups", "computed", "in calls", "ms");
+  fmt::print("{} posts with {} comments; {} pages of {} posts\n\n{:30}{:>9}{:>10}{:>10} {}{:>10}\n",
+             grouped(database.posts()), grouped(database.comments()), grouped(pages), kPage, "",
+             "queries", "look-ups", "computed", "in calls", "ms");
 }
 
 void print_row(std::string_view what, const Took& took) {
-  fmt::print("  {:<31}{:>10}{:>10}{:>10}{:>9}{:>10.1f}\n", what, grouped(took.queries),
+  fmt::print("  {:<28}{:>9}{:>10}{:>10}{:>9}{:>10.1f}\n", what, grouped(took.queries),
              grouped(took.look_ups), grouped(took.computed), grouped(took.calls),
              took.milliseconds);
 }
@@ -198,9 +198,9 @@ void run(std::int64_t posts) {
 int main(int argc, char** argv) {
   CLI::App app("Counts the queries for pages of posts: without a cache, and with one");
   std::int64_t posts = 10'000;
-  app.add_option("POSTS", posts, "how many posts the application has (default: 10,000)")
+  app.add_option("POSTS", posts, "how many posts there are (default: 10,000)")
       ->check(CLI::Range(std::int64_t{100}, std::int64_t{1'000'000}));
-  CLI11_PARSE(app, argc, argv);
+  if (const auto status = example::parse(app, argc, argv)) return *status;
   try {
     n_plus_one::run(posts);
     return EXIT_SUCCESS;

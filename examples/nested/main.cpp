@@ -12,7 +12,8 @@
 //   totals 108 72 40: 3 hits, 0 misses
 // A task after another; two tasks after each other
 //   starts on day 2
-// cycle: these calculations need each other's results: Task:3:start -> Task:4:start -> Task:3:start
+// cycle: these calculations need each other's results:
+//   Task:3:start -> Task:4:start -> Task:3:start
 // == end
 
 #include <ashmemo/ashmemo.hpp>
@@ -27,6 +28,8 @@
 #include <string>
 #include <vector>
 
+#include "../arguments.hpp"
+#include "../grouped.hpp"
 #include "../temporary_directory.hpp"
 
 namespace {
@@ -50,6 +53,7 @@ struct Task {
   const Task* after = nullptr;  ///< the one that must be done before
 };
 
+using example::counted;
 using Numbers = std::vector<std::int64_t>;
 
 struct Shop {
@@ -117,8 +121,15 @@ void show_totals(Shop& shop, const std::vector<Order>& page) {
   const ashmemo::Stats before = shop.cache.stats();
   const Numbers totals = shop.total(page);
   const ashmemo::Stats after = shop.cache.stats();
-  fmt::print("  totals {} {} {}: {} hits, {} misses\n", totals[0], totals[1], totals[2],
-             after.hits - before.hits, after.misses - before.misses);
+  fmt::print("  totals {} {} {}: {}, {}\n", totals[0], totals[1], totals[2],
+             counted(after.hits - before.hits, "hit", "hits"),
+             counted(after.misses - before.misses, "miss", "misses"));
+}
+
+/// The path that leads around in a line of its own: it may be long.
+std::string in_two_lines(std::string text) {
+  const std::size_t path = text.find(": ");
+  return path == std::string::npos ? text : text.replace(path, 2, ":\n  ");
 }
 
 void show_cycle(const Shop& shop) {
@@ -131,7 +142,7 @@ void show_cycle(const Shop& shop) {
   try {
     (void)shop.start(order);
   } catch (const ashmemo::Error& error) {
-    fmt::print("{}: {}\n", to_string(error.code()), error.what());
+    fmt::print("{}: {}\n", to_string(error.code()), in_two_lines(error.what()));
   }
 }
 
@@ -152,7 +163,10 @@ void run(const std::string& file) {
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
+  const auto refused = example::refuse_arguments(
+      argc, argv, "nested: calculations that ask for the results of others");
+  if (refused) return *refused;
   try {
     const example::TemporaryDirectory directory;
     run(directory.file("shop.cache.db"));

@@ -3,9 +3,11 @@
 #include <fmt/core.h>
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <charconv>
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <limits>
@@ -13,6 +15,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -146,8 +149,11 @@ Configuration read(const json& tree) {
 
 Configuration read_configuration(const std::string& file) {
   try {
+    if (std::filesystem::is_directory(file)) throw std::runtime_error("it is a directory");
     std::ifstream text(file);
-    if (!text) throw std::runtime_error("it cannot be read");
+    if (!text) {
+      throw std::runtime_error("it cannot be read: " + std::generic_category().message(errno));
+    }
     constexpr bool kThrows = true;
     constexpr bool kIgnoresComments = true;
     return read(json::parse(text, nullptr, kThrows, kIgnoresComments));

@@ -3,7 +3,7 @@
 // `policies examples/policies/policies.json` it prints, each time the same:
 //
 // == begin
-// limits: entries 1,000, bytes 67,108,864; eviction s3fifo
+// limits: entries unlimited, bytes 67,108,864; eviction s3fifo
 //   price        ttl 30s
 //   rating       ttl 10m, stale_while_revalidate 1h
 //   export_line  ttl 1d, eviction fifo
@@ -44,7 +44,9 @@
 #include <string_view>
 #include <vector>
 
+#include "../arguments.hpp"
 #include "../grouped.hpp"
+#include "../printable.hpp"
 #include "../temporary_directory.hpp"
 #include "configuration.hpp"
 
@@ -194,15 +196,17 @@ void run(const std::string& configuration_file) {
 }  // namespace policies
 
 int main(int argc, char** argv) {
-  if (argc != 2) {
-    fmt::print(stderr, "usage: policies FILE, such as examples/policies/policies.json\n");
-    return 2;
+  const bool is_question = argc > 1 && argv[1] == std::string_view("--help");
+  if (argc != 2 || is_question) {
+    fmt::print(is_question ? stdout : stderr,
+               "usage: policies FILE, such as examples/policies/policies.json\n");
+    return is_question ? EXIT_SUCCESS : example::kExitUsage;
   }
   try {
     policies::run(argv[1]);
     return EXIT_SUCCESS;
   } catch (const std::exception& error) {
-    fmt::print(stderr, "policies: {}\n", error.what());
+    fmt::print(stderr, "policies: {}\n", example::printable(error.what()));
     return EXIT_FAILURE;
   }
 }

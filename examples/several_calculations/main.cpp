@@ -38,6 +38,7 @@
 #include <string_view>
 #include <vector>
 
+#include "../arguments.hpp"
 #include "../temporary_directory.hpp"
 
 using namespace std::chrono_literals;
@@ -203,7 +204,10 @@ void run() {
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
+  const auto refused = example::refuse_arguments(
+      argc, argv, "several_calculations: four cached calculations on posts");
+  if (refused) return *refused;
   try {
     run();
     return EXIT_SUCCESS;

@@ -4,10 +4,10 @@
 // == begin
 // 8 threads, 100 records each, 50 of them asked for by the next thread, too
 //   800 asked for: 0 hits, 450 computed, 350 joined
-//   450 different records, the most often computed one 1 times
+//   450 different records, the most often computed one 1 time
 // The same once more
 //   800 asked for: 800 hits, 0 computed, 0 joined
-//   450 different records, the most often computed one 1 times
+//   450 different records, the most often computed one 1 time
 // == end
 
 #include <ashmemo/ashmemo.hpp>
@@ -29,6 +29,8 @@
 #include <utility>
 #include <vector>
 
+#include "../arguments.hpp"
+#include "../grouped.hpp"
 #include "../temporary_directory.hpp"
 
 namespace {
@@ -102,13 +104,17 @@ void ask_from_all_threads(const Thumbnails& thumbnails) {
              after.joined - before.joined);
   const std::map<std::int64_t, int>& times = thumbnails.times_computed();
   const auto fewer = [](const auto& a, const auto& b) { return a.second < b.second; };
-  fmt::print("  {} different records, the most often computed one {} times\n", times.size(),
-             std::max_element(times.begin(), times.end(), fewer)->second);
+  fmt::print("  {} different records, the most often computed one {}\n", times.size(),
+             example::counted(std::max_element(times.begin(), times.end(), fewer)->second, "time",
+                              "times"));
 }
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
+  const auto refused = example::refuse_arguments(
+      argc, argv, "single_flight: threads that want the same results at once");
+  if (refused) return *refused;
   try {
     const example::TemporaryDirectory directory;
     Thumbnails thumbnails(directory.file("photos.cache.db"));

@@ -51,6 +51,7 @@
 #include <utility>
 #include <vector>
 
+#include "../arguments.hpp"
 #include "../temporary_directory.hpp"
 
 namespace {
@@ -170,7 +171,10 @@ void show_recovery(Rates& rates) {
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
+  const auto refused = example::refuse_arguments(
+      argc, argv, "stale_while_revalidate: old results until new ones come");
+  if (refused) return *refused;
   try {
     const example::TemporaryDirectory directory;
     Rates rates(directory.file("rates.cache.db"));

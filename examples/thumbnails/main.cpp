@@ -30,12 +30,15 @@
 #include <exception>
 #include <filesystem>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "../command_line.hpp"
 #include "../grouped.hpp"
+#include "../printable.hpp"
 #include "../temporary_directory.hpp"
 #include "jpeg.hpp"
 #include "photos.hpp"
@@ -44,7 +47,9 @@ namespace thumbnails {
 namespace {
 
 namespace fs = std::filesystem;
+using example::counted;
 using example::grouped;
+using example::printable;
 
 constexpr int kLongest = 160;
 constexpr int kPainted = 36;
@@ -90,7 +95,8 @@ class Album {
   }
   void show_failed(const std::vector<Photo>& photos) const {
     for (const auto& failed : failed_) {
-      fmt::print("  {}: {}\n", fs::path(photos[failed.index].path).filename().string(), failed.why);
+      const std::string name = fs::path(photos[failed.index].path).filename().string();
+      fmt::print("  {}: {}\n", printable(name), printable(failed.why));
     }
   }
   [[nodiscard]] ashmemo::Stats stats() {
@@ -132,8 +138,8 @@ void show_sizes(const std::vector<std::optional<Bytes>>& thumbnails, const ashme
     ++count;
     bytes += static_cast<std::int64_t>(thumbnail->size());
   }
-  fmt::print("\n{} thumbnails, {} bytes; as entries of the file {} bytes\n", grouped(count),
-             grouped(bytes), grouped(stats.bytes));
+  fmt::print("\n{}, {} bytes; as entries of the file {} bytes\n",
+             counted(count, "thumbnail", "thumbnails"), grouped(bytes), grouped(stats.bytes));
 }
 
 void run(std::string directory, std::string cache_file) {
@@ -145,8 +151,9 @@ void run(std::string directory, std::string cache_file) {
     paint_photos(directory);
   }
   std::vector<Photo> photos = photos_in(fs::canonical(directory));
-  fmt::print("{} photos, {} bytes; thumbnails of {} pixels at most\n", grouped(std::ssize(photos)),
-             grouped(bytes_of(photos)), kLongest);
+  if (photos.empty()) throw std::runtime_error("no JPEG files (.jpg, .jpeg) in " + directory);
+  fmt::print("{}, {} bytes; thumbnails of {} pixels at most\n",
+             counted(std::ssize(photos), "photo", "photos"), grouped(bytes_of(photos)), kLongest);
   fmt::print("  {:<12}{:>8}{:>8}{:>10}{:>8}{:>10}{:>10}\n", "pass", "photos", "hits", "computed",
              "failed", "ms", "speed-up");
   Album album(cache_file);
@@ -171,12 +178,12 @@ int main(int argc, char** argv) {
   app.add_option("DIR", directory, "where the photos are (default: some are painted)")
       ->check(CLI::ExistingDirectory);
   app.add_option("--cache", cache_file, "the cache file (default: one for this run)");
-  CLI11_PARSE(app, argc, argv);
+  if (const auto status = example::parse(app, argc, argv)) return *status;
   try {
     thumbnails::run(directory, cache_file);
     return EXIT_SUCCESS;
   } catch (const std::exception& error) {
-    fmt::print(stderr, "thumbnails: {}\n", error.what());
+    fmt::print(stderr, "thumbnails: {}\n", example::printable(error.what()));
     return EXIT_FAILURE;
   }
 }

@@ -30,8 +30,4 @@ std::string in_words(std::chrono::seconds length) {
   return counted(std::chrono::round<std::chrono::hours>(length).count(), "hour", "hours");
 }
 
-std::string counted(std::int64_t count, std::string_view one, std::string_view many) {
-  return text("{:L} {}", count, count == 1 ? one : many);
-}
-
 }  // namespace tour

@@ -10,6 +10,8 @@
 #include <string>
 #include <string_view>
 
+#include "../grouped.hpp"
+
 namespace tour {
 
 /// The plain locale, but with commas: "{:L}" prints 1,234,567 whatever the user's own locale is.
@@ -31,7 +33,6 @@ void line(fmt::string_view format, const Args&... args) {
 [[nodiscard]] std::string in_bytes(std::int64_t bytes);
 /// "7 minutes", "12 hours".
 [[nodiscard]] std::string in_words(std::chrono::seconds length);
-/// "1 entry", "2,345 entries".
-[[nodiscard]] std::string counted(std::int64_t count, std::string_view one, std::string_view many);
+using example::counted;
 
 }  // namespace tour

@@ -1,5 +1,52 @@
 // A tour of ashmemo on real files: calculations on the text files below a directory, loaded several
-// times. See ../README.md for what to look at.
+// times. See ../README.md for what to look at. Of this project it prints, with other times each
+// run, and with other figures, words and documents as the project changes:
+//
+// == begin
+// directory   /home/you/ashmemo
+// documents   739 of text, 2.4 MiB
+// skipped     153 not text, 0 unreadable, 0 over 16.0 MiB
+// cache file  /home/you/.cache/ashmemo-tour/tour.cache.db
+//             a new file
+//
+// Four calculations on each document
+// Word count, reading time, frequent words; and a signature: the smallest of each
+// of 256 hashes over all runs of nine characters, which is the work.
+//
+// pass           documents       hits     misses   computed         ms   speed-up
+// 1 first              739          0      2,956      2,956    1,436.4        1 x
+// 2 again              739      2,956          0          0       14.3      100 x
+// 3 reopened           739      2,956          0          0       15.3       94 x
+// 4 one changed        740      2,956          4          4       16.9       85 x
+//
+// Computed again in pass 4: 1 document.
+//   /tmp/ashmemo-tour-IlQKHs/run
+// It is a copy of .ci/run, known to the cache until
+// a line was added: then its modification time, and so its version, is another.
+//
+// Hits, misses and computed are values, four for each document. ms: the loads
+// alone. Speed-up: over computing everything, as measured. The passes:
+//   1  nothing is known: the files are read, all is computed and kept
+//   2  the same page in the same process: one lookup, no file is read
+//   3  the cache was closed and opened again, as when a program starts anew
+//   4  the same page, and the changed copy
+//
+// What came out
+// 269,177 words to read in 20 hours
+//   const                is frequent in 444 documents
+//   include              is frequent in 327 documents
+//   return               is frequent in 194 documents
+//   string               is frequent in 160 documents
+//   ashmemo              is frequent in 156 documents
+//
+// Near-duplicates, found from the signatures alone
+//  100 %  test/faults/main.cpp
+//         test/crash/main.cpp
+//
+// The cache is an SQLite file. Ask it yourself:
+// == end
+//
+// and then three questions to it, as commands for a shell, each with its answer.
 
 #include <fmt/core.h>
 #include <CLI/CLI.hpp>
@@ -14,6 +61,8 @@
 #include <string>
 #include <vector>
 
+#include "../command_line.hpp"
+#include "../printable.hpp"
 #include "edited_copy.hpp"
 #include "report.hpp"
 #include "session.hpp"
@@ -22,8 +71,6 @@ namespace tour {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr int kExitUsage = 2;
 
 struct Arguments {
   fs::path directory;
@@ -129,31 +176,23 @@ void show(const Arguments& arguments) {
   if (!arguments.json) report.questions(ask(arguments.cache_file));
 }
 
-Arguments parse(CLI::App& app, int count, const char* const* words) {
-  std::string directory;
-  std::string cache_file;
-  Arguments arguments;
-  app.add_option("DIR", directory, "directory of text files (default: this project's own)")
-      ->check(CLI::ExistingDirectory);
-  app.add_option("--cache", cache_file,
-                 "the cache file (default: ashmemo-tour/tour.cache.db in ~/.cache)");
-  app.add_flag("--json", arguments.json, "print the passes only, one JSON object a line");
-  app.parse(count, words);
-  arguments.directory =
-      fs::canonical(directory.empty() ? default_directory() : fs::path(directory));
-  arguments.cache_file = cache_file.empty() ? default_cache_file() : absolute_file(cache_file);
-  return arguments;
-}
-
 int run(int count, const char* const* words) {
   CLI::App app("Calculates on the text files of a directory, and shows what a cache is good for.");
+  std::string directory;
+  std::string cache_file;
+  bool json = false;
+  app.add_option("DIR", directory, "of text files (default: this project)")
+      ->check(CLI::ExistingDirectory);
+  app.add_option("--cache", cache_file, "the cache file (default: one below ~/.cache)");
+  app.add_flag("--json", json, "the passes only, a JSON object a line");
+  if (const auto status = example::parse(app, count, words)) return *status;
   try {
-    show(parse(app, count, words));
+    show({.directory = fs::canonical(directory.empty() ? default_directory() : fs::path(directory)),
+          .cache_file = cache_file.empty() ? default_cache_file() : absolute_file(cache_file),
+          .json = json});
     return EXIT_SUCCESS;
-  } catch (const CLI::Error& error) {
-    return app.exit(error) == 0 ? EXIT_SUCCESS : kExitUsage;  // 0: --help
   } catch (const std::exception& error) {
-    fmt::print(stderr, "tour: {}\n", error.what());
+    fmt::print(stderr, "tour: {}\n", example::printable(error.what()));
     return EXIT_FAILURE;
   }
 }

@@ -10,16 +10,22 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "../printable.hpp"
+#include "../terminal.hpp"
 #include "format.hpp"
 
 namespace tour {
 namespace {
 
+using example::printable;
+
 constexpr std::size_t kMostShown = 5;
+
+std::string shown(const std::filesystem::path& path) { return printable(path.string()); }
 
 std::string short_path(const Scene& scene, std::size_t document) {
   const std::filesystem::path path = scene.selection.documents[document].path;
-  return path.lexically_relative(scene.directory).string();
+  return shown(path.lexically_relative(scene.directory));
 }
 
 std::string as_json(const Pass& pass, std::size_t number) {
@@ -62,7 +68,8 @@ std::vector<std::pair<std::string, int>> common_words(const Results& results) {
 }  // namespace
 
 Report::Report(bool json)
-    : json_(json), styled_(::isatty(STDOUT_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr) {}
+    : json_(json),
+      styled_(example::is_terminal(STDOUT_FILENO) && std::getenv("NO_COLOR") == nullptr) {}
 
 // A message that follows begins a line of its own.
 Report::~Report() {
@@ -78,12 +85,12 @@ void Report::scene(const Scene& scene) const {
   if (json_) return;
   std::int64_t bytes = 0;
   for (const Document& document : scene.selection.documents) bytes += document.size;
-  line("directory   {}", scene.directory.string());
+  line("directory   {}", shown(scene.directory));
   line("documents   {:L} of text, {}", scene.selection.documents.size(), in_bytes(bytes));
   line("skipped     {:L} not text, {:L} unreadable, {:L} over {}", scene.selection.not_text,
        scene.listing.unreadable + scene.selection.unreadable, scene.listing.too_large,
        in_bytes(kMostBytes));
-  line("cache file  {}", scene.cache_file.string());
+  line("cache file  {}", shown(scene.cache_file));
   line("            {}", scene.entries_before == 0
                              ? "a new file"
                              : counted(scene.entries_before, "entry", "entries") + " from before");
@@ -118,7 +125,7 @@ void Report::computed_again(std::span<const Document> documents) const {
   line("");
   line("Computed again in pass 4: {}.", counted(std::ssize(documents), "document", "documents"));
   for (const Document& document : documents.first(std::min(documents.size(), kMostShown))) {
-    line("  {}", document.path);
+    line("  {}", printable(document.path));
   }
 }
 
@@ -144,7 +151,8 @@ void Report::results(const Results& results) const {
   heading("What came out");
   line("{} to read in {}", counted(words, "word", "words"), in_words(time));
   for (const auto& [word, documents] : common_words(results)) {
-    line("  {:<20} is frequent in {}", word, counted(documents, "document", "documents"));
+    line("  {:<20} is frequent in {}", printable(word),
+         counted(documents, "document", "documents"));
   }
 }
 
@@ -165,8 +173,8 @@ void Report::questions(std::span<const Question> questions) const {
   heading("The cache is an SQLite file. Ask it yourself:");
   for (const Question& question : questions) {
     line("\n# {}", question.asks);
-    line("{}", question.command);
-    for (const std::string& row : question.answer) line("  {}", row);
+    line("{}", printable(question.command));
+    for (const std::string& row : question.answer) line("  {}", printable(row));
   }
 }
 

@@ -63,6 +63,13 @@
 //   put: not taken
 // 3 values were not kept; this is told once, too
 //   told: the result for unwritable was returned and not kept: its Codec failed
+//
+// A value over the limit for one entry, here 2 MiB
+//   put 1 MiB: taken; asked for: a hit
+//   put 3 MiB: not taken; asked for: a miss
+// 1 was refused; this is told once, too
+//   told: large costs 3149891 bytes and was not kept: the limit for one entry is
+//     2097152 (Limits::max_entry_bytes), for all 268435456
 // == end
 
 #include <ashmemo/ashmemo.hpp>
@@ -84,6 +91,8 @@
 #include <type_traits>
 #include <vector>
 
+#include "../arguments.hpp"
+#include "../in_lines.hpp"
 #include "../temporary_directory.hpp"
 #include "in_file.hpp"
 #include "types.hpp"
@@ -93,6 +102,8 @@ namespace {
 
 using namespace std::chrono_literals;
 using namespace std::string_literals;
+
+constexpr std::int64_t kMaxEntryBytes = 2 * ashmemo::MiB;
 
 /// -0.0 == 0.0, and "not a number" does not even equal itself: here it matters what the bits are,
 /// but for the bits of "not a number", of which there are many.
@@ -130,17 +141,23 @@ class Demonstration {
     fmt::print("  {:<9}{:<32}as {:<15}{}\n", in_file.type, in_file.form, name,
                answer<T>(key, expected));
   }
-  /// What was told since this was asked last.
+  /// What was told since this was asked last, without the name of the file: it is another each
+  /// time.
   void show_told() {
     cache_.flush();  // in manual mode on_error is called here
-    for (const std::string& notice : told_) fmt::print("  told: {}\n", notice);
+    for (const std::string& notice : told_) {
+      const std::string name = file_ + ": ";
+      const std::size_t from = notice.rfind(name, 0) == 0 ? name.size() : 0;
+      fmt::print("{}", example::in_lines("told: " + notice.substr(from)));
+    }
     told_.clear();
   }
   ashmemo::Cache& cache() { return cache_; }
 
  private:
   ashmemo::Options options() {
-    return {.hooks = {.clock = std::make_shared<ashmemo::ManualClock>(),
+    return {.limits = {.max_entry_bytes = kMaxEntryBytes},
+            .hooks = {.clock = std::make_shared<ashmemo::ManualClock>(),
                       .on_error = [this](const ashmemo::Notice& n) { told_.push_back(n.what); },
                       .worker = ashmemo::WorkerMode::manual},
             .memory_bytes = 0};  // so that all that is read comes from the file
@@ -247,6 +264,21 @@ void show_throwing_codec(Demonstration& demo) {
   demo.show_told();
 }
 
+/// Nothing else leaves to make room for it. The older value of its key does: it is no longer true.
+void show_too_large(Demonstration& demo) {
+  ashmemo::Cache& cache = demo.cache();
+  fmt::print("\nA value over the limit for one entry, here {} MiB\n",
+             kMaxEntryBytes / ashmemo::MiB);
+  for (const std::int64_t bytes : {1 * ashmemo::MiB, 3 * ashmemo::MiB}) {
+    const std::string value(static_cast<std::size_t>(bytes), 'x');
+    const bool is_taken = cache.put("large", value);
+    fmt::print("  put {} MiB: {}; asked for: {}\n", bytes / ashmemo::MiB,
+               is_taken ? "taken" : "not taken", cache.contains("large") ? "a hit" : "a miss");
+  }
+  fmt::print("{} was refused; this is told once, too\n", cache.stats().refused);
+  demo.show_told();
+}
+
 void run(const std::string& file) {
   Demonstration demo(file);
   fmt::print("  {:<31}{:<8}{:<33}{}\n", "put", "type", "in the file", "back");
@@ -258,12 +290,16 @@ void run(const std::string& file) {
   demo.show_told();  // nothing so far
   show_misses(demo);
   show_throwing_codec(demo);
+  show_too_large(demo);
 }
 
 }  // namespace
 }  // namespace values
 
-int main() {
+int main(int argc, char** argv) {
+  const auto refused =
+      example::refuse_arguments(argc, argv, "values: every kind of value that a cache can keep");
+  if (refused) return *refused;
   try {
     const example::TemporaryDirectory directory;
     values::run(directory.file("values.cache.db"));

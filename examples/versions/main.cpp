@@ -28,6 +28,7 @@
 #include <string_view>
 #include <vector>
 
+#include "../arguments.hpp"
 #include "../temporary_directory.hpp"
 
 namespace {
@@ -89,7 +90,10 @@ void show_versions(const std::string& file) {
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
+  const auto refused = example::refuse_arguments(
+      argc, argv, "versions: results of records and of code that changed");
+  if (refused) return *refused;
   try {
     const example::TemporaryDirectory directory;
     show_versions(directory.file("notes.cache.db"));

@@ -3,3 +3,5 @@
 
 run
 expect_as_told
+
+expect_no_arguments

@@ -24,3 +24,5 @@ compacted=$(bytes_of 'compact\(\)' 3)
 ((before < 8 * 1024 * 1024 * 5 / 4 + 16 * 1024 * 1024))
 ((worked < before / 2 && compacted <= worked))
 (($(bytes_of before 4) > 512 * 1024))
+
+expect_no_arguments

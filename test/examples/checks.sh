@@ -51,18 +51,42 @@ told() {
 
 # expect_as_told: the last run printed that, to the letter.
 expect_as_told() {
+  told | fits_80_columns
   diff <(told) <(printf '%s\n' "$output") ||
     { printf 'the head of its main.cpp says otherwise\n'; return 1; }
 }
 
 # expect_as_told_but_numbers: the same, whatever the numbers and the room they take.
 expect_as_told_but_numbers() {
+  told | fits_80_columns
   diff <(told | without_numbers) <(printf '%s\n' "$output" | without_numbers) ||
     { printf 'the head of its main.cpp says otherwise\n'; return 1; }
 }
 
 without_numbers() {
   sed -E -e 's/[0-9][0-9.,]*/N/g' -e 's/ +/ /g' -e 's/-{2,}/--/g'
+}
+
+# expect_no_arguments: given any, the example says in one line what it is, and that it takes none.
+expect_no_arguments() {
+  local status
+  for status in 0 2; do
+    run_for_status "$status" "$( ((status)) && echo 7 || echo --help)"
+    expect "^$(basename "$example"): .*; it takes no arguments\$"
+    [[ $(wc -l <<<"$output") == 1 ]] && fits_80_columns <<<"$output"
+  done
+}
+
+# expect_help: --help says how it is used, in 80 columns.
+expect_help() {
+  run --help
+  expect '[Uu]sage: '
+  fits_80_columns <<<"$output"
+}
+
+# fits_80_columns: each line of its input does.
+fits_80_columns() {
+  awk 'length > 80 { print "over 80 columns: " $0; bad = 1 } END { exit bad }'
 }
 
 # expect REGEX: a line of the last run's output matches the extended regular expression.

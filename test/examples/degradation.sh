@@ -11,3 +11,5 @@ expect '^  what was known +100 right:   0 hits, 100 computed, 100 dropped$'
 expect '^It goes: 1 table, as it was$'
 # What a new file, or none, was asked for was computed.
 expect '^  what was known +100 right:   0 hits, 100 computed,   0 dropped$'
+
+expect_no_arguments

@@ -24,3 +24,5 @@ read -r usual edge <<<"$(row 'of the file')"
 read -r usual log <<<"$(row 'of its log')"
 ((edge + log < 2 * 1024 * 1024 * 5 / 4 + 16 * 1024 * 1024))
 ((edge < 2 * 1024 * 1024 * 5 / 4))
+
+expect_no_arguments

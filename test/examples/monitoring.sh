@@ -61,14 +61,48 @@ hits=$(sample requests_total 'result="hit"')
 [[ $(find . -name 'metrics.prom*') == ./metrics.prom ]]
 run_for_status 1 --frames 1 --every 0 --prometheus no/such/directory/metrics.prom
 expect '^monitoring: no/such/directory/metrics.prom: cannot be written'
-run_for_status 105 --frames 0
+for number in 0 -1 1.5 many; do
+  run_for_status 2 --frames "$number"
+  expect '^--frames: .*must be a whole number, 1 or more$'
+done
+run_for_status 2 --every=-1
+expect_help
 
-# In a terminal each frame goes back to where the last one began, and no line is too long for it.
-if command -v script >/dev/null; then
+# Where there can be no cache it says so, and goes on.
+run --frames 1 --every 0 --cache no/such/directory/cache.db
+expect '^health unavailable, '
+
+# Asked to end it ends, however long a frame is, and takes its files with it.
+mkdir temporary
+for signal in INT TERM; do
   # shellcheck disable=SC2086 # the launcher is words
-  screen=$(script -qec "$launcher '$example' --frames 3 --every 0" /dev/null </dev/null)
+  output=$(TMPDIR=$PWD/temporary timeout --preserve-status -s "$signal" 5 \
+    $launcher "$example" --every 100000 2>&1 </dev/null)
+  [[ $(wc -l <<<"$output") == 1 ]]
+  [[ $(ls temporary) == '' ]]
+done
+
+# in_window COLUMNS ROWS: in such a terminal each frame goes back to where the last one began, for
+# there is room for all its lines.
+in_window() {
+  local screen
+  screen=$(TERM=xterm script -qec \
+    "stty cols $1 rows $2; ${launcher[*]} '$example' --frames 3 --every 0" /dev/null </dev/null)
   printf '%s\n' "$screen"
   (($(grep -cE $'\033\\[[0-9]+A\033\\[J' <<<"$screen") == 2))
   (($(grep -c '^.*health  *ok ' <<<"$screen") == 3))
-  sed 's/\x1b\[[0-9]*[AJ]//g; s/\r$//' <<<"$screen" | awk 'length > 80 { exit 1 }'
+  sed 's/\x1b\[[0-9]*[AJ]//g; s/\r$//' <<<"$screen" |
+    awk -v columns="$1" -v rows="$2" '
+      length >= columns { exit 1 }
+      /^health/ { lines = 0 }
+      ++lines >= rows { exit 1 }'
+}
+
+if command -v script >/dev/null; then
+  in_window 80 24
+  in_window 50 12
+  in_window 200 50
+  # shellcheck disable=SC2086 # the launcher is words
+  screen=$(TERM=dumb script -qec "$launcher '$example' --frames 1" /dev/null </dev/null)
+  [[ $screen == 'health ok, hit ratio '* ]]
 fi

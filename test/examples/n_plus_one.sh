@@ -13,5 +13,6 @@ run 100
 expect '^100 posts with 300 comments; 2 pages of 50 posts$'
 expect '^  cache, page by page, empty +4 +2 +100 +2 '
 
-run_for_status 105 99
+run_for_status 2 99
 expect 'POSTS'
+expect_help

@@ -4,4 +4,7 @@
 run
 expect_as_told
 expect ': 0 hits, 13 misses$'
-expect '^cycle: .* Task:3:start -> Task:4:start -> Task:3:start$'
+expect '^cycle: these calculations need each other.s results:$'
+expect '^  Task:3:start -> Task:4:start -> Task:3:start$'
+
+expect_no_arguments

@@ -38,11 +38,18 @@ refuses '{"calculations": {"price": {"ttl": "0s"}}}' \
   "calculation 'price' of 'Product': ttl is 0s, it must be positive"
 
 run_for_status 1 no-such-file.json
-expect '^policies: no-such-file.json: it cannot be read$'
+expect '^policies: no-such-file.json: it cannot be read: No such file or directory$'
+mkdir a-directory
+run_for_status 1 a-directory
+expect '^policies: a-directory: it is a directory$'
+run_for_status 1 $'no\e[31m\nfile'
+expect '^policies: no\\x1B\[31m\\x0Afile: '
 printf '{"limits": {' >policies.json
 run_for_status 1 policies.json
 expect '^policies: policies.json: .*parse error at line 1'
 run_for_status 2
+run_for_status 2 policies.json policies.json
+expect_help
 
 # Another policy is another result: nothing expires, so all three prices are hits in the end.
 printf '{"calculations": {"price": {}, "stock": {"ttl": "1h"}}}\n' >policies.json

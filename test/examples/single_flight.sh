@@ -6,3 +6,5 @@ for _ in {1..20}; do
   expect_as_told
   expect ' 450 computed, 350 joined$'
 done
+
+expect_no_arguments

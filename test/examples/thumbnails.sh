@@ -56,7 +56,15 @@ pass again 4 2 0 2
 [[ $(sqlite3 cache.db 'SELECT count(DISTINCT cache_key), min(hex(substr(value, 1, 3)))
   FROM cache_entries') == '2|FFD8FF' ]]
 
+# A name is no command to the terminal.
+mkdir names
+echo 'no photo' >$'names/bad\e[31m\n\u0085.jpg'
+run names
+expect '^1 photo, 9 bytes; '
+expect '^  bad\\x1B\[31m\\x0A\\xC2\\x85\.jpg: Not a JPEG file'
+
 mkdir empty
-run empty
-expect '^0 photos, 0 bytes'
-run_for_status 105 no-such-directory
+run_for_status 1 empty
+expect '^thumbnails: no JPEG files \(\.jpg, \.jpeg\) in empty$'
+run_for_status 2 no-such-directory
+expect_help

@@ -1,6 +1,14 @@
 # shellcheck shell=bash
 # The tour over more than 500 files made here, over what is not text, and over the project's own files.
 
+# shape: of a report on the project's own files what does not change with these, up to the questions.
+shape() {
+  sed -E -e 's/^(directory  |cache file ) .*/\1 PATH/' -e 's|^  /.*|  PATH|' \
+    -e 's/^(It is a copy of) .*,/\1 PATH,/' -e 's/^  [^ ]+ +(is frequent in)/  WORD \1/' \
+    -e '/^Near-duplicates/,/^The cache/ { /^ +[0-9]+ %|^  |^and /d }' -e '/^The cache is/q' |
+    without_numbers
+}
+
 make_documents() {
   mkdir -p documents/below documents/.git documents/build documents/objects
   awk 'BEGIN {
@@ -124,11 +132,23 @@ if [[ ! -r documents/001.txt ]]; then
 fi
 chmod 644 documents/001.txt
 
+# A name is no command to the terminal, and no new line.
+mkdir names
+cp documents/001.txt names/plain.txt
+cp documents/001.txt $'names/bad\e[31m\nname.txt'
+run --cache names.db names
+expect '^ 100 %  plain\.txt$'
+expect '^        bad\\x1B\[31m\\x0Aname\.txt$'
+if grep -q $'\e' <<<"$output"; then exit 1; fi
+
 # The project's own files, with the cache file in the user's place for it.
 before=$(state_of "$project_root/examples")
 export XDG_CACHE_HOME=$PWD/caches
 cd "$project_root/src"
 run
+told | fits_80_columns
+diff <(told | shape) <(shape <<<"$output") ||
+  { printf 'the head of its main.cpp says otherwise\n'; exit 1; }
 expect "^directory   $project_root\$"
 expect "^cache file  $XDG_CACHE_HOME/ashmemo-tour/tour\.cache\.db\$"
 expect '^2 again +[0-9,]+ +[0-9,]+ +0 +0 '
@@ -139,6 +159,8 @@ cd "$OLDPWD"
 run_for_status 2 no-such-directory
 run_for_status 2 documents/001.txt
 run_for_status 2 --no-such-option
+expect_help
+timeout 20 "$project_root/examples/run" --help | fits_80_columns # before anything is built
 mkdir empty
 run_for_status 1 --cache other.db empty
 expect '^tour: no text files in '

@@ -7,3 +7,5 @@ if LC_ALL=C grep -q '[^ -~]' <<<"$output"; then
   printf 'a byte was printed that is not plain ASCII\n'
   exit 1
 fi
+
+expect_no_arguments

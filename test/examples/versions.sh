@@ -5,3 +5,5 @@ run
 expect_as_told
 expect 'upgraded: +words 5 3, 2 computed$'
 expect 'downgraded: +words 4 3, 2 computed$'
+
+expect_no_arguments
