@@ -3,9 +3,13 @@
 #include <ashmemo/version.hpp>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
 #include <memory>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cli/commands.hpp"
@@ -56,6 +60,16 @@ CLI::Option* add_text(CLI::App& command, const std::string& name, Text& text,
   return command.add_option(name, text, what_it_is)->transform(unmarked)->type_name("");
 }
 
+// What is wrong with a number that counts something. (CLI11's own check prints a range of hundreds
+// of digits.)
+std::string complaint_about_count(const std::string& text) {
+  std::int64_t count = -1;
+  const char* const end = text.data() + text.size();
+  const auto read = std::from_chars(text.data(), end, count);
+  if (read.ec == std::errc() && read.ptr == end && count >= 0) return {};
+  return "'" + text + "' is not a whole number, 0 or more";
+}
+
 /// The program with its commands, each of which declares its arguments and, where the user has
 /// chosen it, says what is to be done.
 class Program {
@@ -77,6 +91,11 @@ class Program {
   }
 
   Action parse(int argc, char** argv) {
+    if (argc < 2) return usage_error("a command is needed" + known_commands());
+    const std::string_view first = argv[1];
+    if (!first.starts_with('-') && std::find(names_.begin(), names_.end(), first) == names_.end()) {
+      return usage_error("there is no command '" + std::string(first) + "'" + known_commands());
+    }
     try {
       app_.parse(marked(argc, argv));
       return chosen_;
@@ -98,6 +117,7 @@ class Program {
                        const char* help) {
     const auto options = std::make_shared<Options>();
     CLI::App& command = *app_.add_subcommand(name, what_it_does);
+    names_.emplace_back(name);
     add_text(command, "FILE", options->file, "the cache file")->required();
     command.add_flag("--json", options->json, "print JSON for programs");
     command.footer(help);
@@ -120,7 +140,7 @@ class Program {
         ->option_text("ORDER");
     command.add_flag("--reverse", options.reverse, "the other way round");
     command.add_option("--limit", options.limit, "so many entries (default 50); 0: all of them")
-        ->check(CLI::NonNegativeNumber)
+        ->check(complaint_about_count)
         ->option_text("N");
   }
 
@@ -154,7 +174,20 @@ class Program {
   }
 
   void add_compact() {
-    add(compact, "compact", "make the file as small as it can be", kCompactHelp);
+    add(compact, "compact", "give the free room in the file back to the system", kCompactHelp);
+  }
+
+  [[nodiscard]] std::string known_commands() const {
+    std::string names;
+    for (const std::string& name : names_) names += (names.empty() ? "" : ", ") + name;
+    return " (known: " + names + ")";
+  }
+
+  static Action usage_error(const std::string& what) {
+    return [what] {
+      complain(what);
+      return Exit::usage;
+    };
   }
 
   // Help, which is ours, or what is wrong with the arguments, in which there may be anything.
@@ -171,6 +204,7 @@ class Program {
   }
 
   CLI::App app_{"Looks into a cache file of ashmemo.", "ashmemo"};
+  std::vector<std::string> names_;  // of the commands
   Action chosen_;
 };
 

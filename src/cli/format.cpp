@@ -91,11 +91,6 @@ std::string cost_text(std::int64_t microseconds) {
   return span_text(microseconds);
 }
 
-std::string seconds_text(std::int64_t microseconds) {
-  const std::int64_t tenths = microseconds / (kSecond / 10);
-  return fmt::format("{}.{} s", grouped(tenths / 10), tenths % 10);
-}
-
 std::string moment_text(std::int64_t microseconds) {
   if (microseconds < kFirstDated) return "before the year 1";
   if (microseconds > kLastDated) return "after the year 9999";

@@ -22,11 +22,8 @@ namespace ashmemo::cli {
 /// The largest unit of a length of time, cut off: "3 h". `microseconds` may be negative: "-3 h".
 [[nodiscard]] std::string span_text(std::int64_t microseconds);
 
-/// Three digits of a length of time: "1.23 s", "850 us".
+/// Three digits of a length of time: "1.23 s", "850 us"; past two minutes as span_text.
 [[nodiscard]] std::string cost_text(std::int64_t microseconds);
-
-/// "1,234.5 s".
-[[nodiscard]] std::string seconds_text(std::int64_t microseconds);
 
 /// "2026-01-31 08:15:00 UTC", of microseconds since 1970.
 [[nodiscard]] std::string moment_text(std::int64_t microseconds);

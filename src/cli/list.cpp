@@ -22,6 +22,8 @@ const char* const kListHelp =
     R"(Sorted by size, age, reads or cost (what computing took), the most comes
 first; by expiry, what expires next; what is over is not listed. Control
 characters in keys stand as \n or \x1B; in the shell, $'...' gives them back.
+Where a terminal is too narrow, cost, state and age are left out, then the
+middle of long keys; | cat shows all.
 
 JSON: file, total, shown, entries: a list of cache_key (of one that is no
 UTF-8, key_hex has the bytes), resource, calculation, version, state (fresh,
@@ -102,9 +104,11 @@ class Selection {
   std::int64_t total_ = 0;
 };
 
-Table table_of(const std::vector<EntryInfo>& entries) {
+Table table_of(const ListOptions& options, const std::vector<EntryInfo>& entries) {
   const std::int64_t now = system_clock()->wall_now();
-  Table table({"key", "size", "age", "expires", "reads", "cost", "state"});
+  Table::Row less_needed{"cost", "state", "age"};
+  std::erase(less_needed, options.sort);
+  Table table({"key", "size", "age", "expires", "reads", "cost", "state"}, less_needed);
   for (const EntryInfo& entry : entries) {
     table.add({escaped(entry.key), size_text(entry.byte_size), age_text(entry, now),
                time_left(entry, now), grouped(entry.access_count),
@@ -123,7 +127,7 @@ std::string last_line(const ListOptions& options, std::size_t shown, std::int64_
 
 void print_table(const ListOptions& options, const std::vector<EntryInfo>& entries,
                  std::int64_t total) {
-  if (!entries.empty()) print(table_of(entries).text(output_columns()));
+  if (!entries.empty()) print(table_of(options, entries).text(screen()));
   print(last_line(options, entries.size(), total));
 }
 

@@ -106,6 +106,10 @@ std::string ratio_of(const CalculationStats& stats) {
   return percent_text(answered(stats), asked(stats));
 }
 
+std::string saved_text(Duration saved) {
+  return saved.count() == 0 ? "0 s" : cost_text(saved.count());
+}
+
 std::string facts_of(const std::string& file, const Report& report) {
   const CalculationStats total = total_of(report.lines);
   Facts facts;
@@ -116,7 +120,7 @@ std::string facts_of(const std::string& file, const Report& report) {
   facts.add("log size", bytes_text(report.stats.wal_bytes));
   facts.add("hits", fmt::format("{} of {} ({})", grouped(answered(total)), grouped(asked(total)),
                                 ratio_of(total)));
-  facts.add("saved", seconds_text(total.saved.count()));
+  facts.add("saved", saved_text(total.saved));
   facts.add("health", std::string(to_string(report.health.state)));
   return facts.text();
 }
@@ -129,7 +133,7 @@ Table table_of(const Report& report) {
       const CalculationStats& stats = line.calculation->stats;
       row[3] = grouped(answered(stats));
       row[4] = ratio_of(stats);
-      row[5] = seconds_text(stats.saved.count());
+      row[5] = saved_text(stats.saved);
     }
     table.add(std::move(row));
   }
@@ -185,7 +189,7 @@ Exit stats(const Common& options) {
   if (options.json) {
     write_json(json_of(options.file, report));
   } else {
-    print(facts_of(options.file, report) + '\n' + table_of(report).text(output_columns()));
+    print(facts_of(options.file, report) + '\n' + table_of(report).text(screen()));
   }
   return Exit::ok;
 }

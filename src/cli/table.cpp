@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <string_view>
 #include <utility>
 
 #include "cli/text.hpp"
@@ -22,6 +23,14 @@ std::string on_the_right(const std::string& text, std::size_t width) {
   return blanks(width - std::min(width, columns_of(text))) + text;
 }
 
+// Of the name, which is always shown, and other columns.
+std::size_t line_width(const std::vector<std::size_t>& widths,
+                       const std::vector<std::size_t>& shown) {
+  std::size_t width = kGap * (shown.size() - 1);
+  for (const std::size_t at : shown) width += widths[at];
+  return width;
+}
+
 }  // namespace
 
 std::vector<std::size_t> Table::widths() const {
@@ -34,19 +43,32 @@ std::vector<std::size_t> Table::widths() const {
   return widths;
 }
 
-std::string Table::text(std::optional<std::size_t> columns) const {
+// The columns that are shown.
+std::vector<std::size_t> Table::shown_on(const std::optional<Screen>& screen) const {
+  const std::vector<std::size_t> widths = this->widths();
+  std::vector<std::size_t> shown(widths.size());
+  std::iota(shown.begin(), shown.end(), std::size_t{0});
+  for (const std::string& title : less_needed_) {
+    if (!screen || line_width(widths, shown) <= screen->columns) break;
+    std::erase_if(shown, [&](std::size_t at) { return rows_.front()[at] == title; });
+  }
+  return shown;
+}
+
+std::string Table::text(const std::optional<Screen>& screen) const {
   std::vector<std::size_t> widths = this->widths();
-  if (columns) {
-    const std::size_t others =
-        std::accumulate(widths.begin() + 1, widths.end(), kGap * (widths.size() - 1));
-    const std::size_t room = *columns > others ? *columns - others : 0;
+  const std::vector<std::size_t> shown = shown_on(screen);
+  if (screen) {
+    const std::size_t others = line_width(widths, shown) - widths[0];
+    const std::size_t room = screen->columns > others ? screen->columns - others : 0;
     widths[0] = std::min(widths[0], std::max(room, kShortestName));
   }
+  const std::string_view omission = screen ? screen->omission : "";
   std::string all;
   for (const Row& row : rows_) {
-    all += on_the_left(shortened(row[0], widths[0]), widths[0]);
-    for (std::size_t at = 1; at < row.size(); ++at) {
-      all += blanks(kGap) + on_the_right(row[at], widths[at]);
+    all += on_the_left(shortened(row[0], widths[0], omission), widths[0]);
+    for (auto at = shown.begin() + 1; at != shown.end(); ++at) {
+      all += blanks(kGap) + on_the_right(row[*at], widths[*at]);
     }
     all += '\n';
   }

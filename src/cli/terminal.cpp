@@ -1,9 +1,11 @@
 #include "cli/terminal.hpp"
 
 #include <fmt/format.h>
+#include <langinfo.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <clocale>
 #include <cstdio>
 #include <iostream>
 
@@ -14,13 +16,18 @@ namespace {
 
 constexpr std::int64_t kStepsShown = 10'000;  // between two looks at the line
 
+bool shows_utf8() {
+  return std::setlocale(LC_CTYPE, "") != nullptr &&
+         nl_langinfo(CODESET) == std::string_view("UTF-8");
+}
+
 }  // namespace
 
-std::optional<std::size_t> output_columns() {
+std::optional<Screen> screen() {
   winsize size{};
   if (isatty(STDOUT_FILENO) == 0 || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) return {};
   if (size.ws_col == 0) return {};
-  return size.ws_col;
+  return Screen{size.ws_col, shows_utf8() ? "\u2026" : "..."};
 }
 
 Progress::Progress(std::string_view work) : work_(work), is_shown_(isatty(STDERR_FILENO) != 0) {

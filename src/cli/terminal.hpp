@@ -10,8 +10,14 @@
 
 namespace ashmemo::cli {
 
-/// The width of the terminal that standard output is; nullopt: it is none, or does not tell.
-[[nodiscard]] std::optional<std::size_t> output_columns();
+/// A terminal that is written to.
+struct Screen {
+  std::size_t columns = 0;
+  std::string_view omission;  ///< what stands there for what was left out: one sign, or "..."
+};
+
+/// The one that standard output is; nullopt: it is none, or does not tell its width.
+[[nodiscard]] std::optional<Screen> screen();
 
 /// How far long work has come, on one line of standard error that is gone afterwards. Prints
 /// nothing where that is no terminal.

@@ -134,20 +134,21 @@ std::size_t columns_of(std::string_view text) {
   return columns;
 }
 
-std::string shortened(std::string_view text, std::size_t columns) {
-  constexpr std::string_view kGap = "...";
-  std::size_t all = columns_of(text);
-  if (all <= columns) return std::string(text);
-  if (columns <= kGap.size()) return std::string(kGap.substr(0, columns));
-  const std::size_t kept = columns - kGap.size();
-  const std::string_view head = text.substr(0, bytes_within(text, kept - kept / 2));
+std::string shortened(std::string_view text, std::size_t columns, std::string_view omission) {
+  if (columns_of(text) <= columns) return std::string(text);
+  const std::size_t gap = columns_of(omission);
+  if (columns <= gap) return std::string(omission.substr(0, bytes_within(omission, columns)));
+  std::size_t room = columns - gap;
+  std::string_view head = text.substr(0, text.find(':') + 1);  // none where there is no colon
+  if (columns_of(head) > room / 3) head = {};
+  room -= columns_of(head);
   std::string_view tail = text.substr(head.size());
-  for (all = columns_of(tail); all > kept / 2;) {
+  for (std::size_t width = columns_of(tail); width > room;) {
     const Character next = character_of(tail);
-    all -= columns_of(next);
+    width -= columns_of(next);
     tail.remove_prefix(next.bytes);
   }
-  return fmt::format("{}{}{}", head, kGap, tail);
+  return fmt::format("{}{}{}", head, omission, tail);
 }
 
 }  // namespace ashmemo::cli

@@ -22,7 +22,10 @@ namespace ashmemo::cli {
 /// How many columns of a terminal the text takes.
 [[nodiscard]] std::size_t columns_of(std::string_view text);
 
-/// The text, or its beginning and end with "..." between them, in at most `columns` columns.
-[[nodiscard]] std::string shortened(std::string_view text, std::size_t columns);
+/// A key or a name in at most `columns` columns. Of a longer one its resource (what comes before
+/// the first colon), `omission` and its end: records mostly differ there, as files of one folder
+/// do.
+[[nodiscard]] std::string shortened(std::string_view text, std::size_t columns,
+                                    std::string_view omission);
 
 }  // namespace ashmemo::cli

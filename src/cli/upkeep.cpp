@@ -1,6 +1,11 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+#include <ashmemo/error.hpp>
 #include <cstdint>
+#include <string>
+#include <string_view>
 
 #include "cli/commands.hpp"
 #include "cli/format.hpp"
@@ -17,7 +22,8 @@ const char* const kCheckHelp =
 with 1 where there is damage. An application that meets it renames the file
 and begins a new one: what a cache holds can be computed again.
 
-JSON: file, ok, problems: what SQLite's integrity check says.
+JSON: file, ok, problems: what SQLite's integrity check says, or why the file
+cannot even be opened.
 
 Examples:
   ashmemo check blog.cache.db
@@ -33,10 +39,11 @@ Examples:
   ashmemo backup blog.cache.db copy.cache.db)";
 
 const char* const kCompactHelp =
-    R"(Removes what has expired or is of an older version, and gives all free room
+    R"(Removes what has expired or is of an older version, and gives the free room
 in the file back to the system. Applications do the same by themselves, a
 little at a time. Nothing that still answers is removed. The file must not be
-in use.
+in use. It always has a multiple of 64 KiB, so that a full disk cannot keep it
+from being tidied up: a smaller one, such as a backup, grows to that.
 
 JSON: file, entries, file_bytes_before, file_bytes.
 
@@ -47,9 +54,42 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-CheckReport checked(Cache& cache) {
-  const Progress progress("checking");
-  return cache.check();
+// What SQLite and the library say of a file that is damaged: there is no code for it.
+constexpr std::array<std::string_view, 6> kDamage{"database disk image is malformed",
+                                                  "malformed database schema",
+                                                  "file is not a database",
+                                                  "is no SQLite database any more",
+                                                  "its header is damaged",
+                                                  "its write-ahead log is of an unknown format"};
+
+bool is_damage(const Error& error) {
+  const bool is_unread =
+      error.code() == ErrorCode::unavailable || error.code() == ErrorCode::store_failed;
+  if (!is_unread || error.subject().empty()) return false;
+  std::string what = error.what();
+  // The name of the file may say anything.
+  for (auto name = what.find(error.subject()); name != std::string::npos;) {
+    what.erase(name, error.subject().size());
+    name = what.find(error.subject());
+  }
+  return std::any_of(kDamage.begin(), kDamage.end(), [&what](std::string_view sign) {
+    return what.find(sign) != std::string::npos;
+  });
+}
+
+// A file that cannot even be opened for its damage has that for its only problem.
+CheckReport checked(const std::string& file) {
+  try {
+    Cache cache = open_for_reading(file);
+    const Progress progress("checking");
+    return cache.check();
+  } catch (const Error& error) {
+    if (!is_damage(error)) throw;
+    CheckReport report;
+    report.ok = false;
+    report.problems.emplace_back(error.what());
+    return report;
+  }
 }
 
 std::int64_t bytes_with_log(const std::string& file) {
@@ -59,8 +99,7 @@ std::int64_t bytes_with_log(const std::string& file) {
 }  // namespace
 
 Exit check(const Common& options) {
-  Cache cache = open_for_reading(options.file);
-  const CheckReport report = checked(cache);
+  const CheckReport report = checked(options.file);
   if (options.json) {
     write_json(Json{{"file", options.file}, {"ok", report.ok}, {"problems", report.problems}});
   } else if (report.ok) {

@@ -9,15 +9,15 @@ entries    20, 24,505 bytes (23.9 KiB)
 file size
 log size
 hits       2 of 9 (22.2 %)
-saved      3.0 s
+saved      3.00 s
 health     ok
 
-calculation       entries     bytes  hits  hit ratio  saved
-Post:mood\x1B[5m        3     789 B     0      0.0 %  0.0 s
-Post:word_count         3     739 B     2     40.0 %  3.0 s
-Post:rate               1     225 B     0      0.0 %  0.0 s
-(put directly)         12  22.0 KiB     -          -      -
-(to be removed)         1     205 B     -          -      -'
+calculation       entries     bytes  hits  hit ratio   saved
+Post:mood\x1B[5m        3     789 B     0      0.0 %     0 s
+Post:word_count         3     739 B     2     40.0 %  3.00 s
+Post:rate               1     225 B     0      0.0 %     0 s
+(put directly)         12  22.0 KiB     -          -       -
+(to be removed)         1     205 B     -          -       -'
 
 run 0 stats --json known.db
 expect_json '$.file' known.db
@@ -51,6 +51,14 @@ run 0 stats empty.db
 expect_line '^entries    0, 0 bytes$'
 expect_line '^hits       0 of 0 \(-\)$'
 expect_line '^\(put directly\) +0 +0 B +- +- +-$'
+
+# What was saved has the unit that suits it.
+ask empty.db "INSERT INTO cache_calculations (resource, name, version, policy) VALUES ('Post', 'a', 1, '')"
+for saved in '1560 1.56 ms' '25000 25.0 ms' '700 700 us' '7300000000 2 h'; do
+  ask empty.db "UPDATE cache_calculations SET saved_us = ${saved%% *}"
+  run 0 stats empty.db
+  expect_line "^saved +${saved#* }\$"
+done
 
 # Numbers at the ends.
 cp known.db absurd.db

@@ -16,11 +16,34 @@ ask known.db "UPDATE cache_entries SET cache_key = '$long' WHERE cache_key = 'Po
 
 on_terminal 80 "$program list known.db 2>/dev/null"
 ((80 >= $(wc -L <<<"$output"))) || fail "wider than 80 columns"
-expect_line '^Post:1234567890[0-9]*\.\.\.[0-9]*:word_count +[0-9]+ B  2 h      7 h      2  1\.50 s  stale$'
+expect_line '^key +size  expires  reads$'
+expect_line '^Post:\.\.\.[0-9]{20,}:word_count +[0-9]+ B      7 h      2$'
 expect_line '^evil\\x1B\[31m '
 [[ $output != *$'\x1B'* ]] || fail "an escape character reaches the terminal"
 on_terminal 60 "$program list known.db 2>/dev/null"
 ((60 >= $(wc -L <<<"$output"))) || fail "wider than 60 columns"
+
+# Columns are left out one by one, but for the one that is sorted by; only then are keys cut, where
+# they are alike.
+ask known.db "UPDATE cache_entries SET cache_key = 'Photo:/pictures/holiday/IMG_' ||
+  replace(substr(cache_key, 6), ':mood%1B%5B5m', '.jpg:thumbnail') WHERE cache_key LIKE 'Post:%mood%'"
+# photos COLUMNS ORDER TITLES KEY: lists them, under these titles; one of the keys is shown like this.
+photos() {
+  on_terminal "$1" "$program list known.db --prefix Photo --sort $2 2>/dev/null"
+  (($1 >= $(wc -L <<<"$output"))) || fail "wider than $1 columns"
+  [[ $(head -n 1 <<<"$output" | tr -s ' ') == "$3" ]] || fail "other columns than $3"
+  expect_line "^$4 "
+}
+whole=Photo:/pictures/holiday/IMG_7.jpg:thumbnail
+photos 90 key 'key size age expires reads cost state' "$whole"
+photos 80 key 'key size age expires reads state' "$whole"
+photos 72 key 'key size age expires reads' "$whole"
+photos 67 key 'key size expires reads' "$whole"
+photos 70 age 'key size age expires reads' 'Photo:\.\.\.tures/holiday/IMG_7\.jpg:thumbnail'
+photos 60 key 'key size expires reads' 'Photo:\.\.\./holiday/IMG_7\.jpg:thumbnail'
+program="env LC_ALL=C.UTF-8 $program"
+photos 60 key 'key size expires reads' 'Photo:…es/holiday/IMG_7\.jpg:thumbnail'
+
 on_terminal 80 "$program stats known.db 2>/dev/null"
 ((80 >= $(wc -L <<<"$output"))) || fail "wider than 80 columns"
 expect_line '^Post:mood\\x1B\[5m '

@@ -53,10 +53,30 @@ expect_error 'not all could be read'
 run 1 stats copy.db
 expect_error 'not all could be read'
 
+# Damage for which it cannot even be opened.
+head -c 12288 /dev/urandom | dd of=again.db bs=4096 seek=2 conv=notrunc status=none
+run 1 check again.db --json
+expect_json '$.file' again.db
+expect_json '$.ok' 0
+[[ -z $errors && $output == *malformed* ]] || fail "not the problem alone"
+run 1 check again.db
+expect_line '^again\.db is damaged:$'
+run 1 stats again.db
+expect_error malformed
+
+# What cannot be opened for another reason is no damage, whatever its name.
+name='database disk image is malformed'
+: >"$name"
+run 1 check "$name" --json
+expect_error 'the file is empty'
+
 # A file that is no database any more is refused: only an application begins a new one.
 head -c 4096 /dev/zero | dd of=known.db conv=notrunc status=none
 cp known.db damaged.db
-for command in stats list check compact 'clear --yes' 'erase --prefix P'; do
+run 1 check known.db
+expect_line '^known\.db is damaged:$'
+expect_line '^  .*no SQLite database any more'
+for command in stats list compact 'clear --yes' 'erase --prefix P'; do
   # shellcheck disable=SC2086 # words
   run 1 ${command%% *} known.db ${command#"${command%% *}"}
   expect_error known.db

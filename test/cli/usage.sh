@@ -16,6 +16,15 @@ for arguments in '' 'nonsense' 'stats' 'stats a b' 'show k.db' 'list k.db --sort
   run 2 $arguments
   [[ -n $errors && -z $output ]] || fail "wrong usage is not told as an error"
 done
+run 2 bogus k.db
+expect_error "there is no command 'bogus' (known: stats, list, show, check, backup, erase, clear, compact)"
+run 2
+expect_error 'a command is needed (known: stats, '
+for count in -1 abc 1.5 2x 99999999999999999999; do
+  run 2 list k.db "--limit=$count"
+  expect_error "'$count' is not a whole number, 0 or more"
+  ((${#errors} < 150)) || fail "it says too much"
+done
 run 2 list k.db --sort $'\x1B[31m'
 expect_error '\x1B[31m'
 run 2 $'\x9B1m'

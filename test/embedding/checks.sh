@@ -16,9 +16,10 @@ run_embedding_suite() {
   check "the first program with CMake, the library static" in_first_program with_cmake_static
   check "the first program with Meson and the installed library" in_first_program with_meson
   check "the first program with ashmemo as a subproject" in_first_program as_subproject
-  check "the installed program tells its version" installed_program_works
+  check "the installed program runs, and tells its version" installed_program_works
   check "the README's look into the first program's file" look_inside
-  check "every block of C++ in the README compiles" blocks_compile
+  check "the README's questions about the first program's file" questions_are_answered
+  check "the README's blocks of C++, one after the other, are a program that runs" blocks_run
   check "the sizes in the README" sizes_are_as_told
 }
 
@@ -68,11 +69,12 @@ in_first_program() {
   [[ $(sqlite3 blog.cache.db 'SELECT entries FROM cache_overview') == 2 ]]
 }
 
+# Says where it is, as the README does.
 use_installed() {
-  PKG_CONFIG_PATH=$(dirname "$(installed ashmemo.pc)")
-  LD_LIBRARY_PATH=$(dirname "$(installed libashmemo.so)")
-  export PKG_CONFIG_PATH LD_LIBRARY_PATH
-  export CMAKE_PREFIX_PATH=$embedding/root
+  unset -f ashmemo  # the program itself, not what the suite "cli" has under its name
+  # shellcheck disable=SC2034 # the README's lines use it
+  local prefix=$embedding/root
+  eval "$(readme_block prefix)"
 }
 
 with_pkg_config() {
@@ -113,26 +115,43 @@ look_inside() {
     [[ $(sqlite3 blog.cache.db 'SELECT entries FROM cache_overview') == 1 ]]
 }
 
+# It finds its library by itself.
 installed_program_works() (
   use_installed
-  [[ $("$(installed ashmemo | grep /bin/)" --version) == *"$(pkg-config --modversion ashmemo)"* ]]
+  unset LD_LIBRARY_PATH
+  [[ $(command -v ashmemo) == "$embedding"/* ]] || die "another program: $(command -v ashmemo)"
+  ldd "$(command -v ashmemo)" | grep libashmemo &&
+    [[ $(ashmemo --version) == *"$(pkg-config --modversion ashmemo)"* ]]
 )
 
-# What the README's blocks of C++ say, one after the other.
-blocks_compile() {
+# In the same file, of which one entry is left.
+questions_are_answered() (
+  cd "$embedding/with_pkg_config" || return 1
+  use_installed
+  output=$(set -e; eval "$(readme_block questions)") || return 1
+  printf '%s\n' "$output"
+  grep -qE 'Post:1:length +│ 5 ' <<<"$output" && grep -qx ok <<<"$output" || return 1
+  output=$(set -e; eval "$(readme_block program)") || return 1
+  printf '%s\n' "$output"
+  grep -qxE 'calculation +Post:length, version 1' <<<"$output"
+)
+
+# What the README's blocks of C++ say, one after the other, in place of the first program's last line.
+blocks_run() (
+  mkdir "$embedding/blocks"
+  cd "$embedding/blocks" || return 1
+  use_installed
   {
     readme_block first-program | sed '/^int main/,$d'
-    printf '#include <%s>\n' algorithm cassert optional ashmemo/json.hpp
     cpp_blocks outside
-    printf 'void by_task(%s, %s, %s) {\n' 'ashmemo::Cache& cache' \
-      'ashmemo::Resource<Post>& posts' 'std::vector<Post>& page'
+    readme_block first-program | sed -e '1,/^using/d' | sed -e '1,/^};/d' -e '/std::cout/,$d'
     cpp_blocks ''
     printf '}\n'
-  } >"$embedding/blocks.cpp"
-  # shellcheck disable=SC2086 # words: ccache and the compiler
-  $CXX -std=c++20 -Wall -Wextra -Wno-unused -Werror -fsyntax-only -I "$project_root/include" \
-    "$embedding/blocks.cpp"
-}
+  } >main.cpp
+  # shellcheck disable=SC2046,SC2086 # words: ccache and the compiler, the flags
+  $CXX -std=c++20 -Wall -Wextra -Wno-unused -Werror main.cpp -o blocks \
+    $(pkg-config --cflags --libs ashmemo) && timeout 60 ./blocks && timeout 60 ./blocks
+)
 
 # cpp_blocks MARK: the blocks of C++ that stand behind the line <!-- MARK -->; none: behind no such line.
 cpp_blocks() {
