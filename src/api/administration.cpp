@@ -31,6 +31,14 @@ void Core::require_not_in_hook(std::string_view call) const {
               engine.path);
 }
 
+void Core::require_closable() const {
+  if (!worker.is_in_hook()) return;
+  throw Error(ErrorCode::misuse,
+              "close cannot be called from a hook: it waits for hooks, and one of these may be "
+              "waiting for this one",
+              engine.path);
+}
+
 void Core::require_administrable(std::string_view call) const {
   require_not_in_hook(call);
   if (engine.is_out_of_use()) {

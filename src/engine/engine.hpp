@@ -107,7 +107,8 @@ class WorkerControl {
   virtual void wake() noexcept = 0;
   /// As wake, whatever it waits for.
   virtual void wake_now() noexcept = 0;
-  /// Manual mode: does what is pending on this thread and returns true. Otherwise false.
+  /// In manual mode, and inside a hook of another cache, whose worker this one's may be waiting
+  /// for: does what is pending on this thread and returns true. Otherwise false.
   virtual bool drain() = 0;
   /// Whether this is the thread that does the worker's work at the moment (a listener's thread).
   [[nodiscard]] virtual bool is_this_thread() const noexcept = 0;

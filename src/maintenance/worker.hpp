@@ -53,6 +53,7 @@ class Worker final : public engine::WorkerControl {
   /// How the thread sleeps: so that a caller need not wake it for nothing.
   enum class Sleep : std::uint8_t { awake, until_flush, until_work };
 
+  [[nodiscard]] Budget thread_budget() const;
   void loop();
   [[nodiscard]] Sleep choose_sleep() const;
   [[nodiscard]] std::int64_t length_of(Sleep sleep, bool more) const;
