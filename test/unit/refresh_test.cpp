@@ -1,0 +1,89 @@
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "blog_fixture.hpp"
+#include "support/manual_executor.hpp"
+
+// Refreshes in the background: what they know of their caller, and how they and what runs them end.
+
+using namespace ashmemo;
+using namespace std::chrono_literals;
+using test::Blog;
+using test::Post;
+using test::posts_up_to;
+
+namespace {
+
+constexpr CachePolicy kSwr{.ttl = 10min, .stale_while_revalidate = 1h};
+
+[[nodiscard]] Options options_with(std::shared_ptr<Executor> executor) {
+  Options options;
+  options.hooks.executor = std::move(executor);
+  return options;
+}
+
+/// A blog whose refreshes run when the test says so.
+struct WithExecutor {
+  std::shared_ptr<test::ManualExecutor> executor = std::make_shared<test::ManualExecutor>();
+  Blog blog{options_with(executor)};
+};
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("46 a refresh has the scope of its load, and so have the loads nested in it") {
+    WithExecutor with;
+    Blog& blog = with.blog;
+    std::string tenant = "acme";
+    int asked = 0;
+    blog.posts.scope([&] { return ++asked, tenant; });
+    int round = 1;
+    auto inner = blog.posts.calculation("inner", [&](const Post&) { return round; });
+    auto outer = blog.posts.calculation("outer", [&](const Post& post) {
+      return inner(post) * 10 + inner.cached(post).value_or(0);
+    });
+    blog.posts.cache_calculation("inner", {.ttl = 5min});
+    blog.posts.cache_calculation("outer", kSwr);
+    const Post one{1, {}, 0};
+    CHECK(outer(one) == 11);
+    CHECK(asked == 3);
+    blog.clock->advance(10min);
+    round = 2;
+    CHECK(outer(one) == 11);
+    tenant = "other";
+    asked = 0;
+    std::thread([&] { (void)with.executor->run(); }).join();
+    CHECK(asked == 0);
+    CHECK(blog.cache.get<int>("Post:1:outer@acme") == 22);
+    CHECK(blog.cache.get<int>("Post:1:inner@acme") == 2);
+    CHECK_FALSE(blog.cache.contains("Post:1:inner@other"));
+    CHECK(outer.key(one) == "Post:1:outer@other");  // only while the refresh runs
+    CHECK(asked == 1);
+  }
+
+  TEST_CASE("46 a stale load nested in a refresh is refreshed in the same scope") {
+    WithExecutor with;
+    Blog& blog = with.blog;
+    std::string tenant = "acme";
+    blog.posts.scope([&] { return tenant; });
+    int round = 1;
+    auto inner = blog.posts.calculation("inner", [&](const Post&) { return round; });
+    auto outer = blog.posts.calculation("outer", [&](const Post& post) { return inner(post); });
+    blog.posts.cache_calculation("inner", kSwr);
+    blog.posts.cache_calculation("outer", kSwr);
+    CHECK(outer(Post{1, {}, 0}) == 1);
+    blog.clock->advance(10min);
+    round = 2;
+    CHECK(outer(Post{1, {}, 0}) == 1);
+    tenant = "other";
+    CHECK(with.executor->run() == 1);
+    CHECK(with.executor->run() == 1);
+    CHECK(blog.cache.get<int>("Post:1:inner@acme") == 2);
+    CHECK_FALSE(blog.cache.contains("Post:1:inner@other"));
+  }
+}
