@@ -48,9 +48,11 @@ Core::~Core() { close(); }
 
 void Core::close() {
   if (engine.closed.exchange(true)) return;
-  if (engine.background && !engine.home.is_elsewhere()) engine.background->stop();
+  if (engine.home.is_elsewhere()) return worker.stop();
+  if (engine.background) engine.background->stop();
   worker.stop();
   engine.set_health(HealthState::closed);
+  engine.executor.give_up();
 }
 
 void require_key(std::string_view key) {

@@ -16,6 +16,7 @@
 #include "base/result.hpp"
 #include "engine/catalog.hpp"
 #include "engine/counters.hpp"
+#include "engine/executor_slot.hpp"
 #include "engine/flights.hpp"
 #include "engine/memory_tier.hpp"
 #include "engine/notices.hpp"
@@ -120,7 +121,7 @@ struct Engine {
   Engine(std::string file, Options given);
 
   const std::string path;
-  const Options options;  // as given; limits may change: see `limits`
+  const Options options;  // as given, but without the executor; limits may change: see `limits`
   const std::shared_ptr<Clock> clock;
   const RoughClock rough_clock;
   LimitsCell limits;
@@ -137,9 +138,9 @@ struct Engine {
   Notices notices;
   HealthCell health;
   const base::ProcessMark home;
-  // For refreshes: the program's executor, or else our own.
+  // For refreshes: our own thread, unless the program has an executor.
   const std::shared_ptr<base::BackgroundThread> background;
-  const std::shared_ptr<Executor> executor;
+  ExecutorSlot executor;
   WorkerControl* worker = nullptr;  // set before the first caller, constant while open
   std::atomic<bool> closed{false};
 
@@ -155,6 +156,9 @@ struct Engine {
 
   /// How the worker opens the file. Tests put their own stores in its place.
   std::function<base::Result<std::unique_ptr<store::Store>>(const store::OpenOptions&)> open_store;
+
+ private:
+  Engine(std::string file, std::shared_ptr<Executor> own, Options given);
 };
 
 }  // namespace ashmemo::engine

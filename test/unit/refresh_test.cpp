@@ -1,13 +1,18 @@
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "blog_fixture.hpp"
 #include "support/manual_executor.hpp"
+#include "support/rendezvous.hpp"
+#include "support/watchdog.hpp"
 
 // Refreshes in the background: what they know of their caller, and how they and what runs them end.
 
@@ -31,6 +36,21 @@ constexpr CachePolicy kSwr{.ttl = 10min, .stale_while_revalidate = 1h};
 struct WithExecutor {
   std::shared_ptr<test::ManualExecutor> executor = std::make_shared<test::ManualExecutor>();
   Blog blog{options_with(executor)};
+};
+
+/// Runs each task on a thread of its own, and waits for these in its destructor.
+class Threads final : public Executor {
+ public:
+  explicit Threads(test::Events& events) : events_(events) {}
+  ~Threads() override {
+    events_.happened("executor ends");
+    for (std::thread& thread : threads_) thread.join();
+  }
+  void post(std::function<void()> task) override { threads_.emplace_back(std::move(task)); }
+
+ private:
+  test::Events& events_;
+  std::vector<std::thread> threads_;
 };
 
 }  // namespace
@@ -85,5 +105,46 @@ TEST_SUITE("unit") {
     CHECK(with.executor->run() == 1);
     CHECK(blog.cache.get<int>("Post:1:inner@acme") == 2);
     CHECK_FALSE(blog.cache.contains("Post:1:inner@other"));
+  }
+
+  TEST_CASE("61 an executor that only the cache holds ends with it, on the thread that closes") {
+    const test::Watchdog watchdog("an executor that only the cache holds");
+    test::Events events;
+    std::atomic<int> calls{0};
+    std::weak_ptr<Threads> executor;
+    {
+      auto own = std::make_shared<Threads>(events);
+      executor = own;
+      Blog blog(options_with(std::move(own)));
+      auto count = blog.posts.calculation("count", [&](const Post&) {
+        if (++calls == 2) {
+          events.happened("refreshes");
+          events.wait_for("executor ends");
+        }
+        return 1;
+      });
+      blog.posts.cache_calculation("count", kSwr);
+      CHECK(count(Post{1, {}, 0}) == 1);
+      blog.clock->advance(10min);
+      CHECK(count(Post{1, {}, 0}) == 1);
+      events.wait_for("refreshes");
+    }
+    CHECK(executor.expired());
+    CHECK(events.times("executor ends") == 1);
+  }
+
+  TEST_CASE("61 refreshes that an executor never runs keep neither it nor the cache") {
+    std::weak_ptr<test::ManualExecutor> executor;
+    {
+      auto own = std::make_shared<test::ManualExecutor>();
+      executor = own;
+      Blog blog(options_with(std::move(own)));
+      auto length = blog.cached_length(kSwr);
+      (void)length(posts_up_to(2));
+      blog.clock->advance(10min);
+      (void)length(posts_up_to(2));
+      CHECK(executor.lock()->waiting() == 1);
+    }
+    CHECK(executor.expired());
   }
 }
