@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -105,6 +106,38 @@ TEST_SUITE("unit") {
     CHECK(with.executor->run() == 1);
     CHECK(blog.cache.get<int>("Post:1:inner@acme") == 2);
     CHECK_FALSE(blog.cache.contains("Post:1:inner@other"));
+  }
+
+  TEST_CASE("61 closing inside a calculation that the running refresh waits for") {
+    const test::Watchdog watchdog("closing inside a calculation");
+    test::Events events;
+    const test::AtTestPoints points([&](std::string_view point) {
+      if (point == "load: waits") events.happened("refresh waits");
+    });
+    Blog blog;
+    std::atomic<int> inner_runs{0};
+    std::atomic<int> outer_runs{0};
+    auto inner = blog.posts.calculation("inner", [&](const Post&) {
+      const int run = ++inner_runs;
+      if (run > 1) return run;
+      events.happened("inner runs");
+      events.wait_for("refresh waits");
+      blog.cache.close();
+      return run;
+    });
+    auto outer = blog.posts.calculation("outer", [&](const Post&) {
+      if (++outer_runs == 1) return 0;
+      events.wait_for("inner runs");
+      return inner(Post{2, {}, 0});
+    });
+    blog.posts.cache_calculation("inner", {});
+    blog.posts.cache_calculation("outer", kSwr);
+    CHECK(outer(Post{1, {}, 0}) == 0);
+    blog.clock->advance(10min);
+    CHECK(outer(Post{1, {}, 0}) == 0);
+    CHECK(inner(Post{2, {}, 0}) == 1);
+    CHECK(inner_runs == 2);
+    CHECK(outer_runs == 2);
   }
 
   TEST_CASE("61 an executor that only the cache holds ends with it, on the thread that closes") {
