@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -106,6 +107,39 @@ TEST_SUITE("unit") {
     CHECK(with.executor->run() == 1);
     CHECK(blog.cache.get<int>("Post:1:inner@acme") == 2);
     CHECK_FALSE(blog.cache.contains("Post:1:inner@other"));
+  }
+
+  TEST_CASE("47 a refresh whose thread could not be started is over, and told") {
+    test::Events events;
+    int told = 0;
+    Options options;
+    options.hooks.on_error = [&](const Notice& notice) {
+      told += notice.kind == NoticeKind::calculation_failed ? 1 : 0;
+    };
+    Blog blog(options);
+    std::atomic<int> calls{0};
+    auto count = blog.posts.calculation("count", [&](const Post&) {
+      if (calls == 1) events.happened("refreshed");
+      return ++calls;
+    });
+    blog.posts.cache_calculation("count", kSwr);
+    const Post one{1, {}, 0};
+    CHECK(count(one) == 1);
+    blog.clock->advance(10min);
+    {
+      const test::AtTestPoints points([](std::string_view point) {
+        if (point != "background: starts a thread") return;
+        throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again));
+      });
+      for (int i = 0; i < 2; ++i) CHECK(count(one) == 1);
+    }
+    (void)blog.cache.run_maintenance();
+    CHECK(told == 1);
+    CHECK(calls == 1);
+    CHECK(count(one) == 1);
+    events.wait_for("refreshed");
+    blog.cache.close();  // waits for the task
+    CHECK(calls == 2);
   }
 
   TEST_CASE("61 closing inside a calculation that the running refresh waits for") {
