@@ -109,6 +109,25 @@ TEST_SUITE("unit") {
     CHECK_FALSE(blog.cache.contains("Post:1:inner@other"));
   }
 
+  TEST_CASE("47 a refresh that is cancelled is over: a later stale load begins another") {
+    WithExecutor with;
+    Blog& blog = with.blog;
+    auto length = blog.cached_length(kSwr);
+    const std::vector<Post> page = posts_up_to(3);
+    (void)length(page);
+    blog.clock->advance(10min);
+    for (int i = 0; i < 3; ++i) {
+      CHECK(length(page) == std::vector<int>{1, 2, 3});
+      CHECK(with.executor->drop() == 1);
+    }
+    CHECK(blog.calls.size() == 1);
+    (void)length(page);
+    CHECK(with.executor->run() == 1);
+    CHECK(blog.calls.size() == 2);
+    (void)length(page);
+    CHECK(with.executor->waiting() == 0);
+  }
+
   TEST_CASE("47 a refresh whose thread could not be started is over, and told") {
     test::Events events;
     int told = 0;
