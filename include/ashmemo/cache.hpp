@@ -236,7 +236,8 @@ class Cache {
 
   // ----------------------------------------------------------------------------------
   // administration. Errors of all that work on the file: closed; misuse inside a hook. In a cache
-  // opened read-only `flush`, `run_maintenance` and `compact` do nothing.
+  // opened read-only `flush`, `run_maintenance` and `compact` do nothing but call Hooks::on_error,
+  // which has no other occasion there.
 
   [[nodiscard]] Stats stats() const;
   [[nodiscard]] Health health() const;

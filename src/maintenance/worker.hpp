@@ -39,6 +39,8 @@ class Worker final : public engine::WorkerControl {
   bool run(std::int64_t budget);
   [[nodiscard]] base::Status flush();
   [[nodiscard]] base::Status compact();
+  /// Tells the hooks what there is: in a cache opened read-only nothing else does before it closes.
+  void tell() { events_.deliver(); }
 
   void wake() noexcept override;
   /// As wake, whatever is pending.
