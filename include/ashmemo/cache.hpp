@@ -55,8 +55,9 @@ concept KeyRange = !std::convertible_to<const K&, std::string_view> && requires(
 /// Hooks::on_error.
 ///
 /// Threads: everything may be called from any thread at any time, except moving and destroying,
-/// which no hook of the cache may do either. Each key is linearizable by itself; batches are not
-/// atomic against each other. A cache that was moved from can only be assigned to or destroyed.
+/// which no hook may do either, to any cache but one that it has made itself. Each key is
+/// linearizable by itself; batches are not atomic against each other. A cache that was moved from
+/// can only be assigned to or destroyed.
 class Cache {
  public:
   /// Opens or creates the cache file. Cost: flat in the number of entries.
@@ -235,7 +236,8 @@ class Cache {
 
   // ----------------------------------------------------------------------------------
   // administration. Errors of all that work on the file: closed; misuse inside a hook. In a cache
-  // opened read-only `flush`, `run_maintenance` and `compact` do nothing.
+  // opened read-only `flush`, `run_maintenance` and `compact` do nothing but call Hooks::on_error,
+  // which has no other occasion there.
 
   [[nodiscard]] Stats stats() const;
   [[nodiscard]] Health health() const;
@@ -263,7 +265,7 @@ class Cache {
   /// Writes what was accepted, ends the worker and releases the file. Waits for the refresh that
   /// runs on the cache's own background thread, if one does; drops those that have not begun.
   /// Calculations that run go on and return their values. Afterwards reads miss and writes are
-  /// false, calculations compute. Closing twice is no error.
+  /// false, calculations compute. Closing twice is no error. In a hook of any cache it is misuse.
   void close();
 
  private:

@@ -68,7 +68,10 @@ class BoundCalculation;
 /// misuse for an empty handle. Results with a key over 4 KiB are computed and not kept, counted as
 /// uncached_keys.
 ///
-/// Life: it keeps what it needs. After the cache was closed or destroyed it computes.
+/// Life: it keeps what it needs. After the cache was closed or destroyed it computes. A calculation
+/// must not hold a handle of its own registry by value: they would keep each other and the cache
+/// for ever. Its function captures handles by reference, or finds them as members of an object that
+/// it has by reference.
 ///
 /// Threads: a handle may be used by any number of threads at once. The calculation runs on the
 /// thread that asks, without any lock of the cache. Threads that a calculation starts by itself may

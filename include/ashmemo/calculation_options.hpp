@@ -34,7 +34,8 @@ struct CachePolicy {
   /// changes nothing: it is counted, told as NoticeKind::calculation_failed, and the calculation's
   /// refreshes pause, for 1 s after the first failure in a row, twice as long after each further
   /// one, 1 min at most. Refused for records that cannot be copied, or are polymorphic: a refresh
-  /// needs records of its own. Default: not at all.
+  /// needs records of its own. It runs on another thread than the load: see Resource::scope for
+  /// what it then knows of the caller. Default: not at all.
   std::optional<Duration> stale_while_revalidate{};
   /// How long after the ttl the result is kept in the file, to answer where computing fails (RFC
   /// 5861): where the calculation throws, if all records of that run have such a result, and for

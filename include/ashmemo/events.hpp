@@ -7,10 +7,17 @@
 #include <ashmemo/entry.hpp>
 
 // What a cache tells its program about, besides its answers: Options::hooks. Both hooks are called
-// by the worker (in manual mode: by whoever does the worker's work), after the transaction in
-// question was committed and without any lock. They may call the cache. On that thread nothing
-// waits: puts beyond the queue's bound are dropped, removals and `commit`/`power` puts are queued
-// and return at once, and `flush`, `close` and `run_maintenance` throw ErrorCode::misuse.
+// by the worker (in manual mode: by whoever does the worker's work; in a cache opened read-only,
+// which has none: by `flush`, `run_maintenance`, `compact`, `check`, `backup` and `close`), after
+// the transaction in question was committed and without any lock. They may call the cache. On that
+// thread nothing waits: puts beyond the queue's bound are dropped, removals and `commit`/`power`
+// puts are queued and return at once, and `flush`, `close` and `run_maintenance` throw
+// ErrorCode::misuse.
+//
+// Another cache they may use in full, whatever its hooks do with this one: where a caller would
+// wait for the other's worker, a hook does that worker's work itself, and may so run the other's
+// hooks. Only `close` is misuse for any cache: it waits for hooks. A hook may destroy the caches
+// that it has made itself, and no others.
 
 namespace ashmemo {
 

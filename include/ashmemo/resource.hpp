@@ -60,6 +60,12 @@ class Resource {
   /// What results depend on beside the record: a tenant, a user, a locale. Its text becomes the
   /// last part of every key: "Post:42:word_count@acme". Called once a load, on the caller's thread.
   /// It may be any type that can be part of a key.
+  ///
+  /// A refresh in the background has the scope of the load that asked for it, and so have the loads
+  /// of this resource that its calculation makes on its thread: none of them calls this. What a
+  /// refresh asks of other resources calls theirs, on the background thread. A calculation that
+  /// itself reads what the scope is made from (a global tenant, say) reads it there too, and may
+  /// find another: let it have that as an argument, or from the record.
   template <std::invocable S>
   Resource& scope(S scope) {
     detail::set_scope(*state_->core, detail::scope_access(std::move(scope)));

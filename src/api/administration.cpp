@@ -31,6 +31,14 @@ void Core::require_not_in_hook(std::string_view call) const {
               engine.path);
 }
 
+void Core::require_closable() const {
+  if (!worker.is_in_hook()) return;
+  throw Error(ErrorCode::misuse,
+              "close cannot be called from a hook: it waits for hooks, and one of these may be "
+              "waiting for this one",
+              engine.path);
+}
+
 void Core::require_administrable(std::string_view call) const {
   require_not_in_hook(call);
   if (engine.is_out_of_use()) {
@@ -48,7 +56,7 @@ std::shared_ptr<store::Store> Core::require_store(std::string_view call) const {
 
 void Core::administer(std::string_view call, base::Status (maintenance::Worker::*work)()) {
   require_administrable(call);
-  if (engine.options.access == Access::read_only) return;
+  if (engine.options.access == Access::read_only) return worker.tell();
   const base::Status done = (worker.*work)();
   if (!done.ok()) throw_failed(call, engine.path, done.failure().what);
 }
@@ -63,7 +71,7 @@ std::size_t Core::erase_range(engine::Range::Kind kind, std::string_view prefix)
 
 CheckReport Core::check() {
   const auto store = require_store("check");
-  if (engine.options.access == Access::read_write) administer("check", &maintenance::Worker::flush);
+  administer("check", &maintenance::Worker::flush);
   CheckReport report;
   auto problems = store->integrity();
   if (!problems.ok()) throw_failed("check", engine.path, problems.failure().what);
@@ -84,8 +92,7 @@ CheckReport Core::check() {
 
 void Core::backup(const std::string& target) {
   const auto store = require_store("backup");
-  if (engine.options.access == Access::read_write)
-    administer("backup", &maintenance::Worker::flush);
+  administer("backup", &maintenance::Worker::flush);
   const store::FileSizes sizes = store->sizes();
   const std::int64_t needed = sizes.file_bytes + sizes.wal_bytes;
   std::error_code unknown;

@@ -48,9 +48,13 @@ Core::~Core() { close(); }
 
 void Core::close() {
   if (engine.closed.exchange(true)) return;
-  if (engine.background && !engine.home.is_elsewhere()) engine.background->stop();
+  if (engine.home.is_elsewhere()) return worker.stop();
+  // The calculation that calls this may own a flight that the running refresh waits for.
+  engine.flights.close();
+  if (engine.background) engine.background->stop();
   worker.stop();
   engine.set_health(HealthState::closed);
+  engine.executor.give_up();
 }
 
 void require_key(std::string_view key) {

@@ -42,6 +42,8 @@ class Core {
   /// Error (closed), or misuse inside a hook.
   void require_administrable(std::string_view call) const;
   void require_not_in_hook(std::string_view call) const;
+  /// Error (misuse) inside a hook of any cache.
+  void require_closable() const;
 
   engine::Engine engine;
   maintenance::Worker worker;

@@ -152,7 +152,7 @@ void Load::refresh_stale() {
 // The page is answered already: a record that cannot be copied, say, takes nothing away from it.
 void Load::refresh_run(std::size_t run, std::span<const std::size_t> stale) try {
   if (const auto refresh = Refresh::begin(engine_, runs_[run], queries_, stale)) {
-    engine_.executor->post([refresh] { refresh->run(); });
+    engine_.executor.post([refresh] { refresh->run(); });
   }
 } catch (...) {
   tell_failed(run, what_is(std::current_exception()));

@@ -2,9 +2,30 @@
 
 namespace ashmemo::api {
 
+thread_local const CarriedScope* CarriedScope::innermost_ = nullptr;
+
+CarriedScope::CarriedScope(const detail::ResourceCore& resource, std::string_view scope)
+    : resource_(resource), scope_(scope), outer_(innermost_) {
+  innermost_ = this;
+}
+
+CarriedScope::~CarriedScope() { innermost_ = outer_; }
+
+const std::string_view* CarriedScope::of(const detail::ResourceCore& resource) {
+  // Only that of the innermost refresh: an outer one on this thread is somebody else's, and so is a
+  // hook that is called while it runs.
+  const bool is_its = innermost_ != nullptr && &innermost_->resource_ == &resource &&
+                      !resource.engine().worker->is_in_hook();
+  return is_its ? &innermost_->scope_ : nullptr;
+}
+
 PageKeys::PageKeys(const detail::ResourceCore& resource, const detail::RecordSource& records)
     : resource_(resource), records_(records) {
-  resource.append_scope(scope_);
+  if (const std::string_view* const carried = CarriedScope::of(resource)) {
+    scope_ = *carried;
+  } else {
+    resource.append_scope(scope_);
+  }
 }
 
 std::string PageKeys::call_of(const detail::CalculationRun& run) const {

@@ -13,8 +13,27 @@
 
 namespace ashmemo::api {
 
+/// While it lives, loads of the resource on this thread have this scope and do not ask for it: a
+/// refresh runs on a thread that knows nothing of the caller it works for.
+class CarriedScope {
+ public:
+  CarriedScope(const detail::ResourceCore& resource, std::string_view scope);
+  ~CarriedScope();
+  CarriedScope(const CarriedScope&) = delete;
+  CarriedScope& operator=(const CarriedScope&) = delete;
+
+  /// Null: there is none.
+  [[nodiscard]] static const std::string_view* of(const detail::ResourceCore& resource);
+
+ private:
+  static thread_local const CarriedScope* innermost_;
+  const detail::ResourceCore& resource_;
+  const std::string_view scope_;  // "@acme"
+  const CarriedScope* const outer_;
+};
+
 /// The keys of a page: "Post:42:" of the record, "excerpt(80)@acme" of the run. Making one asks the
-/// scope.
+/// scope, unless a refresh carries it.
 ///
 /// All queries' keys stand one after another in one string, so that a key costs no allocation; they
 /// are good for as long as this object.
@@ -28,6 +47,7 @@ class PageKeys {
   [[nodiscard]] std::vector<engine::Query> queries(
       const std::vector<detail::CalculationRun*>& runs);
   [[nodiscard]] std::string key(const detail::CalculationRun& run, std::size_t record) const;
+  [[nodiscard]] std::string_view scope() const noexcept { return scope_; }
 
  private:
   void build_records();

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <string_view>
 #include <vector>
 
 #include <ashmemo/detail/resource_core.hpp>
@@ -33,7 +34,8 @@ api::Keeping keeping_of(const CalculationCore& calculation) {
 
 /// The runs as a load takes them, and the cached ones among them.
 struct Plan {
-  Plan(std::span<CalculationRun* const> asked, std::size_t records, bool only_cached) {
+  Plan(std::span<CalculationRun* const> asked, std::size_t records, bool only_cached,
+       std::string_view scope) {
     for (CalculationRun* const run : asked) {
       const CalculationCore& calculation = run->calculation();
       if (only_cached && !calculation.is_cached()) continue;
@@ -44,6 +46,7 @@ struct Plan {
       if (!calculation.is_cached()) continue;
       one.keeping = keeping_of(calculation);
       one.first_query = cached.size() * records;
+      one.scope = scope;
       cached.push_back(run);
     }
   }
@@ -60,8 +63,8 @@ std::size_t load(ResourceCore& resource, const RecordSource& records,
   require_possible(options);
   if (records.size() == 0) return 0;
   resource.freeze();
-  const Plan plan(runs, records.size(), only_cached);
   api::PageKeys keys(resource, records);
+  const Plan plan(runs, records.size(), only_cached, keys.scope());
   const std::vector<engine::Query> queries = keys.queries(plan.cached);
   const auto key_of = [&keys](const api::LoadRun& run, std::size_t record) {
     return keys.key(*run.registered, record);

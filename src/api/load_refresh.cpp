@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "api/load.hpp"
+#include "api/load_keys.hpp"
 #include "api/resource.hpp"
 
 namespace ashmemo::api {
@@ -21,8 +22,10 @@ std::shared_ptr<Refresh> Refresh::begin(engine::Engine& engine, const LoadRun& r
   return refresh;
 }
 
-Refresh::Refresh(engine::Engine& engine, const LoadRun& run) : engine_(engine), run_(run) {
+Refresh::Refresh(engine::Engine& engine, const LoadRun& run)
+    : engine_(engine), run_(run), scope_(run.scope) {
   run_.first_query = 0;
+  run_.scope = scope_;
 }
 
 void Refresh::take(std::unique_ptr<detail::OwnedRun> records) {
@@ -75,6 +78,7 @@ void Refresh::run() noexcept try {
 }
 
 void Refresh::compute() {
+  const CarriedScope carried(run_.registered->calculation().resource(), scope_);
   const std::vector<engine::Query> all = queries();
   const auto key_of = [this](const LoadRun&, std::size_t record) {
     return std::string(keys_[record]);

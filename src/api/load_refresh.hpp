@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include <ashmemo/detail/resource_core.hpp>
@@ -14,7 +15,7 @@
 namespace ashmemo::api {
 
 /// A background batch: computes the values of stale entries of one calculation anew, on copies of
-/// their records.
+/// their records and in the scope of the load that asked for it.
 ///
 /// What was stored or removed since the load that asked for it is left alone: only what is still
 /// stale when it begins is computed. A failure keeps the old values; the calculation's refreshes
@@ -44,6 +45,7 @@ class Refresh {
   std::unique_ptr<detail::OwnedRun> records_;  // keeps the engine, too: destroyed last
   engine::Engine& engine_;
   LoadRun run_;
+  const std::string scope_;
   engine::Query like_;  // what all queries have in common
   engine::RefreshKeys keys_;
   std::vector<Value> versions_;  // the last ones left out where they are null

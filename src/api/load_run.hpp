@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <ashmemo/clock.hpp>
@@ -33,6 +34,7 @@ struct LoadRun {
   bool one_call = true;                          // computes all its records at once
   std::optional<Keeping> keeping;                // nullopt: not cached
   std::size_t first_query = 0;                   // where cached: the query of record 0
+  std::string_view scope;                        // of its keys: "@acme"
 };
 
 /// One result that was computed.

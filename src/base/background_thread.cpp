@@ -2,17 +2,25 @@
 
 #include <utility>
 
+#include "base/test_point.hpp"
+
 namespace ashmemo::base {
 
 void BackgroundThread::post(std::function<void()> task) {
+  start();  // first: if that fails, no task waits for a thread that never comes
   {
     const Lock lock(tasks_->mutex);
     if (tasks_->stopped) return;
     tasks_->waiting.push_back(std::move(task));
   }
   tasks_->changed.notify_one();
+}
+
+void BackgroundThread::start() {
   const Lock lock(thread_mutex_);
-  if (!thread_.joinable()) thread_ = std::thread([tasks = tasks_] { run(tasks); });
+  if (stopped_ || thread_.joinable()) return;
+  ASHMEMO_TEST_POINT("background: starts a thread");
+  thread_ = std::thread([tasks = tasks_] { run(tasks); });
 }
 
 void BackgroundThread::run(const std::shared_ptr<Tasks>& tasks) {
@@ -40,6 +48,7 @@ void BackgroundThread::stop() noexcept {
   std::thread thread;
   {
     const Lock lock(thread_mutex_);
+    stopped_ = true;
     thread.swap(thread_);
   }
   if (!thread.joinable()) return;

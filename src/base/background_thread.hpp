@@ -17,6 +17,7 @@ class BackgroundThread final : public Executor {
  public:
   ~BackgroundThread() override { stop(); }
 
+  /// Throws what starting a thread throws; then the task is not kept.
   void post(std::function<void()> task) override;
   /// Drops what has not begun and waits for the task that has, unless this is that task's own
   /// thread. Later tasks are dropped, too.
@@ -31,9 +32,11 @@ class BackgroundThread final : public Executor {
     bool stopped ASHMEMO_GUARDED_BY(mutex) = false;
   };
   static void run(const std::shared_ptr<Tasks>& tasks);
+  void start();
 
   const std::shared_ptr<Tasks> tasks_ = std::make_shared<Tasks>();
   Mutex thread_mutex_;
+  bool stopped_ ASHMEMO_GUARDED_BY(thread_mutex_) = false;
   std::thread thread_ ASHMEMO_GUARDED_BY(thread_mutex_);
 };
 

@@ -20,6 +20,11 @@ std::shared_ptr<Clock> clock_of(const Options& options) {
   return options.hooks.clock ? options.hooks.clock : system_clock();
 }
 
+Options without_executor(Options options) {
+  options.hooks.executor = nullptr;
+  return options;
+}
+
 }  // namespace
 
 std::shared_ptr<store::Store> StoreSlot::get() const {
@@ -88,6 +93,9 @@ void HealthCell::fill(Health* health) const {
 }
 
 Engine::Engine(std::string file, Options given)
+    : Engine(std::move(file), given.hooks.executor, without_executor(given)) {}
+
+Engine::Engine(std::string file, std::shared_ptr<Executor> own, Options given)
     : path(std::move(file)),
       options(std::move(given)),
       clock(clock_of(options)),
@@ -95,8 +103,8 @@ Engine::Engine(std::string file, Options given)
       limits(options.limits),
       tier(tier_of(options)),
       pending(static_cast<std::size_t>(options.queue_bytes), clock, flights),
-      background(options.hooks.executor ? nullptr : std::make_shared<base::BackgroundThread>()),
-      executor(options.hooks.executor ? options.hooks.executor : background),
+      background(own ? nullptr : std::make_shared<base::BackgroundThread>()),
+      executor(own ? std::move(own) : background),
       open_store(store::open_store) {}
 
 bool Engine::is_out_of_use() const noexcept { return closed.load() || home.is_elsewhere(); }

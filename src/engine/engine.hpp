@@ -16,6 +16,7 @@
 #include "base/result.hpp"
 #include "engine/catalog.hpp"
 #include "engine/counters.hpp"
+#include "engine/executor_slot.hpp"
 #include "engine/flights.hpp"
 #include "engine/memory_tier.hpp"
 #include "engine/notices.hpp"
@@ -107,7 +108,8 @@ class WorkerControl {
   virtual void wake() noexcept = 0;
   /// As wake, whatever it waits for.
   virtual void wake_now() noexcept = 0;
-  /// Manual mode: does what is pending on this thread and returns true. Otherwise false.
+  /// In manual mode, and inside a hook of another cache, whose worker this one's may be waiting
+  /// for: does what is pending on this thread and returns true. Otherwise false.
   virtual bool drain() = 0;
   /// Whether this is the thread that does the worker's work at the moment (a listener's thread).
   [[nodiscard]] virtual bool is_this_thread() const noexcept = 0;
@@ -119,7 +121,7 @@ struct Engine {
   Engine(std::string file, Options given);
 
   const std::string path;
-  const Options options;  // as given; limits may change: see `limits`
+  const Options options;  // as given, but without the executor; limits may change: see `limits`
   const std::shared_ptr<Clock> clock;
   const RoughClock rough_clock;
   LimitsCell limits;
@@ -136,9 +138,9 @@ struct Engine {
   Notices notices;
   HealthCell health;
   const base::ProcessMark home;
-  // For refreshes: the program's executor, or else our own.
+  // For refreshes: our own thread, unless the program has an executor.
   const std::shared_ptr<base::BackgroundThread> background;
-  const std::shared_ptr<Executor> executor;
+  ExecutorSlot executor;
   WorkerControl* worker = nullptr;  // set before the first caller, constant while open
   std::atomic<bool> closed{false};
 
@@ -154,6 +156,9 @@ struct Engine {
 
   /// How the worker opens the file. Tests put their own stores in its place.
   std::function<base::Result<std::unique_ptr<store::Store>>(const store::OpenOptions&)> open_store;
+
+ private:
+  Engine(std::string file, std::shared_ptr<Executor> own, Options given);
 };
 
 }  // namespace ashmemo::engine

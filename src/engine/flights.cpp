@@ -119,11 +119,17 @@ Flights::Waited Flights::wait(const FlightPtr& flight, const PartyPtr& party,
   if (wait.closes_circle()) return Waited::circle;
   base::Lock lock(mutex_);
   ++waiting_;
-  while (flight->is_flying() && (patience == nullptr || !patience->is_over())) {
+  while (flight->is_flying() && !closed_ && (patience == nullptr || !patience->is_over())) {
     ended_condition_.wait_for(mutex_, patience == nullptr ? kLongLook : kLook);
   }
   --waiting_;
   return flight->is_flying() ? Waited::late : Waited::ended;
+}
+
+void Flights::close() {
+  base::Lock lock(mutex_);
+  closed_ = true;
+  ended_condition_.notify_all();
 }
 
 void Flights::supersede_locked(std::string_view key, const Flight* but) {

@@ -64,7 +64,10 @@ class Flights {
 
   enum class Waited : std::uint8_t { ended, circle, late };
   /// Waits until the flight has ended, unless that would close a circle; `patience` may be null.
+  /// Late, too: the table was closed.
   Waited wait(const FlightPtr& flight, const PartyPtr& party, const Patience* patience);
+  /// Nobody waits from now on.
+  void close();
 
   // Somebody stores or removes a key: results that are being computed for it must not be stored
   // after that, and nobody joins them any more. Called by the queue, under its lock.
@@ -86,6 +89,7 @@ class Flights {
   base::Condition ended_condition_;
   Table table_ ASHMEMO_GUARDED_BY(mutex_);
   std::size_t waiting_ ASHMEMO_GUARDED_BY(mutex_) = 0;
+  bool closed_ ASHMEMO_GUARDED_BY(mutex_) = false;
   std::atomic<std::size_t> size_{0};
   std::atomic<std::uint64_t> ended_{0};
   std::atomic<std::uint64_t> removals_{0};

@@ -72,7 +72,7 @@ class Offering {
     const std::size_t before = engine_.pending.bytes();
     const PendingWrites::Waiting waiting(engine_.pending);
     // Who does the worker's work himself waits for nobody: if that made no room, nothing will.
-    if (engine_.worker->drain()) return engine_.pending.bytes() < before;
+    if (engine_.worker->drain()) return before == 0 || engine_.pending.bytes() < before;
     if (patience.is_over()) return false;
     engine_.worker->wake();
     engine_.pending.wait_a_little(max_wait_);

@@ -96,8 +96,14 @@ Status Worker::compact() {
 }
 
 bool Worker::drain() {
-  if (engine_.options.hooks.worker != WorkerMode::manual) return false;
-  if (!is_this_thread()) (void)flush();
+  const bool manual = engine_.options.hooks.worker == WorkerMode::manual;
+  if (!manual && !is_in_hook()) return false;
+  if (is_this_thread()) return true;
+  if (manual) {
+    (void)flush();
+  } else {
+    (void)pass(thread_budget());
+  }
   return true;
 }
 
@@ -107,11 +113,15 @@ bool Worker::is_in_hook() const noexcept { return Events::is_delivering_any(); }
 
 // ----------------------------------------------------------------------------------- the thread
 
+Budget Worker::thread_budget() const {
+  return {base::add_saturated(engine_.clock->steady_now(), kThreadBudget), false};
+}
+
 void Worker::loop() {
   while (!stopping_) {
     bool more = true;
     try {
-      more = pass({base::add_saturated(engine_.clock->steady_now(), kThreadBudget), false});
+      more = pass(thread_budget());
     } catch (...) {  // even telling of it has failed: out of memory
       engine_.counters.worker_errors.add();
     }

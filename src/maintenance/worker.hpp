@@ -39,6 +39,8 @@ class Worker final : public engine::WorkerControl {
   bool run(std::int64_t budget);
   [[nodiscard]] base::Status flush();
   [[nodiscard]] base::Status compact();
+  /// Tells the hooks what there is: in a cache opened read-only nothing else does before it closes.
+  void tell() { events_.deliver(); }
 
   void wake() noexcept override;
   /// As wake, whatever is pending.
@@ -53,6 +55,7 @@ class Worker final : public engine::WorkerControl {
   /// How the thread sleeps: so that a caller need not wake it for nothing.
   enum class Sleep : std::uint8_t { awake, until_flush, until_work };
 
+  [[nodiscard]] Budget thread_budget() const;
   void loop();
   [[nodiscard]] Sleep choose_sleep() const;
   [[nodiscard]] std::int64_t length_of(Sleep sleep, bool more) const;

@@ -31,6 +31,13 @@ class ManualExecutor final : public Executor {
     for (const auto& task : tasks) task();
     return tasks.size();
   }
+  /// Drops all that wait; how many.
+  std::size_t drop() {
+    std::deque<std::function<void()>> tasks;
+    const std::lock_guard lock(mutex_);
+    tasks.swap(tasks_);
+    return tasks.size();
+  }
 
  private:
   mutable std::mutex mutex_;

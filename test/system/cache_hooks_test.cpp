@@ -8,10 +8,13 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "support/cache_fixture.hpp"
+#include "support/rendezvous.hpp"
+#include "support/watchdog.hpp"
 
 using namespace ashmemo;
 using namespace ashmemo::test;
@@ -183,6 +186,44 @@ TEST_SUITE("system") {
     CHECK(outer->erase("k"));
     CHECK(inner.in_file("k"));
     CHECK(inner->get<std::string>("k") == "erased");
+  }
+
+  TEST_CASE("hooks of two caches may use each other at the same time: nobody waits for a worker") {
+    const Watchdog watchdog("hooks of two caches");
+    Events events;
+    CacheFixture first({.queue_bytes = 64 * KiB});
+    CacheFixture second({.queue_bytes = 64 * KiB});
+    const auto use = [&events](CacheFixture& own, CacheFixture& other, const Removal& removal) {
+      if (removal.key != "begin") return;
+      events.happened("in a hook");
+      events.wait_for("in a hook", 2);
+      CHECK(other->erase("single"));
+      CHECK(other->erase_prefix("range") == 2);
+      for (const std::string& key : numbered("put ", 100)) {
+        CHECK(other->put(key, std::string(2'000, 'x')));
+      }
+      other->flush();
+      CHECK_FALSE(other->get<int>("single").has_value());
+      CHECK(code_thrown_by([&] { other->close(); }) == "misuse");
+      CHECK(code_thrown_by([&] { own->close(); }) == "misuse");
+      events.happened("done");
+    };
+    first.options.hooks.on_removal = [&](const Removal& removal) { use(first, second, removal); };
+    second.options.hooks.on_removal = [&](const Removal& removal) { use(second, first, removal); };
+    for (CacheFixture* const f : {&first, &second}) {
+      f->use_thread();
+      for (const char* key : {"begin", "single", "range 1", "range 2"}) CHECK((*f)->put(key, 1));
+      (*f)->flush();
+    }
+    std::thread beside([&] { CHECK(second->erase("begin")); });
+    CHECK(first->erase("begin"));
+    beside.join();
+    events.wait_for("done", 2);
+    for (CacheFixture* const f : {&first, &second}) {
+      f->close();
+      f->options.hooks.on_removal = nullptr;
+      CHECK((*f)->stats().entries == 100);
+    }
   }
 
   TEST_CASE("a listener that puts again what left does not keep anybody for ever") {

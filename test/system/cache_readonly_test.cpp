@@ -5,6 +5,7 @@
 #include <ashmemo/cache.hpp>
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -120,6 +121,28 @@ TEST_SUITE("system") {
     CHECK(code_thrown_by([&] { const Cache strict(dir.path("x.db"), options); }) == "unavailable");
     cache.close();
     CHECK(fs::is_empty(dir.path()));
+  }
+
+  TEST_CASE("a read-only cache tells of faults when it is flushed, maintained or checked") {
+    CacheFixture f;
+    CHECK(f->put("k", "text"));
+    f->flush();
+    const std::vector<std::function<void(Cache&)>> calls = {
+        [](Cache& cache) { cache.flush(); },   [](Cache& cache) { (void)cache.run_maintenance(); },
+        [](Cache& cache) { cache.compact(); }, [](Cache& cache) { (void)cache.check(); },
+        [](Cache& cache) { cache.close(); },
+    };
+    for (const auto& call : calls) {
+      Heard heard;
+      Options options = read_only(f);
+      options.hooks.worker = WorkerMode::thread;
+      options.hooks.on_error = [&](const Notice& notice) { heard.add(notice); };
+      Cache reader(f.path, options);
+      CHECK_FALSE(reader.get<int>("k").has_value());
+      CHECK(heard.count(NoticeKind::undecodable) == 0);
+      call(reader);
+      CHECK(heard.count(NoticeKind::undecodable) == 1);
+    }
   }
 
   TEST_CASE("28 a read-only cache judges entries by its own clock") {

@@ -1,0 +1,43 @@
+#include "engine/executor_slot.hpp"
+
+#include <utility>
+
+namespace ashmemo::engine {
+
+/// Keeps the executor where it is.
+class ExecutorSlot::Use {
+ public:
+  explicit Use(ExecutorSlot& slot) : slot_(slot) {
+    const base::Lock lock(slot_.mutex_);
+    ++slot_.uses_;
+    executor_ = slot_.executor_.get();
+  }
+  ~Use() {
+    const base::Lock lock(slot_.mutex_);
+    if (--slot_.uses_ == 0) slot_.unused_.notify_all();
+  }
+  Use(const Use&) = delete;
+  Use& operator=(const Use&) = delete;
+
+  [[nodiscard]] Executor* executor() const noexcept { return executor_; }
+
+ private:
+  ExecutorSlot& slot_;
+  Executor* executor_ = nullptr;  // null: it was given up
+};
+
+ExecutorSlot::ExecutorSlot(std::shared_ptr<Executor> executor) : executor_(std::move(executor)) {}
+
+void ExecutorSlot::post(std::function<void()> task) {
+  const Use use(*this);
+  if (use.executor() != nullptr) use.executor()->post(std::move(task));
+}
+
+void ExecutorSlot::give_up() {
+  std::shared_ptr<Executor> last;  // ends after the lock
+  const base::Lock lock(mutex_);
+  while (uses_ != 0) unused_.wait(mutex_);
+  last.swap(executor_);
+}
+
+}  // namespace ashmemo::engine

@@ -1,0 +1,236 @@
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "blog_fixture.hpp"
+#include "support/manual_executor.hpp"
+#include "support/rendezvous.hpp"
+#include "support/watchdog.hpp"
+
+// Refreshes in the background: what they know of their caller, and how they and what runs them end.
+
+using namespace ashmemo;
+using namespace std::chrono_literals;
+using test::Blog;
+using test::Post;
+using test::posts_up_to;
+
+namespace {
+
+constexpr CachePolicy kSwr{.ttl = 10min, .stale_while_revalidate = 1h};
+
+[[nodiscard]] Options options_with(std::shared_ptr<Executor> executor) {
+  Options options;
+  options.hooks.executor = std::move(executor);
+  return options;
+}
+
+/// A blog whose refreshes run when the test says so.
+struct WithExecutor {
+  std::shared_ptr<test::ManualExecutor> executor = std::make_shared<test::ManualExecutor>();
+  Blog blog{options_with(executor)};
+};
+
+/// Runs each task on a thread of its own, and waits for these in its destructor.
+class Threads final : public Executor {
+ public:
+  explicit Threads(test::Events& events) : events_(events) {}
+  ~Threads() override {
+    events_.happened("executor ends");
+    for (std::thread& thread : threads_) thread.join();
+  }
+  void post(std::function<void()> task) override { threads_.emplace_back(std::move(task)); }
+
+ private:
+  test::Events& events_;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("46 a refresh has the scope of its load, and so have the loads nested in it") {
+    WithExecutor with;
+    Blog& blog = with.blog;
+    std::string tenant = "acme";
+    int asked = 0;
+    blog.posts.scope([&] { return ++asked, tenant; });
+    int round = 1;
+    auto inner = blog.posts.calculation("inner", [&](const Post&) { return round; });
+    auto outer = blog.posts.calculation("outer", [&](const Post& post) {
+      return inner(post) * 10 + inner.cached(post).value_or(0);
+    });
+    blog.posts.cache_calculation("inner", {.ttl = 5min});
+    blog.posts.cache_calculation("outer", kSwr);
+    const Post one{1, {}, 0};
+    CHECK(outer(one) == 11);
+    CHECK(asked == 3);
+    blog.clock->advance(10min);
+    round = 2;
+    CHECK(outer(one) == 11);
+    tenant = "other";
+    asked = 0;
+    std::thread([&] { (void)with.executor->run(); }).join();
+    CHECK(asked == 0);
+    CHECK(blog.cache.get<int>("Post:1:outer@acme") == 22);
+    CHECK(blog.cache.get<int>("Post:1:inner@acme") == 2);
+    CHECK_FALSE(blog.cache.contains("Post:1:inner@other"));
+    CHECK(outer.key(one) == "Post:1:outer@other");  // only while the refresh runs
+    CHECK(asked == 1);
+  }
+
+  TEST_CASE("46 a stale load nested in a refresh is refreshed in the same scope") {
+    WithExecutor with;
+    Blog& blog = with.blog;
+    std::string tenant = "acme";
+    blog.posts.scope([&] { return tenant; });
+    int round = 1;
+    auto inner = blog.posts.calculation("inner", [&](const Post&) { return round; });
+    auto outer = blog.posts.calculation("outer", [&](const Post& post) { return inner(post); });
+    blog.posts.cache_calculation("inner", kSwr);
+    blog.posts.cache_calculation("outer", kSwr);
+    CHECK(outer(Post{1, {}, 0}) == 1);
+    blog.clock->advance(10min);
+    round = 2;
+    CHECK(outer(Post{1, {}, 0}) == 1);
+    tenant = "other";
+    CHECK(with.executor->run() == 1);
+    CHECK(with.executor->run() == 1);
+    CHECK(blog.cache.get<int>("Post:1:inner@acme") == 2);
+    CHECK_FALSE(blog.cache.contains("Post:1:inner@other"));
+  }
+
+  TEST_CASE("47 a refresh that is cancelled is over: a later stale load begins another") {
+    WithExecutor with;
+    Blog& blog = with.blog;
+    auto length = blog.cached_length(kSwr);
+    const std::vector<Post> page = posts_up_to(3);
+    (void)length(page);
+    blog.clock->advance(10min);
+    for (int i = 0; i < 3; ++i) {
+      CHECK(length(page) == std::vector<int>{1, 2, 3});
+      CHECK(with.executor->drop() == 1);
+    }
+    CHECK(blog.calls.size() == 1);
+    (void)length(page);
+    CHECK(with.executor->run() == 1);
+    CHECK(blog.calls.size() == 2);
+    (void)length(page);
+    CHECK(with.executor->waiting() == 0);
+  }
+
+  TEST_CASE("47 a refresh whose thread could not be started is over, and told") {
+    test::Events events;
+    int told = 0;
+    Options options;
+    options.hooks.on_error = [&](const Notice& notice) {
+      told += notice.kind == NoticeKind::calculation_failed ? 1 : 0;
+    };
+    Blog blog(options);
+    std::atomic<int> calls{0};
+    auto count = blog.posts.calculation("count", [&](const Post&) {
+      if (calls == 1) events.happened("refreshed");
+      return ++calls;
+    });
+    blog.posts.cache_calculation("count", kSwr);
+    const Post one{1, {}, 0};
+    CHECK(count(one) == 1);
+    blog.clock->advance(10min);
+    {
+      const test::AtTestPoints points([](std::string_view point) {
+        if (point != "background: starts a thread") return;
+        throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again));
+      });
+      for (int i = 0; i < 2; ++i) CHECK(count(one) == 1);
+    }
+    (void)blog.cache.run_maintenance();
+    CHECK(told == 1);
+    CHECK(calls == 1);
+    CHECK(count(one) == 1);
+    events.wait_for("refreshed");
+    blog.cache.close();  // waits for the task
+    CHECK(calls == 2);
+  }
+
+  TEST_CASE("61 closing inside a calculation that the running refresh waits for") {
+    const test::Watchdog watchdog("closing inside a calculation");
+    test::Events events;
+    const test::AtTestPoints points([&](std::string_view point) {
+      if (point == "load: waits") events.happened("refresh waits");
+    });
+    Blog blog;
+    std::atomic<int> inner_runs{0};
+    std::atomic<int> outer_runs{0};
+    auto inner = blog.posts.calculation("inner", [&](const Post&) {
+      const int run = ++inner_runs;
+      if (run > 1) return run;
+      events.happened("inner runs");
+      events.wait_for("refresh waits");
+      blog.cache.close();
+      return run;
+    });
+    auto outer = blog.posts.calculation("outer", [&](const Post&) {
+      if (++outer_runs == 1) return 0;
+      events.wait_for("inner runs");
+      return inner(Post{2, {}, 0});
+    });
+    blog.posts.cache_calculation("inner", {});
+    blog.posts.cache_calculation("outer", kSwr);
+    CHECK(outer(Post{1, {}, 0}) == 0);
+    blog.clock->advance(10min);
+    CHECK(outer(Post{1, {}, 0}) == 0);
+    CHECK(inner(Post{2, {}, 0}) == 1);
+    CHECK(inner_runs == 2);
+    CHECK(outer_runs == 2);
+  }
+
+  TEST_CASE("61 an executor that only the cache holds ends with it, on the thread that closes") {
+    const test::Watchdog watchdog("an executor that only the cache holds");
+    test::Events events;
+    std::atomic<int> calls{0};
+    std::weak_ptr<Threads> executor;
+    {
+      auto own = std::make_shared<Threads>(events);
+      executor = own;
+      Blog blog(options_with(std::move(own)));
+      auto count = blog.posts.calculation("count", [&](const Post&) {
+        if (++calls == 2) {
+          events.happened("refreshes");
+          events.wait_for("executor ends");
+        }
+        return 1;
+      });
+      blog.posts.cache_calculation("count", kSwr);
+      CHECK(count(Post{1, {}, 0}) == 1);
+      blog.clock->advance(10min);
+      CHECK(count(Post{1, {}, 0}) == 1);
+      events.wait_for("refreshes");
+    }
+    CHECK(executor.expired());
+    CHECK(events.times("executor ends") == 1);
+  }
+
+  TEST_CASE("61 refreshes that an executor never runs keep neither it nor the cache") {
+    std::weak_ptr<test::ManualExecutor> executor;
+    {
+      auto own = std::make_shared<test::ManualExecutor>();
+      executor = own;
+      Blog blog(options_with(std::move(own)));
+      auto length = blog.cached_length(kSwr);
+      (void)length(posts_up_to(2));
+      blog.clock->advance(10min);
+      (void)length(posts_up_to(2));
+      CHECK(executor.lock()->waiting() == 1);
+    }
+    CHECK(executor.expired());
+  }
+}
