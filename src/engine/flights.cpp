@@ -44,12 +44,17 @@ std::vector<Flights::Claim> Flights::claim(std::span<const Wanted> wanted,
   claims.reserve(wanted.size());
   base::Lock lock(mutex_);
   const RecentRemovals::Since removed(recent_removals_, removals_before);
-  for (const Wanted& one : wanted) {
-    if (FlightPtr found = find_locked(one)) {
-      claims.push_back({std::move(found), false});
-      continue;
+  try {
+    for (const Wanted& one : wanted) {
+      FlightPtr found = find_locked(one);
+      const bool is_own = !found;
+      claims.push_back({is_own ? add_locked(one, removed, party) : std::move(found), is_own});
     }
-    claims.push_back({add_locked(one, removed, party), true});
+  } catch (...) {  // no memory: nobody would ever end those that were added
+    for (const Claim& claim : claims) {
+      if (claim.is_own) remove_locked(*claim.flight);
+    }
+    throw;
   }
   return claims;
 }
@@ -60,9 +65,14 @@ std::vector<FlightPtr> Flights::claim_alone(std::span<const Wanted> wanted,
   flights.reserve(wanted.size());
   base::Lock lock(mutex_);
   const RecentRemovals::Since removed(recent_removals_, removals_before);
-  for (const Wanted& one : wanted) {
-    flights.push_back(add_locked(one, removed, party));
-    flights.back()->is_joinable = false;
+  try {
+    for (const Wanted& one : wanted) {
+      flights.push_back(add_locked(one, removed, party));
+      flights.back()->is_joinable = false;
+    }
+  } catch (...) {
+    for (const FlightPtr& flight : flights) remove_locked(*flight);
+    throw;
   }
   return flights;
 }
@@ -101,7 +111,6 @@ void Flights::leave(std::span<const FlightPtr> flights) {
     if (flight->is_flying()) end_locked(*flight, Flight::State::abandoned);
     remove_locked(*flight);
   }
-  size_ = table_.size();
   ++ended_;
 }
 
@@ -110,8 +119,9 @@ void Flights::remove_locked(const Flight& flight) {
   for (auto at = first; at != last; ++at) {
     if (at->second.get() != &flight) continue;
     table_.erase(at);
-    return;
+    break;
   }
+  size_ = table_.size();
 }
 
 Flights::Waited Flights::wait(const FlightPtr& flight, const PartyPtr& party,
