@@ -101,6 +101,30 @@ TEST_SUITE("unit") {
     }
   }
 
+  TEST_CASE("26 48 the late result of an invalidated run leaves the newer run's alone") {
+    Blog blog;
+    Events events;
+    std::atomic<int> calls{0};
+    auto slow = blog.posts.calculation("slow", [&](const Post&) {
+      const int call = ++calls;
+      events.happened("computing");
+      events.wait_for("go " + std::to_string(call));
+      return call;
+    });
+    blog.posts.cache_calculation("slow", {});
+    std::thread one([&] { CHECK(slow(Post{7, {}, 0}) == 1); });
+    events.wait_for("computing");
+    slow.invalidate_all();
+    std::thread two([&] { CHECK(slow(Post{7, {}, 0}) == 2); });
+    events.wait_for("computing", 2);
+    events.happened("go 1");
+    one.join();
+    events.happened("go 2");
+    two.join();
+    CHECK(slow.cached(Post{7, {}, 0}) == 2);
+    CHECK(blog.cache.stats().superseded == 1);
+  }
+
   TEST_CASE("48 a removal between look-up and claim counts as one during the run") {
     const std::vector<std::function<void(Blog&)>> removals = {
         [](Blog& blog) { (void)blog.cache.erase("Post:7:length"); },
