@@ -18,6 +18,9 @@ struct Lifetimes {
   std::int64_t fresh = base::kForever;
   std::int64_t serve = base::kForever;
   std::int64_t keep = base::kForever;
+
+  /// Whether the value is still there, for failures, when it does not answer any more.
+  [[nodiscard]] constexpr bool is_kept() const { return keep > serve; }
 };
 
 /// Never is never, also from a moment before 1970.

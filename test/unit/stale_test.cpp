@@ -242,6 +242,22 @@ TEST_SUITE("unit") {
     CHECK(source.round(page) == rounds(3, 2));
   }
 
+  TEST_CASE("47 stale-if-error of a result that is nothing, where any other answers for ever") {
+    Blog blog;
+    bool failing = false;
+    auto find = blog.posts.calculation("find", [&](const Post&) -> std::optional<int> {
+      if (failing) throw std::runtime_error("the source is down");
+      return std::nullopt;
+    });
+    blog.posts.cache_calculation("find", {.stale_if_error = 1h, .negative_ttl = 5s});
+    CHECK(find(Post{}) == std::nullopt);
+    failing = true;
+    blog.clock->advance(10s);
+    CHECK(find(Post{}) == std::nullopt);
+    blog.clock->advance(1h);
+    CHECK_THROWS_AS((void)find(Post{}), std::runtime_error);
+  }
+
   TEST_CASE("47 stale-if-error answers only if every record of the batch has an older value") {
     Source source(kSie);
     const std::vector<Post> page = posts_up_to(3);
