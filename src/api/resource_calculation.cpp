@@ -17,6 +17,7 @@ CalculationCore::CalculationCore(const ResourceCore& resource,
       takes_batches_(declaration.takes_batches),
       storable_(declaration.storable),
       copyable_(declaration.copyable),
+      optional_(declaration.optional),
       type_(declaration.type),
       typed_(declaration.typed) {}
 
@@ -43,7 +44,7 @@ void CalculationCore::set_policy(const CachePolicy& policy, const RecordTraits& 
         "what they are");
   }
   policy_ = policy;
-  lifetimes_ = api::lifetimes_of(policy);
+  lifetimes_ = api::lifetimes_of(policy, optional_);
 }
 
 engine::CalculationPtr CalculationCore::enter(engine::Catalog& catalog,

@@ -23,6 +23,9 @@ struct Lifetimes {
   [[nodiscard]] constexpr bool is_kept() const { return keep > serve; }
 };
 
+/// Of what must not answer at all.
+inline constexpr Lifetimes kNoLifetimes{0, 0, 0};
+
 /// Never is never, also from a moment before 1970.
 [[nodiscard]] constexpr std::int64_t end_of(std::int64_t begin, std::int64_t lifetime) {
   return lifetime == base::kForever ? lifetime : base::add_saturated(begin, lifetime);
