@@ -50,6 +50,8 @@ class CalculationCore {
   [[nodiscard]] engine::CalculationState* state() const noexcept;
 
   void count(std::int64_t computed, std::int64_t failed);
+  /// Tells the program that older values stand in for a failure, unless it knows.
+  void tell_failed(std::string_view why) const noexcept;
   [[nodiscard]] CalculationStats stats() const;
 
  private:

@@ -72,6 +72,19 @@ void CalculationCore::count(std::int64_t computed, std::int64_t failed) {
   add(known->unwritten);
 }
 
+void CalculationCore::tell_failed(std::string_view why) const noexcept try {
+  engine::Engine& engine = resource_.engine();
+  if (engine.home.is_elsewhere()) return;
+  engine::CalculationState* const known = state();
+  if (known == nullptr) return;  // out of use: nobody is told anything
+  engine.notices.tell(
+      NoticeKind::calculation_failed,
+      fmt::format("{} failed; older values are served, and it is tried again later: {}", label(),
+                  why),
+      name_, known->failure_told);
+} catch (const std::exception&) {  // no memory for words
+}
+
 CalculationStats CalculationCore::stats() const {
   const engine::CalculationState* const known = state();
   const engine::CalculationCounters& counters = known != nullptr ? known->since_open : uncached_;
