@@ -48,9 +48,9 @@ enum class NoticeKind : std::uint8_t {
 /// A fault, or a change of state. The first of each kind per state is told; the rest is only
 /// counted. `busy`, `write_failed` and `foreign_reader` last until `recovered` says so,
 /// `unavailable` until `available`. Then `writes_dropped`, `removal_uncommitted` and `read_failed`
-/// are over, too, and are told anew the next time; what has no end is told once while the cache is
-/// open. Keys appear in it: they may hold what the program would
-/// rather not log.
+/// are over, too, and are told anew the next time. `calculation_failed` is told of each calculation
+/// by itself, and lasts until a run of it succeeds. What has no end is told once while the cache is
+/// open. Keys appear in it: they may hold what the program would rather not log.
 struct Notice {
   NoticeKind kind = NoticeKind::unavailable;
   std::string what;     ///< what happened, to which file or key, and what to do

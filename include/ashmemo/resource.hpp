@@ -197,6 +197,7 @@ class Resource {
                                          .takes_batches = takes_batches,
                                          .storable = Storable<R>,
                                          .copyable = std::copy_constructible<R>,
+                                         .optional = detail::kIsOptional<R>,
                                          .type = typeid(detail::Definition<T, R, Args...>),
                                          .typed = made});
     return {state_, made.get()};

@@ -44,7 +44,7 @@ struct Stats {
   std::int64_t refused = 0;  ///< over the single-entry limit, or at the limit under Eviction::none
   std::int64_t dropped = 0;  ///< not kept: no room in the queue, no store, or its writing failed
   std::int64_t unencodable = 0;  ///< not kept: the value's codec failed
-  std::int64_t superseded = 0;   ///< not kept: the key was stored or removed during the computation
+  std::int64_t superseded = 0;  ///< not kept: stored, removed or invalidated during the computation
 
   // Removals from the file.
   std::int64_t erased = 0;

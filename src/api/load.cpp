@@ -94,7 +94,8 @@ void Load::look_up() {
   answers_.resize(queries_.size());
   RunSink found = sink();
   const bool want_kept = std::any_of(cached_.begin(), cached_.end(), [this](std::size_t run) {
-    return runs_[run].keeping->something.keep > runs_[run].keeping->something.serve;
+    const Keeping& keeping = *runs_[run].keeping;
+    return keeping.something.is_kept() || (keeping.nothing && keeping.nothing->is_kept());
   });
   if (want_kept) kept_.resize(queries_.size());
   looked_up_at_ = engine::read(engine_, queries_, found, answers_, want_kept);

@@ -23,16 +23,24 @@ std::vector<engine::Flights::Wanted> Claims::keys_of(const std::vector<std::size
   return keys;
 }
 
-void Claims::take(std::size_t query, engine::FlightPtr flight) {
+// Before anything is claimed: a flight that is in the table and not here would never end.
+void Claims::make_room(std::size_t more) {
   own_.resize(queries_.size());
+  flights_.reserve(flights_.size() + more);
+  joined_.reserve(joined_.size() + more);
+}
+
+void Claims::take(std::size_t query, engine::FlightPtr flight) noexcept {
   flights_.push_back(flight);
   own_[query] = std::move(flight);
 }
 
 std::vector<std::size_t> Claims::claim(const std::vector<std::size_t>& wanted) {
   if (wanted.empty() || is_alone()) return wanted;
-  auto claims = engine_.flights.claim(keys_of(wanted), removals_, engine::this_party());
+  make_room(wanted.size());
   std::vector<std::size_t> own;
+  own.reserve(wanted.size());
+  auto claims = engine_.flights.claim(keys_of(wanted), removals_, engine::this_party());
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     engine::FlightPtr& flight = claims[i].flight;
     if (!claims[i].is_own) {
@@ -47,6 +55,7 @@ std::vector<std::size_t> Claims::claim(const std::vector<std::size_t>& wanted) {
 
 void Claims::claim_alone(const std::vector<std::size_t>& wanted) {
   if (is_alone()) return;
+  make_room(wanted.size());
   auto flights = engine_.flights.claim_alone(keys_of(wanted), removals_, engine::this_party());
   for (std::size_t i = 0; i < wanted.size(); ++i) take(wanted[i], std::move(flights[i]));
 }

@@ -61,7 +61,8 @@ class Claims {
   [[nodiscard]] bool is_alone() const { return engine_.is_out_of_use(); }
   [[nodiscard]] std::vector<engine::Flights::Wanted> keys_of(
       const std::vector<std::size_t>& wanted) const;
-  void take(std::size_t query, engine::FlightPtr flight);
+  void make_room(std::size_t more);
+  void take(std::size_t query, engine::FlightPtr flight) noexcept;
 
   engine::Engine& engine_;
   const std::span<const engine::Query> queries_;

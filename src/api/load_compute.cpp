@@ -100,6 +100,7 @@ void Load::settle_back_off(std::size_t run, bool failed) {
   engine::CalculationState* const state = queries_[runs_[run].first_query].calculation;
   if (state == nullptr) return;
   failed ? state->back_off.failed(engine_.clock->steady_now()) : state->back_off.succeeded();
+  if (!failed) state->failure_told = false;
 }
 
 // Stale-if-error: all that the failure is about must have an older value. What computing has put in
@@ -122,13 +123,7 @@ void Load::answer_with_kept(std::size_t run, std::span<const std::size_t> record
 }
 
 void Load::tell_failed(std::size_t run, const std::string& why) {
-  const detail::CalculationCore& calculation = runs_[run].registered->calculation();
-  if (engine_.home.is_elsewhere()) return;
-  engine_.notices.tell(
-      NoticeKind::calculation_failed,
-      fmt::format("{} failed; older values are served, and it is tried again later: {}",
-                  calculation.label(), why),
-      calculation.name());
+  runs_[run].registered->calculation().tell_failed(why);
 }
 
 // Those who wait share what a run for one key threw; of a batch that threw each computes its own.

@@ -90,7 +90,8 @@ std::vector<engine::Query> PageKeys::queries(const std::vector<detail::Calculati
       out.push_back({.key = rest.substr(0, bytes),
                      .calculation = calculation.state(),
                      .record_version = versions_.empty() ? ValueView() : versions_[record].view(),
-                     .lifetimes = calculation.lifetimes().most});
+                     .lifetimes = calculation.lifetimes().something,
+                     .nothing = calculation.lifetimes().nothing.value_or(engine::kNoLifetimes)});
       rest.remove_prefix(bytes);
     }
   }

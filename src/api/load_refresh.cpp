@@ -72,7 +72,7 @@ void Refresh::run() noexcept try {
   if (!engine_.is_out_of_use()) compute();
 } catch (const std::exception& error) {
   engine_.counters.worker_errors.add();
-  engine_.notices.tell(NoticeKind::calculation_failed, error.what(), std::string(keys_[0]));
+  run_.registered->calculation().tell_failed(error.what());
 } catch (...) {
   engine_.counters.worker_errors.add();
 }

@@ -10,12 +10,16 @@ class Recorder final : public detail::RunObserver {
  public:
   using Landed = std::function<void(const Computed&)>;
 
-  Recorder(const Clock& clock, std::size_t run, bool one_call, const Landed& landed)
-      : clock_(clock), run_(run), one_call_(one_call), landed_(landed), last_(clock.steady_now()) {}
+  Recorder(const Clock& clock, std::size_t run, bool one_call, std::size_t asked,
+           const Landed& landed)
+      : clock_(clock), run_(run), one_call_(one_call), landed_(landed), last_(clock.steady_now()) {
+    report_.computed.reserve(asked);
+  }
 
   void done(std::size_t record) override {
-    report_.computed.push_back({run_, record, one_call_ ? 0 : lap()});
-    if (!one_call_) landed_(report_.computed.back());
+    const Computed computed{run_, record, one_call_ ? 0 : lap()};
+    if (!one_call_) landed_(computed);
+    report_.computed.push_back(computed);  // only now: what cannot land was not computed
   }
   void failed(std::size_t record, std::string why) override {
     report_.failed.push_back({run_, record, std::move(why)});
@@ -63,7 +67,7 @@ class Recorder final : public detail::RunObserver {
 ComputeReport compute(const Clock& clock, const LoadRun& run, std::size_t number,
                       std::span<const std::size_t> records,
                       const std::function<void(const Computed&)>& landed) {
-  Recorder recorder(clock, number, run.one_call, landed);
+  Recorder recorder(clock, number, run.one_call, records.size(), landed);
   std::exception_ptr thrown;
   try {
     run.run->compute(records, recorder);

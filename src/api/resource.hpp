@@ -50,6 +50,8 @@ class CalculationCore {
   [[nodiscard]] engine::CalculationState* state() const noexcept;
 
   void count(std::int64_t computed, std::int64_t failed);
+  /// Tells the program that older values stand in for a failure, unless it knows.
+  void tell_failed(std::string_view why) const noexcept;
   [[nodiscard]] CalculationStats stats() const;
 
  private:
@@ -59,6 +61,7 @@ class CalculationCore {
   const bool takes_batches_;
   const bool storable_;
   const bool copyable_;
+  const bool optional_;
   const std::type_index type_;
   const std::shared_ptr<void> typed_;
   std::optional<CachePolicy> policy_;

@@ -17,6 +17,7 @@ CalculationCore::CalculationCore(const ResourceCore& resource,
       takes_batches_(declaration.takes_batches),
       storable_(declaration.storable),
       copyable_(declaration.copyable),
+      optional_(declaration.optional),
       type_(declaration.type),
       typed_(declaration.typed) {}
 
@@ -43,7 +44,7 @@ void CalculationCore::set_policy(const CachePolicy& policy, const RecordTraits& 
         "what they are");
   }
   policy_ = policy;
-  lifetimes_ = api::lifetimes_of(policy);
+  lifetimes_ = api::lifetimes_of(policy, optional_);
 }
 
 engine::CalculationPtr CalculationCore::enter(engine::Catalog& catalog,
@@ -69,6 +70,19 @@ void CalculationCore::count(std::int64_t computed, std::int64_t failed) {
   if (known == nullptr) return add(uncached_);
   add(known->since_open);
   add(known->unwritten);
+}
+
+void CalculationCore::tell_failed(std::string_view why) const noexcept try {
+  engine::Engine& engine = resource_.engine();
+  if (engine.home.is_elsewhere()) return;
+  engine::CalculationState* const known = state();
+  if (known == nullptr) return;  // out of use: nobody is told anything
+  engine.notices.tell(
+      NoticeKind::calculation_failed,
+      fmt::format("{} failed; older values are served, and it is tried again later: {}", label(),
+                  why),
+      name_, known->failure_told);
+} catch (const std::exception&) {  // no memory for words
 }
 
 CalculationStats CalculationCore::stats() const {

@@ -40,10 +40,6 @@ void require_not_negative(std::optional<Duration> window, std::string_view name,
               std::string(name));
 }
 
-engine::Lifetimes longer(const engine::Lifetimes& a, const engine::Lifetimes& b) {
-  return {std::max(a.fresh, b.fresh), std::max(a.serve, b.serve), std::max(a.keep, b.keep)};
-}
-
 }  // namespace
 
 void require_possible(const CachePolicy& policy, std::string_view whose) {
@@ -75,15 +71,14 @@ engine::Lifetimes lifetimes_of(const CachePolicy& policy, std::optional<Duration
   return lifetimes;
 }
 
-PolicyLifetimes lifetimes_of(const CachePolicy& policy) {
+PolicyLifetimes lifetimes_of(const CachePolicy& policy, bool optional) {
   PolicyLifetimes lifetimes;
   lifetimes.something = lifetimes_of(policy, policy.ttl);
-  if (!policy.negative_ttl) {
+  if (!policy.negative_ttl || !optional) {
     lifetimes.nothing = lifetimes.something;
   } else if (policy.negative_ttl->count() > 0) {
     lifetimes.nothing = lifetimes_of(policy, policy.negative_ttl);
   }
-  lifetimes.most = longer(lifetimes.something, lifetimes.nothing.value_or(lifetimes.something));
   return lifetimes;
 }
 

@@ -22,9 +22,8 @@ void require_possible(const CachePolicy& policy, std::string_view whose);
 struct PolicyLifetimes {
   engine::Lifetimes something;
   std::optional<engine::Lifetimes> nothing;  // nullopt: not kept
-  /// What the policy lets any result have: holds for what was stored under a longer one.
-  engine::Lifetimes most;
 };
-[[nodiscard]] PolicyLifetimes lifetimes_of(const CachePolicy& policy);
+/// `optional`: whether the results are of a type that can be nothing.
+[[nodiscard]] PolicyLifetimes lifetimes_of(const CachePolicy& policy, bool optional);
 
 }  // namespace ashmemo::api

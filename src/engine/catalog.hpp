@@ -31,9 +31,10 @@ struct CalculationState {
   std::int64_t version = 0;
   std::string policy;  // for people
   std::atomic<std::int64_t> id{0};
-  std::atomic<bool> is_touched{true};  // by reads
-  BackOff back_off;                    // of runs that stale values can stand in for
-  store::CalculationRow at_open;       // what was counted before
+  std::atomic<bool> is_touched{true};     // by reads
+  BackOff back_off;                       // of runs that stale values can stand in for
+  std::atomic<bool> failure_told{false};  // since the last run that succeeded
+  store::CalculationRow at_open;          // what was counted before
   CalculationCounters since_open;
   CalculationCounters unwritten;  // not yet in the file
 };

@@ -25,14 +25,14 @@ FlightPtr Flights::find_locked(const Wanted& wanted) const {
   return nullptr;
 }
 
-FlightPtr Flights::add_locked(const Wanted& wanted, std::uint64_t removals_before,
+FlightPtr Flights::add_locked(const Wanted& wanted, const RecentRemovals::Since& removed,
                               const PartyPtr& party) {
   auto flight = std::make_shared<Flight>();
   flight->key = wanted.key;
   flight->record_version = Value(wanted.record_version);
   flight->calculation_id = wanted.calculation_id;
   flight->owner = party;
-  flight->superseded = removals_ != removals_before;
+  flight->superseded = removed.covers(wanted.key);
   if (!flight->superseded) table_.emplace(flight->key, flight);
   size_ = table_.size();
   return flight;
@@ -43,12 +43,18 @@ std::vector<Flights::Claim> Flights::claim(std::span<const Wanted> wanted,
   std::vector<Claim> claims;
   claims.reserve(wanted.size());
   base::Lock lock(mutex_);
-  for (const Wanted& one : wanted) {
-    if (FlightPtr found = find_locked(one)) {
-      claims.push_back({std::move(found), false});
-      continue;
+  const RecentRemovals::Since removed(recent_removals_, removals_before);
+  try {
+    for (const Wanted& one : wanted) {
+      FlightPtr found = find_locked(one);
+      const bool is_own = !found;
+      claims.push_back({is_own ? add_locked(one, removed, party) : std::move(found), is_own});
     }
-    claims.push_back({add_locked(one, removals_before, party), true});
+  } catch (...) {  // no memory: nobody would ever end those that were added
+    for (const Claim& claim : claims) {
+      if (claim.is_own) remove_locked(*claim.flight);
+    }
+    throw;
   }
   return claims;
 }
@@ -58,9 +64,15 @@ std::vector<FlightPtr> Flights::claim_alone(std::span<const Wanted> wanted,
   std::vector<FlightPtr> flights;
   flights.reserve(wanted.size());
   base::Lock lock(mutex_);
-  for (const Wanted& one : wanted) {
-    flights.push_back(add_locked(one, removals_before, party));
-    flights.back()->is_joinable = false;
+  const RecentRemovals::Since removed(recent_removals_, removals_before);
+  try {
+    for (const Wanted& one : wanted) {
+      flights.push_back(add_locked(one, removed, party));
+      flights.back()->is_joinable = false;
+    }
+  } catch (...) {
+    for (const FlightPtr& flight : flights) remove_locked(*flight);
+    throw;
   }
   return flights;
 }
@@ -99,7 +111,6 @@ void Flights::leave(std::span<const FlightPtr> flights) {
     if (flight->is_flying()) end_locked(*flight, Flight::State::abandoned);
     remove_locked(*flight);
   }
-  size_ = table_.size();
   ++ended_;
 }
 
@@ -108,8 +119,9 @@ void Flights::remove_locked(const Flight& flight) {
   for (auto at = first; at != last; ++at) {
     if (at->second.get() != &flight) continue;
     table_.erase(at);
-    return;
+    break;
   }
+  size_ = table_.size();
 }
 
 Flights::Waited Flights::wait(const FlightPtr& flight, const PartyPtr& party,
@@ -154,21 +166,22 @@ void Flights::stored(std::string_view key, const Flight* by) {
 
 void Flights::removed(std::string_view key) {
   base::Lock lock(mutex_);
-  ++removals_;
+  recent_removals_.add_key(key);
+  removals_ = recent_removals_.last();
   supersede_locked(key, nullptr);
 }
 
 void Flights::removed_prefix(std::string_view prefix) {
-  std::vector<FlightPtr> gone;  // the table's keys are views of theirs
   base::Lock lock(mutex_);
-  ++removals_;
+  recent_removals_.add_prefix(prefix);
+  removals_ = recent_removals_.last();
   for (auto at = table_.begin(); at != table_.end();) {
     if (!at->first.starts_with(prefix)) {
       ++at;
       continue;
     }
-    at->second->superseded = true;
-    gone.push_back(at->second);
+    const FlightPtr flight = at->second;  // the table's key is a view of its key
+    flight->superseded = true;
     at = table_.erase(at);
   }
   size_ = table_.size();

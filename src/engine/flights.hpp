@@ -14,6 +14,7 @@
 #include "base/mutex.hpp"
 #include "engine/flight.hpp"
 #include "engine/patience.hpp"
+#include "engine/recent_removals.hpp"
 
 namespace ashmemo::engine {
 
@@ -44,9 +45,9 @@ class Flights {
     ValueView record_version;
     std::int64_t calculation_id = 0;  // as it was before the look-up
   };
-  /// In the order of `wanted`, which are all different. If anything was removed since the look-up,
-  /// what is missing may have been missing for that reason, and the caller's records may be older:
-  /// new flights are superseded from the beginning, and nobody joins them.
+  /// In the order of `wanted`, which are all different. A key that was removed since the look-up
+  /// may have been missing for that reason, and the caller's record may be older: its new flight is
+  /// superseded from the beginning, and nobody joins it.
   [[nodiscard]] std::vector<Claim> claim(std::span<const Wanted> wanted,
                                          std::uint64_t removals_before, const PartyPtr& party);
   /// Flights that nobody joins, beside those that may be there: for a caller who could not have the
@@ -79,8 +80,8 @@ class Flights {
   using Table = std::unordered_multimap<std::string_view, FlightPtr>;  // views of the flights' keys
 
   [[nodiscard]] FlightPtr find_locked(const Wanted& wanted) const ASHMEMO_REQUIRES(mutex_);
-  FlightPtr add_locked(const Wanted& wanted, std::uint64_t removals_before, const PartyPtr& party)
-      ASHMEMO_REQUIRES(mutex_);
+  FlightPtr add_locked(const Wanted& wanted, const RecentRemovals::Since& removed,
+                       const PartyPtr& party) ASHMEMO_REQUIRES(mutex_);
   void remove_locked(const Flight& flight) ASHMEMO_REQUIRES(mutex_);
   void end_locked(Flight& flight, Flight::State state) ASHMEMO_REQUIRES(mutex_);
   void supersede_locked(std::string_view key, const Flight* but) ASHMEMO_REQUIRES(mutex_);
@@ -90,9 +91,10 @@ class Flights {
   Table table_ ASHMEMO_GUARDED_BY(mutex_);
   std::size_t waiting_ ASHMEMO_GUARDED_BY(mutex_) = 0;
   bool closed_ ASHMEMO_GUARDED_BY(mutex_) = false;
+  RecentRemovals recent_removals_ ASHMEMO_GUARDED_BY(mutex_);
   std::atomic<std::size_t> size_{0};
   std::atomic<std::uint64_t> ended_{0};
-  std::atomic<std::uint64_t> removals_{0};
+  std::atomic<std::uint64_t> removals_{0};  // the number of the last one
 };
 
 }  // namespace ashmemo::engine

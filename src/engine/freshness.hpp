@@ -18,7 +18,13 @@ struct Lifetimes {
   std::int64_t fresh = base::kForever;
   std::int64_t serve = base::kForever;
   std::int64_t keep = base::kForever;
+
+  /// Whether the value is still there, for failures, when it does not answer any more.
+  [[nodiscard]] constexpr bool is_kept() const { return keep > serve; }
 };
+
+/// Of what must not answer at all.
+inline constexpr Lifetimes kNoLifetimes{0, 0, 0};
 
 /// Never is never, also from a moment before 1970.
 [[nodiscard]] constexpr std::int64_t end_of(std::int64_t begin, std::int64_t lifetime) {

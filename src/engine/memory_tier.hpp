@@ -34,12 +34,6 @@ class TierCopy {
     return {more_.get(), more_ ? words : 0};
   }
 
-  /// Gives back what a large entry needed.
-  void shrink() noexcept {
-    more_.reset();
-    more_size_ = 0;
-  }
-
  private:
   std::array<std::uint64_t, 256> here_;  // 2 KiB: what most entries are
   std::unique_ptr<std::uint64_t[]> more_;

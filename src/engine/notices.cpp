@@ -27,6 +27,15 @@ void Notices::tell(NoticeKind kind, std::string what, std::string subject) {
   waiting_.push_back({kind, std::move(what), std::move(subject)});
 }
 
+void Notices::tell(NoticeKind kind, std::string what, std::string subject,
+                   std::atomic<bool>& told) {
+  what = base::printable(std::move(what));
+  base::Lock lock(mutex_);
+  last_error_ = what;
+  if (told.exchange(true)) return;
+  waiting_.push_back({kind, std::move(what), std::move(subject)});
+}
+
 void Notices::tell_end(NoticeKind ended, NoticeKind kind, std::string what, std::string subject) {
   base::Lock lock(mutex_);
   if (!std::exchange(told(ended), false)) return;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -19,6 +20,9 @@ namespace ashmemo::engine {
 class Notices {
  public:
   void tell(NoticeKind kind, std::string what, std::string subject);
+  /// As tell, of one of many things that have a state each: `told` is whether that was told of, and
+  /// its end is the caller's business.
+  void tell(NoticeKind kind, std::string what, std::string subject, std::atomic<bool>& told);
   /// The state that `ended` told of, if it was told, is over: `kind` says so, and the next is told
   /// again.
   void tell_end(NoticeKind ended, NoticeKind kind, std::string what, std::string subject);

@@ -56,7 +56,9 @@ class Judge {
   std::optional<Freshness> judge(std::size_t index, const Found& found) {
     const Query& query = queries_[index];
     if (!matches(query, found)) return std::nullopt;
-    const Deadlines deadlines = shortened(found.deadlines, query.lifetimes);
+    const bool is_nothing = found.value.type() == ValueType::null;
+    const Deadlines deadlines =
+        shortened(found.deadlines, is_nothing ? query.nothing : query.lifetimes);
     const Freshness freshness = engine::judge(deadlines, now_for(found));
     Answer& answer = answers_[index];
     answer.freshness = freshness;

@@ -20,7 +20,9 @@ struct Query {
   /// The calculation whose results may answer; nullptr: any current one's, and direct puts.
   CalculationState* calculation = nullptr;
   ValueView record_version{};  // compared where a calculation is given
-  Lifetimes lifetimes{};       // of the policy now in force: the earlier deadline counts
+  // Of the policy now in force: the earlier deadline counts.
+  Lifetimes lifetimes{};
+  Lifetimes nothing{};  // where the value is NULL
 };
 
 /// What became of it.

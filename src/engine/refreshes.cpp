@@ -26,10 +26,8 @@ std::vector<std::size_t> Refreshes::begin(RefreshKeys& batch,
 
 void Refreshes::end(const RefreshKeys& batch) {
   const base::Lock lock(mutex_);
-  if (newest_ == &batch) {
-    newest_ = nullptr;
-    return;
-  }
+  if (newest_ == &batch) newest_ = nullptr;  // some may be in the table: memory may have run out
+  if (table_.empty()) return;
   for (std::size_t i = 0; i < batch.size(); ++i) table_.erase(batch[i]);
 }
 

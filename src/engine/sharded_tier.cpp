@@ -35,7 +35,7 @@ class ShardedTier final : public MemoryTier {
 
   void begin_change(std::string_view key) noexcept override {
     const std::uint64_t hash = hash_of(key);
-    shard_of(hash).begin_change(key, hash);
+    shard_of(hash).begin_change(hash);
   }
   void end_change(std::string_view key) noexcept override { shard_of(hash_of(key)).end_change(); }
   void begin_change_of_all() noexcept override {

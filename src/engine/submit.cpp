@@ -129,6 +129,12 @@ bool can_write(const Engine& engine) {
          !engine.store.empty();
 }
 
+/// The result of a run that began before its calculation was invalidated as a whole: nobody would
+/// see it, and it must not stand in the way of a newer run's.
+bool is_outdated(const Engine& engine, const NewEntry& entry) {
+  return !engine.catalog.is_current(entry.calculation_id);
+}
+
 /// Without a store the memory tier is all there is: it keeps what there is room for, until the
 /// store is back or something else needs the room.
 void keep_in_memory(Engine& engine, const NewEntry& entry) {
@@ -155,7 +161,9 @@ void keep_in_memory(Engine& engine, const NewEntry& entry) {
 std::size_t put_nowhere(Engine& engine, std::span<const NewEntry> entries) {
   const bool is_for_now =
       !engine.is_out_of_use() && engine.options.access == Access::read_write && engine.tier;
-  for (std::size_t i = 0; is_for_now && i < entries.size(); ++i) keep_in_memory(engine, entries[i]);
+  for (std::size_t i = 0; is_for_now && i < entries.size(); ++i) {
+    if (!is_outdated(engine, entries[i])) keep_in_memory(engine, entries[i]);
+  }
   engine.counters.dropped.add(count_values(entries));
   return 0;
 }
@@ -247,6 +255,10 @@ std::size_t put(Engine& engine, std::span<NewEntry> entries) {
   std::vector<Taken> taken;
   taken.reserve(entries.size());
   for (NewEntry& entry : entries) {
+    if (is_outdated(engine, entry)) {
+      engine.counters.superseded.add();
+      continue;
+    }
     const WritePtr write = write_for(engine, entry);
     Offered offered = offering.offer(entry, write);
     if (offered.slot) {

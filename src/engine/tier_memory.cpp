@@ -68,20 +68,19 @@ bool TierMemory::find(std::string_view key, std::uint64_t hash, TierCopy& copy,
   });
 }
 
-std::optional<std::size_t> TierMemory::locate(std::string_view key, std::uint64_t hash) noexcept {
+// By the hash alone: keys that share one are so rare that they may share a place, and no copy of an
+// entry is needed, for which there may be no memory.
+std::optional<std::size_t> TierMemory::locate(std::uint64_t hash) noexcept {
   std::optional<std::size_t> found;
   index_.look(hash, [&](std::size_t position) {
-    const std::span<std::uint64_t> words = copy_of(position, hash, copy_);
-    store::RowView row;
-    if (words.empty() || !tier_entry::read(words, key, row)) return false;
-    found = position;
-    return true;
+    if (hash_at(position) == hash) found = position;
+    return found.has_value();
   });
   return found;
 }
 
 void TierMemory::insert(std::string_view key, std::uint64_t hash, const store::RowView& row) {
-  if (locate(key, hash)) return;
+  if (locate(hash)) return;
   encoded_.resize(tier_entry::words_for(key, row));
   tier_entry::write(encoded_, key, hash, row);
   while (index_.is_full()) evict_one();
@@ -93,7 +92,6 @@ void TierMemory::insert(std::string_view key, std::uint64_t hash, const store::R
 }
 
 void TierMemory::shrink() noexcept {
-  copy_.shrink();
   for (auto* const words : {&encoded_, &moving_, &carried_words_}) {
     if (words->capacity() > words_.size() / kKeptShare) std::vector<std::uint64_t>().swap(*words);
   }
@@ -168,8 +166,8 @@ std::size_t TierMemory::put_back_carried(std::size_t at) {
   return at;
 }
 
-void TierMemory::remove(std::string_view key, std::uint64_t hash) noexcept {
-  const std::optional<std::size_t> position = locate(key, hash);
+void TierMemory::remove(std::uint64_t hash) noexcept {
+  const std::optional<std::size_t> position = locate(hash);
   if (!position) return;
   index_.remove(hash, *position);
   words_.store(*position, tier_entry::as_dead(words_.load(*position)));

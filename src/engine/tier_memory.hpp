@@ -27,10 +27,11 @@ class TierMemory {
 
   /// Whether an entry of so many words may be kept.
   [[nodiscard]] bool admits(std::size_t words) const noexcept { return words <= main_.size() / 16; }
+  /// Does nothing if there is an entry of this hash.
   void insert(std::string_view key, std::uint64_t hash, const store::RowView& row);
   /// Gives back what inserting a large entry needed beside it.
   void shrink() noexcept;
-  void remove(std::string_view key, std::uint64_t hash) noexcept;
+  void remove(std::uint64_t hash) noexcept;
   void clear() noexcept;
 
   [[nodiscard]] MemoryTier::Usage usage() const noexcept;
@@ -38,8 +39,7 @@ class TierMemory {
  private:
   [[nodiscard]] std::span<std::uint64_t> copy_of(std::size_t position, std::uint64_t hash,
                                                  TierCopy& copy) const noexcept;
-  [[nodiscard]] std::optional<std::size_t> locate(std::string_view key,
-                                                  std::uint64_t hash) noexcept;
+  [[nodiscard]] std::optional<std::size_t> locate(std::uint64_t hash) noexcept;
   void evict_one();
   void evict_from_probation();
   void insert_into_main(std::uint64_t hash, std::span<const std::uint64_t> words);
@@ -65,7 +65,6 @@ class TierMemory {
   TierRing main_;
   GhostTable ghosts_;
   // Kept between calls, so that inserting allocates nothing.
-  TierCopy copy_;
   std::vector<std::uint64_t> encoded_;
   std::vector<std::uint64_t> moving_;
   std::vector<std::uint64_t> carried_words_;

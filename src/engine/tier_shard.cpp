@@ -71,13 +71,13 @@ void TierShard::try_to_fill(std::string_view key, const MemoryTier::Look& look,
   owned_->shrink();
 }
 
-void TierShard::begin_change(std::string_view key, std::uint64_t hash) noexcept {
+void TierShard::begin_change(std::uint64_t hash) noexcept {
   const base::Lock lock(mutex_);
   ++changing_;
   changes_.fetch_add(1, std::memory_order_release);
   if (!owned_) return;
   const Edit edit(sequence_);
-  owned_->remove(key, hash);
+  owned_->remove(hash);
 }
 
 void TierShard::begin_change_of_all() noexcept {

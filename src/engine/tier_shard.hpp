@@ -27,7 +27,7 @@ class TierShard {
   void fill(std::string_view key, const MemoryTier::Look& look, const store::RowView& row) noexcept
       ASHMEMO_EXCLUDES(mutex_);
 
-  void begin_change(std::string_view key, std::uint64_t hash) noexcept ASHMEMO_EXCLUDES(mutex_);
+  void begin_change(std::uint64_t hash) noexcept ASHMEMO_EXCLUDES(mutex_);
   void begin_change_of_all() noexcept ASHMEMO_EXCLUDES(mutex_);
   void end_change() noexcept ASHMEMO_EXCLUDES(mutex_);
 

@@ -141,7 +141,7 @@ bool Committer::was_live(const store::RemovedRow& row) const {
 Status Committer::put(store::Writer& writer, const engine::Slot& slot, const engine::Write& write,
                       Changes& changes, Fate& fate) {
   // A result that was invalidated while it waited: nobody would ever see it, or clear it away.
-  if (!engine_.catalog.is_current(write.calculation_id)) return {};
+  if (!engine_.catalog.is_current(write.calculation_id)) return erase_older(writer, slot, changes);
   store::PutRow row = row_of(slot, write);
   if (policy_ != nullptr) {
     const engine::Admission admission = policy_->admit(slot.key);
@@ -159,6 +159,15 @@ Status Committer::put(store::Writer& writer, const engine::Slot& slot, const eng
   fate.kept = true;
   newest_stamp_ = std::max(newest_stamp_, row.stamp);
   changes.bytes_written += row.byte_size;
+  return {};
+}
+
+/// A value that is not written ends the older one all the same, as one that is refused does.
+Status Committer::erase_older(store::Writer& writer, const engine::Slot& slot, Changes& changes) {
+  auto before = writer.erase(slot.key);
+  if (!before.ok()) return before.failure();
+  if (before->has_value())
+    changes.remove(slot.key, RemovalCause::replaced, transactions_.wants_keys());
   return {};
 }
 
@@ -194,13 +203,8 @@ bool Committer::is_over_limit(const store::Totals& totals) const {
 Status Committer::drop(store::Store& store, const engine::Slot& slot,
                        const base::Failure& failure) {
   Status done = transactions_.run(store, [&](store::Writer& writer, Changes& changes) -> Status {
-    // As in refuse: the older value must not come back.
-    auto before = writer.erase(slot.key);
-    if (!before.ok()) return before.failure();
-    if (before->has_value())
-      changes.remove(slot.key, RemovalCause::replaced, transactions_.wants_keys());
     ++changes.dropped;
-    return {};
+    return erase_older(writer, slot, changes);
   });
   if (!done.ok()) return done;
   engine_.notices.tell(NoticeKind::writes_dropped,

@@ -32,6 +32,7 @@ class Committer {
                      Changes& changes, Fate& fate);
   base::Status put(store::Writer& writer, const engine::Slot& slot, const engine::Write& write,
                    Changes& changes, Fate& fate);
+  base::Status erase_older(store::Writer& writer, const engine::Slot& slot, Changes& changes);
   [[nodiscard]] bool was_live(const store::RemovedRow& row) const;
   base::Status make_room(store::Writer& writer, Changes& changes, bool* fits);
   base::Status refuse(store::Writer& writer, const engine::Slot& slot, Changes& changes);

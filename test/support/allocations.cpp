@@ -6,12 +6,15 @@
 namespace {
 
 thread_local std::int64_t allocations = 0;
+thread_local std::int64_t until_failure = -1;  // negative: none fails
 
 }  // namespace
 
 // The other forms of new and delete call these, but for those of over-aligned types.
 void* operator new(std::size_t size) {
   ++allocations;
+  const bool fails = until_failure >= 0 && until_failure-- == 0;
+  if (fails) throw std::bad_alloc();
   if (void* const memory = std::malloc(size == 0 ? 1 : size)) return memory;
   throw std::bad_alloc();
 }
@@ -21,5 +24,11 @@ void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 namespace ashmemo::test {
 
 std::int64_t allocations_here() noexcept { return allocations; }
+
+FailingAllocation::FailingAllocation(std::int64_t before) noexcept { until_failure = before; }
+
+FailingAllocation::~FailingAllocation() { until_failure = -1; }
+
+bool FailingAllocation::has_failed() const noexcept { return until_failure < 0; }
 
 }  // namespace ashmemo::test

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <functional>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -45,6 +46,12 @@ struct Change : Blog {
   });
   const bool cached = (posts.cache_calculation("slow", {}), true);
 };
+
+std::vector<std::string> many_keys() {
+  std::vector<std::string> keys;
+  for (int i = 0; i < 2'000; ++i) keys.push_back("other " + std::to_string(i));
+  return keys;
+}
 
 }  // namespace
 
@@ -94,17 +101,105 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("48 a removal between look-up and claim counts as one during the run") {
+  TEST_CASE("26 48 the late result of an invalidated run leaves the newer run's alone") {
     Blog blog;
-    auto length = blog.cached_length();
+    Events events;
+    std::atomic<int> calls{0};
+    auto slow = blog.posts.calculation("slow", [&](const Post&) {
+      const int call = ++calls;
+      events.happened("computing");
+      events.wait_for("go " + std::to_string(call));
+      return call;
+    });
+    blog.posts.cache_calculation("slow", {});
+    std::thread one([&] { CHECK(slow(Post{7, {}, 0}) == 1); });
+    events.wait_for("computing");
+    slow.invalidate_all();
+    std::thread two([&] { CHECK(slow(Post{7, {}, 0}) == 2); });
+    events.wait_for("computing", 2);
+    events.happened("go 1");
+    one.join();
+    events.happened("go 2");
+    two.join();
+    CHECK(slow.cached(Post{7, {}, 0}) == 2);
+    CHECK(blog.cache.stats().superseded == 1);
+  }
+
+  TEST_CASE("48 a removal between look-up and claim counts as one during the run") {
+    const std::vector<std::function<void(Blog&)>> removals = {
+        [](Blog& blog) { (void)blog.cache.erase("Post:7:length"); },
+        [](Blog& blog) { (void)blog.cache.erase_prefix("Post:7:"); },
+        [](Blog& blog) { (void)blog.cache.clear(); },
+        [](Blog& blog) {
+          const std::vector<std::string> keys = many_keys();  // more than are remembered
+          (void)blog.cache.erase_many(keys);
+        },
+    };
+    for (std::size_t i = 0; i < removals.size(); ++i) {
+      INFO(i);
+      Blog blog;
+      auto length = blog.cached_length();
+      std::atomic<bool> removed{false};
+      const AtTestPoints points([&](std::string_view point) {
+        if (point == "load: looked up" && !removed.exchange(true)) removals[i](blog);
+      });
+      CHECK(length(Post{7, "seven", 0}) == 5);
+      CHECK_FALSE(length.cached(Post{7, "seven", 0}).has_value());
+      CHECK(length(Post{7, "seven", 0}) == 5);
+      CHECK(length.cached(Post{7, "seven", 0}) == 5);
+    }
+  }
+
+  TEST_CASE("26 48 a removal of other keys between look-up and claim changes nothing") {
+    Blog blog;
+    Events events;
+    auto slow = blog.posts.calculation("slow", [&](const Post& post) {
+      events.happened("computing");
+      events.wait_for("waiting");
+      return post.id;
+    });
+    blog.posts.cache_calculation("slow", {});
     std::atomic<bool> removed{false};
     const AtTestPoints points([&](std::string_view point) {
-      if (point == "load: looked up" && !removed.exchange(true)) (void)blog.cache.erase("other");
+      if (point == "load: waits") events.happened("waiting");
+      if (point != "load: looked up" || removed.exchange(true)) return;
+      (void)blog.cache.erase("other");
+      (void)blog.cache.erase_prefix("Post:70:");
+      slow.invalidate(Post{6, {}, 0});
     });
-    CHECK(length(Post{7, "seven", 0}) == 5);
-    CHECK_FALSE(length.cached(Post{7, "seven", 0}).has_value());
-    CHECK(length(Post{7, "seven", 0}) == 5);
-    CHECK(length.cached(Post{7, "seven", 0}) == 5);
+    std::thread one([&] { CHECK(slow(Post{7, {}, 0}) == 7); });
+    events.wait_for("computing");
+    CHECK(slow(Post{7, {}, 0}) == 7);
+    one.join();
+    CHECK(slow.cached(Post{7, {}, 0}) == 7);
+    CHECK(blog.cache.stats().computed == 1);
+    CHECK(blog.cache.stats().superseded == 0);
+  }
+
+  TEST_CASE("26 48 a removal of other keys while a load waits for another changes nothing") {
+    Blog blog;
+    Events events;
+    std::atomic<int> calls{0};
+    auto wild = blog.posts.calculation("wild", [&](Records<Post> batch) {
+      if (++calls == 1) {
+        events.happened("computing");
+        events.wait_for("waiting");
+        (void)blog.cache.erase("other");
+        throw std::runtime_error("wild");
+      }
+      return std::vector<int>(batch.size(), 5);
+    });
+    blog.posts.cache_calculation("wild", {});
+    const AtTestPoints points([&](std::string_view point) {
+      if (point == "load: waits") events.happened("waiting");
+    });
+    const std::vector<Post> page = {{7, {}, 0}, {8, {}, 0}};
+    std::thread one([&] { CHECK_THROWS_AS((void)wild(page), std::runtime_error); });
+    events.wait_for("computing");
+    CHECK(wild(page) == std::vector<int>{5, 5});
+    one.join();
+    CHECK(wild.cached(page[0]) == 5);
+    CHECK(blog.cache.stats().superseded == 0);
   }
 
   TEST_CASE("26 what another caller stored between look-up and claim is not computed again") {

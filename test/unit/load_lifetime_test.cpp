@@ -25,6 +25,9 @@ namespace {
 /// A result that its codec refuses to write.
 struct Unwritable {};
 
+/// A result that says nothing but that it is there.
+struct Done {};
+
 /// Opens the same file again, as the next run of the program: with this version and policy.
 struct Run {
   Run(const std::string& path, const std::shared_ptr<ashmemo::Clock>& clock, std::uint32_t version,
@@ -57,6 +60,12 @@ template <>
 struct ashmemo::Codec<Unwritable> {
   static Value encode(const Unwritable&) { throw std::runtime_error("no"); }
   static std::optional<Unwritable> decode(ValueView) { return std::nullopt; }
+};
+
+template <>
+struct ashmemo::Codec<Done> {
+  static Value encode(const Done&) { return Value::null(); }
+  static std::optional<Done> decode(ValueView) { return Done(); }
 };
 
 TEST_SUITE("unit") {
@@ -184,6 +193,45 @@ TEST_SUITE("unit") {
     auto shorter = runs.next(1, CachePolicy{.ttl = 10min});
     (void)shorter->length(post);
     CHECK(shorter->computed == 1);
+  }
+
+  TEST_CASE(
+      "5 a shortened ttl holds for older results, that of nothing for those that are nothing") {
+    Runs runs;
+    const auto computed = [&runs](const CachePolicy& policy) {
+      ashmemo::Cache cache(runs.dir.path("runs.db"),
+                           {.hooks = {.clock = runs.clock, .worker = ashmemo::WorkerMode::manual}});
+      ashmemo::Registry registry(cache);
+      auto& posts = registry.resource<Post>("Post", &Post::id);
+      std::vector<std::int64_t> ids;
+      auto find = posts.calculation("find", [&ids](const Post& post) -> std::optional<int> {
+        ids.push_back(post.id);
+        return post.id == 1 ? std::nullopt : std::optional<int>(7);
+      });
+      posts.cache_calculation("find", policy);
+      const std::vector<std::optional<int>> expected{std::nullopt, 7};
+      CHECK(find(posts_up_to(2)) == expected);
+      return ids;
+    };
+    using Ids = std::vector<std::int64_t>;
+    CHECK(computed({.ttl = 24h}) == Ids{1, 2});
+    runs.clock->advance(1h);
+    SUBCASE("negative_ttl") { CHECK(computed({.ttl = 24h, .negative_ttl = 5s}) == Ids{1}); }
+    SUBCASE("negative_ttl 0") { CHECK(computed({.ttl = 24h, .negative_ttl = 0s}) == Ids{1}); }
+    SUBCASE("ttl") { CHECK(computed({.ttl = 1min, .negative_ttl = 24h}) == Ids{2}); }
+    SUBCASE("both") { CHECK(computed({.ttl = 1min, .negative_ttl = 1min}) == Ids{1, 2}); }
+    SUBCASE("neither") { CHECK(computed({.ttl = 2h, .negative_ttl = 2h}).empty()); }
+  }
+
+  TEST_CASE(
+      "5 negative_ttl means nothing for a type that cannot be nothing but is stored as NULL") {
+    Blog blog;
+    int calls = 0;
+    auto done = blog.posts.calculation("done", [&calls](const Post&) { return ++calls, Done(); });
+    blog.posts.cache_calculation("done", {.ttl = 1min, .negative_ttl = 0s});
+    (void)done(Post{});
+    (void)done(Post{});
+    CHECK(calls == 1);
   }
 
   TEST_CASE("61 a handle computes once its cache is closed, and when registry and cache are gone") {

@@ -52,6 +52,23 @@ TEST_SUITE("unit") {
     CHECK_FALSE(fake.get("k").has_value());
   }
 
+  TEST_CASE("48 without a store an invalidated result does not hide the valid one") {
+    Homeless fake;
+    const auto words = fake.engine.catalog.add("Post", "words", 1, "").calculation;
+    const auto put = [&fake](std::int64_t calculation_id, const std::string& text) {
+      std::vector<engine::NewEntry> entries(1);
+      entries[0].key = "Post:1:words";
+      entries[0].value = Value::text(text);
+      entries[0].calculation_id = calculation_id;
+      (void)engine::put(fake.engine, entries);
+    };
+    const std::int64_t before = words->id;
+    (void)fake.engine.catalog.renew(words);
+    put(words->id, "valid");
+    put(before, "late");
+    CHECK(fake.get("Post:1:words") == "valid");
+  }
+
   TEST_CASE("what memory alone has expires and can be erased") {
     Homeless fake;
     fake.put("short", "1", {.fresh = 1'000'000, .serve = 1'000'000, .keep = 1'000'000});

@@ -7,6 +7,7 @@
 
 #include <doctest/doctest.h>
 
+#include "support/allocations.hpp"
 #include "tier_fixture.hpp"
 
 // What the tier has, and when: fills and changes of one thread after another.
@@ -80,6 +81,18 @@ int run(std::uint32_t seed, std::int64_t bytes) {
 }  // namespace
 
 TEST_SUITE("unit") {
+  TEST_CASE("the copy of a large entry goes with a change also where there is no memory") {
+    TierFixture fixture;
+    const std::string text(10'000, 'x');
+    fixture.fill("k", text);
+    REQUIRE(fixture.get("k") == text);
+    {
+      const test::FailingAllocation failing(0);
+      fixture.change("k");
+    }
+    CHECK_FALSE(fixture.get("k").has_value());
+  }
+
   TEST_CASE("the tier has what was filled, and nothing before") {
     TierFixture fixture;
     CHECK_FALSE(fixture.get("a"));

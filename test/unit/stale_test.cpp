@@ -242,6 +242,56 @@ TEST_SUITE("unit") {
     CHECK(source.round(page) == rounds(3, 2));
   }
 
+  TEST_CASE("47 the first failure of each calculation is told, and again after it has recovered") {
+    bool failing = false;
+    std::vector<std::string> told;
+    Options options;
+    options.hooks.on_error = [&told](const Notice& notice) {
+      if (notice.kind == NoticeKind::calculation_failed) told.push_back(notice.subject);
+    };
+    Blog blog(options);
+    const auto source = [&failing](const Post& post) {
+      if (failing) throw std::runtime_error("the source is down");
+      return post.id;
+    };
+    auto one = blog.posts.calculation("one", source);
+    auto two = blog.posts.calculation("two", source);
+    blog.posts.cache_calculation("one", kSie);
+    blog.posts.cache_calculation("two", kSie);
+    const auto ask_both_after = [&](Duration pause) {
+      blog.clock->advance(pause);
+      (void)blog.posts.load(posts_up_to(2), one, two);
+      blog.cache.flush();
+      return std::exchange(told, {});
+    };
+    using Told = std::vector<std::string>;
+    CHECK(ask_both_after(0s).empty());
+    for (int outage = 0; outage < 3; ++outage) {
+      INFO(outage);
+      failing = true;
+      CHECK(ask_both_after(11min) == Told{"one", "two"});
+      CHECK(ask_both_after(1min).empty());
+      failing = false;
+      CHECK(ask_both_after(2min).empty());
+    }
+  }
+
+  TEST_CASE("47 stale-if-error of a result that is nothing, where any other answers for ever") {
+    Blog blog;
+    bool failing = false;
+    auto find = blog.posts.calculation("find", [&](const Post&) -> std::optional<int> {
+      if (failing) throw std::runtime_error("the source is down");
+      return std::nullopt;
+    });
+    blog.posts.cache_calculation("find", {.stale_if_error = 1h, .negative_ttl = 5s});
+    CHECK(find(Post{}) == std::nullopt);
+    failing = true;
+    blog.clock->advance(10s);
+    CHECK(find(Post{}) == std::nullopt);
+    blog.clock->advance(1h);
+    CHECK_THROWS_AS((void)find(Post{}), std::runtime_error);
+  }
+
   TEST_CASE("47 stale-if-error answers only if every record of the batch has an older value") {
     Source source(kSie);
     const std::vector<Post> page = posts_up_to(3);

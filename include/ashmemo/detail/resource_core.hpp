@@ -34,6 +34,7 @@ struct CalculationDeclaration {
   bool takes_batches = false;
   bool storable = false;  // the result has a codec
   bool copyable = false;  // the result can be given to several records
+  bool optional = false;  // the result may be nothing
   std::type_index type = typeid(void);
   std::shared_ptr<void> typed;  // what `find` hands out again
 };

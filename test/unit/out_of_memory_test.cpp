@@ -1,0 +1,105 @@
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <chrono>
+#include <new>
+#include <optional>
+#include <span>
+#include <thread>
+#include <vector>
+
+#include "api/load_run.hpp"
+#include "blog_fixture.hpp"
+#include "support/allocations.hpp"
+#include "support/rendezvous.hpp"
+
+// No memory at any point of a load: the load fails, others do not.
+
+using namespace ashmemo;
+using namespace std::chrono_literals;
+using test::AtTestPoints;
+using test::Blog;
+using test::FailingAllocation;
+using test::Post;
+using test::posts_up_to;
+
+namespace {
+
+/// A load on a thread of its own, of whose allocations the one after `before` others fails; false:
+/// it needed fewer.
+bool load_without_memory(const Calculation<Post, int>& calculation, const std::vector<Post>& page,
+                         std::int64_t before) {
+  bool failed = false;
+  std::thread([&] {
+    const FailingAllocation failing(before);
+    try {
+      (void)calculation(page);
+    } catch (const std::bad_alloc&) {
+    }
+    failed = failing.has_failed();
+  }).join();
+  return failed;
+}
+
+/// A run whose records are all computed.
+class AllDone final : public detail::PageRun {
+ public:
+  bool decode(std::size_t, ValueView) override { return false; }
+  [[nodiscard]] bool decodes_in_place() const noexcept override { return true; }
+  void compute(std::span<const std::size_t> records, detail::RunObserver& observer) override {
+    for (const std::size_t record : records) observer.done(record);
+  }
+  [[nodiscard]] std::optional<Value> encode(std::size_t) const override { return Value(); }
+  [[nodiscard]] bool is_nothing(std::size_t) const override { return false; }
+  void copy(std::size_t, std::size_t) override {}
+};
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("a load that finds no memory leaves nothing behind that others wait for") {
+    const std::vector<Post> page = posts_up_to(3);
+    for (const bool single : {false, true}) {
+      INFO(single);
+      bool failed = true;
+      for (std::int64_t before = 0; failed; ++before) {
+        INFO(before);
+        Blog blog;
+        auto length = blog.declare_length();
+        auto size = blog.posts.calculation(
+            "size", [](const Post& post) { return static_cast<int>(post.content.size()); });
+        blog.posts.cache_calculation("length", {.ttl = 1min, .stale_if_error = 1h});
+        blog.posts.cache_calculation("size", {.ttl = 1min, .stale_if_error = 1h});
+        const auto& calculation = single ? size : length;
+        (void)calculation(page);
+        blog.clock->advance(2min);
+        failed = load_without_memory(calculation, page, before);
+        std::atomic<int> waits{0};
+        const AtTestPoints points([&](std::string_view point) {
+          if (point == "load: waits") ++waits;
+        });
+        blog.clock->advance(2min);  // a failure has made it pause
+        const auto [got] = blog.posts.load(page, {.wait = 0s}, calculation);
+        CHECK(got == std::vector<int>{1, 2, 3});
+        CHECK(waits == 0);
+      }
+    }
+  }
+
+  TEST_CASE("a result that cannot land was not computed") {
+    const std::vector<std::size_t> records = {4, 5, 6};
+    for (std::size_t last = 0; last < records.size(); ++last) {
+      AllDone all_done;
+      api::LoadRun run;
+      run.run = &all_done;
+      run.one_call = false;
+      const auto land = [&](const api::Computed& computed) {
+        if (computed.record == records[last]) throw std::bad_alloc();
+      };
+      const api::ComputeReport report = api::compute(ManualClock(), run, 0, records, land);
+      CHECK(report.computed.size() == last);
+      CHECK(report.thrown);
+      CHECK(report.failures == 1);
+    }
+  }
+}
