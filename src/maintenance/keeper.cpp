@@ -30,6 +30,7 @@ store::OpenOptions Keeper::open_options() {
   open.max_entry_bytes = engine_.limits.get().max_entry_bytes;
   open.clock = engine_.clock;
   open.found_corrupt = found_corrupt_;
+  open.corrupt_file = corrupt_file_;
   open.on_set_aside = [this](const std::string& file, const std::string& renamed_to,
                              const std::string& why) {
     engine_.notices.tell(NoticeKind::set_aside,
@@ -44,25 +45,29 @@ Status Keeper::open() {
   Status opened = open_once();
   const bool damaged =
       !opened.ok() && opened.failure().kind == base::FailureKind::corrupt && !is_read_only();
-  if (!damaged) return opened;
-  // Opening looks at the file's form only; what is in it has just been read for the first time.
-  condemn(opened.failure().what);
-  return open_once();
+  return damaged ? open_once() : opened;
 }
 
 bool Keeper::is_read_only() const { return engine_.options.access == Access::read_only; }
 
-void Keeper::condemn(const std::string& why) {
+/// What is at the path is to be set aside, if it is still the file of `store` then: somebody may
+/// put another one there, which is judged anew.
+void Keeper::condemn(const store::Store& store, const std::string& why) {
+  const auto file = base::inspect(engine_.path);
+  if (!file || !store.still_in_place()) return;
   found_corrupt_ = why.empty() ? "found damaged" : why;
+  corrupt_file_ = file->identity;
 }
 
 Status Keeper::open_once() {
   auto opened = engine_.open_store(open_options());
   if (!opened.ok()) return opened.failure();
-  found_corrupt_.clear();  // it was set aside
+  found_corrupt_.clear();  // it was set aside, or is gone
   if (Status met = meet(**opened); !met.ok()) {
-    (*opened)->close();
     base::Failure failure = met.failure();
+    // Opening looks at the file's form only; what is in it has just been read for the first time.
+    if (failure.kind == base::FailureKind::corrupt) condemn(**opened, failure.what);
+    (*opened)->close();
     failure.what = "cannot open the cache '" + engine_.path + "': " + failure.what;
     return failure;
   }
@@ -111,8 +116,9 @@ void Keeper::adopt(std::unique_ptr<store::Store> store) {
 }
 
 std::shared_ptr<store::Store> Keeper::ensure() {
+  if (engine_.store.condemned()) look_at_file();  // another one may be there by now
   if (const auto why = engine_.store.condemned()) {
-    condemn(*why);
+    if (const auto damaged = engine_.store.get()) condemn(*damaged, *why);
     let_go();
   }
   auto store = engine_.store.get();
