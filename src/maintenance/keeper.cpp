@@ -16,6 +16,12 @@ namespace {
 constexpr std::int64_t kFirstBackOff = 100'000;
 constexpr std::int64_t kMostBackOff = 10'000'000;
 
+/// A failure of reads ends though nobody reads any more. That the writer can read proves nothing,
+/// for it has a connection, and pages, of its own.
+void look_at_reads(engine::Engine& engine, store::Store& store) {
+  if (engine.health.are_reads_failing() && store.last_stamp().ok()) engine.store_was_read();
+}
+
 }  // namespace
 
 store::OpenOptions Keeper::open_options() {
@@ -111,6 +117,8 @@ void Keeper::adopt(std::unique_ptr<store::Store> store) {
   }
   engine_.pending.set_refusing(false);
   engine_.set_health(HealthState::ok);
+  engine_.health.end_failing_reads(*engine_.clock);
+  engine_.notices.end(NoticeKind::read_failed);
   engine_.notices.tell_end(NoticeKind::unavailable, NoticeKind::available,
                            engine_.path + " is open again", engine_.path);
 }
@@ -147,7 +155,8 @@ void Keeper::postpone(const base::Failure& failure) {
 
 void Keeper::look_at_file() {
   const auto store = engine_.store.get();
-  if (!store || store->still_in_place()) return;
+  if (!store) return;
+  if (store->still_in_place()) return look_at_reads(engine_, *store);
   engine_.notices.tell(NoticeKind::file_lost,
                        engine_.path +
                            " was deleted, moved away or replaced while it was open: "

@@ -195,6 +195,22 @@ TEST_SUITE("unit") {
     CHECK(fake.told->count(NoticeKind::file_lost) == 1);
   }
 
+  TEST_CASE("another file ends a failure of reads") {
+    FakeEngine fake;
+    Opener opener(fake);
+    REQUIRE(fake.open().ok());
+    for (int outage = 1; outage <= 2; ++outage) {
+      fake.faults->fail(Call::read, FailureKind::io);
+      CHECK_FALSE(fake.get("a"));
+      CHECK(state_of(fake) == HealthState::degraded);
+      opener.file->in_place = false;
+      opener.file = std::make_shared<FakeFile>();
+      REQUIRE(fake.worker.flush().ok());
+      CHECK(state_of(fake) == HealthState::ok);
+      CHECK(fake.told->count(NoticeKind::read_failed) == outage);
+    }
+  }
+
   TEST_CASE("a reader that still holds a store that was let go does not condemn the new one") {
     FakeEngine fake;
     Opener opener(fake);
