@@ -27,7 +27,7 @@ enum class NoticeKind : std::uint8_t {
   available = 2,            ///< the store is back
   busy = 3,                 ///< another program holds the write lock, or a long read of ours the log
   write_failed = 4,         ///< the store refuses to write: disk full, I/O error
-  recovered = 5,            ///< writing works again
+  recovered = 5,            ///< writing works again, or reading
   set_aside = 6,            ///< a damaged file was renamed and a new one begun; told each time
   writes_dropped = 7,       ///< accepted or offered writes were not kept
   removal_uncommitted = 8,  ///< a removal returned before it could be committed
@@ -46,11 +46,13 @@ enum class NoticeKind : std::uint8_t {
 [[nodiscard]] std::string_view to_string(NoticeKind kind) noexcept;
 
 /// A fault, or a change of state. The first of each kind per state is told; the rest is only
-/// counted. `busy`, `write_failed` and `foreign_reader` last until `recovered` says so,
-/// `unavailable` until `available`. Then `writes_dropped`, `removal_uncommitted` and `read_failed`
-/// are over, too, and are told anew the next time. `calculation_failed` is told of each calculation
-/// by itself, and lasts until a run of it succeeds. What has no end is told once while the cache is
-/// open. Keys appear in it: they may hold what the program would rather not log.
+/// counted. `busy`, `write_failed`, `read_failed` and `foreign_reader` last until `recovered` says
+/// so, `unavailable` until `available`. Reading has recovered when a read works and none has failed
+/// for a second, and without a word when another file is opened. `writes_dropped` and
+/// `removal_uncommitted` are over with the trouble that led to them, and are told anew the next
+/// time. `calculation_failed` is told of each calculation by itself, and lasts until a run of it
+/// succeeds. What has no end is told once while the cache is open. Keys appear in it: they may hold
+/// what the program would rather not log.
 struct Notice {
   NoticeKind kind = NoticeKind::unavailable;
   std::string what;     ///< what happened, to which file or key, and what to do

@@ -68,7 +68,9 @@ struct Stats {
 /// How well the store is.
 enum class HealthState : std::uint8_t {
   ok = 0,
-  degraded = 1,     ///< reads work; writing waits or fails (another program's lock, disk full)
+  /// Writing waits or fails (another program's lock, disk full), and reads go on; or reads fail,
+  /// which are misses then.
+  degraded = 1,
   unavailable = 2,  ///< there is no store at the moment; tried again with back-off
   closed = 3,       ///< the cache was closed
 };

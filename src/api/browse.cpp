@@ -68,6 +68,7 @@ class Walk {
       engine_.store_failed(*store, page.failure());
       return false;
     }
+    engine_.store_was_read();
     page_ = std::move(*page);
     // Only an empty page is the last: one of large values is shorter than what was asked for.
     if (!page_.empty()) after_ = page_.back().info.key;
@@ -115,9 +116,12 @@ std::optional<store::StoredEntry> find(engine::Engine& engine, std::string_view 
   const auto store = engine.store.get();
   if (!store) return std::nullopt;
   auto entry = store->entry(key);
-  if (entry.ok()) return std::move(*entry);
-  engine.store_failed(*store, entry.failure());
-  return std::nullopt;
+  if (!entry.ok()) {
+    engine.store_failed(*store, entry.failure());
+    return std::nullopt;
+  }
+  engine.store_was_read();
+  return std::move(*entry);
 }
 
 StoredCalculation told(store::CalculationRow row) {
@@ -163,6 +167,7 @@ std::vector<StoredCalculation> Core::calculations() {
     engine.store_failed(*store, rows.failure());
     return all;
   }
+  engine.store_was_read();
   for (store::CalculationRow& row : *rows) {
     if (!row.retired) all.push_back(told(std::move(row)));
   }

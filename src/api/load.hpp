@@ -88,7 +88,7 @@ class Load {
   [[nodiscard]] bool answers_now(std::size_t query);
   void refresh_stale();
   void refresh_run(std::size_t run, std::span<const std::size_t> stale);
-  void settle_back_off(std::size_t run, bool failed);
+  void settle_back_off(std::size_t run, bool failed, std::int64_t began);
   void answer_with_kept(std::size_t run, std::span<const std::size_t> records,
                         ComputeReport& report);
   void tell_failed(std::size_t run, const std::string& why);

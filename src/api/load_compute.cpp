@@ -47,9 +47,10 @@ void Load::compute(const std::vector<std::size_t>& wanted, bool with_uncached) {
 }
 
 void Load::compute_one(std::size_t run, std::span<const std::size_t> records) {
+  const std::int64_t began = engine_.clock->steady_now();
   bool failed = false;
   while (!records.empty()) records = compute_part(run, records, &failed);
-  if (runs_[run].keeping) settle_back_off(run, failed);
+  if (runs_[run].keeping) settle_back_off(run, failed, began);
 }
 
 // Answers what is still to be computed: of a run for each record, those after one that threw, if an
@@ -96,10 +97,10 @@ ComputeReport Load::compute_on_chain(std::size_t run, std::span<const std::size_
   }
 }
 
-void Load::settle_back_off(std::size_t run, bool failed) {
+void Load::settle_back_off(std::size_t run, bool failed, std::int64_t began) {
   engine::CalculationState* const state = queries_[runs_[run].first_query].calculation;
   if (state == nullptr) return;
-  failed ? state->back_off.failed(engine_.clock->steady_now()) : state->back_off.succeeded();
+  failed ? state->back_off.failed(began, engine_.clock->steady_now()) : state->back_off.succeeded();
   if (!failed) state->failure_told = false;
 }
 

@@ -9,12 +9,20 @@
 
 namespace ashmemo::api {
 
+namespace {
+
+bool pauses(const engine::Engine& engine, const engine::CalculationState& calculation) {
+  return !calculation.back_off.is_over(engine.clock->steady_now());
+}
+
+}  // namespace
+
 std::shared_ptr<Refresh> Refresh::begin(engine::Engine& engine, const LoadRun& run,
                                         std::span<const engine::Query> queries,
                                         std::span<const std::size_t> stale) {
   if (engine.options.access == Access::read_only) return nullptr;  // it could not be kept
   const engine::CalculationState* const state = run.registered->calculation().state();
-  if (state == nullptr || !state->back_off.is_over(engine.clock->steady_now())) return nullptr;
+  if (state == nullptr || pauses(engine, *state)) return nullptr;
   std::shared_ptr<Refresh> refresh(new Refresh(engine, run));
   const std::vector<std::size_t> records = refresh->take_over(queries, stale, run.first_query);
   if (records.empty()) return nullptr;
@@ -69,7 +77,8 @@ std::vector<engine::Query> Refresh::queries() const {
 }
 
 void Refresh::run() noexcept try {
-  if (!engine_.is_out_of_use()) compute();
+  // Another one may have failed since this one was asked for.
+  if (!engine_.is_out_of_use() && !pauses(engine_, *like_.calculation)) compute();
 } catch (const std::exception& error) {
   engine_.counters.worker_errors.add();
   run_.registered->calculation().tell_failed(error.what());

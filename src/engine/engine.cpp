@@ -12,6 +12,14 @@ namespace {
 constexpr std::int64_t kDefaultMaxBytes = 256 * MiB;
 constexpr std::int64_t kMostDefaultEntry = 64 * MiB;
 
+constexpr std::int64_t kReadsWorkAfter = 1'000'000;
+
+/// A lock passes, damage is set aside, and a value that is too large is no fault of the store's.
+bool is_fault_of_reading(base::FailureKind kind) {
+  return kind != base::FailureKind::busy && kind != base::FailureKind::corrupt &&
+         kind != base::FailureKind::too_large;
+}
+
 std::unique_ptr<MemoryTier> tier_of(const Options& options) {
   return options.access == Access::read_only ? nullptr : make_memory_tier(options.memory_bytes);
 }
@@ -81,15 +89,46 @@ Limits LimitsCell::as_given() const {
 
 void HealthCell::change(HealthState state, std::int64_t wall_now) {
   base::Lock lock(mutex_);
-  if (state == state_ && since_ != 0) return;
-  state_ = state;
-  since_ = wall_now;
+  set_locked(state, reads_degrade_, wall_now);
 }
 
 void HealthCell::fill(Health* health) const {
   base::Lock lock(mutex_);
-  health->state = state_;
+  health->state = shown_locked();
   health->since = since_;
+}
+
+void HealthCell::read_failed(bool degrades, const Clock& clock) {
+  base::Lock lock(mutex_);
+  set_locked(state_, reads_degrade_ || degrades, clock.wall_now());
+  last_failed_read_ = clock.steady_now();
+  are_reads_failing_ = true;
+}
+
+bool HealthCell::read_worked(const Clock& clock) {
+  base::Lock lock(mutex_);
+  const std::int64_t now = clock.steady_now();
+  if (!are_reads_failing_ || now - last_failed_read_ < kReadsWorkAfter) return false;
+  are_reads_failing_ = false;
+  set_locked(state_, false, clock.wall_now());
+  return true;
+}
+
+void HealthCell::end_failing_reads(const Clock& clock) {
+  base::Lock lock(mutex_);
+  are_reads_failing_ = false;
+  set_locked(state_, false, clock.wall_now());
+}
+
+HealthState HealthCell::shown_locked() const {
+  return state_ == HealthState::ok && reads_degrade_ ? HealthState::degraded : state_;
+}
+
+void HealthCell::set_locked(HealthState state, bool reads_degrade, std::int64_t wall_now) {
+  const HealthState before = shown_locked();
+  state_ = state;
+  reads_degrade_ = reads_degrade;
+  if (shown_locked() != before || since_ == 0) since_ = wall_now;
 }
 
 Engine::Engine(std::string file, Options given)
@@ -114,8 +153,14 @@ void Engine::store_failed(const store::Store& failed, const base::Failure& failu
   if (failure.kind == base::FailureKind::corrupt && store.condemn(failed, failure.what)) {
     if (worker != nullptr) worker->wake_now();
   }
+  health.read_failed(is_fault_of_reading(failure.kind), *clock);
   notices.tell(NoticeKind::read_failed,
                path + ": reading failed, answered as misses: " + failure.what, path);
+}
+
+void Engine::tell_reads_work() {
+  notices.tell_end(NoticeKind::read_failed, NoticeKind::recovered, path + ": reading works again",
+                   path);
 }
 
 }  // namespace ashmemo::engine

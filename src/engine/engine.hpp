@@ -88,16 +88,37 @@ class LimitsCell {
   ResolvedLimits resolved_ ASHMEMO_GUARDED_BY(mutex_);
 };
 
-/// How well the store is, and since when.
+/// How well the store is, and since when. Whether it can be written and whether it can be read are
+/// states of their own: the end of one does not end the other.
 class HealthCell {
  public:
+  /// Of writing, and of the store as a whole.
   void change(HealthState state, std::int64_t wall_now);
   void fill(Health* health) const;
 
+  /// A read failed. `degrades`: by the store's fault.
+  void read_failed(bool degrades, const Clock& clock);
+  /// Whether a failure of reads lasts: then it is asked whether a read that works ends it.
+  [[nodiscard]] bool are_reads_failing() const noexcept {
+    return are_reads_failing_.load(std::memory_order_relaxed);
+  }
+  /// A read worked. True: the failure ends with it, for there was none for a second. Else a file
+  /// with one bad page would begin and end a failure with every other read.
+  [[nodiscard]] bool read_worked(const Clock& clock);
+  /// Another store has come: a failure of the old one's reads is over.
+  void end_failing_reads(const Clock& clock);
+
  private:
+  [[nodiscard]] HealthState shown_locked() const ASHMEMO_REQUIRES(mutex_);
+  void set_locked(HealthState state, bool reads_degrade, std::int64_t wall_now)
+      ASHMEMO_REQUIRES(mutex_);
+
   mutable base::Mutex mutex_;
   HealthState state_ ASHMEMO_GUARDED_BY(mutex_) = HealthState::ok;
-  std::int64_t since_ ASHMEMO_GUARDED_BY(mutex_) = 0;
+  std::int64_t since_ ASHMEMO_GUARDED_BY(mutex_) = 0;  // as it is shown
+  bool reads_degrade_ ASHMEMO_GUARDED_BY(mutex_) = false;
+  std::int64_t last_failed_read_ ASHMEMO_GUARDED_BY(mutex_) = 0;  // steady
+  std::atomic<bool> are_reads_failing_{false};
 };
 
 /// How the engine asks for the worker's work. Implemented by the worker.
@@ -153,6 +174,11 @@ struct Engine {
   void set_health(HealthState state) { health.change(state, clock->wall_now()); }
   /// A read of `store` failed: reports it, and tells the worker if it is damaged.
   void store_failed(const store::Store& store, const base::Failure& failure);
+  /// A read of a store worked: ends what failed ones began.
+  void store_was_read() {
+    if (health.are_reads_failing() && health.read_worked(*clock)) tell_reads_work();
+  }
+  void tell_reads_work();
 
   /// How the worker opens the file. Tests put their own stores in its place.
   std::function<base::Result<std::unique_ptr<store::Store>>(const store::OpenOptions&)> open_store;

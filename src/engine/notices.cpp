@@ -13,9 +13,8 @@ bool is_told_each_time(NoticeKind kind) {
   return kind == NoticeKind::set_aside || kind == NoticeKind::file_lost;
 }
 
-// What a store that does not work leads to; over with it.
-constexpr std::array kConsequences{NoticeKind::writes_dropped, NoticeKind::removal_uncommitted,
-                                   NoticeKind::read_failed};
+// What a store that takes no writes leads to; over with it.
+constexpr std::array kConsequences{NoticeKind::writes_dropped, NoticeKind::removal_uncommitted};
 
 }  // namespace
 
@@ -39,8 +38,16 @@ void Notices::tell(NoticeKind kind, std::string what, std::string subject,
 void Notices::tell_end(NoticeKind ended, NoticeKind kind, std::string what, std::string subject) {
   base::Lock lock(mutex_);
   if (!std::exchange(told(ended), false)) return;
-  for (const NoticeKind consequence : kConsequences) told(consequence) = false;
+  const bool is_of_writing = ended != NoticeKind::read_failed;
+  for (const NoticeKind consequence : kConsequences) {
+    if (is_of_writing) told(consequence) = false;
+  }
   waiting_.push_back({kind, std::move(what), std::move(subject)});
+}
+
+void Notices::end(NoticeKind kind) {
+  base::Lock lock(mutex_);
+  told(kind) = false;
 }
 
 std::vector<Notice> Notices::take() {

@@ -26,6 +26,8 @@ class Notices {
   /// The state that `ended` told of, if it was told, is over: `kind` says so, and the next is told
   /// again.
   void tell_end(NoticeKind ended, NoticeKind kind, std::string what, std::string subject);
+  /// The state is over, by something that is told anyway.
+  void end(NoticeKind kind);
   [[nodiscard]] std::vector<Notice> take();
   [[nodiscard]] std::string last_error() const;
 

@@ -196,7 +196,7 @@ class Rest final : public store::RowSink {
     base::Status read =
         store ? store->read(lookups, *this)
               : base::Failure{base::FailureKind::unavailable, 0, "there is no store at the moment"};
-    if (read.ok()) return;
+    if (read.ok()) return engine_.store_was_read();
     if (store) engine_.store_failed(*store, read.failure());
     for (const store::Lookup& lookup : lookups) {
       for_each_query(lookup.index, [this](std::size_t index) {

@@ -16,6 +16,12 @@ namespace {
 constexpr std::int64_t kFirstBackOff = 100'000;
 constexpr std::int64_t kMostBackOff = 10'000'000;
 
+/// A failure of reads ends though nobody reads any more. That the writer can read proves nothing,
+/// for it has a connection, and pages, of its own.
+void look_at_reads(engine::Engine& engine, store::Store& store) {
+  if (engine.health.are_reads_failing() && store.last_stamp().ok()) engine.store_was_read();
+}
+
 }  // namespace
 
 store::OpenOptions Keeper::open_options() {
@@ -30,6 +36,7 @@ store::OpenOptions Keeper::open_options() {
   open.max_entry_bytes = engine_.limits.get().max_entry_bytes;
   open.clock = engine_.clock;
   open.found_corrupt = found_corrupt_;
+  open.corrupt_file = corrupt_file_;
   open.on_set_aside = [this](const std::string& file, const std::string& renamed_to,
                              const std::string& why) {
     engine_.notices.tell(NoticeKind::set_aside,
@@ -44,25 +51,29 @@ Status Keeper::open() {
   Status opened = open_once();
   const bool damaged =
       !opened.ok() && opened.failure().kind == base::FailureKind::corrupt && !is_read_only();
-  if (!damaged) return opened;
-  // Opening looks at the file's form only; what is in it has just been read for the first time.
-  condemn(opened.failure().what);
-  return open_once();
+  return damaged ? open_once() : opened;
 }
 
 bool Keeper::is_read_only() const { return engine_.options.access == Access::read_only; }
 
-void Keeper::condemn(const std::string& why) {
+/// What is at the path is to be set aside, if it is still the file of `store` then: somebody may
+/// put another one there, which is judged anew.
+void Keeper::condemn(const store::Store& store, const std::string& why) {
+  const auto file = base::inspect(engine_.path);
+  if (!file || !store.still_in_place()) return;
   found_corrupt_ = why.empty() ? "found damaged" : why;
+  corrupt_file_ = file->identity;
 }
 
 Status Keeper::open_once() {
   auto opened = engine_.open_store(open_options());
   if (!opened.ok()) return opened.failure();
-  found_corrupt_.clear();  // it was set aside
+  found_corrupt_.clear();  // it was set aside, or is gone
   if (Status met = meet(**opened); !met.ok()) {
-    (*opened)->close();
     base::Failure failure = met.failure();
+    // Opening looks at the file's form only; what is in it has just been read for the first time.
+    if (failure.kind == base::FailureKind::corrupt) condemn(**opened, failure.what);
+    (*opened)->close();
     failure.what = "cannot open the cache '" + engine_.path + "': " + failure.what;
     return failure;
   }
@@ -106,13 +117,16 @@ void Keeper::adopt(std::unique_ptr<store::Store> store) {
   }
   engine_.pending.set_refusing(false);
   engine_.set_health(HealthState::ok);
+  engine_.health.end_failing_reads(*engine_.clock);
+  engine_.notices.end(NoticeKind::read_failed);
   engine_.notices.tell_end(NoticeKind::unavailable, NoticeKind::available,
                            engine_.path + " is open again", engine_.path);
 }
 
 std::shared_ptr<store::Store> Keeper::ensure() {
+  if (engine_.store.condemned()) look_at_file();  // another one may be there by now
   if (const auto why = engine_.store.condemned()) {
-    condemn(*why);
+    if (const auto damaged = engine_.store.get()) condemn(*damaged, *why);
     let_go();
   }
   auto store = engine_.store.get();
@@ -141,7 +155,8 @@ void Keeper::postpone(const base::Failure& failure) {
 
 void Keeper::look_at_file() {
   const auto store = engine_.store.get();
-  if (!store || store->still_in_place()) return;
+  if (!store) return;
+  if (store->still_in_place()) return look_at_reads(engine_, *store);
   engine_.notices.tell(NoticeKind::file_lost,
                        engine_.path +
                            " was deleted, moved away or replaced while it was open: "

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/platform.hpp"
 #include "base/result.hpp"
 #include "engine/engine.hpp"
 #include "store/open.hpp"
@@ -33,13 +34,14 @@ class Keeper {
   base::Status meet(store::Store& store);
   base::Status tell(store::Store& store, const std::vector<store::CalculationRow>& rows);
   void adopt(std::unique_ptr<store::Store> store);
-  void condemn(const std::string& why);
+  void condemn(const store::Store& store, const std::string& why);
   void let_go();
   [[nodiscard]] bool is_read_only() const;
   [[nodiscard]] store::OpenOptions open_options();
 
   engine::Engine& engine_;
-  std::string found_corrupt_;  // not empty: why what is at the path is to be set aside
+  std::string found_corrupt_;  // not empty: why `corrupt_file_` is to be set aside
+  base::FileIdentity corrupt_file_;
   std::int64_t next_try_ = 0;  // steady
   std::int64_t back_off_ = 0;
 };

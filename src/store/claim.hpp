@@ -35,6 +35,8 @@ class ClaimedFile {
   [[nodiscard]] const CachePaths& paths() const noexcept { return paths_; }
   [[nodiscard]] const std::string& path() const noexcept { return paths_.file; }
 
+  /// Which file it is at the moment.
+  [[nodiscard]] const base::FileIdentity& identity() const noexcept { return file_; }
   /// Why the file cannot be used as it is and must be set aside first; empty: it looks whole.
   [[nodiscard]] const std::string& damage() const noexcept { return damage_; }
   /// Renames the file with its WAL and leaves a new, empty one in its place; the answer is the new

@@ -132,9 +132,16 @@ base::Result<Opened> open_connection(const std::string& path, const OpenOptions&
   return Opened{std::move(*connection), {}, false};
 }
 
+// Why the file must be set aside before it is opened; empty: it looks whole.
+std::string damage_of(const ClaimedFile& claim, const OpenOptions& options) {
+  const bool is_condemned =
+      !options.found_corrupt.empty() && claim.identity() == options.corrupt_file;
+  return is_condemned ? options.found_corrupt : claim.damage();
+}
+
 // What is damaged gives way to a new file, once.
 base::Result<Opened> open_or_replace(ClaimedFile& claim, const OpenOptions& options) {
-  std::string damage = options.found_corrupt.empty() ? claim.damage() : options.found_corrupt;
+  std::string damage = damage_of(claim, options);
   if (damage.empty()) {
     auto opened = open_connection(claim.path(), options);
     // Memory may have been short for a moment only.

@@ -7,6 +7,7 @@
 
 #include <ashmemo/clock.hpp>
 
+#include "base/platform.hpp"
 #include "base/result.hpp"
 #include "store/store.hpp"
 
@@ -20,12 +21,12 @@ struct OpenOptions {
   std::int64_t reader_cache_bytes = 0;
   std::int64_t writer_cache_bytes = 0;
   std::int64_t max_entry_bytes = 0;  // bounds SQLITE_LIMIT_LENGTH
-  bool damaged =
-      false;  // found damaged while it was open: a file of ours is set aside, however it looks
   std::shared_ptr<Clock> clock;
-  /// Not empty: why this file was found corrupt while it was open. It is set aside even if it looks
-  /// whole, for opening does not look at the entries.
+  /// Not empty: why `corrupt_file` was found corrupt while it was open. It is set aside even if it
+  /// looks whole, for opening does not look at the entries. Another file at the path is judged as
+  /// any other.
   std::string found_corrupt;
+  base::FileIdentity corrupt_file;
   /// A damaged file was renamed to this name and a new one begun.
   std::function<void(const std::string& file, const std::string& renamed_to,
                      const std::string& why)>

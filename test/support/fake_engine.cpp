@@ -45,16 +45,17 @@ Options FakeEngine::manual() {
   return options;
 }
 
-FakeEngine::FakeEngine(Options options)
-    : FakeEngine(std::move(options), std::make_shared<Told>(), std::make_shared<ManualClock>()) {}
+FakeEngine::FakeEngine(Options options, const std::string& path)
+    : FakeEngine(std::move(options), path, std::make_shared<Told>(),
+                 std::make_shared<ManualClock>()) {}
 
-FakeEngine::FakeEngine(Options options, std::shared_ptr<Told> hears,
+FakeEngine::FakeEngine(Options options, const std::string& path, std::shared_ptr<Told> hears,
                        std::shared_ptr<ManualClock> time)
     : told(std::move(hears)),
       clock(std::move(time)),
       file(std::make_shared<FakeFile>()),
       faults(std::make_shared<Faults>()),
-      engine("fake.db", completed(std::move(options), told, clock)),
+      engine(path, completed(std::move(options), told, clock)),
       worker(engine) {
   engine.worker = &worker;
   engine.open_store = [this](const store::OpenOptions&) {

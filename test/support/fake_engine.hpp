@@ -29,10 +29,10 @@ struct Told {
 };
 
 /// An engine and its worker on a fake file whose stores can fail, with clocks that stand still. In
-/// manual mode unless the options say otherwise; opened by open().
+/// manual mode unless the options say otherwise; opened by open(). `path` is a name only.
 class FakeEngine {
  public:
-  explicit FakeEngine(Options options = manual());
+  explicit FakeEngine(Options options = manual(), const std::string& path = "fake.db");
   ~FakeEngine();
   FakeEngine(const FakeEngine&) = delete;
   FakeEngine& operator=(const FakeEngine&) = delete;
@@ -62,7 +62,8 @@ class FakeEngine {
   maintenance::Worker worker;
 
  private:
-  FakeEngine(Options options, std::shared_ptr<Told> told, std::shared_ptr<ManualClock> clock);
+  FakeEngine(Options options, const std::string& path, std::shared_ptr<Told> told,
+             std::shared_ptr<ManualClock> clock);
 };
 
 /// For what needs an engine and no worker: does nothing, and is nobody's thread.

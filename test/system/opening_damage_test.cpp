@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/platform.hpp"
 #include "support/child.hpp"
 #include "support/dying_vfs.hpp"
 #include "support/opening.hpp"
@@ -158,12 +159,27 @@ TEST_SUITE("system") {
     make_cache(dir.path("x"));
     auto options = options_for(dir.path("x"));
     options.found_corrupt = "page 7 is not what it was";
+    options.corrupt_file = ashmemo::base::inspect(dir.path("x"))->identity;
     const auto opening = open_with(options);
     REQUIRE(opening.store);
     REQUIRE(opening.set_aside.size() == 1);
     CHECK(opening.set_aside[0].why == "page 7 is not what it was");
     CHECK((*opening.store)->totals()->entries == 0);
     CHECK(has_key(opening.set_aside[0].renamed_to, "old"));
+  }
+
+  TEST_CASE("another file in the place of the one that was found corrupt is judged anew") {
+    const TempDir dir;
+    make_cache(dir.path("x"));
+    fs::copy_file(dir.path("x"), dir.path("copy"));
+    auto options = options_for(dir.path("x"));
+    options.found_corrupt = "page 7 is not what it was";
+    options.corrupt_file = ashmemo::base::inspect(dir.path("x"))->identity;
+    fs::rename(dir.path("copy"), dir.path("x"));
+    const auto opening = open_with(options);
+    REQUIRE(opening.store);
+    CHECK(opening.set_aside.empty());
+    CHECK(has_key(dir.path("x"), "old"));
   }
 
   TEST_CASE("a process that is killed at any moment of the creation leaves a file that opens") {

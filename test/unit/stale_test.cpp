@@ -171,6 +171,55 @@ TEST_SUITE("unit") {
     CHECK(source.blog.calls.size() - 1 >= 60);
   }
 
+  TEST_CASE("47 refreshes that were asked for together fail as one") {
+    Source source(kSwr);
+    const std::vector<Post> page = posts_up_to(16);
+    (void)source.round(page);
+    source.next_round(10min);
+    source.failing = true;
+    for (const Post& post : page) (void)source.round(post);
+    CHECK(source.executor->run() == 16);
+    CHECK(source.blog.calls.size() == 2);  // the others find that it pauses
+    source.blog.clock->advance(1s - 1us);
+    (void)source.round(page);
+    CHECK(source.executor->waiting() == 0);
+    source.blog.clock->advance(1us);
+    (void)source.round(page);
+    CHECK(source.executor->waiting() == 1);
+  }
+
+  TEST_CASE("47 callers whose calculation fails at the same time pause it as one does") {
+    constexpr int kCallers = 16;
+    Blog blog;
+    test::Events events;
+    std::atomic<bool> failing{false};
+    std::atomic<int> calls{0};
+    auto wild = blog.posts.calculation("wild", [&](const Post& post) {
+      ++calls;
+      if (!failing) return post.id;
+      events.happened("computing");
+      events.wait_for("computing", kCallers);
+      throw std::runtime_error("the source is down");
+    });
+    blog.posts.cache_calculation("wild", kSie);
+    const std::vector<Post> page = posts_up_to(kCallers);
+    (void)wild(page);
+    failing = true;
+    blog.clock->advance(10min);
+    std::vector<std::thread> callers;
+    for (const Post& post : page) callers.emplace_back([&wild, &post] { (void)wild(post); });
+    for (std::thread& caller : callers) caller.join();
+    CHECK(calls == 2 * kCallers);
+
+    blog.clock->advance(1s - 1us);
+    (void)wild(page[0]);
+    CHECK(calls == 2 * kCallers);  // it pauses
+    failing = false;
+    blog.clock->advance(1us);
+    (void)wild(page[0]);
+    CHECK(calls == 2 * kCallers + 1);
+  }
+
   TEST_CASE("48 put, erase, clear and invalidation before or during a refresh win") {
     for (const bool during : {false, true}) {
       for (int what = 0; what < 4; ++what) {
