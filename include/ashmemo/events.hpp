@@ -34,16 +34,17 @@ enum class NoticeKind : std::uint8_t {
   calculation_failed = 16,  ///< a background refresh failed, or stale-if-error answered
   read_failed = 17,         ///< the store could not be read; the reads in question were misses
   file_lost = 18,           ///< the open file was deleted, moved away or replaced; told each time
+  everything_removed = 19,  ///< too many removals waited for the file: all entries go instead
 };
 
 [[nodiscard]] std::string_view to_string(NoticeKind kind) noexcept;
 
 /// A fault, or a change of state. The first of each kind per state is told; the rest is only
 /// counted. `busy`, `write_failed` and `foreign_reader` last until `recovered` says so,
-/// `unavailable` until `available`. Then `writes_dropped`, `removal_uncommitted` and `read_failed`
-/// are over, too, and are told anew the next time; what has no end is told once while the cache is
-/// open. Keys appear in it: they may hold what the program would
-/// rather not log.
+/// `unavailable` until `available`. Then `writes_dropped`, `removal_uncommitted`,
+/// `everything_removed` and `read_failed` are over, too, and are told anew the next time; what has
+/// no end is told once while the cache is open. Keys appear in it: they may hold what the program
+/// would rather not log.
 struct Notice {
   NoticeKind kind = NoticeKind::unavailable;
   std::string what;     ///< what happened, to which file or key, and what to do

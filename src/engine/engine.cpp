@@ -94,7 +94,8 @@ Engine::Engine(std::string file, Options given)
       rough_clock(options.hooks.clock),
       limits(options.limits),
       tier(tier_of(options)),
-      pending(static_cast<std::size_t>(options.queue_bytes), clock, flights),
+      pending(static_cast<std::size_t>(options.queue_bytes), clock, flights,
+              options.timing.max_wait.count()),
       background(options.hooks.executor ? nullptr : std::make_shared<base::BackgroundThread>()),
       executor(options.hooks.executor ? options.hooks.executor : background),
       open_store(store::open_store) {}

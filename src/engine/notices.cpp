@@ -15,7 +15,7 @@ bool is_told_each_time(NoticeKind kind) {
 
 // What a store that does not work leads to; over with it.
 constexpr std::array kConsequences{NoticeKind::writes_dropped, NoticeKind::removal_uncommitted,
-                                   NoticeKind::read_failed};
+                                   NoticeKind::everything_removed, NoticeKind::read_failed};
 
 }  // namespace
 
