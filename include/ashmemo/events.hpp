@@ -41,6 +41,7 @@ enum class NoticeKind : std::uint8_t {
   calculation_failed = 16,  ///< a background refresh failed, or stale-if-error answered
   read_failed = 17,         ///< the store could not be read; the reads in question were misses
   file_lost = 18,           ///< the open file was deleted, moved away or replaced; told each time
+  everything_removed = 19,  ///< too many removals waited for the file: all entries go instead
 };
 
 [[nodiscard]] std::string_view to_string(NoticeKind kind) noexcept;
@@ -48,11 +49,11 @@ enum class NoticeKind : std::uint8_t {
 /// A fault, or a change of state. The first of each kind per state is told; the rest is only
 /// counted. `busy`, `write_failed`, `read_failed` and `foreign_reader` last until `recovered` says
 /// so, `unavailable` until `available`. Reading has recovered when a read works and none has failed
-/// for a second, and without a word when another file is opened. `writes_dropped` and
-/// `removal_uncommitted` are over with the trouble that led to them, and are told anew the next
-/// time. `calculation_failed` is told of each calculation by itself, and lasts until a run of it
-/// succeeds. What has no end is told once while the cache is open. Keys appear in it: they may hold
-/// what the program would rather not log.
+/// for a second, and without a word when another file is opened. `writes_dropped`,
+/// `removal_uncommitted` and `everything_removed` are over with the trouble that led to them, and
+/// are told anew the next time. `calculation_failed` is told of each calculation by itself, and
+/// lasts until a run of it succeeds. What has no end is told once while the cache is open. Keys
+/// appear in it: they may hold what the program would rather not log.
 struct Notice {
   NoticeKind kind = NoticeKind::unavailable;
   std::string what;     ///< what happened, to which file or key, and what to do

@@ -66,7 +66,7 @@ std::size_t Core::erase_range(engine::Range::Kind kind, std::string_view prefix)
   range->kind = kind;
   range->prefix = prefix;
   (void)engine::run_range(engine, range);
-  return static_cast<std::size_t>(range->removed.load());
+  return static_cast<std::size_t>(engine.pending.committed_for(range)->removed.load());
 }
 
 CheckReport Core::check() {
@@ -83,8 +83,9 @@ CheckReport Core::check() {
       throw_failed("check", engine.path,
                    "the totals could not be recounted: the file cannot be written");
     }
-    report.entries_off_by = recount->totals_off.entries;
-    report.bytes_off_by = recount->totals_off.bytes;
+    const store::Totals off = engine.pending.committed_for(recount)->totals_off;
+    report.entries_off_by = off.entries;
+    report.bytes_off_by = off.bytes;
   }
   report.ok = report.problems.empty() && report.entries_off_by == 0 && report.bytes_off_by == 0;
   return report;

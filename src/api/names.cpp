@@ -89,6 +89,8 @@ std::string_view to_string(NoticeKind kind) noexcept {
       return "read_failed";
     case NoticeKind::file_lost:
       return "file_lost";
+    case NoticeKind::everything_removed:
+      return "everything_removed";
   }
   return "?";
 }

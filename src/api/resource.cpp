@@ -107,20 +107,22 @@ void ResourceCore::freeze() {
 }
 
 void ResourceCore::enter_calculations() {
-  auto range = std::make_shared<engine::Range>();
-  range->kind = engine::Range::Kind::put_calculations;
   std::exception_ptr refused;
   for (CalculationCore& calculation : calculations_) {
     if (!calculation.is_cached()) continue;
     try {
-      calculation.set_state(calculation.enter(engine().catalog, range->calculations));
+      calculation.set_state(calculation.enter(engine().catalog));
     } catch (...) {
       refused = std::current_exception();
       break;
     }
   }
   // Also what was entered before a refusal: the catalog has it by now.
-  if (!range->calculations.empty()) engine::queue_range(engine(), range);
+  if (engine().catalog.has_untold()) {
+    auto range = std::make_shared<engine::Range>();
+    range->kind = engine::Range::Kind::put_calculations;
+    engine::queue_range(engine(), range);
+  }
   if (refused) std::rethrow_exception(refused);
 }
 

@@ -41,10 +41,9 @@ class CalculationCore {
   [[nodiscard]] bool is_cached() const noexcept { return policy_.has_value(); }
   [[nodiscard]] const api::PolicyLifetimes& lifetimes() const noexcept { return lifetimes_; }
 
-  /// Tells the catalog about this calculation; the rows that the file must be told are appended.
-  /// Called under the lock of freezing, or where no state is kept.
-  engine::CalculationPtr enter(engine::Catalog& catalog,
-                               std::vector<store::CalculationRow>& rows) const;
+  /// Tells the catalog about this calculation. Called under the lock of freezing, or where no state
+  /// is kept.
+  engine::CalculationPtr enter(engine::Catalog& catalog) const;
   void set_state(engine::CalculationPtr state) { state_ = std::move(state); }
   /// Null: not cached, or the cache was out of use at the first load already.
   [[nodiscard]] engine::CalculationState* state() const noexcept;

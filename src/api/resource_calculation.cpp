@@ -1,7 +1,5 @@
 #include <fmt/format.h>
 
-#include <iterator>
-
 #include <ashmemo/error.hpp>
 
 #include "api/resource.hpp"
@@ -47,14 +45,11 @@ void CalculationCore::set_policy(const CachePolicy& policy, const RecordTraits& 
   lifetimes_ = api::lifetimes_of(policy, optional_);
 }
 
-engine::CalculationPtr CalculationCore::enter(engine::Catalog& catalog,
-                                              std::vector<store::CalculationRow>& rows) const {
+engine::CalculationPtr CalculationCore::enter(engine::Catalog& catalog) const {
   const std::string policy = policy_ ? to_string(*policy_) : "not cached";
-  engine::Catalog::Change change = catalog.add(resource_.name(), name_, version_, policy);
-  rows.insert(rows.end(), std::make_move_iterator(change.rows.begin()),
-              std::make_move_iterator(change.rows.end()));
-  change.calculation->is_touched = !policy_ || policy_->eviction != Eviction::fifo;
-  return change.calculation;
+  const auto calculation = catalog.add(resource_.name(), name_, version_, policy);
+  calculation->is_touched = !policy_ || policy_->eviction != Eviction::fifo;
+  return calculation;
 }
 
 engine::CalculationState* CalculationCore::state() const noexcept {

@@ -1,3 +1,4 @@
+#include <array>
 #include <memory>
 #include <string>
 #include <utility>
@@ -30,11 +31,8 @@ std::string prefix_of(const ResourceCore& resource, const RecordSource& record) 
 }
 
 /// Also one that is not cached now: the file may hold what it computed when it was.
-void renew(engine::Engine& engine, const CalculationCore& calculation, engine::Range& range) {
-  const engine::CalculationPtr state = calculation.enter(engine.catalog, range.calculations);
-  for (store::CalculationRow& row : engine.catalog.renew(state).rows) {
-    range.calculations.push_back(std::move(row));
-  }
+void renew(engine::Engine& engine, const CalculationCore& calculation) {
+  engine.catalog.renew(calculation.enter(engine.catalog));
 }
 
 /// Whatever `renew_some` renews, in one command.
@@ -50,7 +48,7 @@ void renew_and_wait(ResourceCore& resource, F renew_some) {
   if (engine.is_out_of_use()) return;
   auto range = std::make_shared<engine::Range>();
   range->kind = engine::Range::Kind::put_calculations;
-  renew_some(*range);
+  renew_some(engine);
   engine::run_range(engine, range);
 }
 
@@ -66,24 +64,19 @@ void invalidate_record(ResourceCore& resource, const RecordSource& record,
   if (engine.is_out_of_use()) return;
   std::string key = prefix_of(resource, record);
   append_calculation(key, calculation.name());
-  // Done in the order they are queued: when the last one is, all are.
-  engine::queue_range(engine, removal_of(key + '('));
-  engine::queue_range(engine, removal_of(key + '@'));
+  const std::array ranges{removal_of(key + '('), removal_of(key + '@')};
   const std::string_view plain = key;
-  engine::erase(engine, std::span(&plain, 1));
+  engine::erase(engine, std::span(&plain, 1), ranges);
 }
 
 void invalidate_all(ResourceCore& resource) {
-  renew_and_wait(resource, [&](engine::Range& range) {
-    for (const CalculationCore& calculation : resource.calculations()) {
-      renew(resource.engine(), calculation, range);
-    }
+  renew_and_wait(resource, [&](engine::Engine& engine) {
+    for (const CalculationCore& calculation : resource.calculations()) renew(engine, calculation);
   });
 }
 
 void invalidate_all(ResourceCore& resource, CalculationCore& calculation) {
-  renew_and_wait(resource,
-                 [&](engine::Range& range) { renew(resource.engine(), calculation, range); });
+  renew_and_wait(resource, [&](engine::Engine& engine) { renew(engine, calculation); });
 }
 
 }  // namespace ashmemo::detail

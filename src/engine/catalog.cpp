@@ -34,6 +34,7 @@ std::vector<store::CalculationRow> Catalog::load(const std::vector<store::Calcul
   }
   current_.clear();
   for (const auto& [name, row] : rows_) current_.insert(row.id);
+  fresh_.clear();
   return untold;
 }
 
@@ -55,8 +56,9 @@ void Catalog::settle_locked(CalculationState& state, store::CalculationRow row,
                             const Names& in_file, Rows& untold) {
   const Name name{state.resource, state.name};
   const auto found = rows_.find(name);
-  if (found != rows_.end() && found->second.version == state.version) {
+  if (found != rows_.end() && may_answer_locked(state, row, found->second)) {
     state.id = found->second.id;
+    found->second.policy = state.policy;
     return;
   }
   if (found != rows_.end()) {
@@ -71,12 +73,20 @@ void Catalog::settle_locked(CalculationState& state, store::CalculationRow row,
   untold.push_back(std::move(row));
 }
 
-Catalog::Change Catalog::add(std::string_view resource, std::string_view name, std::int64_t version,
-                             std::string_view policy) {
+// What was invalidated here before this file was seen is not in force there: then only results
+// under an id that the file has from this process are any good.
+bool Catalog::may_answer_locked(const CalculationState& state, const store::CalculationRow& own,
+                                const store::CalculationRow& in_file) const {
+  if (in_file.version != state.version) return false;
+  return !state.is_renewed || (in_file.id == own.id && !fresh_.contains(own.id));
+}
+
+CalculationPtr Catalog::add(std::string_view resource, std::string_view name, std::int64_t version,
+                            std::string_view policy) {
   const Name key{resource, name};
   base::Lock lock(mutex_);
   if (const auto known = states_.find(key); known != states_.end()) {
-    if (known->second->version == version) return {known->second, {}};
+    if (known->second->version == version) return known->second;
     throw Error(
         ErrorCode::misuse,
         fmt::format("calculation {}.{} is in use with version {} in this process and cannot be "
@@ -91,28 +101,28 @@ Catalog::Change Catalog::add(std::string_view resource, std::string_view name, s
   state->policy = policy;
   states_[key] = state;
   const auto row = rows_.find(key);
-  if (row == rows_.end() || row->second.version != version) return renew_locked(state);
+  if (row == rows_.end() || row->second.version != version) {
+    renew_locked(state);
+    return state;
+  }
   state->id = row->second.id;
   state->at_open = row->second;
-  if (row->second.policy == policy) return {state, {}};
+  if (row->second.policy == policy) return state;
   row->second.policy = policy;
-  return {state, {row->second}};
+  untold_.insert(row->second.id);
+  return state;
 }
 
-Catalog::Change Catalog::renew(const CalculationPtr& calculation) {
+void Catalog::renew(const CalculationPtr& calculation) {
   base::Lock lock(mutex_);
-  return renew_locked(calculation);
+  renew_locked(calculation);
+  calculation->is_renewed = true;
 }
 
-Catalog::Change Catalog::renew_locked(const CalculationPtr& calculation) {
-  Change change{calculation, {}};
+void Catalog::renew_locked(const CalculationPtr& calculation) {
   store::CalculationRow& row = rows_[{calculation->resource, calculation->name}];
   if (row.id != 0) {
-    store::CalculationRow old = row;
-    old.retired = true;
-    retired_[old.id] = old;
-    current_.erase(old.id);
-    change.rows.push_back(std::move(old));
+    retire_locked(row);
   } else {
     row.resource = calculation->resource;
     row.name = calculation->name;
@@ -121,10 +131,46 @@ Catalog::Change Catalog::renew_locked(const CalculationPtr& calculation) {
   row.version = calculation->version;
   row.policy = calculation->policy;
   current_.insert(row.id);
-  change.rows.push_back(row);
+  untold_.insert(row.id);
+  fresh_.insert(row.id);
   if (calculation->id == 0) calculation->at_open = row;
   calculation->id = row.id;
-  return change;
+}
+
+void Catalog::retire_locked(const store::CalculationRow& row) {
+  current_.erase(row.id);
+  if (fresh_.erase(row.id) != 0) {
+    untold_.erase(row.id);
+    return;
+  }
+  untold_.insert(row.id);
+  store::CalculationRow& old = retired_[row.id] = row;
+  old.retired = true;
+}
+
+bool Catalog::has_untold() const {
+  base::Lock lock(mutex_);
+  return !untold_.empty();
+}
+
+std::vector<store::CalculationRow> Catalog::take_untold() {
+  base::Lock lock(mutex_);
+  Rows out;
+  if (untold_.empty()) return out;
+  for (const auto& [id, row] : retired_) {
+    if (untold_.contains(id)) out.push_back(row);
+  }
+  for (const auto& [name, row] : rows_) {
+    if (untold_.contains(row.id)) out.push_back(row);
+  }
+  untold_.clear();
+  fresh_.clear();
+  return out;
+}
+
+void Catalog::give_back_untold(std::span<const store::CalculationRow> rows) {
+  base::Lock lock(mutex_);
+  for (const store::CalculationRow& row : rows) untold_.insert(row.id);
 }
 
 bool Catalog::is_current(std::int64_t id) const {
@@ -147,7 +193,10 @@ bool Catalog::has_retired() const {
 
 void Catalog::forget(std::span<const std::int64_t> retired) {
   base::Lock lock(mutex_);
-  for (const std::int64_t id : retired) retired_.erase(id);
+  for (const std::int64_t id : retired) {
+    retired_.erase(id);
+    untold_.erase(id);
+  }
 }
 
 std::vector<CalculationPtr> Catalog::calculations() const {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -31,6 +32,7 @@ struct CalculationState {
   std::int64_t version = 0;
   std::string policy;  // for people
   std::atomic<std::int64_t> id{0};
+  bool is_renewed = false;                // by this process; guarded by the catalog
   std::atomic<bool> is_touched{true};     // by reads
   BackOff back_off;                       // of runs that stale values can stand in for
   std::atomic<bool> failure_told{false};  // since the last run that succeeded
@@ -50,17 +52,21 @@ class Catalog {
   [[nodiscard]] std::vector<store::CalculationRow> load(
       const std::vector<store::CalculationRow>& rows);
 
-  /// A calculation's state and the rows that the file must be told (none if the file knows it like
-  /// this already). Another version than the file's, newer or older, gets a new id and retires the
-  /// old one. A version other than the one this process uses already is an Error (misuse).
-  struct Change {
-    CalculationPtr calculation;
-    std::vector<store::CalculationRow> rows;
-  };
-  [[nodiscard]] Change add(std::string_view resource, std::string_view name, std::int64_t version,
-                           std::string_view policy);
-  /// Gives the calculation a new id: all its results become invisible.
-  [[nodiscard]] Change renew(const CalculationPtr& calculation);
+  /// A calculation's state. Another version than the file's, newer or older, gets a new id and
+  /// retires the old one. A version other than the one this process uses already is an Error
+  /// (misuse).
+  [[nodiscard]] CalculationPtr add(std::string_view resource, std::string_view name,
+                                   std::int64_t version, std::string_view policy);
+  /// Gives the calculation a new id: all its results become invisible. An id that no writer was
+  /// told of is forgotten at once: the file has nothing of it.
+  void renew(const CalculationPtr& calculation);
+
+  /// Whether there are rows that the file was not told of, as they are now.
+  [[nodiscard]] bool has_untold() const;
+  /// These rows: the writer puts them before any entry, in the same transaction at the latest.
+  [[nodiscard]] std::vector<store::CalculationRow> take_untold();
+  /// They could not be written: they are taken again.
+  void give_back_untold(std::span<const store::CalculationRow> rows);
 
   /// Whether entries with this id may answer. 0 (put directly) always may.
   [[nodiscard]] bool is_current(std::int64_t id) const;
@@ -80,7 +86,12 @@ class Catalog {
   using Rows = std::vector<store::CalculationRow>;
   using Names = std::map<std::int64_t, Name>;  // by id
 
-  Change renew_locked(const CalculationPtr& calculation) ASHMEMO_REQUIRES(mutex_);
+  void renew_locked(const CalculationPtr& calculation) ASHMEMO_REQUIRES(mutex_);
+  void retire_locked(const store::CalculationRow& row) ASHMEMO_REQUIRES(mutex_);
+  [[nodiscard]] bool may_answer_locked(const CalculationState& state,
+                                       const store::CalculationRow& own,
+                                       const store::CalculationRow& in_file) const
+      ASHMEMO_REQUIRES(mutex_);
   void keep_retired_locked(const std::map<std::int64_t, store::CalculationRow>& before,
                            const Names& in_file, Rows& untold) ASHMEMO_REQUIRES(mutex_);
   void settle_locked(CalculationState& state, store::CalculationRow row, const Names& in_file,
@@ -93,6 +104,8 @@ class Catalog {
   std::map<Name, CalculationPtr> states_ ASHMEMO_GUARDED_BY(mutex_);
   std::map<std::int64_t, store::CalculationRow> retired_ ASHMEMO_GUARDED_BY(mutex_);
   std::unordered_set<std::int64_t> current_ ASHMEMO_GUARDED_BY(mutex_);  // ids of rows_
+  std::set<std::int64_t> untold_ ASHMEMO_GUARDED_BY(mutex_);             // ids to tell the file of
+  std::set<std::int64_t> fresh_ ASHMEMO_GUARDED_BY(mutex_);  // of these, no writer ever had
   std::int64_t last_id_ ASHMEMO_GUARDED_BY(mutex_) = 0;
 };
 

@@ -141,7 +141,8 @@ Engine::Engine(std::string file, std::shared_ptr<Executor> own, Options given)
       rough_clock(options.hooks.clock),
       limits(options.limits),
       tier(tier_of(options)),
-      pending(static_cast<std::size_t>(options.queue_bytes), clock, flights),
+      pending(static_cast<std::size_t>(options.queue_bytes), clock, flights,
+              options.timing.max_wait.count()),
       background(own ? nullptr : std::make_shared<base::BackgroundThread>()),
       executor(own ? std::move(own) : background),
       open_store(store::open_store) {}

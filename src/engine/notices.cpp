@@ -14,7 +14,8 @@ bool is_told_each_time(NoticeKind kind) {
 }
 
 // What a store that takes no writes leads to; over with it.
-constexpr std::array kConsequences{NoticeKind::writes_dropped, NoticeKind::removal_uncommitted};
+constexpr std::array kConsequences{NoticeKind::writes_dropped, NoticeKind::removal_uncommitted,
+                                   NoticeKind::everything_removed};
 
 }  // namespace
 

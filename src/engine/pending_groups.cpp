@@ -14,9 +14,15 @@ Group PendingWrites::take(std::size_t most_rows, std::int64_t most_bytes) {
   group.slots.reserve(std::min(most_rows, items_.size()));
   group.writes.reserve(std::min(most_rows, items_.size()));
   while (!items_.empty() && group.slots.size() < most_rows) {
-    if (auto* range = std::get_if<RangePtr>(&items_.front())) {
+    if (is_empty_place(items_.front())) {
+      items_.pop_front();
+      --empty_places_;
+      continue;
+    }
+    if (auto* place = std::get_if<Place>(&items_.front())) {
       if (!group.slots.empty()) break;
-      group.range = std::move(*range);
+      group.range = std::move(place->range);
+      group.range->taken = true;
       items_.pop_front();
       break;
     }
@@ -38,28 +44,37 @@ std::uint64_t PendingWrites::last_number() const {
 
 bool PendingWrites::has_until(std::uint64_t number) const {
   base::Lock lock(mutex_);
-  if (items_.empty()) return false;
-  const Item& first = items_.front();
-  const auto* range = std::get_if<RangePtr>(&first);
-  return (range != nullptr ? (*range)->number : std::get<SlotPtr>(first)->number) <= number;
+  const auto first = std::find_if_not(items_.begin(), items_.end(), is_empty_place);
+  // What has moved may have been up to `number` before.
+  return first != items_.end() && number_of(*first) <= std::max(number, last_move_);
 }
 
 void PendingWrites::release_locked(const SlotPtr& slot) {
   const auto found = newest_.find(slot->key);
   if (found != newest_.end() && found->second == slot) newest_.erase(found);
-  bytes_ -= slot->bytes;
-  slot->done = true;
+  count_locked(*slot->write, slot->bytes, false);
+  --items_count_;
+}
+
+void PendingWrites::release_locked(const RangePtr& range) {
+  bytes_ -= range->bytes;
+  removal_bytes_ -= range->bytes;
+  removals_.remove(*range);
+  const auto command = commands_.find(range->kind);
+  if (command != commands_.end() && command->second == range) commands_.erase(command);
+  --items_count_;
 }
 
 void PendingWrites::finish(const Group& group) {
   {
     base::Lock lock(mutex_);
-    for (const SlotPtr& slot : group.slots) release_locked(slot);
-    items_count_ -= group.slots.size();
+    for (const SlotPtr& slot : group.slots) {
+      release_locked(slot);
+      slot->done = true;
+    }
     if (group.range) {
+      release_locked(group.range);
       group.range->done = true;
-      std::erase(removals_, group.range);
-      --items_count_;
     }
   }
   changed_.notify_all();
@@ -67,7 +82,10 @@ void PendingWrites::finish(const Group& group) {
 
 void PendingWrites::give_back(const Group& group) {
   base::Lock lock(mutex_);
-  if (group.range) items_.push_front(group.range);
+  if (group.range) {
+    group.range->taken = false;
+    items_.push_front(Place{group.range, group.range->number});
+  }
   for (auto slot = group.slots.rbegin(); slot != group.slots.rend(); ++slot) {
     (*slot)->taken = false;
     items_.push_front(*slot);
@@ -96,6 +114,9 @@ std::int64_t PendingWrites::drop_all() {
     items_.clear();
     newest_.clear();
     removals_.clear();
+    commands_.clear();
+    empty_places_ = 0;
+    removal_bytes_ = 0;
     items_count_ = 0;
     bytes_ = 0;
   }

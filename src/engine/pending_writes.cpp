@@ -8,10 +8,6 @@ namespace ashmemo::engine {
 
 namespace {
 
-// What a slot costs besides its bytes: the objects, their control blocks, a hash node, the queue
-// item.
-constexpr std::size_t kSlotOverhead = 400;
-
 // Waits are cut into slices: the steady clock may be one that a test moves by hand.
 constexpr std::int64_t kShortestSlice = 1'000;
 constexpr std::int64_t kWaitSlice = 20'000;
@@ -21,13 +17,14 @@ std::chrono::microseconds slice_of(std::int64_t at_most) {
 }
 
 std::size_t bytes_of(std::string_view key, const Write& write) {
-  return kSlotOverhead + key.size() + write.value.size_bytes() + write.record_version.size_bytes();
+  return kItemOverhead + key.size() + write.value.size_bytes() + write.record_version.size_bytes();
 }
 
 }  // namespace
 
-PendingWrites::PendingWrites(std::size_t most_bytes, std::shared_ptr<Clock> clock, Flights& flights)
-    : most_bytes_(most_bytes), clock_(std::move(clock)), flights_(flights) {}
+PendingWrites::PendingWrites(std::size_t most_bytes, std::shared_ptr<Clock> clock, Flights& flights,
+                             std::int64_t max_wait)
+    : most_bytes_(most_bytes), max_wait_(max_wait), clock_(std::move(clock)), flights_(flights) {}
 
 Offered PendingWrites::offer(std::string_view key, const WritePtr& write, const Flight* by) {
   const std::size_t bytes = bytes_of(key, *write);
@@ -40,10 +37,14 @@ Offered PendingWrites::offer(std::string_view key, const WritePtr& write, const 
   if (!write->is_erasure() && others != 0 && others + bytes > most_bytes_) return {};
   ++changes_;
   supersede_locked(key, *write, by);
-  if (!joinable) return {append_locked(key, write, bytes), nullptr, false};
-  const WritePtr replaced = joinable->write;
-  join_locked(joinable, write, bytes);
-  return {joinable, replaced, false};
+  if (joinable) {
+    const WritePtr replaced = joinable->write;
+    join_locked(joinable, write, bytes);
+    return {joinable, replaced, false};
+  }
+  std::optional<std::int64_t> lost;
+  if (write->is_erasure()) lost = bound_removals_locked(bytes);
+  return {append_locked(key, write, bytes), nullptr, false, lost};
 }
 
 void PendingWrites::supersede_locked(std::string_view key, const Write& write, const Flight* by) {
@@ -58,9 +59,9 @@ SlotPtr PendingWrites::joinable_locked(std::string_view key) const {
 }
 
 void PendingWrites::join_locked(const SlotPtr& slot, const WritePtr& write, std::size_t bytes) {
+  count_locked(*write, bytes, true);
+  count_locked(*slot->write, slot->bytes, false);
   slot->write = write;
-  bytes_ += bytes;
-  bytes_ -= slot->bytes;
   slot->bytes = bytes;
 }
 
@@ -75,30 +76,20 @@ SlotPtr PendingWrites::append_locked(std::string_view key, const WritePtr& write
   newest_.emplace(slot->key, slot);
   items_.push_back(slot);
   ++items_count_;
-  bytes_ += bytes;
+  count_locked(*write, bytes, true);
   return slot;
 }
 
-void PendingWrites::add(const RangePtr& range) {
-  base::Lock lock(mutex_);
-  if (closed_) return;
-  ++changes_;
-  range->number = last_range_ = ++last_number_;
-  items_.push_back(range);
-  ++items_count_;
-  const bool removes =
-      range->kind == Range::Kind::erase_all || range->kind == Range::Kind::erase_prefix;
-  if (!removes) return;
-  flights_.removed_prefix(range->prefix);
-  removals_.push_back(range);
+void PendingWrites::count_locked(const Write& write, std::size_t bytes, bool comes) {
+  const std::size_t of_removals = write.is_erasure() ? bytes : 0;
+  bytes_ += comes ? bytes : 0 - bytes;
+  removal_bytes_ += comes ? of_removals : 0 - of_removals;
 }
 
 Pending PendingWrites::find_locked(std::string_view key) const {
   const auto found = newest_.find(key);
   const std::uint64_t number = found == newest_.end() ? 0 : found->second->number;
-  for (const RangePtr& removal : removals_) {
-    if (removal->number > number && removal->covers(key)) return {Pending::Kind::removed, nullptr};
-  }
+  if (removals_.cover(key, number)) return {Pending::Kind::removed, nullptr};
   if (number == 0) return {};
   const WritePtr& write = found->second->write;
   if (!write->is_put) return {Pending::Kind::removed, nullptr};
@@ -146,6 +137,14 @@ bool PendingWrites::is_refused_locked(std::int64_t max_wait) const {
   return refusing_since_ && clock_->steady_now() - *refusing_since_ >= max_wait;
 }
 
+bool PendingWrites::is_done(const Range& range) {
+  return range.done || (range.instead && is_done(*range.instead));
+}
+
+bool PendingWrites::is_done(const Slot& slot) {
+  return slot.done || (slot.instead && is_done(*slot.instead));
+}
+
 template <class ItemPtr>
 bool PendingWrites::wait_until_done(const ItemPtr& item, std::int64_t max_wait, const Push& push) {
   std::optional<Patience> patience;  // since this wait has seen the store refuse
@@ -158,7 +157,8 @@ bool PendingWrites::wait_until_done(const ItemPtr& item, std::int64_t max_wait, 
       patience.emplace(*clock_, max_wait);
     }
     const bool refused = is_refused_locked(max_wait) || (patience && patience->is_over());
-    if (item->done || closed_ || refused) return item->done;
+    const bool done = is_done(*item);
+    if (done || closed_ || refused) return done;
     changed_.wait_for(mutex_, slice_of(max_wait));
   }
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -15,11 +16,11 @@
 #include <vector>
 
 #include <ashmemo/clock.hpp>
-#include <ashmemo/events.hpp>
-#include <ashmemo/value.hpp>
 
 #include "base/mutex.hpp"
 #include "engine/flights.hpp"
+#include "engine/pending_items.hpp"
+#include "engine/range_removals.hpp"
 #include "store/rows.hpp"
 
 // Everything that was accepted and is not yet in the file. Reads ask here before the store, so an
@@ -30,93 +31,25 @@
 // the place of an earlier one that the worker has not taken yet, unless a range removal lies
 // between. So items are committed in the order of their numbers, and a caller that waits for its
 // own item never returns before what it asked for, or what took its place, is in the file.
+//
+// Range commands are joined, too. One that removes nothing joins the one of its kind that is not
+// taken. A removal joins the one of its prefix, which moves to the end, behind the writes that the
+// new one removes. It moves only while the store refuses to write: otherwise who waits for it might
+// wait for ever.
+//
+// Bound. Writes have room for `most_bytes`, removals that wait for as much again. When they would
+// take more, and the store has refused for so long that nobody waits for them, everything that is
+// not taken becomes one removal of everything: for a cache always safe.
 
 namespace ashmemo::engine {
-
-/// A value to be written, or (no value) a removal. Constant once queued, but for the touches.
-struct Write {
-  bool is_put = true;
-  RemovalCause cause = RemovalCause::erased;  // of a removal
-  Value value;
-  store::Deadlines deadlines;
-  std::int64_t stamp = 0;
-  std::int64_t byte_size = 0;
-  std::int64_t calculation_id = 0;
-  Value record_version;
-  std::int64_t cost_us = 0;
-  mutable std::atomic<std::int64_t> touches{0};
-
-  /// What a caller erases; not the removal of what a value that cannot be kept would have replaced.
-  [[nodiscard]] bool is_erasure() const { return !is_put && cause == RemovalCause::erased; }
-};
-using WritePtr = std::shared_ptr<const Write>;
-
-/// The place of one key in the queue. `key` and `number` never change; the rest is guarded by the
-/// queue.
-struct Slot {
-  std::string key;
-  std::uint64_t number = 0;
-  WritePtr write;
-  std::size_t bytes = 0;  // of memory, against the queue's bound
-  bool taken = false;     // by the worker
-  bool done = false;
-  bool existed = false;  // after done: a live entry was removed or replaced
-  bool kept = false;     // after done: the value is in the file
-};
-using SlotPtr = std::shared_ptr<Slot>;
-
-/// Where an offered write went.
-struct Offered {
-  SlotPtr slot;       // null: there was no room
-  WritePtr replaced;  // the one whose place it took, which will now never be committed; null: none
-  bool superseded = false;  // not queued for this reason
-};
-
-/// A command about more than one key. It is a barrier: what came before it is committed before it,
-/// what comes later after it.
-struct Range {
-  enum class Kind : std::uint8_t {
-    erase_prefix,  // `prefix`
-    erase_all,
-    put_calculations,  // `calculations`, as they are now
-    recount,           // corrects the totals: `totals_off` afterwards
-  };
-  Kind kind = Kind::erase_all;
-  std::string prefix;
-  std::vector<store::CalculationRow> calculations;
-  std::uint64_t number = 0;
-  // Committed so far: a caller may look before it is done.
-  std::atomic<std::int64_t> removed{0};
-  // Guarded by the queue.
-  bool done = false;
-  store::Totals totals_off;
-
-  [[nodiscard]] bool covers(std::string_view key) const {
-    return kind == Kind::erase_all || (kind == Kind::erase_prefix && key.starts_with(prefix));
-  }
-};
-using RangePtr = std::shared_ptr<Range>;
-
-/// What is pending for a key.
-struct Pending {
-  enum class Kind : std::uint8_t { nothing, put, removed };
-  Kind kind = Kind::nothing;
-  WritePtr write;  // of a put
-};
-
-/// What the worker takes in one go: writes for one transaction, or one range command.
-struct Group {
-  std::vector<SlotPtr> slots;
-  std::vector<WritePtr> writes;  // writes[i] belongs to slots[i]
-  RangePtr range;
-  [[nodiscard]] bool empty() const { return slots.empty() && !range; }
-};
 
 class PendingWrites {
  public:
   /// What is queued supersedes the flights of its keys, in one step with the queueing: a flight
   /// that is claimed before that never stores its result after it.
-  PendingWrites(std::size_t most_bytes, std::shared_ptr<Clock> clock, Flights& flights);
+  /// `max_wait`: removals return uncommitted once the store has refused for so long.
+  PendingWrites(std::size_t most_bytes, std::shared_ptr<Clock> clock, Flights& flights,
+                std::int64_t max_wait = 0);
 
   // ---- callers
 
@@ -125,7 +58,10 @@ class PendingWrites {
   /// once that is superseded.
   [[nodiscard]] Offered offer(std::string_view key, const WritePtr& write,
                               const Flight* by = nullptr);
-  void add(const RangePtr& range);
+  /// Queues the command, or joins it into one that waits. The answer as Offered::lost.
+  std::optional<std::int64_t> add(const RangePtr& range);
+  /// The command that was or will be committed for `range`: itself, or what it was joined into.
+  [[nodiscard]] RangePtr committed_for(const RangePtr& range) const;
   [[nodiscard]] Pending find(std::string_view key) const;
   /// find for many keys under one lock: `found(i, pending)` for each that has something pending.
   void find_many(std::span<const store::Lookup> keys,
@@ -183,7 +119,12 @@ class PendingWrites {
   }
 
  private:
-  using Item = std::variant<SlotPtr, RangePtr>;
+  /// Where a range was put; empty, once that has moved to the end.
+  struct Place {
+    RangePtr range;
+    std::uint64_t number = 0;
+  };
+  using Item = std::variant<SlotPtr, Place>;
 
   static constexpr std::size_t kManyItems = 1'000;  // a full transaction: waiting gains no more
 
@@ -196,23 +137,45 @@ class PendingWrites {
       ASHMEMO_REQUIRES(mutex_);
   void supersede_locked(std::string_view key, const Write& write, const Flight* by)
       ASHMEMO_REQUIRES(mutex_);
+  [[nodiscard]] RangePtr joinable_locked(const Range& range) const ASHMEMO_REQUIRES(mutex_);
+  void append_locked(const RangePtr& range) ASHMEMO_REQUIRES(mutex_);
+  void move_to_end_locked(const RangePtr& range) ASHMEMO_REQUIRES(mutex_);
+  void count_locked(const Write& write, std::size_t bytes, bool comes) ASHMEMO_REQUIRES(mutex_);
+  /// Before removals that take `bytes` more.
+  std::optional<std::int64_t> bound_removals_locked(std::size_t bytes) ASHMEMO_REQUIRES(mutex_);
+  std::int64_t remove_everything_locked() ASHMEMO_REQUIRES(mutex_);
+  bool replace_locked(const Item& item, const RangePtr& all, std::int64_t* lost)
+      ASHMEMO_REQUIRES(mutex_);
+  // They leave the queue.
   void release_locked(const SlotPtr& slot) ASHMEMO_REQUIRES(mutex_);
+  void release_locked(const RangePtr& range) ASHMEMO_REQUIRES(mutex_);
   [[nodiscard]] bool is_refused_locked(std::int64_t max_wait) const ASHMEMO_REQUIRES(mutex_);
   template <class ItemPtr>
   bool wait_until_done(const ItemPtr& item, std::int64_t max_wait, const Push& push);
 
+  // Under the queue's lock.
+  [[nodiscard]] static bool is_done(const Slot& slot);
+  [[nodiscard]] static bool is_done(const Range& range);
+  [[nodiscard]] static bool is_empty_place(const Item& item);
+  [[nodiscard]] static std::uint64_t number_of(const Item& item);
+
   const std::size_t most_bytes_;
+  const std::int64_t max_wait_;
   const std::shared_ptr<Clock> clock_;
   Flights& flights_;
   mutable base::Mutex mutex_;
   base::Condition changed_;
   std::deque<Item> items_ ASHMEMO_GUARDED_BY(mutex_);
   std::unordered_map<std::string_view, SlotPtr> newest_ ASHMEMO_GUARDED_BY(mutex_);
-  std::vector<RangePtr> removals_
-      ASHMEMO_GUARDED_BY(mutex_);  // range removals not yet done, in order
+  RangeRemovals removals_ ASHMEMO_GUARDED_BY(mutex_);  // not yet done
+  std::map<Range::Kind, RangePtr> commands_
+      ASHMEMO_GUARDED_BY(mutex_);  // the newest of each other kind, not yet done
+  std::size_t empty_places_ ASHMEMO_GUARDED_BY(mutex_) = 0;
+  std::size_t removal_bytes_ ASHMEMO_GUARDED_BY(mutex_) = 0;  // of bytes_
   std::uint64_t last_number_ ASHMEMO_GUARDED_BY(mutex_) = 0;
   std::atomic<std::uint64_t> changes_{0};
   std::uint64_t last_range_ ASHMEMO_GUARDED_BY(mutex_) = 0;
+  std::uint64_t last_move_ ASHMEMO_GUARDED_BY(mutex_) = 0;  // the number that something moved to
   std::optional<std::int64_t> refusing_since_ ASHMEMO_GUARDED_BY(mutex_);
   bool closed_ ASHMEMO_GUARDED_BY(mutex_) = false;
   std::atomic<bool> refusing_{false};

@@ -218,6 +218,20 @@ void tell_uncommitted(Engine& engine, const std::string& what) {
                       engine.path);
 }
 
+/// `lost`: as Offered::lost.
+void tell_everything_removed(Engine& engine, const std::optional<std::int64_t>& lost) {
+  if (!lost) return;
+  { const TierChange all(engine.tier.get()); }
+  engine.counters.dropped.add(*lost);
+  engine.notices.tell(
+      NoticeKind::everything_removed,
+      fmt::format("{}: the removals that wait for the file take more than {} bytes "
+                  "(Options::queue_bytes): instead all entries are removed, and {} accepted values "
+                  "were dropped",
+                  engine.path, engine.options.queue_bytes, *lost),
+      engine.path);
+}
+
 std::size_t count_live_keys(Engine& engine, std::span<const std::string_view> keys) {
   std::vector<Query> queries(keys.size());
   for (std::size_t i = 0; i < keys.size(); ++i) queries[i].key = keys[i];
@@ -233,14 +247,20 @@ bool has_removed(Engine& engine, const Offered& removal, bool done) {
          is_live(judge(replaced.deadlines, engine.clock->wall_now()));
 }
 
+Offered offer_removal(Engine& engine, std::string_view key, const WritePtr& removal) {
+  const TierChange change(engine.tier.get(), key);
+  ASHMEMO_TEST_POINT("change: begun");
+  Offered offered = engine.pending.offer(key, removal);
+  ASHMEMO_TEST_POINT("change: queued");
+  return offered;
+}
+
 std::vector<Offered> offer_removals(Engine& engine, std::span<const std::string_view> keys) {
   const WritePtr removal = make_removal(RemovalCause::erased);
   std::vector<Offered> offered;
   for (const std::string_view key : keys) {
-    const TierChange change(engine.tier.get(), key);
-    ASHMEMO_TEST_POINT("change: begun");
-    Offered one = engine.pending.offer(key, removal);
-    ASHMEMO_TEST_POINT("change: queued");
+    Offered one = offer_removal(engine, key, removal);
+    tell_everything_removed(engine, one.lost);
     if (one.slot) offered.push_back(std::move(one));
   }
   return offered;
@@ -276,7 +296,8 @@ std::size_t put(Engine& engine, std::span<NewEntry> entries) {
       std::count_if(taken.begin(), taken.end(), [](const Taken& write) { return write.is_put; }));
 }
 
-std::size_t erase(Engine& engine, std::span<const std::string_view> keys) {
+std::size_t erase(Engine& engine, std::span<const std::string_view> keys,
+                  std::span<const RangePtr> ranges) {
   require_writable(engine);
   if (keys.empty() || engine.is_out_of_use()) return 0;
   std::vector<std::string_view> distinct(keys.begin(), keys.end());
@@ -284,6 +305,7 @@ std::size_t erase(Engine& engine, std::span<const std::string_view> keys) {
   distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
   const bool waits = !engine.worker->is_this_thread();
   const std::size_t live = waits ? 0 : count_live_keys(engine, distinct);
+  for (const RangePtr& range : ranges) queue_range(engine, range);
   const std::vector<Offered> offered = offer_removals(engine, distinct);
   engine.worker->wake();
   if (!waits) return live;
@@ -295,6 +317,8 @@ std::size_t erase(Engine& engine, std::span<const std::string_view> keys) {
     all_done = all_done && done;
     existed += has_removed(engine, removal, done) ? 1U : 0U;
   }
+  // Not done with the keys: while the store refuses, a range may move behind them.
+  for (const RangePtr& range : ranges) all_done = awaiting(range) && all_done;
   if (!all_done && !engine.closed) tell_uncommitted(engine, fmt::format("{} keys", offered.size()));
   return existed;
 }
@@ -313,14 +337,14 @@ bool run_range(Engine& engine, const RangePtr& range) {
 
 void queue_range(Engine& engine, const RangePtr& range) {
   if (engine.options.access == Access::read_only) return;
-  using Kind = Range::Kind;
-  const bool removes = range->kind == Kind::erase_prefix || range->kind == Kind::erase_all;
+  std::optional<std::int64_t> lost;
   {
-    const TierChange change(removes ? engine.tier.get() : nullptr);
+    const TierChange change(range->removes() ? engine.tier.get() : nullptr);
     ASHMEMO_TEST_POINT("change: begun");
-    engine.pending.add(range);
+    lost = engine.pending.add(range);
     ASHMEMO_TEST_POINT("change: queued");
   }
+  tell_everything_removed(engine, lost);
   engine.worker->wake();
 }
 

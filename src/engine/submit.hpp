@@ -35,11 +35,13 @@ struct NewEntry {
 /// tier has them until there is one again.
 std::size_t put(Engine& engine, std::span<NewEntry> entries);
 
-/// Removes the keys and waits for the commit; how many live entries were there.
-std::size_t erase(Engine& engine, std::span<const std::string_view> keys);
+/// Removes the keys, and what the range removals cover, and waits for the commit; how many live
+/// entries the keys had.
+std::size_t erase(Engine& engine, std::span<const std::string_view> keys,
+                  std::span<const RangePtr> ranges = {});
 
 /// Queues a range command and waits for it. False: not done yet, because the store refuses, or
-/// because this is the worker's own thread.
+/// because this is the worker's own thread. What it came to is in PendingWrites::committed_for.
 bool run_range(Engine& engine, const RangePtr& range);
 
 /// Queues a range command that nobody waits for.

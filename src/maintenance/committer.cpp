@@ -86,6 +86,19 @@ Portion Committer::next_portion(const store::Totals& totals) {
   return most;
 }
 
+Status Committer::run_told(store::Store& store, const Transactions::Body& body) {
+  std::vector<store::CalculationRow> untold;
+  Status done = transactions_.run(store, [&](store::Writer& writer, Changes& changes) -> Status {
+    untold = engine_.catalog.take_untold();
+    for (const store::CalculationRow& row : untold) {
+      if (Status put = writer.put_calculation(row); !put.ok()) return put;
+    }
+    return body(writer, changes);
+  });
+  if (!done.ok()) engine_.catalog.give_back_untold(untold);
+  return done;
+}
+
 Status Committer::commit_writes(store::Store& store, const engine::Group& group, bool* finished) {
   Status done = try_writes(store, group);
   if (done.ok() || !is_the_values_fault(done.failure())) return done;
@@ -107,7 +120,7 @@ Status Committer::try_writes(store::Store& store, const engine::Group& group) {
     return left->key != right->key ? left->key < right->key : left->number < right->number;
   });
   std::vector<Fate> fates(group.slots.size());
-  Status done = transactions_.run(store, [&](store::Writer& writer, Changes& changes) -> Status {
+  Status done = run_told(store, [&](store::Writer& writer, Changes& changes) -> Status {
     for (const std::size_t i : order) {
       Status one = write(writer, *group.slots[i], *group.writes[i], changes, fates[i]);
       if (!one.ok()) return one;

@@ -26,6 +26,9 @@ class Committer {
   };
 
   [[nodiscard]] Portion next_portion(const store::Totals& totals);
+  /// A transaction that first tells the file of calculations that it does not know: no entry comes
+  /// before the row of its calculation, whose id could else be given out again after a crash.
+  base::Status run_told(store::Store& store, const Transactions::Body& body);
   base::Status commit_writes(store::Store& store, const engine::Group& group, bool* finished);
   base::Status try_writes(store::Store& store, const engine::Group& group);
   base::Status write(store::Writer& writer, const engine::Slot& slot, const engine::Write& write,

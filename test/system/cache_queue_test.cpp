@@ -129,6 +129,46 @@ TEST_SUITE("system") {
     CHECK(f.rows_in_file() == 5);
   }
 
+  TEST_CASE("64 a range that is removed again and again waits in the queue once") {
+    CacheFixture f;
+    f.options.timing.max_wait = 0s;
+    f.fill("p", 5);
+    f->flush();
+    f.raw().run("BEGIN IMMEDIATE");
+    (void)f->erase_prefix("p");
+    const std::int64_t once = f->stats().queue_bytes;
+    CHECK(once > 0);
+    for (int i = 0; i < 2'000; ++i) (void)f->erase_prefix("p");
+    CHECK(f->stats().queue_bytes == once);
+    CHECK(f->put("p1", 1));
+    CHECK(f->erase_prefix("p") == 0);
+    CHECK(f->put("p2", 2));
+    f.raw().run("ROLLBACK");
+    f->flush();
+    CHECK(f->stats().queue_bytes == 0);
+    CHECK(f.keys() == "p2");
+    CHECK(f.heard.count(NoticeKind::everything_removed) == 0);
+  }
+
+  TEST_CASE("64 removals that pile up become one of everything, which is told") {
+    CacheFixture f({.queue_bytes = 64 * KiB});
+    f.options.timing.max_wait = 0s;
+    f.fill("k", 5);
+    f->flush();
+    f.raw().run("BEGIN IMMEDIATE");
+    for (const std::string& key : numbered("p", 300)) (void)f->erase(key);
+    CHECK(f->stats().queue_bytes <= 128 * KiB);
+    CHECK(f->stats().dropped == 0);
+    CHECK(f.keys().empty());
+    CHECK(f->put("new", 1));
+    f.raw().run("ROLLBACK");
+    f->flush();
+    CHECK(f.keys() == "new");
+    CHECK(f.rows_in_file() == 1);
+    CHECK(f.heard.count(NoticeKind::everything_removed) == 1);
+    CHECK(f.heard.count(NoticeKind::removal_uncommitted) == 1);
+  }
+
   TEST_CASE("64 a clear that cannot be committed lets nothing old be read") {
     CacheFixture f;
     f.options.timing.max_wait = 0s;

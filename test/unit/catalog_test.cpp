@@ -50,44 +50,48 @@ const CalculationRow& with_id(const Rows& rows, std::int64_t id) {
 TEST_SUITE("unit") {
   TEST_CASE("a calculation that the file does not know gets an id and a row") {
     Catalog catalog;
-    const Catalog::Change change = catalog.add("Post", "words", 1, "ttl 1h");
-    CHECK(change.calculation->id == 1);
-    REQUIRE(change.rows.size() == 1);
-    CHECK(change.rows[0].id == 1);
-    CHECK(change.rows[0].resource == "Post");
-    CHECK(change.rows[0].name == "words");
-    CHECK(change.rows[0].version == 1);
-    CHECK_FALSE(change.rows[0].retired);
+    const auto words = catalog.add("Post", "words", 1, "ttl 1h");
+    CHECK(words->id == 1);
+    const Rows untold = catalog.take_untold();
+    REQUIRE(untold.size() == 1);
+    CHECK(untold[0].id == 1);
+    CHECK(untold[0].resource == "Post");
+    CHECK(untold[0].name == "words");
+    CHECK(untold[0].version == 1);
+    CHECK_FALSE(untold[0].retired);
     CHECK(catalog.is_current(1));
   }
 
   TEST_CASE("a calculation that the file knows keeps its id and needs no row") {
     Catalog catalog;
     CHECK(catalog.load({row(7, "words", 3)}).empty());
-    const Catalog::Change change = catalog.add("Post", "words", 3, "ttl 1h");
-    CHECK(change.calculation->id == 7);
-    CHECK(change.rows.empty());
+    const auto words = catalog.add("Post", "words", 3, "ttl 1h");
+    CHECK(words->id == 7);
+    const Rows untold = catalog.take_untold();
+    CHECK(untold.empty());
     CHECK_FALSE(catalog.has_retired());
   }
 
   TEST_CASE("another policy is told to the file, under the same id") {
     Catalog catalog;
     CHECK(catalog.load({row(7, "words", 3)}).empty());
-    const Catalog::Change change = catalog.add("Post", "words", 3, "ttl 2h");
-    CHECK(change.calculation->id == 7);
-    REQUIRE(change.rows.size() == 1);
-    CHECK(change.rows[0].policy == "ttl 2h");
+    const auto words = catalog.add("Post", "words", 3, "ttl 2h");
+    CHECK(words->id == 7);
+    const Rows untold = catalog.take_untold();
+    REQUIRE(untold.size() == 1);
+    CHECK(untold[0].policy == "ttl 2h");
   }
 
   TEST_CASE("another version, newer or older, gets a new id and retires the old one") {
     for (const std::int64_t version : {4, 2}) {
       Catalog catalog;
       CHECK(catalog.load({row(7, "words", 3)}).empty());
-      const Catalog::Change change = catalog.add("Post", "words", version, "ttl 1h");
-      CHECK(change.calculation->id == 8);
-      CHECK(ids_of(change.rows) == Ids{7, 8});
-      CHECK(with_id(change.rows, 7).retired);
-      CHECK_FALSE(with_id(change.rows, 8).retired);
+      const auto words = catalog.add("Post", "words", version, "ttl 1h");
+      CHECK(words->id == 8);
+      const Rows untold = catalog.take_untold();
+      CHECK(ids_of(untold) == Ids{7, 8});
+      CHECK(with_id(untold, 7).retired);
+      CHECK_FALSE(with_id(untold, 8).retired);
       CHECK_FALSE(catalog.is_current(7));
       CHECK(catalog.is_current(8));
       CHECK(ids_of(catalog.retired()) == Ids{7});
@@ -96,16 +100,16 @@ TEST_SUITE("unit") {
 
   TEST_CASE("the same registered twice is the same; with two versions it is misuse") {
     Catalog catalog;
-    const auto first = catalog.add("Post", "words", 1, "").calculation;
-    CHECK(catalog.add("Post", "words", 1, "").calculation == first);
+    const auto first = catalog.add("Post", "words", 1, "");
+    CHECK(catalog.add("Post", "words", 1, "") == first);
     CHECK_THROWS_AS(static_cast<void>(catalog.add("Post", "words", 2, "")), Error);
     CHECK(catalog.calculations().size() == 1);
   }
 
   TEST_CASE("calculations of one name in two resources are two") {
     Catalog catalog;
-    const auto a = catalog.add("Post", "words", 1, "").calculation;
-    const auto b = catalog.add("Page", "words", 1, "").calculation;
+    const auto a = catalog.add("Post", "words", 1, "");
+    const auto b = catalog.add("Page", "words", 1, "");
     CHECK(a->id != b->id);
     CHECK(catalog.calculations().size() == 2);
   }
@@ -115,12 +119,13 @@ TEST_SUITE("unit") {
     CalculationRow known = row(7, "words", 3);
     known.hits = 40;
     CHECK(catalog.load({known}).empty());
-    const auto words = catalog.add("Post", "words", 3, "ttl 1h").calculation;
-    const Catalog::Change change = catalog.renew(words);
+    const auto words = catalog.add("Post", "words", 3, "ttl 1h");
+    catalog.renew(words);
     CHECK(words->id == 8);
     CHECK_FALSE(catalog.is_current(7));
-    CHECK(ids_of(change.rows) == Ids{7, 8});
-    CHECK(with_id(change.rows, 8).hits == 40);
+    const Rows untold = catalog.take_untold();
+    CHECK(ids_of(untold) == Ids{7, 8});
+    CHECK(with_id(untold, 8).hits == 40);
   }
 
   TEST_CASE("what was put directly is always current, an unknown id never") {
@@ -140,19 +145,19 @@ TEST_SUITE("unit") {
   TEST_CASE("a retired id of the file is not given out again") {
     Catalog catalog;
     CHECK(catalog.load({row(9, "old", 1, true)}).empty());
-    CHECK(catalog.add("Post", "words", 1, "").calculation->id == 10);
+    CHECK(catalog.add("Post", "words", 1, "")->id == 10);
   }
 
   TEST_CASE("an id at the end of the numbers does not stop the counting") {
     Catalog catalog;
     CHECK(catalog.load({row(std::numeric_limits<std::int64_t>::max(), "foreign", 1)}).empty());
-    CHECK(catalog.add("Post", "words", 1, "").calculation->id == 1);
-    CHECK(catalog.add("Post", "chars", 1, "").calculation->id == 2);
+    CHECK(catalog.add("Post", "words", 1, "")->id == 1);
+    CHECK(catalog.add("Post", "chars", 1, "")->id == 2);
   }
 
   TEST_CASE("counters are taken once, for those that counted something") {
     Catalog catalog;
-    const auto words = catalog.add("Post", "words", 1, "").calculation;
+    const auto words = catalog.add("Post", "words", 1, "");
     static_cast<void>(catalog.add("Post", "chars", 1, ""));
     CHECK(catalog.take_counters().empty());
     words->unwritten.hits.add(3);
@@ -163,12 +168,13 @@ TEST_SUITE("unit") {
     CHECK(taken[0].hits == 3);
     CHECK(taken[0].saved_us == 500);
     CHECK(catalog.take_counters().empty());
-    CHECK(with_id(catalog.renew(words).rows, 3).hits == 3);
+    catalog.renew(words);
+    CHECK(with_id(catalog.take_untold(), 3).hits == 3);
   }
 
   TEST_CASE("saved time that was counted after its hits is not lost") {
     Catalog catalog;
-    const auto words = catalog.add("Post", "words", 1, "").calculation;
+    const auto words = catalog.add("Post", "words", 1, "");
     words->unwritten.saved_us.add(500);
     const Rows taken = catalog.take_counters();
     REQUIRE(taken.size() == 1);
@@ -177,7 +183,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("counters that could not be written are taken again, with what came meanwhile") {
     Catalog catalog;
-    const auto words = catalog.add("Post", "words", 1, "").calculation;
+    const auto words = catalog.add("Post", "words", 1, "");
     words->unwritten.hits.add(3);
     words->unwritten.failed.add(1);
     const Rows failed = catalog.take_counters();
@@ -187,7 +193,8 @@ TEST_SUITE("unit") {
     REQUIRE(taken.size() == 1);
     CHECK(taken[0].hits == 5);
     CHECK(taken[0].failed == 1);
-    CHECK(with_id(catalog.renew(words).rows, 2).hits == 5);
+    catalog.renew(words);
+    CHECK(with_id(catalog.take_untold(), 2).hits == 5);
   }
 
   // ---- another file is opened while the process goes on
@@ -195,8 +202,8 @@ TEST_SUITE("unit") {
   TEST_CASE("a new file is told what this process calculates, under the same ids") {
     Catalog catalog;
     CHECK(catalog.load({row(7, "words", 1)}).empty());
-    const auto words = catalog.add("Post", "words", 1, "ttl 1h").calculation;
-    const auto chars = catalog.add("Post", "chars", 2, "ttl 2h").calculation;
+    const auto words = catalog.add("Post", "words", 1, "ttl 1h");
+    const auto chars = catalog.add("Post", "chars", 2, "ttl 2h");
     const Rows untold = catalog.load({});
     CHECK(ids_of(untold) == Ids{7, 8});
     CHECK(with_id(untold, 8).name == "chars");
@@ -219,7 +226,7 @@ TEST_SUITE("unit") {
   TEST_CASE("the same file again changes nothing") {
     Catalog catalog;
     CHECK(catalog.load({row(7, "words", 1)}).empty());
-    const auto words = catalog.add("Post", "words", 1, "ttl 1h").calculation;
+    const auto words = catalog.add("Post", "words", 1, "ttl 1h");
     CHECK(catalog.load({row(7, "words", 1)}).empty());
     CHECK(words->id == 7);
     CHECK(catalog.is_current(7));
@@ -227,16 +234,16 @@ TEST_SUITE("unit") {
 
   TEST_CASE("another file's id for the same version is taken over") {
     Catalog catalog;
-    const auto words = catalog.add("Post", "words", 1, "").calculation;
+    const auto words = catalog.add("Post", "words", 1, "");
     CHECK(catalog.load({row(1, "other", 1), row(20, "words", 1)}).empty());
     CHECK(words->id == 20);
     CHECK(catalog.is_current(20));
-    CHECK(catalog.add("Post", "more", 1, "").calculation->id == 21);
+    CHECK(catalog.add("Post", "more", 1, "")->id == 21);
   }
 
   TEST_CASE("an id that means something else in the other file is given up") {
     Catalog catalog;
-    const auto words = catalog.add("Post", "words", 1, "").calculation;
+    const auto words = catalog.add("Post", "words", 1, "");
     CHECK(words->id == 1);
     const Rows untold = catalog.load({row(1, "other", 1)});
     CHECK(words->id == 2);
@@ -248,7 +255,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("another file's results of another version are retired") {
     Catalog catalog;
-    const auto words = catalog.add("Post", "words", 2, "").calculation;
+    const auto words = catalog.add("Post", "words", 2, "");
     const Rows untold = catalog.load({row(5, "words", 1)});
     CHECK(words->id == 1);
     CHECK(ids_of(untold) == Ids{1, 5});
@@ -260,8 +267,8 @@ TEST_SUITE("unit") {
   TEST_CASE("an invalidation that the file was not told of holds after it is opened again") {
     Catalog catalog;
     CHECK(catalog.load({row(7, "words", 1)}).empty());
-    const auto words = catalog.add("Post", "words", 1, "ttl 1h").calculation;
-    static_cast<void>(catalog.renew(words));
+    const auto words = catalog.add("Post", "words", 1, "ttl 1h");
+    catalog.renew(words);
     const Rows untold = catalog.load({row(7, "words", 1)});
     CHECK(words->id == 8);
     CHECK_FALSE(catalog.is_current(7));
@@ -274,10 +281,61 @@ TEST_SUITE("unit") {
   TEST_CASE("an id that was retired here does not retire another calculation's in another file") {
     Catalog catalog;
     CHECK(catalog.load({row(7, "words", 1)}).empty());
-    static_cast<void>(catalog.renew(catalog.add("Post", "words", 1, "ttl 1h").calculation));
+    catalog.renew(catalog.add("Post", "words", 1, "ttl 1h"));
     const Rows untold = catalog.load({row(7, "other", 1)});
     CHECK(catalog.is_current(7));
     CHECK_FALSE(catalog.has_retired());
     CHECK(ids_of(untold) == Ids{8});
+  }
+
+  TEST_CASE("an id that no writer was told of is forgotten when it is renewed") {
+    Catalog catalog;
+    const auto words = catalog.add("Post", "words", 1, "");
+    for (int i = 0; i < 1'000; ++i) catalog.renew(words);
+    CHECK(words->id == 1'001);
+    CHECK_FALSE(catalog.is_current(1'000));
+    CHECK_FALSE(catalog.has_retired());
+    CHECK(ids_of(catalog.take_untold()) == Ids{1'001});
+    CHECK_FALSE(catalog.has_untold());
+  }
+
+  TEST_CASE("an id that a writer was told of is retired, also if that could not be committed") {
+    Catalog catalog;
+    const auto words = catalog.add("Post", "words", 1, "");
+    const Rows told = catalog.take_untold();
+    catalog.renew(words);
+    catalog.give_back_untold(told);
+    CHECK(ids_of(catalog.retired()) == Ids{1});
+    const Rows untold = catalog.take_untold();
+    CHECK(ids_of(untold) == Ids{1, 2});
+    CHECK(with_id(untold, 1).retired);
+  }
+
+  TEST_CASE("rows that could not be written are taken again as they are by then") {
+    Catalog catalog;
+    const auto words = catalog.add("Post", "words", 1, "");
+    const Rows taken = catalog.take_untold();
+    words->unwritten.hits.add(3);
+    CHECK(catalog.take_counters().size() == 1);
+    catalog.give_back_untold(taken);
+    CHECK(with_id(catalog.take_untold(), 1).hits == 3);
+  }
+
+  TEST_CASE("an invalidation holds for a file that is seen only after it, whatever ids that has") {
+    for (const std::int64_t id : {1, 2, 3, 9}) {
+      Catalog catalog;
+      const auto words = catalog.add("Post", "words", 1, "ttl 1h");
+      catalog.renew(words);
+      const Rows untold = catalog.load({row(id, "words", 1)});
+      CHECK(words->id != id);
+      CHECK_FALSE(catalog.is_current(id));
+      CHECK(catalog.is_current(words->id));
+      CHECK(ids_of(catalog.retired()) == Ids{id});
+      CHECK(with_id(untold, id).retired);
+      CHECK_FALSE(with_id(untold, words->id).retired);
+      // The same file again, which was told.
+      CHECK(catalog.load(untold).empty());
+      CHECK(catalog.is_current(words->id));
+    }
   }
 }

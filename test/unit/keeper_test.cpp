@@ -267,18 +267,17 @@ TEST_SUITE("unit") {
     FakeEngine fake;
     Opener opener(fake);
     REQUIRE(fake.open().ok());
-    const auto change = fake.engine.catalog.add("Post", "words", 1, "");
-    engine::NewEntry result{"Post:1:words", Value::text("1"), {}, change.calculation->id, {}, 0};
+    const auto words = fake.engine.catalog.add("Post", "words", 1, "");
+    engine::NewEntry result{"Post:1:words", Value::text("1"), {}, words->id, {}, 0};
     REQUIRE(engine::put(fake.engine, std::span(&result, 1)) == 1);
     fake.file->in_place = false;
     opener.file = std::make_shared<FakeFile>();
     bool known = false;
-    fake.faults->before(Call::put, [&] {
-      known = opener.file->state()->calculations.contains(change.calculation->id);
-    });
+    fake.faults->before(Call::put,
+                        [&] { known = opener.file->state()->calculations.contains(words->id); });
     REQUIRE(fake.worker.flush().ok());
     CHECK(known);
-    CHECK(opener.file->row("Post:1:words").calculation_id == change.calculation->id);
+    CHECK(opener.file->row("Post:1:words").calculation_id == words->id);
   }
 
   TEST_CASE("a new file that cannot be told the calculations is tried again, not used") {

@@ -54,7 +54,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("48 without a store an invalidated result does not hide the valid one") {
     Homeless fake;
-    const auto words = fake.engine.catalog.add("Post", "words", 1, "").calculation;
+    const auto words = fake.engine.catalog.add("Post", "words", 1, "");
     const auto put = [&fake](std::int64_t calculation_id, const std::string& text) {
       std::vector<engine::NewEntry> entries(1);
       entries[0].key = "Post:1:words";

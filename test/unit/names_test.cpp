@@ -35,7 +35,7 @@ TEST_SUITE("unit") {
   TEST_CASE("every value that is told has a name of its own") {
     check_names(1, ErrorCode::cycle);
     check_names(0, RemovalCause::evicted);
-    check_names(1, NoticeKind::file_lost);
+    check_names(1, NoticeKind::everything_removed);
     check_names(0, HealthState::closed);
     check_names(0, Durability::power);
     check_names(0, Eviction::s3fifo);

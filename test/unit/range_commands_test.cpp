@@ -1,5 +1,6 @@
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -114,15 +115,14 @@ TEST_SUITE("unit") {
   TEST_CASE("calculations are put in the order of the queue, before the results that name them") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
-    const auto change = fake.engine.catalog.add("Post", "words", 1, "ttl 1h");
+    const auto words = fake.engine.catalog.add("Post", "words", 1, "ttl 1h");
     const RangePtr range = command(Range::Kind::put_calculations);
-    range->calculations = change.rows;
     engine::queue_range(fake.engine, range);
     CHECK_FALSE(range->done);
     REQUIRE(fake.worker.flush().ok());
     CHECK(range->done);
-    REQUIRE(fake.file->state()->calculations.contains(change.calculation->id));
-    CHECK(fake.file->state()->calculations.at(change.calculation->id).name == "words");
+    REQUIRE(fake.file->state()->calculations.contains(words->id));
+    CHECK(fake.file->state()->calculations.at(words->id).name == "words");
   }
 
   TEST_CASE("43 52 a recount corrects the totals and says what they were off by") {
@@ -141,5 +141,46 @@ TEST_SUITE("unit") {
     CHECK(range->totals_off.bytes == 50);
     CHECK(fake.file->state()->totals == fake.file->counted());
     CHECK(fake.engine.entries == 2);
+  }
+
+  TEST_CASE("no result is in the file before the row of its calculation") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    const auto words = fake.engine.catalog.add("Post", "words", 1, "ttl 1h");
+    engine::NewEntry result{"Post:1:words", Value::text("1"), {}, words->id, {}, 0};
+    CHECK(engine::put(fake.engine, std::span(&result, 1)) == 1);
+    fake.faults->fail(Call::put_calculation, FailureKind::full, 1, 3);
+    CHECK_FALSE(fake.worker.flush().ok());
+    CHECK(fake.file->keys().empty());
+    fake.faults->heal();
+    REQUIRE(fake.worker.flush().ok());
+    CHECK(fake.file->has("Post:1:words"));
+    CHECK(fake.file->state()->calculations.contains(words->id));
+    CHECK_FALSE(fake.engine.catalog.has_untold());
+  }
+
+  TEST_CASE(
+      "invalidating everything again and again, with no store that writes, leaves one command") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    const auto words = fake.engine.catalog.add("Post", "words", 1, "ttl 1h");
+    REQUIRE(engine::run_range(fake.engine, command(Range::Kind::put_calculations)));
+    fake.faults->fail_always(Call::begin, FailureKind::busy);
+    for (int i = 0; i < 10'000; ++i) {
+      fake.engine.catalog.renew(words);
+      engine::queue_range(fake.engine, command(Range::Kind::put_calculations));
+      if (i % 1'000 == 0) CHECK_FALSE(fake.worker.flush().ok());
+    }
+    CHECK(fake.engine.catalog.retired().size() == 1);
+    CHECK(fake.engine.pending.bytes() == 0);
+    const auto commands = fake.engine.pending.take(1'000, 1'000'000);
+    REQUIRE(commands.range);
+    CHECK(fake.engine.pending.take(1'000, 1'000'000).empty());
+    fake.engine.pending.give_back(commands);
+    fake.faults->heal();
+    REQUIRE(fake.worker.flush().ok());
+    CHECK(fake.file->state()->calculations.size() == 2);
+    CHECK(fake.file->state()->calculations.at(1).retired);
+    CHECK_FALSE(fake.file->state()->calculations.at(words->id).retired);
   }
 }

@@ -25,11 +25,11 @@ store::CalculationRow row_of(FakeEngine& fake, const engine::CalculationPtr& cal
 }
 
 engine::CalculationPtr known_calculation(FakeEngine& fake) {
-  const auto change = fake.engine.catalog.add("Post", "words", 1, "");
+  const auto words = fake.engine.catalog.add("Post", "words", 1, "");
   fake.file->change([&](auto& state) {
-    for (const auto& row : change.rows) state.calculations[row.id] = row;
+    for (const auto& row : fake.engine.catalog.take_untold()) state.calculations[row.id] = row;
   });
-  return change.calculation;
+  return words;
 }
 
 }  // namespace

@@ -64,7 +64,7 @@ TEST_SUITE("unit") {
   TEST_CASE("50 hits and misses count for their calculations too, with the time they saved") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
-    const auto words = fake.engine.catalog.add("Post", "words", 1, "").calculation;
+    const auto words = fake.engine.catalog.add("Post", "words", 1, "");
     FakeRow row = text_row(fake, "1", words->id);
     row.cost_us = 700;
     fake.file->plant("a", row);

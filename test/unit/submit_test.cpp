@@ -1,4 +1,5 @@
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -293,11 +294,11 @@ TEST_SUITE("unit") {
   TEST_CASE("erasing a result that was invalidated as a whole counts nothing") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
-    const auto words = fake.engine.catalog.add("Post", "words", 1, "").calculation;
+    const auto words = fake.engine.catalog.add("Post", "words", 1, "");
     test::FakeRow row;
     row.calculation_id = words->id;
     fake.file->plant("a", row);
-    static_cast<void>(fake.engine.catalog.renew(words));
+    fake.engine.catalog.renew(words);
     CHECK(fake.erase("a") == 0);
     CHECK_FALSE(fake.file->has("a"));
   }
@@ -388,5 +389,49 @@ TEST_SUITE("unit") {
     fake.faults->heal();
     REQUIRE(fake.worker.flush().ok());
     CHECK(fake.told->count(NoticeKind::removal_uncommitted) == 0);
+  }
+
+  TEST_CASE("removals that pile up while the file takes nothing become one of everything") {
+    FakeEngine fake(with_small_queue());
+    REQUIRE(fake.open().ok());
+    fake.put_all({"a", "b"}, "old");
+    REQUIRE(fake.worker.flush().ok());
+    fake.faults->fail_always(Call::begin, FailureKind::busy);
+    fake.put("a", "pending");
+    const std::vector<std::string> keys = test::numbered(std::string(900, 'k'), 70);
+    CHECK(fake.erase(keys[0]) == 0);
+    fake.clock->advance(std::chrono::seconds(1));
+    for (const std::string& key : keys) CHECK(fake.erase(key) == 0);
+    CHECK(fake.engine.pending.bytes() <= 128 * KiB);
+    CHECK_FALSE(fake.get("a"));
+    CHECK_FALSE(fake.get("b"));
+    CHECK(fake.engine.counters.dropped.get() == 1);
+    CHECK(fake.put("a", "new") == 1);
+    CHECK(fake.get("a") == "new");
+    fake.faults->heal();
+    REQUIRE(fake.worker.flush().ok());
+    CHECK(fake.get("a") == "new");
+    CHECK(fake.file->keys() == std::vector<std::string>{"a"});
+    CHECK(fake.engine.pending.bytes() == 0);
+    CHECK(fake.told->count(NoticeKind::everything_removed) == 1);
+  }
+
+  TEST_CASE("keys and ranges are erased together: whoever waits for them waits for all") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    fake.put_all({"Post:1", "Post:2", "a", "b"}, "1");
+    REQUIRE(fake.worker.flush().ok());
+    fake.faults->fail_always(Call::begin, FailureKind::busy);
+    fake.queue_removal("Post:");
+    CHECK_FALSE(fake.worker.flush().ok());
+    fake.faults->heal();
+    auto range = std::make_shared<engine::Range>();
+    range->kind = engine::Range::Kind::erase_prefix;
+    range->prefix = "Post:";
+    const std::string_view key = "a";
+    CHECK(engine::erase(fake.engine, std::span(&key, 1), std::span(&range, 1)) == 1);
+    CHECK(fake.engine.pending.committed_for(range)->done);
+    CHECK(fake.engine.pending.committed_for(range)->removed == 2);
+    CHECK(fake.file->keys() == std::vector<std::string>{"b"});
   }
 }
