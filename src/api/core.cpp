@@ -49,7 +49,7 @@ Core::~Core() { close(); }
 void Core::close() {
   if (engine.closed.exchange(true)) return;
   if (engine.home.is_elsewhere()) return worker.stop();
-  // The calculation that calls this may own a flight that the running refresh waits for.
+  // A calculation may call this that owns a flight which the running refresh waits for.
   engine.flights.close();
   if (engine.background) engine.background->stop();
   worker.stop();

@@ -6,6 +6,7 @@
 #include "api/load.hpp"
 #include "api/load_keys.hpp"
 #include "api/resource.hpp"
+#include "engine/waits.hpp"
 
 namespace ashmemo::api {
 
@@ -87,6 +88,7 @@ void Refresh::run() noexcept try {
 }
 
 void Refresh::compute() {
+  const engine::Refreshing refreshing;
   const CarriedScope carried(run_.registered->calculation().resource(), scope_);
   const std::vector<engine::Query> all = queries();
   const auto key_of = [this](const LoadRun&, std::size_t record) {

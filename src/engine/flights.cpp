@@ -131,7 +131,10 @@ Flights::Waited Flights::wait(const FlightPtr& flight, const PartyPtr& party,
   if (wait.closes_circle()) return Waited::circle;
   base::Lock lock(mutex_);
   ++waiting_;
-  while (flight->is_flying() && !closed_ && (patience == nullptr || !patience->is_over())) {
+  const auto is_over = [&]() ASHMEMO_REQUIRES(mutex_) {
+    return (closed_ && Refreshing::is_here()) || (patience != nullptr && patience->is_over());
+  };
+  while (flight->is_flying() && !is_over()) {
     ended_condition_.wait_for(mutex_, patience == nullptr ? kLongLook : kLook);
   }
   --waiting_;

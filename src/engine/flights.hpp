@@ -65,9 +65,9 @@ class Flights {
 
   enum class Waited : std::uint8_t { ended, circle, late };
   /// Waits until the flight has ended, unless that would close a circle; `patience` may be null.
-  /// Late, too: the table was closed.
+  /// Late, too: this is a refresh, and the table was closed.
   Waited wait(const FlightPtr& flight, const PartyPtr& party, const Patience* patience);
-  /// Nobody waits from now on.
+  /// Refreshes wait no more: closing waits for them, perhaps in a calculation that they wait for.
   void close();
 
   // Somebody stores or removes a key: results that are being computed for it must not be stored

@@ -5,6 +5,9 @@
 #include "base/mutex.hpp"
 
 namespace ashmemo::engine {
+
+thread_local int Refreshing::depth_ = 0;
+
 namespace {
 
 // Never destroyed: threads may outlive static objects.

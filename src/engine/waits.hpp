@@ -26,4 +26,18 @@ class Wait {
   bool closes_circle_ = false;
 };
 
+/// While it lives, the calling thread runs a refresh.
+class Refreshing {
+ public:
+  Refreshing() noexcept { ++depth_; }
+  ~Refreshing() { --depth_; }
+  Refreshing(const Refreshing&) = delete;
+  Refreshing& operator=(const Refreshing&) = delete;
+
+  [[nodiscard]] static bool is_here() noexcept { return depth_ != 0; }
+
+ private:
+  static thread_local int depth_;
+};
+
 }  // namespace ashmemo::engine
