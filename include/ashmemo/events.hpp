@@ -23,13 +23,13 @@ namespace ashmemo {
 
 /// What a notice is about. The numbers never change.
 enum class NoticeKind : std::uint8_t {
-  unavailable = 1,          ///< there is no store at the moment; names the path and the reason
-  available = 2,            ///< the store is back
-  busy = 3,                 ///< another program holds the write lock, or a long read of ours the log
-  write_failed = 4,         ///< the store refuses to write: disk full, I/O error
-  recovered = 5,            ///< writing works again, or reading
-  set_aside = 6,            ///< a damaged file was renamed and a new one begun; told each time
-  writes_dropped = 7,       ///< accepted or offered writes were not kept
+  unavailable = 1,     ///< there is no store at the moment; names the path and the reason
+  available = 2,       ///< the store is back
+  busy = 3,            ///< another program holds the write lock, or a long read of ours the log
+  write_failed = 4,    ///< the store refuses to write: disk full, I/O error
+  recovered = 5,       ///< writing works again, or reading
+  set_aside = 6,       ///< a damaged file was renamed and a new one begun; told each time
+  writes_dropped = 7,  ///< accepted or offered writes were not kept
   removal_uncommitted = 8,  ///< a removal returned before it could be committed
   undecodable = 9,          ///< a stored value does not decode as the type that was asked for
   unencodable = 10,         ///< a value's own codec failed; the value was returned and not kept
