@@ -70,7 +70,7 @@ Lane get_lane(const Contestant& contestant, const Chooser& choose, std::size_t v
             const Nanoseconds took = timed([&] {
               for (const std::string_view key : keys) {
                 const auto value = reader->get(key);
-                right += value && is_right(key, *value, value_bytes) ? 1 : 0;
+                right += value && is_right(key, *value, value_bytes) ? 1U : 0U;
               }
             });
             require(right == keys.size(), "an entry is missing or wrong");

@@ -74,7 +74,7 @@ Lane reads(Tuned& tuned, const Setup& setup) {
             const Nanoseconds took = timed([&] {
               for (const std::string_view key : keys) {
                 const auto value = tuned->get<std::string>(key);
-                right += value && is_right(key, *value, bytes) ? 1 : 0;
+                right += value && is_right(key, *value, bytes) ? 1U : 0U;
               }
             });
             require(right == keys.size(), "an entry is missing or wrong");
