@@ -67,7 +67,7 @@ Reads read_for(Reader& reader, const Setup& setup, double seconds) {
     for (const std::string_view key : block.next()) {
       std::optional<std::string> value;
       reads.latencies.add(timed([&] { value = reader.get(key); }));
-      reads.misses += value ? 0 : 1;
+      reads.misses += value ? 0U : 1U;
       require(!value || is_right(key, *value, setup.value_bytes), "a value is wrong");
     }
   } while (std::chrono::steady_clock::now() - start < std::chrono::duration<double>(seconds));
