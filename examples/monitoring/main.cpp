@@ -196,7 +196,7 @@ CLI::Validator at_least(int least) {
 }  // namespace monitoring
 
 int main(int argc, char** argv) {
-  CLI::App app("Watches a cache under a small load");
+  CLI::App app("Watches a cache under a small load", "monitoring");
   monitoring::Arguments arguments;
   app.add_option("--cache", arguments.cache_file, "the cache file (default: one for this run)");
   app.add_option("--prometheus", arguments.prometheus_file, "written anew with each frame");

@@ -196,7 +196,8 @@ void run(std::int64_t posts) {
 }  // namespace n_plus_one
 
 int main(int argc, char** argv) {
-  CLI::App app("Counts the queries for pages of posts: without a cache, and with one");
+  CLI::App app("Counts the queries for pages of posts: without a cache, and with one",
+               "n_plus_one");
   std::int64_t posts = 10'000;
   app.add_option("POSTS", posts, "how many posts there are (default: 10,000)")
       ->check(CLI::Range(std::int64_t{100}, std::int64_t{1'000'000}));

@@ -172,7 +172,7 @@ void run(std::string directory, std::string cache_file) {
 }  // namespace thumbnails
 
 int main(int argc, char** argv) {
-  CLI::App app("Thumbnails of the JPEG photos in a directory, kept in a cache");
+  CLI::App app("Thumbnails of the JPEG photos in a directory, kept in a cache", "thumbnails");
   std::string directory;
   std::string cache_file;
   app.add_option("DIR", directory, "where the photos are (default: some are painted)")

@@ -3,10 +3,10 @@
 // run, and with other figures, words and documents as the project changes:
 //
 // == begin
-// directory   /home/you/ashmemo
+// directory   ~/ashmemo
 // documents   739 of text, 2.4 MiB
 // skipped     153 not text, 0 unreadable, 0 over 16.0 MiB
-// cache file  /home/you/.cache/ashmemo-tour/tour.cache.db
+// cache file  ~/.cache/ashmemo-tour/tour.cache.db
 //             a new file
 //
 // Four calculations on each document
@@ -177,7 +177,8 @@ void show(const Arguments& arguments) {
 }
 
 int run(int count, const char* const* words) {
-  CLI::App app("Calculates on the text files of a directory, and shows what a cache is good for.");
+  CLI::App app("Calculates on the text files of a directory, and shows what a cache is good for.",
+               "tour");
   std::string directory;
   std::string cache_file;
   bool json = false;

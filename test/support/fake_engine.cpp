@@ -106,6 +106,12 @@ engine::Answer FakeEngine::ask(const engine::Query& query) {
   return answer;
 }
 
+HealthState FakeEngine::health() const {
+  Health health;
+  engine.health.fill(&health);
+  return health.state;
+}
+
 engine::RangePtr FakeEngine::queue_removal(std::string_view prefix) {
   auto range = std::make_shared<engine::Range>();
   range->kind = prefix.empty() ? engine::Range::Kind::erase_all : engine::Range::Kind::erase_prefix;

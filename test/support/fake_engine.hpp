@@ -51,6 +51,7 @@ class FakeEngine {
   /// The text that a reader gets; nullopt: a miss.
   [[nodiscard]] std::optional<std::string> get(std::string_view key);
   [[nodiscard]] engine::Answer ask(const engine::Query& query);
+  [[nodiscard]] HealthState health() const;
   /// Queues a removal of all keys with the prefix (all at all, if it is empty); waits for nobody.
   engine::RangePtr queue_removal(std::string_view prefix);
 

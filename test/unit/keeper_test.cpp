@@ -1,16 +1,13 @@
 #include <chrono>
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include <doctest/doctest.h>
 
-#include "base/platform.hpp"
 #include "store/open.hpp"
 #include "support/fake_engine.hpp"
-#include "support/temp_dir.hpp"
 
 // Opening, letting go and opening again.
 
@@ -42,37 +39,6 @@ struct Opener {
   std::shared_ptr<FakeFile> file;
   std::vector<std::string> asked;
   std::optional<FailureKind> fails;
-};
-
-HealthState state_of(FakeEngine& fake) {
-  Health health;
-  fake.engine.health.fill(&health);
-  return health.state;
-}
-
-/// A cache on a real file, in a folder where nothing can be renamed while `is_folder_locked`.
-struct OnDisk {
-  OnDisk() {
-    fake.engine.open_store = [this](const store::OpenOptions& options) -> Opened {
-      const bool sets_aside = options.corrupt_file == base::inspect(options.path)->identity;
-      if (is_folder_locked && sets_aside) return base::Failure{FailureKind::io, 0, "locked"};
-      auto opened = store::open_store(options);
-      if (!opened.ok()) return opened;
-      return test::make_faulty(std::move(*opened), fake.faults);
-    };
-    REQUIRE(fake.open().ok());
-    fake.put("a", "1");
-    REQUIRE(fake.worker.compact().ok());  // nothing is left in the log
-  }
-  void put_copy_in_its_place() {
-    std::filesystem::copy_file(path, path + "-copy");
-    std::filesystem::rename(path + "-copy", path);
-  }
-
-  const test::TempDir dir;
-  const std::string path = dir.path("x");
-  FakeEngine fake{FakeEngine::manual(), path};
-  bool is_folder_locked = false;
 };
 
 }  // namespace
@@ -155,44 +121,10 @@ TEST_SUITE("unit") {
     CHECK_FALSE(fake.get("a"));
     CHECK(fake.get("b").has_value() == !by_a_read);
     CHECK(opener.file->has("b") == !by_a_read);
-    CHECK(state_of(fake) == HealthState::ok);
+    CHECK(fake.health() == HealthState::ok);
     // The new file is not condemned with the old one.
     REQUIRE(fake.worker.flush().ok());
     CHECK(opener.asked.size() == 2);
-  }
-
-  TEST_CASE("58 what takes the place of a damaged file that cannot be set aside is judged anew") {
-    OnDisk disk;
-    FakeEngine& fake = disk.fake;
-    disk.is_folder_locked = true;
-    fake.faults->fail(Call::read, FailureKind::corrupt);
-    CHECK_FALSE(fake.get("a"));
-    CHECK_FALSE(fake.worker.flush().ok());
-    CHECK(state_of(fake) == HealthState::unavailable);
-    const bool replaced = [] {
-      SUBCASE("the same file: it is still the damaged one") { return false; }
-      SUBCASE("a good copy") { return true; }
-      return true;
-    }();
-    if (replaced) disk.put_copy_in_its_place();
-    disk.is_folder_locked = false;
-    fake.clock->advance(std::chrono::seconds(10));
-    REQUIRE(fake.worker.flush().ok());
-    CHECK(fake.get("a").has_value() == replaced);
-    CHECK(fake.told->count(NoticeKind::set_aside) == (replaced ? 0 : 1));
-  }
-
-  TEST_CASE("58 a file that was replaced before its damage is known is not condemned for it") {
-    OnDisk disk;
-    FakeEngine& fake = disk.fake;
-    fake.faults->fail(Call::read, FailureKind::corrupt);
-    CHECK_FALSE(fake.get("a"));
-    disk.put_copy_in_its_place();
-    fake.put("b", "1");
-    REQUIRE(fake.worker.flush().ok());
-    CHECK(fake.get("a"));
-    CHECK(fake.told->count(NoticeKind::set_aside) == 0);
-    CHECK(fake.told->count(NoticeKind::file_lost) == 1);
   }
 
   TEST_CASE("another file ends a failure of reads") {
@@ -202,11 +134,11 @@ TEST_SUITE("unit") {
     for (int outage = 1; outage <= 2; ++outage) {
       fake.faults->fail(Call::read, FailureKind::io);
       CHECK_FALSE(fake.get("a"));
-      CHECK(state_of(fake) == HealthState::degraded);
+      CHECK(fake.health() == HealthState::degraded);
       opener.file->in_place = false;
       opener.file = std::make_shared<FakeFile>();
       REQUIRE(fake.worker.flush().ok());
-      CHECK(state_of(fake) == HealthState::ok);
+      CHECK(fake.health() == HealthState::ok);
       CHECK(fake.told->count(NoticeKind::read_failed) == outage);
     }
   }
@@ -305,7 +237,7 @@ TEST_SUITE("unit") {
     const auto failed = fake.open();
     REQUIRE_FALSE(failed.ok());
     fake.worker.start_without_store(failed.failure());
-    CHECK(state_of(fake) == HealthState::unavailable);
+    CHECK(fake.health() == HealthState::unavailable);
     CHECK(fake.engine.pending.is_refusing());
     CHECK(fake.put("a", "1") == 0);
 
@@ -323,7 +255,7 @@ TEST_SUITE("unit") {
     opener.fails.reset();
     fake.clock->advance(std::chrono::seconds(10));
     static_cast<void>(fake.worker.run(0));
-    CHECK(state_of(fake) == HealthState::ok);
+    CHECK(fake.health() == HealthState::ok);
     CHECK_FALSE(fake.engine.pending.is_refusing());
     CHECK(fake.told->count(NoticeKind::available) == 1);
     CHECK(fake.put("a", "1") == 1);

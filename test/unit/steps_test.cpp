@@ -31,11 +31,6 @@ struct Bench {
   void advance(std::int64_t microseconds) {
     fake.clock->advance(Duration::microseconds(microseconds));
   }
-  HealthState health() {
-    Health health;
-    fake.engine.health.fill(&health);
-    return health.state;
-  }
   std::int64_t commits() { return fake.engine.counters.commits.get(); }
 
   FakeEngine fake;
@@ -83,12 +78,12 @@ TEST_SUITE("unit") {
     CHECK_FALSE(bench.fake.engine.pending.empty());
     // Who waits for a commit does so as when the store refuses: not for as long as the read takes.
     CHECK(bench.fake.engine.pending.is_refusing());
-    CHECK(bench.health() == HealthState::degraded);
+    CHECK(bench.fake.health() == HealthState::degraded);
     bench.fake.file->own_reader = false;
     bench.pass();
     CHECK(bench.fake.engine.pending.empty());
     CHECK_FALSE(bench.fake.engine.pending.is_refusing());
-    CHECK(bench.health() == HealthState::ok);
+    CHECK(bench.fake.health() == HealthState::ok);
 
     bench.fake.file->wal_bytes = 8 * MiB;
     bench.fake.file->own_reader = true;

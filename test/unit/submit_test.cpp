@@ -10,16 +10,15 @@
 #include <ashmemo/error.hpp>
 
 #include "store/byte_size.hpp"
-#include "support/fake_engine.hpp"
+#include "submit_fixture.hpp"
 
 using namespace ashmemo;
 using base::FailureKind;
 using test::Call;
 using test::FakeEngine;
+using test::with_small_queue;
 
 namespace {
-
-constexpr std::int64_t kSecond = 1'000'000;
 
 Options with(Durability durability) {
   Options options = FakeEngine::manual();
@@ -29,12 +28,6 @@ Options with(Durability durability) {
 
 std::int64_t size_of(std::string_view key, std::string_view value) {
   return store::byte_size(key, ValueView::text(value), {}, false);
-}
-
-Options with_small_queue() {
-  Options options = FakeEngine::manual();
-  options.queue_bytes = 64 * KiB;
-  return options;
 }
 
 }  // namespace
@@ -253,112 +246,6 @@ TEST_SUITE("unit") {
     CHECK(fake.file->keys().size() == 3);
   }
 
-  TEST_CASE("14 erasing ignores empty lists, unknown keys and duplicates") {
-    FakeEngine fake;
-    REQUIRE(fake.open().ok());
-    fake.put_all({"a", "b", "c"}, "1");
-    CHECK(engine::erase(fake.engine, {}) == 0);
-    const std::vector<std::string_view> keys{"b", "x", "a", "b", "a"};
-    CHECK(engine::erase(fake.engine, keys) == 2);
-    CHECK(fake.file->keys() == std::vector<std::string>{"c"});
-    CHECK(engine::erase(fake.engine, keys) == 0);
-  }
-
-  TEST_CASE("12 erasing counts what is pending, what is stored, and each once") {
-    FakeEngine fake;
-    REQUIRE(fake.open().ok());
-    fake.put("a", "1");
-    CHECK(fake.erase("a") == 1);
-    CHECK(fake.erase("a") == 0);
-    fake.put("a", "1");
-    REQUIRE(fake.worker.flush().ok());
-    fake.put("a", "2");
-    CHECK(fake.erase("a") == 1);
-    CHECK_FALSE(fake.file->has("a"));
-    CHECK_FALSE(fake.get("a"));
-  }
-
-  TEST_CASE("28 erasing an entry whose time is over counts nothing and frees its room") {
-    FakeEngine fake;
-    REQUIRE(fake.open().ok());
-    fake.put("stored", "1", {kSecond, kSecond, kSecond});
-    REQUIRE(fake.worker.flush().ok());
-    fake.put("pending", "1", {kSecond, kSecond, kSecond});
-    fake.clock->advance(std::chrono::seconds(1));
-    CHECK(fake.erase("stored") == 0);
-    CHECK(fake.erase("pending") == 0);
-    CHECK(fake.file->keys().empty());
-    CHECK(fake.engine.bytes == 0);
-  }
-
-  TEST_CASE("erasing a result that was invalidated as a whole counts nothing") {
-    FakeEngine fake;
-    REQUIRE(fake.open().ok());
-    const auto words = fake.engine.catalog.add("Post", "words", 1, "");
-    test::FakeRow row;
-    row.calculation_id = words->id;
-    fake.file->plant("a", row);
-    fake.engine.catalog.renew(words);
-    CHECK(fake.erase("a") == 0);
-    CHECK_FALSE(fake.file->has("a"));
-  }
-
-  TEST_CASE("a removal that joins another one has removed nothing") {
-    FakeEngine fake;
-    REQUIRE(fake.open().ok());
-    fake.put("a", "1");
-    REQUIRE(fake.worker.flush().ok());
-    fake.faults->fail_always(Call::begin, FailureKind::busy);
-    CHECK(fake.erase("a") == 0);  // stays queued
-    fake.faults->heal();
-    CHECK(fake.erase("a") == 0);
-    CHECK_FALSE(fake.file->has("a"));
-  }
-
-  TEST_CASE("a range removal removes what is pending and stored and says how many rows it were") {
-    FakeEngine fake;
-    REQUIRE(fake.open().ok());
-    fake.put_all({"Post:1", "Post:2", "Other:1"}, "1");
-    REQUIRE(fake.worker.flush().ok());
-    fake.put("Post:3", "1");
-    auto range = std::make_shared<engine::Range>();
-    range->kind = engine::Range::Kind::erase_prefix;
-    range->prefix = "Post:";
-    CHECK(engine::run_range(fake.engine, range));
-    CHECK(range->removed == 3);
-    CHECK(fake.file->keys() == std::vector<std::string>{"Other:1"});
-  }
-
-  TEST_CASE("a removal that the file does not take returns, holds here and stays queued") {
-    FakeEngine fake;
-    REQUIRE(fake.open().ok());
-    fake.put_all({"Post:1", "Post:2", "a"}, "1");
-    REQUIRE(fake.worker.flush().ok());
-    fake.faults->fail_always(Call::begin, FailureKind::busy);
-    const bool one_key = [&] {
-      SUBCASE("of one key") { return true; }
-      SUBCASE("of a range") { return false; }
-      return true;
-    }();
-    if (one_key) {
-      CHECK(fake.erase("Post:1") == 0);
-    } else {
-      auto range = std::make_shared<engine::Range>();
-      range->kind = engine::Range::Kind::erase_prefix;
-      range->prefix = "Post:";
-      CHECK_FALSE(engine::run_range(fake.engine, range));
-      CHECK_FALSE(fake.get("Post:2"));
-    }
-    CHECK_FALSE(fake.get("Post:1"));
-    CHECK(fake.get("a") == "1");
-    CHECK(fake.file->has("Post:1"));
-    fake.faults->heal();
-    REQUIRE(fake.worker.flush().ok());
-    CHECK_FALSE(fake.file->has("Post:1"));
-    CHECK(fake.file->has("Post:2") == one_key);
-    CHECK(fake.told->count(NoticeKind::removal_uncommitted) == 1);
-  }
-
   TEST_CASE("a put with commit that the file does not take says so, and is written later") {
     FakeEngine fake(with(Durability::commit));
     REQUIRE(fake.open().ok());
@@ -377,61 +264,5 @@ TEST_SUITE("unit") {
     CHECK(fake.put_all(test::numbered("k", 200), "1") == 0);
     // Once for the whole patience, and then once for each key: not all of it for each.
     CHECK(fake.faults->calls(Call::begin) < 300);
-  }
-
-  TEST_CASE("a recount that cannot be done is no removal") {
-    FakeEngine fake;
-    REQUIRE(fake.open().ok());
-    fake.faults->fail_always(Call::begin, FailureKind::busy);
-    auto range = std::make_shared<engine::Range>();
-    range->kind = engine::Range::Kind::recount;
-    CHECK_FALSE(engine::run_range(fake.engine, range));
-    fake.faults->heal();
-    REQUIRE(fake.worker.flush().ok());
-    CHECK(fake.told->count(NoticeKind::removal_uncommitted) == 0);
-  }
-
-  TEST_CASE("removals that pile up while the file takes nothing become one of everything") {
-    FakeEngine fake(with_small_queue());
-    REQUIRE(fake.open().ok());
-    fake.put_all({"a", "b"}, "old");
-    REQUIRE(fake.worker.flush().ok());
-    fake.faults->fail_always(Call::begin, FailureKind::busy);
-    fake.put("a", "pending");
-    const std::vector<std::string> keys = test::numbered(std::string(900, 'k'), 70);
-    CHECK(fake.erase(keys[0]) == 0);
-    fake.clock->advance(std::chrono::seconds(1));
-    for (const std::string& key : keys) CHECK(fake.erase(key) == 0);
-    CHECK(fake.engine.pending.bytes() <= 128 * KiB);
-    CHECK_FALSE(fake.get("a"));
-    CHECK_FALSE(fake.get("b"));
-    CHECK(fake.engine.counters.dropped.get() == 1);
-    CHECK(fake.put("a", "new") == 1);
-    CHECK(fake.get("a") == "new");
-    fake.faults->heal();
-    REQUIRE(fake.worker.flush().ok());
-    CHECK(fake.get("a") == "new");
-    CHECK(fake.file->keys() == std::vector<std::string>{"a"});
-    CHECK(fake.engine.pending.bytes() == 0);
-    CHECK(fake.told->count(NoticeKind::everything_removed) == 1);
-  }
-
-  TEST_CASE("keys and ranges are erased together: whoever waits for them waits for all") {
-    FakeEngine fake;
-    REQUIRE(fake.open().ok());
-    fake.put_all({"Post:1", "Post:2", "a", "b"}, "1");
-    REQUIRE(fake.worker.flush().ok());
-    fake.faults->fail_always(Call::begin, FailureKind::busy);
-    fake.queue_removal("Post:");
-    CHECK_FALSE(fake.worker.flush().ok());
-    fake.faults->heal();
-    auto range = std::make_shared<engine::Range>();
-    range->kind = engine::Range::Kind::erase_prefix;
-    range->prefix = "Post:";
-    const std::string_view key = "a";
-    CHECK(engine::erase(fake.engine, std::span(&key, 1), std::span(&range, 1)) == 1);
-    CHECK(fake.engine.pending.committed_for(range)->done);
-    CHECK(fake.engine.pending.committed_for(range)->removed == 2);
-    CHECK(fake.file->keys() == std::vector<std::string>{"b"});
   }
 }

@@ -1,0 +1,85 @@
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include <doctest/doctest.h>
+
+#include "base/platform.hpp"
+#include "store/open.hpp"
+#include "support/fake_engine.hpp"
+#include "support/temp_dir.hpp"
+
+// A damaged file that cannot be set aside, and what takes its place meanwhile.
+
+using namespace ashmemo;
+using base::FailureKind;
+using test::Call;
+using test::FakeEngine;
+
+namespace {
+
+using Opened = base::Result<std::unique_ptr<store::Store>>;
+
+/// A cache on a real file, in a folder where nothing can be renamed while `is_folder_locked`.
+struct OnDisk {
+  OnDisk() {
+    fake.engine.open_store = [this](const store::OpenOptions& options) -> Opened {
+      const bool sets_aside = options.corrupt_file == base::inspect(options.path)->identity;
+      if (is_folder_locked && sets_aside) return base::Failure{FailureKind::io, 0, "locked"};
+      auto opened = store::open_store(options);
+      if (!opened.ok()) return opened;
+      return test::make_faulty(std::move(*opened), fake.faults);
+    };
+    REQUIRE(fake.open().ok());
+    fake.put("a", "1");
+    REQUIRE(fake.worker.compact().ok());  // nothing is left in the log
+  }
+  void put_copy_in_its_place() {
+    std::filesystem::copy_file(path, path + "-copy");
+    std::filesystem::rename(path + "-copy", path);
+  }
+
+  const test::TempDir dir;
+  const std::string path = dir.path("x");
+  FakeEngine fake{FakeEngine::manual(), path};
+  bool is_folder_locked = false;
+};
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("58 what takes the place of a damaged file that cannot be set aside is judged anew") {
+    OnDisk disk;
+    FakeEngine& fake = disk.fake;
+    disk.is_folder_locked = true;
+    fake.faults->fail(Call::read, FailureKind::corrupt);
+    CHECK_FALSE(fake.get("a"));
+    CHECK_FALSE(fake.worker.flush().ok());
+    CHECK(fake.health() == HealthState::unavailable);
+    const bool replaced = [] {
+      SUBCASE("the same file: it is still the damaged one") { return false; }
+      SUBCASE("a good copy") { return true; }
+      return true;
+    }();
+    if (replaced) disk.put_copy_in_its_place();
+    disk.is_folder_locked = false;
+    fake.clock->advance(std::chrono::seconds(10));
+    REQUIRE(fake.worker.flush().ok());
+    CHECK(fake.get("a").has_value() == replaced);
+    CHECK(fake.told->count(NoticeKind::set_aside) == (replaced ? 0 : 1));
+  }
+
+  TEST_CASE("58 a file that was replaced before its damage is known is not condemned for it") {
+    OnDisk disk;
+    FakeEngine& fake = disk.fake;
+    fake.faults->fail(Call::read, FailureKind::corrupt);
+    CHECK_FALSE(fake.get("a"));
+    disk.put_copy_in_its_place();
+    fake.put("b", "1");
+    REQUIRE(fake.worker.flush().ok());
+    CHECK(fake.get("a"));
+    CHECK(fake.told->count(NoticeKind::set_aside) == 0);
+    CHECK(fake.told->count(NoticeKind::file_lost) == 1);
+  }
+}

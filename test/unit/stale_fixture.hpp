@@ -1,0 +1,56 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "blog_fixture.hpp"
+#include "support/manual_executor.hpp"
+
+// A calculation that can fail, with results that can be stale.
+
+namespace ashmemo::test {
+
+inline constexpr CachePolicy kSwr{.ttl = std::chrono::minutes(10),
+                                  .stale_while_revalidate = std::chrono::hours(1)};
+inline constexpr CachePolicy kSie{.ttl = std::chrono::minutes(10),
+                                  .stale_if_error = std::chrono::hours(1)};
+
+/// A calculation whose results say when they were computed; it fails while `failing`.
+struct Source {
+  explicit Source(const CachePolicy& policy) : blog(options()) {
+    blog.posts.cache_calculation("round", policy);
+  }
+  [[nodiscard]] Options options() {
+    Options given;
+    given.hooks.executor = executor;
+    given.hooks.on_error = [this](const Notice& notice) {
+      if (notice.kind == NoticeKind::calculation_failed) told.push_back(notice.what);
+    };
+    return given;
+  }
+  void next_round(Duration later) {
+    ++round_number;
+    blog.clock->advance(later);
+  }
+
+  std::shared_ptr<ManualExecutor> executor = std::make_shared<ManualExecutor>();
+  std::vector<std::string> told;
+  int round_number = 1;
+  bool failing = false;
+  Blog blog;
+  Calculation<Post, int> round = blog.posts.calculation("round", [this](Records<Post> batch) {
+    blog.calls.emplace_back();
+    for (const Post& post : batch) blog.calls.back().push_back(post.id);
+    if (failing) throw std::runtime_error("the source is down");
+    return std::vector<int>(batch.size(), round_number);
+  });
+};
+
+inline std::vector<int> rounds(std::size_t count, int round) {
+  return std::vector<int>(count, round);
+}
+
+}  // namespace ashmemo::test

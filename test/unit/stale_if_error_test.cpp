@@ -1,0 +1,166 @@
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "stale_fixture.hpp"
+
+// Stale-if-error: what answers when a calculation fails, and who is told.
+
+using namespace ashmemo;
+using namespace std::chrono_literals;
+using test::Blog;
+using test::Calls;
+using test::kSie;
+using test::kSwr;
+using test::Post;
+using test::posts_up_to;
+using test::rounds;
+using test::Source;
+
+TEST_SUITE("unit") {
+  TEST_CASE("47 stale-if-error: the older value answers, the error is told, calls pause") {
+    Source source(kSie);
+    const std::vector<Post> page = posts_up_to(3);
+    (void)source.round(page);
+    source.next_round(10min);
+    source.failing = true;
+    CHECK(source.round(page) == rounds(3, 1));
+    CHECK(source.blog.calls.size() == 2);
+    CHECK(source.round(page) == rounds(3, 1));
+    CHECK(source.blog.calls.size() == 2);  // it pauses
+    CHECK(source.blog.cache.stats().misses == 9);
+    (void)source.blog.cache.run_maintenance();
+    CHECK(source.told.size() == 1);
+    source.blog.clock->advance(1s);
+    source.failing = false;
+    CHECK(source.round(page) == rounds(3, 2));
+  }
+
+  TEST_CASE("47 the first failure of each calculation is told, and again after it has recovered") {
+    bool failing = false;
+    std::vector<std::string> told;
+    Options options;
+    options.hooks.on_error = [&told](const Notice& notice) {
+      if (notice.kind == NoticeKind::calculation_failed) told.push_back(notice.subject);
+    };
+    Blog blog(options);
+    const auto source = [&failing](const Post& post) {
+      if (failing) throw std::runtime_error("the source is down");
+      return post.id;
+    };
+    auto one = blog.posts.calculation("one", source);
+    auto two = blog.posts.calculation("two", source);
+    blog.posts.cache_calculation("one", kSie);
+    blog.posts.cache_calculation("two", kSie);
+    const auto ask_both_after = [&](Duration pause) {
+      blog.clock->advance(pause);
+      (void)blog.posts.load(posts_up_to(2), one, two);
+      blog.cache.flush();
+      return std::exchange(told, {});
+    };
+    using Told = std::vector<std::string>;
+    CHECK(ask_both_after(0s).empty());
+    for (int outage = 0; outage < 3; ++outage) {
+      INFO(outage);
+      failing = true;
+      CHECK(ask_both_after(11min) == Told{"one", "two"});
+      CHECK(ask_both_after(1min).empty());
+      failing = false;
+      CHECK(ask_both_after(2min).empty());
+    }
+  }
+
+  TEST_CASE("47 stale-if-error of a result that is nothing, where any other answers for ever") {
+    Blog blog;
+    bool failing = false;
+    auto find = blog.posts.calculation("find", [&](const Post&) -> std::optional<int> {
+      if (failing) throw std::runtime_error("the source is down");
+      return std::nullopt;
+    });
+    blog.posts.cache_calculation("find", {.stale_if_error = 1h, .negative_ttl = 5s});
+    CHECK(find(Post{}) == std::nullopt);
+    failing = true;
+    blog.clock->advance(10s);
+    CHECK(find(Post{}) == std::nullopt);
+    blog.clock->advance(1h);
+    CHECK_THROWS_AS((void)find(Post{}), std::runtime_error);
+  }
+
+  TEST_CASE("47 stale-if-error answers only if every record of the batch has an older value") {
+    Source source(kSie);
+    const std::vector<Post> page = posts_up_to(3);
+    (void)source.round({page[0], page[1]});
+    source.next_round(10min);
+    source.failing = true;
+    CHECK_THROWS_AS((void)source.round(page), std::runtime_error);
+    source.blog.clock->advance(2h);
+    CHECK_THROWS_AS((void)source.round(page[0]), std::runtime_error);  // past its window
+  }
+
+  TEST_CASE("47 stale-if-error of single records: those after the one that fails are computed") {
+    Blog blog;
+    int round = 1;
+    auto wild = blog.posts.calculation("wild", [&](const Post& post) {
+      if (round == 2 && post.id == 2) throw 42;
+      return round;
+    });
+    blog.posts.cache_calculation("wild", kSie);
+    const std::vector<Post> page = posts_up_to(3);
+    (void)wild(page);
+    round = 2;
+    blog.clock->advance(10min);
+    CHECK(wild(page) == std::vector<int>{2, 1, 2});
+  }
+
+  TEST_CASE("47 stale-if-error of very many single records counts as one failure") {
+    constexpr std::size_t kMany = 3'000;
+    Blog blog;
+    bool failing = false;
+    auto wild = blog.posts.calculation("wild", [&](const Post& post) {
+      if (failing) throw 42;
+      return post.id;
+    });
+    blog.posts.cache_calculation("wild", kSie);
+    std::vector<Post> page;
+    std::vector<std::int64_t> ids;
+    for (std::size_t i = 0; i < kMany; ++i) {
+      ids.push_back(static_cast<std::int64_t>(i));
+      page.push_back({ids.back(), {}, 0});
+    }
+    CHECK(wild(page) == ids);
+    failing = true;
+    blog.clock->advance(10min);
+    CHECK(wild(page) == ids);
+    CHECK(wild.stats().failed == kMany);
+    blog.clock->advance(1s);  // the first pause is over
+    failing = false;
+    CHECK(wild(page) == ids);
+    CHECK(wild.stats().computed == 2 * kMany);
+  }
+
+  TEST_CASE("47 stale-if-error where single records of a batch fail") {
+    Blog blog;
+    int round = 1;
+    auto fragile = blog.posts.calculation("fragile", [&](Records<Post> batch) {
+      std::vector<Outcome<int>> out;
+      for (const Post& post : batch) {
+        if (round == 2 && post.id == 2) {
+          out.emplace_back(Failed{"two"});
+        } else {
+          out.emplace_back(round);
+        }
+      }
+      return out;
+    });
+    blog.posts.cache_calculation("fragile", kSie);
+    const std::vector<Post> page = posts_up_to(3);
+    (void)fragile(page);
+    round = 2;
+    blog.clock->advance(10min);
+    CHECK(fragile(page) == std::vector<int>{2, 1, 2});
+  }
+}
