@@ -36,7 +36,7 @@ readme_block() {
 packages_are_named() {
   local package
   for package in $(readme_block packages | tr -d "\\" | sed 's/apt-get install --[a-z-]*//'); do
-    printf '%s\n' "${needed_packages[@]}" | grep -qxF -- "$package" || die "not needed: $package"
+    [[ " ${needed_packages[*]} " == *" $package "* ]] || die "not needed: $package"
   done
 }
 

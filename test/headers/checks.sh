@@ -73,7 +73,7 @@ only_lower_includes() {
   local folder
   for folder in $(project_files 'src/*/*.hpp' 'src/*/*.cpp' | cut -d/ -f2 | sort -u); do
     mapfile -t files < <(project_files "src/$folder/*.hpp" "src/$folder/*.cpp")
-    printf '%s\n' "${source_folders[@]}" | grep -qx "$folder" || printf 'unknown: src/%s\n' "$folder"
+    [[ " ${source_folders[*]} " == *" $folder "* ]] || printf 'unknown: src/%s\n' "$folder"
     includes "${files[@]}" | lines_with ':"' |
       lines_with -v ":\"($(folders_up_to "$folder"))/[a-z0-9_/]+\.hpp\"\$"
   done | fails_if_any "a source includes"
