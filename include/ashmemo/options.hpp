@@ -156,9 +156,10 @@ struct Options {
   /// used only once so much was read. A change by another program is seen within a second (in
   /// manual mode: at the next run_maintenance or flush); this process sees its own at once.
   std::int64_t memory_bytes = 16 * MiB;
-  /// Bound of the writes accepted and not yet committed. Removals that the file does not take may
-  /// take as much again; if they would take more, all entries are removed instead.
-  std::int64_t queue_bytes = 16 * MiB;
+  /// Bound of the writes accepted and not yet committed: what a burst may bring before put waits.
+  /// Removals that the file does not take may take as much again; if they would take more, all
+  /// entries are removed instead.
+  std::int64_t queue_bytes = 8 * MiB;
   std::int64_t reader_cache_bytes = 4 * MiB;  ///< page cache of one reader connection
   std::int64_t writer_cache_bytes = 8 * MiB;  ///< page cache of the writer connection
   // How the file is treated.

@@ -106,7 +106,7 @@ TEST_SUITE("system") {
          {"max_entries=50000", "max_bytes=268435456", "max_entry_bytes=33554432",
           "touch_interval=1m 30s", "flush_interval=100ms", "maintenance_interval=1m",
           "max_wait=100ms", "close_wait=5s", "durability=power", "eviction=s3fifo",
-          "queue_bytes=16777216", "reader_cache_bytes=4194304", "writer_cache_bytes=8388608",
+          "queue_bytes=8388608", "reader_cache_bytes=4194304", "writer_cache_bytes=8388608",
           "access=read_write", "when_unavailable=go_on", "erase_securely=true", "worker=thread",
           "on_error=false", "on_removal=false"}) {
       CHECK_MESSAGE(has(text, part), part << " in\n" << text);

@@ -113,8 +113,9 @@ void fresh_and_overwriting(Bench& bench, const char* scenario, const char* prefi
 /// Each entry once or twice, so that what can be in memory is there.
 void read_all(System& system, std::size_t entries);
 
-/// For the scenario `memory`, in a process of its own: opens the file, reads, prints the bytes.
+/// For the scenario `memory`, in a process of its own: opens the file, reads, with `writing` puts
+/// meanwhile, prints the bytes.
 void print_anonymous_bytes(std::string_view system, const std::string& directory,
-                           const Settings& settings);
+                           const Settings& settings, std::size_t readers, bool writing);
 
 }  // namespace ashmemo::bench

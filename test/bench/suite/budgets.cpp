@@ -46,7 +46,7 @@ std::vector<const Row*> ours(const Rows& rows, std::string_view scenario,
   return found;
 }
 
-std::string at(const char* what, const Row& row) {
+std::string at(std::string_view what, const Row& row) {
   return fmt::format("{}, {} entries", what, grouped(static_cast<std::int64_t>(row.entries)));
 }
 
@@ -109,10 +109,12 @@ void add_others(const Rows& rows, Budgets& budgets) {
     budgets.push_back(
         {at("stats() / LMDB's get", *stats.back()), ratio(stats.back(), get, &Row::p50_us), 5});
   }
-  for (const Row* row : ours(rows, "memory")) {
-    constexpr double mebibyte = 1 << 20;
-    budgets.push_back(
-        {at("anonymous memory, MiB", *row), static_cast<double>(*row->bytes) / mebibyte, 32});
+  for (const char* variant : {"", "and a writer"}) {
+    for (const Row* row : ours(rows, "memory", variant)) {
+      constexpr double mebibyte = 1 << 20;
+      const auto what = fmt::format("MiB of memory, readers {} {}", row->threads, variant);
+      budgets.push_back({at(what, *row), static_cast<double>(*row->bytes) / mebibyte, 32});
+    }
   }
 }
 

@@ -34,6 +34,8 @@ struct Arguments {
   // What the scenario `memory` runs this program with.
   std::string memory_of;
   std::string memory_in;
+  std::size_t memory_readers = 1;
+  bool memory_writing = false;
 };
 
 void check_name(const std::string& name) {
@@ -90,7 +92,8 @@ bool run_scenario(const Scenario& scenario, Bench& bench) {
 void run(const Arguments& arguments) {
   if (arguments.list) return list();
   if (!arguments.memory_of.empty()) {
-    return print_anonymous_bytes(arguments.memory_of, arguments.memory_in, arguments.settings);
+    return print_anonymous_bytes(arguments.memory_of, arguments.memory_in, arguments.settings,
+                                 arguments.memory_readers, arguments.memory_writing);
   }
   for (const std::string& name : arguments.names) check_name(name);
   print_head();
@@ -127,6 +130,8 @@ void add_options(CLI::App& app, Arguments& arguments) {
   app.add_flag("--smoke", settings.smoke, "little of everything, to see that it works");
   app.add_option("--memory-of", arguments.memory_of)->group("");
   app.add_option("--memory-in", arguments.memory_in)->group("");
+  app.add_option("--memory-readers", arguments.memory_readers)->group("");
+  app.add_flag("--memory-writing", arguments.memory_writing)->group("");
   app.footer(kHow);
 }
 

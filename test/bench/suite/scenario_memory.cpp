@@ -1,20 +1,26 @@
 #include <stdio.h>
 
+#include <algorithm>
 #include <fstream>
+#include <thread>
+#include <vector>
 
 #include <fmt/format.h>
 
 #include "bench/suite/bench.hpp"
 #include "bench/suite/system_ashmemo.hpp"
 
-// Anonymous memory, asked of a process that did nothing else: this one has the keys of other
-// scenarios and what their files left behind.
+// Anonymous memory of one that reads, and of four that read beside one that writes; asked of a
+// process that did nothing else: this one has the keys of other scenarios and what their files left
+// behind.
 
 namespace ashmemo::bench {
 namespace {
 
 constexpr std::size_t kEntries = 1'000'000;
-constexpr std::size_t kReads = 200'000;
+constexpr std::size_t kReads = 200'000;  // of each thread
+constexpr std::size_t kWrites = 200'000;
+constexpr std::size_t kReaders = 4;
 
 /// As the system counts it; 0 where it does not say.
 std::int64_t anonymous_bytes() {
@@ -39,33 +45,61 @@ std::int64_t ask_child(const std::string& command) {
 
 std::string quoted(const std::string& text) { return fmt::format("'{}'", text); }
 
-}  // namespace
-
-void print_anonymous_bytes(std::string_view system, const std::string& directory,
-                           const Settings& settings) {
-  const Setup setup{
-      .entries = settings.entries, .value_bytes = settings.value_bytes, .tier_bytes = 0};
-  const auto opened = system_type(system).open(directory, setup);
-  const auto reader = opened->reader();
-  KeyBlock block(uniform(setup.entries), kBatch);
+void read_some(System& system, const Setup& setup, std::uint64_t seed) {
+  const auto reader = system.reader();
+  KeyBlock block(uniform(setup.entries, seed), kBatch);
   for (std::size_t done = 0; done < std::min(kReads, setup.entries); done += kBatch) {
     const auto keys = block.next();
     for (const std::string_view key : keys.first(kBatch / 2)) (void)reader->get(key);
     (void)reader->get_many(keys.subspan(kBatch / 2));
   }
+}
+
+void write_some(System& system, const Setup& setup) {
+  PairBlock block(uniform(setup.entries), kBatch, setup.value_bytes);
+  for (std::size_t done = 0; done < std::min(kWrites, setup.entries); done += kBatch) {
+    const auto pairs = block.next();
+    for (const Pair& pair : pairs.first(kBatch / 2)) system.put(pair.first, pair.second);
+    system.put_many(pairs.subspan(kBatch / 2));
+  }
+  system.flush();
+}
+
+void work(System& system, const Setup& setup, std::size_t readers, bool writing) {
+  std::vector<std::thread> threads;
+  for (std::size_t i = 1; i < readers; ++i) {
+    threads.emplace_back([&, i] { read_some(system, setup, i + 1); });
+  }
+  if (writing) threads.emplace_back([&] { write_some(system, setup); });
+  read_some(system, setup, 1);
+  for (std::thread& thread : threads) thread.join();
+}
+
+}  // namespace
+
+void print_anonymous_bytes(std::string_view system, const std::string& directory,
+                           const Settings& settings, std::size_t readers, bool writing) {
+  const Setup setup{
+      .entries = settings.entries, .value_bytes = settings.value_bytes, .tier_bytes = 0};
+  const auto opened = system_type(system).open(directory, setup);
+  work(*opened, setup, readers, writing);
   fmt::print("{}\n", anonymous_bytes());
 }
 
 void memory(Bench& bench) {
   const std::size_t entries = bench.smaller(kEntries);
-  for (const SystemType* type : {&kAshmemo, &kRawSqlite}) {
-    const auto directory = bench.files().copy(*type, entries);
-    Row row = bench.row("memory", "", type->name, entries);
-    row.bytes = ask_child(fmt::format("{} --memory-of {} --memory-in {} --entries {} --value {}",
-                                      quoted(bench.settings().program), type->name,
-                                      quoted(directory->path()), entries, row.value_bytes));
+  const auto add = [&](const SystemType& type, std::size_t readers, bool writing) {
+    const auto directory = bench.files().copy(type, entries);
+    Row row = bench.row("memory", writing ? "and a writer" : "", type.name, entries);
+    row.threads = readers;
+    row.bytes = ask_child(fmt::format(
+        "{} --memory-of {} --memory-in {} --entries {} --value {} --memory-readers {}{}",
+        quoted(bench.settings().program), type.name, quoted(directory->path()), entries,
+        row.value_bytes, readers, writing ? " --memory-writing" : ""));
     bench.rows().add(row);
-  }
+  };
+  for (const SystemType* type : {&kAshmemo, &kRawSqlite}) add(*type, 1, false);
+  for (const SystemType* type : {&kAshmemo, &kRawSqlite}) add(*type, kReaders, true);
 }
 
 }  // namespace ashmemo::bench
