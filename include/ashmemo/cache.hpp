@@ -61,8 +61,8 @@ concept KeyRange = !std::convertible_to<const K&, std::string_view> && requires(
 class Cache {
  public:
   /// Opens or creates the cache file. Cost: flat in the number of entries.
-  /// Errors: invalid_options; file_in_use; not_a_cache (nothing is touched); unavailable, if
-  /// `when_unavailable` says so.
+  /// Errors: invalid_options; file_in_use; not_a_cache (nothing is touched); unavailable, and
+  /// damaged for a file that is only read, if `when_unavailable` says so.
   explicit Cache(std::string path, Options options = {});
   /// As close().
   ~Cache();

@@ -24,6 +24,7 @@ enum class ErrorCode : std::uint8_t {
   closed = 10,                  ///< the cache was closed
   store_failed = 11,            ///< an explicit administrative call could not do its work
   cycle = 12,                   ///< calculations that need each other's results; names the path
+  damaged = 13,  ///< the file is damaged or was tampered with, and is only read: not set aside
 };
 
 [[nodiscard]] std::string_view to_string(ErrorCode code) noexcept;

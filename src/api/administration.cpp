@@ -22,6 +22,14 @@ namespace {
   throw Error(ErrorCode::store_failed, fmt::format("{}: {} failed: {}", path, call, why), path);
 }
 
+// A file that cannot be looked through for its damage is an answer, too.
+std::vector<std::string> problems_of(store::Store& store, const std::string& path) {
+  auto problems = store.integrity();
+  if (problems.ok()) return std::move(*problems);
+  if (problems.failure().kind == base::FailureKind::corrupt) return {problems.failure().what};
+  throw_failed("check", path, problems.failure().what);
+}
+
 }  // namespace
 
 void Core::require_not_in_hook(std::string_view call) const {
@@ -74,9 +82,7 @@ CheckReport Core::check() {
   const auto store = require_store("check");
   administer("check", &maintenance::Worker::flush);
   CheckReport report;
-  auto problems = store->integrity();
-  if (!problems.ok()) throw_failed("check", engine.path, problems.failure().what);
-  report.problems = std::move(*problems);
+  report.problems = problems_of(*store, engine.path);
   if (engine.options.access == Access::read_write) {
     auto recount = std::make_shared<engine::Range>();
     recount->kind = engine::Range::Kind::recount;

@@ -21,6 +21,8 @@ constexpr std::size_t kShownBytes = 100;  // of a key that is refused
       throw Error(ErrorCode::file_in_use, failure.what, path);
     case base::FailureKind::not_ours:
       throw Error(ErrorCode::not_a_cache, failure.what, path);
+    case base::FailureKind::corrupt:
+      throw Error(ErrorCode::damaged, failure.what, path);
     default:
       throw Error(ErrorCode::unavailable, failure.what, path);
   }

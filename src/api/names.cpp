@@ -33,6 +33,8 @@ std::string_view to_string(ErrorCode code) noexcept {
       return "store_failed";
     case ErrorCode::cycle:
       return "cycle";
+    case ErrorCode::damaged:
+      return "damaged";
   }
   return "?";
 }

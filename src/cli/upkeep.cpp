@@ -1,11 +1,8 @@
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
 #include <ashmemo/error.hpp>
 #include <cstdint>
 #include <string>
-#include <string_view>
 
 #include "cli/commands.hpp"
 #include "cli/format.hpp"
@@ -54,29 +51,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// What SQLite and the library say of a file that is damaged: there is no code for it.
-constexpr std::array<std::string_view, 6> kDamage{"database disk image is malformed",
-                                                  "malformed database schema",
-                                                  "file is not a database",
-                                                  "is no SQLite database any more",
-                                                  "its header is damaged",
-                                                  "its write-ahead log is of an unknown format"};
-
-bool is_damage(const Error& error) {
-  const bool is_unread =
-      error.code() == ErrorCode::unavailable || error.code() == ErrorCode::store_failed;
-  if (!is_unread || error.subject().empty()) return false;
-  std::string what = error.what();
-  // The name of the file may say anything.
-  for (auto name = what.find(error.subject()); name != std::string::npos;) {
-    what.erase(name, error.subject().size());
-    name = what.find(error.subject());
-  }
-  return std::any_of(kDamage.begin(), kDamage.end(), [&what](std::string_view sign) {
-    return what.find(sign) != std::string::npos;
-  });
-}
-
 // A file that cannot even be opened for its damage has that for its only problem.
 CheckReport checked(const std::string& file) {
   try {
@@ -84,7 +58,7 @@ CheckReport checked(const std::string& file) {
     const Progress progress("checking");
     return cache.check();
   } catch (const Error& error) {
-    if (!is_damage(error)) throw;
+    if (error.code() != ErrorCode::damaged) throw;
     CheckReport report;
     report.ok = false;
     report.problems.emplace_back(error.what());

@@ -14,10 +14,11 @@ constexpr std::int64_t kMostDefaultEntry = 64 * MiB;
 
 constexpr std::int64_t kReadsWorkAfter = 1'000'000;
 
-/// A lock passes, damage is set aside, and a value that is too large is no fault of the store's.
-bool is_fault_of_reading(base::FailureKind kind) {
-  return kind != base::FailureKind::busy && kind != base::FailureKind::corrupt &&
-         kind != base::FailureKind::too_large;
+/// A lock passes, damage is set aside by one that writes, and a value that is too large is no fault
+/// of the store's.
+bool is_fault_of_reading(base::FailureKind kind, Access access) {
+  if (kind == base::FailureKind::corrupt) return access == Access::read_only;
+  return kind != base::FailureKind::busy && kind != base::FailureKind::too_large;
 }
 
 std::unique_ptr<MemoryTier> tier_of(const Options& options) {
@@ -154,7 +155,7 @@ void Engine::store_failed(const store::Store& failed, const base::Failure& failu
   if (failure.kind == base::FailureKind::corrupt && store.condemn(failed, failure.what)) {
     if (worker != nullptr) worker->wake_now();
   }
-  health.read_failed(is_fault_of_reading(failure.kind), *clock);
+  health.read_failed(is_fault_of_reading(failure.kind, options.access), *clock);
   notices.tell(NoticeKind::read_failed,
                path + ": reading failed, answered as misses: " + failure.what, path);
 }

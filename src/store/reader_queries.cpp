@@ -1,5 +1,7 @@
 #include <SQLiteCpp/Backup.h>
 
+#include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include "base/printable.hpp"
@@ -50,6 +52,15 @@ StoredEntry entry_of(const Statement& row) {
   entry.record_version = Value(row.value(11));
   entry.value = Value(row.value(12));
   return entry;
+}
+
+/// SQLite says several things in one text.
+void add_lines(std::string_view text, std::vector<std::string>& lines) {
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    if (end > 0) lines.push_back(base::printable(std::string(text.substr(0, end))));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
 }
 
 CalculationRow calculation_of(const Statement& row) {
@@ -195,7 +206,7 @@ base::Result<std::vector<std::string>> Reader::integrity() {
     Statement pragma("PRAGMA integrity_check");
     StatementUse check(pragma, database());
     while (check->step()) {
-      if (check->text(0) != "ok") lines.push_back(base::printable(std::string(check->text(0))));
+      if (check->text(0) != "ok") add_lines(check->text(0), lines);
     }
   });
   // Of some damages the check itself dies: that is an answer, too.

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <optional>
@@ -108,8 +109,10 @@ void CrashedCache::count_calls() {
         ++open;
         ++calls_;
         break;
-      case Step::none:
       case Step::uncommitted:
+        ++uncommitted_;
+        break;
+      case Step::none:
       case Step::wrong_value:
         break;
       default:
@@ -179,6 +182,14 @@ void CrashRun::start_reader() {
   (void)reader_->read_line();
 }
 
+// A process that has crashed, or ended, by itself is not one that was killed.
+void CrashRun::kill(Child& child) {
+  const ChildEnd end = child.kill();
+  CHECK_MESSAGE(end.exit_code == 128 + SIGKILL, "kill " << kill_
+                                                        << " found a process that had ended with "
+                                                        << end.exit_code << ' ' << end.said);
+}
+
 void CrashRun::kill_at_a_moment() {
   const Plan plan = draw_plan();
   if (plan.has_reader && exists(caches_[0].path())) start_reader();
@@ -186,7 +197,7 @@ void CrashRun::kill_at_a_moment() {
   // The moment is chosen by the machine's clock, not by the child, so this waits.
   const int most = any(4) == 0 ? 5'000 : 150'000;
   std::this_thread::sleep_for(std::chrono::microseconds(any(most)));
-  child.kill();
+  kill(child);
   look(promise_of(plan.durability));
 }
 
@@ -196,7 +207,7 @@ void CrashRun::kill_at_a_change() {
   const std::int64_t change = draw_change();
   Child child = start(plan, [change] { die_at_file_change(change); });
   if (!child.wait_for()) ++inside_changes_;
-  child.kill();
+  kill(child);
   look(promise_of(plan.durability));
 }
 
@@ -207,7 +218,7 @@ void CrashRun::cut_power(Durability durability) {
   const std::uint64_t seed = random_();
   Child child = start(plan, [=] { cut_power_at_file_change(change, seed); });
   if (!child.wait_for()) ++inside_changes_;
-  child.kill();
+  kill(child);
   look(durability == Durability::power ? Promise::put : Promise::nothing);
 }
 
@@ -230,10 +241,11 @@ void CrashRun::look(Promise promise) {
 void CrashRun::report(const std::string& what) const {
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began_;
   print_line(
-      fmt::format("{}: {} kills, {} of them at a change of a file; {} calls, {} cut off; {} "
-                  "entries found; {:.1f} s",
+      fmt::format("{}: {} kills, {} of them at a change of a file; {} calls, {} cut off, {} "
+                  "removals told as uncommitted; {} entries found; {:.1f} s",
                   what, kill_, inside_changes_, grouped(caches_[0].calls() + caches_[1].calls()),
                   caches_[0].cut_calls() + caches_[1].cut_calls(),
+                  caches_[0].uncommitted() + caches_[1].uncommitted(),
                   caches_[0].found() + caches_[1].found(), took.count()));
   CHECK(caches_[0].calls() > 0);
 }

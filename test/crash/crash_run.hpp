@@ -38,6 +38,8 @@ class CrashedCache {
   [[nodiscard]] int cut_calls() const noexcept { return cut_calls_; }
   [[nodiscard]] std::int64_t calls() const noexcept { return calls_; }
   [[nodiscard]] int found() const noexcept { return found_; }
+  /// Removals that returned and were announced as not in the file: of these a crash may undo some.
+  [[nodiscard]] int uncommitted() const noexcept { return uncommitted_; }
 
  private:
   void count_calls();
@@ -51,6 +53,7 @@ class CrashedCache {
   std::int64_t calls_ = 0;
   int cut_calls_ = 0;
   int found_ = 0;  // entries
+  int uncommitted_ = 0;
 };
 
 /// A process with two caches, one of which evicts, that is killed again and again.
@@ -75,6 +78,7 @@ class CrashRun {
   };
   Plan draw_plan();
   [[nodiscard]] Child start(const Plan& plan, const std::function<void()>& before);
+  void kill(Child& child);
   void look(Promise promise);
   void start_reader();
   std::int64_t draw_change();

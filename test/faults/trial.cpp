@@ -215,8 +215,9 @@ void Trial::administer(const std::function<void()>& call) {
   try {
     call();
   } catch (const Error& error) {
-    const bool named =
-        error.code() == ErrorCode::store_failed || error.code() == ErrorCode::unavailable;
+    const ErrorCode code = error.code();
+    const bool named = code == ErrorCode::store_failed || code == ErrorCode::unavailable ||
+                       code == ErrorCode::damaged;
     CHECK_MESSAGE(named, "an Error that administration does not name: " << error.what());
     CHECK_MESSAGE(has(error.what(), dir.path()), std::string(error.what()));
   }

@@ -202,7 +202,10 @@ bool Child::wait_for() { return read_turn(turns_in_); }
 
 void Child::tell() { write_all(turns_out_, "t"); }
 
-void Child::kill() { kill_and_reap(&pid_); }
+ChildEnd Child::kill() {
+  if (pid_ >= 0) ::kill(pid_, SIGKILL);
+  return wait_for_end();
+}
 
 ChildEnd Child::wait_for_end() {
   ChildEnd end;

@@ -50,8 +50,8 @@ class Child {
   /// Until the child calls tell. False: it ended without.
   [[nodiscard]] bool wait_for();
   void tell();
-  /// Ends it at once, as a crash would.
-  void kill();
+  /// Ends it at once, as a crash would; what it had ended with, if it had ended by itself.
+  ChildEnd kill();
   /// Until it ends by itself.
   [[nodiscard]] ChildEnd wait_for_end();
 

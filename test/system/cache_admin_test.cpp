@@ -72,7 +72,8 @@ TEST_SUITE("system") {
     damage(f.path);
     const CheckReport report = f->check();
     CHECK_FALSE(report.ok);
-    CHECK_FALSE(report.problems.empty());
+    CHECK(report.problems.size() > 1);
+    for (const std::string& problem : report.problems) CHECK_FALSE(has(problem, "\\x0A"));
     // Every read answers; whatever cannot be read is a miss.
     for (const std::string& key : numbered("k", 2'000)) (void)f->get<std::string>(key);
     for (int i = 0; i < 3; ++i) (void)f->run_maintenance(1s);
@@ -84,6 +85,23 @@ TEST_SUITE("system") {
     f->flush();
     CHECK(f->get<int>("new") == 1);
     CHECK(f->check().ok);
+  }
+
+  TEST_CASE("58 who only reads a damaged file is told that reading it fails, and leaves it there") {
+    CacheFixture f;
+    f.fill("k", 2'000, 200);
+    f->flush();
+    f.close();
+    damage(f.path);
+    Options options = f.options;
+    options.access = Access::read_only;
+    Cache reader(f.path, options);
+    CHECK(reader.health().state == HealthState::ok);
+    for (const std::string& key : numbered("k", 2'000)) (void)reader.get<std::string>(key);
+    CHECK(reader.health().state == HealthState::degraded);
+    CHECK_FALSE(reader.check().ok);
+    reader.close();
+    CHECK(f.heard.count(NoticeKind::set_aside) == 0);
   }
 
   TEST_CASE("56 a file of a newer or an older version, or half overwritten, is set aside") {

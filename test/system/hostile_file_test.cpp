@@ -173,6 +173,7 @@ TEST_SUITE("system") {
     options.when_unavailable = WhenUnavailable::throw_error;
     const auto error = thrown_by([&] { const Cache cache(f.path, options); });
     REQUIRE(error);
+    CHECK(to_string(error->code()) == "damaged");
     CHECK(has(error->what(), "'\\x1B[31m'"));
     check_set_aside(f, "'\\x1B[31m'");
   }
