@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "../grouped.hpp"
+#include "../printable.hpp"
 #include "../terminal.hpp"
 
 namespace monitoring {
@@ -64,9 +65,10 @@ std::string calculations(const Snapshot& snapshot) {
   std::string text = fmt::format("\n{:<22}{:>12}{:>12}{:>12}{:>12}\n", "calculation", "hits",
                                  "misses", "hit ratio", "saved");
   for (const Snapshot::Calculation& one : snapshot.calculations) {
-    text += fmt::format("{:<22}{:>12}{:>12}{:>12}{:>12}\n", one.resource + ":" + one.name,
-                        grouped(one.stats.hits), grouped(one.stats.misses),
-                        percent(share(one.stats.hits, one.stats.misses)), in_ms(one.stats.saved));
+    text += fmt::format("{:<22}{:>12}{:>12}{:>12}{:>12}\n",
+                        example::printable(one.resource + ":" + one.name), grouped(one.stats.hits),
+                        grouped(one.stats.misses), percent(share(one.stats.hits, one.stats.misses)),
+                        in_ms(one.stats.saved));
   }
   return text;
 }

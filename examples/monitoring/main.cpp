@@ -58,7 +58,8 @@ class Events {
   /// Many entries leave in a second: the last one is enough to see.
   void add(const ashmemo::Removal& removal) {
     const std::lock_guard lock(mutex_);
-    last_removal_ = fmt::format("{}: {}", to_string(removal.cause), removal.key);
+    last_removal_ =
+        fmt::format("{}: {}", to_string(removal.cause), example::printable(removal.key));
   }
   /// By kind.
   [[nodiscard]] std::map<std::string, int> counts() const {

@@ -165,7 +165,10 @@ struct Options {
   // How the file is treated.
   Access access = Access::read_write;
   WhenUnavailable when_unavailable = WhenUnavailable::go_on;
-  bool erase_securely = false;  ///< overwrite deleted content with zeroes; costs writes
+  /// Overwrite deleted content with zeroes: in the file when the log is moved into it (compact and
+  /// close do that at once); the log itself has old content until a clean close removes it. Costs
+  /// writes.
+  bool erase_securely = false;
 };
 
 /// One line a group of settings, defaults resolved: for logs.

@@ -105,4 +105,13 @@ if command -v script >/dev/null; then
   # shellcheck disable=SC2086 # the launcher is words
   screen=$(TERM=dumb script -qec "$launcher '$example' --frames 1" /dev/null </dev/null)
   [[ $screen == 'health ok, hit ratio '* ]]
+
+  # Keys in a file that somebody else has made are no commands to the terminal.
+  run --frames 1 --every 0 --cache named.db
+  sqlite3 named.db "UPDATE cache_entries SET cache_key = cache_key || char(27) || '[31m', computed_at = 0,
+    fresh_until = NULL, expires_at = 1, keep_until = NULL"
+  screen=$(TERM=xterm script -qec \
+    "stty cols 120 rows 40; ${launcher[*]} '$example' --frames 9 --every 0 --cache named.db" \
+    /dev/null </dev/null)
+  [[ $screen == *'\x1B[31m'* && $screen != *$'\033[31m'* ]]
 fi

@@ -260,9 +260,14 @@ TEST_SUITE("system") {
     CHECK(f->put("k", secret + std::string(5'000, '.') + secret));
     CHECK(f->put("l", "stays"));
     f->flush();
+    f->compact();
+    CHECK(has(read_file(f.path), secret));
     CHECK(f->erase("k"));
-    f.close();
+    f->compact();
     CHECK_FALSE(has(read_file(f.path), secret));
     CHECK(has(read_file(f.path), "stays"));
+    f.close();
+    CHECK_FALSE(fs::exists(f.path + "-wal"));
+    CHECK_FALSE(has(read_file(f.path), secret));
   }
 }
