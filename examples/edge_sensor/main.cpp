@@ -13,7 +13,7 @@
 //   commits                                    4,320           355
 //   touches written                          495,900             0
 //   bytes
-//     of memory, at most                  46,137,344     1,441,792
+//     of memory, at most                  37,748,736     1,441,792
 //     of the file                          3,080,192     1,376,256
 //     of its log                           4,194,304     4,194,304
 //     of the entries written               3,845,880     3,845,880

@@ -12,7 +12,7 @@ expect '^  results asked for +513,180 +513,180$'
 expect '^  computed +17,280 +17,280$'
 expect '^  evicted +0 +[1-9][0-9,]+$'
 expect '^  touches written +[1-9][0-9,]+ +0$'
-expect '^    of memory, at most +46,137,344 +1,441,792$'
+expect '^    of memory, at most +37,748,736 +1,441,792$'
 expect '^    of the entries written +3,845,880 +3,845,880$'
 
 # The settings do what they are for, and the promise about the disk holds.
