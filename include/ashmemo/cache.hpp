@@ -237,7 +237,7 @@ class Cache {
   // ----------------------------------------------------------------------------------
   // administration. Errors of all that work on the file: closed; misuse inside a hook. In a cache
   // opened read-only `flush`, `run_maintenance` and `compact` do nothing but call Hooks::on_error,
-  // which has no other occasion there.
+  // for which these, `check`, `backup` and `close` are the occasions there.
 
   [[nodiscard]] Stats stats() const;
   [[nodiscard]] Health health() const;
@@ -257,7 +257,7 @@ class Cache {
   /// system and shortens the write-ahead log. Errors: store_failed.
   void compact();
   /// Looks through the whole file for damage and recounts the totals, correcting them. Slow.
-  /// Errors: store_failed if the file cannot be read.
+  /// Errors: store_failed if the file cannot be read, or what was accepted not be written first.
   CheckReport check();
   /// Copies the cache as it is now to a new file with mode 0600. Errors: store_failed if `target`
   /// exists, if there is not room enough for it (says what is needed), or if copying fails.

@@ -7,7 +7,7 @@ on_terminal() {
   printf '%s\n' "$output"
 }
 
-program=$build_directory/src/cli/ashmemo
+program=$(printf '%q' "$build_directory/src/cli/ashmemo")
 # shellcheck disable=SC2086 # the launcher is words
 [[ -z $launcher ]] || program="$launcher $program"
 make_cache known.db --many 3

@@ -44,7 +44,8 @@ packages_are_named() {
 installs() {
   local lines setup='meson setup build'
   lines=$(readme_block install)
-  (cd "$embedding/source" && eval "${lines/#$setup/$setup --prefix=$embedding/root}") &&
+  lines=${lines/#$setup/$setup --prefix=$(printf '%q' "$embedding/root")}
+  (cd "$embedding/source" && bash -euo pipefail -c "$lines") &&
     installed libashmemo.a && installed libashmemo.so && installed ashmemo.pc &&
     installed ashmemoConfig.cmake && installed ashmemoConfigVersion.cmake && installed ashmemo.hpp
 }
@@ -109,7 +110,7 @@ as_subproject() {
 look_inside() {
   local output
   cd "$embedding/with_pkg_config" || return 1
-  output=$(eval "$(readme_block look-inside)") || return 1
+  output=$(bash -euo pipefail -c "$(readme_block look-inside)") || return 1
   printf '%s\n' "$output"
   [[ $(grep -xcE 'Post:[12]:length\|(5|13)' <<<"$output") == 2 ]] &&
     [[ $(sqlite3 blog.cache.db 'SELECT entries FROM cache_overview') == 1 ]]
@@ -128,10 +129,10 @@ installed_program_works() (
 questions_are_answered() (
   cd "$embedding/with_pkg_config" || return 1
   use_installed
-  output=$(set -e; eval "$(readme_block questions)") || return 1
+  output=$(bash -euo pipefail -c "$(readme_block questions)") || return 1
   printf '%s\n' "$output"
   grep -qE 'Post:1:length +│ 5 ' <<<"$output" && grep -qx ok <<<"$output" || return 1
-  output=$(set -e; eval "$(readme_block program)") || return 1
+  output=$(bash -euo pipefail -c "$(readme_block program)") || return 1
   printf '%s\n' "$output"
   grep -qxE 'calculation +Post:length, version 1' <<<"$output"
 )
@@ -148,9 +149,8 @@ blocks_run() (
     cpp_blocks ''
     printf '}\n'
   } >main.cpp
-  # shellcheck disable=SC2046,SC2086 # words: ccache and the compiler, the flags
-  $CXX -std=c++20 -Wall -Wextra -Wno-unused -Werror main.cpp -o blocks \
-    $(pkg-config --cflags --libs ashmemo) && timeout 60 ./blocks && timeout 60 ./blocks
+  eval "$CXX -std=c++20 -Wall -Wextra -Wno-unused -Werror main.cpp -o blocks" \
+    "$(pkg-config --cflags --libs ashmemo)" && timeout 60 ./blocks && timeout 60 ./blocks
 )
 
 # cpp_blocks MARK: the blocks of C++ that stand behind the line <!-- MARK -->; none: behind no such line.

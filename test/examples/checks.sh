@@ -73,7 +73,8 @@ expect_no_arguments() {
   for status in 0 2; do
     run_for_status "$status" "$( ((status)) && echo 7 || echo --help)"
     expect "^$(basename "$example"): .*; it takes no arguments\$"
-    [[ $(wc -l <<<"$output") == 1 ]] && fits_80_columns <<<"$output"
+    [[ $(wc -l <<<"$output") == 1 ]]
+    fits_80_columns <<<"$output"
   done
 }
 

@@ -123,7 +123,7 @@ TEST_SUITE("unit") {
     auto slow = blog.posts.calculation("slow", [&](const Post& post) {
       if (++calls > 2) {
         events.happened("refreshing");
-        events.wait_for("closing");
+        while (blog.cache.put("is it closing?", 1)) std::this_thread::yield();
       }
       return post.id;
     });
@@ -134,10 +134,8 @@ TEST_SUITE("unit") {
     CHECK(slow(Post{1, {}, 0}) == 1);
     events.wait_for("refreshing");
     CHECK(slow(Post{2, {}, 0}) == 2);
-    std::thread closing([&] { blog.cache.close(); });
-    events.happened("closing");
-    closing.join();
-    CHECK(calls <= 4);
+    blog.cache.close();
+    CHECK(calls == 3);
     CHECK(slow(Post{3, {}, 0}) == 3);
   }
 }

@@ -1,6 +1,7 @@
 #include <stdio.h>
 
 #include <algorithm>
+#include <atomic>
 #include <fstream>
 #include <thread>
 #include <vector>
@@ -10,9 +11,9 @@
 #include "bench/suite/bench.hpp"
 #include "bench/suite/system_ashmemo.hpp"
 
-// Anonymous memory of one that reads, and of one and four that read beside one that writes; asked
-// of a process that did nothing else: this one has the keys of other scenarios and what their files
-// left behind.
+// The most anonymous memory of one that reads, and of one and four that read beside one that
+// writes; asked of a process that did nothing else: this one has the keys of other scenarios and
+// what their files left behind.
 
 namespace ashmemo::bench {
 namespace {
@@ -33,6 +34,21 @@ std::int64_t anonymous_bytes() {
   return 0;
 }
 
+/// The most that was seen. Any thread.
+class Peak {
+ public:
+  void look() {
+    const std::int64_t now = anonymous_bytes();
+    std::int64_t most = most_;
+    while (most < now && !most_.compare_exchange_weak(most, now)) {
+    }
+  }
+  [[nodiscard]] std::int64_t most() const { return most_; }
+
+ private:
+  std::atomic<std::int64_t> most_{0};
+};
+
 std::int64_t ask_child(const std::string& command) {
   FILE* const answer = popen(command.c_str(), "r");
   require(answer != nullptr, "could not start the program that is measured");
@@ -44,33 +60,35 @@ std::int64_t ask_child(const std::string& command) {
 
 std::string quoted(const std::string& text) { return fmt::format("'{}'", text); }
 
-void read_some(System& system, const Setup& setup, std::uint64_t seed) {
+void read_some(System& system, const Setup& setup, std::uint64_t seed, Peak& peak) {
   const auto reader = system.reader();
   KeyBlock block(uniform(setup.entries, seed), kBatch);
   for (std::size_t done = 0; done < std::min(kReads, setup.entries); done += kBatch) {
     const auto keys = block.next();
     for (const std::string_view key : keys.first(kBatch / 2)) (void)reader->get(key);
     (void)reader->get_many(keys.subspan(kBatch / 2));
+    peak.look();
   }
 }
 
-void write_some(System& system, const Setup& setup) {
+void write_some(System& system, const Setup& setup, Peak& peak) {
   PairBlock block(uniform(setup.entries), kBatch, setup.value_bytes);
   for (std::size_t done = 0; done < std::min(kWrites, setup.entries); done += kBatch) {
     const auto pairs = block.next();
     for (const Pair& pair : pairs.first(kBatch / 2)) system.put(pair.first, pair.second);
     system.put_many(pairs.subspan(kBatch / 2));
+    peak.look();
   }
   system.flush();
 }
 
-void work(System& system, const Setup& setup, std::size_t readers, bool writing) {
+void work(System& system, const Setup& setup, std::size_t readers, bool writing, Peak& peak) {
   std::vector<std::thread> threads;
   for (std::size_t i = 1; i < readers; ++i) {
-    threads.emplace_back([&, i] { read_some(system, setup, i + 1); });
+    threads.emplace_back([&, i] { read_some(system, setup, i + 1, peak); });
   }
-  if (writing) threads.emplace_back([&] { write_some(system, setup); });
-  read_some(system, setup, 1);
+  if (writing) threads.emplace_back([&] { write_some(system, setup, peak); });
+  read_some(system, setup, 1, peak);
   for (std::thread& thread : threads) thread.join();
 }
 
@@ -81,8 +99,9 @@ void print_anonymous_bytes(std::string_view system, const std::string& directory
   const Setup setup{
       .entries = settings.entries, .value_bytes = settings.value_bytes, .tier_bytes = 0};
   const auto opened = system_type(system).open(directory, setup);
-  work(*opened, setup, readers, writing);
-  fmt::print("{}\n", anonymous_bytes());
+  Peak peak;
+  work(*opened, setup, readers, writing, peak);
+  fmt::print("{}\n", peak.most());
 }
 
 void memory(Bench& bench) {
