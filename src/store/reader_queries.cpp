@@ -22,10 +22,6 @@ constexpr std::size_t kPageBytes = 4 * 1024 * 1024;
 constexpr std::size_t kMostCalculations = 100'000;
 constexpr std::size_t kMostCalculationBytes = 32 * 1024 * 1024;  // of their names and policies
 
-// A stamp is about a moment in microseconds. Larger ones (year 148,000) are nobody's stamps, and
-// counting on from them would reach the end of the numbers.
-constexpr std::int64_t kNoStamp = std::int64_t{1} << 62;
-
 constexpr int kBackupPages = 1'000;  // a step
 
 template <class T>

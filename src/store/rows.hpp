@@ -14,6 +14,10 @@
 
 namespace ashmemo::store {
 
+/// A stamp is about a moment in microseconds. From here on (the year 148,000) they are nobody's
+/// stamps: counting on from them would reach the end of the numbers.
+inline constexpr std::int64_t kNoStamp = std::int64_t{1} << 62;
+
 /// The four moments of an entry's life, with NULL already resolved: never is base::kForever.
 struct Deadlines {
   std::int64_t computed_at = 0;

@@ -132,6 +132,7 @@ class SqliteWriter final : public Writer {
   struct Moved;
   base::Status grow_file();
   void watch_wal();
+  [[nodiscard]] int growth_bytes() const;
   void start_over(bool truncate, Checkpoint* done);
   [[nodiscard]] Moved move_frames(int mode);
   [[nodiscard]] bool write_lock_is_free();

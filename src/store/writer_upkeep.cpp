@@ -13,7 +13,7 @@
 namespace ashmemo::store {
 namespace {
 
-// The file grows in steps of this, so that it seldom does.
+// The file grows and is cut in steps of this, so that it seldom is.
 constexpr int kGrowthBytes = 64 * 1024;
 
 // How long the writer stands still for reads that hold an old state. A read of 10,000 keys, the
@@ -51,11 +51,16 @@ struct SqliteWriter::Moved {
 // Counting frames is better than looking at the file, which does not get shorter when the WAL
 // starts over. A WAL that was there before us counts with its size.
 void SqliteWriter::watch_wal() {
-  int step = kGrowthBytes;
+  int step = growth_bytes();
   sqlite3_file_control(handle(), "main", SQLITE_FCNTL_CHUNK_SIZE, &step);
   sqlite3_wal_hook(handle(), remember_frames, &wal_frames_);
   const auto wal = base::inspect(path_ + "-wal");
   wal_frames_ = wal ? wal->bytes / kFrameBytes : 0;
+}
+
+// Behind the last page nothing is overwritten with zeroes: so nothing may be there.
+int SqliteWriter::growth_bytes() const {
+  return open_->connection->options().erase_securely ? kPageSize : kGrowthBytes;
 }
 
 std::int64_t SqliteWriter::wal_bytes() const noexcept { return wal_frames_ * kFrameBytes; }
@@ -135,8 +140,8 @@ base::Result<std::int64_t> SqliteWriter::vacuum(int pages) {
 base::Result<std::int64_t> SqliteWriter::bytes_when_moved() {
   if (!open_) return closed();
   return guarded("asking how long the file is", [&] {
-    const std::int64_t steps = (pragma(&WriterSql::all_pages) * kPageSize - 1) / kGrowthBytes + 1;
-    return steps * kGrowthBytes;
+    const std::int64_t step = growth_bytes();
+    return ((pragma(&WriterSql::all_pages) * kPageSize - 1) / step + 1) * step;
   });
 }
 

@@ -37,7 +37,7 @@ std::vector<std::string> keys_of(const Cache& cache) {
   constexpr int most = 5'000;
   int shown = 0;
   std::vector<std::string> keys{"text", "integer", "large", "key 5", "key 299", "missing"};
-  cache.for_each("", [&](const EntryInfo& entry) {
+  cache.for_each("", [&](const EntryInfo& entry, ValueView) {
     require(++shown < most, "a walk ends");
     if (is_key(entry.key)) keys.push_back(entry.key);
   });
@@ -61,6 +61,7 @@ void read_all(const Cache& cache) {
   }
   (void)cache.stats();
   (void)cache.health();
+  (void)cache.calculations();
 }
 
 // The explicit administration may fail because of the file, and says so in one way.
@@ -85,6 +86,10 @@ void write_and_remove(Cache& cache) {
   (void)cache.put_many(pairs);
   (void)cache.put("large", std::string(20'000, 'y'));
   (void)cache.touch("text");
+  (void)cache.touch_many({"text", "key 5", "large"});
+  (void)cache.get_or_compute("key 5", [] { return std::string("five"); });
+  (void)cache.erase_many({"key 7", "key 8", "missing"});
+  require(!cache.contains("key 7"), "what was erased is gone");
   (void)cache.erase("integer");
   require(!cache.contains("integer"), "what was erased is gone");
   (void)cache.erase_prefix("key 1");
@@ -160,6 +165,14 @@ void load_calculations(Cache& cache) {
   const std::vector<Record> page{{1}, {2}, {3}};
   require(twice(page) == std::vector<std::int64_t>{2, 4, 6}, "a load returns what was computed");
   require(plus(page[0], 3) == 4, "a call returns what was computed");
+  (void)plus.cached(page, 3);
+  (void)plus.warm(page, 3);
+  twice.invalidate(page[0]);
+  require(!twice.cached(page[0]), "what was invalidated is gone");
+  plus.invalidate_all();
+  records.invalidate(page[1]);
+  require(!twice.cached(page[1]), "what was invalidated is gone");
+  (void)twice.stats();
 }
 
 void use_the_cache() {

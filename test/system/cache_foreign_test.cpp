@@ -2,10 +2,13 @@
 // deletion.
 
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 
 #include <ashmemo/cache.hpp>
 #include <chrono>
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -240,5 +243,64 @@ TEST_SUITE("system") {
     CHECK(f->get_or_compute("other", [] { return 3; }) == 3);
     f->close();
     CHECK(read_file(f.path) == before);
+  }
+
+  TEST_CASE(
+      "what replaces the file and is none is left alone while the cache is open, as at opening") {
+    const std::map<std::string, std::function<void(const std::string&)>> replacements = {
+        {"a link", [](const std::string& path) { fs::create_symlink(path + ".old", path); }},
+        {"a dangling link", [](const std::string& path) { fs::create_symlink("nowhere", path); }},
+        {"a pipe", [](const std::string& path) { REQUIRE(::mkfifo(path.c_str(), 0600) == 0); }},
+        {"a directory", [](const std::string& path) { fs::create_directory(path); }},
+        {"writable by others",
+         [](const std::string& path) {
+           fs::copy_file(path + ".old", path);
+           fs::permissions(path, fs::perms::group_write | fs::perms::others_write,
+                           fs::perm_options::add);
+         }},
+    };
+    for (const auto& [name, replace] : replacements) {
+      INFO(name);
+      CacheFixture f;
+      f.expect_no_order();
+      CHECK(f->put("k", 1));
+      f->flush();
+      f->compact();
+      for (const char* suffix : {"-wal", "-shm"}) fs::remove(f.path + suffix);
+      fs::rename(f.path, f.path + ".old");
+      replace(f.path);
+      const fs::file_status before = fs::symlink_status(f.path);
+      f.clock->advance(1min);
+      (void)f->run_maintenance(1s);
+      CHECK(f->health().state == HealthState::unavailable);
+      CHECK_FALSE(f->put("k", 2));
+      CHECK(f->get_or_compute("other", [] { return 3; }) == 3);
+      f->close();
+      CHECK(fs::symlink_status(f.path).type() == before.type());
+      CHECK(fs::symlink_status(f.path).permissions() == before.permissions());
+      CHECK(f.heard.count(NoticeKind::set_aside) == 0);
+    }
+  }
+
+  TEST_CASE("59 a good copy that replaces the file is read, one of a newer version set aside") {
+    for (const std::string version : {"", "PRAGMA user_version=999"}) {
+      INFO(version);
+      CacheFixture f;
+      CHECK(f->put("k", 1));
+      f->flush();
+      f->backup(f.dir.path("copy.db"));
+      if (!version.empty()) (void)run_program({"sqlite3", f.dir.path("copy.db"), version});
+      CHECK(f->put("k", 2));
+      f->flush();
+      for (const char* suffix : {"-wal", "-shm"}) fs::remove(f.path + suffix);
+      fs::rename(f.dir.path("copy.db"), f.path);
+      f.clock->advance(1min);
+      (void)f->run_maintenance(1s);
+      f.clock->advance(1min);
+      (void)f->run_maintenance(1s);
+      CHECK(f->health().state == HealthState::ok);
+      CHECK(f->get<int>("k").value_or(0) == (version.empty() ? 1 : 0));
+      CHECK(f.heard.count(NoticeKind::set_aside) == (version.empty() ? 0 : 1));
+    }
   }
 }

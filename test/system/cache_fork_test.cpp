@@ -29,6 +29,13 @@ std::string answers_of(Cache& cache) {
   said += std::to_string(cache.clear()) + ' ';
   said += std::to_string(cache.get_or_compute("k", [] { return 7; })) + ' ';
   said += code_thrown_by([&] { cache.flush(); }) + ' ';
+  said += std::to_string(cache.put_many<int>({{"a", 1}, {"b", 2}})) + ' ';
+  const auto computed = cache.get_or_compute_many<int>(
+      {"k", "l"}, [](auto keys) { return std::vector<int>(keys.size(), 8); });
+  said += std::to_string(computed.at(1)) + ' ';
+  int shown = 0;
+  cache.for_each("", [&](const EntryInfo&) { ++shown; });
+  said += std::to_string(shown + static_cast<int>(cache.calculations().size())) + ' ';
   cache.set_limits({.max_entries = 1});
   said += std::to_string(cache.limits().max_entries.count() > 1) + ' ';
   said += std::string(to_string(cache.health().state)) + ' ';
@@ -50,7 +57,7 @@ TEST_SUITE("system") {
       const ChildEnd end = in_child([&] { return answers_of(f.cache()); });
       CHECK(end.exit_code == 0);
       CHECK(end.said ==
-            "miss not-put not-there no-entry untouched not-erased 0 7 closed 1 closed 2 2");
+            "miss not-put not-there no-entry untouched not-erased 0 7 closed 0 8 0 1 closed 4 4");
       CHECK(f->get<int>("k") == 1);
       CHECK(f->get<int>("pending") == 1);
       CHECK(f->put("after", 2));

@@ -41,11 +41,14 @@ TEST_SUITE("unit") {
     CHECK(stamps.next(1'000) == 9'002);
   }
 
-  TEST_CASE("a file with the largest stamp there is does not turn the order round") {
+  TEST_CASE("a file or a clock at the end of the numbers leaves room for later stamps") {
     constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
     Stamps stamps;
     stamps.raise(kMost);
-    CHECK(stamps.next(1'000) == kMost);
+    CHECK(stamps.next(1'000) == 1'000);
+    const std::int64_t at_the_end = stamps.next(kMost);
+    CHECK(stamps.next(kMost) == at_the_end + 1);
+    CHECK(stamps.next(1'000) == at_the_end + 2);
   }
 
   TEST_CASE("no two threads get the same stamp") {

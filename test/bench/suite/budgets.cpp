@@ -110,11 +110,11 @@ void add_others(const Rows& rows, Budgets& budgets) {
         {at("stats() / LMDB's get", *stats.back()), ratio(stats.back(), get, &Row::p50_us), 5});
   }
   // Each thread that reads at once has a page cache of its own: the budget is that of one.
-  for (const char* variant : {"", "and a writer"}) {
+  for (const std::string variant : {"", "and a writer"}) {
     for (const Row* row : ours(rows, "memory", variant)) {
       if (row->threads > 1) continue;
       constexpr double mebibyte = 1 << 20;
-      const auto what = fmt::format("MiB of memory, a reader {}", variant);
+      const auto what = "MiB of memory, a reader" + (variant.empty() ? "" : ' ' + variant);
       budgets.push_back({at(what, *row), static_cast<double>(*row->bytes) / mebibyte, 32});
     }
   }
