@@ -93,6 +93,7 @@ Cache Change::opened(const std::string& file) {
 Options Change::options() {
   Options options = common_options();
   options.durability = Durability::commit;
+  options.erase_securely = true;  // the application's own setting is not known
   options.timing.max_wait = kPatience;
   options.timing.close_wait = Duration();  // what has failed until then is told as failed
   options.hooks.on_error = [this](const Notice& notice) { hear(notice); };

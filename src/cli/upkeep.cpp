@@ -39,8 +39,7 @@ const char* const kCompactHelp =
     R"(Removes what has expired or is of an older version, and gives the free room
 in the file back to the system. Applications do the same by themselves, a
 little at a time. Nothing that still answers is removed. The file must not be
-in use. It always has a multiple of 64 KiB, so that a full disk cannot keep it
-from being tidied up: a smaller one, such as a backup, grows to that.
+in use.
 
 JSON: file, entries, file_bytes_before, file_bytes.
 

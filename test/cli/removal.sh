@@ -36,8 +36,10 @@ run 2 clear known.db
 expect_error 'clear needs --yes'
 run 0 list known.db --limit 1
 expect_line '^1 of 12 entries; '
+grep -qa word_count known.db
 run 0 clear known.db --yes
 expect 'removed 12 entries'
+if grep -a 'Post:[0-9]*:word_count' known.db; then fail "what was erased is still there"; fi
 (($(stat -c %s known.db) <= 65536)) || fail "the room was not given back"
 run 0 clear known.db --yes --json
 expect_json '$.removed' 0
