@@ -57,15 +57,17 @@ class Distinct {
 }  // namespace
 
 Load::Load(engine::Engine& engine, std::span<const LoadRun> runs, std::size_t records,
-           std::span<const engine::Query> queries, KeyOf key_of, const LoadOptions& options)
+           std::span<const engine::Query> queries, KeyOf key_of, const LoadOptions& options,
+           std::optional<std::uint64_t> removals)
     : engine_(engine),
       runs_(runs),
       records_(records),
       queries_(queries),
       key_of_(std::move(key_of)),
       wait_(options.wait),
-      claims_(engine, queries,
-              [this](std::size_t query) { return run_of(query).keeping->calculation_id; }) {
+      claims_(
+          engine, queries,
+          [this](std::size_t query) { return run_of(query).keeping->calculation_id; }, removals) {
   for (std::size_t i = 0; i < runs.size(); ++i) {
     if (runs[i].keeping) cached_.push_back(i);
   }
@@ -134,7 +136,10 @@ void Load::refresh() {
     const engine::Answer& answer = answers_[query];
     if (answer.is_hit() && answer.freshness == Freshness::stale) stale.push_back(query);
   }
-  compute(claim(distinct(stale)), false);
+  std::vector<std::size_t> own = claim(distinct(stale));
+  // Its record is older than a removal: what is stale now was computed from a newer one.
+  std::erase_if(own, [this](std::size_t query) { return claims_.is_superseded(query); });
+  compute(own, false);
   keep();
   if (thrown_) tell_failed(0, what_is(thrown_));
   if (!failed_.empty()) tell_failed(0, failed_.front().why);
@@ -152,7 +157,8 @@ void Load::refresh_stale() {
 
 // The page is answered already: a record that cannot be copied, say, takes nothing away from it.
 void Load::refresh_run(std::size_t run, std::span<const std::size_t> stale) try {
-  if (const auto refresh = Refresh::begin(engine_, runs_[run], queries_, stale)) {
+  if (const auto refresh =
+          Refresh::begin(engine_, runs_[run], queries_, stale, claims_.removals())) {
     engine_.executor.post([refresh] { refresh->run(); });
   }
 } catch (...) {

@@ -66,8 +66,10 @@ class Load {
   using KeyOf = std::function<std::string(const LoadRun& run, std::size_t record)>;
 
   /// All spans are the caller's. `queries` has `records` of them for each cached run, in order.
+  /// `removals`: how many there were when the records were copied; nullopt: they are new.
   Load(engine::Engine& engine, std::span<const LoadRun> runs, std::size_t records,
-       std::span<const engine::Query> queries, KeyOf key_of, const LoadOptions& options);
+       std::span<const engine::Query> queries, KeyOf key_of, const LoadOptions& options,
+       std::optional<std::uint64_t> removals = {});
 
   /// Returns how many results were computed. Throws what a calculation threw.
   std::size_t run();

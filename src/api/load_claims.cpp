@@ -6,11 +6,12 @@
 
 namespace ashmemo::api {
 
-Claims::Claims(engine::Engine& engine, std::span<const engine::Query> queries, IdOf id_of)
+Claims::Claims(engine::Engine& engine, std::span<const engine::Query> queries, IdOf id_of,
+               std::optional<std::uint64_t> removals)
     : engine_(engine),
       queries_(queries),
       id_of_(std::move(id_of)),
-      removals_(engine.flights.removals()),
+      removals_(removals.value_or(engine.flights.removals())),
       ended_(engine.flights.ended()),
       changes_(engine.pending.changes()) {}
 

@@ -27,7 +27,9 @@ class Claims {
   using IdOf = std::function<std::int64_t(std::size_t query)>;  // of its calculation
 
   /// Made before the look-up: what is stored or removed after that is noticed.
-  Claims(engine::Engine& engine, std::span<const engine::Query> queries, IdOf id_of);
+  /// `removals`: what was removed since that many is noticed, too; for records that are older.
+  Claims(engine::Engine& engine, std::span<const engine::Query> queries, IdOf id_of,
+         std::optional<std::uint64_t> removals = {});
   /// Whatever has no result is given up: others compute it.
   ~Claims() { leave(); }
   Claims(const Claims&) = delete;
@@ -46,10 +48,17 @@ class Claims {
   void claim_alone(const std::vector<std::size_t>& wanted);
   /// Whether what was claimed may have been stored between the look-up and the claim.
   [[nodiscard]] bool must_look_again() const;
+  /// How many removals there were when this was made, or those that it was given.
+  [[nodiscard]] std::uint64_t removals() const noexcept { return removals_; }
 
   /// The query's own flight; null: it has none, or this is a child that was forked since.
   [[nodiscard]] engine::Flight* own(std::size_t query) const {
     return query < own_.size() && !engine_.home.is_elsewhere() ? own_[query].get() : nullptr;
+  }
+  /// Whether its key was stored or removed since: what is computed for it will not be kept.
+  [[nodiscard]] bool is_superseded(std::size_t query) const {
+    const engine::Flight* const flight = own(query);
+    return flight != nullptr && flight->superseded;
   }
   void land(std::size_t query, const Value& value);
   void end_thrown(std::size_t query, const std::exception_ptr& thrown);

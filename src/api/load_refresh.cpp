@@ -20,19 +20,20 @@ bool pauses(const engine::Engine& engine, const engine::CalculationState& calcul
 
 std::shared_ptr<Refresh> Refresh::begin(engine::Engine& engine, const LoadRun& run,
                                         std::span<const engine::Query> queries,
-                                        std::span<const std::size_t> stale) {
+                                        std::span<const std::size_t> stale,
+                                        std::uint64_t removals) {
   if (engine.options.access == Access::read_only) return nullptr;  // it could not be kept
   const engine::CalculationState* const state = run.registered->calculation().state();
   if (state == nullptr || pauses(engine, *state)) return nullptr;
-  std::shared_ptr<Refresh> refresh(new Refresh(engine, run));
+  std::shared_ptr<Refresh> refresh(new Refresh(engine, run, removals));
   const std::vector<std::size_t> records = refresh->take_over(queries, stale, run.first_query);
   if (records.empty()) return nullptr;
   refresh->take(run.registered->own(records));
   return refresh;
 }
 
-Refresh::Refresh(engine::Engine& engine, const LoadRun& run)
-    : engine_(engine), run_(run), scope_(run.scope) {
+Refresh::Refresh(engine::Engine& engine, const LoadRun& run, std::uint64_t removals)
+    : engine_(engine), run_(run), scope_(run.scope), removals_(removals) {
   run_.first_query = 0;
   run_.scope = scope_;
 }
@@ -94,7 +95,7 @@ void Refresh::compute() {
   const auto key_of = [this](const LoadRun&, std::size_t record) {
     return std::string(keys_[record]);
   };
-  Load(engine_, std::span(&run_, 1), all.size(), all, key_of, {}).refresh();
+  Load(engine_, std::span(&run_, 1), all.size(), all, key_of, {}, removals_).refresh();
 }
 
 }  // namespace ashmemo::api

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -23,10 +24,12 @@ namespace ashmemo::api {
 class Refresh {
  public:
   /// `stale`: which queries of the run have a stale value. Those that are being refreshed already
-  /// are left out; null: all of them are, or the calculation pauses.
+  /// are left out; null: all of them are, or the calculation pauses. `removals`: how many there
+  /// were before the look-up, and so at least when the records were made.
   [[nodiscard]] static std::shared_ptr<Refresh> begin(engine::Engine& engine, const LoadRun& run,
                                                       std::span<const engine::Query> queries,
-                                                      std::span<const std::size_t> stale);
+                                                      std::span<const std::size_t> stale,
+                                                      std::uint64_t removals);
   ~Refresh();
   Refresh(const Refresh&) = delete;
   Refresh& operator=(const Refresh&) = delete;
@@ -34,7 +37,7 @@ class Refresh {
   void run() noexcept;
 
  private:
-  Refresh(engine::Engine& engine, const LoadRun& run);
+  Refresh(engine::Engine& engine, const LoadRun& run, std::uint64_t removals);
   void take(std::unique_ptr<detail::OwnedRun> records);
   [[nodiscard]] std::vector<std::size_t> take_over(std::span<const engine::Query> queries,
                                                    std::span<const std::size_t> stale,
@@ -46,6 +49,7 @@ class Refresh {
   engine::Engine& engine_;
   LoadRun run_;
   const std::string scope_;
+  const std::uint64_t removals_;
   engine::Query like_;  // what all queries have in common
   engine::RefreshKeys keys_;
   std::vector<Value> versions_;  // the last ones left out where they are null

@@ -109,6 +109,23 @@ TEST_SUITE("unit") {
     CHECK_FALSE(blog.cache.contains("Post:1:inner@other"));
   }
 
+  TEST_CASE("46 what was invalidated since a refresh was asked for does not come back with it") {
+    WithExecutor with;
+    Blog& blog = with.blog;
+    auto length = blog.cached_length(kSwr);
+    Post one{1, "x", 0};
+    CHECK(length(one) == 1);
+    blog.clock->advance(10min);
+    CHECK(length(one) == 1);  // asks for the refresh, which has a copy of this record
+    one.content = "xxx";
+    blog.posts.invalidate(one);
+    CHECK(length(one) == 3);
+    blog.clock->advance(10min);
+    CHECK(with.executor->run() == 1);
+    CHECK(blog.calls.size() == 2);
+    CHECK(length(one) == 3);
+  }
+
   TEST_CASE("47 a refresh that is cancelled is over: a later stale load begins another") {
     WithExecutor with;
     Blog& blog = with.blog;
