@@ -3,6 +3,7 @@
 #include "engine/pending_writes.hpp"
 
 // The worker's side of the queue: groups are taken from the front, committed, and reported back.
+// What is taken stays in its place until it is done, so giving it back needs no memory.
 
 namespace ashmemo::engine {
 
@@ -10,31 +11,35 @@ Group PendingWrites::take(std::size_t most_rows, std::int64_t most_bytes) {
   Group group;
   std::int64_t bytes = 0;
   base::Lock lock(mutex_);
-  // Nothing may throw once the first item has left the queue.
+  // Nothing may throw once the first item is taken.
   group.slots.reserve(std::min(most_rows, items_.size()));
   group.writes.reserve(std::min(most_rows, items_.size()));
-  while (!items_.empty() && group.slots.size() < most_rows) {
-    if (is_empty_place(items_.front())) {
-      items_.pop_front();
-      --empty_places_;
-      continue;
-    }
-    if (auto* place = std::get_if<Place>(&items_.front())) {
+  for (const Item& item : items_) {
+    if (is_empty_place(item) || is_taken(item)) continue;
+    if (const auto* place = std::get_if<Place>(&item)) {
       if (!group.slots.empty()) break;
-      group.range = std::move(place->range);
+      group.range = place->range;
       group.range->taken = true;
-      items_.pop_front();
       break;
     }
-    const auto& slot = std::get<SlotPtr>(items_.front());
+    const auto& slot = std::get<SlotPtr>(item);
     bytes += slot->write->byte_size;
-    if (!group.slots.empty() && bytes > most_bytes) break;
+    if (group.slots.size() == most_rows || (!group.slots.empty() && bytes > most_bytes)) break;
     slot->taken = true;
     group.writes.push_back(slot->write);
     group.slots.push_back(slot);
-    items_.pop_front();
   }
   return group;
+}
+
+bool PendingWrites::is_done(const Item& item) {
+  const auto* place = std::get_if<Place>(&item);
+  return place != nullptr ? place->range->done : std::get<SlotPtr>(item)->done;
+}
+
+bool PendingWrites::is_taken(const Item& item) {
+  const auto* place = std::get_if<Place>(&item);
+  return place != nullptr ? place->range->taken : std::get<SlotPtr>(item)->taken;
 }
 
 std::uint64_t PendingWrites::last_number() const {
@@ -44,7 +49,8 @@ std::uint64_t PendingWrites::last_number() const {
 
 bool PendingWrites::has_until(std::uint64_t number) const {
   base::Lock lock(mutex_);
-  const auto first = std::find_if_not(items_.begin(), items_.end(), is_empty_place);
+  const auto is_over = [](const Item& item) { return is_empty_place(item) || is_taken(item); };
+  const auto first = std::find_if_not(items_.begin(), items_.end(), is_over);
   // What has moved may have been up to `number` before.
   return first != items_.end() && number_of(*first) <= std::max(number, last_move_);
 }
@@ -76,20 +82,25 @@ void PendingWrites::finish(const Group& group) {
       release_locked(group.range);
       group.range->done = true;
     }
+    drop_done_locked();
   }
   changed_.notify_all();
 }
 
-void PendingWrites::give_back(const Group& group) {
+/// From the front, and empty places between them.
+void PendingWrites::drop_done_locked() {
+  while (!items_.empty()) {
+    const bool is_empty = is_empty_place(items_.front());
+    if (!is_empty && !is_done(items_.front())) break;
+    items_.pop_front();
+    empty_places_ -= is_empty ? 1 : 0;
+  }
+}
+
+void PendingWrites::give_back(const Group& group) noexcept {
   base::Lock lock(mutex_);
-  if (group.range) {
-    group.range->taken = false;
-    items_.push_front(Place{group.range, group.range->number});
-  }
-  for (auto slot = group.slots.rbegin(); slot != group.slots.rend(); ++slot) {
-    (*slot)->taken = false;
-    items_.push_front(*slot);
-  }
+  if (group.range) group.range->taken = false;
+  for (const SlotPtr& slot : group.slots) slot->taken = false;
 }
 
 void PendingWrites::set_refusing(bool refusing) {
@@ -109,7 +120,7 @@ std::int64_t PendingWrites::drop_all() {
     closed_ = true;
     for (const Item& item : items_) {
       const auto* slot = std::get_if<SlotPtr>(&item);
-      if (slot != nullptr && (*slot)->write->is_put) ++lost;
+      if (slot != nullptr && !(*slot)->taken && (*slot)->write->is_put) ++lost;
     }
     items_.clear();
     newest_.clear();

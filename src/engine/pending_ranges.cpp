@@ -48,10 +48,19 @@ RangePtr PendingWrites::joinable_locked(const Range& range) const {
 
 void PendingWrites::append_locked(const RangePtr& range) {
   items_.push_back(Place{range, last_number_ + 1});
+  try {
+    remember_locked(range);
+  } catch (...) {  // it would be done, and hide nothing until then
+    items_.pop_back();
+    throw;
+  }
   range->number = last_range_ = ++last_number_;
   ++items_count_;
   bytes_ += range->bytes;
   removal_bytes_ += range->bytes;
+}
+
+void PendingWrites::remember_locked(const RangePtr& range) {
   if (range->removes()) {
     removals_.add(range);
   } else {
@@ -103,6 +112,7 @@ std::int64_t PendingWrites::remove_everything_locked() {
 /// False: it stays.
 bool PendingWrites::replace_locked(const Item& item, const RangePtr& all, std::int64_t* lost) {
   if (is_empty_place(item)) return true;
+  if (is_taken(item)) return false;
   if (const auto* slot = std::get_if<SlotPtr>(&item)) {
     *lost += (*slot)->write->is_put ? 1 : 0;
     release_locked(*slot);

@@ -72,12 +72,28 @@ SlotPtr PendingWrites::append_locked(std::string_view key, const WritePtr& write
   slot->number = ++last_number_;
   slot->write = write;
   slot->bytes = bytes;
-  newest_.erase(key);  // the map's key is a view into its slot: never keep an old slot's
-  newest_.emplace(slot->key, slot);
   items_.push_back(slot);
+  try {
+    remember_locked(slot);
+  } catch (...) {  // a slot that is in one of the two only would never be written, or never found
+    items_.pop_back();
+    throw;
+  }
   ++items_count_;
   count_locked(*write, bytes, true);
   return slot;
+}
+
+// The map's key is a view into its slot: never keep an old slot's.
+void PendingWrites::remember_locked(const SlotPtr& slot) {
+  auto older = newest_.extract(slot->key);
+  if (older.empty()) {
+    newest_.emplace(slot->key, slot);
+    return;
+  }
+  older.key() = slot->key;
+  older.mapped() = slot;
+  newest_.insert(std::move(older));
 }
 
 void PendingWrites::count_locked(const Write& write, std::size_t bytes, bool comes) {

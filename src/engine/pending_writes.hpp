@@ -98,8 +98,8 @@ class PendingWrites {
   [[nodiscard]] Group take(std::size_t most_rows, std::int64_t most_bytes);
   /// After the commit: the items are in the file and no longer pending.
   void finish(const Group& group);
-  /// The group could not be committed, or not wholly: back to the front, in order.
-  void give_back(const Group& group);
+  /// The group could not be committed, or not wholly: it is the next one again, in order.
+  void give_back(const Group& group) noexcept;
   /// The store refuses to write (true), or has written again.
   void set_refusing(bool refusing);
   [[nodiscard]] bool is_refusing() const noexcept { return refusing_.load(); }
@@ -146,6 +146,10 @@ class PendingWrites {
   std::int64_t remove_everything_locked() ASHMEMO_REQUIRES(mutex_);
   bool replace_locked(const Item& item, const RangePtr& all, std::int64_t* lost)
       ASHMEMO_REQUIRES(mutex_);
+  // They are found from now on; without the memory for that, what was found before still is.
+  void remember_locked(const SlotPtr& slot) ASHMEMO_REQUIRES(mutex_);
+  void remember_locked(const RangePtr& range) ASHMEMO_REQUIRES(mutex_);
+  void drop_done_locked() ASHMEMO_REQUIRES(mutex_);
   // They leave the queue.
   void release_locked(const SlotPtr& slot) ASHMEMO_REQUIRES(mutex_);
   void release_locked(const RangePtr& range) ASHMEMO_REQUIRES(mutex_);
@@ -156,6 +160,8 @@ class PendingWrites {
   // Under the queue's lock.
   [[nodiscard]] static bool is_done(const Slot& slot);
   [[nodiscard]] static bool is_done(const Range& range);
+  [[nodiscard]] static bool is_done(const Item& item);
+  [[nodiscard]] static bool is_taken(const Item& item);
   [[nodiscard]] static bool is_empty_place(const Item& item);
   [[nodiscard]] static std::uint64_t number_of(const Item& item);
 

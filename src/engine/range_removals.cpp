@@ -1,11 +1,22 @@
 #include "engine/range_removals.hpp"
 
+#include <utility>
+
 namespace ashmemo::engine {
 
 void RangeRemovals::add(const RangePtr& removal) {
-  if (const RangePtr older = find(removal->prefix)) remove(*older);
-  newest_.emplace(removal->prefix, removal);
-  ++lengths_[removal->prefix.size()];
+  const std::string_view prefix = removal->prefix;
+  auto older = newest_.extract(prefix);
+  if (!older.empty()) {
+    older.key() = prefix;
+    older.mapped() = removal;
+    newest_.insert(std::move(older));
+    return;
+  }
+  // First: a length of no prefix costs a look-up, a prefix without its length would not be found.
+  std::size_t& prefixes = lengths_[prefix.size()];
+  newest_.emplace(prefix, removal);
+  ++prefixes;
 }
 
 void RangeRemovals::remove(const Range& removal) {
