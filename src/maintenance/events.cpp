@@ -42,8 +42,9 @@ bool Events::begin(std::deque<Event>* events) {
   base::Lock lock(mutex_);
   for (Notice& notice : notices) waiting_.emplace_back(std::move(notice));
   if (delivering_ || waiting_.empty()) return false;
+  // Nothing may throw from here until it is over: nobody would tell anything again.
+  events->swap(waiting_);
   delivering_ = true;
-  *events = std::exchange(waiting_, {});
   return true;
 }
 
@@ -54,12 +55,13 @@ void Events::deliver() {
       const Here here(this);
       for (const Event& event : events) tell(event);
     }
+    events.clear();
     base::Lock lock(mutex_);
     delivering_ = false;
   }
 }
 
-void Events::tell(const Event& event) {
+void Events::tell(const Event& event) noexcept {
   const Hooks& hooks = engine_.options.hooks;
   try {
     if (const auto* notice = std::get_if<Notice>(&event)) {
@@ -70,9 +72,14 @@ void Events::tell(const Event& event) {
     }
   } catch (...) {
     engine_.counters.worker_errors.add();
-    engine_.notices.tell(NoticeKind::listener_failed,
-                         engine_.path + ": a hook threw; the cache goes on", engine_.path);
+    tell_hook_threw();
   }
+}
+
+void Events::tell_hook_threw() noexcept try {
+  engine_.notices.tell(NoticeKind::listener_failed,
+                       engine_.path + ": a hook threw; the cache goes on", engine_.path);
+} catch (...) {  // no memory: it is counted
 }
 
 bool Events::is_delivering_here() const noexcept { return Here::is_in(this); }

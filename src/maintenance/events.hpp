@@ -38,7 +38,8 @@ class Events {
   using Event = std::variant<Notice, RemovedEntry>;
 
   [[nodiscard]] bool begin(std::deque<Event>* events);
-  void tell(const Event& event);
+  void tell(const Event& event) noexcept;
+  void tell_hook_threw() noexcept;
 
   engine::Engine& engine_;
   base::Mutex mutex_;

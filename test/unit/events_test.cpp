@@ -1,5 +1,6 @@
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -7,6 +8,7 @@
 
 #include <doctest/doctest.h>
 
+#include "support/allocations.hpp"
 #include "support/fake_engine.hpp"
 
 // What hooks are told, when, and what they may do.
@@ -31,6 +33,16 @@ struct Listening {
   FakeEngine* operator->() { return fake.get(); }
   std::unique_ptr<FakeEngine> fake;
 };
+
+/// Erases, while the allocation after `before` others fails; false: it needed fewer.
+bool erase_without_memory(FakeEngine& fake, std::string_view key, std::int64_t before) {
+  const test::FailingAllocation failing(before);
+  try {
+    static_cast<void>(fake.erase(key));
+  } catch (const std::bad_alloc&) {
+  }
+  return failing.has_failed();
+}
 
 }  // namespace
 
@@ -118,6 +130,28 @@ TEST_SUITE("unit") {
     CHECK_FALSE(fake.worker.flush().ok());
     REQUIRE(fake.worker.flush().ok());
     CHECK(told == 3);  // busy, the failing hook, recovered
+  }
+
+  TEST_CASE("hooks are told again after one for which there was no memory") {
+    for (const bool hook_throws : {false, true}) {
+      CAPTURE(hook_throws);
+      bool failed = true;
+      for (std::int64_t before = 0; failed; ++before) {
+        CAPTURE(before);
+        int told = 0;
+        Listening fake([&](const Removal&) {
+          ++told;
+          if (hook_throws) throw 5;
+        });
+        fake->put_all({"a", "b"}, "1");
+        REQUIRE(fake->worker.flush().ok());
+        failed = erase_without_memory(*fake.fake, "a", before);
+        REQUIRE(fake->worker.flush().ok());
+        told = 0;
+        CHECK(fake->erase("b") == 1);
+        CHECK(told == 1);
+      }
+    }
   }
 
   TEST_CASE("a hook may read and write the cache; nothing waits there") {
