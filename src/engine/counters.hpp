@@ -80,7 +80,7 @@ struct Counters {
   Counter expired_misses, undecodable, unread, computed, joined, uncached_keys;
   Counter puts, refused, dropped, unencodable, superseded;
   Counter erased, replaced, expired, evicted;
-  Counter touches_written, touches_lost;  // lost: marks whose row was gone
+  Counter touches_written, touches_lost;  // lost: whose row was gone, or that could not be written
   Counter commits, bytes_written, worker_errors;
 };
 

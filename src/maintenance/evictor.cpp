@@ -62,17 +62,25 @@ Status Evictor::evict_some(store::Store& store, std::int64_t newest) {
   announce_default_limit();
   newest_ = newest;
   stuck_at_.reset();
-  return transactions_.run(store, [this](store::Writer& writer, Changes& changes) -> Status {
-    Room room(transactions_.portion());
-    if (Status due = remove_due(writer, changes, room); !due.ok()) return due;
-    int before = room.rows + 1;  // room left before the last round
-    while (room.rows > 0 && room.rows < before && is_over(writer.totals(), kSlackShare)) {
-      before = room.rows;
-      if (Status round = evict_one_round(writer, changes, room); !round.ok()) return round;
-    }
-    if (!room.is_used) stuck_at_ = writer.totals();
-    return {};
+  reads_taken_ = 0;
+  Status done = transactions_.run(store, [this](store::Writer& writer, Changes& changes) {
+    return evict_a_portion(writer, changes);
   });
+  // Marks are hints: those that were taken for nothing are lost, as the Recorder's are.
+  if (!done.ok()) engine_.counters.touches_lost.add(reads_taken_);
+  return done;
+}
+
+Status Evictor::evict_a_portion(store::Writer& writer, Changes& changes) {
+  Room room(transactions_.portion());
+  if (Status due = remove_due(writer, changes, room); !due.ok()) return due;
+  int before = room.rows + 1;  // room left before the last round
+  while (room.rows > 0 && room.rows < before && is_over(writer.totals(), kSlackShare)) {
+    before = room.rows;
+    if (Status round = evict_one_round(writer, changes, room); !round.ok()) return round;
+  }
+  if (!room.is_used) stuck_at_ = writer.totals();
+  return {};
 }
 
 Status Evictor::remove_due(store::Writer& writer, Changes& changes, Room& room) {
@@ -131,6 +139,7 @@ Status Evictor::judge(store::Writer& writer, store::Candidate& candidate, Change
   if (const auto mark = engine_.marks.take(candidate.rowid)) {
     candidate.accessed_at = std::max(candidate.accessed_at, mark->accessed_at);
     touches = mark->count;
+    reads_taken_ += touches;
   }
   const std::int64_t stamp = engine_.stamps.next(engine_.clock->wall_now());
   const engine::Verdict verdict = policy_->judge(candidate, touches, stamp);

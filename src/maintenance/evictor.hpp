@@ -58,6 +58,7 @@ class Evictor {
   };
 
   [[nodiscard]] bool is_over(const store::Totals& totals, std::int64_t slack) const;
+  base::Status evict_a_portion(store::Writer& writer, Changes& changes);
   base::Status remove_due(store::Writer& writer, Changes& changes, Room& room);
   base::Status evict_one_round(store::Writer& writer, Changes& changes, Room& room);
   [[nodiscard]] base::Result<std::vector<store::Candidate>> oldest(store::Writer& writer,
@@ -75,6 +76,7 @@ class Evictor {
   std::int64_t newest_ = 0;
   std::int64_t squeezed_to_ = base::kForever;  // bytes
   engine::Reinsertions reinsertions_;
+  std::int64_t reads_taken_ = 0;      // with the marks that this transaction has taken
   std::int64_t earliest_return_ = 0;  // of the rows that were re-inserted in this round
   // With these totals nothing was found to evict: they are wrong, as another program may make them.
   std::optional<store::Totals> stuck_at_;

@@ -208,6 +208,19 @@ TEST_SUITE("unit") {
     CHECK(fake.file->has("new"));
   }
 
+  TEST_CASE("50 reads that an eviction has judged by are counted, also where it fails") {
+    FakeEngine fake(limited(Eviction::lru, 3));
+    REQUIRE(fake.open().ok());
+    put_each(fake, {"a", "b", "c"});
+    for (const char* key : {"a", "b", "c"}) CHECK(fake.get(key));
+    offer(fake, "d");
+    fake.faults->fail(Call::commit, FailureKind::io, 2);  // the first one is of the put
+    CHECK_FALSE(fake.worker.flush().ok());
+    REQUIRE(fake.worker.flush().ok());
+    const engine::Counters& counters = fake.engine.counters;
+    CHECK(counters.touches_written.get() + counters.touches_lost.get() == 3);
+  }
+
   TEST_CASE("a put never evicts itself while there is another entry") {
     for (const Eviction eviction : kAll) {
       CAPTURE(to_string(eviction));
