@@ -89,7 +89,7 @@ void Refresh::run() noexcept try {
 }
 
 void Refresh::compute() {
-  const engine::Refreshing refreshing;
+  const engine::Refreshing refreshing(engine_.flights.closed());
   const CarriedScope carried(run_.registered->calculation().resource(), scope_);
   const std::vector<engine::Query> all = queries();
   const auto key_of = [this](const LoadRun&, std::size_t record) {

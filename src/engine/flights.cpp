@@ -131,11 +131,13 @@ Flights::Waited Flights::wait(const FlightPtr& flight, const PartyPtr& party,
   if (wait.closes_circle()) return Waited::circle;
   base::Lock lock(mutex_);
   ++waiting_;
-  const auto is_over = [&]() ASHMEMO_REQUIRES(mutex_) {
-    return (closed_ && Refreshing::is_here()) || (patience != nullptr && patience->is_over());
+  const auto is_over = [patience] {
+    return Refreshing::must_end() || (patience != nullptr && patience->is_over());
   };
+  // A refresh may be one of another cache, whose closing does not wake this table.
+  const bool looks = patience != nullptr || Refreshing::is_here();
   while (flight->is_flying() && !is_over()) {
-    ended_condition_.wait_for(mutex_, patience == nullptr ? kLongLook : kLook);
+    ended_condition_.wait_for(mutex_, looks ? kLook : kLongLook);
   }
   --waiting_;
   return flight->is_flying() ? Waited::late : Waited::ended;

@@ -65,10 +65,11 @@ class Flights {
 
   enum class Waited : std::uint8_t { ended, circle, late };
   /// Waits until the flight has ended, unless that would close a circle; `patience` may be null.
-  /// Late, too: this is a refresh, and the table was closed.
+  /// Late, too: this is a refresh, and its own cache is being closed.
   Waited wait(const FlightPtr& flight, const PartyPtr& party, const Patience* patience);
   /// Refreshes wait no more: closing waits for them, perhaps in a calculation that they wait for.
   void close();
+  [[nodiscard]] const std::atomic<bool>& closed() const noexcept { return closed_; }
 
   // Somebody stores or removes a key: results that are being computed for it must not be stored
   // after that, and nobody joins them any more. Called by the queue, under its lock.
@@ -90,8 +91,8 @@ class Flights {
   base::Condition ended_condition_;
   Table table_ ASHMEMO_GUARDED_BY(mutex_);
   std::size_t waiting_ ASHMEMO_GUARDED_BY(mutex_) = 0;
-  bool closed_ ASHMEMO_GUARDED_BY(mutex_) = false;
   RecentRemovals recent_removals_ ASHMEMO_GUARDED_BY(mutex_);
+  std::atomic<bool> closed_{false};
   std::atomic<std::size_t> size_{0};
   std::atomic<std::uint64_t> ended_{0};
   std::atomic<std::uint64_t> removals_{0};  // the number of the last one

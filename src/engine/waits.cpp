@@ -6,7 +6,7 @@
 
 namespace ashmemo::engine {
 
-thread_local int Refreshing::depth_ = 0;
+thread_local const Refreshing* Refreshing::innermost_ = nullptr;
 
 namespace {
 
@@ -31,6 +31,12 @@ bool waits_for(const Flight& flight, const Party& party) {
 const PartyPtr& this_party() {
   thread_local const PartyPtr party = std::make_shared<Party>();
   return party;
+}
+
+bool Refreshing::must_end() noexcept {
+  const Refreshing* here = innermost_;
+  while (here != nullptr && !here->closed_) here = here->outer_;
+  return here != nullptr;
 }
 
 Wait::Wait(PartyPtr party, FlightPtr flight) : party_(std::move(party)) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <atomic>
+
 #include "engine/flight.hpp"
 
 // Who waits for whom, over all caches of the process: a loader of one cache may ask another.
@@ -26,18 +28,27 @@ class Wait {
   bool closes_circle_ = false;
 };
 
-/// While it lives, the calling thread runs a refresh.
+/// While it lives, the calling thread runs a refresh of a cache, of which `closed` says whether it
+/// is being closed. That waits for the refresh, perhaps in a calculation which this thread waits
+/// for in another cache.
 class Refreshing {
  public:
-  Refreshing() noexcept { ++depth_; }
-  ~Refreshing() { --depth_; }
+  explicit Refreshing(const std::atomic<bool>& closed) noexcept
+      : closed_(closed), outer_(innermost_) {
+    innermost_ = this;
+  }
+  ~Refreshing() { innermost_ = outer_; }
   Refreshing(const Refreshing&) = delete;
   Refreshing& operator=(const Refreshing&) = delete;
 
-  [[nodiscard]] static bool is_here() noexcept { return depth_ != 0; }
+  [[nodiscard]] static bool is_here() noexcept { return innermost_ != nullptr; }
+  /// Whether somebody who closes a cache waits for the calling thread.
+  [[nodiscard]] static bool must_end() noexcept;
 
  private:
-  static thread_local int depth_;
+  static thread_local const Refreshing* innermost_;
+  const std::atomic<bool>& closed_;
+  const Refreshing* const outer_;
 };
 
 }  // namespace ashmemo::engine

@@ -210,6 +210,40 @@ TEST_SUITE("unit") {
     CHECK(outer_runs == 2);
   }
 
+  TEST_CASE("61 closing inside a loader of another cache that the running refresh waits for") {
+    const test::Watchdog watchdog("closing inside a loader of another cache");
+    test::Events events;
+    const test::AtTestPoints points([&](std::string_view point) {
+      if (point == "load: waits") events.happened("refresh waits");
+    });
+    Blog other;
+    Blog blog;
+    std::atomic<int> inner_runs{0};
+    std::atomic<int> outer_runs{0};
+    const auto inner = [&] {
+      return other.cache.get_or_compute("inner", [&] {
+        const int run = ++inner_runs;
+        if (run > 1) return run;
+        events.happened("inner runs");
+        events.wait_for("refresh waits");
+        blog.cache.close();
+        return run;
+      });
+    };
+    auto outer = blog.posts.calculation("outer", [&](const Post&) {
+      if (++outer_runs == 1) return 0;
+      events.wait_for("inner runs");
+      return inner();
+    });
+    blog.posts.cache_calculation("outer", kSwr);
+    CHECK(outer(Post{1, {}, 0}) == 0);
+    blog.clock->advance(10min);
+    CHECK(outer(Post{1, {}, 0}) == 0);
+    CHECK(inner() == 1);
+    CHECK(inner_runs == 2);
+    CHECK(outer_runs == 2);
+  }
+
   TEST_CASE("61 an executor that only the cache holds ends with it, on the thread that closes") {
     const test::Watchdog watchdog("an executor that only the cache holds");
     test::Events events;
