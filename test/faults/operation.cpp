@@ -60,7 +60,7 @@ std::vector<SystemCall> calls_of(const Operation& operation) {
 }
 
 bool looks_like_damage(Fault fault) {
-  return fault == Fault::corrupt || fault == Fault::not_a_database;
+  return fault == Fault::corrupt || fault == Fault::not_a_database || fault == Fault::ended;
 }
 
 /// A lack of memory that stays would be SQLite's own, too.
