@@ -80,6 +80,7 @@ TEST_SUITE("faults") {
   TEST_CASE("set_limits that evicts, and upkeep of the file") {
     try_faults({.before = open, .act = [](Trial& trial) {
                   trial.cache().set_limits({.max_entries = 5});
+                  CHECK(trial.cache().limits().max_entries == Limit(5));
                   maintain(trial);
                   trial.get_many(numbered("old", 30));
                 }});

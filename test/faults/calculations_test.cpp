@@ -83,6 +83,32 @@ TEST_SUITE("faults") {
                 }});
   }
 
+  TEST_CASE("a handle called for one record and for a page") {
+    try_faults(
+        {.before = declare, .act = [](Trial& trial) {
+           for (const Document& each : {documents().front(), documents().back()}) {
+             CHECK(trial.sum()(each) == each.id + each.size);
+           }
+           CHECK(trial.product()({{2, 102}, {11, 111}}) == std::vector<std::int64_t>{204, 1'221});
+           flush(trial);
+         }});
+  }
+
+  TEST_CASE("declarations, names and keys") {
+    try_faults({.file = test::File::none, .act = [](Trial& trial) {
+                  const Document first = documents().front();
+                  CHECK(trial.resource().key(first) == "Document:1");
+                  CHECK(trial.sum().key(first) == "Document:1:sum");
+                  CHECK(trial.resource().name() == "Document");
+                  CHECK(trial.sum().name() == "sum");
+                  CHECK(trial.resource().calculations().size() == 2);
+                  CHECK(trial.registry().resources() == std::vector<std::string>{"Document"});
+                  auto& found = trial.registry().find_resource<Document>("Document");
+                  CHECK(found.find<std::int64_t>("sum")(first) == first.id + first.size);
+                  CHECK(trial.resource().find<std::int64_t>("sum").stats().computed == 1);
+                }});
+  }
+
   TEST_CASE("a higher version of the calculations, the old results deleted") {
     try_faults({.before = [](Trial& trial) { trial.version = 2; },
                 .act =

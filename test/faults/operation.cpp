@@ -52,6 +52,7 @@ std::vector<SystemCall> calls_of(const Operation& operation) {
   act(operation, trial);
   const std::vector<SystemCall> calls = vfs.calls();
   trial.expect_healed(false);
+  if (operation.after) operation.after(trial);
   for (const NoticeKind trouble : {NoticeKind::unavailable, NoticeKind::busy,
                                    NoticeKind::write_failed, NoticeKind::read_failed}) {
     CHECK(trial.heard.count(trouble) == 0);
@@ -77,6 +78,7 @@ void try_case(const Operation& operation, const Case& each) {
   act(operation, trial);
   vfs.heal();
   trial.expect_healed(looks_like_damage(each.fault));
+  if (operation.after) operation.after(trial);
 }
 
 }  // namespace

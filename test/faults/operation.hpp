@@ -12,6 +12,7 @@ struct Operation {
   Options options{};
   std::function<void(Trial&)> before{};  ///< what must have happened; nothing fails yet
   std::function<void(Trial&)> act{};     ///< what is tried
+  std::function<void(Trial&)> after{};   ///< what must be so once all is well and closed
 };
 
 /// Counts the calls to the system that the operation makes, and tries it with each of them failing

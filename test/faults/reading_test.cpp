@@ -70,13 +70,34 @@ TEST_SUITE("faults") {
                     }});
   }
 
-  TEST_CASE("contains, entry, for_each, stats, health") {
+  TEST_CASE("contains, entry, for_each, stats, health, limits") {
     try_faults({.before = open, .act = [](Trial& trial) {
-                  (void)trial.cache().contains("old3");
-                  (void)trial.cache().entry("old4");
+                  trial.look_at("old3");
+                  trial.look_at("never stored");
                   trial.for_each();
                   (void)trial.cache().stats();
                   (void)trial.cache().health();
+                  CHECK_FALSE(trial.cache().limits().max_bytes.is_set());
+                }});
+  }
+
+  TEST_CASE("for_each with values, some of them not yet written") {
+    try_faults({.before =
+                    [](Trial& trial) {
+                      trial.put("old3");
+                      trial.put("new");
+                    },
+                .act = [](Trial& trial) { trial.for_each_value(); }});
+  }
+
+  TEST_CASE("calculations") {
+    try_faults({.before = open, .act = [](Trial& trial) {
+                  const auto stored = trial.cache().calculations();
+                  CHECK((stored.empty() || stored.size() == 2));
+                  for (const StoredCalculation& each : stored) {
+                    CHECK(each.resource == "Document");
+                    CHECK(each.stats.computed == 8);
+                  }
                 }});
   }
 

@@ -75,12 +75,6 @@ void give_template(File file, const std::string& directory) {
 
 }  // namespace
 
-std::vector<Document> documents() {
-  std::vector<Document> all;
-  for (std::int64_t id = 1; id <= 12; ++id) all.push_back({id, 100 + id});
-  return all;
-}
-
 Trial::Trial(File file, Options given) : options(std::move(given)) {
   give_template(file, dir.path());
   if (file != File::none) {
@@ -104,6 +98,7 @@ void Trial::close() {
     cache_->close();
     lost_writes_ = lost_writes();
   }
+  drafts_.close();
   resource_ = nullptr;
   registry_.reset();
   cache_.reset();
@@ -123,11 +118,14 @@ void Trial::stored(const std::string& key, const std::string& value, bool taken)
   known.removed = false;
 }
 
-void Trial::removed(const std::string& prefix) {
+void Trial::removed(Known& known) {
+  known.earlier.merge(std::exchange(known.current, {}));
+  known.removed = true;
+}
+
+void Trial::removed_prefix(const std::string& prefix) {
   for (auto& [key, known] : known_) {
-    if (!key.starts_with(prefix)) continue;
-    known.earlier.merge(std::exchange(known.current, {}));
-    known.removed = true;
+    if (key.starts_with(prefix)) removed(known);
   }
 }
 
@@ -142,9 +140,19 @@ bool Trial::is_right(const std::string& key, const std::string& answer) {
   const Known& known = known_[key];
   if (known.current.contains(answer)) return true;
   if (!known.earlier.contains(answer)) return false;
-  if (known.removed) return reopened_ && heard.count(NoticeKind::removal_uncommitted) > 0;
-  return lost_writes();
+  return known.removed ? may_be_back() : lost_writes();
 }
+
+bool Trial::may_be_there(const std::string& key) {
+  const Known& known = known_[key];
+  return !known.current.empty() || (!known.earlier.empty() && may_be_back());
+}
+
+bool Trial::may_be_back() const {
+  return reopened_ && heard.count(NoticeKind::removal_uncommitted) > 0;
+}
+
+bool Trial::file_holds(const std::string& bytes) const { return has(read_file(path), bytes); }
 
 bool Trial::lost_writes() { return lost_writes_ || (cache_ && cache_->stats().dropped > 0); }
 
@@ -157,6 +165,13 @@ void Trial::get_many(const std::vector<std::string>& keys) {
   const auto answers = cache().get_many<std::string>(keys);
   REQUIRE(answers.size() == keys.size());
   for (std::size_t i = 0; i < keys.size(); ++i) expect_right(keys[i], answers[i]);
+}
+
+void Trial::look_at(const std::string& key) {
+  INFO("key " << key);
+  const std::optional<EntryInfo> entry = cache().entry(key);
+  if (entry || cache().contains(key)) CHECK(may_be_there(key));
+  if (entry) CHECK(entry->key == key);
 }
 
 bool Trial::put(const std::string& key, PutOptions put_options) {
@@ -172,6 +187,14 @@ void Trial::put_many(const std::vector<std::string>& keys, PutOptions put_option
   const std::size_t taken = cache().put_many(pairs, put_options);
   CHECK(taken <= pairs.size());
   for (const auto& [key, value] : pairs) stored(key, value, taken == pairs.size());
+}
+
+void Trial::get_or_compute(const std::string& key) {
+  std::optional<std::string> computed;
+  const std::string answer =
+      cache().get_or_compute(key, [&] { return computed.emplace(next_value(key)); });
+  if (computed) stored(key, *computed, false);
+  expect_right(key, answer);
 }
 
 void Trial::get_or_compute_many(const std::vector<std::string>& keys) {
@@ -191,23 +214,34 @@ void Trial::get_or_compute_many(const std::vector<std::string>& keys) {
 
 void Trial::erase(const std::string& key) {
   (void)cache().erase(key);
-  removed(key);
+  removed(known_[key]);
+}
+
+void Trial::erase_many(const std::vector<std::string>& keys) {
+  CHECK(cache().erase_many(keys) <= keys.size());
+  for (const std::string& key : keys) removed(known_[key]);
 }
 
 void Trial::erase_prefix(const std::string& prefix) {
   (void)cache().erase_prefix(prefix);
-  removed(prefix);
+  removed_prefix(prefix);
 }
 
 void Trial::clear() {
   (void)cache().clear();
-  removed("");
+  removed_prefix("");
 }
 
 void Trial::for_each() {
   std::set<std::string> seen;
   cache().for_each("", [&](const EntryInfo& entry) {
     CHECK_MESSAGE(seen.insert(entry.key).second, "shown twice: " << entry.key);
+  });
+}
+
+void Trial::for_each_value() {
+  cache().for_each("", [&](const EntryInfo& entry, ValueView value) {
+    if (known_.contains(entry.key)) expect_right(entry.key, Codec<std::string>::decode(value));
   });
 }
 
@@ -224,48 +258,13 @@ void Trial::administer(const std::function<void()>& call) {
 }
 
 // ------------------------------------------------------------------------------------------------
-// calculations
-
-Resource<Document>& Trial::resource() {
-  if (resource_ != nullptr) return *resource_;
-  registry_ = std::make_unique<Registry>(cache());
-  resource_ = &registry_->resource<Document>("Document", &Document::id);
-  sum_ = resource_->calculation("sum", [](const Document& each) { return each.id + each.size; },
-                                {.version = version});
-  product_ = resource_->calculation(
-      "product", [](const Document& each) { return each.id * each.size; }, {.version = version});
-  resource_->cache_calculation("sum", {.ttl = std::chrono::hours(24)});
-  resource_->cache_calculation(
-      "product", {.ttl = std::chrono::hours(1), .stale_while_revalidate = std::chrono::hours(1)});
-  return *resource_;
-}
-
-const Calculation<Document, std::int64_t>& Trial::sum() {
-  (void)resource();
-  return sum_;
-}
-
-const Calculation<Document, std::int64_t>& Trial::product() {
-  (void)resource();
-  return product_;
-}
-
-void Trial::load(const std::vector<Document>& page) {
-  const auto [sums, products] = resource().load(page, sum(), product());
-  REQUIRE(sums.size() == page.size());
-  for (std::size_t i = 0; i < page.size(); ++i) {
-    CHECK(sums[i] == page[i].id + page[i].size);
-    CHECK(products[i] == page[i].id * page[i].size);
-  }
-}
-
-// ------------------------------------------------------------------------------------------------
 // afterwards
 
 void Trial::expect_healed(bool may_be_set_aside) {
   if (options.access == Access::read_write) cache().set_limits({});
   recover();
   expect_everything_right();
+  expect_results_kept();
   expect_in_order();
   close();
   reopened_ = true;
@@ -275,6 +274,7 @@ void Trial::expect_healed(bool may_be_set_aside) {
   options.hooks.on_error = [this](const Notice& notice) { heard.add(notice); };
   CHECK(cache().health().state == HealthState::ok);
   expect_everything_right();
+  expect_results_kept();
   expect_in_order();
   CHECK_MESSAGE((may_be_set_aside || !was_set_aside()), "a sound file was set aside");
   close();

@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "faults/document.hpp"
+#include "faults/drafts.hpp"
 #include "support/cache_fixture.hpp"
 #include "support/fault_vfs.hpp"
 #include "support/manual_executor.hpp"
@@ -34,14 +36,6 @@ class TickingClock final : public Clock {
   std::atomic<std::int64_t> wall_{1'700'000'000'000'000};
   mutable std::atomic<std::int64_t> steady_{0};
 };
-
-struct Document {
-  std::int64_t id = 0;
-  std::int64_t size = 0;
-};
-
-/// Documents 1 to 12; the file knows the results for 1 to 8.
-[[nodiscard]] std::vector<Document> documents();
 
 /// What an operation is tried on.
 enum class File : std::uint8_t {
@@ -67,23 +61,36 @@ class Trial {
   // Calls whose answers are checked: right, or a miss.
   void get(const std::string& key);
   void get_many(const std::vector<std::string>& keys);
+  /// Without its value.
+  void look_at(const std::string& key);
   bool put(const std::string& key, PutOptions put_options = {});
   void put_many(const std::vector<std::string>& keys, PutOptions put_options = {});
+  void get_or_compute(const std::string& key);
   void get_or_compute_many(const std::vector<std::string>& keys);
   void erase(const std::string& key);
+  void erase_many(const std::vector<std::string>& keys);
   void erase_prefix(const std::string& prefix);
   void clear();
   void for_each();
+  void for_each_value();
   /// What administration may say when the store cannot do it; anything else is a fault.
   void administer(const std::function<void()>& call);
 
   // Calculations, whose results must always be right.
+  Registry& registry();
   /// Declares them, if they are not yet declared.
   Resource<Document>& resource();
   [[nodiscard]] const Calculation<Document, std::int64_t>& sum();
   /// Served stale for an hour after its hour.
   [[nodiscard]] const Calculation<Document, std::int64_t>& product();
   void load(const std::vector<Document>& page);
+  [[nodiscard]] Drafts& drafts() { return drafts_; }
+
+  /// What a removal took away may be back: it could not be committed, that was announced, and the
+  /// file was opened again.
+  [[nodiscard]] bool may_be_back() const;
+  /// Whether the bytes are in the file, without its log.
+  [[nodiscard]] bool file_holds(const std::string& bytes) const;
 
   /// Nothing fails any more: the cache must find back by itself, keep what it is given, and be in
   /// order, now and after closing and opening it.
@@ -106,13 +113,16 @@ class Trial {
 
   [[nodiscard]] std::string next_value(const std::string& key);
   void stored(const std::string& key, const std::string& value, bool taken);
-  void removed(const std::string& prefix);
+  static void removed(Known& known);
+  void removed_prefix(const std::string& prefix);
   void expect_right(const std::string& key, const std::optional<std::string>& answer);
   [[nodiscard]] bool is_right(const std::string& key, const std::string& answer);
+  [[nodiscard]] bool may_be_there(const std::string& key);
   [[nodiscard]] bool lost_writes();
   void recover();
   void expect_in_order();
   void expect_everything_right();
+  void expect_results_kept();
   [[nodiscard]] bool was_set_aside() const;
 
   std::map<std::string, Known> known_;
@@ -124,6 +134,8 @@ class Trial {
   Resource<Document>* resource_ = nullptr;
   Calculation<Document, std::int64_t> sum_;
   Calculation<Document, std::int64_t> product_;
+  bool was_declared_ = false;
+  Drafts drafts_{*this};
 };
 
 }  // namespace ashmemo::test

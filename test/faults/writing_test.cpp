@@ -88,12 +88,22 @@ TEST_SUITE("faults") {
     try_faults(operation);
   }
 
-  TEST_CASE("erase and erase_many") {
+  TEST_CASE("erase") {
     try_faults({.before = open, .act = [](Trial& trial) {
                   trial.erase("old5");
                   trial.erase("long2");
                   trial.erase("never stored");
                   trial.get_many({"old5", "long2", "old6"});
+                  trial.put("old5");
+                  trial.get("old5");
+                }});
+  }
+
+  TEST_CASE("erase_many") {
+    try_faults({.before = open, .act = [](Trial& trial) {
+                  trial.erase_many({"old5", "long2", "never stored", "old5"});
+                  trial.get_many({"old5", "long2", "old6"});
+                  trial.look_at("old5");
                   trial.put("old5");
                   trial.get("old5");
                 }});
@@ -114,6 +124,15 @@ TEST_SUITE("faults") {
                   trial.get_many(numbered("old", 30));
                   trial.put("old12");
                   trial.get("old12");
+                }});
+  }
+
+  TEST_CASE("get_or_compute") {
+    try_faults({.before = open, .act = [](Trial& trial) {
+                  trial.get_or_compute("old1");
+                  trial.get_or_compute("new");
+                  trial.get_or_compute("new");
+                  flush(trial);
                 }});
   }
 
