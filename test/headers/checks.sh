@@ -15,6 +15,7 @@ run_headers_suite() {
   check "no file over 400 lines" files_are_short
   check "no path or host of one machine" nothing_of_one_machine
   check "the README names both commands" readme_names_commands
+  check "every public operation is tried with faults of the system" operations_meet_faults
 }
 
 warnings=(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror)
@@ -136,4 +137,46 @@ readme_names_commands() {
   for command in './examples/run' './test/run'; do
     grep -qxE " *$command" "$project_root/README.md" || printf '%s\n' "$command"
   done | fails_if_any "the README has no line"
+}
+
+# Classes that never touch a cache's file.
+without_file=(
+  Clock ManualClock Executor           # the program's own, in the place of the cache's
+  Error CalculationFailed              # what is thrown
+  Duration Limit Records Value ValueView BoundCalculation # plain values
+)
+
+# operations_of CLASS HEADER: the names of its public functions, but for constructors, assignments and
+# conversions.
+operations_of() {
+  sed -n "/^class $1 .*{\$/,/^};/p" "$project_root/$2" |
+    sed -E '/^ private:/,$d; /^ *\/\//d; /operator bool/d; s/\{.*//' |
+    sed -nE 's/^  (\S.*[ &])?(operator\(\)|[a-z]\w*)\(.*/\2/p' | sort -u
+}
+
+# is_called OPERATION RECEIVER...: whether a test calls it on RECEIVER() or RECEIVER_.
+is_called() {
+  local operation=$1 receivers call
+  shift
+  (($#)) || return 1
+  receivers=$(IFS='|' && printf '%s' "$*")
+  call="(\(\)\s*\.|_->)\s*$operation\s*[(<]"
+  [[ $operation == 'operator()' ]] && call='\(\)\('
+  cat "$project_root"/test/faults/*.cpp | grep -Pzq "\b($receivers)$call"
+}
+
+# A RECEIVER is what a header there says returns a reference to the class: `Cache& cache();`.
+operations_meet_faults() {
+  local header class operation operations receivers
+  while IFS=: read -r header class; do
+    [[ " ${without_file[*]} " == *" $class "* ]] && continue
+    mapfile -t receivers < <(grep -hoP "\b$class(<.*>)?& \K\w+(?=\(\))" \
+      "$project_root"/test/faults/*.hpp)
+    mapfile -t operations < <(operations_of "$class" "$header")
+    ((${#operations[@]})) || printf '%s: has it no operations?\n' "$class"
+    for operation in "${operations[@]}"; do
+      is_called "$operation" "${receivers[@]}" || printf '%s::%s\n' "$class" "$operation"
+    done
+  done < <(cd "$project_root" && grep -oP '^class \K\w+(?= .*\{$)' include/ashmemo/*.hpp) |
+    fails_if_any "test/faults never calls"
 }
