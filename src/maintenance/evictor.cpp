@@ -39,8 +39,9 @@ Evictor::Excess Evictor::excess(const store::Totals& totals) const {
   const auto above = [](std::int64_t have, std::int64_t most) {
     return std::max<std::int64_t>(base::subtract_saturated(have, most), 0);
   };
-  return {above(totals.entries, engine_.limits.get().max_entries),
-          above(totals.bytes, max_bytes())};
+  const engine::ResolvedLimits limits = engine_.limits.get();
+  return {above(totals.entries, limits.max_entries),
+          above(totals.bytes, std::min(limits.max_bytes, squeezed_to_))};
 }
 
 std::int64_t Evictor::max_bytes() const {

@@ -120,9 +120,10 @@ void Steps::wait_for_own_reads() {
 }
 
 Status Steps::commit_some(store::Store& store) {
-  const Evictor::Excess before = evictor_.excess(store.writer()->totals());
+  const store::Totals before = store.writer()->totals();
   if (Status s = commit_next(store); !s.ok()) return s;
-  return hold_limits(store, before);
+  // By the limits that hold now: a caller or a full disk may have lowered them meanwhile.
+  return hold_limits(store, evictor_.excess(before));
 }
 
 /// On a full disk in smaller groups: first into the log as it is, then into what others leave.

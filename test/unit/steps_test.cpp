@@ -204,6 +204,21 @@ TEST_SUITE("unit") {
     CHECK(bench.fake.engine.entries == 10);
   }
 
+  TEST_CASE("limits that are lowered while a group is committed are held at the same pace") {
+    Options options = FakeEngine::manual();
+    options.eviction = Eviction::fifo;
+    Bench bench(options);
+    bench.fake.put_all(test::numbered("k", 9'000), "v");
+    bench.pass(10 * kSecond);
+    bench.fake.faults->before(Call::commit, [&] {
+      bench.fake.engine.limits.set({10, unlimited, MiB});
+    });
+    bench.fake.put("one more", "v");
+    CHECK(bench.pass());
+    CHECK(bench.fake.engine.counters.evicted.get() <= 1'000);
+    bench.fake.faults->heal();
+  }
+
   TEST_CASE("a store that refused touches is asked again soon, also with nothing to write") {
     Bench bench;
     bench.fake.put("a", "1");
