@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/saturate.hpp"
+#include "engine/patience.hpp"
 
 namespace ashmemo::maintenance {
 
@@ -32,6 +33,11 @@ bool is_full(const Status& done) {
 
 base::Failure no_store() {
   return {base::FailureKind::unavailable, 0, "there is no cache file at the moment"};
+}
+
+base::Failure no_room() {
+  return {base::FailureKind::busy, 0,
+          "a long read of this program keeps the write-ahead log from starting over"};
 }
 
 }  // namespace
@@ -94,15 +100,12 @@ Status Steps::probe(store::Store& store) {
 }
 
 Status Steps::commit_pending(store::Store& store, const Budget& budget) {
-  while (!engine_.pending.empty()) {
-    const auto room = upkeep_.make_room(store);
+  while (unheld_ || !engine_.pending.empty()) {
+    const auto room = find_room(store, WaitsForReads::once);
     if (!room.ok()) return room.failure();
-    if (!*room) {
-      wait_for_own_reads();
-      return {};
-    }
-    if (Status s = commit_some(store); !s.ok()) return s;
-    if (engine_.clock->steady_now() >= budget.until) return {};
+    if (!*room) return {};
+    if (Status s = commit_some(store, WaitsForReads::once); !s.ok()) return s;
+    if (unheld_ || engine_.clock->steady_now() >= budget.until) return {};
   }
   return {};
 }
@@ -119,11 +122,13 @@ void Steps::wait_for_own_reads() {
                        engine_.path);
 }
 
-Status Steps::commit_some(store::Store& store) {
+Status Steps::commit_some(store::Store& store, WaitsForReads waits) {
+  if (const auto unheld = std::exchange(unheld_, std::nullopt)) {
+    return hold_limits(store, *unheld, waits);
+  }
   const store::Totals before = store.writer()->totals();
   if (Status s = commit_next(store); !s.ok()) return s;
-  // By the limits that hold now: a caller or a full disk may have lowered them meanwhile.
-  return hold_limits(store, evictor_.excess(before));
+  return hold_limits(store, before, waits);
 }
 
 /// On a full disk in smaller groups: first into the log as it is, then into what others leave.
@@ -172,23 +177,43 @@ void Steps::relax() {
   evictor_.relax();
 }
 
-// Somebody waits for what is to be written. Each try waits for the reads a little.
-Status Steps::wait_for_room(store::Store& store) {
-  for (int tries = 0; tries < kMostTriesForRoom; ++tries) {
+/// Each try waits for the reads a little. False: there is no room, and nothing may be written.
+base::Result<bool> Steps::find_room(store::Store& store, WaitsForReads waits) {
+  const engine::Patience patience(*engine_.clock, engine_.options.timing.max_wait.count());
+  for (int tries = 1;; ++tries) {
     const auto room = upkeep_.make_room(store);
-    if (!room.ok()) return room.failure();
-    if (*room) return {};
+    if (!room.ok() || *room) return room;
+    wait_for_own_reads();
+    if (waits == WaitsForReads::once) return false;
+    if (waits == WaitsForReads::max_wait && patience.is_over()) return false;
+    if (waits == WaitsForReads::at_length && tries == kMostTriesForRoom) return true;
   }
-  return {};
+}
+
+Status Steps::wait_for_room(store::Store& store, WaitsForReads waits) {
+  const auto room = find_room(store, waits);
+  if (!room.ok()) return room.failure();
+  return *room ? Status{} : no_room();
 }
 
 /// As much leaves as the group has brought in, however small the rows that leave for a large one.
-/// What was above a limit before, because that was lowered, is paced like other deletions.
-Status Steps::hold_limits(store::Store& store, const Evictor::Excess& allowed) {
+/// What was above a limit before, because that was lowered, is paced like other deletions; so by
+/// the limits that hold now, which a caller or a full disk may have lowered since.
+Status Steps::hold_limits(store::Store& store, const store::Totals& before, WaitsForReads waits) {
   const store::Writer& writer = *store.writer();
-  while (evictor_.has_work(writer.totals()) &&
-         evictor_.excess(writer.totals()).is_beyond(allowed)) {
-    if (Status s = move_long_log(store); !s.ok()) return s;
+  const auto is_beyond = [&] {
+    return evictor_.excess(writer.totals()).is_beyond(evictor_.excess(before));
+  };
+  while (evictor_.has_work(writer.totals()) && is_beyond()) {
+    if (disk_is_full_) {
+      if (Status s = move_long_log(store); !s.ok()) return s;
+    }
+    const auto room = find_room(store, waits);
+    if (!room.ok()) return room.failure();
+    if (!*room) {
+      unheld_ = before;
+      return {};
+    }
     if (Status s = evictor_.evict_some(store, committer_.newest_stamp()); !s.ok()) return s;
   }
   return {};
@@ -211,11 +236,11 @@ Status Steps::record_some(store::Store& store, const Budget& budget, bool* more)
   return {};
 }
 
-Status Steps::record_all(store::Store& store) {
+Status Steps::record_all(store::Store& store, WaitsForReads waits) {
   recorder_.start_over();
   recording_ = true;
   while (recording_) {
-    if (Status s = wait_for_room(store); !s.ok()) return s;
+    if (Status s = wait_for_room(store, waits); !s.ok()) return s;
     if (Status s = recorder_.write_some(store, &recording_); !s.ok()) return s;
   }
   return {};
@@ -255,40 +280,46 @@ Status Steps::keep_small(store::Store& store, const Budget& budget, bool* more) 
   return {};
 }
 
-Status Steps::finish_accepted() {
+Status Steps::finish_accepted(WaitsForReads waits) {
   keeper_.look_at_file();
   const auto store = keeper_.ensure();
   if (!store || store->writer() == nullptr) return no_store();
   if (Status s = transactions_.look(*store); !s.ok()) return s;
-  // What comes in while this runs is not waited for: else a busy cache would never be flushed.
-  const auto last = engine_.pending.last_number();
-  while (engine_.pending.has_until(last)) {
-    if (Status s = wait_for_room(*store); !s.ok()) return s;
-    if (Status s = commit_some(*store); !s.ok()) return s;
-  }
-  (void)probe(*store);
-  if (Status s = record_all(*store); !s.ok()) return s;
+  if (Status s = finish_pending(*store, waits); !s.ok()) return s;
+  if (Status s = record_all(*store, waits); !s.ok()) return s;
   while (evictor_.has_work(store->writer()->totals())) {
-    if (Status s = wait_for_room(*store); !s.ok()) return s;
+    if (Status s = wait_for_room(*store, waits); !s.ok()) return s;
     if (Status s = evictor_.evict_some(*store, committer_.newest_stamp()); !s.ok()) return s;
   }
+  (void)probe(*store);
   return move_long_log(*store);
+}
+
+/// What comes in while this runs is not waited for: else a busy cache would never be flushed.
+Status Steps::finish_pending(store::Store& store, WaitsForReads waits) {
+  const auto last = engine_.pending.last_number();
+  while (unheld_ || engine_.pending.has_until(last)) {
+    if (Status s = wait_for_room(store, waits); !s.ok()) return s;
+    if (Status s = commit_some(store, waits); !s.ok()) return s;
+  }
+  return {};
 }
 
 Status Steps::compact() {
   if (Status s = finish_accepted(); !s.ok()) return s;
   const auto store = engine_.store.get();
   if (!store || store->writer() == nullptr) return no_store();
-  bool more = true;
-  while (more) {
+  const auto find_room = [&] { return wait_for_room(*store, WaitsForReads::at_length); };
+  for (bool more = true; more;) {
+    if (Status s = find_room(); !s.ok()) return s;
     if (Status s = sweeper_.expire_some(*store, &more); !s.ok()) return s;
-    if (Status s = move_long_log(*store); !s.ok()) return s;
   }
   while (sweeper_.has_retired()) {
+    if (Status s = find_room(); !s.ok()) return s;
     if (Status s = sweeper_.remove_retired(*store); !s.ok()) return s;
-    if (Status s = move_long_log(*store); !s.ok()) return s;
   }
-  if (Status s = upkeep_.vacuum_all(*store); !s.ok()) return s;
+  if (Status s = upkeep_.vacuum_all(*store, find_room); !s.ok()) return s;
+  (void)probe(*store);
   return upkeep_.checkpoint(*store, true);
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "base/result.hpp"
 #include "engine/engine.hpp"
@@ -23,6 +24,13 @@ struct Budget {
   bool everything_due = false;  // also what would wait for its interval: asked for by a caller
 };
 
+/// How long work waits for reads of our own that keep a long log from starting over.
+enum class WaitsForReads : std::uint8_t {
+  once,      // one try, of a tenth of a second: the next pass goes on
+  max_wait,  // somebody waits for a commit of his own: then it stays queued
+  at_length  // all of it is to be done: then it goes on beside the reads
+};
+
 /// What the worker does, in bounded steps: commit what is pending, hold the limits, delete what is
 /// over, write touches, keep the file small. Whoever calls holds the worker's role.
 class Steps {
@@ -36,7 +44,7 @@ class Steps {
   /// One pass over all there is to do; true: there is more, to be done soon.
   bool pass(const Budget& budget);
   /// Everything that was accepted, touches included, until the limits hold.
-  [[nodiscard]] base::Status finish_accepted();
+  [[nodiscard]] base::Status finish_accepted(WaitsForReads waits = WaitsForReads::at_length);
   /// Due entries, free pages and the write-ahead log, all to the end.
   [[nodiscard]] base::Status compact();
 
@@ -47,17 +55,19 @@ class Steps {
 
   base::Status probe(store::Store& store);
   base::Status record_some(store::Store& store, const Budget& budget, bool* more);
-  base::Status record_all(store::Store& store);
+  base::Status record_all(store::Store& store, WaitsForReads waits);
   base::Status expire(store::Store& store, const Budget& budget);
-  base::Status wait_for_room(store::Store& store);
+  base::Status finish_pending(store::Store& store, WaitsForReads waits);
+  [[nodiscard]] base::Result<bool> find_room(store::Store& store, WaitsForReads waits);
+  base::Status wait_for_room(store::Store& store, WaitsForReads waits);
   base::Status commit_pending(store::Store& store, const Budget& budget);
   void wait_for_own_reads();
-  base::Status commit_some(store::Store& store);
+  base::Status commit_some(store::Store& store, WaitsForReads waits);
   base::Status commit_next(store::Store& store);
   void save_room(store::Store& store);
   base::Status relieve(store::Store& store);
   void relax();
-  base::Status hold_limits(store::Store& store, const Evictor::Excess& allowed);
+  base::Status hold_limits(store::Store& store, const store::Totals& before, WaitsForReads waits);
   base::Status move_long_log(store::Store& store);
   base::Status work(store::Store& store, const Budget& budget, bool* more);
   base::Status delete_some(store::Store& store, const Budget& budget, bool* more);
@@ -82,6 +92,8 @@ class Steps {
   bool disk_is_full_ = false;  // it was, not long ago
   bool expiring_ = false;      // the last transaction was full: more is due
   bool recording_ = false;     // in the middle of a round
+  // What there was before a group for which not yet as much has left as it has brought in.
+  std::optional<store::Totals> unheld_;
 };
 
 }  // namespace ashmemo::maintenance

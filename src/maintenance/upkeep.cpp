@@ -78,15 +78,14 @@ base::Result<bool> Upkeep::can_shrink(store::Store& store) const {
   return *bytes < store.sizes().file_bytes;
 }
 
-Status Upkeep::vacuum_all(store::Store& store) {
+Status Upkeep::vacuum_all(store::Store& store, const std::function<Status()>& find_room) {
   std::int64_t before = base::kForever;
   while (true) {
+    if (Status s = find_room(); !s.ok()) return s;
     const auto left = store.writer()->vacuum(kPagesAtOnce);
     if (!left.ok()) return left.failure();
     if (*left == 0 || *left >= before) return {};
     before = *left;
-    if (!wants_checkpoint(store)) continue;
-    if (Status moved = checkpoint(store, false); !moved.ok()) return moved;
   }
 }
 

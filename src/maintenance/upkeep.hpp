@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 
 #include "engine/engine.hpp"
 
@@ -26,8 +27,9 @@ class Upkeep {
   [[nodiscard]] base::Status vacuum_some(store::Store& store, bool* more);
   /// Whether pages were given back that the file still holds, until a checkpoint cuts them off.
   [[nodiscard]] base::Result<bool> can_shrink(store::Store& store) const;
-  /// Gives all of them back.
-  [[nodiscard]] base::Status vacuum_all(store::Store& store);
+  /// Gives all of them back. `find_room` sees to it, before each slice, that the log has room.
+  [[nodiscard]] base::Status vacuum_all(store::Store& store,
+                                        const std::function<base::Status()>& find_room);
 
   /// Another program's read keeps the log from starting over.
   [[nodiscard]] bool has_foreign_reader() const noexcept { return foreign_reader_.load(); }

@@ -100,7 +100,7 @@ bool Worker::drain() {
   if (!manual && !is_in_hook()) return false;
   if (is_this_thread()) return true;
   if (manual) {
-    (void)flush();
+    (void)with_role([](Steps& steps) { return steps.finish_accepted(WaitsForReads::max_wait); });
   } else {
     (void)pass(thread_budget());
   }

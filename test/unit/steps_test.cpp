@@ -92,6 +92,84 @@ TEST_SUITE("unit") {
     CHECK(bench.fake.engine.pending.empty());
   }
 
+  TEST_CASE("while a flush waits for reads of our own, the store counts as refusing") {
+    Bench bench;
+    bench.fake.file->wal_bytes = 8 * MiB;
+    bench.fake.file->own_reader = true;
+    bench.fake.put("a", "1");
+    int tries = 0;
+    bench.fake.faults->before(Call::checkpoint, [&] {
+      if (++tries == 1) return;
+      CHECK(bench.fake.engine.pending.is_refusing());
+      if (tries == 5) bench.fake.file->own_reader = false;
+    });
+    REQUIRE(bench.steps.finish_accepted().ok());
+    CHECK(tries == 5);
+    CHECK(bench.fake.file->has("a"));
+    CHECK_FALSE(bench.fake.engine.pending.is_refusing());
+    CHECK(bench.fake.health() == HealthState::ok);
+    bench.fake.faults->heal();
+  }
+
+  TEST_CASE(
+      "who does the worker's work himself waits for reads of our own no longer than max_wait") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    fake.put("a", "1");
+    REQUIRE(fake.worker.flush().ok());
+    fake.file->wal_bytes = 8 * MiB;
+    fake.file->own_reader = true;
+    CHECK(fake.erase("a") == 0);
+    CHECK(fake.file->has("a"));
+    CHECK_FALSE(fake.get("a"));
+    fake.file->own_reader = false;
+    REQUIRE(fake.worker.flush().ok());
+    CHECK_FALSE(fake.file->has("a"));
+    CHECK(fake.told->count(NoticeKind::removal_uncommitted) == 1);
+  }
+
+  TEST_CASE("the log does not grow without bound beside a long read, whatever is done") {
+    Options options = FakeEngine::manual();
+    options.limits.max_bytes = 2 * MiB;
+    Bench bench(options);
+    bench.fake.put_all(test::numbered("k", 7'000), "v");
+    for (const std::string& key : test::numbered("due", 7'000)) bench.fake.put(key, "1", {1, 1, 1});
+    REQUIRE(bench.steps.finish_accepted().ok());
+    bench.fake.file->free_pages = 10'000;
+    int tries = 0;
+    bench.fake.faults->before(Call::commit, [&] {
+      CHECK(bench.fake.file->wal_bytes <= 12 * MiB);
+      bench.fake.file->wal_bytes += 4 * MiB;
+      bench.fake.file->own_reader = true;
+      tries = 0;
+    });
+    bench.fake.faults->before(Call::vacuum, [&] {
+      CHECK(bench.fake.file->wal_bytes <= 12 * MiB);
+      bench.fake.file->wal_bytes += MiB;
+    });
+    bench.fake.faults->before(Call::checkpoint, [&] {
+      if (++tries == 3) bench.fake.file->own_reader = false;
+    });
+    SUBCASE("limits are held by passes") {
+      for (int i = 0; i < 3; ++i) bench.fake.put(std::to_string(i), std::string(200'000, 'v'));
+      for (int passes = 0; !bench.fake.engine.pending.empty(); ++passes) {
+        REQUIRE(passes < 1'000);
+        bench.pass();
+      }
+      CHECK(bench.fake.engine.counters.evicted.get() > 0);
+    }
+    SUBCASE("limits are held by a flush") {
+      for (int i = 0; i < 3; ++i) bench.fake.put(std::to_string(i), std::string(200'000, 'v'));
+      CHECK(bench.steps.finish_accepted().ok());
+    }
+    SUBCASE("a file is made small") {
+      bench.advance(kSecond);
+      CHECK(bench.steps.compact().ok());
+      CHECK(bench.fake.file->free_pages == 0);
+    }
+    bench.fake.faults->heal();
+  }
+
   TEST_CASE("another program that writes is met by trying: the store then counts as refusing") {
     Bench bench;
     bench.fake.put("a", "1");
