@@ -37,6 +37,7 @@ Status Upkeep::checkpoint(store::Store& store, bool truncate) {
   const auto done = store.writer()->checkpoint(truncate);
   own_reader_ = done.ok() && done->own_reader;
   if (!done.ok()) return unless_busy(done.failure());
+  if (done->own_reader) return {};  // behind it a foreign one is not seen: it may still be there
   foreign_reader_ = done->foreign_reader;
   if (done->foreign_reader) {
     engine_.notices.tell(NoticeKind::foreign_reader,

@@ -269,12 +269,12 @@ class FakeWriter final : public store::Writer {
     ++file_.checkpoints;
     file_.truncations += truncate ? 1 : 0;
     const std::int64_t frames = file_.wal_bytes / kBytesOfCommit;
-    const bool in_the_way = file_.foreign_reader;
-    if (!in_the_way && !file_.own_reader && !file_.foreign_lock) {
+    if (!file_.foreign_reader && !file_.own_reader && !file_.foreign_lock) {
       file_.wal_bytes = 0;
       file_.file_bytes -= file_.given_back.exchange(0);
     }
-    return Checkpoint{frames, frames, in_the_way, file_.own_reader && !in_the_way};
+    // As the real one: behind a reader of its own it does not see a foreign one.
+    return Checkpoint{frames, frames, file_.foreign_reader && !file_.own_reader, file_.own_reader};
   }
 
   Result<std::int64_t> vacuum(int pages) override {

@@ -59,6 +59,24 @@ TEST_SUITE("unit") {
     CHECK(fake.told->count(NoticeKind::recovered) == 1);
   }
 
+  TEST_CASE("a foreign reader has not ended because a long read of our own hides it") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    fake.file->foreign_reader = true;
+    static_cast<void>(fake.worker.run(1'000));
+    fake.file->own_reader = true;
+    static_cast<void>(fake.worker.run(1'000));
+    CHECK(fake.worker.has_foreign_reader());
+    CHECK(fake.told->count(NoticeKind::recovered) == 0);
+    fake.file->own_reader = false;
+    static_cast<void>(fake.worker.run(1'000));
+    CHECK(fake.told->count(NoticeKind::foreign_reader) == 1);
+    fake.file->foreign_reader = false;
+    static_cast<void>(fake.worker.run(1'000));
+    CHECK_FALSE(fake.worker.has_foreign_reader());
+    CHECK(fake.told->count(NoticeKind::recovered) == 1);
+  }
+
   TEST_CASE("free pages are given back in slices until few are left") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
