@@ -32,8 +32,10 @@ Offered PendingWrites::offer(std::string_view key, const WritePtr& write, const 
   if (closed_) return {};
   if (by != nullptr && by->superseded) return {nullptr, nullptr, true};
   const SlotPtr joinable = joinable_locked(key);
-  const std::size_t freed = joinable ? joinable->bytes : 0;
-  const std::size_t others = bytes_.load() - freed;
+  const bool replaces = joinable && !joinable->write->is_erasure();
+  const std::size_t freed = replaces ? joinable->bytes : 0;
+  const std::size_t others =
+      bytes_.load() - removal_bytes_ - freed;  // removals have their own room
   if (!write->is_erasure() && others != 0 && others + bytes > most_bytes_) return {};
   ++changes_;
   supersede_locked(key, *write, by);

@@ -178,16 +178,22 @@ class Awaiting {
   bool operator()(const ItemPtr& item) {
     if (engine_.worker->is_this_thread()) return false;
     const PendingWrites::Waiting waiting(engine_.pending);
-    const bool done = engine_.pending.wait(item, max_wait_, [this] {
-      if (!engine_.worker->drain()) engine_.worker->wake();
-    });
-    if (!done) max_wait_ = 0;  // one call has one patience, however many items it waits for
+    const std::int64_t at_most = gave_up_ ? 0 : max_wait_;
+    const bool done = engine_.pending.wait(item, at_most, [this] { push(); });
+    gave_up_ = gave_up_ || !done;
     return done;
   }
 
  private:
+  void push() {
+    // Neither waits nor tries for each of its items anew: one call has one patience.
+    if (gave_up_ && engine_.pending.is_refusing()) return;
+    if (!engine_.worker->drain()) engine_.worker->wake();
+  }
+
   Engine& engine_;
-  std::int64_t max_wait_;
+  const std::int64_t max_wait_;
+  bool gave_up_ = false;
 };
 
 /// A write of a put_many that the queue took.
@@ -255,16 +261,55 @@ Offered offer_removal(Engine& engine, std::string_view key, const WritePtr& remo
   return offered;
 }
 
-std::vector<Offered> offer_removals(Engine& engine, std::span<const std::string_view> keys) {
-  const WritePtr removal = make_removal(RemovalCause::erased);
-  std::vector<Offered> offered;
-  for (const std::string_view key : keys) {
-    Offered one = offer_removal(engine, key, removal);
-    tell_everything_removed(engine, one.lost);
-    if (one.slot) offered.push_back(std::move(one));
+/// The removals of one call. It waits now and then while it hands them to the queue: else the queue
+/// would have no bound.
+class Removing {
+ public:
+  explicit Removing(Engine& engine)
+      : engine_(engine),
+        bound_(static_cast<std::size_t>(engine.options.queue_bytes)),
+        awaiting_(engine) {}
+
+  void offer(std::span<const std::string_view> keys) {
+    for (std::size_t at = 0; at < keys.size(); at += kAtOnce) {
+      for (const std::string_view key : keys.subspan(at, std::min(kAtOnce, keys.size() - at))) {
+        Offered one = offer_removal(engine_, key, removal_);
+        tell_everything_removed(engine_, one.lost);
+        if (one.slot) offered_.push_back(std::move(one));
+      }
+      if (engine_.pending.bytes() > bound_) await_offered();
+    }
   }
-  return offered;
-}
+
+  void await_offered() {
+    if (engine_.worker->is_this_thread()) return;
+    for (const Offered& removal : offered_) {
+      const bool done = awaiting_(removal.slot);
+      all_done_ = all_done_ && done;
+      existed_ += has_removed(engine_, removal, done) ? 1U : 0U;
+    }
+    count_ += offered_.size();
+    offered_.clear();
+  }
+
+  void await(const RangePtr& range) { all_done_ = awaiting_(range) && all_done_; }
+
+  [[nodiscard]] std::size_t existed() const noexcept { return existed_; }
+  [[nodiscard]] std::size_t count() const noexcept { return count_; }
+  [[nodiscard]] bool all_done() const noexcept { return all_done_; }
+
+ private:
+  static constexpr std::size_t kAtOnce = 256;  // 0.1 MiB: so much it may be beyond the bound
+
+  Engine& engine_;
+  const std::size_t bound_;
+  Awaiting awaiting_;
+  const WritePtr removal_ = make_removal(RemovalCause::erased);
+  std::vector<Offered> offered_;  // and not yet waited for
+  std::size_t count_ = 0;
+  std::size_t existed_ = 0;
+  bool all_done_ = true;
+};
 
 }  // namespace
 
@@ -306,21 +351,17 @@ std::size_t erase(Engine& engine, std::span<const std::string_view> keys,
   const bool waits = !engine.worker->is_this_thread();
   const std::size_t live = waits ? 0 : count_live_keys(engine, distinct);
   for (const RangePtr& range : ranges) queue_range(engine, range);
-  const std::vector<Offered> offered = offer_removals(engine, distinct);
+  Removing removing(engine);
+  removing.offer(distinct);
   engine.worker->wake();
   if (!waits) return live;
-  Awaiting awaiting(engine);
-  std::size_t existed = 0;
-  bool all_done = true;
-  for (const Offered& removal : offered) {
-    const bool done = awaiting(removal.slot);
-    all_done = all_done && done;
-    existed += has_removed(engine, removal, done) ? 1U : 0U;
-  }
+  removing.await_offered();
   // Not done with the keys: while the store refuses, a range may move behind them.
-  for (const RangePtr& range : ranges) all_done = awaiting(range) && all_done;
-  if (!all_done && !engine.closed) tell_uncommitted(engine, fmt::format("{} keys", offered.size()));
-  return existed;
+  for (const RangePtr& range : ranges) removing.await(range);
+  if (!removing.all_done() && !engine.closed) {
+    tell_uncommitted(engine, fmt::format("{} keys", removing.count()));
+  }
+  return removing.existed();
 }
 
 bool run_range(Engine& engine, const RangePtr& range) {

@@ -73,6 +73,17 @@ using Kind = Pending::Kind;
 }  // namespace
 
 TEST_SUITE("unit") {
+  TEST_CASE("removals that wait leave writes the room that they have") {
+    Queue queue;
+    for (const std::string& key : test::numbered("k", 100)) CHECK(queue.remove(key).slot);
+    REQUIRE(queue.writes.bytes() > kMostBytes);
+    CHECK(queue.put("x").slot);
+    CHECK(queue.put("k001").slot);  // in the place of a removal
+    int puts = 2;
+    while (queue.put(std::to_string(puts)).slot) REQUIRE(++puts < 100);
+    CHECK(puts == 8'000 / 402);  // and no more
+  }
+
   TEST_CASE("100,000 removals of one range while the store refuses are one") {
     Queue queue;
     queue.refuse();

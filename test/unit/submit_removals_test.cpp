@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -35,6 +36,35 @@ TEST_SUITE("unit") {
     CHECK(engine::erase(fake.engine, keys) == 2);
     CHECK(fake.file->keys() == std::vector<std::string>{"c"});
     CHECK(engine::erase(fake.engine, keys) == 0);
+  }
+
+  TEST_CASE("erasing many keys waits now and then, so that the queue keeps its bound") {
+    FakeEngine fake(with_small_queue());
+    REQUIRE(fake.open().ok());
+    const auto names = test::numbered("k", 5'000);
+    for (const std::string& name : names) fake.put(name, "1");
+    REQUIRE(fake.worker.flush().ok());
+    std::size_t most = 0;
+    fake.faults->before(Call::commit, [&] { most = std::max(most, fake.engine.pending.bytes()); });
+    const std::vector<std::string_view> keys(names.begin(), names.end());
+    CHECK(engine::erase(fake.engine, keys) == 5'000);
+    CHECK(most > 0);
+    CHECK(most < 256 * KiB);  // the bound, and what is handed in at once
+    CHECK(fake.file->keys().empty());
+    fake.faults->heal();
+  }
+
+  TEST_CASE("who has met a store that refuses does not try again for each of his keys") {
+    FakeEngine fake(with_small_queue());
+    REQUIRE(fake.open().ok());
+    const auto names = test::numbered("k", 500);
+    fake.faults->fail_always(Call::begin, FailureKind::busy);
+    const std::vector<std::string_view> keys(names.begin(), names.end());
+    CHECK(engine::erase(fake.engine, keys) == 0);
+    CHECK(fake.faults->calls(Call::begin) < 20);
+    fake.faults->heal();
+    REQUIRE(fake.worker.flush().ok());
+    CHECK(fake.told->count(NoticeKind::removal_uncommitted) == 1);
   }
 
   TEST_CASE("12 erasing counts what is pending, what is stored, and each once") {
