@@ -33,7 +33,7 @@ void check_names(int first, Enum last) {
 
 TEST_SUITE("unit") {
   TEST_CASE("every value that is told has a name of its own") {
-    check_names(1, ErrorCode::cycle);
+    check_names(1, ErrorCode::damaged);
     check_names(0, RemovalCause::evicted);
     check_names(1, NoticeKind::everything_removed);
     check_names(0, HealthState::closed);
