@@ -44,10 +44,11 @@ class DiskPromise {
   void keep() {
     std::int64_t written = 0;
     std::int64_t largest = 0;
-    const auto start = Steady::now();
+    Steady::time_point start;
     {
       const Sampler sampler(path_);
       if (kind_.first > 0) fill();
+      start = Steady::now();
       {
         const Storm storm(cache_, kind_);
         wait(storm, sampler, start);
