@@ -162,10 +162,8 @@ int truncate(sqlite3_file* file, sqlite3_int64 size) {
   return system_methods(file)->xTruncate(file, size);
 }
 
-int sync(sqlite3_file* file, int flags) {
-  if (const int failed = failure_of(SystemCall::sync)) return failed;
-  return system_methods(file)->xSync(file, flags);
-}
+// No power is cut here: what was written is there without waiting for the disk.
+int sync(sqlite3_file*, int) { return failure_of(SystemCall::sync); }
 
 int file_size(sqlite3_file* file, sqlite3_int64* size) {
   if (const int failed = failure_of(SystemCall::size)) return failed;
@@ -229,9 +227,10 @@ int open(sqlite3_vfs*, const char* name, sqlite3_file* file, int flags, int* fla
   return rc;
 }
 
-int remove(sqlite3_vfs*, const char* name, int sync_directory) {
+int remove(sqlite3_vfs*, const char* name, int) {
+  constexpr int kNoSync = 0;
   if (const int failed = failure_of(SystemCall::remove)) return failed;
-  return system_vfs->xDelete(system_vfs, name, sync_directory);
+  return system_vfs->xDelete(system_vfs, name, kNoSync);
 }
 
 int access(sqlite3_vfs*, const char* name, int flags, int* result) {

@@ -57,8 +57,8 @@ enum class SystemCall : std::uint8_t {
 /// So no such page is `ended`, and the others are as a whole.
 [[nodiscard]] bool can_fail(SystemCall call, Fault fault) noexcept;
 
-/// Notes SQLite's calls to the system, and lets them fail. Nothing sleeps. Concerns connections
-/// opened while it lives. One at a time; any thread.
+/// Notes SQLite's calls to the system, and lets them fail. Nothing sleeps or syncs. Concerns
+/// connections opened while it lives. One at a time; any thread.
 class FaultVfs {
  public:
   FaultVfs();
