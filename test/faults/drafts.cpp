@@ -27,10 +27,10 @@ Resource<Document>& Drafts::resource() {
   resource_->record_version(&Document::size);
   resource_->scope([this] { return tenant; });
   scaled_ = resource_->calculation("scaled", [this](Records<Document> batch, std::int64_t factor) {
-    std::vector<Outcome<std::int64_t>> results;
-    for (const Document& each : batch) {
-      results.push_back(result_of(each, factor));
-      if (failing && each.id % 3 == 0) results.back() = Failed{"not today"};
+    std::vector<Outcome<std::int64_t>> results(batch.size());
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      results[i] = result_of(batch[i], factor);
+      if (failing && batch[i].id % 3 == 0) results[i] = Failed{"not today"};
     }
     return results;
   });

@@ -141,13 +141,13 @@ readme_names_commands() {
 
 # Classes that never touch a cache's file.
 without_file=(
-  Clock ManualClock Executor           # the program's own, in the place of the cache's
-  Error CalculationFailed              # what is thrown
+  Clock ManualClock Executor  # the program's own, in the place of the cache's
+  Error CalculationFailed     # what is thrown
   Duration Limit Records Value ValueView BoundCalculation # plain values
 )
 
-# operations_of CLASS HEADER: the names of its public functions, but for constructors, assignments and
-# conversions.
+# operations_of CLASS HEADER: the names of its public functions; constructors, assignments and
+# conversions are none.
 operations_of() {
   sed -n "/^class $1 .*{\$/,/^};/p" "$project_root/$2" |
     sed -E '/^ private:/,$d; /^ *\/\//d; /operator bool/d; s/\{.*//' |
