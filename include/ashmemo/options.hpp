@@ -166,8 +166,8 @@ struct Options {
   Access access = Access::read_write;
   WhenUnavailable when_unavailable = WhenUnavailable::go_on;
   /// Overwrite deleted content with zeroes: in the file when the log is moved into it (compact and
-  /// close do that at once); the log itself has old content until a clean close removes it. Costs
-  /// writes.
+  /// close do that at once); the log itself has old content until a clean close removes it. Values
+  /// stored while it was not set may have left copies in pages that were split. Costs writes.
   bool erase_securely = false;
 };
 
