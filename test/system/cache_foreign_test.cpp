@@ -259,8 +259,8 @@ TEST_SUITE("system") {
                            fs::perm_options::add);
          }},
     };
-    for (const auto& [name, replace] : replacements) {
-      INFO(name);
+    for (const auto& replacement : replacements) {
+      INFO(replacement.first);
       CacheFixture f;
       f.expect_no_order();
       CHECK(f->put("k", 1));
@@ -268,7 +268,7 @@ TEST_SUITE("system") {
       f->compact();
       for (const char* suffix : {"-wal", "-shm"}) fs::remove(f.path + suffix);
       fs::rename(f.path, f.path + ".old");
-      replace(f.path);
+      replacement.second(f.path);
       const fs::file_status before = fs::symlink_status(f.path);
       f.clock->advance(1min);
       (void)f->run_maintenance(1s);
