@@ -137,7 +137,7 @@ enum class WhenUnavailable : std::uint8_t {
   /// misses). Puts answer false; opening is tried again with back-off, and then what memory had is
   /// forgotten.
   go_on = 0,
-  throw_error = 1,  ///< Error with ErrorCode::unavailable; ::damaged for a file that is only read
+  throw_error = 1,  ///< Error with ErrorCode::unavailable; damaged for a file that is only read
 };
 
 /// How a cache is opened. Every field has a default; all are checked before anything is opened, and
