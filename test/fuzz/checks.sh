@@ -20,13 +20,14 @@ build_fuzz_targets() {
 }
 
 run_fuzz_suite() {
-  local seconds=$1 target
+  local seconds=$1 target tried
   build_fuzz_targets
   rm -f "$fuzz_directory"/*.log
   say "running: fuzz, $seconds seconds a target"
   for target in "${fuzz_targets[@]}"; do
     check "fuzz $target" run_fuzz_target "$target" "$seconds"
-    say "fuzz $target: $(tried_inputs "$target") inputs"
+    tried=$(tried_inputs "$target")
+    [[ -z $tried ]] || say "fuzz $target: $tried inputs"
   done
 }
 
