@@ -117,7 +117,7 @@ void memory(Bench& bench) {
     bench.rows().add(row);
   };
   for (const SystemType* type : {&kAshmemo, &kRawSqlite}) add(*type, 1, false);
-  for (const std::size_t readers : {1, 4}) {
+  for (const std::size_t readers : {std::size_t{1}, std::size_t{4}}) {
     for (const SystemType* type : {&kAshmemo, &kRawSqlite}) add(*type, readers, true);
   }
 }
