@@ -66,11 +66,18 @@ class Descriptor {
   int number_;
 };
 
+// In a program whose standard streams are closed their numbers are free, and what it prints would
+// end in whichever file takes one.
+Descriptor above_streams(Descriptor file) {
+  if (!file.is_open() || file.get() > STDERR_FILENO) return file;
+  return Descriptor(::fcntl(file.get(), F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+}
+
 // O_NONBLOCK: opening a FIFO that somebody has put there must not wait for its other end.
 Descriptor open_file(const std::string& path, int flags) {
   constexpr int kAlways = O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK;
-  return Descriptor(
-      uninterrupted([&] { return ::open(path.c_str(), flags | kAlways, kOwnerOnly); }));
+  return above_streams(
+      Descriptor(uninterrupted([&] { return ::open(path.c_str(), flags | kAlways, kOwnerOnly); })));
 }
 
 FileIdentity identity_of(const struct stat& found) {

@@ -1,6 +1,7 @@
 #include "base/platform.hpp"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -240,6 +241,21 @@ TEST_SUITE("unit") {
     CHECK(lock_in_child(path) == "busy");
     lock->reset();
     CHECK(lock_in_child(path) == "taken");
+  }
+
+  TEST_CASE("a lock file never takes the number of a standard stream that was closed") {
+    const TempDir dir;
+    const std::string path = dir.path("x-lock");
+    const ChildEnd end = in_child([&]() -> std::string {
+      for (const int stream : {0, 1, 2}) ::close(stream);
+      const auto lock = FileLock::acquire(path, kMagic);
+      if (!lock) return lock.failure().what;
+      for (const int stream : {0, 1, 2}) {
+        if (::fcntl(stream, F_GETFD) != -1) return "it has a stream's number";
+      }
+      return "all are free";
+    });
+    CHECK(end.said == "all are free");
   }
 
   TEST_CASE("a lock does not reach a program that is started meanwhile") {
