@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -60,14 +61,25 @@ CLI::Option* add_text(CLI::App& command, const std::string& name, Text& text,
   return command.add_option(name, text, what_it_is)->transform(unmarked)->type_name("");
 }
 
-// What is wrong with a number that counts something. (CLI11's own check prints a range of hundreds
-// of digits.)
-std::string complaint_about_count(const std::string& text) {
+std::optional<std::int64_t> count_in(const std::string& text) {
   std::int64_t count = -1;
   const char* const end = text.data() + text.size();
   const auto read = std::from_chars(text.data(), end, count);
-  if (read.ec == std::errc() && read.ptr == end && count >= 0) return {};
+  if (read.ec != std::errc() || read.ptr != end || count < 0) return std::nullopt;
+  return count;
+}
+
+// What is wrong with a number that counts something. (CLI11's own check prints a range of hundreds
+// of digits.)
+std::string complaint_about_count(const std::string& text) {
+  if (count_in(text)) return {};
   return "'" + text + "' is not a whole number, 0 or more";
+}
+
+// CLI11 takes a number that begins with 0 for an octal one.
+std::string without_zeros(const std::string& text) {
+  const auto count = count_in(text);
+  return count ? std::to_string(*count) : text;
 }
 
 /// The program with its commands, each of which declares its arguments and, where the user has
@@ -140,6 +152,7 @@ class Program {
         ->option_text("ORDER");
     command.add_flag("--reverse", options.reverse, "the other way round");
     command.add_option("--limit", options.limit, "so many entries (default 50); 0: all of them")
+        ->transform(without_zeros)
         ->check(complaint_about_count)
         ->option_text("N");
   }

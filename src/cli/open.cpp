@@ -83,10 +83,26 @@ void visit_all(const Cache& cache, const std::string& prefix,
   require_read(cache);
 }
 
+namespace {
+
+// Opening for writing would set it aside, now or once it meets the damage.
+void require_whole(const std::string& file) {
+  Cache cache = open_for_reading(file);
+  const Progress progress("checking");
+  const CheckReport report = cache.check();
+  if (report.ok) return;
+  throw CommandError(Exit::failed,
+                     fmt::format("'{}' is damaged ({}): nothing was changed; check tells more, and "
+                                 "an application that opens it begins a new one",
+                                 file, report.problems.front()));
+}
+
+}  // namespace
+
 Change::Change(const std::string& file) : cache_(opened(file)) {}
 
 Cache Change::opened(const std::string& file) {
-  (void)open_for_reading(file);  // refuses what opening for writing would set aside
+  require_whole(file);
   return Cache(file, options());
 }
 

@@ -19,7 +19,8 @@ void visit_all(const Cache& cache, const std::string& prefix,
                const std::function<void(const EntryInfo&)>& visit);
 
 /// A cache that is changed by one command. No limit holds for it, so that nothing leaves but what
-/// the command removes and what has expired; a damaged file is refused, not begun anew.
+/// the command removes and what has expired; a damaged file is refused, not begun anew;
+/// for that all of it is read first.
 class Change {
  public:
   /// CommandError, Error (file_in_use) where an application has the file.

@@ -51,6 +51,8 @@ expect 'Post:42:word_count'
 keys --sort cost --limit 4
 expect 'Post:1:word_count Post:42:word_count Post:7:word_count Post:1:mood%1B%5B5m'
 
+run 0 list known.db --limit 0010
+expect_line '^10 of 19 entries'
 run 0 list known.db --sort reads --limit 1
 expect 'key                  size  age  expires  reads    cost  state
 Post:42:word_count  249 B  2 h      7 h      2  1.50 s  stale

@@ -53,6 +53,15 @@ expect_error 'not all could be read'
 run 1 stats copy.db
 expect_error 'not all could be read'
 
+# Nothing is changed in it, and it is not set aside.
+cp copy.db damaged.db
+for command in compact 'clear --yes' 'erase --prefix P' 'erase Post:1:word_count'; do
+  # shellcheck disable=SC2086 # words
+  run 1 ${command%% *} copy.db ${command#"${command%% *}"}
+  expect_error "'copy.db' is damaged"
+done
+cmp copy.db damaged.db
+
 # Damage for which it cannot even be opened.
 head -c 12288 /dev/urandom | dd of=again.db bs=4096 seek=2 conv=notrunc status=none
 run 1 check again.db --json
