@@ -162,14 +162,15 @@ class Cache {
   // ------------------------------------------------------------------------------------- memoizing
 
   /// The value of `key`; where there is none, what `compute()` returns, which is then kept.
-  /// Whatever `compute` throws reaches the caller, and nothing is kept.
+  /// Whatever `compute` throws reaches the caller, and nothing is kept. A `compute` that asks for
+  /// the key it is computing, by itself or through others, is an Error (cycle).
   template <std::invocable F>
   auto get_or_compute(std::string_view key, F&& compute, PutOptions options = {})
       -> stored_t<std::invoke_result_t<F&>> {
     using T = stored_t<std::invoke_result_t<F&>>;
     auto all = [&](std::span<const std::string_view>) {
       std::vector<T> one;
-      one.push_back(T(compute()));
+      one.push_back(detail::owned_result<T>(compute()));
       return one;
     };
     return std::move(get_or_compute_many<T>(std::span(&key, 1), all, options).front());
@@ -236,8 +237,9 @@ class Cache {
 
   // ----------------------------------------------------------------------------------
   // administration. Errors of all that work on the file: closed; misuse inside a hook. In a cache
-  // opened read-only `flush`, `run_maintenance` and `compact` do nothing but call Hooks::on_error,
-  // for which these, `check`, `backup` and `close` are the occasions there.
+  // opened read-only `flush` and `compact` do nothing but call Hooks::on_error, for which these,
+  // `run_maintenance` (which looks at the file at once), `check`, `backup` and `close` are the
+  // occasions there.
 
   [[nodiscard]] Stats stats() const;
   [[nodiscard]] Health health() const;

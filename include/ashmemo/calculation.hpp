@@ -55,18 +55,20 @@ class BoundCalculation;
 /// Records are given as
 ///   one record     a `T`, or something derived from `T`: exactly that, nothing that converts to it
 ///   a page         any range of `T&`, or of pointers to `T` (`const T*`, std::shared_ptr<T>,
-///                  std::optional<T>, ...), which is read once; or an initializer list. A null
+///                  std::optional<T>, ...), which is read once; or an initializer list. A range
+///                  that cannot be read again (a stream) must be of plain pointers. A null
 ///                  pointer or an empty optional is ErrorCode::misuse that names its index.
 ///
 /// Cost of a page, whatever its length: one lookup (one state of the file each 10,000 keys), one
 /// run of the calculation for what is missing, one bulk write. A record that stands in it twice is
-/// computed once; the same record in two versions is two.
+/// computed once, where the calculation is cached; the same record in two versions is two.
 ///
 /// Errors: none because of the store. Whatever the calculation throws reaches the caller unchanged;
 /// of a batch nothing is kept then, of single records what was computed before. CalculationFailed,
 /// once the good results are kept, if a batch answered Failed for some. wrong_number_of_results.
-/// misuse for an empty handle. Results with a key over 4 KiB are computed and not kept, counted as
-/// uncached_keys.
+/// misuse for an empty handle, and where the open cache has another version of a calculation of
+/// this resource in use (CalculationOptions::version). Results with a key over 4 KiB are computed
+/// and not kept, counted as uncached_keys.
 ///
 /// Life: it keeps what it needs. After the cache was closed or destroyed it computes. A calculation
 /// must not hold a handle of its own registry by value: they would keep each other and the cache

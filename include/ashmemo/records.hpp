@@ -13,6 +13,7 @@ namespace ashmemo {
 /// objects, nothing copied. A range like any other; also `batch[i]`, `size()`, `empty()`.
 ///
 /// It holds each record that is missing in the cache once, in the order asked, and is never empty.
+/// A calculation that is not cached is given all that were asked for.
 ///
 /// Threads: a plain value; good until the calculation returns.
 template <class T>

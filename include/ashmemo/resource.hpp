@@ -79,8 +79,9 @@ class Resource {
   ///                   `std::vector<Outcome<R>>` where single records may fail
   ///
   /// Arguments must be able to stand in a key (KeyPart). Text among arguments and results is owned:
-  /// std::string_view becomes std::string. See Calculation for what the function must keep to.
-  /// Errors: misuse for a name that is empty or taken.
+  /// std::string_view becomes std::string. Text inside of others must own itself: an optional
+  /// string view does not compile. See Calculation for what the function must keep to. Errors:
+  /// misuse for a name that is empty or taken.
   template <class F>
   auto calculation(std::string_view name, F function, CalculationOptions options = {}) {
     static_assert(detail::HasSignature<F>,

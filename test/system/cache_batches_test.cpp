@@ -62,6 +62,21 @@ static_assert(KeyRange<Made<const std::string&>>);
 static_assert(KeyRange<Made<std::string_view>>);
 static_assert(KeyRange<Made<const char*>>);
 
+/// A range whose pairs are made while it is read.
+template <class Key>
+struct MadePairs {
+  struct Iterator {
+    std::pair<Key, int> operator*() const;
+    const std::pair<Key, int>* operator->() const;
+  };
+  [[nodiscard]] Iterator begin() const;
+  [[nodiscard]] Iterator end() const;
+};
+static_assert(!ashmemo::detail::PairRange<MadePairs<std::string>>);
+static_assert(ashmemo::detail::PairRange<MadePairs<const std::string&>>);
+static_assert(ashmemo::detail::PairRange<MadePairs<std::string_view>>);
+static_assert(ashmemo::detail::PairRange<std::map<std::string, int>>);
+
 TEST_SUITE("system") {
   TEST_CASE("16 an empty batch asks nobody and writes nothing") {
     CacheFixture f;

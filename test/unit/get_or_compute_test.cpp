@@ -99,6 +99,13 @@ TEST_SUITE("unit") {
     CHECK(memo.cache.get<std::string>("a") == "literal");
   }
 
+  TEST_CASE("a null pointer for text is empty text, as of a calculation") {
+    Memo memo;
+    const char* const none = nullptr;
+    CHECK(memo.cache.get_or_compute("k", [&] { return none; }).empty());
+    CHECK(memo.cache.get<std::string>("k") == "");
+  }
+
   TEST_CASE("nothing is a value: it is kept and is no miss") {
     Memo memo;
     int calls = 0;

@@ -54,7 +54,8 @@ static_assert(!RecordOf<std::vector<Path>, Path> && std::convertible_to<std::str
 static_assert(std::random_access_iterator<Records<Post>::Iterator>);
 static_assert(!std::is_assignable_v<decltype(*std::declval<Records<Post>>().begin()), Post>);
 
-/// Hands out each element once, as a stream does.
+/// Hands out each element once, as a stream does: as a reference, or as a pointer.
+template <class Element>
 class OneShot {
  public:
   explicit OneShot(std::vector<Post>& posts) : posts_(posts) {}
@@ -63,9 +64,16 @@ class OneShot {
     using value_type = Post;
     using difference_type = std::ptrdiff_t;
     using pointer = Post*;
-    using reference = Post&;
+    using reference = Element;
     OneShot* source;
-    Post& operator*() const { return source->posts_[source->at_]; }
+    Element operator*() const {
+      Post& post = source->posts_[source->at_];
+      if constexpr (std::is_pointer_v<Element>) {
+        return &post;
+      } else {
+        return post;
+      }
+    }
     Iterator& operator++() { return ++source->at_, *this; }
     bool operator!=(int) const { return source->at_ < source->posts_.size(); }
   };
@@ -76,7 +84,8 @@ class OneShot {
   std::vector<Post>& posts_;
   std::size_t at_ = 0;
 };
-static_assert(PageOf<OneShot, Post>);
+// What a stream refers to may be one object each time.
+static_assert(PageOf<OneShot<const Post*>, Post> && !PageOf<OneShot<Post&>, Post>);
 
 }  // namespace
 
@@ -122,7 +131,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("24 a page is read once, so it may be a stream") {
     std::vector<Post> page = ashmemo::test::posts_up_to(3);
-    OneShot stream(page);
+    OneShot<const Post*> stream(page);
     const std::vector<const Post*> got = pointers_to<Post>(stream);
     CHECK(got == std::vector<const Post*>{&page[0], &page[1], &page[2]});
   }

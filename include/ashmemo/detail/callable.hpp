@@ -1,12 +1,14 @@
 #pragma once
 
 #include <concepts>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
 #include <vector>
 
 #include <ashmemo/codec.hpp>
+#include <ashmemo/detail/text_like.hpp>
 #include <ashmemo/records.hpp>
 
 // What the type of a callable says about the calculation it is: one record or a batch, its result,
@@ -71,6 +73,15 @@ template <class A>
 using Owned = std::conditional_t<std::same_as<std::decay_t<A>, std::string_view> ||
                                      std::same_as<std::decay_t<A>, const char*>,
                                  std::string, std::decay_t<A>>;
+
+/// Whether it refers to text of somebody else's, however deep inside.
+template <class A>
+inline constexpr bool kBorrowsText = TextLike<A> && (std::is_pointer_v<A> ||
+                                                     std::derived_from<A, std::string_view>);
+template <class A>
+inline constexpr bool kBorrowsText<std::optional<A>> = kBorrowsText<A>;
+template <class A, class Allocator>
+inline constexpr bool kBorrowsText<std::vector<A, Allocator>> = kBorrowsText<A>;
 
 /// An owned argument as the callable's parameter `A` takes it.
 template <class A>

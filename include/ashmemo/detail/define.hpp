@@ -44,6 +44,10 @@ struct DefinitionMaker<T, F, Types<First, Rest...>> {
                 "ashmemo: the arguments of a calculation are constant: take them by value or as "
                 "const references");
 
+  static_assert((!kBorrowsText<Owned<Rest>> && ...),
+                "ashmemo: the arguments of a calculation are kept for refreshes: take a "
+                "std::string inside of an optional or a vector, and no view of text");
+
   using Result = typename std::conditional_t<kBatch, BatchResult<Raw>, Stored<Raw>>::type;
   using Handle = Calculation<T, Result, Owned<Rest>...>;
   using Made = Definition<T, Result, Owned<Rest>...>;

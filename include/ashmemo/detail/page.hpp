@@ -29,16 +29,27 @@ concept PointerTo = !RecordOf<U, T> && requires(const std::remove_reference_t<U>
 template <class P>
 using ElementOf = decltype(*std::begin(std::declval<std::remove_reference_t<P>&>()));
 
-/// Whether what an element refers to outlives the look at the element.
-template <class E>
-concept LastingElement = std::is_lvalue_reference_v<E> || std::is_pointer_v<E>;
+template <class P>
+using IteratorOf = decltype(std::begin(std::declval<std::remove_reference_t<P>&>()));
 
-/// A range of `T&` or of pointers to it. May be read once only.
+/// Iterators of a range that can be read again, which a stream cannot.
+template <class I>
+concept Repeatable = std::forward_iterator<I> ||
+    std::derived_from<typename std::iterator_traits<I>::iterator_category,
+                      std::forward_iterator_tag>;
+
+/// Whether what an element refers to outlives the look at the element: a stream may read all its
+/// records into one object.
+template <class E, class I>
+concept LastingElement = std::is_pointer_v<std::remove_cvref_t<E>> ||
+    (std::is_lvalue_reference_v<E>&& Repeatable<I>);
+
+/// A range of `T&` or of pointers to it.
 template <class P, class T>
 concept PageOf = !RecordOf<P, T> && requires(std::remove_reference_t<P> & page) {
   std::begin(page);
   std::end(page);
-  requires LastingElement<ElementOf<P>>;
+  requires LastingElement<ElementOf<P>, IteratorOf<P>>;
   requires RecordOf<ElementOf<P>, T> || PointerTo<ElementOf<P>, T>;
 };
 

@@ -138,10 +138,12 @@ concept LastingKey = std::convertible_to<E, std::string_view> &&
     (std::is_lvalue_reference_v<E> || std::is_pointer_v<E> ||
      std::same_as<std::remove_cvref_t<E>, std::string_view>);
 
-/// A range of pairs whose first is a key.
+/// A range of pairs whose first is a key, which outlives the pair's own reading.
 template <class P>
 concept PairRange = requires(const P& pairs) {
   { std::begin(pairs)->first } -> std::convertible_to<std::string_view>;
+  requires std::is_lvalue_reference_v<decltype(*std::begin(pairs))> ||
+      LastingKey<decltype(std::begin(pairs)->first)>;
   std::begin(pairs)->second;
   std::end(pairs);
 };
