@@ -12,7 +12,10 @@ namespace ashmemo {
 /// What belongs to the code of a calculation.
 struct CalculationOptions {
   /// Raise it when the code gives other results than before: everything that any other version
-  /// computed becomes invisible at once, at the same cost for ten results and ten million.
+  /// computed becomes invisible at once, at the same cost for ten results and ten million (from the
+  /// resource's first load on). An open cache knows one version of a calculation: where another
+  /// registry has loaded one, loads of a resource that declares another are ErrorCode::misuse,
+  /// until the cache is opened anew.
   std::uint32_t version = 1;
 };
 

@@ -126,7 +126,10 @@ enum class Eviction : std::uint8_t {
 enum class Access : std::uint8_t {
   read_write = 0,
   /// For tools beside a running application: no lock, no worker, nothing written, touches not
-  /// counted.
+  /// counted. What the application commits is seen at once; what concerns more than single entries
+  /// (new and invalidated calculations, Stats::entries and bytes, another file in the place of this
+  /// one) by the next call after a second at most. Where there is no file yet, or none any more,
+  /// calls look for it again, with back-off.
   read_only = 1,
 };
 

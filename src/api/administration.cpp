@@ -57,7 +57,7 @@ void Core::require_administrable(std::string_view call) const {
 
 std::shared_ptr<store::Store> Core::require_store(std::string_view call) const {
   require_administrable(call);
-  auto store = engine.store.get();
+  auto store = engine.store_to_read();
   if (!store) throw_failed(call, engine.path, "there is no cache file at the moment");
   return store;
 }
@@ -136,7 +136,7 @@ Stats Core::stats() const {
   const engine::ReadSums reads = counted.reads.sums();
   Stats stats;
   const bool is_over = engine.is_out_of_use();
-  const auto store = is_over ? nullptr : engine.store.get();
+  const auto store = is_over ? nullptr : engine.store_to_read();
   if (store || is_over) {
     stats.entries = engine.entries;
     stats.bytes = engine.bytes;

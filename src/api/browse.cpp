@@ -61,7 +61,7 @@ class Walk {
 
  private:
   bool next_page() {
-    const auto store = engine_.store.get();
+    const auto store = engine_.store_to_read();
     if (!store) return false;
     auto page = store->page(prefix_, after_, kPage);
     if (!page.ok()) {
@@ -113,7 +113,7 @@ std::optional<store::StoredEntry> find(engine::Engine& engine, std::string_view 
   const engine::Pending pending = engine.pending.find(key);
   if (pending.kind == engine::Pending::Kind::removed) return std::nullopt;
   if (pending.kind == engine::Pending::Kind::put) return entry_of(std::string(key), *pending.write);
-  const auto store = engine.store.get();
+  const auto store = engine.store_to_read();
   if (!store) return std::nullopt;
   auto entry = store->entry(key);
   if (!entry.ok()) {
@@ -160,7 +160,7 @@ void Core::visit(std::string_view prefix, const EntryVisitor& visit) {
 std::vector<StoredCalculation> Core::calculations() {
   std::vector<StoredCalculation> all;
   if (engine.is_out_of_use()) return all;
-  const auto store = engine.store.get();
+  const auto store = engine.store_to_read();
   if (!store) return all;
   auto rows = store->calculations();
   if (!rows.ok()) {

@@ -54,6 +54,8 @@ class CalculationCore {
   [[nodiscard]] CalculationStats stats() const;
 
  private:
+  [[nodiscard]] store::CalculationRow counted_before() const;
+
   const ResourceCore& resource_;
   const std::string name_;
   const std::uint32_t version_;

@@ -80,10 +80,16 @@ void CalculationCore::tell_failed(std::string_view why) const noexcept try {
 } catch (const std::exception&) {  // no memory for words
 }
 
+// Until the first load enters the calculation, what the file has of it is not the catalog's state.
+store::CalculationRow CalculationCore::counted_before() const {
+  if (!policy_) return {};
+  return resource_.engine().catalog.row_of(resource_.name(), name_, version_);
+}
+
 CalculationStats CalculationCore::stats() const {
   const engine::CalculationState* const known = state();
   const engine::CalculationCounters& counters = known != nullptr ? known->since_open : uncached_;
-  const store::CalculationRow before = known != nullptr ? known->at_open : store::CalculationRow();
+  const store::CalculationRow before = known != nullptr ? known->at_open : counted_before();
   return {.hits = before.hits + counters.hits.get(),
           .stale_hits = before.stale_hits + counters.stale_hits.get(),
           .misses = before.misses + counters.misses.get(),

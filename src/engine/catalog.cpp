@@ -16,6 +16,8 @@ constexpr std::int64_t kMostId = std::int64_t{1} << 62;
 
 }  // namespace
 
+Catalog::Catalog(bool tells) : last_id_(tells ? 0 : kMostId) {}
+
 std::vector<store::CalculationRow> Catalog::load(const std::vector<store::CalculationRow>& rows) {
   base::Lock lock(mutex_);
   const auto rows_before = std::exchange(rows_, {});
@@ -197,6 +199,14 @@ void Catalog::forget(std::span<const std::int64_t> retired) {
     retired_.erase(id);
     untold_.erase(id);
   }
+}
+
+store::CalculationRow Catalog::row_of(const std::string& resource, const std::string& name,
+                                      std::int64_t version) const {
+  base::Lock lock(mutex_);
+  const auto row = rows_.find({resource, name});
+  return row != rows_.end() && row->second.version == version ? row->second
+                                                              : store::CalculationRow();
 }
 
 std::vector<CalculationPtr> Catalog::calculations() const {

@@ -45,10 +45,14 @@ using CalculationPtr = std::shared_ptr<CalculationState>;
 /// The calculations of the file and of this process, and which of their ids are current.
 class Catalog {
  public:
-  /// What the file says, at opening. The answer is what it must be told, before any entry is
-  /// written to it: nothing at the first opening; later, when it is another file than before, all
-  /// that this process calculates. Calculations that the new file knows by the same version take
-  /// its ids; results that were retired here stay so.
+  /// `tells`: new ids will be told to the file. Otherwise they are such as no file has, for another
+  /// program may give out the next one.
+  explicit Catalog(bool tells = true);
+
+  /// What the file says, at opening and whenever it is read anew. The answer is what it must be
+  /// told, before any entry is written to it: nothing at the first opening; later, when it is
+  /// another file than before, all that this process calculates. Calculations that the new file
+  /// knows by the same version take its ids; results that were retired here stay so.
   [[nodiscard]] std::vector<store::CalculationRow> load(
       const std::vector<store::CalculationRow>& rows);
 
@@ -75,6 +79,9 @@ class Catalog {
   [[nodiscard]] bool has_retired() const;
   void forget(std::span<const std::int64_t> retired);
 
+  /// What the file has of a calculation that is not in use here yet; nothing of another version.
+  [[nodiscard]] store::CalculationRow row_of(const std::string& resource, const std::string& name,
+                                             std::int64_t version) const;
   [[nodiscard]] std::vector<CalculationPtr> calculations() const;
   /// What was counted since the last call, by id. A row that is told later has it already.
   [[nodiscard]] std::vector<store::CalculationRow> take_counters();
@@ -106,7 +113,7 @@ class Catalog {
   std::unordered_set<std::int64_t> current_ ASHMEMO_GUARDED_BY(mutex_);  // ids of rows_
   std::set<std::int64_t> untold_ ASHMEMO_GUARDED_BY(mutex_);             // ids to tell the file of
   std::set<std::int64_t> fresh_ ASHMEMO_GUARDED_BY(mutex_);  // of these, no writer ever had
-  std::int64_t last_id_ ASHMEMO_GUARDED_BY(mutex_) = 0;
+  std::int64_t last_id_ ASHMEMO_GUARDED_BY(mutex_);
 };
 
 }  // namespace ashmemo::engine

@@ -144,6 +144,7 @@ Engine::Engine(std::string file, std::shared_ptr<Executor> own, Options given)
       tier(tier_of(options)),
       pending(static_cast<std::size_t>(options.queue_bytes), clock, flights,
               options.timing.max_wait.count()),
+      catalog(options.access == Access::read_write),
       background(own ? nullptr : std::make_shared<base::BackgroundThread>()),
       executor(own ? std::move(own) : background),
       open_store(store::open_store) {}
@@ -152,8 +153,10 @@ bool Engine::is_out_of_use() const noexcept { return closed.load() || home.is_el
 
 void Engine::store_failed(const store::Store& failed, const base::Failure& failure) {
   if (store.get().get() != &failed) return;  // it has been closed and replaced meanwhile
-  if (failure.kind == base::FailureKind::corrupt && store.condemn(failed, failure.what)) {
-    if (worker != nullptr) worker->wake_now();
+  const bool is_damaged = failure.kind == base::FailureKind::corrupt;
+  const bool may_replace = options.access == Access::read_write;
+  if (is_damaged && may_replace && store.condemn(failed, failure.what) && worker != nullptr) {
+    worker->wake_now();
   }
   health.read_failed(is_fault_of_reading(failure.kind, options.access), *clock);
   notices.tell(NoticeKind::read_failed,

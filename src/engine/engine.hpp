@@ -125,6 +125,8 @@ class HealthCell {
 class WorkerControl {
  public:
   virtual ~WorkerControl() = default;
+  /// Before a read of a cache that only reads: it may have to look what others did to the file.
+  virtual void follow() noexcept = 0;
   /// There is work to do, soon or now.
   virtual void wake() noexcept = 0;
   /// As wake, whatever it waits for.
@@ -171,6 +173,11 @@ struct Engine {
 
   /// Closed, or a forked child of the process that opened it: nothing may be done any more.
   [[nodiscard]] bool is_out_of_use() const noexcept;
+  /// The store to read from; null: there is none at the moment.
+  [[nodiscard]] std::shared_ptr<store::Store> store_to_read() const {
+    if (options.access == Access::read_only && worker != nullptr) worker->follow();
+    return store.get();
+  }
   void set_health(HealthState state) { health.change(state, clock->wall_now()); }
   /// A read of `store` failed: reports it, and tells the worker if it is damaged.
   void store_failed(const store::Store& store, const base::Failure& failure);

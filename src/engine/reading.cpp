@@ -191,7 +191,7 @@ class Rest final : public store::RowSink {
   }
 
   void ask_store_for(std::span<const store::Lookup> lookups) {
-    const std::shared_ptr<store::Store> store = engine_.store.get();
+    const std::shared_ptr<store::Store> store = engine_.store_to_read();
     judge_.forget_now();
     base::Status read =
         store ? store->read(lookups, *this)

@@ -165,6 +165,13 @@ void Keeper::look_at_file() {
   let_go();
 }
 
+void Keeper::follow() {
+  look_at_file();
+  const auto store = engine_.store.get();
+  if (!store) return (void)ensure();
+  if (const Status met = meet(*store); !met.ok()) engine_.store_failed(*store, met.failure());
+}
+
 // Closing waits for reads that may take long: whoever waits for a commit must not wait for them.
 void Keeper::let_go() {
   engine_.pending.set_refusing(true);

@@ -27,6 +27,9 @@ class Keeper {
   void postpone(const base::Failure& failure);
   /// Lets go of a store whose file is no longer where it was.
   void look_at_file();
+  /// A cache that only reads has nobody who writes down what others do: looks at the file, and
+  /// reads anew what is known of it.
+  void follow();
   void close();
 
  private:

@@ -61,6 +61,10 @@ bool Steps::is_due(std::int64_t* next, Duration interval, const Budget& budget) 
 }
 
 bool Steps::pass(const Budget& budget) {
+  if (engine_.options.access == Access::read_only) {
+    follow();
+    return false;
+  }
   const bool looks = is_due(&next_look_, kLookInterval, budget) || engine_.tier_watch.is_asked();
   if (looks) keeper_.look_at_file();
   const auto store = keeper_.ensure();

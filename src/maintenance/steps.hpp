@@ -41,6 +41,7 @@ class Steps {
   void postpone_opening(const base::Failure& failure) { keeper_.postpone(failure); }
   void close() { keeper_.close(); }
 
+  void follow() { keeper_.follow(); }
   /// One pass over all there is to do; true: there is more, to be done soon.
   bool pass(const Budget& budget);
   /// Everything that was accepted, touches included, until the limits hold.

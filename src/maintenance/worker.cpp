@@ -23,6 +23,7 @@ constexpr std::int64_t kRetry = 20'000;
 
 // An interval may be for ever, which is more than a timer can be set to.
 constexpr std::int64_t kWatchInterval = 1'000'000;
+constexpr std::int64_t kFollowInterval = 1'000'000;
 constexpr std::int64_t kLongestSleep = 3'600'000'000;
 
 }  // namespace
@@ -105,6 +106,20 @@ bool Worker::drain() {
     (void)pass(thread_budget());
   }
   return true;
+}
+
+void Worker::follow() noexcept {
+  const std::int64_t now = engine_.clock->steady_now();
+  std::int64_t due = next_follow_;
+  if (now < due || engine_.is_out_of_use()) return;
+  if (!next_follow_.compare_exchange_strong(due, base::add_saturated(now, kFollowInterval))) return;
+  if (!role_.try_lock()) return;
+  try {
+    steps_.follow();
+  } catch (const std::exception&) {  // no memory: it goes on with what it knows
+    engine_.counters.worker_errors.add();
+  }
+  role_.unlock();
 }
 
 bool Worker::is_this_thread() const noexcept { return events_.is_delivering_here(); }

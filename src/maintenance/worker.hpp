@@ -42,6 +42,9 @@ class Worker final : public engine::WorkerControl {
   /// Tells the hooks what there is: in a cache opened read-only nothing else does before it closes.
   void tell() { events_.deliver(); }
 
+  /// Of a cache that was opened read-only: keeps up with the file, at most once a second, on the
+  /// caller's thread, and does not wait for another's. The hooks are told later.
+  void follow() noexcept override;
   void wake() noexcept override;
   /// As wake, whatever is pending.
   void wake_now() noexcept override;
@@ -75,6 +78,7 @@ class Worker final : public engine::WorkerControl {
   base::Mutex role_;
   Steps steps_ ASHMEMO_GUARDED_BY(role_);
   std::atomic<bool> foreign_reader_{false};
+  std::atomic<std::int64_t> next_follow_{0};  // steady
 
   base::Mutex wake_mutex_;
   base::Condition wake_condition_;

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <ashmemo/cache.hpp>
 #include <ashmemo/registry.hpp>
 #include <chrono>
@@ -116,6 +117,8 @@ TEST_SUITE("system") {
         return post.id;
       });
       posts.cache_calculation("slow", {});
+      CHECK(slow.stats().computed == (run == 1 ? 0 : 3));  // before any load, too
+      CHECK(slow.stats().hits == std::max(0, 6 * run - 9));
       for (int i = 0; i < 2; ++i) CHECK(slow(page) == std::vector<int>{1, 2, 3});
       const CalculationStats stats = slow.stats();
       CHECK(stats.computed == 3);

@@ -181,6 +181,33 @@ TEST_SUITE("unit") {
     CHECK(lowered->computed == 3);
   }
 
+  TEST_CASE(
+      "until the first load with a new version, direct reads find what the old one computed") {
+    Runs runs;
+    (void)runs.next(1)->length(Post{1, "a", 0});
+    const auto second = runs.next(2);
+    CHECK(second->length.stats().computed == 0);
+    CHECK(second->cache.get<std::size_t>("Post:1:length") == 1);
+    (void)second->length(Post{2, "bb", 0});
+    CHECK_FALSE(second->cache.contains("Post:1:length"));
+  }
+
+  TEST_CASE("an open cache knows one version of a calculation: another one's loads are misuse") {
+    Blog blog;
+    auto length = blog.posts.calculation("length", [](const Post&) { return 1; });
+    blog.posts.cache_calculation("length", {});
+    CHECK(length(Post{1, "a", 0}) == 1);
+    ashmemo::Registry newer(blog.cache);
+    auto& posts = newer.resource<Post>("Post", &Post::id);
+    auto second = posts.calculation("length", [](const Post&) { return 2; }, {.version = 2});
+    posts.cache_calculation("length", {});
+    CHECK(ashmemo::test::error_code_of([&] {
+            (void)second(Post{1, "a", 0});
+          }) == static_cast<int>(ashmemo::ErrorCode::misuse));
+    CHECK(length(Post{1, "a", 0}) == 1);
+    CHECK(blog.cache.get<int>("Post:1:length") == 1);
+  }
+
   TEST_CASE("a ttl that was shortened holds for older results; one that was lengthened does not") {
     Runs runs;
     const Post post{1, "a", 0};
