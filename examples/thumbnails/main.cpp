@@ -150,7 +150,8 @@ void run(std::string directory, std::string cache_file) {
     directory = own.path().string();
     paint_photos(directory);
   }
-  std::vector<Photo> photos = photos_in(fs::canonical(directory));
+  directory = fs::canonical(directory).string();
+  std::vector<Photo> photos = photos_in(directory);
   if (photos.empty()) throw std::runtime_error("no JPEG files (.jpg, .jpeg) in " + directory);
   fmt::print("{}, {} bytes; thumbnails of {} pixels at most\n",
              counted(std::ssize(photos), "photo", "photos"), grouped(bytes_of(photos)), kLongest);
