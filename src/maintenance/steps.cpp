@@ -76,14 +76,14 @@ bool Steps::pass(const Budget& budget) {
 }
 
 Status Steps::work(store::Store& store, const Budget& budget, bool* more) {
-  if (Status s = probe(store); !s.ok()) return s;
   if (Status s = commit_pending(store, budget); !s.ok()) return s;
-  const auto room = upkeep_.make_room(store);
+  const auto room = make_room(store);
   if (!room.ok()) return room.failure();
   if (!*room) {
     *more = true;
     return {};
   }
+  if (Status s = probe(store); !s.ok()) return s;
   if (Status s = record_some(store, budget, more); !s.ok()) return s;
   if (Status s = move_long_log(store); !s.ok()) return s;
   if (Status s = delete_some(store, budget, more); !s.ok()) return s;
@@ -93,7 +93,8 @@ Status Steps::work(store::Store& store, const Budget& budget, bool* more) {
 }
 
 /// A store that has refused to write is asked again: by what is pending, or else by a transaction
-/// of nothing. Otherwise it would count as refusing until somebody writes.
+/// of nothing. Otherwise it would count as refusing until somebody writes. The log has room for it:
+/// where it cannot be moved, an empty transaction proves nothing.
 Status Steps::probe(store::Store& store) {
   if (!engine_.pending.is_refusing() || !engine_.pending.empty()) return {};
   return transactions_.run(store, [](store::Writer&, Changes&) -> Status { return {}; });
@@ -177,11 +178,19 @@ void Steps::relax() {
   evictor_.relax();
 }
 
+/// Where a long log cannot be moved nothing may be written, or it would grow without end: whoever
+/// waits for a commit must know.
+base::Result<bool> Steps::make_room(store::Store& store) {
+  const auto room = upkeep_.make_room(store);
+  if (!room.ok()) transactions_.failed(store, room.failure());
+  return room;
+}
+
 /// Each try waits for the reads a little. False: there is no room, and nothing may be written.
 base::Result<bool> Steps::find_room(store::Store& store, WaitsForReads waits) {
   const engine::Patience patience(*engine_.clock, engine_.options.timing.max_wait.count());
   for (int tries = 1;; ++tries) {
-    const auto room = upkeep_.make_room(store);
+    const auto room = make_room(store);
     if (!room.ok() || *room) return room;
     wait_for_own_reads();
     if (waits == WaitsForReads::once) return false;
