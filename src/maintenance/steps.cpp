@@ -1,7 +1,5 @@
 #include "maintenance/steps.hpp"
 
-#include <utility>
-
 #include "base/saturate.hpp"
 #include "engine/patience.hpp"
 
@@ -96,7 +94,7 @@ Status Steps::work(store::Store& store, const Budget& budget, bool* more) {
 /// of nothing. Otherwise it would count as refusing until somebody writes. The log has room for it:
 /// where it cannot be moved, an empty transaction proves nothing.
 Status Steps::probe(store::Store& store) {
-  if (!engine_.pending.is_refusing() || !engine_.pending.empty()) return {};
+  if (!engine_.pending.is_refusing() || !engine_.pending.empty() || unheld_) return {};
   return transactions_.run(store, [](store::Writer&, Changes&) -> Status { return {}; });
 }
 
@@ -124,9 +122,7 @@ void Steps::wait_for_own_reads() {
 }
 
 Status Steps::commit_some(store::Store& store, WaitsForReads waits) {
-  if (const auto unheld = std::exchange(unheld_, std::nullopt)) {
-    return hold_limits(store, *unheld, waits);
-  }
+  if (unheld_) return hold_limits(store, *unheld_, waits);
   const store::Totals before = store.writer()->totals();
   if (Status s = commit_next(store); !s.ok()) return s;
   return hold_limits(store, before, waits);
@@ -207,25 +203,39 @@ Status Steps::wait_for_room(store::Store& store, WaitsForReads waits) {
 
 /// As much leaves as the group has brought in, however small the rows that leave for a large one.
 /// What was above a limit before, because that was lowered, is paced like other deletions; so by
-/// the limits that hold now, which a caller or a full disk may have lowered since.
-Status Steps::hold_limits(store::Store& store, const store::Totals& before, WaitsForReads waits) {
+/// the limits that hold now, which a caller or a full disk may have lowered since. Where it fails
+/// or has no room, it comes before the next group: else each failure would add to the excess.
+Status Steps::hold_limits(store::Store& store, store::Totals before, WaitsForReads waits) {
+  unheld_ = before;
   const store::Writer& writer = *store.writer();
   const auto is_beyond = [&] {
     return evictor_.excess(writer.totals()).is_beyond(evictor_.excess(before));
   };
   while (evictor_.has_work(writer.totals()) && is_beyond()) {
-    if (disk_is_full_) {
-      if (Status s = move_long_log(store); !s.ok()) return s;
-    }
+    if (Status s = start_log_over(store); !s.ok()) return s;
     const auto room = find_room(store, waits);
     if (!room.ok()) return room.failure();
-    if (!*room) {
-      unheld_ = before;
-      return {};
-    }
-    if (Status s = evictor_.evict_some(store, committer_.newest_stamp()); !s.ok()) return s;
+    if (!*room) return {};
+    if (Status s = evict_next(store); !s.ok()) return s;
   }
+  unheld_.reset();
   return {};
+}
+
+/// On a full disk less at a time, into the log as it is.
+Status Steps::evict_next(store::Store& store) {
+  Status done = evictor_.evict_some(store, committer_.newest_stamp());
+  if (!is_full(done)) return done;
+  save_room(store);
+  return evictor_.evict_some(store, committer_.newest_stamp());
+}
+
+/// On a full disk, where it cannot grow.
+Status Steps::start_log_over(store::Store& store) {
+  if (!disk_is_full_) return {};
+  Status moved = upkeep_.checkpoint(store, false);
+  if (!moved.ok()) transactions_.failed(store, moved.failure());
+  return moved;
 }
 
 Status Steps::move_long_log(store::Store& store) {

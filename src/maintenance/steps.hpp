@@ -68,7 +68,9 @@ class Steps {
   void save_room(store::Store& store);
   base::Status relieve(store::Store& store);
   void relax();
-  base::Status hold_limits(store::Store& store, const store::Totals& before, WaitsForReads waits);
+  base::Status hold_limits(store::Store& store, store::Totals before, WaitsForReads waits);
+  base::Status evict_next(store::Store& store);
+  base::Status start_log_over(store::Store& store);
   base::Status move_long_log(store::Store& store);
   base::Status work(store::Store& store, const Budget& budget, bool* more);
   base::Status delete_some(store::Store& store, const Budget& budget, bool* more);

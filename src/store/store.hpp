@@ -72,7 +72,7 @@ class Writer {
   [[nodiscard]] virtual base::Status add_counters(const CalculationRow& deltas) = 0;  // by id
   [[nodiscard]] virtual base::Status forget_retired(std::span<const std::int64_t> ids) = 0;
 
-  /// As of this transaction.
+  /// As of this transaction; after a rollback as before it.
   [[nodiscard]] virtual Totals totals() const noexcept = 0;
   /// Counts all rows (slow) and corrects the totals; the answer is what they were off by (counted
   /// minus kept).

@@ -154,7 +154,7 @@ class SqliteWriter final : public Writer {
   std::int64_t schema_version_ = 0;
   Totals totals_;
   std::int64_t last_stamp_ = 0;
-  Totals written_totals_;  // as the row of cache_totals has them
+  Totals written_totals_;  // as the row of cache_totals has them since the last commit
   std::int64_t written_stamp_ = 0;
   // Never goes back while the file is open, not even by a rollback: touch marks in memory name rows
   // by their rowid, which must not come to mean another row.

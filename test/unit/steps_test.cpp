@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include "evictor_fixture.hpp"
 #include "maintenance/steps.hpp"
 #include "support/fake_engine.hpp"
 
@@ -295,6 +296,69 @@ TEST_SUITE("unit") {
     CHECK(bench.pass());
     CHECK(bench.fake.engine.counters.evicted.get() <= 1'000);
     bench.fake.faults->heal();
+  }
+
+  TEST_CASE("what a group brought in leaves before the next group, if it failed to at first") {
+    struct Failing {
+      Call call;
+      int nth;
+    };
+    for (const Failing& failing : {Failing{Call::begin, 2}, Failing{Call::begin, 3},
+                                   Failing{Call::erase_row, 1}, Failing{Call::commit, 3}}) {
+      CAPTURE(static_cast<int>(failing.call));
+      CAPTURE(failing.nth);
+      Bench bench(test::limited(Eviction::fifo, unlimited, 300'000));
+      for (const std::string& key : test::numbered("k", 3'000)) test::offer(bench.fake, key);
+      CHECK_FALSE(bench.pass());
+      test::offer(bench.fake, "large", 150'000);  // two transactions evict what it needs
+      bench.fake.faults->fail(failing.call, FailureKind::busy, failing.nth);
+      CHECK_FALSE(bench.pass());
+      CHECK(bench.fake.engine.bytes > 300'000);
+      CHECK(bench.fake.engine.pending.is_refusing());
+      test::offer(bench.fake, "next");
+      bench.pass();
+      CHECK(bench.fake.file->has("next"));
+      CHECK(bench.fake.engine.bytes <= 300'000);
+      CHECK_FALSE(bench.fake.engine.pending.is_refusing());
+    }
+  }
+
+  TEST_CASE("what a group brought in leaves also if nothing is written after it") {
+    Bench bench(test::limited(Eviction::fifo, unlimited, 300'000));
+    for (const std::string& key : test::numbered("k", 3'000)) test::offer(bench.fake, key);
+    CHECK_FALSE(bench.pass());
+    test::offer(bench.fake, "large", 150'000);
+    bench.fake.faults->fail(Call::begin, FailureKind::busy, 2, 3);
+    for (int i = 0; i < 3; ++i) {
+      CHECK_FALSE(bench.pass());
+      CHECK(bench.fake.engine.pending.is_refusing());
+    }
+    CHECK_FALSE(bench.pass());
+    CHECK(bench.fake.engine.bytes <= 300'000);
+    CHECK_FALSE(bench.fake.engine.pending.is_refusing());
+  }
+
+  TEST_CASE("on a full disk less leaves at a time, and a log that cannot start over is told of") {
+    Bench bench(test::limited(Eviction::fifo, unlimited, 300'000));
+    for (const std::string& key : test::numbered("k", 3'000)) test::offer(bench.fake, key);
+    CHECK_FALSE(bench.pass());
+    test::offer(bench.fake, "large", 150'000);
+    bench.fake.faults->fail(Call::commit, FailureKind::full, 2);
+    SUBCASE("") {
+      REQUIRE(bench.steps.finish_accepted().ok());
+      CHECK(bench.fake.engine.bytes <= 300'000);
+      CHECK(bench.fake.faults->calls(Call::commit) > 20);
+    }
+    SUBCASE("the log cannot start over") {
+      bench.fake.faults->fail(Call::checkpoint, FailureKind::io, 2, 2);
+      for (int i = 0; i < 2; ++i) {
+        CHECK_FALSE(bench.steps.finish_accepted().ok());
+        CHECK(bench.fake.engine.pending.is_refusing());
+      }
+      REQUIRE(bench.steps.finish_accepted().ok());
+      CHECK(bench.fake.engine.bytes <= 300'000);
+      CHECK_FALSE(bench.fake.engine.pending.is_refusing());
+    }
   }
 
   TEST_CASE("a store that refused touches is asked again soon, also with nothing to write") {
