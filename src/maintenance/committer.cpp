@@ -189,7 +189,7 @@ Status Committer::make_room(store::Writer& writer, Changes& changes, bool* fits)
   if (policy_ != nullptr || !is_over_limit(writer.totals())) return {};
   auto due = writer.erase_due(engine_.clock->wall_now(), transactions_.portion().rows);
   if (!due.ok()) return due.failure();
-  for (store::RemovedRow& row : *due) {
+  for (store::RemovedRow& row : due->rows) {
     changes.remove(std::move(row.key), RemovalCause::expired, transactions_.wants_own_keys());
   }
   *fits = !is_over_limit(writer.totals());

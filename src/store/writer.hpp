@@ -45,7 +45,7 @@ class SqliteWriter final : public Writer {
   base::Status reinsert(std::int64_t rowid, const Placement& to) override;
 
   base::Result<Removed> erase_prefix(std::string_view prefix, int most) override;
-  base::Result<Removed> erase_due(std::int64_t now, int most) override;
+  base::Result<Due> erase_due(std::int64_t now, int most) override;
   base::Result<Removed> erase_retired(std::optional<std::int64_t>* rowid, int most) override;
   base::Result<std::int64_t> erase_all() override;
   base::Result<std::vector<Candidate>> oldest(std::int64_t queue, int most) override;
@@ -161,6 +161,7 @@ class SqliteWriter final : public Writer {
   std::int64_t next_rowid_ = 1;
   bool last_was_new_ = true;
   DueSweep due_;
+  std::int64_t passed_over_ = 0;  // rows, since due ones were found or known to be none
 };
 
 }  // namespace ashmemo::store

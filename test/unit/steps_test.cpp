@@ -261,6 +261,20 @@ TEST_SUITE("unit") {
     CHECK(bench.fake.engine.entries == 0);
   }
 
+  TEST_CASE("31 expiry goes on at its pace behind many entries that are kept for errors") {
+    Bench bench;
+    bench.fake.put("due", "v", {1, 1, 1});
+    bench.pass();
+    bench.advance(60 * kSecond);
+    bench.fake.file->searches = 3;
+    for (int i = 0; i < 3; ++i) {
+      CHECK(bench.pass());
+      bench.advance(100'000);
+    }
+    CHECK_FALSE(bench.pass());
+    CHECK_FALSE(bench.fake.file->has("due"));
+  }
+
   TEST_CASE("what nobody waits for is deleted ten times a second at most") {
     Options options = FakeEngine::manual();
     options.eviction = Eviction::fifo;

@@ -139,7 +139,7 @@ TEST_SUITE("unit") {
     CHECK(file.raw().integer("SELECT max(rowid) FROM cache_entries WHERE cache_key <> 'max'") == 2);
     CHECK(file.store().last_stamp().value() == file.last_stamp);
     file.transaction([](store::Writer& writer) {
-      CHECK(writer.erase_due(10, 10).value().size() == 1);
+      CHECK(writer.erase_due(10, 10).value().rows.size() == 1);
       REQUIRE(writer.recount());
     });
     CHECK(file.writer().totals() == store::Totals{2, 200});
