@@ -85,9 +85,17 @@ base::Failure Worker::unexpected(const std::string& what) {
   return {base::FailureKind::other, 0, what};
 }
 
+/// The memory tier answers again after a pass that has looked for changes by other programs: then
+/// the thread must go on looking, however long it meant to sleep.
+bool Worker::pass_for_caller(const Budget& budget) {
+  const bool more = pass(budget);
+  wake_now();
+  return more;
+}
+
 bool Worker::run(std::int64_t budget) {
   const std::int64_t now = engine_.clock->steady_now();
-  return pass({base::add_saturated(now, budget), true});
+  return pass_for_caller({base::add_saturated(now, budget), true});
 }
 
 Status Worker::flush() {
@@ -105,7 +113,7 @@ bool Worker::drain() {
   if (manual) {
     (void)with_role([](Steps& steps) { return steps.finish_accepted(WaitsForReads::max_wait); });
   } else {
-    (void)pass(thread_budget());
+    (void)pass_for_caller(thread_budget());
   }
   return true;
 }

@@ -67,6 +67,7 @@ class Worker final : public engine::WorkerControl {
   Woken sleep_once(bool more);
   void wake_up(Woken by) noexcept;
   bool pass(const Budget& budget);
+  bool pass_for_caller(const Budget& budget);
   [[nodiscard]] base::Status with_role(const std::function<base::Status(Steps&)>& work);
   base::Failure unexpected(const std::string& what);
   void write_the_rest();
