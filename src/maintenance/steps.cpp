@@ -45,9 +45,9 @@ Steps::Steps(engine::Engine& engine, Events& events)
       policy_(engine::make_eviction_policy(engine.options.eviction)),
       transactions_(engine, events),
       keeper_(engine),
-      committer_(engine, transactions_, policy_.get()),
-      evictor_(engine, transactions_, policy_.get()),
       sweeper_(engine, transactions_),
+      committer_(engine, transactions_, policy_.get(), sweeper_),
+      evictor_(engine, transactions_, policy_.get()),
       recorder_(engine, transactions_),
       upkeep_(engine) {}
 
@@ -103,7 +103,7 @@ Status Steps::commit_pending(store::Store& store, const Budget& budget) {
     const auto room = find_room(store, WaitsForReads::once);
     if (!room.ok()) return room.failure();
     if (!*room) return {};
-    if (Status s = commit_some(store, WaitsForReads::once); !s.ok()) return s;
+    if (Status s = commit_some(store, WaitsForReads::once, budget.until); !s.ok()) return s;
     if (unheld_ || engine_.clock->steady_now() >= budget.until) return {};
   }
   return {};
@@ -121,24 +121,29 @@ void Steps::wait_for_own_reads() {
                        engine_.path);
 }
 
-Status Steps::commit_some(store::Store& store, WaitsForReads waits) {
+/// What must leave before a group may take longer than until `until`: then the group stays pending.
+Status Steps::commit_some(store::Store& store, WaitsForReads waits, std::int64_t until) {
   if (unheld_) return hold_limits(store, *unheld_, waits);
   const store::Totals before = store.writer()->totals();
-  if (Status s = commit_next(store); !s.ok()) return s;
+  const auto find_room_in_time = [&]() -> base::Result<bool> {
+    if (engine_.clock->steady_now() >= until) return false;
+    return find_room(store, waits);
+  };
+  if (Status s = commit_next(store, find_room_in_time); !s.ok()) return s;
   return hold_limits(store, before, waits);
 }
 
 /// On a full disk in smaller groups: first into the log as it is, then into what others leave.
-Status Steps::commit_next(store::Store& store) {
-  Status done = committer_.commit_next(store);
+Status Steps::commit_next(store::Store& store, const Committer::FindRoom& find_room) {
+  Status done = committer_.commit_next(store, find_room);
   if (!is_full(done)) return done;
   save_room(store);
-  done = committer_.commit_next(store);
+  done = committer_.commit_next(store, find_room);
   if (!is_full(done)) return done;
   transactions_.set_relieving(true);
   const Status relieved = relieve(store);
   transactions_.set_relieving(false);
-  return relieved.ok() ? committer_.commit_next(store) : done;
+  return relieved.ok() ? committer_.commit_next(store, find_room) : done;
 }
 
 /// From now on little at a time goes into the log, which starts over each time.

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/result.hpp"
+#include "base/saturate.hpp"
 #include "engine/engine.hpp"
 #include "engine/eviction_policy.hpp"
 #include "maintenance/committer.hpp"
@@ -63,8 +64,9 @@ class Steps {
   base::Status wait_for_room(store::Store& store, WaitsForReads waits);
   base::Status commit_pending(store::Store& store, const Budget& budget);
   void wait_for_own_reads();
-  base::Status commit_some(store::Store& store, WaitsForReads waits);
-  base::Status commit_next(store::Store& store);
+  base::Status commit_some(store::Store& store, WaitsForReads waits,
+                           std::int64_t until = base::kForever);
+  base::Status commit_next(store::Store& store, const Committer::FindRoom& find_room);
   void save_room(store::Store& store);
   base::Status relieve(store::Store& store);
   void relax();
@@ -80,9 +82,9 @@ class Steps {
   const std::unique_ptr<engine::EvictionPolicy> policy_;
   Transactions transactions_;
   Keeper keeper_;
+  Sweeper sweeper_;
   Committer committer_;
   Evictor evictor_;
-  Sweeper sweeper_;
   Recorder recorder_;
   Upkeep upkeep_;
   // When the steps that wait for their interval are next due, on the steady clock.

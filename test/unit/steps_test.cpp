@@ -435,6 +435,34 @@ TEST_SUITE("unit") {
     CHECK(bench.fake.engine.store.get() != store);
   }
 
+  TEST_CASE("39 41 what makes room where nothing may be evicted is done in steps like all else") {
+    Options options = FakeEngine::manual();
+    options.eviction = Eviction::none;
+    options.limits.max_entries = 5'000;
+    Bench bench(options);
+    for (const std::string& key : test::numbered("k", 5'000)) bench.fake.put(key, "1", {1, 1, 1});
+    bench.pass();
+    bench.advance(kSecond);
+    bench.fake.faults->before(Call::commit, [&bench] {
+      CHECK(bench.fake.file->wal_bytes < 4 * MiB);
+      bench.fake.file->wal_bytes += 4 * MiB;
+    });
+    bench.fake.put_all(test::numbered("n", 3'500), "v");
+    SUBCASE("by a flush") { REQUIRE(bench.steps.finish_accepted().ok()); }
+    SUBCASE("by passes whose time is over") {
+      for (int passes = 0; !bench.fake.engine.pending.empty(); ++passes) {
+        REQUIRE(passes < 20);
+        const std::int64_t before = bench.commits();
+        bench.pass(0);
+        CHECK(bench.commits() - before == 1);
+      }
+    }
+    CHECK(bench.fake.engine.counters.refused.get() == 0);
+    CHECK(bench.fake.file->has("n0001"));
+    CHECK(bench.fake.file->has("n3500"));
+    bench.fake.faults->heal();
+  }
+
   TEST_CASE("60 a file that was emptied gets shorter by passes alone") {
     Bench bench;
     bench.fake.file->file_bytes = 100 * MiB;
