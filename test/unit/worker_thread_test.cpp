@@ -143,10 +143,10 @@ TEST_SUITE("unit") {
     fake.file->file_bytes = 5 * GiB;
     fake.file->free_pages = free_pages;
     test::Events events;
-    fake.faults->before(Call::commit, [&events] { events.happened("commit"); });
+    fake.faults->before(Call::put, [&events] { events.happened("late is written"); });
     fake.worker.start();
     CHECK(fake.erase("a") == 1);
-    events.wait_for("commit", 2);
+    events.wait_for("late is written");
     fake.close();
     CHECK(fake.file->has("late"));
   }
