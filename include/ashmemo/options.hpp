@@ -73,8 +73,9 @@ struct Timing {
   /// are still counted, and written with the next touch (of an entry that is read thousands of
   /// times a second not every one). 0: with every flush. Costs: writes.
   Duration touch_interval = std::chrono::minutes(1);
-  /// How long an accepted `relaxed` write waits for others to share its commit. Costs: what a crash
-  /// can lose, against one commit's work, after which every reader's page cache starts empty.
+  /// How long an accepted `relaxed` write waits for others to share its commit, at most: the worker
+  /// writes it sooner when it has other work, or looks for some. Costs: what a crash can lose,
+  /// against one commit's work, after which every reader's page cache starts empty.
   Duration flush_interval = std::chrono::milliseconds(100);
   /// How often the idle worker looks for work nobody announced: a safety net.
   Duration maintenance_interval = std::chrono::minutes(1);

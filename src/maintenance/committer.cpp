@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/saturate.hpp"
 #include "base/test_point.hpp"
 #include "engine/freshness.hpp"
 
@@ -59,15 +60,30 @@ bool is_the_values_fault(const base::Failure& failure) {
   return failure.kind == FailureKind::too_large || failure.kind == FailureKind::other;
 }
 
+/// What a group brings in, at most: some of it may replace what is there.
+store::Totals puts_of(const engine::Group& group) {
+  store::Totals puts;
+  for (const engine::WritePtr& write : group.writes) {
+    if (!write->is_put) continue;
+    ++puts.entries;
+    puts.bytes = base::add_saturated(puts.bytes, write->byte_size);
+  }
+  return puts;
+}
+
+store::Totals sum(const store::Totals& a, const store::Totals& b) {
+  return {base::add_saturated(a.entries, b.entries), base::add_saturated(a.bytes, b.bytes), 0, 0};
+}
+
 }  // namespace
 
-Status Committer::commit_next(store::Store& store) {
+Status Committer::commit_next(store::Store& store, const FindRoom& find_room) {
   TakenGroup taken(engine_.pending, next_portion(store.writer()->totals()));
   const engine::Group& group = taken.group();
   if (group.empty()) return {};
   bool finished = true;
   Status done = group.range ? commit_range(store, *group.range, &finished)
-                            : commit_writes(store, group, &finished);
+                            : commit_writes(store, group, find_room, &finished);
   ASHMEMO_TEST_POINT("commit: finishes");
   if (done.ok() && finished) taken.finish();
   return done;
@@ -99,7 +115,14 @@ Status Committer::run_told(store::Store& store, const Transactions::Body& body) 
   return done;
 }
 
-Status Committer::commit_writes(store::Store& store, const engine::Group& group, bool* finished) {
+Status Committer::commit_writes(store::Store& store, const engine::Group& group,
+                                const FindRoom& find_room, bool* finished) {
+  const auto room = make_room(store, group, find_room);
+  if (!room.ok()) return room.failure();
+  if (!*room) {
+    *finished = false;
+    return {};
+  }
   Status done = try_writes(store, group);
   if (done.ok() || !is_the_values_fault(done.failure())) return done;
   if (group.slots.size() == 1) {
@@ -109,6 +132,20 @@ Status Committer::commit_writes(store::Store& store, const engine::Group& group,
   singly_ = static_cast<int>(group.slots.size());
   *finished = false;
   return {};
+}
+
+/// Where nothing may be evicted, due entries still make room: before the group, for its transaction
+/// has no room for them. False: there is not yet room.
+base::Result<bool> Committer::make_room(store::Store& store, const engine::Group& group,
+                                        const FindRoom& find_room) {
+  const store::Totals puts = puts_of(group);
+  bool more_is_due = policy_ == nullptr && puts.entries > 0;
+  while (more_is_due && is_over_limit(sum(store.writer()->totals(), puts))) {
+    if (Status s = sweeper_.expire_some(store, &more_is_due); !s.ok()) return s.failure();
+    const auto room = find_room();
+    if (!room.ok() || !*room) return room;
+  }
+  return true;
 }
 
 Status Committer::try_writes(store::Store& store, const engine::Group& group) {
@@ -166,9 +203,7 @@ Status Committer::put(store::Writer& writer, const engine::Slot& slot, const eng
   fate.existed = before->has_value() && was_live(**before);
   if (before->has_value())
     changes.remove(slot.key, RemovalCause::replaced, transactions_.wants_keys());
-  bool fits = true;
-  if (Status made = make_room(writer, changes, &fits); !made.ok()) return made;
-  if (!fits) return refuse(writer, slot, changes);
+  if (policy_ == nullptr && is_over_limit(writer.totals())) return refuse(writer, slot, changes);
   fate.kept = true;
   newest_stamp_ = std::max(newest_stamp_, row.stamp);
   changes.bytes_written += row.byte_size;
@@ -181,18 +216,6 @@ Status Committer::erase_older(store::Writer& writer, const engine::Slot& slot, C
   if (!before.ok()) return before.failure();
   if (before->has_value())
     changes.remove(slot.key, RemovalCause::replaced, transactions_.wants_keys());
-  return {};
-}
-
-/// Where nothing may be evicted, due entries still make room.
-Status Committer::make_room(store::Writer& writer, Changes& changes, bool* fits) {
-  if (policy_ != nullptr || !is_over_limit(writer.totals())) return {};
-  auto due = writer.erase_due(engine_.clock->wall_now(), transactions_.portion().rows);
-  if (!due.ok()) return due.failure();
-  for (store::RemovedRow& row : *due) {
-    changes.remove(std::move(row.key), RemovalCause::expired, transactions_.wants_own_keys());
-  }
-  *fits = !is_over_limit(writer.totals());
   return {};
 }
 

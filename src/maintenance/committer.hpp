@@ -1,7 +1,10 @@
 #pragma once
 
+#include <functional>
+
 #include "engine/engine.hpp"
 #include "engine/eviction_policy.hpp"
+#include "maintenance/sweeper.hpp"
 #include "maintenance/transaction.hpp"
 
 namespace ashmemo::maintenance {
@@ -9,12 +12,16 @@ namespace ashmemo::maintenance {
 /// Moves what is pending into the file, a group at a time.
 class Committer {
  public:
-  Committer(engine::Engine& engine, Transactions& transactions, engine::EvictionPolicy* policy)
-      : engine_(engine), transactions_(transactions), policy_(policy) {}
+  Committer(engine::Engine& engine, Transactions& transactions, engine::EvictionPolicy* policy,
+            Sweeper& sweeper)
+      : engine_(engine), transactions_(transactions), policy_(policy), sweeper_(sweeper) {}
 
+  /// Whether the log has room for another transaction, and there is time for it.
+  using FindRoom = std::function<base::Result<bool>()>;
   /// Commits the next group. A group that cannot be committed stays pending, in its place; a single
-  /// value that can never be stored is dropped and counted.
-  [[nodiscard]] base::Status commit_next(store::Store& store);
+  /// value that can never be stored is dropped and counted. `find_room` is asked after each
+  /// transaction that must precede the group's own: without room the group stays pending, too.
+  [[nodiscard]] base::Status commit_next(store::Store& store, const FindRoom& find_room);
   /// Of all puts so far.
   [[nodiscard]] std::int64_t newest_stamp() const noexcept { return newest_stamp_; }
 
@@ -29,7 +36,10 @@ class Committer {
   /// A transaction that first tells the file of calculations that it does not know: no entry comes
   /// before the row of its calculation, whose id could else be given out again after a crash.
   base::Status run_told(store::Store& store, const Transactions::Body& body);
-  base::Status commit_writes(store::Store& store, const engine::Group& group, bool* finished);
+  base::Status commit_writes(store::Store& store, const engine::Group& group,
+                             const FindRoom& find_room, bool* finished);
+  [[nodiscard]] base::Result<bool> make_room(store::Store& store, const engine::Group& group,
+                                             const FindRoom& find_room);
   base::Status try_writes(store::Store& store, const engine::Group& group);
   base::Status write(store::Writer& writer, const engine::Slot& slot, const engine::Write& write,
                      Changes& changes, Fate& fate);
@@ -37,7 +47,6 @@ class Committer {
                    Changes& changes, Fate& fate);
   base::Status erase_older(store::Writer& writer, const engine::Slot& slot, Changes& changes);
   [[nodiscard]] bool was_live(const store::RemovedRow& row) const;
-  base::Status make_room(store::Writer& writer, Changes& changes, bool* fits);
   base::Status refuse(store::Writer& writer, const engine::Slot& slot, Changes& changes);
   [[nodiscard]] bool is_over_limit(const store::Totals& totals) const;
   base::Status drop(store::Store& store, const engine::Slot& slot, const base::Failure& failure);
@@ -53,6 +62,7 @@ class Committer {
   engine::Engine& engine_;
   Transactions& transactions_;
   engine::EvictionPolicy* const policy_;  // null: Eviction::none
+  Sweeper& sweeper_;
   int singly_ = 0;  // so many of the next writes go alone, to find the one that cannot be stored
   std::int64_t newest_stamp_ = 0;
 };

@@ -74,7 +74,9 @@ Status Evictor::evict_some(store::Store& store, std::int64_t newest) {
 
 Status Evictor::evict_a_portion(store::Writer& writer, Changes& changes) {
   Room room(transactions_.portion());
-  if (Status due = remove_due(writer, changes, room); !due.ok()) return due;
+  bool more_is_due = false;
+  if (Status due = remove_due(writer, changes, room, &more_is_due); !due.ok()) return due;
+  if (more_is_due) return {};  // it leaves first: the next transaction goes on
   int before = room.rows + 1;  // room left before the last round
   while (room.rows > 0 && room.rows < before && is_over(writer.totals(), kSlackShare)) {
     before = room.rows;
@@ -84,13 +86,14 @@ Status Evictor::evict_a_portion(store::Writer& writer, Changes& changes) {
   return {};
 }
 
-Status Evictor::remove_due(store::Writer& writer, Changes& changes, Room& room) {
+Status Evictor::remove_due(store::Writer& writer, Changes& changes, Room& room, bool* more) {
   auto due = writer.erase_due(engine_.clock->wall_now(), room.rows);
   if (!due.ok()) return due.failure();
-  for (store::RemovedRow& row : *due) {
+  for (store::RemovedRow& row : due->rows) {
     room.use(row.byte_size);
     changes.remove(std::move(row.key), RemovalCause::expired, transactions_.wants_own_keys());
   }
+  *more = due->more;
   return {};
 }
 

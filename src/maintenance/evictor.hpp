@@ -59,7 +59,7 @@ class Evictor {
 
   [[nodiscard]] bool is_over(const store::Totals& totals, std::int64_t slack) const;
   base::Status evict_a_portion(store::Writer& writer, Changes& changes);
-  base::Status remove_due(store::Writer& writer, Changes& changes, Room& room);
+  base::Status remove_due(store::Writer& writer, Changes& changes, Room& room, bool* more);
   base::Status evict_one_round(store::Writer& writer, Changes& changes, Room& room);
   [[nodiscard]] base::Result<std::vector<store::Candidate>> oldest(store::Writer& writer,
                                                                    std::int64_t queue);

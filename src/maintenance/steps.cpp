@@ -1,7 +1,5 @@
 #include "maintenance/steps.hpp"
 
-#include <utility>
-
 #include "base/saturate.hpp"
 #include "engine/patience.hpp"
 
@@ -47,9 +45,9 @@ Steps::Steps(engine::Engine& engine, Events& events)
       policy_(engine::make_eviction_policy(engine.options.eviction)),
       transactions_(engine, events),
       keeper_(engine),
-      committer_(engine, transactions_, policy_.get()),
-      evictor_(engine, transactions_, policy_.get()),
       sweeper_(engine, transactions_),
+      committer_(engine, transactions_, policy_.get(), sweeper_),
+      evictor_(engine, transactions_, policy_.get()),
       recorder_(engine, transactions_),
       upkeep_(engine) {}
 
@@ -80,14 +78,14 @@ bool Steps::pass(const Budget& budget) {
 }
 
 Status Steps::work(store::Store& store, const Budget& budget, bool* more) {
-  if (Status s = probe(store); !s.ok()) return s;
   if (Status s = commit_pending(store, budget); !s.ok()) return s;
-  const auto room = upkeep_.make_room(store);
+  const auto room = make_room(store);
   if (!room.ok()) return room.failure();
   if (!*room) {
     *more = true;
     return {};
   }
+  if (Status s = probe(store); !s.ok()) return s;
   if (Status s = record_some(store, budget, more); !s.ok()) return s;
   if (Status s = move_long_log(store); !s.ok()) return s;
   if (Status s = delete_some(store, budget, more); !s.ok()) return s;
@@ -97,9 +95,10 @@ Status Steps::work(store::Store& store, const Budget& budget, bool* more) {
 }
 
 /// A store that has refused to write is asked again: by what is pending, or else by a transaction
-/// of nothing. Otherwise it would count as refusing until somebody writes.
+/// of nothing. Otherwise it would count as refusing until somebody writes. The log has room for it:
+/// where it cannot be moved, an empty transaction proves nothing.
 Status Steps::probe(store::Store& store) {
-  if (!engine_.pending.is_refusing() || !engine_.pending.empty()) return {};
+  if (!engine_.pending.is_refusing() || !engine_.pending.empty() || unheld_) return {};
   return transactions_.run(store, [](store::Writer&, Changes&) -> Status { return {}; });
 }
 
@@ -108,7 +107,7 @@ Status Steps::commit_pending(store::Store& store, const Budget& budget) {
     const auto room = find_room(store, WaitsForReads::once);
     if (!room.ok()) return room.failure();
     if (!*room) return {};
-    if (Status s = commit_some(store, WaitsForReads::once); !s.ok()) return s;
+    if (Status s = commit_some(store, WaitsForReads::once, budget.until); !s.ok()) return s;
     if (unheld_ || engine_.clock->steady_now() >= budget.until) return {};
   }
   return {};
@@ -126,26 +125,29 @@ void Steps::wait_for_own_reads() {
                        engine_.path);
 }
 
-Status Steps::commit_some(store::Store& store, WaitsForReads waits) {
-  if (const auto unheld = std::exchange(unheld_, std::nullopt)) {
-    return hold_limits(store, *unheld, waits);
-  }
+/// What must leave before a group may take longer than until `until`: then the group stays pending.
+Status Steps::commit_some(store::Store& store, WaitsForReads waits, std::int64_t until) {
+  if (unheld_) return hold_limits(store, *unheld_, waits);
   const store::Totals before = store.writer()->totals();
-  if (Status s = commit_next(store); !s.ok()) return s;
+  const auto find_room_in_time = [&]() -> base::Result<bool> {
+    if (engine_.clock->steady_now() >= until) return false;
+    return find_room(store, waits);
+  };
+  if (Status s = commit_next(store, find_room_in_time); !s.ok()) return s;
   return hold_limits(store, before, waits);
 }
 
 /// On a full disk in smaller groups: first into the log as it is, then into what others leave.
-Status Steps::commit_next(store::Store& store) {
-  Status done = committer_.commit_next(store);
+Status Steps::commit_next(store::Store& store, const Committer::FindRoom& find_room) {
+  Status done = committer_.commit_next(store, find_room);
   if (!is_full(done)) return done;
   save_room(store);
-  done = committer_.commit_next(store);
+  done = committer_.commit_next(store, find_room);
   if (!is_full(done)) return done;
   transactions_.set_relieving(true);
   const Status relieved = relieve(store);
   transactions_.set_relieving(false);
-  return relieved.ok() ? committer_.commit_next(store) : done;
+  return relieved.ok() ? committer_.commit_next(store, find_room) : done;
 }
 
 /// From now on little at a time goes into the log, which starts over each time.
@@ -181,11 +183,19 @@ void Steps::relax() {
   evictor_.relax();
 }
 
+/// Where a long log cannot be moved nothing may be written, or it would grow without end: whoever
+/// waits for a commit must know.
+base::Result<bool> Steps::make_room(store::Store& store) {
+  const auto room = upkeep_.make_room(store);
+  if (!room.ok()) transactions_.failed(store, room.failure());
+  return room;
+}
+
 /// Each try waits for the reads a little. False: there is no room, and nothing may be written.
 base::Result<bool> Steps::find_room(store::Store& store, WaitsForReads waits) {
   const engine::Patience patience(*engine_.clock, engine_.options.timing.max_wait.count());
   for (int tries = 1;; ++tries) {
-    const auto room = upkeep_.make_room(store);
+    const auto room = make_room(store);
     if (!room.ok() || *room) return room;
     wait_for_own_reads();
     if (waits == WaitsForReads::once) return false;
@@ -202,25 +212,39 @@ Status Steps::wait_for_room(store::Store& store, WaitsForReads waits) {
 
 /// As much leaves as the group has brought in, however small the rows that leave for a large one.
 /// What was above a limit before, because that was lowered, is paced like other deletions; so by
-/// the limits that hold now, which a caller or a full disk may have lowered since.
-Status Steps::hold_limits(store::Store& store, const store::Totals& before, WaitsForReads waits) {
+/// the limits that hold now, which a caller or a full disk may have lowered since. Where it fails
+/// or has no room, it comes before the next group: else each failure would add to the excess.
+Status Steps::hold_limits(store::Store& store, store::Totals before, WaitsForReads waits) {
+  unheld_ = before;
   const store::Writer& writer = *store.writer();
   const auto is_beyond = [&] {
     return evictor_.excess(writer.totals()).is_beyond(evictor_.excess(before));
   };
   while (evictor_.has_work(writer.totals()) && is_beyond()) {
-    if (disk_is_full_) {
-      if (Status s = move_long_log(store); !s.ok()) return s;
-    }
+    if (Status s = start_log_over(store); !s.ok()) return s;
     const auto room = find_room(store, waits);
     if (!room.ok()) return room.failure();
-    if (!*room) {
-      unheld_ = before;
-      return {};
-    }
-    if (Status s = evictor_.evict_some(store, committer_.newest_stamp()); !s.ok()) return s;
+    if (!*room) return {};
+    if (Status s = evict_next(store); !s.ok()) return s;
   }
+  unheld_.reset();
   return {};
+}
+
+/// On a full disk less at a time, into the log as it is.
+Status Steps::evict_next(store::Store& store) {
+  Status done = evictor_.evict_some(store, committer_.newest_stamp());
+  if (!is_full(done)) return done;
+  save_room(store);
+  return evictor_.evict_some(store, committer_.newest_stamp());
+}
+
+/// On a full disk, where it cannot grow.
+Status Steps::start_log_over(store::Store& store) {
+  if (!disk_is_full_) return {};
+  Status moved = upkeep_.checkpoint(store, false);
+  if (!moved.ok()) transactions_.failed(store, moved.failure());
+  return moved;
 }
 
 Status Steps::move_long_log(store::Store& store) {

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/result.hpp"
+#include "base/saturate.hpp"
 #include "engine/engine.hpp"
 #include "engine/eviction_policy.hpp"
 #include "maintenance/committer.hpp"
@@ -59,16 +60,20 @@ class Steps {
   base::Status record_all(store::Store& store, WaitsForReads waits);
   base::Status expire(store::Store& store, const Budget& budget);
   base::Status finish_pending(store::Store& store, WaitsForReads waits);
+  [[nodiscard]] base::Result<bool> make_room(store::Store& store);
   [[nodiscard]] base::Result<bool> find_room(store::Store& store, WaitsForReads waits);
   base::Status wait_for_room(store::Store& store, WaitsForReads waits);
   base::Status commit_pending(store::Store& store, const Budget& budget);
   void wait_for_own_reads();
-  base::Status commit_some(store::Store& store, WaitsForReads waits);
-  base::Status commit_next(store::Store& store);
+  base::Status commit_some(store::Store& store, WaitsForReads waits,
+                           std::int64_t until = base::kForever);
+  base::Status commit_next(store::Store& store, const Committer::FindRoom& find_room);
   void save_room(store::Store& store);
   base::Status relieve(store::Store& store);
   void relax();
-  base::Status hold_limits(store::Store& store, const store::Totals& before, WaitsForReads waits);
+  base::Status hold_limits(store::Store& store, store::Totals before, WaitsForReads waits);
+  base::Status evict_next(store::Store& store);
+  base::Status start_log_over(store::Store& store);
   base::Status move_long_log(store::Store& store);
   base::Status work(store::Store& store, const Budget& budget, bool* more);
   base::Status delete_some(store::Store& store, const Budget& budget, bool* more);
@@ -78,9 +83,9 @@ class Steps {
   const std::unique_ptr<engine::EvictionPolicy> policy_;
   Transactions transactions_;
   Keeper keeper_;
+  Sweeper sweeper_;
   Committer committer_;
   Evictor evictor_;
-  Sweeper sweeper_;
   Recorder recorder_;
   Upkeep upkeep_;
   // When the steps that wait for their interval are next due, on the steady clock.

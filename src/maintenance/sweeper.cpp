@@ -10,12 +10,12 @@ using base::Status;
 Status Sweeper::expire_some(store::Store& store, bool* more) {
   *more = false;
   return transactions_.run(store, [&](store::Writer& writer, Changes& changes) -> Status {
-    auto removed = writer.erase_due(engine_.clock->wall_now(), transactions_.portion().rows);
-    if (!removed.ok()) return removed.failure();
-    for (store::RemovedRow& row : *removed) {
+    auto due = writer.erase_due(engine_.clock->wall_now(), transactions_.portion().rows);
+    if (!due.ok()) return due.failure();
+    for (store::RemovedRow& row : due->rows) {
       changes.remove(std::move(row.key), RemovalCause::expired, transactions_.wants_own_keys());
     }
-    *more = !removed->empty();
+    *more = due->more;
     return {};
   });
 }

@@ -17,7 +17,7 @@ class Sweeper {
   Sweeper(engine::Engine& engine, Transactions& transactions)
       : engine_(engine), transactions_(transactions) {}
 
-  /// `*more`: the transaction was full, so there may be more.
+  /// `*more`: there may be more.
   [[nodiscard]] base::Status expire_some(store::Store& store, bool* more);
 
   [[nodiscard]] bool has_retired() const { return engine_.catalog.has_retired(); }

@@ -49,6 +49,9 @@ class Transactions {
   /// What the next one may carry.
   [[nodiscard]] const Portion& portion() const noexcept { return portion_; }
   void set_portion(const Portion& portion) noexcept { portion_ = portion; }
+  /// Books a failure that keeps anything from being written as the store refusing to write: one of
+  /// a transaction, or of what must come before it.
+  void failed(const store::Store& store, const base::Failure& failure);
   /// While it makes room on a full disk, a commit does not mean that writing works again.
   void set_relieving(bool relieving) noexcept { is_relieving_ = relieving; }
   /// No transaction: sees what other programs have changed. Afterwards the writer's totals are
@@ -68,7 +71,6 @@ class Transactions {
   void forget_memory();
   void publish(const store::Totals& totals);
   void committed(store::Writer& writer, Changes& changes);
-  void failed(const store::Store& store, const base::Failure& failure);
 
   engine::Engine& engine_;
   Events& events_;

@@ -20,13 +20,13 @@ constexpr std::int64_t kKeptShare = 16;
 constexpr std::int64_t kPageBytes = 4096;
 constexpr int kPagesAtOnce = 256;
 
-/// Another program is at it, or writes: there is time.
-Status unless_busy(const base::Failure& failure) {
+}  // namespace
+
+Status Upkeep::judge(const store::Store& store, const base::Failure& failure) const {
   if (failure.kind == base::FailureKind::busy) return {};
+  if (failure.kind == base::FailureKind::corrupt) engine_.store.condemn(store, failure.what);
   return failure;
 }
-
-}  // namespace
 
 bool Upkeep::wants_checkpoint(store::Store& store) const {
   // Not the size of its file, which stays as it was when the log starts over.
@@ -36,7 +36,7 @@ bool Upkeep::wants_checkpoint(store::Store& store) const {
 Status Upkeep::checkpoint(store::Store& store, bool truncate) {
   const auto done = store.writer()->checkpoint(truncate);
   own_reader_ = done.ok() && done->own_reader;
-  if (!done.ok()) return unless_busy(done.failure());
+  if (!done.ok()) return judge(store, done.failure());
   if (done->own_reader) return {};  // behind it a foreign one is not seen: it may still be there
   foreign_reader_ = done->foreign_reader;
   if (done->foreign_reader) {
@@ -61,14 +61,14 @@ base::Result<bool> Upkeep::make_room(store::Store& store) {
 Status Upkeep::vacuum_some(store::Store& store, bool* more) {
   *more = false;
   const auto free = store.writer()->vacuum(0);
-  if (!free.ok()) return unless_busy(free.failure());
+  if (!free.ok()) return judge(store, free.failure());
   const auto bytes = store.writer()->bytes_when_moved();
-  if (!bytes.ok()) return unless_busy(bytes.failure());
+  if (!bytes.ok()) return judge(store, bytes.failure());
   const std::int64_t kept = *bytes / kPageBytes / kKeptShare;
   if (*free <= std::max<std::int64_t>(kept, kPagesAtOnce)) return {};
   const std::int64_t surplus = std::min<std::int64_t>(*free - kept, kPagesAtOnce);
   const auto left = store.writer()->vacuum(static_cast<int>(surplus));
-  if (!left.ok()) return unless_busy(left.failure());
+  if (!left.ok()) return judge(store, left.failure());
   *more = *left > kept && *left < *free;  // where nothing can be given back, trying again is no use
   return {};
 }

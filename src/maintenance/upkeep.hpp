@@ -35,6 +35,9 @@ class Upkeep {
   [[nodiscard]] bool has_foreign_reader() const noexcept { return foreign_reader_.load(); }
 
  private:
+  /// Another program is at it, or writes: there is time. What is damaged is to be set aside.
+  [[nodiscard]] base::Status judge(const store::Store& store, const base::Failure& failure) const;
+
   engine::Engine& engine_;
   std::atomic<bool> foreign_reader_{false};
   bool own_reader_ = false;  // kept the log from starting over at the last try

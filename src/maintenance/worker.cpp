@@ -4,6 +4,7 @@
 #include <chrono>
 #include <exception>
 #include <string>
+#include <utility>
 
 #include "base/platform.hpp"
 #include "base/saturate.hpp"
@@ -18,8 +19,10 @@ namespace {
 // The thread gives the role away after this long, so that `flush` and others get their turn.
 constexpr std::int64_t kThreadBudget = 50'000;
 
-// A store that refuses to write is asked again after this long; so is one with more work to do.
+// A store that refuses to write is asked again after this long; so is one with more work to do, but
+// later where writes wait for others to share their commit, for a pass commits them, too.
 constexpr std::int64_t kRetry = 20'000;
+constexpr std::int64_t kRetryBesideWrites = 100'000;
 
 // An interval may be for ever, which is more than a timer can be set to.
 constexpr std::int64_t kWatchInterval = 1'000'000;
@@ -83,9 +86,17 @@ base::Failure Worker::unexpected(const std::string& what) {
   return {base::FailureKind::other, 0, what};
 }
 
+/// The memory tier answers again after a pass that has looked for changes by other programs: then
+/// the thread must go on looking, however long it meant to sleep.
+bool Worker::pass_for_caller(const Budget& budget) {
+  const bool more = pass(budget);
+  wake_now();
+  return more;
+}
+
 bool Worker::run(std::int64_t budget) {
   const std::int64_t now = engine_.clock->steady_now();
-  return pass({base::add_saturated(now, budget), true});
+  return pass_for_caller({base::add_saturated(now, budget), true});
 }
 
 Status Worker::flush() {
@@ -103,7 +114,7 @@ bool Worker::drain() {
   if (manual) {
     (void)with_role([](Steps& steps) { return steps.finish_accepted(WaitsForReads::max_wait); });
   } else {
-    (void)pass(thread_budget());
+    (void)pass_for_caller(thread_budget());
   }
   return true;
 }
@@ -150,13 +161,15 @@ void Worker::wake() noexcept {
   const Sleep asleep = sleep_.load();
   if (asleep == Sleep::awake) return;
   if (asleep == Sleep::until_flush && !engine_.pending.is_urgent()) return;
-  wake_now();
+  wake_up(Woken::by_a_write);
 }
 
-void Worker::wake_now() noexcept {
+void Worker::wake_now() noexcept { wake_up(Woken::by_a_call); }
+
+void Worker::wake_up(Woken by) noexcept {
   {
     base::Lock lock(wake_mutex_);
-    woken_ = true;
+    woken_ = std::max(woken_, by);
   }
   wake_condition_.notify_one();
 }
@@ -167,9 +180,12 @@ Worker::Sleep Worker::choose_sleep() const {
 
 std::int64_t Worker::length_of(Sleep sleep, bool more) const {
   const Timing& timing = engine_.options.timing;
-  if (more || engine_.pending.is_refusing()) return kRetry;
-  if (sleep == Sleep::until_flush) return std::min(timing.flush_interval.count(), kLongestSleep);
   const std::int64_t idle = std::min(timing.maintenance_interval.count(), kLongestSleep);
+  if (engine_.pending.is_refusing()) return kRetry;
+  if (sleep == Sleep::until_flush) {
+    return std::min(timing.flush_interval.count(), more ? kRetryBesideWrites : idle);
+  }
+  if (more) return kRetry;
   if (engine_.marks.empty()) return idle;
   // A commit for the marks alone need not come sooner than one for writes.
   return std::min(idle, std::max(timing.touch_interval, timing.flush_interval).count());
@@ -183,24 +199,26 @@ std::int64_t Worker::watching(std::int64_t length) {
 }
 
 void Worker::sleep(bool more) {
-  sleep_once(more);
-  // Woken by the first write after a quiet time: others may share its commit.
-  if (choose_sleep() == Sleep::until_flush && !is_needed_now()) sleep_once(false);
+  if (sleep_once(more) != Woken::by_a_write) return;
+  // The first write after a quiet time: others may share its commit.
+  if (choose_sleep() == Sleep::until_flush && !is_needed_now()) (void)sleep_once(more);
 }
 
-void Worker::sleep_once(bool more) {
+Worker::Woken Worker::sleep_once(bool more) {
   sleep_ = Sleep::until_work;
   const Sleep how = choose_sleep();
   sleep_ = how;
   const std::int64_t length = watching(length_of(how, more));
+  Woken woken = Woken::by_nobody;
   {
     base::Lock lock(wake_mutex_);
-    if (!woken_ && !is_needed_now() && length > 0) {
+    if (woken_ == Woken::by_nobody && !is_needed_now() && length > 0) {
       wake_condition_.wait_for(wake_mutex_, std::chrono::microseconds(length));
     }
-    woken_ = false;
+    woken = std::exchange(woken_, Woken::by_nobody);
   }
   sleep_ = Sleep::awake;
+  return woken;
 }
 
 bool Worker::is_needed_now() const {

@@ -57,6 +57,8 @@ class Worker final : public engine::WorkerControl {
  private:
   /// How the thread sleeps: so that a caller need not wake it for nothing.
   enum class Sleep : std::uint8_t { awake, until_flush, until_work };
+  /// What ended a sleep before its time.
+  enum class Woken : std::uint8_t { by_nobody, by_a_write, by_a_call };
 
   [[nodiscard]] Budget thread_budget() const;
   void loop();
@@ -65,8 +67,10 @@ class Worker final : public engine::WorkerControl {
   [[nodiscard]] std::int64_t watching(std::int64_t length);
   [[nodiscard]] bool is_needed_now() const;
   void sleep(bool more);
-  void sleep_once(bool more);
+  Woken sleep_once(bool more);
+  void wake_up(Woken by) noexcept;
   bool pass(const Budget& budget);
+  bool pass_for_caller(const Budget& budget);
   [[nodiscard]] base::Status with_role(const std::function<base::Status(Steps&)>& work);
   base::Failure unexpected(const std::string& what);
   void write_the_rest();
@@ -82,7 +86,7 @@ class Worker final : public engine::WorkerControl {
 
   base::Mutex wake_mutex_;
   base::Condition wake_condition_;
-  bool woken_ ASHMEMO_GUARDED_BY(wake_mutex_) = false;
+  Woken woken_ ASHMEMO_GUARDED_BY(wake_mutex_) = Woken::by_nobody;
   std::atomic<Sleep> sleep_{Sleep::awake};
   std::atomic<bool> stopping_{false};
   std::thread thread_;

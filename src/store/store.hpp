@@ -49,13 +49,19 @@ class Writer {
   [[nodiscard]] virtual base::Status reinsert(std::int64_t rowid, const Placement& to) = 0;
 
   // Bounded removals: at most `most` rows, and no more than 4 MiB of byte_size after the first row.
-  // An empty answer means that nothing is left.
+  // An empty answer means that nothing is left, but for erase_due, which says whether there is
+  // more.
   using Removed = std::vector<RemovedRow>;
   [[nodiscard]] virtual base::Result<Removed> erase_prefix(std::string_view prefix, int most) = 0;
+  struct Due {
+    Removed rows;
+    bool more = false;  // there may be more: the next call goes on from there
+  };
   /// Rows whose keep_until (or expires_at, where there is none) is at most `now`. A call passes
-  /// over at most 20,000 rows that are kept beyond their expiry: where there are more of these, an
-  /// empty answer may come early, and the next call goes on from there.
-  [[nodiscard]] virtual base::Result<Removed> erase_due(std::int64_t now, int most) = 0;
+  /// over at most 20,000 rows that are kept beyond their expiry: where there are more of these, it
+  /// may find none and `more`. That ends also where other programs, or rollbacks, let the search
+  /// begin again each time: once as many rows as there are were passed over in vain.
+  [[nodiscard]] virtual base::Result<Due> erase_due(std::int64_t now, int most) = 0;
   /// Looks at the `most` rows after `*rowid` for entries of retired calculations, removes those and
   /// moves `*rowid` on; nullopt in it afterwards: the end was reached.
   [[nodiscard]] virtual base::Result<Removed> erase_retired(std::optional<std::int64_t>* rowid,
@@ -72,7 +78,7 @@ class Writer {
   [[nodiscard]] virtual base::Status add_counters(const CalculationRow& deltas) = 0;  // by id
   [[nodiscard]] virtual base::Status forget_retired(std::span<const std::int64_t> ids) = 0;
 
-  /// As of this transaction.
+  /// As of this transaction; after a rollback as before it.
   [[nodiscard]] virtual Totals totals() const noexcept = 0;
   /// Counts all rows (slow) and corrects the totals; the answer is what they were off by (counted
   /// minus kept).

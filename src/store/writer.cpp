@@ -132,6 +132,8 @@ base::Status SqliteWriter::commit(bool synced) {
     return committed;
   }
   in_transaction_ = false;
+  written_totals_ = totals_;
+  written_stamp_ = last_stamp_;
   if (!changed) return {};
   commits_.fetch_add(1);
   if (!synced || open_->connection->options().synced) return {};
@@ -148,8 +150,6 @@ base::Status SqliteWriter::write_totals() {
   write->bind(5, last_stamp_);
   write->run();
   if (sqlite3_changes(handle()) != 1) return damaged("cache_totals has lost its row");
-  written_totals_ = totals_;
-  written_stamp_ = last_stamp_;
   return {};
 }
 
@@ -181,6 +181,7 @@ void SqliteWriter::rollback() noexcept {
   if (!in_transaction_) return;
   in_transaction_ = false;
   known_ = false;
+  totals_ = written_totals_;
   due_.reset();
   // Some failures have rolled back already.
   if (sqlite3_get_autocommit(handle()) == 0) database().tryExec("ROLLBACK");

@@ -45,7 +45,7 @@ class SqliteWriter final : public Writer {
   base::Status reinsert(std::int64_t rowid, const Placement& to) override;
 
   base::Result<Removed> erase_prefix(std::string_view prefix, int most) override;
-  base::Result<Removed> erase_due(std::int64_t now, int most) override;
+  base::Result<Due> erase_due(std::int64_t now, int most) override;
   base::Result<Removed> erase_retired(std::optional<std::int64_t>* rowid, int most) override;
   base::Result<std::int64_t> erase_all() override;
   base::Result<std::vector<Candidate>> oldest(std::int64_t queue, int most) override;
@@ -154,13 +154,14 @@ class SqliteWriter final : public Writer {
   std::int64_t schema_version_ = 0;
   Totals totals_;
   std::int64_t last_stamp_ = 0;
-  Totals written_totals_;  // as the row of cache_totals has them
+  Totals written_totals_;  // as the row of cache_totals has them since the last commit
   std::int64_t written_stamp_ = 0;
   // Never goes back while the file is open, not even by a rollback: touch marks in memory name rows
   // by their rowid, which must not come to mean another row.
   std::int64_t next_rowid_ = 1;
   bool last_was_new_ = true;
   DueSweep due_;
+  std::int64_t passed_over_ = 0;  // rows, since due ones were found or known to be none
 };
 
 }  // namespace ashmemo::store

@@ -68,17 +68,20 @@ base::Result<Writer::Removed> SqliteWriter::erase_prefix(std::string_view prefix
   });
 }
 
-base::Result<Writer::Removed> SqliteWriter::erase_due(std::int64_t now, int most) {
+base::Result<Writer::Due> SqliteWriter::erase_due(std::int64_t now, int most) {
   return change("removing expired entries", [&] {
     Taken taken(most);
     int looked_at = 0;
-    while (!taken.full && looked_at < kMostLookedAt) {
+    bool is_end = false;
+    while (!is_end && !taken.full && looked_at < kMostLookedAt) {
       const DueSweep::Range range = due_.next(now);
       const DueSweep::Seen seen = look_at(range, now, &taken, &looked_at);
       due_.seen(range, seen);
-      if (range.is_tail() && seen.whole) break;
+      is_end = range.is_tail() && seen.whole;
     }
-    return remove_all(std::move(taken));
+    passed_over_ = is_end || !taken.rows.empty() ? 0 : passed_over_ + looked_at;
+    const bool more = !is_end && passed_over_ <= totals_.entries;
+    return Due{remove_all(std::move(taken)), more};
   });
 }
 

@@ -97,11 +97,11 @@ void SqliteWriter::start_over(bool truncate, Checkpoint* done) {
     return;
   }
   wal_frames_ = 0;
-  grown_to_ = 0;  // it may have been cut
   if (truncate) shorten_wal();
 }
 
 SqliteWriter::Moved SqliteWriter::move_frames(int mode) {
+  grown_to_ = 0;  // moving all frames cuts the file, also where the WAL does not start over then
   Moved result;
   result.rc = sqlite3_wal_checkpoint_v2(handle(), "main", mode, &result.frames, &result.moved);
   const bool only_refused = result.rc == SQLITE_BUSY && mode != SQLITE_CHECKPOINT_PASSIVE;

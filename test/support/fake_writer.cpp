@@ -160,10 +160,20 @@ class FakeWriter final : public store::Writer {
         most, [&](const std::string& key, const FakeRow&) { return key.starts_with(prefix); });
   }
 
-  Result<Removed> erase_due(std::int64_t now, int most) override {
-    return erase_where(most, [&](const std::string&, const FakeRow& row) {
+  Result<Due> erase_due(std::int64_t now, int most) override {
+    if (file_.searches > 0) {
+      const Alone alone = change();
+      --file_.searches;
+      return Due{{}, true};
+    }
+    const auto is_due = [now](const std::string&, const FakeRow& row) {
       return row.deadlines.keep_until <= now;
-    });
+    };
+    Due due;
+    due.rows = erase_where(most, is_due);
+    due.more = std::any_of(state_.rows.begin(), state_.rows.end(),
+                           [&](const auto& each) { return is_due(each.first, each.second); });
+    return due;
   }
 
   Result<Removed> erase_retired(std::optional<std::int64_t>* rowid, int most) override {

@@ -42,7 +42,7 @@ class FaultyWriter final : public store::Writer {
   Result<Removed> erase_prefix(std::string_view prefix, int most) override {
     return change(Call::erase_prefix, [&] { return inner_.erase_prefix(prefix, most); });
   }
-  Result<Removed> erase_due(std::int64_t now, int most) override {
+  Result<Due> erase_due(std::int64_t now, int most) override {
     return change(Call::erase_due, [&] { return inner_.erase_due(now, most); });
   }
   Result<Removed> erase_retired(std::optional<std::int64_t>* rowid, int most) override {

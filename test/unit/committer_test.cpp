@@ -27,22 +27,46 @@ struct Bench {
         events(fake.engine),
         transactions(fake.engine, events),
         policy(engine::make_eviction_policy(fake.engine.options.eviction)),
-        committer(fake.engine, transactions, policy.get()) {
+        sweeper(fake.engine, transactions),
+        committer(fake.engine, transactions, policy.get(), sweeper) {
     REQUIRE(fake.open().ok());
   }
 
   SlotPtr offer(std::string_view key, const engine::WritePtr& write) {
     return fake.engine.pending.offer(key, write).slot;
   }
-  base::Status commit() { return committer.commit_next(*fake.engine.store.get()); }
+  base::Status commit(bool has_room = true) {
+    return committer.commit_next(*fake.engine.store.get(),
+                                 [has_room]() -> base::Result<bool> { return has_room; });
+  }
+  /// Entries that are due as soon as they are written.
+  void put_due(int count, std::int64_t byte_size) {
+    for (const std::string& key : test::numbered("due", count)) {
+      auto write = std::make_shared<engine::Write>();
+      write->value = Value::text("v");
+      write->byte_size = byte_size;
+      write->deadlines = {0, 1, 1, 1};
+      offer(key, write);
+    }
+    while (!pending().empty()) REQUIRE(commit().ok());
+  }
   engine::PendingWrites& pending() { return fake.engine.pending; }
 
   FakeEngine fake;
   maintenance::Events events;
   maintenance::Transactions transactions;
   std::unique_ptr<engine::EvictionPolicy> policy;
+  maintenance::Sweeper sweeper;
   maintenance::Committer committer;
 };
+
+Options without_eviction(Limit entries, Limit bytes) {
+  Options options = FakeEngine::manual();
+  options.eviction = Eviction::none;
+  options.limits.max_entries = entries;
+  options.limits.max_bytes = bytes;
+  return options;
+}
 
 using Keys = std::vector<std::string>;
 
@@ -228,5 +252,54 @@ TEST_SUITE("unit") {
     CHECK(bench.fake.file->keys() == Keys{"new", "stays"});
     CHECK(bench.fake.engine.counters.expired.get() == 1);
     CHECK(bench.fake.engine.counters.refused.get() == 0);
+  }
+
+  TEST_CASE("39 41 with no eviction as many due entries make room as a put needs") {
+    Bench bench(without_eviction(unlimited, 251'000));
+    bench.put_due(2'500, 100);
+    bench.fake.file->searches = 2;  // as if others were kept before them
+    const SlotPtr slot = bench.offer("new", text_write("1", 200'000));
+    REQUIRE(bench.commit().ok());
+    CHECK(slot->kept);
+    CHECK(bench.fake.engine.counters.expired.get() == 2'000);
+    CHECK(bench.fake.engine.counters.refused.get() == 0);
+    CHECK(bench.fake.engine.bytes == 250'000);
+  }
+
+  TEST_CASE("39 41 with no eviction no transaction removes more than 1,000 due entries") {
+    Bench bench(without_eviction(unlimited, unlimited));
+    bench.put_due(4'500, 100);
+    std::vector<std::int64_t> entries;
+    bench.fake.faults->before(Call::begin,
+                              [&] { entries.push_back(bench.fake.file->counted().entries); });
+    bench.fake.engine.limits.set({10, unlimited, MiB});
+    for (const std::string& key : test::numbered("new", 20)) bench.offer(key, text_write("1"));
+    REQUIRE(bench.commit().ok());
+    CHECK(entries == std::vector<std::int64_t>{4'500, 3'500, 2'500, 1'500, 500, 0});
+    CHECK(bench.fake.engine.entries == 10);
+    CHECK(bench.fake.engine.counters.refused.get() == 10);
+  }
+
+  TEST_CASE("41 a removal waits for nothing that is due, whatever the limits have become") {
+    Bench bench(without_eviction(unlimited, unlimited));
+    bench.put_due(10, 100);
+    bench.fake.engine.limits.set({1, unlimited, MiB});
+    bench.offer("due01", removal());
+    const int begun = bench.fake.faults->calls(Call::begin);
+    REQUIRE(bench.commit().ok());
+    CHECK(bench.fake.faults->calls(Call::begin) == begun + 1);
+    CHECK(bench.fake.engine.entries == 9);
+  }
+
+  TEST_CASE(
+      "39 41 with no eviction a group waits until there is room in the log after what must leave") {
+    Bench bench(without_eviction(2, unlimited));
+    bench.put_due(2, 100);
+    const SlotPtr slot = bench.offer("new", text_write("1"));
+    REQUIRE(bench.commit(false).ok());
+    CHECK_FALSE(slot->done);
+    CHECK(bench.fake.file->keys().empty());
+    REQUIRE(bench.commit().ok());
+    CHECK(slot->kept);
   }
 }

@@ -36,6 +36,21 @@ TEST_SUITE("unit") {
     }
   }
 
+  TEST_CASE("39 due entries go first, too, behind many that are kept for errors") {
+    for (const Eviction eviction : kAll) {
+      FakeEngine fake(limited(eviction, 2));
+      REQUIRE(fake.open().ok());
+      put_each(fake, {"a"});
+      fake.put("due", "1", {1, 1, 1});
+      REQUIRE(fake.worker.flush().ok());
+      fake.clock->advance(Duration::microseconds(5));
+      fake.file->searches = 3;
+      put_each(fake, {"b"});
+      CHECK(fake.file->keys() == Keys{"a", "b"});
+      CHECK(fake.engine.counters.evicted.get() == 0);
+    }
+  }
+
   TEST_CASE("42 limits change at run time: shrink, grow, 0, unlimited") {
     for (const Eviction eviction : kAll) {
       FakeEngine fake(limited(eviction, unlimited));

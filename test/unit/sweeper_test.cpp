@@ -64,6 +64,17 @@ TEST_SUITE("unit") {
     CHECK(fake.engine.entries == 2);
   }
 
+  TEST_CASE("31 compacting goes on behind many entries that are kept for errors") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    fake.put("due", "v", {1, 1, 1});
+    REQUIRE(fake.worker.flush().ok());
+    fake.clock->advance(std::chrono::seconds(1));
+    fake.file->searches = 3;
+    REQUIRE(fake.worker.compact().ok());
+    CHECK_FALSE(fake.file->has("due"));
+  }
+
   TEST_CASE("an entry that is kept for errors is not removed before that is over") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());

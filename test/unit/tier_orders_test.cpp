@@ -116,7 +116,10 @@ class World {
   }
 
   void queue_put() { book_put("v2"); }
-  void commit() { CHECK(committer_.commit_next(store()).ok()); }
+  void commit() {
+    const auto has_room = []() -> base::Result<bool> { return true; };
+    CHECK(committer_.commit_next(store(), has_room).ok());
+  }
   void commit_all() {
     while (!fake_.engine.pending.empty()) commit();
   }
@@ -162,9 +165,9 @@ class World {
   maintenance::Transactions transactions_;
   const std::unique_ptr<engine::EvictionPolicy> policy_ =
       engine::make_eviction_policy(fake_.engine.options.eviction);
-  maintenance::Committer committer_{fake_.engine, transactions_, policy_.get()};
-  maintenance::Evictor evictor_{fake_.engine, transactions_, policy_.get()};
   maintenance::Sweeper sweeper_{fake_.engine, transactions_};
+  maintenance::Committer committer_{fake_.engine, transactions_, policy_.get(), sweeper_};
+  maintenance::Evictor evictor_{fake_.engine, transactions_, policy_.get()};
   std::optional<History> history_;
   bool was_seen_ = false;  // what another program has changed
 };

@@ -1,5 +1,6 @@
 #include <cstdint>
 #include <string>
+#include <thread>
 
 #include <doctest/doctest.h>
 
@@ -122,6 +123,29 @@ TEST_SUITE("unit") {
       events.wait_for("looked", ++looks);
     }
     CHECK(fake.get("k") == "2");
+    fake.close();
+  }
+
+  TEST_CASE("a step on a caller's thread that wakes the tier wakes the thread that looks, too") {
+    Options options = FakeEngine::manual();
+    options.hooks.worker = WorkerMode::thread;
+    options.timing.maintenance_interval = Duration::max();
+    Warm fake(options);
+    test::Events events;
+    const auto caller = std::this_thread::get_id();
+    fake.faults->before(test::Call::vacuum, [&] {  // each pass does
+      if (std::this_thread::get_id() != caller) events.happened("pass");
+    });
+    fake.worker.start();
+    int passes = 1;
+    events.wait_for("pass");
+    while (fake.engine.tier_watch.is_awake()) {
+      fake.worker.wake_now();
+      events.wait_for("pass", ++passes);
+    }
+    (void)fake.worker.run(0);
+    CHECK(fake.engine.tier_watch.is_awake());
+    events.wait_for("pass", passes + 1);
     fake.close();
   }
 

@@ -152,4 +152,59 @@ TEST_SUITE("unit") {
     CHECK(fake.worker.run(1'000));
     CHECK(fake.file->wal_bytes < 5 * MiB);
   }
+
+  TEST_CASE("while a long log cannot be moved the store refuses to write: a removal returns") {
+    for (const FailureKind kind : {FailureKind::io, FailureKind::full}) {
+      FakeEngine fake;
+      REQUIRE(fake.open().ok());
+      fake.put("a", "1");
+      REQUIRE(fake.worker.flush().ok());
+      fake.file->wal_bytes = 5 * MiB;
+      int tries = 0;
+      fake.faults->fail_always(Call::checkpoint, kind);
+      fake.faults->before(Call::checkpoint, [&tries] { REQUIRE(++tries < 1'000); });
+      CHECK(fake.erase("a") == 0);
+      CHECK_FALSE(fake.get("a"));
+      CHECK(fake.engine.pending.is_refusing());
+      CHECK(fake.health() == HealthState::degraded);
+      CHECK(fake.told->count(NoticeKind::write_failed) == 1);
+      fake.faults->heal();
+      REQUIRE(fake.worker.flush().ok());
+      CHECK_FALSE(fake.file->has("a"));
+      CHECK(fake.health() == HealthState::ok);
+      CHECK(fake.told->count(NoticeKind::recovered) == 1);
+    }
+  }
+
+  TEST_CASE("a long log that cannot be moved is told of once, though nobody writes") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    fake.file->wal_bytes = 5 * MiB;
+    fake.faults->fail_always(Call::checkpoint, FailureKind::io);
+    for (int i = 0; i < 5; ++i) static_cast<void>(fake.worker.run(1'000));
+    CHECK(fake.health() == HealthState::degraded);
+    CHECK(fake.told->count(NoticeKind::write_failed) == 1);
+    CHECK(fake.told->count(NoticeKind::recovered) == 0);
+    fake.faults->heal();
+    static_cast<void>(fake.worker.run(1'000));
+    CHECK(fake.health() == HealthState::ok);
+    CHECK(fake.told->count(NoticeKind::recovered) == 1);
+  }
+
+  TEST_CASE("a file that is found damaged by upkeep is opened anew") {
+    for (const std::int64_t log_bytes : {std::int64_t{0}, 5 * MiB}) {
+      for (const Call call : {Call::checkpoint, Call::vacuum}) {
+        FakeEngine fake;
+        REQUIRE(fake.open().ok());
+        const auto damaged = fake.engine.store.get();
+        fake.file->wal_bytes = log_bytes;
+        fake.faults->fail(call, FailureKind::corrupt);
+        static_cast<void>(fake.worker.run(1'000));
+        CHECK(fake.engine.store.condemned());
+        static_cast<void>(fake.worker.run(1'000));
+        CHECK(fake.engine.store.get() != damaged);
+        CHECK_FALSE(fake.engine.store.condemned());
+      }
+    }
+  }
 }

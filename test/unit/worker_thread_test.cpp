@@ -11,6 +11,7 @@
 #include <doctest/doctest.h>
 
 #include "support/fake_engine.hpp"
+#include "support/rendezvous.hpp"
 
 // The worker with its thread, on clocks that stand still. Meant to run under ThreadSanitizer too.
 
@@ -114,6 +115,40 @@ TEST_SUITE("unit") {
     CHECK(cache.erase("a") == 1);
     REQUIRE(cache.worker.flush().ok());
     cache.close();
+  }
+
+  TEST_CASE("other work goes on while a write waits for others to share its commit") {
+    Options options = threaded();
+    options.memory_bytes = 0;  // no tier that the thread would look for changes for
+    options.timing.flush_interval = Duration::max();
+    options.timing.maintenance_interval = Duration::max();
+    options.timing.max_wait = std::chrono::minutes(10);
+    bool calls = false;
+    std::int64_t free_pages = 0;
+    SUBCASE("what is done in steps") { free_pages = 1'000'000; }
+    SUBCASE("what somebody calls for") { calls = true; }
+    SUBCASE("what is looked for now and then") {
+      options.timing.maintenance_interval = std::chrono::milliseconds(1);
+    }
+    FakeEngine* cache = nullptr;
+    options.hooks.on_removal = [&](const Removal&) {  // the thread's pass is over
+      cache->put("late", "1");
+      if (calls) cache->worker.wake_now();
+    };
+    FakeEngine fake(options);
+    cache = &fake;
+    REQUIRE(fake.open().ok());
+    fake.put("a", "1");
+    REQUIRE(fake.worker.flush().ok());
+    fake.file->file_bytes = 5 * GiB;
+    fake.file->free_pages = free_pages;
+    test::Events events;
+    fake.faults->before(Call::put, [&events] { events.happened("late is written"); });
+    fake.worker.start();
+    CHECK(fake.erase("a") == 1);
+    events.wait_for("late is written");
+    fake.close();
+    CHECK(fake.file->has("late"));
   }
 
   TEST_CASE("61 closing ends the thread, writes what was accepted, and releases who waits") {

@@ -20,11 +20,15 @@ using Keys = std::vector<std::string>;
 
 constexpr std::int64_t kMiB = 1024 * 1024;
 
+Keys keys_of(const store::Writer::Removed& removed) {
+  Keys keys;
+  for (const store::RemovedRow& row : removed) keys.push_back(row.key);
+  return keys;
+}
+
 Keys keys_of(const base::Result<store::Writer::Removed>& removed) {
   REQUIRE(removed);
-  Keys keys;
-  for (const store::RemovedRow& row : *removed) keys.push_back(row.key);
-  return keys;
+  return keys_of(*removed);
 }
 
 void put_expiring(store::Writer& writer, const std::string& key, std::int64_t expires_at,
@@ -35,14 +39,20 @@ void put_expiring(store::Writer& writer, const std::string& key, std::int64_t ex
   REQUIRE(writer.put(row));
 }
 
-/// Calls erase_due until it answers nothing.
-Keys erase_all_due(store::Writer& writer, std::int64_t now, int most = 1000) {
+store::Writer::Due erase_due(store::Writer& writer, std::int64_t now, int most = 1'000) {
+  const auto due = writer.erase_due(now, most);
+  REQUIRE(due);
+  return *due;
+}
+
+/// Calls erase_due until there is no more.
+Keys erase_all_due(store::Writer& writer, std::int64_t now, int most = 1'000) {
   Keys all;
   while (true) {
-    const Keys keys = keys_of(writer.erase_due(now, most));
-    if (keys.empty()) return all;
-    CHECK(keys.size() <= static_cast<std::size_t>(most));
-    all.insert(all.end(), keys.begin(), keys.end());
+    const store::Writer::Due due = erase_due(writer, now, most);
+    CHECK(due.rows.size() <= static_cast<std::size_t>(most));
+    for (const store::RemovedRow& row : due.rows) all.push_back(row.key);
+    if (!due.more) return all;
   }
 }
 
@@ -107,7 +117,7 @@ TEST_SUITE("unit") {
       for (int i = 0; i < 2'500; ++i) put_expiring(writer, "k" + std::to_string(i), 100, 100);
     });
     file.transaction([](store::Writer& writer) {
-      CHECK(keys_of(writer.erase_due(100, 1'000)).size() == 1'000);
+      CHECK(erase_due(writer, 100).rows.size() == 1'000);
       CHECK(erase_all_due(writer, 100).size() == 1'500);
     });
   }
@@ -121,15 +131,28 @@ TEST_SUITE("unit") {
       put_expiring(writer, "due", 100, 100);
     });
     file.transaction([](store::Writer& writer) {
-      CHECK(keys_of(writer.erase_due(200, 1'000)).empty());  // passed over 20,000 rows
-      CHECK(keys_of(writer.erase_due(200, 1'000)).empty());
-      CHECK(keys_of(writer.erase_due(200, 1'000)) == Keys{"due"});
-      CHECK(keys_of(writer.erase_due(200, 1'000)).empty());
+      for (int i = 0; i < 2; ++i) {
+        const auto passed = erase_due(writer, 200);  // passed over 20,000 rows
+        CHECK(passed.rows.empty());
+        CHECK(passed.more);
+      }
+      const auto found = erase_due(writer, 200);
+      CHECK(keys_of(found.rows) == Keys{"due"});
+      CHECK_FALSE(found.more);
+      CHECK_FALSE(erase_due(writer, 200).more);
       // Now all are known: those that end are found at once, wherever they are.
-      CHECK(keys_of(writer.erase_due(5'001, 1'000)) == Keys{"kept0", "kept1"});
+      CHECK(keys_of(erase_due(writer, 5'001).rows) == Keys{"kept0", "kept1"});
       put_expiring(writer, "kept44000", 20, 400);
-      CHECK(keys_of(writer.erase_due(400, 1'000)) == Keys{"kept44000"});
+      CHECK(keys_of(erase_due(writer, 400).rows) == Keys{"kept44000"});
     });
+    // Another program lets each search begin anew: it ends all the same.
+    int searches = 0;
+    for (bool more = true; more; ++searches) {
+      REQUIRE(searches < 10);
+      file.raw().run("UPDATE cache_entries SET access_count = 1 WHERE cache_key = 'kept5'");
+      file.transaction([&more](store::Writer& writer) { more = erase_due(writer, 400).more; });
+    }
+    CHECK(searches == 3);
   }
 
   TEST_CASE("what a rolled back removal had passed over is found again") {

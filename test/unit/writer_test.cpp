@@ -7,6 +7,7 @@
 
 #include "base/saturate.hpp"
 #include "store/byte_size.hpp"
+#include "support/fault_vfs.hpp"
 #include "support/store_fixture.hpp"
 
 // Transactions and changes of single entries. Removals: writer_removals_test.cpp; checkpoint,
@@ -252,10 +253,25 @@ TEST_SUITE("unit") {
     CHECK_FALSE(file.writer().put(row_of("later", ValueView::integer(1), 9)));
     CHECK_FALSE(file.writer().commit(false));
     CHECK(file.raw().rows("SELECT cache_key FROM cache_entries") == "kept");
+    CHECK(file.writer().totals() == store::Totals{1, 100});
 
     REQUIRE(file.writer().begin());
     CHECK(file.writer().totals() == store::Totals{1, 100});
     REQUIRE(file.writer().commit(false));
+  }
+
+  TEST_CASE("after a commit that failed the totals are what they were before it") {
+    test::FaultVfs vfs;
+    StoreFixture file;
+    file.put({{"a", "1"}});
+    REQUIRE(file.writer().begin());
+    REQUIRE(file.writer().put(row_of("b", ValueView::integer(2), 7)));
+    vfs.fail(test::Fault::io_error, 0, true);
+    CHECK_FALSE(file.writer().commit(false));
+    CHECK(file.writer().totals() == store::Totals{1, 100});
+    vfs.heal();
+    file.put({{"c", "3"}});
+    CHECK(file.writer().totals() == store::Totals{2, 200});
   }
 
   TEST_CASE("rolling back leaves file and totals as they were") {

@@ -139,7 +139,7 @@ TEST_SUITE("unit") {
     CHECK(file.raw().integer("SELECT max(rowid) FROM cache_entries WHERE cache_key <> 'max'") == 2);
     CHECK(file.store().last_stamp().value() == file.last_stamp);
     file.transaction([](store::Writer& writer) {
-      CHECK(writer.erase_due(10, 10).value().size() == 1);
+      CHECK(writer.erase_due(10, 10).value().rows.size() == 1);
       REQUIRE(writer.recount());
     });
     CHECK(file.writer().totals() == store::Totals{2, 200});
@@ -300,6 +300,23 @@ TEST_SUITE("unit") {
     REQUIRE(file.writer().checkpoint(false));
     CHECK(file.store().sizes().file_bytes == when_moved);
     CHECK(when_moved < 100'000);
+  }
+
+  TEST_CASE("after a cut the file grows before a commit again, whoever reads beside it") {
+    StoreFixture file;
+    fill_wal(file, 500);
+    REQUIRE(file.writer().checkpoint(false));
+    file.transaction([](store::Writer& writer) { REQUIRE(writer.erase_all()); });
+    CHECK(file.writer().vacuum(100'000).value() == 0);
+    file.raw().run("BEGIN");
+    REQUIRE(file.raw().integer("SELECT count(*) FROM cache_entries") == 0);
+    const auto moved = file.writer().checkpoint(false);
+    REQUIRE(moved);
+    CHECK(moved->foreign_reader);
+    CHECK(file_bytes(file.path) < 200'000);
+    fill_wal(file, 200);
+    CHECK(file_bytes(file.path) >= file.writer().bytes_when_moved().value());
+    file.raw().run("COMMIT");
   }
 
   TEST_CASE("vacuum while another program writes answers busy") {
