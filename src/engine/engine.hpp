@@ -141,7 +141,8 @@ class WorkerControl {
 struct Engine {
   Engine(std::string file, Options given);
 
-  const std::string path;
+  const std::string path;       // as given: what is told names it so
+  const std::string full_path;  // the same file from any folder that the process goes to
   const Options options;  // as given, but without the executor; limits may change: see `limits`
   const std::shared_ptr<Clock> clock;
   const RoughClock rough_clock;
