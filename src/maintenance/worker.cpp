@@ -42,7 +42,7 @@ void Worker::start_without_store(const base::Failure& failure) {
 }
 
 void Worker::start() {
-  if (engine_.options.hooks.worker == WorkerMode::manual) return;
+  if (is_manual()) return;
   if (engine_.options.access == Access::read_only) return;
   thread_ = std::thread([this] { loop(); });
 }
@@ -58,20 +58,45 @@ bool Worker::pass(const Budget& budget) {
   return done.ok() && more;
 }
 
-Status Worker::with_role(const std::function<Status(Steps&)>& work) {
+Status Worker::with_role(const Work& work) {
   Status done;
-  try {
-    base::Lock role(role_);
-    done = work(steps_);
-    foreign_reader_ = steps_.has_foreign_reader();
-  } catch (const std::exception& error) {
-    done = unexpected(error.what());
-  } catch (...) {
-    done = unexpected("no std::exception");
+  {
+    const base::Lock role(role_);
+    done = in_role(work);
   }
-  events_.deliver();
+  after_role();
   return done;
 }
+
+/// False: another thread has the role, for as long as its work takes.
+bool Worker::with_free_role(const Work& work) {
+  if (!role_.try_lock()) return false;
+  {
+    const base::Lock role(role_, base::Locked());
+    (void)in_role(work);
+  }
+  after_role();
+  return true;
+}
+
+Status Worker::in_role(const Work& work) {
+  try {
+    Status done = work(steps_);
+    foreign_reader_ = steps_.has_foreign_reader();
+    return done;
+  } catch (const std::exception& error) {
+    return unexpected(error.what());
+  } catch (...) {
+    return unexpected("no std::exception");
+  }
+}
+
+void Worker::after_role() {
+  if (is_manual()) engine_.pending.wake_waiting();  // the next one may take it
+  events_.deliver();
+}
+
+bool Worker::is_manual() const { return engine_.options.hooks.worker == WorkerMode::manual; }
 
 base::Failure Worker::unexpected(const std::string& what) {
   engine_.counters.worker_errors.add();
@@ -96,15 +121,13 @@ Status Worker::compact() {
 }
 
 bool Worker::drain() {
-  const bool manual = engine_.options.hooks.worker == WorkerMode::manual;
-  if (!manual && !is_in_hook()) return false;
+  if (!is_manual() && !is_in_hook()) return false;
   if (is_this_thread()) return true;
-  if (manual) {
-    (void)with_role([](Steps& steps) { return steps.finish_accepted(WaitsForReads::max_wait); });
-  } else {
-    (void)pass(thread_budget());
-  }
-  return true;
+  return with_free_role([this](Steps& steps) -> Status {
+    if (is_manual()) return steps.finish_accepted(WaitsForReads::max_wait);
+    (void)steps.pass(thread_budget());
+    return {};
+  });
 }
 
 bool Worker::is_this_thread() const noexcept { return events_.is_delivering_here(); }

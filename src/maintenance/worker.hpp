@@ -64,7 +64,12 @@ class Worker final : public engine::WorkerControl {
   void sleep(bool more);
   void sleep_once(bool more);
   bool pass(const Budget& budget);
-  [[nodiscard]] base::Status with_role(const std::function<base::Status(Steps&)>& work);
+  using Work = std::function<base::Status(Steps&)>;
+  [[nodiscard]] base::Status with_role(const Work& work);
+  bool with_free_role(const Work& work);
+  base::Status in_role(const Work& work) ASHMEMO_REQUIRES(role_);
+  void after_role();
+  [[nodiscard]] bool is_manual() const;
   base::Failure unexpected(const std::string& what);
   void write_the_rest();
   void try_to_write_the_rest();
