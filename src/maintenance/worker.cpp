@@ -45,6 +45,7 @@ void Worker::start() {
   if (is_manual()) return;
   if (engine_.options.access == Access::read_only) return;
   thread_ = std::thread([this] { loop(); });
+  has_thread_ = true;
 }
 
 // ------------------------------------------------------------------------------------- the role
@@ -59,6 +60,7 @@ bool Worker::pass(const Budget& budget) {
 }
 
 Status Worker::with_role(const Work& work) {
+  events_.wait_for_teller();
   Status done;
   {
     const base::Lock role(role_);
@@ -93,7 +95,17 @@ Status Worker::in_role(const Work& work) {
 
 void Worker::after_role() {
   if (is_manual()) engine_.pending.wake_waiting();  // the next one may take it
-  events_.deliver();
+  tell_events();
+}
+
+/// Who tells for as long as others write tells without end: that is for the thread.
+void Worker::tell_events() {
+  events_left_ = false;
+  while (events_.tell_some()) {
+    if (!has_thread_) continue;
+    events_left_ = true;
+    return wake_now();
+  }
 }
 
 bool Worker::is_manual() const { return engine_.options.hooks.worker == WorkerMode::manual; }
@@ -123,6 +135,7 @@ Status Worker::compact() {
 bool Worker::drain() {
   if (!is_manual() && !is_in_hook()) return false;
   if (is_this_thread()) return true;
+  if (events_.are_behind() && !is_in_hook()) return false;
   return with_free_role([this](Steps& steps) -> Status {
     if (is_manual()) return steps.finish_accepted(WaitsForReads::max_wait);
     (void)steps.pass(thread_budget());
@@ -212,7 +225,8 @@ void Worker::sleep_once(bool more) {
 }
 
 bool Worker::is_needed_now() const {
-  return stopping_ || (engine_.pending.is_urgent() && !engine_.pending.is_refusing());
+  return stopping_ || events_left_ ||
+         (engine_.pending.is_urgent() && !engine_.pending.is_refusing());
 }
 
 // ------------------------------------------------------------------------------------- the end
@@ -225,6 +239,7 @@ void Worker::stop() noexcept {
   if (stopping_.exchange(true)) return;
   wake_now();
   if (thread_.joinable()) thread_.join();
+  has_thread_ = false;  // what it has not told is told below
   try {
     write_the_rest();
   } catch (...) {

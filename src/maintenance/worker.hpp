@@ -18,8 +18,8 @@ namespace ashmemo::maintenance {
 ///
 /// The worker's work is a role that one thread has at a time. In thread mode a thread of its own
 /// takes it whenever there is something to do; `run`, `flush` and `compact` take it on the calling
-/// thread, in both modes. After the role was given back, what happened is told to the hooks, in
-/// order, without any lock.
+/// thread, in both modes. After the role was given back, what happened by then is told to the
+/// hooks, in order, without any lock; what comes meanwhile is left to the thread, if there is one.
 class Worker final : public engine::WorkerControl {
  public:
   explicit Worker(engine::Engine& engine);
@@ -40,7 +40,7 @@ class Worker final : public engine::WorkerControl {
   [[nodiscard]] base::Status flush();
   [[nodiscard]] base::Status compact();
   /// Tells the hooks what there is: in a cache opened read-only nothing else does before it closes.
-  void tell() { events_.deliver(); }
+  void tell() { tell_events(); }
 
   void wake() noexcept override;
   /// As wake, whatever is pending.
@@ -69,6 +69,7 @@ class Worker final : public engine::WorkerControl {
   bool with_free_role(const Work& work);
   base::Status in_role(const Work& work) ASHMEMO_REQUIRES(role_);
   void after_role();
+  void tell_events();
   [[nodiscard]] bool is_manual() const;
   base::Failure unexpected(const std::string& what);
   void write_the_rest();
@@ -87,6 +88,8 @@ class Worker final : public engine::WorkerControl {
   std::atomic<Sleep> sleep_{Sleep::awake};
   std::atomic<bool> stopping_{false};
   std::thread thread_;
+  std::atomic<bool> has_thread_{false};
+  std::atomic<bool> events_left_{false};  // to the thread
 };
 
 }  // namespace ashmemo::maintenance
