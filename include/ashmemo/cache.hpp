@@ -60,7 +60,8 @@ concept KeyRange = !std::convertible_to<const K&, std::string_view> && requires(
 /// can only be assigned to or destroyed.
 class Cache {
  public:
-  /// Opens or creates the cache file. Cost: flat in the number of entries.
+  /// Opens or creates the cache file. Cost: flat in the number of entries. A relative path means
+  /// the file below the folder that the process is in now, also when it goes to another one later.
   /// Errors: invalid_options; file_in_use; not_a_cache (nothing is touched); unavailable, and
   /// damaged for a file that is only read, if `when_unavailable` says so.
   explicit Cache(std::string path, Options options = {});

@@ -14,6 +14,11 @@
 // puts are queued and return at once, and `flush`, `close` and `run_maintenance` throw
 // ErrorCode::misuse.
 //
+// Everything is told once and in order. Where the worker has a thread, a call that does its work
+// (`flush`, `run_maintenance`, `compact`) tells what there is when it is done, and leaves to the
+// thread what others bring meanwhile. Hooks that are slower than that hold the worker up: no more
+// than some 10,000 removals wait for them, and once the queue is full puts find no room.
+//
 // Another cache they may use in full, whatever its hooks do with this one: where a caller would
 // wait for the other's worker, a hook does that worker's work itself, and may so run the other's
 // hooks. Only `close` is misuse for any cache: it waits for hooks. A hook may destroy the caches

@@ -90,7 +90,8 @@ struct Timing {
 enum class WorkerMode : std::uint8_t {
   thread = 0,  ///< one thread, started by opening and stopped by closing
   /// Nobody, until somebody calls `run_maintenance` or `flush`; a call that would have to wait for
-  /// the worker does its work itself. For tests, and for programs that own all their threads.
+  /// the worker does its work itself, or waits for the thread that is doing it. For tests, and for
+  /// programs that own all their threads.
   manual = 1,
 };
 

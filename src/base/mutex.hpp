@@ -41,11 +41,15 @@ class ASHMEMO_THREAD(capability("mutex")) Mutex {
   std::mutex mutex_;
 };
 
+/// Says that a mutex is locked already, by try_lock.
+struct Locked {};
+
 class ASHMEMO_THREAD(scoped_lockable) Lock {
  public:
   explicit Lock(Mutex& mutex) ASHMEMO_THREAD(acquire_capability(mutex)) : mutex_(mutex) {
     mutex_.lock();
   }
+  Lock(Mutex& mutex, Locked) ASHMEMO_REQUIRES(mutex) : mutex_(mutex) {}
   ~Lock() ASHMEMO_THREAD(release_capability()) { mutex_.unlock(); }
   Lock(const Lock&) = delete;
   Lock& operator=(const Lock&) = delete;

@@ -27,7 +27,7 @@ std::vector<store::CalculationRow> Catalog::load(const std::vector<store::Calcul
     const Name name{row.resource, row.name};
     if (row.id < kMostId) last_id_ = std::max(last_id_, row.id);
     in_file[row.id] = name;
-    (row.retired ? retired_[row.id] : rows_[name]) = row;
+    (row.retired ? retired_[row.id] : rows_[name]) = row.retired ? as_retired(row) : row;
   }
   Rows untold;
   keep_retired_locked(retired_before, in_file, untold);
@@ -64,8 +64,7 @@ void Catalog::settle_locked(CalculationState& state, store::CalculationRow row,
     return;
   }
   if (found != rows_.end()) {
-    store::CalculationRow old = found->second;
-    old.retired = true;
+    store::CalculationRow old = as_retired(found->second);
     retired_[old.id] = old;
     untold.push_back(std::move(old));
   }
@@ -146,8 +145,14 @@ void Catalog::retire_locked(const store::CalculationRow& row) {
     return;
   }
   untold_.insert(row.id);
-  store::CalculationRow& old = retired_[row.id] = row;
-  old.retired = true;
+  retired_[row.id] = as_retired(row);
+}
+
+// What was counted goes on in the row that takes its place: the file must not have it twice.
+store::CalculationRow Catalog::as_retired(store::CalculationRow row) {
+  add(row, row, -1);
+  row.retired = true;
+  return row;
 }
 
 bool Catalog::has_untold() const {

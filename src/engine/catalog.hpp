@@ -95,6 +95,7 @@ class Catalog {
 
   void renew_locked(const CalculationPtr& calculation) ASHMEMO_REQUIRES(mutex_);
   void retire_locked(const store::CalculationRow& row) ASHMEMO_REQUIRES(mutex_);
+  [[nodiscard]] static store::CalculationRow as_retired(store::CalculationRow row);
   [[nodiscard]] bool may_answer_locked(const CalculationState& state,
                                        const store::CalculationRow& own,
                                        const store::CalculationRow& in_file) const

@@ -1,6 +1,8 @@
 #include "engine/engine.hpp"
 
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "base/saturate.hpp"
@@ -27,6 +29,13 @@ std::unique_ptr<MemoryTier> tier_of(const Options& options) {
 
 std::shared_ptr<Clock> clock_of(const Options& options) {
   return options.hooks.clock ? options.hooks.clock : system_clock();
+}
+
+/// Where the folder that the process is in is gone, the path stays as it is.
+std::string full(const std::string& path) {
+  std::error_code error;
+  const auto absolute = std::filesystem::absolute(path, error);
+  return error || path.empty() ? path : absolute.string();
 }
 
 Options without_executor(Options options) {
@@ -137,6 +146,7 @@ Engine::Engine(std::string file, Options given)
 
 Engine::Engine(std::string file, std::shared_ptr<Executor> own, Options given)
     : path(std::move(file)),
+      full_path(full(path)),
       options(std::move(given)),
       clock(clock_of(options)),
       rough_clock(options.hooks.clock),

@@ -132,7 +132,8 @@ class WorkerControl {
   /// As wake, whatever it waits for.
   virtual void wake_now() noexcept = 0;
   /// In manual mode, and inside a hook of another cache, whose worker this one's may be waiting
-  /// for: does what is pending on this thread and returns true. Otherwise false.
+  /// for: does what is pending on this thread and returns true. Otherwise, and while another thread
+  /// is at that work, false: it is to be waited for.
   virtual bool drain() = 0;
   /// Whether this is the thread that does the worker's work at the moment (a listener's thread).
   [[nodiscard]] virtual bool is_this_thread() const noexcept = 0;
@@ -143,7 +144,8 @@ class WorkerControl {
 struct Engine {
   Engine(std::string file, Options given);
 
-  const std::string path;
+  const std::string path;       // as given: what is told names it so
+  const std::string full_path;  // the same file from any folder that the process goes to
   const Options options;  // as given, but without the executor; limits may change: see `limits`
   const std::shared_ptr<Clock> clock;
   const RoughClock rough_clock;

@@ -56,6 +56,11 @@ std::vector<Notice> Notices::take() {
   return std::exchange(waiting_, {});
 }
 
+bool Notices::empty() const {
+  base::Lock lock(mutex_);
+  return waiting_.empty();
+}
+
 std::string Notices::last_error() const {
   base::Lock lock(mutex_);
   return last_error_;

@@ -29,6 +29,7 @@ class Notices {
   /// The state is over, by something that is told anyway.
   void end(NoticeKind kind);
   [[nodiscard]] std::vector<Notice> take();
+  [[nodiscard]] bool empty() const;
   [[nodiscard]] std::string last_error() const;
 
  private:

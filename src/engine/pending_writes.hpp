@@ -84,6 +84,8 @@ class PendingWrites {
   };
   /// Waits a little, and no longer than `at_most`, for something to leave the queue.
   void wait_a_little(std::int64_t at_most);
+  /// Those who wait look again: they may be able to do the work themselves now.
+  void wake_waiting() noexcept { changed_.notify_all(); }
   /// Wait until the item is done, or the store has refused to write for `max_wait`, or the queue
   /// was closed. True: it is done. `push` is called first, and again now and then, without the
   /// lock: it sees to it that somebody does the work.

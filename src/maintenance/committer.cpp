@@ -81,6 +81,8 @@ Status Committer::commit_next(store::Store& store, const FindRoom& find_room) {
   TakenGroup taken(engine_.pending, next_portion(store.writer()->totals()));
   const engine::Group& group = taken.group();
   if (group.empty()) return {};
+  // Limits may have grown while this pass goes on, and the group have what only they let in.
+  store.allow_entries_of(engine_.limits.get().max_entry_bytes);
   bool finished = true;
   Status done = group.range ? commit_range(store, *group.range, &finished)
                             : commit_writes(store, group, find_room, &finished);

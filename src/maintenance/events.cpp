@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/test_point.hpp"
+
 namespace ashmemo::maintenance {
 
 namespace {
@@ -37,6 +39,22 @@ void Events::add(std::vector<RemovedEntry> removed) {
   for (RemovedEntry& entry : removed) waiting_.emplace_back(std::move(entry));
 }
 
+bool Events::are_behind() const {
+  base::Lock lock(mutex_);
+  return delivering_ && waiting_.size() >= kMost;
+}
+
+void Events::wait_for_teller() {
+  if (is_delivering_any() || !are_behind()) return;
+  ++waiters_;
+  ASHMEMO_TEST_POINT("events: waits");
+  {
+    base::Lock lock(mutex_);
+    while (delivering_ && waiting_.size() >= kMost) told_.wait(mutex_);
+  }
+  --waiters_;
+}
+
 bool Events::begin(std::deque<Event>* events) {
   std::vector<Notice> notices = engine_.notices.take();
   base::Lock lock(mutex_);
@@ -48,17 +66,22 @@ bool Events::begin(std::deque<Event>* events) {
   return true;
 }
 
-void Events::deliver() {
+bool Events::tell_some() {
   std::deque<Event> events;
-  while (begin(&events)) {
-    {
-      const Here here(this);
-      for (const Event& event : events) tell(event);
-    }
-    events.clear();
-    base::Lock lock(mutex_);
-    delivering_ = false;
+  if (!begin(&events)) return false;
+  {
+    const Here here(this);
+    for (const Event& event : events) tell(event);
   }
+  return end();
+}
+
+bool Events::end() {
+  const bool are_notices = !engine_.notices.empty();  // of hooks that threw, too
+  base::Lock lock(mutex_);
+  delivering_ = false;
+  told_.notify_all();
+  return waiters_ == 0 && (are_notices || !waiting_.empty());
 }
 
 void Events::tell(const Event& event) noexcept {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <atomic>
+#include <cstddef>
 #include <deque>
 #include <string>
 #include <variant>
@@ -19,16 +21,25 @@ struct RemovedEntry {
 };
 
 /// What happened, in order, until it is told to the hooks. One thread tells at a time; whoever
-/// comes meanwhile leaves his events to it. No lock is held while a hook runs.
+/// comes meanwhile leaves his events to it. No lock is held while a hook runs. Hooks may be slower
+/// than what is to be told: then whoever would bring more waits, so that what waits has a bound.
 class Events {
  public:
+  /// As many may wait to be told, but for what one call brings.
+  static constexpr std::size_t kMost = 10'000;
+
   explicit Events(engine::Engine& engine) : engine_(engine) {}
 
   /// Whether anybody wants to hear of removals: otherwise their keys need not be collected.
   [[nodiscard]] bool wants_removals() const { return bool(engine_.options.hooks.on_removal); }
   void add(std::vector<RemovedEntry> removed);
-  /// Tells everything there is. What a hook throws is counted; it ends nothing.
-  void deliver();
+  /// Whether another thread is telling, and too much waits for it.
+  [[nodiscard]] bool are_behind() const;
+  /// Waits while they are; never in a hook. To be called before there is more, and without a lock.
+  void wait_for_teller();
+  /// Tells what there is by now, unless another thread is at it. What a hook throws is counted; it
+  /// ends nothing. True: more has come meanwhile, and is the caller's to see to.
+  bool tell_some();
   /// Whether the calling thread is inside a hook of this cache.
   [[nodiscard]] bool is_delivering_here() const noexcept;
   /// Whether it is inside a hook of any cache.
@@ -38,13 +49,16 @@ class Events {
   using Event = std::variant<Notice, RemovedEntry>;
 
   [[nodiscard]] bool begin(std::deque<Event>* events);
+  [[nodiscard]] bool end();
   void tell(const Event& event) noexcept;
   void tell_hook_threw() noexcept;
 
   engine::Engine& engine_;
-  base::Mutex mutex_;
+  mutable base::Mutex mutex_;
+  base::Condition told_;
   std::deque<Event> waiting_ ASHMEMO_GUARDED_BY(mutex_);
   bool delivering_ ASHMEMO_GUARDED_BY(mutex_) = false;
+  std::atomic<int> waiters_{0};  // threads, each of which tells once it has brought more
 };
 
 }  // namespace ashmemo::maintenance

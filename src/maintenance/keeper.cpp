@@ -27,7 +27,7 @@ void look_at_reads(engine::Engine& engine, store::Store& store) {
 store::OpenOptions Keeper::open_options() {
   const Options& options = engine_.options;
   store::OpenOptions open;
-  open.path = engine_.path;
+  open.path = engine_.full_path;
   open.read_only = is_read_only();
   open.synced = options.durability == Durability::power;
   open.erase_securely = options.erase_securely;
@@ -59,7 +59,7 @@ bool Keeper::is_read_only() const { return engine_.options.access == Access::rea
 /// What is at the path is to be set aside, if it is still the file of `store` then: somebody may
 /// put another one there, which is judged anew.
 void Keeper::condemn(const store::Store& store, const std::string& why) {
-  const auto file = base::inspect(engine_.path);
+  const auto file = base::inspect(engine_.full_path);
   if (!file || !store.still_in_place()) return;
   found_corrupt_ = why.empty() ? "found damaged" : why;
   corrupt_file_ = file->identity;

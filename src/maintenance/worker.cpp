@@ -46,9 +46,10 @@ void Worker::start_without_store(const base::Failure& failure) {
 }
 
 void Worker::start() {
-  if (engine_.options.hooks.worker == WorkerMode::manual) return;
+  if (is_manual()) return;
   if (engine_.options.access == Access::read_only) return;
   thread_ = std::thread([this] { loop(); });
+  has_thread_ = true;
 }
 
 // ------------------------------------------------------------------------------------- the role
@@ -62,20 +63,56 @@ bool Worker::pass(const Budget& budget) {
   return done.ok() && more;
 }
 
-Status Worker::with_role(const std::function<Status(Steps&)>& work) {
+Status Worker::with_role(const Work& work) {
+  events_.wait_for_teller();
   Status done;
-  try {
-    base::Lock role(role_);
-    done = work(steps_);
-    foreign_reader_ = steps_.has_foreign_reader();
-  } catch (const std::exception& error) {
-    done = unexpected(error.what());
-  } catch (...) {
-    done = unexpected("no std::exception");
+  {
+    const base::Lock role(role_);
+    done = in_role(work);
   }
-  events_.deliver();
+  after_role();
   return done;
 }
+
+/// False: another thread has the role, for as long as its work takes.
+bool Worker::with_free_role(const Work& work) {
+  if (!role_.try_lock()) return false;
+  {
+    const base::Lock role(role_, base::Locked());
+    (void)in_role(work);
+  }
+  after_role();
+  return true;
+}
+
+Status Worker::in_role(const Work& work) {
+  try {
+    Status done = work(steps_);
+    foreign_reader_ = steps_.has_foreign_reader();
+    return done;
+  } catch (const std::exception& error) {
+    return unexpected(error.what());
+  } catch (...) {
+    return unexpected("no std::exception");
+  }
+}
+
+void Worker::after_role() {
+  if (is_manual()) engine_.pending.wake_waiting();  // the next one may take it
+  tell_events();
+}
+
+/// Who tells for as long as others write tells without end: that is for the thread.
+void Worker::tell_events() {
+  events_left_ = false;
+  while (events_.tell_some()) {
+    if (!has_thread_) continue;
+    events_left_ = true;
+    return wake_now();
+  }
+}
+
+bool Worker::is_manual() const { return engine_.options.hooks.worker == WorkerMode::manual; }
 
 base::Failure Worker::unexpected(const std::string& what) {
   engine_.counters.worker_errors.add();
@@ -108,15 +145,16 @@ Status Worker::compact() {
 }
 
 bool Worker::drain() {
-  const bool manual = engine_.options.hooks.worker == WorkerMode::manual;
-  if (!manual && !is_in_hook()) return false;
+  if (!is_manual() && !is_in_hook()) return false;
   if (is_this_thread()) return true;
-  if (manual) {
-    (void)with_role([](Steps& steps) { return steps.finish_accepted(WaitsForReads::max_wait); });
-  } else {
-    (void)pass_for_caller(thread_budget());
-  }
-  return true;
+  if (events_.are_behind() && !is_in_hook()) return false;
+  const bool done = with_free_role([this](Steps& steps) -> Status {
+    if (is_manual()) return steps.finish_accepted(WaitsForReads::max_wait);
+    (void)steps.pass(thread_budget());
+    return {};
+  });
+  if (done) wake_now();  // as pass_for_caller
+  return done;
 }
 
 void Worker::follow() noexcept {
@@ -222,7 +260,8 @@ Worker::Woken Worker::sleep_once(bool more) {
 }
 
 bool Worker::is_needed_now() const {
-  return stopping_ || (engine_.pending.is_urgent() && !engine_.pending.is_refusing());
+  return stopping_ || events_left_ ||
+         (engine_.pending.is_urgent() && !engine_.pending.is_refusing());
 }
 
 // ------------------------------------------------------------------------------------- the end
@@ -235,6 +274,7 @@ void Worker::stop() noexcept {
   if (stopping_.exchange(true)) return;
   wake_now();
   if (thread_.joinable()) thread_.join();
+  has_thread_ = false;  // what it has not told is told below
   try {
     write_the_rest();
   } catch (...) {

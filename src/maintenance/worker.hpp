@@ -18,8 +18,8 @@ namespace ashmemo::maintenance {
 ///
 /// The worker's work is a role that one thread has at a time. In thread mode a thread of its own
 /// takes it whenever there is something to do; `run`, `flush` and `compact` take it on the calling
-/// thread, in both modes. After the role was given back, what happened is told to the hooks, in
-/// order, without any lock.
+/// thread, in both modes. After the role was given back, what happened by then is told to the
+/// hooks, in order, without any lock; what comes meanwhile is left to the thread, if there is one.
 class Worker final : public engine::WorkerControl {
  public:
   explicit Worker(engine::Engine& engine);
@@ -40,7 +40,7 @@ class Worker final : public engine::WorkerControl {
   [[nodiscard]] base::Status flush();
   [[nodiscard]] base::Status compact();
   /// Tells the hooks what there is: in a cache opened read-only nothing else does before it closes.
-  void tell() { events_.deliver(); }
+  void tell() { tell_events(); }
 
   /// Of a cache that was opened read-only: keeps up with the file, at most once a second, on the
   /// caller's thread, and does not wait for another's. The hooks are told later.
@@ -71,7 +71,13 @@ class Worker final : public engine::WorkerControl {
   void wake_up(Woken by) noexcept;
   bool pass(const Budget& budget);
   bool pass_for_caller(const Budget& budget);
-  [[nodiscard]] base::Status with_role(const std::function<base::Status(Steps&)>& work);
+  using Work = std::function<base::Status(Steps&)>;
+  [[nodiscard]] base::Status with_role(const Work& work);
+  bool with_free_role(const Work& work);
+  base::Status in_role(const Work& work) ASHMEMO_REQUIRES(role_);
+  void after_role();
+  void tell_events();
+  [[nodiscard]] bool is_manual() const;
   base::Failure unexpected(const std::string& what);
   void write_the_rest();
   void try_to_write_the_rest();
@@ -90,6 +96,8 @@ class Worker final : public engine::WorkerControl {
   std::atomic<Sleep> sleep_{Sleep::awake};
   std::atomic<bool> stopping_{false};
   std::thread thread_;
+  std::atomic<bool> has_thread_{false};
+  std::atomic<bool> events_left_{false};  // to the thread
 };
 
 }  // namespace ashmemo::maintenance

@@ -68,15 +68,16 @@ ReaderPool::Slot* ReaderPool::add_slot_locked(bool dedicated) {
   return slot;
 }
 
-// Without the mutex: opening reads the file, and other reads go on meanwhile.
+// Without the mutex: opening reads the file, and other reads go on meanwhile. The place goes back
+// however this ends, but for a reader: nobody else would ever free it.
 base::Result<ReaderPool::Lease> ReaderPool::open(Slot* slot) {
+  Lease lease(this, slot);
+  lease.discard();
   auto reader = open_reader();
-  if (!reader) {
-    remove(slot);
-    return reader.failure();
-  }
+  if (!reader) return reader.failure();
   slot->reader = std::move(reader.value());
-  return Lease(this, slot);
+  lease.keep_ = true;
+  return lease;
 }
 
 // Somebody may have put another file there, which is none of our business. Before: it is not even

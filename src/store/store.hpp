@@ -73,7 +73,8 @@ class Writer {
   [[nodiscard]] virtual base::Result<std::vector<Candidate>> oldest(std::int64_t queue,
                                                                     int most) = 0;
 
-  // Calculations. One that is there already keeps its counters when it is put.
+  // Calculations. One that is there already keeps its counters when it is put, unless the row
+  // is a retired one: then it has those of the row.
   [[nodiscard]] virtual base::Status put_calculation(const CalculationRow& row) = 0;  // by id
   [[nodiscard]] virtual base::Status add_counters(const CalculationRow& deltas) = 0;  // by id
   [[nodiscard]] virtual base::Status forget_retired(std::span<const std::int64_t> ids) = 0;

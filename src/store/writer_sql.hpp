@@ -90,7 +90,13 @@ struct WriterSql {
       " misses, computed, failed, saved_us)"
       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
       " ON CONFLICT (id) DO UPDATE SET resource = excluded.resource, name = excluded.name,"
-      " version = excluded.version, policy = excluded.policy, retired = excluded.retired"};
+      " version = excluded.version, policy = excluded.policy, retired = excluded.retired,"
+      " hits = iif(excluded.retired, excluded.hits, hits),"
+      " stale_hits = iif(excluded.retired, excluded.stale_hits, stale_hits),"
+      " misses = iif(excluded.retired, excluded.misses, misses),"
+      " computed = iif(excluded.retired, excluded.computed, computed),"
+      " failed = iif(excluded.retired, excluded.failed, failed),"
+      " saved_us = iif(excluded.retired, excluded.saved_us, saved_us)"};
   Statement add_counters{
       "UPDATE cache_calculations SET hits = min(hits, ?8) + ?2, stale_hits = min(stale_hits, ?8) + "
       "?3,"

@@ -227,11 +227,16 @@ class FakeWriter final : public store::Writer {
     const auto [found, is_new] = state_.calculations.try_emplace(row.id, row);
     if (is_new) return {};
     store::CalculationRow& known = found->second;
-    known.resource = row.resource;
-    known.name = row.name;
-    known.version = row.version;
-    known.policy = row.policy;
-    known.retired = row.retired;
+    store::CalculationRow next = row;
+    if (!row.retired) {
+      next.hits = known.hits;
+      next.stale_hits = known.stale_hits;
+      next.misses = known.misses;
+      next.computed = known.computed;
+      next.failed = known.failed;
+      next.saved_us = known.saved_us;
+    }
+    known = next;
     return {};
   }
 

@@ -22,7 +22,7 @@ struct Post {
 };
 
 /// Loads two calculations for two posts, and the cheap one once more; each computing takes 2 s.
-void load_posts(CacheFixture& f, std::uint32_t version) {
+void load_posts(CacheFixture& f, std::uint32_t version, int invalidations = 0) {
   Registry registry(f.cache());
   auto& posts = registry.resource<Post>("Post", &Post::id);
   const auto slow = [&f](const Post& post) {
@@ -37,6 +37,14 @@ void load_posts(CacheFixture& f, std::uint32_t version) {
   (void)posts.load(page, words, mood);
   (void)words(page);
   f->flush();
+  for (int i = 0; i < invalidations; ++i) words.invalidate_all();
+}
+
+/// What the views have counted, in all and in the sum over all calculations.
+std::string counted(const CacheFixture& f) {
+  return f.shell(
+      "SELECT hits, misses, computed, seconds_saved FROM cache_overview;"
+      "SELECT sum(hits), sum(misses), sum(computed), sum(seconds_saved) FROM cache_by_calculation");
 }
 
 std::string names(const std::vector<StoredCalculation>& calculations) {
@@ -78,6 +86,18 @@ TEST_SUITE("system") {
     const std::vector<StoredCalculation> all = f->calculations();
     CHECK(names(all) == "Post:mood/1 Post:words/2 ");
     CHECK(all.at(1).id != old_id);
+  }
+
+  TEST_CASE("what was counted is counted once, while results of the past are still in the file") {
+    CacheFixture f;
+    load_posts(f, 1, 2);
+    CHECK(f.shell("SELECT count(*) FROM cache_calculations WHERE retired") == "2\n");
+    CHECK(counted(f) == "2|4|4|4.0\n2|4|4|4.0\n");
+    f.reopen();
+    load_posts(f, 2);
+    CHECK(counted(f) == "6|6|6|12.0\n6|6|6|12.0\n");
+    f->compact();
+    CHECK(counted(f) == "6|6|6|12.0\n6|6|6|12.0\n");
   }
 
   TEST_CASE(

@@ -8,10 +8,12 @@
 #include <cstdint>
 #include <random>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "support/cache_fixture.hpp"
+#include "support/rendezvous.hpp"
 
 using namespace ashmemo;
 using namespace ashmemo::test;
@@ -282,6 +284,28 @@ TEST_SUITE("system") {
       CHECK(f.in_file("large"));
       CHECK(f->get<std::string>("large") == large);
     }
+  }
+
+  TEST_CASE("42 what one entry may cost grows while the worker is at it: what it lets in is kept") {
+    CacheFixture f({.limits = {.max_entry_bytes = 64 * KiB}});
+    const std::string large(3 * MiB, 'x');
+    CHECK(f->put("large", 1));
+    f->flush();
+    CHECK(f->put("small", 1));
+    bool is_taken = false;
+    {
+      const AtTestPoints points([&](std::string_view point) {
+        if (point != "commit: begins" || is_taken) return;
+        f->set_limits({.max_entry_bytes = 4 * MiB});
+        is_taken = f->put("large", large);
+      });
+      (void)f->run_maintenance(1h);
+    }
+    CHECK(is_taken);
+    f->flush();
+    CHECK(f.in_file("large"));
+    CHECK(f->get<std::string>("large") == large);
+    CHECK(f->stats().dropped == 0);
   }
 
   TEST_CASE("42 a limit by bytes that shrinks holds at once, whatever one entry may cost") {

@@ -126,6 +126,18 @@ TEST_SUITE("unit") {
     const Rows untold = catalog.take_untold();
     CHECK(ids_of(untold) == Ids{7, 8});
     CHECK(with_id(untold, 8).hits == 40);
+    CHECK(with_id(untold, 7).hits == 0);  // or they would stand in the file twice
+  }
+
+  TEST_CASE("what a retired calculation of the file has counted goes on in another row") {
+    Catalog catalog;
+    CalculationRow old = row(7, "words", 3, true);
+    old.hits = 40;
+    old.saved_us = 500;
+    CHECK(catalog.load({old, row(8, "words", 4)}).empty());
+    REQUIRE(catalog.retired().size() == 1);
+    CHECK(catalog.retired()[0].hits == 0);
+    CHECK(catalog.retired()[0].saved_us == 0);
   }
 
   TEST_CASE("what was put directly is always current, an unknown id never") {

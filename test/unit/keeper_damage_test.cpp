@@ -21,6 +21,20 @@ namespace {
 
 using Opened = base::Result<std::unique_ptr<store::Store>>;
 
+/// While it lives the process is in this folder.
+class InFolder {
+ public:
+  explicit InFolder(const std::string& folder) : before_(std::filesystem::current_path()) {
+    std::filesystem::current_path(folder);
+  }
+  ~InFolder() { std::filesystem::current_path(before_); }
+  InFolder(const InFolder&) = delete;
+  InFolder& operator=(const InFolder&) = delete;
+
+ private:
+  const std::filesystem::path before_;
+};
+
 /// A cache on a real file, in a folder where nothing can be renamed while `is_folder_locked`.
 struct OnDisk {
   OnDisk() {
@@ -81,5 +95,38 @@ TEST_SUITE("unit") {
     CHECK(fake.get("a"));
     CHECK(fake.told->count(NoticeKind::set_aside) == 0);
     CHECK(fake.told->count(NoticeKind::file_lost) == 1);
+  }
+
+  TEST_CASE("58 a relative path means the same file wherever the process goes") {
+    const test::TempDir dir;
+    std::filesystem::create_directory(dir.path("elsewhere"));
+    const InFolder home(dir.path());
+    FakeEngine fake(FakeEngine::manual(), "x");
+    fake.engine.open_store = [&fake](const store::OpenOptions& options) -> Opened {
+      auto opened = store::open_store(options);
+      if (!opened.ok()) return opened;
+      return test::make_faulty(std::move(*opened), fake.faults);
+    };
+    REQUIRE(fake.open().ok());
+    fake.put("a", "1");
+    REQUIRE(fake.worker.flush().ok());
+    const InFolder elsewhere(dir.path("elsewhere"));
+    SUBCASE("when it is found damaged") {
+      fake.faults->fail(Call::read, FailureKind::corrupt);
+      CHECK_FALSE(fake.get("a"));
+      REQUIRE(fake.worker.flush().ok());
+      CHECK(fake.told->count(NoticeKind::set_aside) == 1);
+    }
+    SUBCASE("when it was deleted") {
+      for (const char* suffix : {"", "-wal", "-shm"}) {
+        std::filesystem::remove(dir.path("x") + suffix);
+      }
+      REQUIRE(fake.worker.flush().ok());
+      CHECK(fake.told->count(NoticeKind::file_lost) == 1);
+    }
+    CHECK_FALSE(fake.get("a"));
+    CHECK(std::filesystem::exists(dir.path("x")));
+    CHECK_FALSE(std::filesystem::exists(dir.path("elsewhere/x")));
+    CHECK(fake.told->notices.front().subject == "x");  // as it was given
   }
 }

@@ -1,5 +1,6 @@
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -313,7 +314,7 @@ TEST_SUITE("unit") {
       return test::open_fake_store(fake.file);
     };
     REQUIRE(fake.open().ok());
-    CHECK(asked.path == "fake.db");
+    CHECK(asked.path == std::filesystem::absolute("fake.db").string());
     CHECK(asked.synced);
     CHECK(asked.erase_securely);
     CHECK_FALSE(asked.read_only);

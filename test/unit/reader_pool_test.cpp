@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <memory>
+#include <new>
 #include <optional>
 #include <set>
 #include <string>
@@ -13,7 +15,9 @@
 #include <utility>
 #include <vector>
 
+#include "support/allocations.hpp"
 #include "support/store_fixture.hpp"
+#include "support/watchdog.hpp"
 
 using namespace ashmemo;
 using namespace std::chrono_literals;
@@ -50,6 +54,19 @@ struct PoolFixture {
   std::atomic<std::uint64_t> commits{0};
   std::unique_ptr<ReaderPool> pool;
 };
+
+using Take = base::Result<ReaderPool::Lease> (ReaderPool::*)();
+
+/// Opens a reader, while the allocation after `before` others fails; false: it needed fewer.
+bool open_without_memory(ReaderPool& pool, Take take, std::int64_t before) {
+  const test::FailingAllocation failing(before);
+  try {
+    auto lease = (pool.*take)();
+    if (lease) lease->discard();
+  } catch (const std::bad_alloc&) {
+  }
+  return failing.has_failed();
+}
 
 }  // namespace
 
@@ -115,6 +132,20 @@ TEST_SUITE("unit") {
       REQUIRE_FALSE(lease);
       CHECK(lease.failure().kind == FailureKind::io);
       CHECK_FALSE(pool.dedicated());
+    }
+  }
+
+  TEST_CASE("a reader for which there is no memory takes no place, and keeps nobody waiting") {
+    const test::Watchdog watchdog("a reader for which there is no memory");
+    for (const Take take : {&ReaderPool::lease, &ReaderPool::dedicated}) {
+      PoolFixture fixture(1);
+      bool failed = true;
+      for (std::int64_t before = 0; failed; ++before) {
+        CAPTURE(before);
+        failed = open_without_memory(*fixture.pool, take, before);
+        CHECK(fixture.pool->renew_snapshots(0ms));  // no reader is in use
+        fixture.lease().discard();
+      }
     }
   }
 

@@ -1,8 +1,12 @@
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
+#include <thread>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -11,6 +15,8 @@
 
 #include "store/byte_size.hpp"
 #include "submit_fixture.hpp"
+#include "support/rendezvous.hpp"
+#include "support/watchdog.hpp"
 
 using namespace ashmemo;
 using base::FailureKind;
@@ -25,6 +31,43 @@ Options with(Durability durability) {
   options.durability = durability;
   return options;
 }
+
+const std::string kFillsTheQueue(60'000, 'x');
+
+/// Runs it in a hook of another cache.
+void in_a_hook(const std::function<void()>& what) {
+  Options options = FakeEngine::manual();
+  options.hooks.on_removal = [&what](const Removal&) { what(); };
+  FakeEngine other(options, "other.db");
+  REQUIRE(other.open().ok());
+  other.put("k", "1");
+  REQUIRE(other.worker.flush().ok());
+  CHECK(other.erase("k") == 1);
+}
+
+/// A full queue, and another thread that writes it, but only once `event` has happened.
+class FlushingBeside {
+ public:
+  FlushingBeside(FakeEngine& fake, test::Events& events, const std::string& event) : fake_(fake) {
+    CHECK(fake.put("a", kFillsTheQueue) == 1);
+    fake.faults->before(Call::begin, [&events, event] {
+      events.happened("at work");
+      events.wait_for(event);
+    });
+    thread_ = std::thread([&fake] { CHECK(fake.worker.flush().ok()); });
+    events.wait_for("at work");
+  }
+  ~FlushingBeside() {
+    thread_.join();
+    fake_.faults->heal();
+  }
+  FlushingBeside(const FlushingBeside&) = delete;
+  FlushingBeside& operator=(const FlushingBeside&) = delete;
+
+ private:
+  FakeEngine& fake_;
+  std::thread thread_;
+};
 
 std::int64_t size_of(std::string_view key, std::string_view value) {
   return store::byte_size(key, ValueView::text(value), {}, false);
@@ -134,6 +177,45 @@ TEST_SUITE("unit") {
     CHECK(fake.engine.counters.dropped.get() > 100);
     for (const std::string& key : keys) CHECK(fake.erase(key) == 0);  // always finds room
     CHECK(fake.engine.pending.bytes() > 200 * KiB);
+  }
+
+  TEST_CASE("a put waits no longer than it may for a thread that is at the worker's work") {
+    const test::Watchdog watchdog("a put beside a flush");
+    for (const bool hook : {false, true}) {
+      CAPTURE(hook);
+      Options options = with_small_queue();
+      if (hook) options.hooks.worker = WorkerMode::thread;  // of which no thread is started
+      FakeEngine fake(options);
+      REQUIRE(fake.open().ok());
+      std::size_t taken = 99;
+      const auto put = [&] { taken = fake.put("b", kFillsTheQueue); };
+      {
+        test::Events events;
+        const FlushingBeside flushing(fake, events, "put");
+        hook ? in_a_hook(put) : put();
+        events.happened("put");
+      }
+      CHECK(taken == 0);
+      CHECK(fake.engine.counters.dropped.get() == 1);
+      hook ? in_a_hook(put) : put();
+      CHECK(taken == 1);
+    }
+  }
+
+  TEST_CASE("a put beside a thread that is at the worker's work takes the room that it makes") {
+    const test::Watchdog watchdog("a put beside a flush");
+    Options options = with_small_queue();
+    options.timing.max_wait = std::chrono::minutes(10);
+    FakeEngine fake(options);
+    REQUIRE(fake.open().ok());
+    test::Events events;
+    const test::AtTestPoints points([&events](std::string_view point) {
+      if (point == "change: queued") events.happened("a try");
+      if (events.times("a try") == 3) events.happened("second try of b");
+    });
+    const FlushingBeside flushing(fake, events, "second try of b");
+    CHECK(fake.put("b", kFillsTheQueue) == 1);
+    CHECK(fake.engine.counters.dropped.get() == 0);
   }
 
   TEST_CASE("a put with commit in a hook wakes the worker, though it waits for nobody") {

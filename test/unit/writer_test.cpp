@@ -317,13 +317,12 @@ TEST_SUITE("unit") {
     CHECK(file.raw().integer("SELECT min(access_count) FROM cache_entries") > kMost / 4);
   }
 
-  TEST_CASE("calculations are stored by id and count on") {
+  TEST_CASE("calculations are stored by id and count on, until they are retired") {
     StoreFixture file;
     store::CalculationRow row{7, "Post", "words", 2, "ttl 1h", false, 1, 2, 3, 4, 5, 6};
     file.transaction([&](store::Writer& writer) {
       REQUIRE(writer.put_calculation(row));
       REQUIRE(writer.add_counters({7, "", "", 0, "", false, 10, 20, 30, 40, 50, 60}));
-      row.retired = true;
       row.policy = "ttl 2h";
       REQUIRE(writer.put_calculation(row));
       REQUIRE(writer.add_counters({8, "", "", 0, "", false, 1, 1, 1, 1, 1, 1}));
@@ -337,13 +336,19 @@ TEST_SUITE("unit") {
     CHECK(kept.name == "words");
     CHECK(kept.version == 2);
     CHECK(kept.policy == "ttl 2h");
-    CHECK(kept.retired);
+    CHECK_FALSE(kept.retired);
     CHECK(kept.hits == 11);
     CHECK(kept.stale_hits == 22);
     CHECK(kept.misses == 33);
     CHECK(kept.computed == 44);
     CHECK(kept.failed == 55);
     CHECK(kept.saved_us == 66);
+    file.transaction([](store::Writer& writer) {
+      REQUIRE(writer.put_calculation({7, "Post", "words", 2, "ttl 2h", true, 0, 0, 0, 0, 0, 0}));
+    });
+    const std::string counted = "hits, stale_hits, misses, computed, failed, saved_us";
+    CHECK(file.raw().rows("SELECT retired, " + counted + " FROM cache_calculations") ==
+          "1|0|0|0|0|0|0");
   }
 
   TEST_CASE("only retired calculations are forgotten") {
