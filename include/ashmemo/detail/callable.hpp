@@ -115,14 +115,4 @@ inline constexpr bool kIsOutcome = false;
 template <class R>
 inline constexpr bool kIsOutcome<Outcome<R>> = true;
 
-/// A result as it is handed on: text is owned.
-template <class R, class V>
-[[nodiscard]] R owned_result(V&& value) {
-  if constexpr (std::same_as<std::remove_cvref_t<V>, R> || !TextLike<std::remove_cvref_t<V>>) {
-    return static_cast<R>(std::forward<V>(value));
-  } else {
-    return R(text_of(value).value_or(std::string_view()));
-  }
-}
-
 }  // namespace ashmemo::detail
