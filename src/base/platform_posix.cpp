@@ -13,6 +13,9 @@
 #include <system_error>
 
 #include "base/platform.hpp"
+#include "base/test_point.hpp"
+
+// Before each change of a file stands a test point "system: ...".
 
 namespace ashmemo::base {
 namespace {
@@ -120,6 +123,7 @@ Result<std::string> read_beginning(int descriptor, const std::string& path) {
 // Written once in the file's life and then synced: after a power cut it must still say whose the
 // file beside it is.
 Status write_magic(int descriptor, std::string_view magic, const std::string& path) {
+  ASHMEMO_TEST_POINT("system: writes");
   std::size_t done = 0;
   while (done < magic.size()) {
     const ssize_t count = uninterrupted([&] {
@@ -129,6 +133,7 @@ Status write_magic(int descriptor, std::string_view magic, const std::string& pa
     if (count < 0) return failed(errno, "write", path);
     done += static_cast<std::size_t>(count);
   }
+  ASHMEMO_TEST_POINT("system: syncs");
   if (::fsync(descriptor) != 0) return failed(errno, "sync", path);
   return Ok{};
 }
@@ -138,9 +143,11 @@ Result<Descriptor> open_lock_file(const std::string& path) {
   Descriptor file = open_file(path, O_RDWR);
   if (file.is_open()) return file;
   if (errno != ENOENT) return failed(errno, "open", path);
+  ASHMEMO_TEST_POINT("system: creates");
   Descriptor created = open_file(path, O_RDWR | O_CREAT | O_EXCL);
   if (!created.is_open() && errno == EEXIST) return created;
   if (!created.is_open()) return failed(errno, "create", path);
+  ASHMEMO_TEST_POINT("system: sets a mode");
   // The umask may have taken even the owner's rights.
   if (::fchmod(created.get(), kOwnerOnly) != 0) return failed(errno, "set the mode of", path);
   return created;
@@ -176,6 +183,7 @@ Result<bool> ensure_magic(int descriptor, std::string_view magic, const std::str
   if (!magic.starts_with(*content)) return not_our_lock(path);
   const Status written = write_magic(descriptor, magic, path);
   if (written) return false;
+  ASHMEMO_TEST_POINT("system: removes");
   // On a full disk no empty file is left lying about. We hold the lock: nobody relies on it.
   ::unlink(path.c_str());
   return written.failure();
@@ -201,8 +209,10 @@ Result<std::string> read_start(const std::string& path) {
 }
 
 Status create_private_file(const std::string& path) {
+  ASHMEMO_TEST_POINT("system: creates");
   const Descriptor file = open_file(path, O_RDWR | O_CREAT | O_EXCL);
   if (!file.is_open()) return failed(errno, "create", path);
+  ASHMEMO_TEST_POINT("system: sets a mode");
   if (::fchmod(file.get(), kOwnerOnly) != 0) return failed(errno, "set the mode of", path);
   return Ok{};
 }
@@ -210,11 +220,13 @@ Status create_private_file(const std::string& path) {
 Status make_private(const std::string& path) {
   const Descriptor file = open_file(path, O_RDONLY);
   if (!file.is_open()) return failed(errno, "open", path);
+  ASHMEMO_TEST_POINT("system: sets a mode");
   if (::fchmod(file.get(), kOwnerOnly) != 0) return failed(errno, "set the mode of", path);
   return Ok{};
 }
 
 Status rename_file(const std::string& from, const std::string& to) {
+  ASHMEMO_TEST_POINT("system: renames");
 #if defined(__linux__)
   if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return Ok{};
   if (errno != ENOSYS && errno != EINVAL) return failed(errno, "rename", from);
@@ -229,6 +241,7 @@ Status rename_file(const std::string& from, const std::string& to) {
 }
 
 Status remove_file(const std::string& path) {
+  ASHMEMO_TEST_POINT("system: removes");
   if (::unlink(path.c_str()) == 0 || errno == ENOENT) return Ok{};
   return failed(errno, "remove", path);
 }

@@ -1,7 +1,8 @@
 #pragma once
 
 // A named place in the code where a test can make a thread wait, so that it can force every order
-// of what threads do. Compiled only with ASHMEMO_TEST_POINTS, which no release build has.
+// of what threads do, or end the process. Compiled only with ASHMEMO_TEST_POINTS, which no
+// release build has.
 
 #if defined(ASHMEMO_TEST_POINTS)
 

@@ -6,34 +6,23 @@
 #include <cmath>
 #include <csignal>
 #include <cstdlib>
-#include <filesystem>
 #include <optional>
 #include <thread>
 #include <vector>
 
 #include "storm/report.hpp"
-#include "support/cache_fixture.hpp"
 #include "support/dying_vfs.hpp"
 #include "support/power_cut_vfs.hpp"
-#include "support/raw_database.hpp"
 
 namespace ashmemo::test {
 namespace {
 
-constexpr std::uint64_t kVersionsOfProcess = 1'000'000;
 constexpr int kMostChanges = 3'000;
+constexpr int kMostChangesOfOpening = 40;
+constexpr int kFewKills = 20;
 
 Promise promise_of(Durability durability) {
   return durability == Durability::relaxed ? Promise::flushed : Promise::put;
-}
-
-int files_set_aside(const std::string& path) {
-  int count = 0;
-  const std::filesystem::path whole(path);
-  for (const auto& entry : std::filesystem::directory_iterator(whole.parent_path())) {
-    if (entry.path().string().starts_with(path + ".corrupt-")) ++count;
-  }
-  return count;
 }
 
 }  // namespace
@@ -49,98 +38,6 @@ std::uint64_t seed_of_run() {
       given == nullptr ? std::random_device()() : std::strtoull(given, nullptr, 10);
   print_line(fmt::format("ASHMEMO_CRASH_SEED={}", seed));
   return seed;
-}
-
-Load CrashedCache::draw_load(std::mt19937_64& random, Durability durability, std::uint64_t kill) {
-  Load load;
-  load.path = path_;
-  load.seed = random();
-  load.first_version = kill * kVersionsOfProcess;
-  load.options.durability = durability;
-  load.options.timing.flush_interval = std::chrono::milliseconds(random() % 4);
-  load.options.timing.touch_interval = std::chrono::milliseconds(random() % 20);
-  load.options.timing.maintenance_interval = std::chrono::milliseconds(5);
-  load.options.memory_bytes = random() % 2 == 0 ? 0 : 256 * KiB;
-  load.options.queue_bytes = random() % 4 == 0 ? 64 * KiB : 4 * MiB;
-  if (!is_small_) return load;
-  load.limits_change = true;
-  load.options.limits = {.max_entries = 50, .max_bytes = 512 * KiB};
-  load.options.eviction = static_cast<Eviction>(1 + random() % 4);
-  return load;
-}
-
-void CrashedCache::look(Promise promise) {
-  oracle_.replay(journal_.records(), promise);
-  count_calls();
-  journal_.clear();
-  Heard heard;
-  Options options;
-  options.hooks.on_error = [&heard](const Notice& notice) { heard.add(notice); };
-  options.when_unavailable = WhenUnavailable::throw_error;
-  if (is_small_) options.limits = {.max_entries = 1000, .max_bytes = 8 * MiB};
-  {
-    Cache cache(path_, options);
-    CHECK(cache.health().state == HealthState::ok);
-    const CheckReport report = cache.check();
-    CHECK(report.ok);
-    CHECK(report.entries_off_by == 0);
-    CHECK(report.bytes_off_by == 0);
-    check_values(cache);
-    cache.close();
-  }
-  for (const Notice& notice : heard.notices()) {
-    CHECK_MESSAGE(notice.kind == NoticeKind::foreign_reader, notice.what);
-  }
-  CHECK(files_set_aside(path_) == 0);
-  recount();
-}
-
-// A record that begins something and the one that ends it: what has no end was cut off.
-void CrashedCache::count_calls() {
-  int open = 0;
-  for (const Record& record : journal_.records()) {
-    CHECK(record.step != Step::wrong_value);
-    switch (record.step) {
-      case Step::put_begun:
-      case Step::erase_begun:
-      case Step::group_begun:
-      case Step::clear_begun:
-      case Step::flush_begun:
-        ++open;
-        ++calls_;
-        break;
-      case Step::uncommitted:
-        ++uncommitted_;
-        break;
-      case Step::none:
-      case Step::wrong_value:
-        break;
-      default:
-        --open;
-    }
-  }
-  cut_calls_ += open;
-}
-
-void CrashedCache::check_values(Cache& cache) {
-  for (std::uint32_t key = 0; key < kKeys; ++key) {
-    const auto found = cache.get<std::string>(key_name(key));
-    found_ += found ? 1 : 0;
-    const std::string wrong = oracle_.judge(key, found);
-    CHECK_MESSAGE(wrong.empty(), wrong);
-  }
-  for (std::uint32_t post = 0; post < kPosts; ++post) {
-    const auto result = cache.get<std::int64_t>(post_key(post));
-    CHECK(result.value_or(post_result(post)) == post_result(post));
-  }
-}
-
-// Only once the cache is closed: nobody else in its process opens the file before.
-void CrashedCache::recount() const {
-  RawDatabase raw(path_);
-  CHECK(raw.rows("PRAGMA integrity_check") == "ok");
-  CHECK(raw.rows("SELECT entries, bytes FROM cache_totals") ==
-        raw.rows("SELECT count(*), coalesce(sum(byte_size), 0) FROM cache_entries"));
 }
 
 CrashRun::CrashRun(std::uint64_t seed)
@@ -198,6 +95,9 @@ void CrashRun::kill_at_a_moment() {
   const int most = any(4) == 0 ? 5'000 : 150'000;
   std::this_thread::sleep_for(std::chrono::microseconds(any(most)));
   kill(child);
+  if (!child.wait_for()) ++at_work_;
+  const std::int64_t change = draw_early_change(kMostChangesOfOpening);
+  kill_while_opening([change] { die_at_file_change(change); });
   look(promise_of(plan.durability));
 }
 
@@ -208,6 +108,8 @@ void CrashRun::kill_at_a_change() {
   Child child = start(plan, [change] { die_at_file_change(change); });
   if (!child.wait_for()) ++inside_changes_;
   kill(child);
+  const std::int64_t next = draw_early_change(kMostChangesOfOpening);
+  kill_while_opening([next] { die_at_file_change(next); });
   look(promise_of(plan.durability));
 }
 
@@ -219,13 +121,34 @@ void CrashRun::cut_power(Durability durability) {
   Child child = start(plan, [=] { cut_power_at_file_change(change, seed); });
   if (!child.wait_for()) ++inside_changes_;
   kill(child);
+  const std::int64_t next = draw_early_change(kMostChangesOfOpening);
+  kill_while_opening([=] { cut_power_at_file_change(next, seed); });
   look(durability == Durability::power ? Promise::put : Promise::nothing);
+}
+
+void CrashRun::kill_while_opening(const std::function<void()>& before) {
+  if (kill_ % 5 != 0) return;
+  Child child([&](Child::Parent& parent) -> std::string {
+    before();
+    for (const CrashedCache& cache : caches_) {
+      Heard heard;
+      cache.open(heard).close();
+    }
+    parent.tell();
+    parent.wait_for();
+    return {};
+  });
+  if (!child.wait_for()) ++inside_openings_;
+  kill(child);
 }
 
 // Half of them among the many of the work; the others as often among the first few, of the opening.
 std::int64_t CrashRun::draw_change() {
-  if (any(2) == 0) return 1 + any(kMostChanges);
-  std::uniform_real_distribution<double> exponent(0, std::log(kMostChanges));
+  return any(2) == 0 ? 1 + any(kMostChanges) : draw_early_change(kMostChanges);
+}
+
+std::int64_t CrashRun::draw_early_change(int most) {
+  std::uniform_real_distribution<double> exponent(0, std::log(most));
   return static_cast<std::int64_t>(std::exp(exponent(random_)));
 }
 
@@ -238,16 +161,31 @@ void CrashRun::look(Promise promise) {
   show_progress(fmt::format("kill {}", kill_));
 }
 
+int CrashRun::sum(int (CrashedCache::*count)() const noexcept) const {
+  return (caches_[0].*count)() + (caches_[1].*count)();
+}
+
+// A run that has seen nothing must not pass.
 void CrashRun::report(const std::string& what) const {
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began_;
-  print_line(
-      fmt::format("{}: {} kills, {} of them at a change of a file; {} calls, {} cut off, {} "
-                  "removals told as uncommitted; {} entries found; {:.1f} s",
-                  what, kill_, inside_changes_, grouped(caches_[0].calls() + caches_[1].calls()),
-                  caches_[0].cut_calls() + caches_[1].cut_calls(),
-                  caches_[0].uncommitted() + caches_[1].uncommitted(),
-                  caches_[0].found() + caches_[1].found(), took.count()));
-  CHECK(caches_[0].calls() > 0);
+  print_line(fmt::format(
+      "{}: {} kills, {} of them at a change of a file, {} at another moment of the work, and {} "
+      "times the next process while it opened the files; {} calls, {} cut off; {} crashes whose "
+      "removals are not judged; {} entries and {} results found; {:.1f} s",
+      what, kill_, inside_changes_, at_work_, inside_openings_, grouped(sum(&CrashedCache::calls)),
+      sum(&CrashedCache::cut_calls), sum(&CrashedCache::crashes_unjudged),
+      grouped(sum(&CrashedCache::found)), grouped(sum(&CrashedCache::results_found)),
+      took.count()));
+  CHECK(sum(&CrashedCache::calls) > 0);
+  if (kill_ < kFewKills) return;
+  CHECK(inside_changes_ > kill_ / 8);
+  CHECK(inside_changes_ + at_work_ > kill_ / 2);
+  // Of few kills none may be followed by one that comes before the opening's end.
+  CHECK((inside_openings_ > 0 || kill_ < 5 * kFewKills));
+  CHECK(sum(&CrashedCache::cut_calls) > 0);
+  CHECK(sum(&CrashedCache::found) > 0);
+  CHECK(sum(&CrashedCache::results_found) > 0);
+  CHECK(sum(&CrashedCache::crashes_unjudged) * 10 < kill_);
 }
 
 }  // namespace ashmemo::test

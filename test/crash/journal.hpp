@@ -17,8 +17,14 @@ enum class Step : std::uint8_t {
   erase_ended,
   group_begun,  // erase_prefix of one group of keys
   group_ended,
-  clear_begun,
+  clear_begun,  // of everything; the version is the edition of results since
   clear_ended,
+  invalidate_begun,  // the key is that of a post, the version the edition of results since
+  invalidate_ended,
+  invalidate_all_begun,
+  invalidate_all_ended,
+  backup_begun,  // the key is the group whose copy it is
+  backup_ended,
   flush_begun,
   flush_ended,
   uncommitted,  // the cache said that a removal is not yet in the file
@@ -27,7 +33,7 @@ enum class Step : std::uint8_t {
 
 struct Record {
   Step step = Step::none;
-  std::uint32_t key = 0;  // or the group
+  std::uint32_t key = 0;  // or the group, or the post
   std::uint64_t version = 0;
 };
 

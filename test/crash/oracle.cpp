@@ -36,7 +36,12 @@ void Oracle::apply(const Record& record, std::size_t at) {
     case Step::clear_begun:
       return begin_removals(0, kKeys);
     case Step::clear_ended:
+      end_invalidation(0, kPosts, record.version);
       return end_removals(0, kKeys, at);
+    case Step::invalidate_ended:
+      return end_invalidation(record.key, 1, record.version);
+    case Step::invalidate_all_ended:
+      return end_invalidation(0, kPosts, record.version);
     // Several threads flush at once: which of the begun ones ended is not known, so the oldest.
     case Step::flush_begun:
       flushes_.push_back(at);
@@ -66,8 +71,17 @@ void Oracle::begin_removals(std::uint32_t first, std::uint32_t count) {
 }
 
 void Oracle::end_removals(std::uint32_t first, std::uint32_t count, std::size_t at) {
-  const bool is_kept = promise_ != Promise::nothing && removals_hold_;
-  for (std::uint32_t key = first; key < first + count; ++key) end(key, at, is_kept);
+  for (std::uint32_t key = first; key < first + count; ++key) end(key, at, keeps_removals());
+}
+
+bool Oracle::keeps_removals() const noexcept {
+  return promise_ != Promise::nothing && removals_hold_;
+}
+
+void Oracle::end_invalidation(std::uint32_t first, std::uint32_t count, std::uint64_t edition) {
+  for (std::uint32_t post = first; keeps_removals() && post < first + count; ++post) {
+    oldest_[post] = std::max(oldest_[post], edition);
+  }
 }
 
 void Oracle::flush(std::size_t begun) {
@@ -95,6 +109,14 @@ std::string Oracle::judge(std::uint32_t key, const std::optional<std::string>& f
   }
   states = {State{version, 0}};
   return wrong;
+}
+
+std::string Oracle::judge_result(std::uint32_t post, std::int64_t found) const {
+  const auto edition = edition_of(post, found);
+  if (!edition) return fmt::format("the result of post {} is another's: {}", post, found);
+  if (*edition >= oldest_[post]) return {};
+  return fmt::format("the result of post {} is of edition {}, and was invalidated before {}", post,
+                     *edition, oldest_[post]);
 }
 
 }  // namespace ashmemo::test

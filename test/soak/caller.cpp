@@ -1,5 +1,6 @@
 #include "soak/caller.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <utility>
@@ -40,9 +41,10 @@ CachePolicy stale_policy() {
 
 }  // namespace
 
-Scene::Scene(Cache& open_cache, std::string path)
+Scene::Scene(Cache& open_cache, std::string path_of_backup, Entries what_entries_do)
     : cache(open_cache),
-      backup_path(std::move(path)),
+      backup_path(std::move(path_of_backup)),
+      entries(what_entries_do),
       registry(cache),
       readings(registry.resource<Reading>("Reading", &Reading::id)) {
   readings.record_version(&Reading::level);
@@ -116,39 +118,49 @@ void Caller::judge(const std::string& key, const std::optional<std::string>& val
   if (value && !is_value_of(key, *value)) wrong();
 }
 
-void Caller::get_own() {
-  const std::size_t i = below(kOwnKeys);
-  const auto value = scene_.cache.get<std::string>(prefix_ + std::to_string(i));
-  if (!value) return;
-  for (const std::string& allowed : own_[i]) {
-    if (*value == allowed) return;
-  }
-  wrong();
+void Caller::look_at_own() {
+  for (std::size_t i = 0; i < kOwnKeys; ++i) look_at_own(i);
 }
+
+void Caller::look_at_own(std::size_t number) {
+  const Own& own = own_[number];
+  const auto value = scene_.cache.get<std::string>(prefix_ + std::to_string(number));
+  asks(1);
+  if (!value) {
+    if (own.is_kept && scene_.entries == Entries::stay) wrong();
+    return;
+  }
+  if (std::find(own.values.begin(), own.values.end(), *value) == own.values.end()) wrong();
+}
+
+void Caller::get_own() { look_at_own(below(kOwnKeys)); }
 
 void Caller::put_own() {
   const std::size_t i = below(kOwnKeys);
   const std::string key = prefix_ + std::to_string(i);
   std::string value = new_value(key);
-  const bool taken = scene_.cache.put(key, value);
-  if (taken) own_[i].clear();
-  own_[i].push_back(std::move(value));
+  Own& own = own_[i];
+  own.is_kept = scene_.cache.put(key, value);
+  if (own.is_kept) own.values.clear();
+  own.values.push_back(std::move(value));
 }
 
 void Caller::erase_own() {
   const std::size_t i = below(kOwnKeys);
   (void)scene_.cache.erase(prefix_ + std::to_string(i));
-  own_[i].clear();
+  own_[i] = {};
 }
 
 void Caller::get_shared() {
   const std::string key = shared_key();
   judge(key, scene_.cache.get<std::string>(key));
+  asks(1);
 }
 
 void Caller::get_many() {
   const auto keys = shared_keys();
   const auto values = scene_.cache.get_many<std::string>(keys);
+  asks(keys.size());
   if (values.size() != keys.size()) return wrong();
   for (std::size_t i = 0; i < keys.size(); ++i) judge(keys[i], values[i]);
 }
@@ -172,6 +184,7 @@ void Caller::put_many() {
 void Caller::compute() {
   const std::string key = shared_key();
   judge(key, scene_.cache.get_or_compute(key, [&] { return new_value(key); }));
+  asks(1);
 }
 
 void Caller::compute_many() {
@@ -182,6 +195,7 @@ void Caller::compute_many() {
         for (const std::string_view key : missing) computed.push_back(new_value(std::string(key)));
         return computed;
       });
+  asks(keys.size());
   if (values.size() != keys.size()) return wrong();
   for (std::size_t i = 0; i < keys.size(); ++i) judge(keys[i], values[i]);
 }
@@ -205,6 +219,7 @@ void Caller::erase_many() { (void)scene_.cache.erase_many(shared_keys()); }
 void Caller::load() {
   const auto records = page();
   const auto [reports, squares] = scene_.readings.load(records, scene_.report, scene_.square);
+  asks(2 * records.size());
   for (std::size_t i = 0; i < records.size(); ++i) {
     if (reports[i] != report_of(records[i])) wrong();
     if (squares[i] != records[i].level * records[i].level) wrong();
@@ -214,6 +229,7 @@ void Caller::load() {
 void Caller::load_one() {
   const Reading one{static_cast<std::int64_t>(below(kReadings)), 7};
   if (scene_.report(one) != report_of(one)) wrong();
+  asks(1);
 }
 
 void Caller::look_at_calculations() {
@@ -223,6 +239,7 @@ void Caller::look_at_calculations() {
     if (cached[i] && *cached[i] != records[i].level * records[i].level) wrong();
   }
   (void)scene_.report.warm(records);
+  asks(records.size());
   (void)scene_.square.stats();
 }
 
@@ -233,11 +250,14 @@ void Caller::walk() {
 }
 
 void Caller::erase_prefix() { (void)scene_.cache.erase_prefix("s2"); }
-void Caller::clear() { (void)scene_.cache.clear(); }
+void Caller::clear() {
+  if (scene_.entries == Entries::leave) (void)scene_.cache.clear();
+}
 void Caller::flush() { scene_.cache.flush(); }
 void Caller::maintain() { (void)scene_.cache.run_maintenance(1ms); }
 
 void Caller::change_limits() {
+  if (scene_.entries == Entries::stay) return;
   Limits limits = scene_.cache.limits();
   limits.max_entries = below(2) == 0 ? Limit(2'000) : Limit(unlimited);
   scene_.cache.set_limits(limits);

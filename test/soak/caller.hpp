@@ -16,29 +16,36 @@ struct Reading {
   std::int64_t level = 0;
 };
 
-/// What all callers share: a cache under limits, calculations on it, and what went wrong.
+/// Whether entries may leave by themselves: under limits, and as anybody clears the cache.
+enum class Entries : std::uint8_t { leave, stay };
+
+/// What all callers share: a cache, calculations on it, and what went wrong.
 struct Scene {
-  explicit Scene(Cache& open_cache, std::string backup_path);
+  Scene(Cache& open_cache, std::string path_of_backup, Entries what_entries_do);
 
   Cache& cache;
   const std::string backup_path;
+  const Entries entries;
   Registry registry;
   Resource<Reading>& readings;
   Calculation<Reading, std::string> report;   // with its ttl
   Calculation<Reading, std::int64_t> square;  // served stale
   std::atomic<std::int64_t> steps{0};
   std::atomic<std::int64_t> wrong{0};
+  std::atomic<std::int64_t> asked{0};  // keys, of which each is a hit or a miss
   std::atomic<bool> is_backing_up{false};
 };
 
 /// One thread that does everything that the public interface offers, in no order. Its own keys
-/// nobody else puts: what it reads there must be what it stored last, or nothing. Of all other keys
-/// it knows what their values look like.
+/// nobody else puts: what it reads there must be what it stored last, or nothing where entries
+/// leave. Of all other keys it knows what their values look like.
 class Caller {
  public:
   Caller(Scene& scene, unsigned number);
 
   void step();
+  /// At the end: all its own keys.
+  void look_at_own();
 
  private:
   using Step = void (Caller::*)();
@@ -80,16 +87,22 @@ class Caller {
   [[nodiscard]] std::vector<std::string> shared_keys();
   [[nodiscard]] std::string new_value(const std::string& key);
   [[nodiscard]] std::vector<Reading> page();
+  void look_at_own(std::size_t number);
   void judge(const std::string& key, const std::optional<std::string>& value);
+  void asks(std::size_t keys) { scene_.asked += static_cast<std::int64_t>(keys); }
   void wrong() { ++scene_.wrong; }
 
   static constexpr std::size_t kOwnKeys = 40;
 
+  struct Own {
+    std::vector<std::string> values;  // that may be read; two: a put was not taken
+    bool is_kept = false;             // the last put was taken, and nothing removed it since
+  };
+
   Scene& scene_;
   const std::string prefix_;
   std::mt19937 random_;
-  /// What may be read of each own key, besides nothing. Two: a put was not taken.
-  std::array<std::vector<std::string>, kOwnKeys> own_;
+  std::array<Own, kOwnKeys> own_;
 };
 
 }  // namespace ashmemo::test

@@ -45,6 +45,7 @@ std::int64_t anonymous_bytes() {
 
 Options soak_options(Heard& heard) {
   Options options;
+  options.limits.max_entries = 2'000;
   options.limits.max_bytes = kMaxBytes;
   options.limits.max_entry_bytes = kMaxEntryBytes;
   options.memory_bytes = 2 * MiB;
@@ -63,6 +64,7 @@ class Soak {
         Caller caller(scene, i);
         try {
           while (!stopping_) caller.step();
+          caller.look_at_own();
         } catch (const std::exception& error) {
           ++scene.wrong;
           print_line(fmt::format("soak: an exception escaped: {}", error.what()));
@@ -92,6 +94,25 @@ void wait(const Scene& scene, const Sampler& sampler, Steady::duration time) {
   }
 }
 
+// A cache in which nothing is ever found must not pass.
+void check_reads(const Stats& stats, const Scene& scene) {
+  CHECK(stats.hits + stats.stale_hits + stats.misses == scene.asked.load());
+  CHECK(stats.hits > scene.asked.load() / 10);
+  CHECK(stats.memory_hits > 0);
+  CHECK(stats.computed > 0);
+  CHECK(stats.unread == 0);
+  CHECK(stats.undecodable == 0);
+  CHECK(stats.misses >= stats.expired_misses);
+  CHECK(stats.misses >= stats.joined);
+}
+
+void check_order(Cache& cache, const Heard& heard) {
+  CHECK(cache.check().ok);
+  CHECK(cache.health().state == HealthState::ok);
+  CHECK(heard.count(NoticeKind::set_aside) == 0);
+  CHECK(heard.count(NoticeKind::worker_failed) == 0);
+}
+
 }  // namespace
 
 TEST_SUITE("soak") {
@@ -100,7 +121,7 @@ TEST_SUITE("soak") {
     Heard heard;
     const std::string path = dir.path("soak.db");
     Cache cache(path, soak_options(heard));
-    Scene scene(cache, dir.path("backup.db"));
+    Scene scene(cache, dir.path("backup.db"), Entries::leave);
     const auto third = seconds_of_one_kind(3);
     std::int64_t memory_before = 0;
     std::int64_t memory_after = 0;
@@ -118,8 +139,8 @@ TEST_SUITE("soak") {
     print_line(fmt::format("soak     {} calls; highest {} B of {} B; memory {} MiB, then {} MiB",
                            grouped(scene.steps), grouped(highest.sum()), grouped(bound),
                            memory_before / MiB, memory_after / MiB));
-    CHECK(scene.steps > 1'000);
-    CHECK(scene.wrong == 0);
+    CHECK(scene.steps.load() > 1'000);
+    CHECK(scene.wrong.load() == 0);
     CHECK(highest.sum() <= bound);
     CHECK(memory_after <= memory_before + memory_before / 4 + 4 * MiB);
     cache.flush();
@@ -127,10 +148,35 @@ TEST_SUITE("soak") {
     CHECK(stats.bytes <= kMaxBytes);
     CHECK(stats.queue_bytes == 0);
     CHECK(stats.worker_errors == 0);
-    CHECK(stats.undecodable == 0);
-    CHECK(cache.check().ok);
-    CHECK(cache.health().state == HealthState::ok);
-    CHECK(heard.count(NoticeKind::set_aside) == 0);
-    CHECK(heard.count(NoticeKind::worker_failed) == 0);
+    CHECK(stats.evicted > 0);
+    check_reads(stats, scene);
+    check_order(cache, heard);
+  }
+
+  TEST_CASE("16 threads of every call without limits: what was put last is there") {
+    const TempDir dir;
+    Heard heard;
+    const std::string path = dir.path("soak.db");
+    Options options = soak_options(heard);
+    options.limits.max_entries = unlimited;
+    options.limits.max_bytes = unlimited;
+    Cache cache(path, options);
+    Scene scene(cache, dir.path("backup.db"), Entries::stay);
+    {
+      const Sampler sampler(path);
+      const Soak soak(scene);
+      wait(scene, sampler, seconds_of_one_kind(6));
+    }
+    print_line(fmt::format("soak     {} calls without limits; {} keys asked, {} hits",
+                           grouped(scene.steps), grouped(scene.asked),
+                           grouped(cache.stats().hits)));
+    CHECK(scene.steps.load() > 1'000);
+    CHECK(scene.wrong.load() == 0);
+    cache.flush();
+    const Stats stats = cache.stats();
+    CHECK(stats.worker_errors == 0);
+    CHECK(stats.evicted == 0);
+    check_reads(stats, scene);
+    check_order(cache, heard);
   }
 }

@@ -4,6 +4,9 @@
 #include <sqlite3.h>
 
 #include <atomic>
+#include <string_view>
+
+#include "base/test_point.hpp"
 
 namespace ashmemo::test {
 namespace {
@@ -95,6 +98,9 @@ void die_at_file_change(std::int64_t nth) {
   fatal_change = nth;
   changes = 0;
   reads = 0;
+  base::set_at_test_point([](std::string_view point) {
+    if (point.starts_with("system: ")) count_change();
+  });
 }
 
 std::int64_t file_reads() { return reads; }

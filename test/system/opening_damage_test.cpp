@@ -1,4 +1,4 @@
-// Files of ours that are damaged, and processes that are killed while they make or replace one.
+// Files of ours that are damaged.
 
 #include <doctest/doctest.h>
 #include <algorithm>
@@ -9,7 +9,6 @@
 
 #include "base/platform.hpp"
 #include "support/child.hpp"
-#include "support/dying_vfs.hpp"
 #include "support/opening.hpp"
 #include "support/temp_dir.hpp"
 
@@ -180,55 +179,5 @@ TEST_SUITE("system") {
     REQUIRE(opening.store);
     CHECK(opening.set_aside.empty());
     CHECK(has_key(dir.path("x"), "old"));
-  }
-
-  TEST_CASE("a process that is killed at any moment of the creation leaves a file that opens") {
-    constexpr int kMost = 200;
-    int nth = 0;
-    bool reached_the_end = false;
-    while (!reached_the_end && ++nth < kMost) {
-      INFO("killed before change " << nth);
-      const TempDir dir;
-      const std::string path = dir.path("x");
-      const ChildEnd end = in_child([&] {
-        die_at_file_change(nth);
-        return outcome(open_at(path));
-      });
-      reached_the_end = end.said == "open";
-      REQUIRE_MESSAGE((reached_the_end || end.exit_code == 128 + 9), end.said);
-      const auto opening = open_at(path);
-      REQUIRE_MESSAGE(opening.store, opening.store.failure().what);
-      CHECK(opening.set_aside.empty());
-      CHECK((*opening.store)->totals()->entries == 0);
-      REQUIRE(put(**opening.store, "new") == "committed");
-      CHECK(has_key(path, "new"));
-      CHECK(shell(path, "PRAGMA journal_mode; PRAGMA integrity_check") == "wal\nok\n");
-    }
-    CHECK(reached_the_end);
-    CHECK(nth > 20);
-  }
-
-  TEST_CASE("a process that is killed while it sets a file aside leaves one that opens") {
-    const TempDir dir;
-    const std::string path = dir.path("x");
-    // The steps of it, each as a kill before the next would leave them.
-    make_cache(path);
-    const std::string whole = read_file(path);
-    const auto check_opens = [&] {
-      const auto opening = open_at(path);
-      REQUIRE_MESSAGE(opening.store, opening.store.failure().what);
-      CHECK((*opening.store)->totals()->entries == 0);
-      CHECK(put(**opening.store, "new") == "committed");
-    };
-    fs::rename(path, path + ".corrupt-1");
-    write_file(path + "-wal", "the WAL of the damaged file");
-    write_file(path + "-shm", "its shm");
-    check_opens();
-    fs::rename(path, path + ".corrupt-1");
-    write_file(path + "-shm", "its shm");
-    check_opens();
-    fs::remove(path);
-    write_file(path, "");
-    check_opens();
   }
 }
