@@ -23,29 +23,6 @@ int mode_of_file(const std::string& path) {
   return found.st_mode & 0777;
 }
 
-/// Overwrites the beginnings of some pages in the middle, none that opening reads; only while
-/// nobody has it open.
-void damage(const std::string& path) {
-  std::string content = read_file(path);
-  const std::size_t pages = content.size() / 4'096;
-  for (std::size_t page = pages * 2 / 5 * 4'096; page < pages * 3 / 5 * 4'096; page += 4'096) {
-    content.replace(page, 64, std::string(64, '\xA5'));
-  }
-  write_file(path, content);
-}
-
-/// Who only reads is told that reading fails, and leaves the file where it is.
-void look_at_damaged(const CacheFixture& f) {
-  Options options = f.options;
-  options.access = Access::read_only;
-  Cache reader(f.path, options);
-  CHECK(reader.health().state == HealthState::ok);
-  for (const std::string& key : numbered("k", 2'000)) (void)reader.get<std::string>(key);
-  CHECK(reader.health().state == HealthState::degraded);
-  CHECK_FALSE(reader.check().ok);
-  CHECK(f.heard.count(NoticeKind::set_aside) == 0);
-}
-
 }  // namespace
 
 TEST_SUITE("system") {
@@ -73,30 +50,6 @@ TEST_SUITE("system") {
     CHECK(report.bytes_off_by == 100);
     CHECK(f->stats().entries == 20);
     CHECK(f->stats().bytes == bytes);
-    CHECK(f->check().ok);
-  }
-
-  TEST_CASE("58 bytes that flip in the file are found by check, and the cache goes on") {
-    CacheFixture f;
-    f.fill("k", 2'000, 200);
-    f->flush();
-    f.close();
-    damage(f.path);
-    look_at_damaged(f);
-    const CheckReport report = f->check();
-    CHECK_FALSE(report.ok);
-    CHECK(report.problems.size() > 1);
-    for (const std::string& problem : report.problems) CHECK_FALSE(has(problem, "\\x0A"));
-    // Every read answers; whatever cannot be read is a miss.
-    for (const std::string& key : numbered("k", 2'000)) (void)f->get<std::string>(key);
-    for (int i = 0; i < 3; ++i) (void)f->run_maintenance(1s);
-    f.clock->advance(1min);
-    for (int i = 0; i < 3; ++i) (void)f->run_maintenance(1s);
-    CHECK(f->health().state == HealthState::ok);
-    CHECK(f.heard.count(NoticeKind::set_aside) == 1);
-    CHECK(f->put("new", 1));
-    f->flush();
-    CHECK(f->get<int>("new") == 1);
     CHECK(f->check().ok);
   }
 
