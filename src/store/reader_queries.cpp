@@ -50,14 +50,21 @@ StoredEntry entry_of(const Statement& row) {
   return entry;
 }
 
-/// SQLite says several things in one text.
+/// SQLite says several things in one text, and some of them twice.
 void add_lines(std::string_view text, std::vector<std::string>& lines) {
   while (!text.empty()) {
     const std::size_t end = std::min(text.find('\n'), text.size());
-    if (end > 0) lines.push_back(base::printable(std::string(text.substr(0, end))));
+    std::string line = base::printable(std::string(text.substr(0, end)));
+    const bool is_new = std::find(lines.begin(), lines.end(), line) == lines.end();
+    if (!line.empty() && is_new) lines.push_back(std::move(line));
     text.remove_prefix(std::min(end + 1, text.size()));
   }
 }
+
+// The list of free pages is looked at with the schema's table: in a file that has views, the check
+// of everything leaves it out.
+constexpr const char* kIntegrityChecks[] = {"PRAGMA integrity_check",
+                                            "PRAGMA integrity_check(sqlite_schema)"};
 
 CalculationRow calculation_of(const Statement& row) {
   CalculationRow calculation;
@@ -199,10 +206,12 @@ base::Result<std::int64_t> Reader::last_stamp() {
 base::Result<std::vector<std::string>> Reader::integrity() {
   std::vector<std::string> lines;
   const auto done = guarded("checking the file", [&] {
-    Statement pragma("PRAGMA integrity_check");
-    StatementUse check(pragma, database());
-    while (check->step()) {
-      if (check->text(0) != "ok") add_lines(check->text(0), lines);
+    for (const char* sql : kIntegrityChecks) {
+      Statement pragma(sql);
+      StatementUse check(pragma, database());
+      while (check->step()) {
+        if (check->text(0) != "ok") add_lines(check->text(0), lines);
+      }
     }
   });
   // Of some damages the check itself dies: that is an answer, too.

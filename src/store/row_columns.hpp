@@ -20,9 +20,13 @@ namespace ashmemo::store {
   return std::clamp<std::int64_t>(row.integer(column), 0, std::int64_t{1} << 61);
 }
 
-/// What an entry costs in the file: no more than 4 GiB, so that nobody's sum overflows.
+/// What an entry costs in the file, whatever that claims: no more than 4 GiB, so that nobody's sum
+/// overflows, and not less than nothing, which would make room for others.
+[[nodiscard]] inline std::int64_t believable_size(std::int64_t bytes) noexcept {
+  return std::clamp<std::int64_t>(bytes, 0, std::int64_t{1} << 32);
+}
 [[nodiscard]] inline std::int64_t size_at(const Statement& row, int column) noexcept {
-  return std::clamp<std::int64_t>(row.integer(column), 0, std::int64_t{1} << 32);
+  return believable_size(row.integer(column));
 }
 
 /// What computing a value took, in microseconds: no more than eleven days, so that the sums of all

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "store/row_columns.hpp"
 #include "store/schema.hpp"
 
 namespace ashmemo::store {
@@ -188,12 +189,13 @@ void SqliteWriter::rollback() noexcept {
 }
 
 void SqliteWriter::count_added(std::int64_t bytes, std::int64_t queue) noexcept {
-  count(totals_.entries, totals_.bytes, 1, bytes);
-  if (queue == kProbationQueue) count(totals_.probation_entries, totals_.probation_bytes, 1, bytes);
+  const std::int64_t more = believable_size(bytes);
+  count(totals_.entries, totals_.bytes, 1, more);
+  if (queue == kProbationQueue) count(totals_.probation_entries, totals_.probation_bytes, 1, more);
 }
 
 void SqliteWriter::count_removed(std::int64_t bytes, std::int64_t queue) noexcept {
-  const std::int64_t less = base::subtract_saturated(0, bytes);
+  const std::int64_t less = -believable_size(bytes);
   count(totals_.entries, totals_.bytes, -1, less);
   if (queue == kProbationQueue) count(totals_.probation_entries, totals_.probation_bytes, -1, less);
 }

@@ -30,6 +30,21 @@ std::size_t cell_before(const std::string& file, std::size_t at) {
 
 }  // namespace
 
+const std::vector<std::string> kWrongValues = {"NULL",
+                                               "'text'",
+                                               "''",
+                                               "'9' || char(0) || '9'",
+                                               "X'00FF'",
+                                               "X''",
+                                               "1.5",
+                                               "9e999",
+                                               "-9e999",
+                                               "0",
+                                               "-1",
+                                               "9223372036854775807",
+                                               "-9223372036854775808",
+                                               "253402300799000000"};
+
 void run_without_types(const std::string& path, const std::string& table,
                        const std::string& statements) {
   const std::string here = " WHERE name = '" + table + "';";

@@ -3,10 +3,14 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 // What an attacker, or a broken disk, makes of a cache file; the file is closed meanwhile.
 
 namespace ashmemo::test {
+
+/// Values, as SQL, of which each is wrong in most columns of most tables.
+extern const std::vector<std::string> kWrongValues;
 
 /// Runs statements while the table takes values of any type, NULL too, in every column. Its
 /// definition is the old one afterwards.

@@ -19,10 +19,11 @@ namespace ashmemo::test {
 /// Chance with a new seed in each run, which it prints, or with the one given to repeat a failure.
 class Random {
  public:
-  Random() : seed_(number_in_environment("ASHMEMO_TEST_SEED", std::random_device{}())) {
+  Random() : Random(number_in_environment("ASHMEMO_TEST_SEED", std::random_device{}())) {
     MESSAGE("repeat with ASHMEMO_TEST_SEED=" << seed_);
-    engine_.seed(seed_);
   }
+  /// The same in each run.
+  explicit Random(std::uint64_t seed) : seed_(seed), engine_(seed) {}
 
   [[nodiscard]] std::size_t below(std::size_t bound) {
     return std::uniform_int_distribution<std::size_t>(0, bound - 1)(engine_);

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <ashmemo/cache.hpp>
+#include <ashmemo/registry.hpp>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -18,6 +19,10 @@ using namespace ashmemo::test;
 using namespace std::chrono_literals;
 
 namespace {
+
+struct Post {
+  int id;
+};
 
 /// Runs `work` on a cache in a child, which is killed when `work` has returned: nothing is closed.
 void crash_after(CacheFixture& f, const std::function<void(Cache&)>& work) {
@@ -119,6 +124,29 @@ TEST_SUITE("system") {
     });
     CHECK(f.keys() == "k1 k2");
     f.check_file();
+  }
+
+  TEST_CASE("51 what was counted for a calculation and flushed is counted after a crash") {
+    CacheFixture f;
+    const auto count = [](Cache& cache, const std::vector<Post>& first) {
+      Registry registry(cache);
+      auto& posts = registry.resource<Post>("Post", &Post::id);
+      const auto words = posts.calculation("words", [](const Post& post) { return post.id; });
+      posts.cache_calculation("words", {});
+      for (const Post& post : first) (void)words(post);
+      cache.flush();
+      (void)words(Post{100});  // the crash comes before it is written
+    };
+    crash_after(f, [&count](Cache& cache) { count(cache, {{1}, {2}, {1}}); });
+    const auto stats = [&f] { return f->calculations().at(0).stats; };
+    CHECK(stats().computed == 2);
+    CHECK(stats().misses == 2);
+    CHECK(stats().hits == 1);
+    f.close();
+    crash_after(f, [&count](Cache& cache) { count(cache, {{1}, {3}}); });
+    CHECK(stats().computed == 3);
+    CHECK(stats().misses == 3);
+    CHECK(stats().hits == 2);
   }
 
   TEST_CASE("51 a crash in the middle of work with a thread leaves a whole file") {

@@ -194,7 +194,14 @@ TEST_SUITE("system") {
     CHECK(f.shell("CREATE TABLE witness (a); CREATE TRIGGER spy AFTER INSERT ON cache_entries BEGIN"
                   " INSERT INTO witness VALUES (1); END") == "");
     CHECK(f->put("l", 2));
+    (void)f.run_to_the_end();
+    f.clock->advance(1min);
+    f->flush();
+    CHECK(f->get<int>("l") == 2);
+    CHECK(f->stats().queue_bytes == 0);
     f->close();
+    CHECK(f.in_file("l"));
+    f.close_raw();
     // The file was set aside, or the trigger did nothing; in no case did it run.
     for (const auto& entry : fs::directory_iterator(f.dir.path())) {
       const std::string file = entry.path().string();

@@ -20,10 +20,17 @@ namespace {
 
 const std::string kWitness = "CREATE TABLE witness (a); INSERT INTO witness VALUES ('quiet'); ";
 
-/// Of each kind of work one piece, while the worker finds out.
+const std::string kValue(10, 'x');  // of all entries that were there before
+
+/// Of each kind of work one piece, while the worker finds out. What is read meanwhile is what was
+/// put, or nothing.
 void work(CacheFixture& f) {
   for (int round = 0; round < 4; ++round) {
-    (void)f->get<std::string>("k1");
+    CHECK(f->get<std::string>("k1").value_or(kValue) == kValue);
+    for (const auto& value : f->get_many<std::string>({"k4", "k5"})) {
+      CHECK(value.value_or(kValue) == kValue);
+    }
+    f->for_each("k", [](const EntryInfo&, ValueView value) { CHECK(value.bytes() == kValue); });
     (void)f->put("new", round);
     (void)f->touch("k2");
     (void)f->erase("k3");
@@ -59,6 +66,10 @@ TEST_SUITE("system") {
         "DROP VIEW cache_entries_readable; ALTER TABLE cache_entries DROP COLUMN cost_us",
         "ALTER TABLE cache_entries RENAME TO others; CREATE VIEW cache_entries AS SELECT * FROM"
         " others",
+        "ALTER TABLE cache_entries RENAME TO others; CREATE VIEW cache_entries AS SELECT rowid AS"
+        " rowid, cache_key, byte_size, inserted_at, computed_at, fresh_until, expires_at,"
+        " keep_until, accessed_at, access_count, calculation_id, record_version, cost_us,"
+        " eviction_counter, eviction_queue, 'evil' AS value FROM others",
         "DROP INDEX cache_entries_inserted_at_accessed_at",
         "DROP TRIGGER cache_entries_count_delete",
         "DROP TABLE cache_calculations",
@@ -70,7 +81,7 @@ TEST_SUITE("system") {
     for (const std::string& change : changes) {
       INFO(change);
       CacheFixture f;
-      f.fill("k", 20);
+      f.fill("k", 20, kValue.size());
       f->flush();
       f.close_raw();
       CHECK(f.shell(kWitness + change) == "");
@@ -98,7 +109,7 @@ TEST_SUITE("system") {
     for (const std::string& change : changes) {
       INFO(change);
       CacheFixture f;
-      f.fill("k", 20);
+      f.fill("k", 20, kValue.size());
       f->flush();
       f.close_raw();
       CHECK(f.shell(kWitness + change) == "");

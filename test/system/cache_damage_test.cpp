@@ -1,0 +1,193 @@
+// Bytes of the file that are not what was written.
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <ashmemo/cache.hpp>
+#include <chrono>
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "support/cache_fixture.hpp"
+#include "support/hostile.hpp"
+
+using namespace ashmemo;
+using namespace ashmemo::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Overwrites the beginnings of some pages in the middle, none that opening reads; only while
+/// nobody has it open.
+void damage(const std::string& path) {
+  std::string content = read_file(path);
+  const std::size_t pages = content.size() / 4'096;
+  for (std::size_t page = pages * 2 / 5 * 4'096; page < pages * 3 / 5 * 4'096; page += 4'096) {
+    content.replace(page, 64, std::string(64, '\xA5'));
+  }
+  write_file(path, content);
+}
+
+/// Who only reads is told that reading fails, and leaves the file where it is.
+void look_at_damaged(const CacheFixture& f) {
+  Options options = f.options;
+  options.access = Access::read_only;
+  Cache reader(f.path, options);
+  CHECK(reader.health().state == HealthState::ok);
+  for (const std::string& key : numbered("k", 2'000)) (void)reader.get<std::string>(key);
+  CHECK(reader.health().state == HealthState::degraded);
+  CHECK_FALSE(reader.check().ok);
+  CHECK(f.heard.count(NoticeKind::set_aside) == 0);
+}
+
+constexpr std::size_t kPage = 4'096;
+constexpr int kLarge = 40;  // entries
+
+std::size_t start_of(std::size_t page) { return (page - 1) * kPage; }
+std::size_t place_in_map(std::size_t page) { return start_of(2) + (page - 3) * 5; }
+
+std::size_t number_at(const std::string& file, std::size_t at) {
+  std::size_t number = 0;
+  for (const char byte : file.substr(at, 4)) {
+    number = number * 256 + static_cast<unsigned char>(byte);
+  }
+  return number;
+}
+
+/// What the second page says of the others.
+enum class Use : char { free = 2, first_of_chain = 3, further_in_chain = 4, in_tree = 5 };
+
+std::size_t page_of(const std::string& file, Use use, int nth = 0) {
+  constexpr std::size_t kMapped = kPage / 5;
+  const std::size_t last = std::min(number_at(file, 28), 2 + kMapped);
+  for (std::size_t page = 3; page <= last; ++page) {
+    if (file[place_in_map(page)] == static_cast<char>(use) && nth-- == 0) return page;
+  }
+  FAIL("no such page");
+  return 0;
+}
+
+std::string large_value(int i) { return std::string(20'000, static_cast<char>('A' + i)); }
+
+/// A closed file whose values have chains of pages, and with free pages.
+void make_file_of_chains(CacheFixture& f) {
+  for (int i = 0; i < kLarge; ++i) CHECK(f->put("k" + std::to_string(i), large_value(i)));
+  f.close();
+  // By a shell, which leaves the pages in the file.
+  CHECK(f.shell("DELETE FROM cache_entries WHERE cache_key = 'k7'") == "");
+}
+
+/// A number in the file that is not what it was.
+struct Damage {
+  std::string name;
+  std::size_t at;
+  std::size_t bytes;
+  std::size_t number;
+  bool is_found_by_reads = true;  // else a value may be of wrong bytes: there are no checksums
+  bool is_met_by_work = true;     // else it stays, for check to name it
+};
+
+std::vector<Damage> damages_of(const std::string& file) {
+  const std::size_t chain = page_of(file, Use::first_of_chain, 3);
+  const std::size_t other = page_of(file, Use::first_of_chain, 9);
+  const std::size_t further = page_of(file, Use::further_in_chain, 12);
+  const std::size_t leaf = page_of(file, Use::in_tree, 2);
+  const std::size_t free = page_of(file, Use::free, 1);
+  const std::size_t trunk = number_at(file, 32);
+  REQUIRE(trunk > 2);
+  constexpr std::size_t kNowhere = 0xFFFFFF;
+  return {
+      {"a chain that ends early", start_of(chain), 4, 0},
+      {"a chain that leaves the file", start_of(chain), 4, kNowhere},
+      {"a chain to the first page", start_of(chain), 4, 1, false},
+      {"a chain in a circle", start_of(chain), 4, chain, false},
+      {"a chain into another", start_of(chain), 4, other, false},
+      {"a free list in a circle", start_of(trunk), 4, trunk},
+      {"a free list that leaves the file", start_of(trunk), 4, kNowhere},
+      {"a free list of too many pages", start_of(trunk) + 4, 4, 5'000},
+      {"a free page that is none", start_of(trunk) + 8, 4, further, false, false},
+      {"a free page outside of the file", start_of(trunk) + 8, 4, kNowhere},
+      {"a map in which a tree's page is free", place_in_map(leaf), 1, 2},
+      {"a map in which a page belongs to another", place_in_map(further) + 1, 4, leaf},
+      {"a map in which a free page is a tree's", place_in_map(free), 1, 5},
+      {"a map that is empty there", place_in_map(chain), 5, 0},
+  };
+}
+
+/// Whether check has a problem to tell.
+bool is_named(CacheFixture& f) {
+  bool ok = false;
+  const std::string thrown = code_thrown_by([&] { ok = f->check().ok; });
+  CHECK((thrown == "nothing" || thrown == "store_failed"));
+  return !ok;
+}
+
+/// What is read is what was put, or nothing.
+void check_reads(CacheFixture& f) {
+  for (int i = 0; i < kLarge; ++i) {
+    const auto value = f->get<std::string>("k" + std::to_string(i));
+    CHECK(value.value_or(large_value(i)) == large_value(i));
+  }
+}
+
+/// Everything that touches the pages of values, the free ones and the map of both.
+void use_all_pages(CacheFixture& f) {
+  for (int round = 0; round < 4; ++round) {
+    (void)f->put("new", large_value(round));
+    if (round == 1) (void)f->erase_many(numbered("k", kLarge / 2));
+    if (round == 2) (void)f->clear();
+    (void)f.run_to_the_end();
+    (void)code_thrown_by([&] { f->compact(); });
+    f.clock->advance(1min);
+  }
+}
+
+}  // namespace
+
+TEST_SUITE("system") {
+  TEST_CASE("58 bytes that flip in the file are found by check, and the cache goes on") {
+    CacheFixture f;
+    f.fill("k", 2'000, 200);
+    f->flush();
+    f.close();
+    damage(f.path);
+    look_at_damaged(f);
+    const CheckReport report = f->check();
+    CHECK_FALSE(report.ok);
+    CHECK(report.problems.size() > 1);
+    for (const std::string& problem : report.problems) CHECK_FALSE(has(problem, "\\x0A"));
+    // Every read answers; whatever cannot be read is a miss.
+    for (const std::string& key : numbered("k", 2'000)) (void)f->get<std::string>(key);
+    for (int i = 0; i < 3; ++i) (void)f->run_maintenance(1s);
+    f.clock->advance(1min);
+    for (int i = 0; i < 3; ++i) (void)f->run_maintenance(1s);
+    CHECK(f->health().state == HealthState::ok);
+    CHECK(f.heard.count(NoticeKind::set_aside) == 1);
+    CHECK(f->put("new", 1));
+    f->flush();
+    CHECK(f->get<int>("new") == 1);
+    CHECK(f->check().ok);
+  }
+
+  TEST_CASE("58 damage in chains, free list and page map is named, and the cache goes on") {
+    CacheFixture made;
+    make_file_of_chains(made);
+    const std::string whole = read_file(made.path);
+    for (const Damage& damage : damages_of(whole)) {
+      INFO(damage.name);
+      CacheFixture f;
+      write_file(f.path, whole);
+      write_number(f.path, damage.at, damage.bytes, static_cast<unsigned>(damage.number));
+      CHECK(is_named(f));
+      if (damage.is_found_by_reads) check_reads(f);
+      use_all_pages(f);
+      CHECK(f->health().state == HealthState::ok);
+      CHECK(f->put("new", "here"));
+      f->flush();
+      CHECK(f->get<std::string>("new") == "here");
+      if (damage.is_met_by_work) CHECK_FALSE(is_named(f));
+      if (!damage.is_met_by_work) f.expect_no_order();
+    }
+  }
+}

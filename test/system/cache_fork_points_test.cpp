@@ -1,0 +1,241 @@
+// Forks at every moment that the code has a name for, on whichever thread is there.
+
+#include <doctest/doctest.h>
+
+#include <ashmemo/cache.hpp>
+#include <ashmemo/registry.hpp>
+#include <chrono>
+#include <functional>
+#include <mutex>
+#include <set>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "support/cache_fixture.hpp"
+#include "support/child.hpp"
+#include "support/rendezvous.hpp"
+#include "support/watchdog.hpp"
+#include "system/forked_child.hpp"
+
+using namespace ashmemo;
+using namespace ashmemo::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Forks a child at each test point, the first time that it is reached during an operation. Made
+/// before any thread of the cache, and gone after them.
+class Forks {
+ public:
+  explicit Forks(std::function<void()> check)
+      : check_(std::move(check)), points_([this](std::string_view point) { at(point); }) {}
+
+  void during(const std::string& operation, const std::function<void()>& run) {
+    set_operation(operation);
+    run();
+    set_operation("");
+  }
+  [[nodiscard]] std::string points_met() const {
+    std::string all;
+    for (const std::string& point : points_met_) all += point + "; ";
+    return all;
+  }
+
+ private:
+  void at(std::string_view point) {
+    if (is_child_) return;  // which is at points, too
+    const std::lock_guard lock(mutex_);
+    if (operation_.empty() || !met_.insert(operation_ + " at " + std::string(point)).second) return;
+    points_met_.insert(std::string(point));
+    INFO(operation_ << " at " << std::string(point));
+    is_child_ = true;
+    check_();
+    is_child_ = false;
+  }
+
+  void set_operation(const std::string& operation) {
+    const std::lock_guard lock(mutex_);
+    operation_ = operation;
+  }
+
+  const std::function<void()> check_;
+  std::mutex mutex_;
+  std::string operation_;  // empty: none
+  std::set<std::string> met_;
+  std::set<std::string> points_met_;
+  static thread_local bool is_child_;  // or its parent, as long as it waits for it
+  AtTestPoints points_;
+};
+
+thread_local bool Forks::is_child_ = false;
+
+/// Each operation of a cache that changes or reads something.
+std::vector<std::pair<std::string, std::function<void()>>> operations(CacheFixture& f) {
+  return {
+      {"put", [&f] { CHECK(f->put("k", 1)); }},
+      {"get of what is pending", [&f] { CHECK(f->get<int>("k") == 1); }},
+      {"flush", [&f] { f->flush(); }},
+      {"get", [&f] { CHECK(f->get<int>("k") == 1); }},
+      {"put_many",
+       [&f] {
+         CHECK(f->put_many<int>({{"l", 2}, {"m", 3}, {"n", 4}}) == 3);
+       }},
+      {"get_many",
+       [&f] {
+         CHECK(f->get_many<int>({"k", "x", "l"}).at(2) == 2);
+       }},
+      {"contains", [&f] { CHECK(f->contains("m")); }},
+      {"touch", [&f] { CHECK(f->touch("k")); }},
+      {"entry", [&f] { CHECK(f->entry("k")); }},
+      {"for_each", [&f] { CHECK(f.keys() == "k l m n"); }},
+      {"get_or_compute", [&f] { CHECK(f->get_or_compute("o", [] { return 5; }) == 5); }},
+      {"erase", [&f] { CHECK(f->erase("k")); }},
+      {"erase_many",
+       [&f] {
+         CHECK(f->erase_many({"l", "x"}) == 1);
+       }},
+      {"erase_prefix", [&f] { CHECK(f->erase_prefix("m") == 1); }},
+      {"run_maintenance", [&f] { (void)f->run_maintenance(1s); }},
+      {"compact", [&f] { f->compact(); }},
+      {"check", [&f] { CHECK(f->check().ok); }},
+      {"eviction",
+       [&f] {
+         f->set_limits({.max_entries = 1});
+         f->flush();
+         CHECK(f->stats().entries == 1);
+       }},
+      {"clear", [&f] { CHECK(f->clear() == 1); }},
+      {"put again", [&f] { CHECK(f->put("k", 6)); }},
+      {"close", [&f] { f->close(); }},
+  };
+}
+
+}  // namespace
+
+TEST_SUITE("system") {
+  TEST_CASE("65 a fork at any point of any operation: the child misses, the parent goes on") {
+    const Watchdog watchdog("forks at all points");
+    for (const bool thread : {false, true}) {
+      INFO(std::string(thread ? "with a thread" : "by hand"));
+      CacheFixture f;
+      if (thread) f.use_thread();
+      f.options.timing.flush_interval = 0s;
+      Cache* cache = nullptr;
+      Forks forks([&cache] { check_child(*cache); });
+      cache = &f.cache();
+      for (const auto& [name, run] : operations(f)) forks.during(name, run);
+      CHECK(forks.points_met() ==
+            "change: begun; change: queued; commit: begins; commit: done; commit: finishes; "
+            "commit: looked; load: keeps; load: looked up; read: asked memory; "
+            "read: asked pending; read: has a row; ");
+      f.reopen();
+      CHECK(f.keys() == "k");
+      CHECK(f->get<int>("k") == 6);
+      f.close();  // before the forks end
+    }
+  }
+
+  TEST_CASE("65 a fork where there is no file: the child has nothing of the parent's memory") {
+    CacheFixture f;
+    Cache cache(f.dir.path("no/such/folder/x.db"), f.options);
+    Forks forks([&cache] { check_child(cache); });
+    forks.during("put", [&cache] { CHECK_FALSE(cache.put("k", 1)); });
+    forks.during("get", [&cache] { CHECK(cache.get<int>("k") == 1); });
+    CHECK(has(forks.points_met(), "memory alone: looked"));
+  }
+
+  TEST_CASE("65 a fork in a loader, and while another thread waits for what is loaded") {
+    const Watchdog watchdog("forks of loaders");
+    CacheFixture f;
+    Cache& cache = f.cache();
+    Events events;
+    const AtTestPoints points([&events](std::string_view point) {
+      if (point == "load: waits") events.happened("waits");
+    });
+    const auto load = [&] {
+      events.happened("loads");
+      events.wait_for("waits");
+      check_child(cache);
+      return 5;
+    };
+    std::thread owner([&] { CHECK(cache.get_or_compute("x", load) == 5); });
+    events.wait_for("loads");
+    CHECK(cache.get_or_compute("x", [] { return 6; }) == 5);
+    owner.join();
+    CHECK(f->get<int>("x") == 5);
+  }
+
+  TEST_CASE("65 a fork by a load that is about to wait for another thread's") {
+    const Watchdog watchdog("a fork of a waiting load");
+    CacheFixture f;
+    Cache& cache = f.cache();
+    Events events;
+    const AtTestPoints points([&](std::string_view point) {
+      if (point != "load: waits") return;
+      check_child(cache);
+      events.happened("forked");
+    });
+    std::thread owner([&] {
+      const auto load = [&events] {
+        events.happened("loads");
+        events.wait_for("forked");
+        return 5;
+      };
+      CHECK(cache.get_or_compute("x", load) == 5);
+    });
+    events.wait_for("loads");
+    CHECK(cache.get_or_compute("x", [] { return 6; }) == 5);
+    owner.join();
+    CHECK(events.times("forked") == 1);
+  }
+
+  TEST_CASE("65 a fork while a refresh gets its thread") {
+    struct Post {
+      int id;
+    };
+    CacheFixture f;
+    Cache& cache = f.cache();
+    Registry registry(cache);
+    auto& posts = registry.resource<Post>("Post", &Post::id);
+    const auto twice = posts.calculation("twice", [](const Post& post) { return 2 * post.id; });
+    posts.cache_calculation("twice", {.ttl = 1s, .stale_while_revalidate = 1h});
+    CHECK(twice(Post{3}) == 6);
+    f.clock->advance(2s);
+    Events events;
+    const AtTestPoints points([&](std::string_view point) {
+      if (point != "background: starts a thread") return;
+      check_child(cache);
+      events.happened("forked");
+    });
+    CHECK(twice(Post{3}) == 6);
+    CHECK(events.times("forked") == 1);
+    f.close();  // waits for the refresh
+  }
+
+  TEST_CASE("65 a fork in a hook") {
+    const Watchdog watchdog("a fork in a hook");
+    for (const bool thread : {false, true}) {
+      INFO(std::string(thread ? "with a thread" : "by hand"));
+      CacheFixture f;
+      if (thread) f.use_thread();
+      Cache* cache = nullptr;
+      Events events;
+      f.options.hooks.on_removal = [&](const Removal&) {
+        check_child(*cache, "misuse");
+        events.happened("forked");
+      };
+      cache = &f.cache();
+      CHECK(f->put("k", 1));
+      CHECK(f->put("l", 2));
+      f->flush();
+      CHECK(f->erase("k"));
+      events.wait_for("forked");
+      CHECK(f->get<int>("l") == 2);
+      f.close();
+      CHECK(events.times("forked") == 1);
+    }
+  }
+}

@@ -1,0 +1,96 @@
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace ashmemo::test {
+
+inline constexpr std::int64_t kNever = INT64_MAX;
+
+/// An entry as it was stored.
+struct Kept {
+  std::string value;
+  std::int64_t computed_at = 0;
+  std::int64_t expires_at = kNever;
+  bool may_be_gone = false;  // evicted, or its time was over once
+
+  [[nodiscard]] bool is_live(std::int64_t now) const {
+    return computed_at <= now && now < expires_at;
+  }
+};
+
+/// What a cache must have. What was missed once is forgotten, so that it must not come back.
+class Model {
+ public:
+  /// `is_bounded`: anything may be evicted at any time.
+  explicit Model(bool is_bounded) : is_bounded_(is_bounded) {}
+
+  void put(const std::string& key, Kept kept) {
+    kept.may_be_gone = is_bounded_;
+    entries_[key] = std::move(kept);
+  }
+  /// The clock stands there: who is over may be swept.
+  void see(std::int64_t now) {
+    now_ = now;
+    for (auto& [key, kept] : entries_) kept.may_be_gone |= now >= kept.expires_at;
+  }
+  [[nodiscard]] std::int64_t now() const { return now_; }
+
+  /// The live entry; null: none.
+  [[nodiscard]] const Kept* find(const std::string& key) const {
+    const auto found = entries_.find(key);
+    return found != entries_.end() && found->second.is_live(now_) ? &found->second : nullptr;
+  }
+
+  /// `is_there`: what the cache says of the key.
+  void expect(const std::string& key, bool is_there) {
+    INFO(key);
+    const Kept* const kept = find(key);
+    if (is_there || kept == nullptr) {
+      REQUIRE(is_there == (kept != nullptr));
+      return;
+    }
+    REQUIRE(kept->may_be_gone);
+    entries_.erase(key);
+  }
+  void expect(const std::string& key, const std::optional<std::string>& found) {
+    expect(key, found.has_value());
+    if (found) REQUIRE(*found == find(key)->value);
+  }
+
+  /// `removed` entries went, live or not.
+  void erase_prefix(const std::string& prefix, std::size_t removed) {
+    std::size_t sure = 0;
+    const std::size_t most = std::erase_if(entries_, [&](const auto& each) {
+      const bool goes = each.first.starts_with(prefix);
+      sure += goes && !each.second.may_be_gone ? 1U : 0U;
+      return goes;
+    });
+    REQUIRE(removed >= sure);
+    REQUIRE(removed <= most);
+  }
+  void erase(const std::string& key) { entries_.erase(key); }
+
+  [[nodiscard]] std::vector<std::string> keys(const std::string& prefix) const {
+    std::vector<std::string> keys;
+    for (const auto& [key, kept] : entries_) {
+      if (key.starts_with(prefix)) keys.push_back(key);
+    }
+    return keys;
+  }
+  [[nodiscard]] std::size_t size() const { return entries_.size(); }
+
+ private:
+  const bool is_bounded_;
+  std::map<std::string, Kept> entries_;
+  std::int64_t now_ = 0;
+};
+
+}  // namespace ashmemo::test

@@ -1,0 +1,78 @@
+// Calculations that nobody's cache has written down: too many, too long, of wrong types.
+
+#include <doctest/doctest.h>
+
+#include <ashmemo/ashmemo.hpp>
+#include <chrono>
+#include <string>
+
+#include "support/cache_fixture.hpp"
+#include "support/hostile.hpp"
+
+using namespace ashmemo;
+using namespace ashmemo::test;
+using namespace std::chrono_literals;
+
+TEST_SUITE("system") {
+  TEST_CASE("a million calculations are damage, found before they take memory") {
+    CacheFixture f;
+    CHECK(f->put("old", 1));
+    f.close();
+    (void)f.shell(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000)"
+        " INSERT INTO cache_calculations (id, resource, name, version, policy)"
+        " SELECT i, 'r', i, 1, '' FROM n");
+    CHECK(f->put("new", 1));
+    CHECK(f.heard.count(NoticeKind::set_aside) == 1);
+    f->flush();
+    CHECK(f->get<int>("new") == 1);
+  }
+
+  TEST_CASE("calculations with names of many MiB are damage, found before they take memory") {
+    CacheFixture f;
+    CHECK(f->put("old", 1));
+    f.close();
+    (void)f.shell(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50)"
+        " INSERT INTO cache_calculations (id, resource, name, version, policy)"
+        " SELECT i, 'r', hex(zeroblob(500000)) || i, 1, '' FROM n");
+    CHECK(f->put("new", 1));
+    CHECK(f.heard.count(NoticeKind::set_aside) == 1);
+    f->flush();
+    CHECK(f->get<int>("new") == 1);
+  }
+
+  TEST_CASE("calculations of wrong types and impossible numbers stop nobody") {
+    CacheFixture f;
+    CHECK(f->put("old", 1));
+    f.close();
+    std::string sql;
+    for (const std::string& value : kWrongValues) {
+      sql +=
+          "INSERT INTO cache_calculations (resource, name, version, policy, retired, hits,"
+          " stale_hits, misses, computed, failed, saved_us) VALUES ('Record', 'twice'";
+      for (int i = 0; i < 9; ++i) sql += ", " + value;
+      sql +=
+          "); INSERT INTO cache_calculations (id, resource, name, version, policy) VALUES"
+          " (NULL, " +
+          value + ", " + value + ", 1, 1);";
+    }
+    run_without_types(f.path, "cache_calculations", sql);
+    f.expect_no_order();  // such rows stay
+    struct Record {
+      int id = 0;
+    };
+    for (int round = 0; round < 2; ++round) {
+      Registry registry(f.cache());
+      auto& records = registry.resource<Record>("Record", &Record::id);
+      const auto twice = records.calculation("twice", [](const Record& r) { return 2 * r.id; });
+      records.cache_calculation("twice", {.ttl = 1h});
+      CHECK(twice(Record{4}) == 8);
+      f->flush();
+      CHECK(twice(Record{4}) == 8);
+      f.reopen();
+    }
+    CHECK(f->health().state == HealthState::ok);
+    CHECK(f->get<int>("old") == 1);
+  }
+}
