@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/test_point.hpp"
 #include "engine/patience.hpp"
 
 namespace ashmemo::engine {
@@ -168,6 +169,7 @@ bool PendingWrites::wait_until_done(const ItemPtr& item, std::int64_t max_wait, 
   std::optional<Patience> patience;  // since this wait has seen the store refuse
   while (true) {
     push();
+    ASHMEMO_TEST_POINT("patience: looks");
     base::Lock lock(mutex_);
     if (!refusing_since_) {
       patience.reset();

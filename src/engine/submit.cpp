@@ -73,6 +73,7 @@ class Offering {
     const PendingWrites::Waiting waiting(engine_.pending);
     // Who does the worker's work himself waits for nobody: if that made no room, nothing will.
     if (engine_.worker->drain()) return before == 0 || engine_.pending.bytes() < before;
+    ASHMEMO_TEST_POINT("patience: looks");
     if (patience.is_over()) return false;
     engine_.worker->wake();
     engine_.pending.wait_a_little(max_wait_);

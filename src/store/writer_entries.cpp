@@ -149,8 +149,9 @@ base::Result<std::optional<std::int64_t>> SqliteWriter::touch(const TouchRow& to
     statement->bind(3, bounded(touch.count));
     statement->bind(4, kMostCount);
     statement->bind(5, kMostEvictionCounter);
-    return rewrite(*statement) ? std::optional(std::max<std::int64_t>(row->byte_size, 0))
-                               : std::nullopt;
+    if (!rewrite(*statement)) return std::nullopt;
+    last_stamp_ = std::max(last_stamp_, touch.accessed_at);
+    return std::max<std::int64_t>(row->byte_size, 0);
   });
 }
 

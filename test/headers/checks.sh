@@ -13,6 +13,7 @@ run_headers_suite() {
   check "every source is in its meson.build" sources_are_listed
   check "the top level is as it was laid out" top_level_is_fixed
   check "no file over 400 lines" files_are_short
+  check "no test returns from a SUBCASE" subcases_do_not_return
   check "no path or host of one machine" nothing_of_one_machine
   check "the README names both commands" readme_names_commands
   check "every public operation is tried with faults of the system" operations_meet_faults
@@ -120,6 +121,14 @@ files_are_short() {
   for file in $(project_files '*.cpp' '*.hpp'); do
     (($(wc -l <"$project_root/$file") <= 400)) || printf '%s\n' "$file"
   done | fails_if_any "too long"
+}
+
+# doctest runs a test again only for a SUBCASE that it has met, which a return from an earlier one
+# prevents.
+subcases_do_not_return() {
+  mapfile -t files < <(project_files 'test/*.cpp' 'test/*.hpp')
+  (cd "$project_root" && grep -HPzo 'SUBCASE\([^{}]*\)\s*\{\s*return\b' "${files[@]}" || true) |
+    tr '\0' '\n' | fails_if_any "only the first of several runs"
 }
 
 # The wraps name where to download from; everything else must work anywhere.

@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <utility>
 
+#include "support/keyed_value.hpp"
+
 namespace ashmemo::test {
 namespace {
 
@@ -14,22 +16,6 @@ constexpr std::int64_t kReadings = 400;
 
 std::string report_of(const Reading& reading) {
   return "reading " + std::to_string(reading.id) + " at " + std::to_string(reading.level);
-}
-
-/// A value tells its key, and ends as it should.
-std::string value_of(const std::string& key, std::uint32_t generation, std::size_t bytes) {
-  std::string value = key + '=' + std::to_string(generation) + ';';
-  value.append(bytes, static_cast<char>('a' + generation % 26));
-  return value;
-}
-
-bool is_value_of(const std::string& key, const std::string& value) {
-  if (!value.starts_with(key + '=')) return false;
-  const std::size_t end = value.find(';');
-  if (end == std::string::npos) return false;
-  const auto generation = static_cast<std::uint32_t>(std::stoul(value.substr(key.size() + 1)));
-  return value.find_first_not_of(static_cast<char>('a' + generation % 26), end + 1) ==
-         std::string::npos;
 }
 
 CachePolicy stale_policy() {

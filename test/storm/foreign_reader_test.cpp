@@ -6,10 +6,7 @@
 #include <fmt/format.h>
 
 #include <ashmemo/cache.hpp>
-#include <chrono>
-#include <functional>
 #include <string>
-#include <thread>
 
 #include "storm/report.hpp"
 #include "storm/sampler.hpp"
@@ -20,21 +17,6 @@
 
 using namespace ashmemo;
 using namespace ashmemo::test;
-using namespace std::chrono_literals;
-
-namespace {
-
-/// As wait_until_small: this happens in its own time, on a machine that has other things to do.
-bool becomes_true(const std::function<bool()>& condition) {
-  const auto deadline = std::chrono::steady_clock::now() + 5min;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(1ms);
-  }
-  return true;
-}
-
-}  // namespace
 
 TEST_SUITE("storm") {
   TEST_CASE("a foreign reader in a storm is told of; when it has ended the log starts over") {

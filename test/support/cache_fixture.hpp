@@ -102,6 +102,10 @@ class CacheFixture {
 
 [[nodiscard]] bool has(const std::string& text, const std::string& part);
 
+/// Waits until it is true, for what a worker's thread does by itself, in its own time. False: not
+/// within five minutes, on a machine that has other things to do.
+[[nodiscard]] bool becomes_true(const std::function<bool()>& condition);
+
 /// prefix0 ... prefix(count - 1)
 [[nodiscard]] std::vector<std::string> numbered(const std::string& prefix, int count);
 

@@ -127,6 +127,7 @@ class FakeWriter final : public store::Writer {
     if (row == nullptr) return std::optional<std::int64_t>();
     changed_ = true;
     row->accessed_at = std::max(row->accessed_at, touch.accessed_at);
+    state_.last_stamp = std::max(state_.last_stamp, touch.accessed_at);
     row->access_count += touch.count;
     return std::optional(row->byte_size);
   }

@@ -133,10 +133,13 @@ TEST_SUITE("system") {
     (void)f->erase("before 3");
     CHECK_FALSE(f->contains("before 3"));
     CHECK(f->contains("during 499"));
+    CHECK(f->stats().queue_bytes > 0);
     shell.send("ROLLBACK;");
     CHECK(shell.finish().exit_code == 0);
-    f->flush();
-    CHECK(f->stats().entries == 509);
+    CHECK(becomes_true([&] { return f->stats().queue_bytes == 0; }));
+    CHECK(f.rows_in_file() == 509);
+    CHECK_FALSE(f.in_file("before 3"));
+    CHECK(becomes_true([&] { return f->health().state == HealthState::ok; }));
     CHECK(f->stats().dropped == 0);
   }
 

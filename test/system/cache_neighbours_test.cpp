@@ -2,9 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include <atomic>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "support/cache_fixture.hpp"
@@ -80,39 +78,6 @@ TEST_SUITE("system") {
     CHECK(f->get<int>("pending") == 1);
     CHECK(f.heard.notices().empty());
     CHECK(f.shell("PRAGMA integrity_check") == "ok\n");
-  }
-
-  TEST_CASE(
-      "shells that tidy up and delete while threads work cost them nothing but what they delete") {
-    CacheFixture f;
-    f.use_thread();
-    f.fill("k", kEntries, 100);
-    f->flush();
-    std::atomic<bool> over{false};
-    std::vector<std::thread> threads;
-    for (int t = 0; t < 2; ++t) {
-      threads.emplace_back([&f, &over, mine = "t" + std::to_string(t)] {
-        for (int i = 0; !over || i < 100; ++i) {
-          (void)f.cache().put(mine + std::to_string(i % 100), std::string(100, 'x'));
-          (void)f.cache().get_many<std::string>(keys());
-          (void)f.cache().erase(mine + std::to_string(i % 7));
-        }
-      });
-    }
-    for (const char* const work :
-         {"VACUUM", "DELETE FROM cache_entries WHERE cache_key LIKE 'k1%'", "REINDEX", "ANALYZE",
-          "PRAGMA wal_checkpoint(TRUNCATE)", "DELETE FROM cache_entries WHERE cache_key LIKE 't%'",
-          "PRAGMA integrity_check", "VACUUM"}) {
-      (void)run_program({"sqlite3", "-cmd", ".timeout 60000", f.path, work});
-    }
-    over = true;
-    for (std::thread& thread : threads) thread.join();
-    f->flush();
-    CHECK(count_right(f) >= kEntries - 111);
-    CHECK(f->stats().undecodable == 0);
-    CHECK(f->health().state == HealthState::ok);
-    CHECK(f.heard.count(NoticeKind::set_aside) == 0);
-    CHECK(f->check().ok);
   }
 
   TEST_CASE("a file that is cut off under the cache is set aside; no value is wrong") {

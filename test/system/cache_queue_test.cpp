@@ -7,7 +7,6 @@
 #include <map>
 #include <random>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -83,27 +82,6 @@ TEST_SUITE("system") {
     CHECK(f.heard.count(NoticeKind::recovered) == 1);
     for (const std::string& key : taken) CHECK(f.in_file(key));
     CHECK(f->stats().entries == static_cast<std::int64_t>(taken.size()) + 1);
-  }
-
-  TEST_CASE("64 a put waits for room at most max_wait by the injected clock") {
-    CacheFixture f({.queue_bytes = 64 * KiB});
-    f.options.hooks.worker = WorkerMode::thread;
-    f.options.timing.max_wait = 10h;
-    CHECK(f->put("first", 1));
-    f->flush();
-    // The worker's thread may still be at it.
-    while (f.raw().try_run("BEGIN IMMEDIATE") != 0) std::this_thread::yield();
-    CHECK(f->put("large", std::string(60'000, 'x')));
-    std::thread putter([&] { CHECK_FALSE(f->put("no room", std::string(60'000, 'x'))); });
-    // The put gives up when the clock says that ten hours are over, and not before it has begun.
-    while (f->stats().dropped == 0) {
-      f.clock->advance(10h);
-      std::this_thread::yield();
-    }
-    putter.join();
-    f.raw().run("ROLLBACK");
-    f->flush();
-    CHECK(f.in_file("large"));
   }
 
   TEST_CASE("64 a removal that cannot be committed holds all the same, stays queued and is told") {

@@ -2,11 +2,14 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <array>
 #include <ashmemo/cache.hpp>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <random>
 #include <string>
 #include <string_view>
@@ -15,6 +18,7 @@
 #include <vector>
 
 #include "support/cache_fixture.hpp"
+#include "support/keyed_value.hpp"
 
 using namespace ashmemo;
 using namespace ashmemo::test;
@@ -29,9 +33,16 @@ void on_threads(int count, const std::function<void(int)>& work) {
   for (std::thread& thread : threads) thread.join();
 }
 
-/// A value that says whose it is: no read may ever find another key's.
+/// No read may ever find another key's, or a part of one.
 std::string value_for(const std::string& key, std::mt19937& random) {
-  return key + '=' + std::string(random() % 600, 'x');
+  return value_of(key, static_cast<std::uint32_t>(random()), random() % 600);
+}
+
+/// Until each has risen.
+void await_one_more(const std::array<std::atomic<int>, 2>& counts) {
+  for (const std::atomic<int>& count : counts) {
+    for (const int before = count; count == before;) std::this_thread::yield();
+  }
 }
 
 class Storm {
@@ -50,7 +61,7 @@ class Storm {
 
   void judge(const std::string& key, const std::optional<std::string>& found) {
     ++asked_;
-    if (found && !found->starts_with(key + '=')) ++wrong_;
+    if (found && !is_value_of(key, *found)) ++wrong_;
   }
 
   void one_step(std::mt19937& random) {
@@ -72,7 +83,7 @@ class Storm {
       judge(k, f_->get_or_compute(k, [&] { return value_for(k, random); }));
     } else if (what < 985) {
       f_->for_each("k1", [&](const EntryInfo& entry, ValueView value) {
-        if (!value.bytes().starts_with(entry.key + "=")) ++wrong_;
+        if (!is_value_of(entry.key, std::string(value.bytes()))) ++wrong_;
       });
     } else if (what < 990) {
       (void)f_->erase_prefix("k3");
@@ -153,9 +164,14 @@ TEST_SUITE("system") {
     CHECK(f->put("k", 0));
     std::atomic<bool> done{false};
     std::atomic<int> wrong{0};
+    std::array<std::atomic<int>, 2> reads{};
     on_threads(3, [&](int thread) {
-      if (thread == 0) {
-        for (int i = 1; i <= 3'000; ++i) (void)f->put("k", i);
+      if (thread == 2) {
+        for (int i = 1; i <= 3'000; ++i) {
+          // Both read between any hundred of them.
+          if (i % 100 == 1) await_one_more(reads);
+          (void)f->put("k", i);
+        }
         done = true;
         return;
       }
@@ -164,6 +180,7 @@ TEST_SUITE("system") {
         const int now = f->get<int>("k").value_or(-1);
         if (now < last) ++wrong;
         last = now;
+        ++reads[static_cast<std::size_t>(thread)];
       }
     });
     CHECK(wrong == 0);
@@ -189,23 +206,36 @@ TEST_SUITE("system") {
     CacheFixture f;
     f.use_thread();
     f.fill("k", 50);
-    std::atomic<int> after{0};
+    const auto is_right = [](const std::optional<std::string>& found) {
+      return !found || *found == "x" || *found == std::string(10, 'x');
+    };
+    std::atomic<bool> closed{false};
+    std::atomic<int> wrong{0};
+    std::atomic<int> late{0};  // that found or kept something after it was closed
     on_threads(5, [&](int thread) {
       if (thread == 0) {
         for (int i = 0; i < 20; ++i) (void)f->get<std::string>("k" + std::to_string(i));
         f->close();
+        closed = true;
         return;
       }
       std::mt19937 random(static_cast<unsigned>(thread));
-      for (int i = 0; i < 500; ++i) {
+      for (int after = 0; after < 100;) {
+        const bool is_after = closed;  // before any of these calls has begun
         const std::string key = "k" + std::to_string(random() % 60);
-        (void)f->get<std::string>(key);
-        if (!f->put(key, "x")) ++after;
-        (void)f->erase(key);
-        (void)f->get_many<std::string>(numbered("k", 20));
+        const auto found = f->get<std::string>(key);
+        const bool kept = f->put(key, "x");
+        const bool erased = f->erase(key);
+        const auto many = f->get_many<std::string>(numbered("k", 20));
+        const bool any = std::any_of(many.begin(), many.end(), [](auto& one) { return one; });
         (void)f->stats();
+        if (!is_right(found) || !std::all_of(many.begin(), many.end(), is_right)) ++wrong;
+        if (is_after && (found || kept || erased || any || f->contains(key))) ++late;
+        after += is_after ? 1 : 0;
       }
     });
+    CHECK(wrong == 0);
+    CHECK(late == 0);
     CHECK_FALSE(f->put("k", 1));
     CHECK(f->health().state == HealthState::closed);
   }

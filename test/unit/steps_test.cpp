@@ -5,41 +5,16 @@
 #include <doctest/doctest.h>
 
 #include "evictor_fixture.hpp"
-#include "maintenance/steps.hpp"
-#include "support/fake_engine.hpp"
+#include "steps_fixture.hpp"
 
 // The worker's passes as its thread makes them: only what is due.
 
 using namespace ashmemo;
 using base::FailureKind;
+using test::Bench;
 using test::Call;
 using test::FakeEngine;
-
-namespace {
-
-constexpr std::int64_t kSecond = 1'000'000;
-
-struct Bench {
-  explicit Bench(Options options = FakeEngine::manual())
-      : fake(std::move(options)), events(fake.engine), steps(fake.engine, events) {
-    REQUIRE(steps.open().ok());
-  }
-  ~Bench() { steps.close(); }
-
-  bool pass(std::int64_t budget = kSecond) {
-    return steps.pass({base::add_saturated(fake.clock->steady_now(), budget), false});
-  }
-  void advance(std::int64_t microseconds) {
-    fake.clock->advance(Duration::microseconds(microseconds));
-  }
-  std::int64_t commits() { return fake.engine.counters.commits.get(); }
-
-  FakeEngine fake;
-  maintenance::Events events;
-  maintenance::Steps steps;
-};
-
-}  // namespace
+using test::kSecond;
 
 TEST_SUITE("unit") {
   TEST_CASE("a pass commits what is pending") {

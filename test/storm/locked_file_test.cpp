@@ -1,0 +1,86 @@
+// Another program that holds the write lock for seconds while threads work: a cache may lose work
+// then, but no call hangs, nothing that is in the file is missed, and what was accepted is written
+// once the lock is gone.
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <ashmemo/cache.hpp>
+#include <chrono>
+#include <string>
+#include <thread>
+
+#include "storm/report.hpp"
+#include "storm/storm.hpp"
+#include "support/cache_fixture.hpp"
+#include "support/child.hpp"
+#include "support/judging_threads.hpp"
+#include "support/temp_dir.hpp"
+
+using namespace ashmemo;
+using namespace ashmemo::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+// A call waits 100 ms at most; so long takes only one that hangs.
+constexpr std::int64_t kAbsurd = std::chrono::microseconds(10s).count();
+
+Options options_that_tell(Heard& heard) {
+  Options options = storm_options();
+  options.memory_bytes = 0;   // every read is one of the file
+  options.queue_bytes = MiB;  // is full soon
+  options.hooks.on_error = [&heard](const Notice& notice) { heard.add(notice); };
+  return options;
+}
+
+void hold_lock(const std::string& path) {
+  const std::chrono::seconds time = seconds_of_one_kind(1) >= 30s ? 30s : 3s;
+  Program shell({"sqlite3", path});
+  shell.send(".timeout 60000\nBEGIN IMMEDIATE; SELECT 'held';");
+  REQUIRE(shell.read_line() == "held");
+  show_progress(fmt::format("locked: for {} s", time.count()));
+  std::this_thread::sleep_for(time);
+  shell.send("ROLLBACK;");
+  CHECK(shell.finish().exit_code == 0);
+}
+
+/// What another process finds there.
+bool file_has_what_was_stored(const std::string& path, const JudgingThreads& threads) {
+  std::string all;
+  for (const auto& [key, value] : threads.stored()) all += key + '|' + value + '\n';
+  const ChildEnd found = run_program({"sqlite3", path,
+                                      "SELECT cache_key, value FROM cache_entries"
+                                      " WHERE cache_key LIKE 't%' ORDER BY 1"});
+  return found.exit_code == 0 && found.said == all;
+}
+
+}  // namespace
+
+TEST_SUITE("storm") {
+  TEST_CASE("a program that holds the write lock for seconds: no call hangs, no value is missed") {
+    const TempDir dir;
+    const std::string path = dir.path("cache.db");
+    Heard heard;
+    Cache cache(path, options_that_tell(heard));
+    JudgingThreads::store_shared(cache);
+    JudgingThreads threads(cache, {.own_keys = 200, .most_bytes = 4'000});
+    hold_lock(path);
+    threads.stop();
+    CHECK(becomes_true([&] { return cache.stats().queue_bytes == 0; }));
+    CHECK(threads.wrong() == "");
+    CHECK(threads.longest_call() < kAbsurd);
+    CHECK(threads.hits() > 100);
+    CHECK(threads.refused() > 0);
+    CHECK(cache.stats().unread == 0);
+    CHECK(cache.stats().dropped >= threads.refused());
+    CHECK(heard.count(NoticeKind::busy) == 1);
+    CHECK(heard.count(NoticeKind::everything_removed) == 0);
+    CHECK(file_has_what_was_stored(path, threads));
+    print_line(fmt::format("locked   {} calls, {} puts not taken, longest call {} ms",
+                           grouped(threads.calls()), grouped(threads.refused()),
+                           grouped(threads.longest_call() / 1000)));
+    CHECK(becomes_true([&] { return cache.health().state == HealthState::ok; }));
+    CHECK(cache.check().ok);
+  }
+}

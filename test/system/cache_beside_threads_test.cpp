@@ -1,0 +1,168 @@
+// Other programs that treat the file of an open cache roughly, while threads work with it.
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <ashmemo/cache.hpp>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "support/cache_fixture.hpp"
+#include "support/child.hpp"
+#include "support/judging_threads.hpp"
+
+namespace fs = std::filesystem;
+using namespace ashmemo;
+using namespace ashmemo::test;
+
+namespace {
+
+constexpr const char* kPutNew =
+    "WITH RECURSIVE n(i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM n WHERE i < 99)"
+    " INSERT INTO cache_entries"
+    " (cache_key, byte_size, inserted_at, computed_at, accessed_at, value)"
+    " SELECT 'new' || i, 200, 5, 5, 5, 'foreign new' || i FROM n";
+
+/// What a shell prints that waits for its turn.
+std::string patient_shell(const CacheFixture& f, const std::string& sql) {
+  const ChildEnd end = run_program({"sqlite3", "-cmd", ".timeout 60000", f.path, sql});
+  CHECK_MESSAGE(end.exit_code == 0, sql << ": " << end.said);
+  return end.said;
+}
+
+std::vector<std::string> with_prefix(const std::vector<std::string>& keys,
+                                     const std::string& prefix) {
+  std::vector<std::string> some;
+  for (const std::string& key : keys) {
+    if (key.starts_with(prefix)) some.push_back(key);
+  }
+  return some;
+}
+
+bool are_gone(CacheFixture& f, const std::vector<std::string>& keys) {
+  const auto found = f->get_many<std::string>(keys);
+  return std::none_of(found.begin(), found.end(), [](const auto& each) { return each; });
+}
+
+bool are_foreign(CacheFixture& f, const std::vector<std::string>& keys) {
+  return std::all_of(keys.begin(), keys.end(), [&f](const std::string& key) {
+    return f->get<std::string>(key) == JudgingThreads::foreign_value(key);
+  });
+}
+
+/// A cache with a thread in whose file are the keys that the threads share, and its log is empty.
+struct Shared {
+  explicit Shared(std::int64_t memory_bytes = MiB) : f({.memory_bytes = memory_bytes}) {
+    f.use_thread();
+    JudgingThreads::store_shared(f.cache());
+    f->compact();
+  }
+  void expect_order() {
+    CHECK(becomes_true([&] { return f->health().state == HealthState::ok; }));
+    f->flush();
+    const CheckReport report = f->check();
+    CHECK(report.ok);
+    for (const std::string& problem : report.problems) MESSAGE(problem);
+  }
+  CacheFixture f;
+};
+
+}  // namespace
+
+TEST_SUITE("system") {
+  TEST_CASE("shells that tidy up, delete, change and add while threads work: all see just that") {
+    Shared shared;
+    CacheFixture& f = shared.f;
+    const auto deleted = with_prefix(JudgingThreads::shared_keys(), "k1");
+    const auto changed = with_prefix(JudgingThreads::shared_keys(), "k2");
+    const auto added = numbered("new", 100);
+    JudgingThreads threads(f.cache(), {.is_disturbed = true});
+    const auto run = [&](const std::string& sql, const std::string& said = "") {
+      CHECK(threads.go_on(5));
+      CHECK(patient_shell(f, sql) == said);
+    };
+    run("VACUUM");
+    run("DELETE FROM cache_entries WHERE cache_key LIKE 'k1%'");
+    CHECK(becomes_true([&] { return are_gone(f, deleted); }));
+    run("REINDEX");
+    run("UPDATE cache_entries SET value = 'foreign ' || cache_key WHERE cache_key LIKE 'k2%'");
+    CHECK(becomes_true([&] { return are_foreign(f, changed); }));
+    run("ANALYZE");
+    run("UPDATE cache_entries SET value = 'foreign ' || cache_key WHERE cache_key LIKE 't%'");
+    run(kPutNew);
+    CHECK(becomes_true([&] { return are_foreign(f, added); }));
+    run("DELETE FROM cache_entries WHERE cache_key LIKE 't%'");
+    run("PRAGMA integrity_check", "ok\n");
+    run("VACUUM");
+    CHECK(threads.go_on(5));
+    threads.stop();
+    CHECK(threads.wrong() == "");
+    CHECK(threads.hits() > 100);
+    CHECK(are_gone(f, deleted));
+    CHECK(are_foreign(f, changed));
+    CHECK(are_foreign(f, added));
+    CHECK(f->stats().undecodable == 0);
+    CHECK(f->stats().unread == 0);
+    CHECK(f.heard.count(NoticeKind::set_aside) == 0);
+    shared.expect_order();
+  }
+
+  TEST_CASE("a file that is deleted under four threads is begun anew; no value is wrong") {
+    Shared shared;
+    CacheFixture& f = shared.f;
+    JudgingThreads threads(f.cache(), {.is_disturbed = true});
+    CHECK(threads.go_on(20));
+    for (const char* suffix : {"", "-wal", "-shm"}) fs::remove(f.path + suffix);
+    CHECK(becomes_true([&] { return f.heard.count(NoticeKind::file_lost) > 0; }));
+    CHECK(becomes_true([&] { return f->health().state == HealthState::ok; }));
+    CHECK(are_gone(f, JudgingThreads::shared_keys()));
+    CHECK(threads.go_on(20));
+    threads.stop();
+    CHECK(threads.wrong() == "");
+    shared.expect_order();
+    CHECK(f.rows_in_file() > 0);
+  }
+
+  TEST_CASE("a file that is cut off under four threads is set aside; no value is wrong") {
+    // At the end of a page: what is missing of one, SQLite takes for zeros.
+    for (const std::string size : {"0", "4096", "40960"}) {
+      INFO(size);
+      Shared shared(0);  // every read is one of the file
+      CacheFixture& f = shared.f;
+      REQUIRE(f->stats().file_bytes > 2 * 40'960);
+      JudgingThreads threads(f.cache(), {.is_disturbed = true});
+      CHECK(threads.go_on(20));
+      REQUIRE(run_program({"truncate", "-s", size, f.path}).exit_code == 0);
+      CHECK(becomes_true([&] { return f.heard.count(NoticeKind::set_aside) > 0; }));
+      CHECK(becomes_true([&] { return f->health().state == HealthState::ok; }));
+      CHECK(threads.go_on(20));
+      threads.stop();
+      CHECK(threads.wrong() == "");
+      shared.expect_order();
+      CHECK(f.rows_in_file() > 0);
+    }
+  }
+
+  TEST_CASE("a file that somebody's own replaces under four threads leaves that alone") {
+    Shared shared;
+    CacheFixture& f = shared.f;
+    f.expect_no_order();
+    const std::string theirs = f.dir.path("theirs");
+    REQUIRE(run_program({"sqlite3", theirs, "CREATE TABLE notes (text)"}).exit_code == 0);
+    const std::string before = read_file(theirs);
+    JudgingThreads threads(f.cache(), {.is_disturbed = true});
+    CHECK(threads.go_on(20));
+    fs::rename(theirs, f.path);
+    CHECK(becomes_true([&] { return f->health().state == HealthState::unavailable; }));
+    CHECK(threads.go_on(20));
+    threads.stop();
+    CHECK(threads.wrong() == "");
+    CHECK(threads.refused() > 0);
+    CHECK_FALSE(f->put("k", 1));
+    CHECK(f.heard.count(NoticeKind::set_aside) == 0);
+    f->close();
+    CHECK(read_file(f.path) == before);
+  }
+}

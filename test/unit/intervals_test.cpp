@@ -1,0 +1,72 @@
+#include <cstdint>
+
+#include <doctest/doctest.h>
+
+#include "steps_fixture.hpp"
+
+// Intervals run on the steady clock, wherever the wall clock is.
+
+using namespace ashmemo;
+using test::Bench;
+using test::kSecond;
+
+namespace {
+
+constexpr std::int64_t kTenYears = 315'576'000 * kSecond;
+
+void pass_at(Bench& bench, std::int64_t wall) {
+  bench.fake.clock->set_wall(wall);
+  bench.pass();
+}
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("touches are written when their interval is over by the steady clock") {
+    Bench bench;
+    bench.pass();  // the first round is due at once
+    bench.fake.put("a", "1");
+    bench.pass();
+    CHECK(bench.fake.get("a"));
+    const std::int64_t start = bench.fake.clock->wall_now();
+    const auto written = [&] { return bench.fake.engine.counters.touches_written.get(); };
+    pass_at(bench, start + kTenYears);
+    CHECK(written() == 0);
+    bench.advance(60 * kSecond - 1);
+    pass_at(bench, start + kTenYears);
+    CHECK(written() == 0);
+    bench.advance(1);
+    pass_at(bench, start - kTenYears);
+    CHECK(written() == 1);
+  }
+
+  TEST_CASE("what is due is by the wall clock, when it is looked for by the steady one") {
+    Bench bench;
+    bench.pass();
+    bench.fake.put("a", "1", {kSecond, kSecond, kSecond});
+    bench.pass();
+    const std::int64_t start = bench.fake.clock->wall_now();
+    const auto expired = [&] { return bench.fake.engine.counters.expired.get(); };
+    pass_at(bench, start + kTenYears);
+    CHECK(expired() == 0);
+    bench.advance(60 * kSecond);
+    pass_at(bench, start + kSecond - 1);
+    CHECK(expired() == 0);
+    bench.advance(60 * kSecond);
+    pass_at(bench, start + kSecond);
+    CHECK(expired() == 1);
+  }
+
+  TEST_CASE("a deleted file is looked for by the steady clock") {
+    Bench bench;
+    bench.pass();
+    bench.fake.file->in_place = false;
+    const auto store = bench.fake.engine.store.get();
+    const std::int64_t start = bench.fake.clock->wall_now();
+    pass_at(bench, start + kTenYears);
+    CHECK(bench.fake.engine.store.get() == store);
+    bench.advance(kSecond);
+    pass_at(bench, start - kTenYears);
+    CHECK(bench.fake.engine.store.get() != store);
+  }
+}
