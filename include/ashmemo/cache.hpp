@@ -262,8 +262,9 @@ class Cache {
   /// Looks through the whole file for damage and recounts the totals, correcting them. Slow.
   /// Errors: store_failed if the file cannot be read, or what was accepted not be written first.
   CheckReport check();
-  /// Copies the cache as it is now to a new file with mode 0600. Errors: store_failed if `target`
-  /// exists, if there is not room enough for it (says what is needed), or if copying fails.
+  /// Copies the cache as it is now to a new file with mode 0600. Errors: store_failed if what was
+  /// accepted cannot be written first, if `target` exists, if there is not room enough for it (says
+  /// what is needed), or if copying fails.
   void backup(const std::string& target);
   /// Writes what was accepted, ends the worker and releases the file. Waits for the refresh that
   /// runs on the cache's own background thread, if one does; drops those that have not begun.

@@ -1,6 +1,8 @@
 #include <doctest/doctest.h>
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
 #include "support/cache_fixture.hpp"
 #include "support/fault_vfs.hpp"
@@ -37,6 +39,31 @@ struct Crowded {
   CacheFixture f;
 };
 
+/// Puts until nothing more is taken, and some more, while the store refuses to write.
+void fill_the_queue(CacheFixture& f) {
+  const std::int64_t since = f->health().since;
+  std::vector<std::string> taken;
+  std::int64_t refused = 0;
+  for (const std::string& key : numbered("large", 30)) {
+    f.clock->advance(1s);
+    if (f->put(key, std::string(500'000, 'x'))) {
+      taken.push_back(key);
+    } else {
+      ++refused;
+    }
+  }
+  (void)f->run_maintenance();
+  CHECK(taken.size() > 5);
+  CHECK(refused > 5);
+  CHECK(f->stats().dropped == refused);
+  CHECK(f->health().dropped == refused);
+  CHECK(f->health().since == since);
+  CHECK(f->health().state == HealthState::degraded);
+  CHECK(f.heard.count(NoticeKind::writes_dropped) == 1);
+  for (const std::string& key : taken) CHECK(f->get<std::string>(key).has_value());
+  for (const std::string& key : numbered("old", 4'000)) CHECK(f->contains(key));
+}
+
 }  // namespace
 
 TEST_SUITE("faults") {
@@ -57,6 +84,9 @@ TEST_SUITE("faults") {
     CHECK(f->health().state == HealthState::ok);
     CHECK(f.heard.count(NoticeKind::write_failed) >= 1);
     CHECK(f.heard.count(NoticeKind::write_failed) == f.heard.count(NoticeKind::recovered));
+    CHECK_FALSE(f->contains("old0"));
+    CHECK(f->contains("old3999"));
+    CHECK(f->contains("new29:99"));
   }
 
   TEST_CASE("on a full disk what is due leaves before anything that lives") {
@@ -104,12 +134,28 @@ TEST_SUITE("faults") {
     CHECK(f.heard.count(NoticeKind::write_failed) == 1);
     CHECK(f->get<std::string>("old7").has_value());
     CHECK(f->get<std::string>("new").has_value());
+    fill_the_queue(f);
 
     crowded.vfs.heal();
     f.clock->advance(1min);
     (void)f->run_maintenance();
     CHECK(f->health().state == HealthState::ok);
+    CHECK(f->health().since == f.clock->wall_now());
     CHECK(f.heard.count(NoticeKind::recovered) == 1);
+    CHECK(f.in_file("new"));
+  }
+
+  TEST_CASE("where writing fails, what finds no room in the queue is dropped, counted and told") {
+    Crowded crowded(Eviction::fifo);
+    CacheFixture& f = crowded.f;
+    crowded.vfs.fail_each(test::SystemCall::write, test::Fault::io_error);
+    CHECK(f->put("new", std::string(500'000, 'x')));
+    CHECK(test::code_thrown_by([&] { f->flush(); }) == "store_failed");
+    fill_the_queue(f);
+    CHECK(f->stats().evicted == 0);  // room would not help
+    crowded.vfs.heal();
+    f->flush();
+    CHECK(f->health().state == HealthState::ok);
     CHECK(f.in_file("new"));
   }
 

@@ -17,6 +17,7 @@ struct Plan {
   Fault fault = Fault::io_error;
   std::size_t nth = kNever;
   bool stays = false;
+  std::optional<SystemCall> only{};  // then each of these
   std::int64_t room = kEndless;
   std::vector<SystemCall> calls{};
 };
@@ -47,7 +48,8 @@ std::optional<Fault> next_fault(SystemCall call) {
   const std::lock_guard lock(mutex);
   const std::size_t number = plan.calls.size();
   plan.calls.push_back(call);
-  const bool fails = plan.stays ? number >= plan.nth : number == plan.nth;
+  const bool comes = plan.stays ? number >= plan.nth : number == plan.nth;
+  const bool fails = plan.only ? call == *plan.only : comes;
   return fails && can_fail(call, plan.fault) ? std::optional(plan.fault) : std::nullopt;
 }
 
@@ -297,6 +299,8 @@ FaultVfs::~FaultVfs() {
 void FaultVfs::fail(Fault fault, std::size_t nth, bool stays) {
   set({.fault = fault, .nth = nth, .stays = stays});
 }
+
+void FaultVfs::fail_each(SystemCall call, Fault fault) { set({.fault = fault, .only = call}); }
 
 void FaultVfs::fill_disk(std::int64_t room) { set({.room = room}); }
 

@@ -68,6 +68,8 @@ class FaultVfs {
 
   /// The nth call from now on fails (0: the next), and if it `stays` all after it that can fail so.
   void fail(Fault fault, std::size_t nth, bool stays);
+  /// Each call of this kind fails from now on, and no other.
+  void fail_each(SystemCall call, Fault fault);
   /// The disk has room for this many more bytes, in files of any kind.
   void fill_disk(std::int64_t room);
   /// Nothing fails any more.

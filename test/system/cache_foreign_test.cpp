@@ -228,8 +228,11 @@ TEST_SUITE("system") {
     f.clock->advance(1min);
     (void)f->run_maintenance(1s);
     CHECK(f->health().state == HealthState::ok);
+    CHECK(f.heard.count(NoticeKind::file_lost) == 1);
+    CHECK(f.heard.notices().size() == 1);
     CHECK_FALSE(f->get<std::string>("k1").has_value());
     CHECK(f->stats().entries == 0);
+    CHECK(f->stats().dropped == 0);
     CHECK(f->put("new", 1));
     f->flush();
     CHECK(f.shell("SELECT cache_key FROM cache_entries") == "new\n");
@@ -251,6 +254,10 @@ TEST_SUITE("system") {
     CHECK_FALSE(f->put("k", 2));
     CHECK(f->get_or_compute("k", [] { return 3; }) == 2);  // memory has it
     CHECK(f->get_or_compute("other", [] { return 3; }) == 3);
+    CHECK(f->stats().dropped == 2);
+    CHECK(f.heard.count(NoticeKind::file_lost) == 1);
+    CHECK(f.heard.count(NoticeKind::unavailable) == 1);
+    CHECK(has(f.heard.last(NoticeKind::unavailable).what, f.path));
     f->close();
     CHECK(read_file(f.path) == before);
   }
