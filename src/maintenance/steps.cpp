@@ -78,7 +78,7 @@ bool Steps::pass(const Budget& budget) {
 Status Steps::work(store::Store& store, const Budget& budget, bool* more) {
   if (Status s = probe(store); !s.ok()) return s;
   if (Status s = commit_pending(store, budget); !s.ok()) return s;
-  const auto room = upkeep_.make_room(store);
+  const auto room = make_room(store);
   if (!room.ok()) return room.failure();
   if (!*room) {
     *more = true;
@@ -93,9 +93,11 @@ Status Steps::work(store::Store& store, const Budget& budget, bool* more) {
 }
 
 /// A store that has refused to write is asked again: by what is pending, or else by a transaction
-/// of nothing. Otherwise it would count as refusing until somebody writes.
+/// of nothing. Otherwise it would count as refusing until somebody writes. A log that could not be
+/// moved comes first: the transaction would find room behind it, and say that all is well.
 Status Steps::probe(store::Store& store) {
   if (!engine_.pending.is_refusing() || !engine_.pending.empty()) return {};
+  if (Status s = move_long_log(store); !s.ok()) return s;
   return transactions_.run(store, [](store::Writer&, Changes&) -> Status { return {}; });
 }
 
@@ -177,11 +179,18 @@ void Steps::relax() {
   evictor_.relax();
 }
 
+/// A long log that cannot be moved is a store that refuses to write: nothing is added to it.
+base::Result<bool> Steps::make_room(store::Store& store) {
+  auto room = upkeep_.make_room(store);
+  if (!room.ok()) transactions_.failed(store, room.failure());
+  return room;
+}
+
 /// Each try waits for the reads a little. False: there is no room, and nothing may be written.
 base::Result<bool> Steps::find_room(store::Store& store, WaitsForReads waits) {
   const engine::Patience patience(*engine_.clock, engine_.options.timing.max_wait.count());
   for (int tries = 1;; ++tries) {
-    const auto room = upkeep_.make_room(store);
+    const auto room = make_room(store);
     if (!room.ok() || *room) return room;
     wait_for_own_reads();
     if (waits == WaitsForReads::once) return false;
@@ -220,8 +229,10 @@ Status Steps::hold_limits(store::Store& store, const store::Totals& before, Wait
 }
 
 Status Steps::move_long_log(store::Store& store) {
-  if (disk_is_full_) return upkeep_.checkpoint(store, false);
-  return upkeep_.wants_checkpoint(store) ? upkeep_.checkpoint(store, false) : Status{};
+  if (!disk_is_full_ && !upkeep_.wants_checkpoint(store)) return {};
+  Status moved = upkeep_.checkpoint(store, false);
+  if (!moved.ok()) transactions_.failed(store, moved.failure());
+  return moved;
 }
 
 Status Steps::record_some(store::Store& store, const Budget& budget, bool* more) {

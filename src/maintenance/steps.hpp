@@ -58,6 +58,7 @@ class Steps {
   base::Status record_all(store::Store& store, WaitsForReads waits);
   base::Status expire(store::Store& store, const Budget& budget);
   base::Status finish_pending(store::Store& store, WaitsForReads waits);
+  [[nodiscard]] base::Result<bool> make_room(store::Store& store);
   [[nodiscard]] base::Result<bool> find_room(store::Store& store, WaitsForReads waits);
   base::Status wait_for_room(store::Store& store, WaitsForReads waits);
   base::Status commit_pending(store::Store& store, const Budget& budget);

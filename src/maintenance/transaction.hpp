@@ -54,6 +54,8 @@ class Transactions {
   /// No transaction: sees what other programs have changed. Afterwards the writer's totals are
   /// right.
   [[nodiscard]] base::Status look(store::Store& store);
+  /// Books that the store refuses to write, also where what was tried was no transaction.
+  void failed(const store::Store& store, const base::Failure& failure);
 
   /// Whether the keys of rows are wanted that a caller has removed or replaced.
   [[nodiscard]] bool wants_keys() const { return events_.wants_removals(); }
@@ -68,7 +70,6 @@ class Transactions {
   void forget_memory();
   void publish(const store::Totals& totals);
   void committed(store::Writer& writer, Changes& changes);
-  void failed(const store::Store& store, const base::Failure& failure);
 
   engine::Engine& engine_;
   Events& events_;
