@@ -182,6 +182,8 @@ void SqliteWriter::rollback() noexcept {
   in_transaction_ = false;
   known_ = false;
   due_.reset();
+  // The next commit writes, whatever it is for: one of nothing would not show that writing works.
+  last_stamp_ = base::add_saturated(last_stamp_, 1);
   // Some failures have rolled back already.
   if (sqlite3_get_autocommit(handle()) == 0) database().tryExec("ROLLBACK");
 }
