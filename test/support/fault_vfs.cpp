@@ -19,6 +19,7 @@ struct Plan {
   bool stays = false;
   std::int64_t room = kEndless;
   std::vector<SystemCall> calls{};
+  std::size_t fired = 0;
 };
 std::mutex mutex;
 Plan plan;
@@ -48,7 +49,9 @@ std::optional<Fault> next_fault(SystemCall call) {
   const std::size_t number = plan.calls.size();
   plan.calls.push_back(call);
   const bool fails = plan.stays ? number >= plan.nth : number == plan.nth;
-  return fails && can_fail(call, plan.fault) ? std::optional(plan.fault) : std::nullopt;
+  if (!fails || !can_fail(call, plan.fault)) return std::nullopt;
+  ++plan.fired;
+  return plan.fault;
 }
 
 int io_error_of(SystemCall call) {
@@ -305,6 +308,11 @@ void FaultVfs::heal() { set({}); }
 std::vector<SystemCall> FaultVfs::calls() const {
   const std::lock_guard lock(mutex);
   return plan.calls;
+}
+
+std::size_t FaultVfs::fired() const {
+  const std::lock_guard lock(mutex);
+  return plan.fired;
 }
 
 }  // namespace ashmemo::test
