@@ -16,11 +16,11 @@ constexpr std::int64_t kMostDefaultEntry = 64 * MiB;
 
 constexpr std::int64_t kReadsWorkAfter = 1'000'000;
 
-/// A lock passes, damage is set aside by one that writes, and a value that is too large is no fault
-/// of the store's.
+/// Damage is set aside by one that writes, and a value that is too large is no fault of the
+/// store's.
 bool is_fault_of_reading(base::FailureKind kind, Access access) {
   if (kind == base::FailureKind::corrupt) return access == Access::read_only;
-  return kind != base::FailureKind::busy && kind != base::FailureKind::too_large;
+  return kind != base::FailureKind::too_large;
 }
 
 std::unique_ptr<MemoryTier> tier_of(const Options& options) {

@@ -95,10 +95,11 @@ Status Steps::work(store::Store& store, const Budget& budget, bool* more) {
 }
 
 /// A store that has refused to write is asked again: by what is pending, or else by a transaction
-/// of nothing. Otherwise it would count as refusing until somebody writes. The log has room for it:
-/// where it cannot be moved, an empty transaction proves nothing.
+/// of nothing. Otherwise it would count as refusing until somebody writes. A log that could not be
+/// moved comes first: the transaction would find room behind it, and say that all is well.
 Status Steps::probe(store::Store& store) {
   if (!engine_.pending.is_refusing() || !engine_.pending.empty() || unheld_) return {};
+  if (Status s = move_long_log(store); !s.ok()) return s;
   return transactions_.run(store, [](store::Writer&, Changes&) -> Status { return {}; });
 }
 
@@ -186,7 +187,7 @@ void Steps::relax() {
 /// Where a long log cannot be moved nothing may be written, or it would grow without end: whoever
 /// waits for a commit must know.
 base::Result<bool> Steps::make_room(store::Store& store) {
-  const auto room = upkeep_.make_room(store);
+  auto room = upkeep_.make_room(store);
   if (!room.ok()) transactions_.failed(store, room.failure());
   return room;
 }
@@ -221,7 +222,9 @@ Status Steps::hold_limits(store::Store& store, store::Totals before, WaitsForRea
     return evictor_.excess(writer.totals()).is_beyond(evictor_.excess(before));
   };
   while (evictor_.has_work(writer.totals()) && is_beyond()) {
-    if (Status s = start_log_over(store); !s.ok()) return s;
+    if (disk_is_full_) {
+      if (Status s = move_long_log(store); !s.ok()) return s;
+    }
     const auto room = find_room(store, waits);
     if (!room.ok()) return room.failure();
     if (!*room) return {};
@@ -239,17 +242,11 @@ Status Steps::evict_next(store::Store& store) {
   return evictor_.evict_some(store, committer_.newest_stamp());
 }
 
-/// On a full disk, where it cannot grow.
-Status Steps::start_log_over(store::Store& store) {
-  if (!disk_is_full_) return {};
+Status Steps::move_long_log(store::Store& store) {
+  if (!disk_is_full_ && !upkeep_.wants_checkpoint(store)) return {};
   Status moved = upkeep_.checkpoint(store, false);
   if (!moved.ok()) transactions_.failed(store, moved.failure());
   return moved;
-}
-
-Status Steps::move_long_log(store::Store& store) {
-  if (disk_is_full_) return upkeep_.checkpoint(store, false);
-  return upkeep_.wants_checkpoint(store) ? upkeep_.checkpoint(store, false) : Status{};
 }
 
 Status Steps::record_some(store::Store& store, const Budget& budget, bool* more) {

@@ -73,7 +73,6 @@ class Steps {
   void relax();
   base::Status hold_limits(store::Store& store, store::Totals before, WaitsForReads waits);
   base::Status evict_next(store::Store& store);
-  base::Status start_log_over(store::Store& store);
   base::Status move_long_log(store::Store& store);
   base::Status work(store::Store& store, const Budget& budget, bool* more);
   base::Status delete_some(store::Store& store, const Budget& budget, bool* more);

@@ -184,6 +184,8 @@ void SqliteWriter::rollback() noexcept {
   known_ = false;
   totals_ = written_totals_;
   due_.reset();
+  // The next commit writes, whatever it is for: one of nothing would not show that writing works.
+  last_stamp_ = base::add_saturated(last_stamp_, 1);
   // Some failures have rolled back already.
   if (sqlite3_get_autocommit(handle()) == 0) database().tryExec("ROLLBACK");
 }

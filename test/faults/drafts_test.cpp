@@ -13,13 +13,9 @@ using test::try_faults;
 
 namespace {
 
-void flush(Trial& trial) {
-  trial.administer([&] { trial.cache().flush(); });
-}
-
 void load(Trial& trial) {
   trial.drafts().load();
-  flush(trial);
+  trial.flush();
 }
 
 /// Results that were kept are no longer right, and `invalidate` says so.
@@ -57,7 +53,7 @@ TEST_SUITE("faults") {
       (void)drafts.scaled().warm(drafts.page, 3);
       drafts.look();
       drafts.ask();
-      flush(trial);
+      trial.flush();
     }});
   }
 
@@ -91,7 +87,7 @@ TEST_SUITE("faults") {
                       trial.drafts().load();
                       trial.drafts().page.push_back({15, 115});
                       trial.drafts().ask();
-                      flush(trial);
+                      trial.flush();
                       trial.drafts().failing = false;
                     }});
   }

@@ -19,7 +19,7 @@ const std::vector<std::string> kSecrets{"long7", "long8", "long9", "secret1", "s
 /// What was stored without `erase_securely` may have left copies when pages were joined or split.
 void store(Trial& trial) {
   trial.put_many(kSecrets);
-  trial.cache().flush();
+  trial.flush();
 }
 
 /// After it none of the values is in the file any more.
@@ -60,7 +60,7 @@ TEST_SUITE("faults") {
   TEST_CASE("erase_securely: overwrites") {
     try_faults(erasing([](Trial& trial) {
       trial.put_many(kSecrets);
-      trial.administer([&] { trial.cache().flush(); });
+      trial.flush();
     }));
   }
 }

@@ -47,15 +47,18 @@ std::vector<SystemCall> calls_of(const Operation& operation) {
   const Watchdog watchdog("an operation with a fault");
   FaultVfs vfs;
   Trial trial(operation.file, operation.options);
+  trial.may_lose = operation.may_lose;
   if (operation.before) operation.before(trial);
   vfs.heal();
   act(operation, trial);
   const std::vector<SystemCall> calls = vfs.calls();
   trial.expect_healed(false);
   if (operation.after) operation.after(trial);
-  for (const NoticeKind trouble : {NoticeKind::unavailable, NoticeKind::busy,
-                                   NoticeKind::write_failed, NoticeKind::read_failed}) {
-    CHECK(trial.heard.count(trouble) == 0);
+  for (const NoticeKind trouble :
+       {NoticeKind::unavailable, NoticeKind::busy, NoticeKind::write_failed,
+        NoticeKind::read_failed, NoticeKind::foreign_reader, NoticeKind::set_aside,
+        NoticeKind::writes_dropped, NoticeKind::removal_uncommitted, NoticeKind::worker_failed}) {
+    CHECK_MESSAGE(trial.heard.count(trouble) == 0, trial.heard.last(trouble).what);
   }
   return calls;
 }
@@ -73,9 +76,13 @@ void try_case(const Operation& operation, const Case& each) {
   const Watchdog watchdog("an operation with a fault");
   FaultVfs vfs;
   Trial trial(operation.file, operation.options);
+  trial.may_lose = operation.may_lose;
   if (operation.before) operation.before(trial);
+  trial.nothing_fails = false;
   vfs.fail(each.fault, each.nth, each.stays);
   act(operation, trial);
+  CHECK_MESSAGE(vfs.fired() > 0, "the call that was to fail was not made");
+  if (each.stays) trial.expect_told_while_failing();
   vfs.heal();
   trial.expect_healed(looks_like_damage(each.fault));
   if (operation.after) operation.after(trial);
@@ -98,6 +105,7 @@ void try_faults(const Operation& operation) {
       }
     }
   }
+  CHECK_MESSAGE(number > 0, "it made no call that can fail");
   MESSAGE(calls.size() << " calls, " << tried << " of " << number << " faults tried");
 }
 

@@ -14,22 +14,16 @@ constexpr int kLongTexts = 5;
 constexpr int kTexts = 30;
 constexpr int kDue = 6;
 constexpr int kKnownDocuments = 8;
-constexpr std::size_t kLongText = 9'000;  // more than one page
-constexpr std::size_t kText = 60;
-
-bool is_long(std::string_view key) { return key.starts_with("long"); }
-
-std::string value_of(const std::string& key, int generation) {
-  std::string value = key + '#' + std::to_string(generation) + '#';
-  value.resize(is_long(key) ? kLongText : kText, 'x');
-  return value;
-}
 
 std::vector<std::string> keys_of_template() {
   std::vector<std::string> keys = numbered("old", kTexts);
   for (const std::string& key : numbered("long", kLongTexts)) keys.push_back(key);
   for (const std::string& key : numbered("due", kDue)) keys.push_back(key);
   return keys;
+}
+
+PutOptions options_of_template(const std::string& key) {
+  return key.starts_with("due") ? PutOptions{.ttl = std::chrono::hours(1)} : PutOptions{};
 }
 
 /// The files that every trial begins with: made once, with another program's hands off.
@@ -40,8 +34,7 @@ class Templates {
     fs::create_directory(dir_.path("crashed"));
     Trial trial(File::none, {});
     for (const std::string& key : keys_of_template()) {
-      REQUIRE(trial.put(
-          key, key.starts_with("due") ? PutOptions{.ttl = std::chrono::hours(1)} : PutOptions{}));
+      REQUIRE(trial.put(key, options_of_template(key)));
     }
     auto page = documents();
     page.resize(kKnownDocuments);
@@ -78,7 +71,9 @@ void give_template(File file, const std::string& directory) {
 Trial::Trial(File file, Options given) : options(std::move(given)) {
   give_template(file, dir.path());
   if (file != File::none) {
-    for (const std::string& key : keys_of_template()) known_[key].current = {value_of(key, 0)};
+    for (const std::string& key : keys_of_template()) {
+      stored(key, next_value(key), true, options_of_template(key)).in_file = true;
+    }
   }
   options.hooks.clock = clock;
   options.hooks.executor = executor;
@@ -97,64 +92,17 @@ void Trial::close() {
   if (cache_) {
     cache_->close();
     lost_writes_ = lost_writes();
+    lost_taken_writes_ = lost_taken_writes();
   }
   drafts_.close();
   resource_ = nullptr;
   registry_.reset();
   cache_.reset();
-}
-
-// ------------------------------------------------------------------------------------------------
-// what was stored
-
-std::string Trial::next_value(const std::string& key) {
-  return value_of(key, known_.contains(key) ? ++generation_ : 0);
-}
-
-void Trial::stored(const std::string& key, const std::string& value, bool taken) {
-  Known& known = known_[key];
-  if (taken) known.earlier.merge(std::exchange(known.current, {}));
-  known.current.insert(value);
-  known.removed = false;
-}
-
-void Trial::removed(Known& known) {
-  known.earlier.merge(std::exchange(known.current, {}));
-  known.removed = true;
-}
-
-void Trial::removed_prefix(const std::string& prefix) {
-  for (auto& [key, known] : known_) {
-    if (key.starts_with(prefix)) removed(known);
-  }
-}
-
-void Trial::expect_right(const std::string& key, const std::optional<std::string>& answer) {
-  INFO("key " << key);
-  if (answer && !is_right(key, *answer)) FAIL_CHECK("a wrong value: " << answer->substr(0, 40));
-}
-
-// A write that was accepted and then dropped, and counted, leaves what was there. A removal that
-// could not be committed, and was announced, may be gone when the file is opened again.
-bool Trial::is_right(const std::string& key, const std::string& answer) {
-  const Known& known = known_[key];
-  if (known.current.contains(answer)) return true;
-  if (!known.earlier.contains(answer)) return false;
-  return known.removed ? may_be_back() : lost_writes();
-}
-
-bool Trial::may_be_there(const std::string& key) {
-  const Known& known = known_[key];
-  return !known.current.empty() || (!known.earlier.empty() && may_be_back());
-}
-
-bool Trial::may_be_back() const {
-  return reopened_ && heard.count(NoticeKind::removal_uncommitted) > 0;
+  not_taken_ = 0;
+  heard_before_ = heard.notices().size();
 }
 
 bool Trial::file_holds(const std::string& bytes) const { return has(read_file(path), bytes); }
-
-bool Trial::lost_writes() { return lost_writes_ || (cache_ && cache_->stats().dropped > 0); }
 
 // ------------------------------------------------------------------------------------------------
 // calls
@@ -172,12 +120,15 @@ void Trial::look_at(const std::string& key) {
   const std::optional<EntryInfo> entry = cache().entry(key);
   if (entry || cache().contains(key)) CHECK(may_be_there(key));
   if (entry) CHECK(entry->key == key);
+  if (!entry) expect_missing(key);
 }
 
 bool Trial::put(const std::string& key, PutOptions put_options) {
   const std::string value = next_value(key);
   const bool taken = cache().put(key, value, put_options);
-  stored(key, value, taken);
+  if (nothing_fails) CHECK(taken);
+  if (!taken) ++not_taken_;
+  stored(key, value, taken, put_options);
   return taken;
 }
 
@@ -186,14 +137,17 @@ void Trial::put_many(const std::vector<std::string>& keys, PutOptions put_option
   for (const std::string& key : keys) pairs.emplace_back(key, next_value(key));
   const std::size_t taken = cache().put_many(pairs, put_options);
   CHECK(taken <= pairs.size());
-  for (const auto& [key, value] : pairs) stored(key, value, taken == pairs.size());
+  const bool all_taken = taken == pairs.size();
+  if (nothing_fails) CHECK(all_taken);
+  not_taken_ += static_cast<std::int64_t>(pairs.size() - taken);
+  for (const auto& [key, value] : pairs) stored(key, value, all_taken, put_options);
 }
 
 void Trial::get_or_compute(const std::string& key) {
   std::optional<std::string> computed;
   const std::string answer =
       cache().get_or_compute(key, [&] { return computed.emplace(next_value(key)); });
-  if (computed) stored(key, *computed, false);
+  if (computed) stored(key, *computed, nothing_fails);
   expect_right(key, answer);
 }
 
@@ -208,7 +162,7 @@ void Trial::get_or_compute_many(const std::vector<std::string>& keys) {
         return values;
       });
   REQUIRE(answers.size() == keys.size());
-  for (const auto& [key, value] : computed) stored(key, value, false);
+  for (const auto& [key, value] : computed) stored(key, value, nothing_fails);
   for (std::size_t i = 0; i < keys.size(); ++i) expect_right(keys[i], answers[i]);
 }
 
@@ -237,85 +191,37 @@ void Trial::for_each() {
   cache().for_each("", [&](const EntryInfo& entry) {
     CHECK_MESSAGE(seen.insert(entry.key).second, "shown twice: " << entry.key);
   });
+  expect_all_in(seen);
 }
 
 void Trial::for_each_value() {
+  std::set<std::string> seen;
   cache().for_each("", [&](const EntryInfo& entry, ValueView value) {
+    seen.insert(entry.key);
     if (known_.contains(entry.key)) expect_right(entry.key, Codec<std::string>::decode(value));
   });
+  expect_all_in(seen);
 }
 
-void Trial::administer(const std::function<void()>& call) {
+bool Trial::flush() {
+  const bool done = administer([this] { cache().flush(); });
+  if (done) flushed();
+  return done;
+}
+
+bool Trial::administer(const std::function<void()>& call) {
   try {
     call();
+    return true;
   } catch (const Error& error) {
+    CHECK_MESSAGE(!nothing_fails, std::string(error.what()));
     const ErrorCode code = error.code();
     const bool named = code == ErrorCode::store_failed || code == ErrorCode::unavailable ||
                        code == ErrorCode::damaged;
     CHECK_MESSAGE(named, "an Error that administration does not name: " << error.what());
     CHECK_MESSAGE(has(error.what(), dir.path()), std::string(error.what()));
+    return false;
   }
-}
-
-// ------------------------------------------------------------------------------------------------
-// afterwards
-
-void Trial::expect_healed(bool may_be_set_aside) {
-  if (options.access == Access::read_write) cache().set_limits({});
-  recover();
-  expect_everything_right();
-  expect_results_kept();
-  expect_in_order();
-  close();
-  reopened_ = true;
-  options = Options{};
-  options.hooks.clock = clock;
-  options.hooks.worker = WorkerMode::manual;
-  options.hooks.on_error = [this](const Notice& notice) { heard.add(notice); };
-  CHECK(cache().health().state == HealthState::ok);
-  expect_everything_right();
-  expect_results_kept();
-  expect_in_order();
-  CHECK_MESSAGE((may_be_set_aside || !was_set_aside()), "a sound file was set aside");
-  close();
-}
-
-// Longer than any back-off, some times: one try may lead to another.
-void Trial::recover() {
-  for (int i = 0; i < 5; ++i) {
-    clock->advance(std::chrono::seconds(61));
-    executor->run();
-    cache().run_maintenance(Duration());
-  }
-  const Health health = cache().health();
-  CHECK_MESSAGE(health.state == HealthState::ok, health.last_error);
-}
-
-void Trial::expect_in_order() {
-  if (options.access == Access::read_only) return;
-  CHECK(put("probe"));
-  cache().flush();
-  CHECK(cache().get<std::string>("probe").has_value());
-  const CheckReport report = cache().check();
-  CHECK_MESSAGE(report.ok, (report.problems.empty() ? "" : report.problems.front()));
-  CHECK(report.entries_off_by == 0);
-  CHECK(report.bytes_off_by == 0);
-  CHECK(cache().stats().worker_errors == 0);
-  CHECK(cache().stats().queue_bytes == 0);
-}
-
-void Trial::expect_everything_right() {
-  std::vector<std::string> keys;
-  for (const auto& [key, known] : known_) keys.push_back(key);
-  get_many(keys);
-  for_each();
-}
-
-bool Trial::was_set_aside() const {
-  for (const auto& each : fs::directory_iterator(dir.path())) {
-    if (has(each.path().filename().string(), ".corrupt-")) return true;
-  }
-  return false;
 }
 
 }  // namespace ashmemo::test

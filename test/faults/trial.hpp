@@ -3,6 +3,7 @@
 #include <ashmemo/ashmemo.hpp>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -13,6 +14,7 @@
 
 #include "faults/document.hpp"
 #include "faults/drafts.hpp"
+#include "faults/troubles.hpp"
 #include "support/cache_fixture.hpp"
 #include "support/fault_vfs.hpp"
 #include "support/manual_executor.hpp"
@@ -58,7 +60,7 @@ class Trial {
   Cache& cache();
   void close();
 
-  // Calls whose answers are checked: right, or a miss.
+  // Calls whose answers are checked: right, or a miss where something fails.
   void get(const std::string& key);
   void get_many(const std::vector<std::string>& keys);
   /// Without its value.
@@ -73,8 +75,11 @@ class Trial {
   void clear();
   void for_each();
   void for_each_value();
-  /// What administration may say when the store cannot do it; anything else is a fault.
-  void administer(const std::function<void()>& call);
+  /// True: it was done, and what was taken so far is in the file.
+  bool flush();
+  /// True: it was done. What administration may say when the store cannot do it; anything else is a
+  /// fault.
+  bool administer(const std::function<void()>& call);
 
   // Calculations, whose results must always be right.
   Registry& registry();
@@ -92,8 +97,11 @@ class Trial {
   /// Whether the bytes are in the file, without its log.
   [[nodiscard]] bool file_holds(const std::string& bytes) const;
 
-  /// Nothing fails any more: the cache must find back by itself, keep what it is given, and be in
-  /// order, now and after closing and opening it.
+  /// What fails goes on failing, and the cache tries to work: it must say how it is, by health()
+  /// and to the hook alike. Unless the operation has closed it.
+  void expect_told_while_failing();
+  /// Nothing fails any more: the cache must find back by itself, say so, have what it was to keep,
+  /// keep what it is given, and be in order, now and after closing and opening it.
   void expect_healed(bool may_be_set_aside);
 
   const TempDir dir;
@@ -103,22 +111,40 @@ class Trial {
   Heard heard;
   Options options;
   std::uint32_t version = 1;  // of the calculations
+  bool nothing_fails = true;  // then nothing is missed that was kept
+  bool may_lose = false;      // as Operation's
 
  private:
+  static constexpr std::int64_t kForever = std::numeric_limits<std::int64_t>::max();
+
   struct Known {
     std::set<std::string> current;  // what a read may answer
     std::set<std::string> earlier;
     bool removed = false;  // the last change was that
+    bool kept = false;     // the cache took the last value
+    bool in_file = false;  // and said that it is there
+    std::int64_t until = kForever;
   };
 
+  // What was stored, and what follows from it.
   [[nodiscard]] std::string next_value(const std::string& key);
-  void stored(const std::string& key, const std::string& value, bool taken);
+  Known& stored(const std::string& key, const std::string& value, bool taken,
+                const PutOptions& put_options = {});
   static void removed(Known& known);
   void removed_prefix(const std::string& prefix);
+  void flushed();
   void expect_right(const std::string& key, const std::optional<std::string>& answer);
+  void expect_missing(const std::string& key);
+  void expect_all_in(const std::set<std::string>& seen);
   [[nodiscard]] bool is_right(const std::string& key, const std::string& answer);
   [[nodiscard]] bool may_be_there(const std::string& key);
+  [[nodiscard]] bool must_be_there(const std::string& key);
   [[nodiscard]] bool lost_writes();
+  [[nodiscard]] bool lost_taken_writes();
+
+  Health try_to_work();
+  /// What the cache that is open has told.
+  [[nodiscard]] Troubles troubles() const;
   void recover();
   void expect_in_order();
   void expect_everything_right();
@@ -129,6 +155,9 @@ class Trial {
   int generation_ = 0;
   bool reopened_ = false;
   bool lost_writes_ = false;
+  bool lost_taken_writes_ = false;
+  std::int64_t not_taken_ = 0;    // puts, since the cache was opened
+  std::size_t heard_before_ = 0;  // of earlier ones
   std::unique_ptr<Cache> cache_;
   std::unique_ptr<Registry> registry_;
   Resource<Document>* resource_ = nullptr;

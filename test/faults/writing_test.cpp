@@ -14,10 +14,6 @@ namespace {
 
 void open(Trial& trial) { (void)trial.cache(); }
 
-void flush(Trial& trial) {
-  trial.administer([&] { trial.cache().flush(); });
-}
-
 Operation with_durability(Durability durability) {
   Operation operation{.before = open, .act = [](Trial& trial) {
                         trial.put("old7");
@@ -37,7 +33,7 @@ TEST_SUITE("faults") {
     Operation operation = with_durability(Durability::relaxed);
     operation.act = [put = operation.act](Trial& trial) {
       put(trial);
-      flush(trial);
+      trial.flush();
       trial.get("new");
     };
     try_faults(operation);
@@ -50,7 +46,7 @@ TEST_SUITE("faults") {
   TEST_CASE("put_many that takes more than one transaction") {
     try_faults({.before = open, .act = [](Trial& trial) {
                   trial.put_many(numbered("old", 1'200));
-                  flush(trial);
+                  trial.flush();
                   trial.get_many(numbered("old", 1'200));
                 }});
   }
@@ -69,9 +65,10 @@ TEST_SUITE("faults") {
       Operation operation{.before = open, .act = [](Trial& trial) {
                             trial.get_many(numbered("old", 10));
                             trial.put_many(numbered("new", 20));
-                            flush(trial);
+                            trial.flush();
                           }};
       operation.options.limits.max_entries = 40;
+      operation.may_lose = true;
       operation.options.eviction = eviction;
       try_faults(operation);
     }
@@ -82,7 +79,7 @@ TEST_SUITE("faults") {
                           trial.cache().touch("old1");
                           const std::vector<std::string_view> keys{"old2", "old3", "long1"};
                           trial.cache().touch_many(keys);
-                          flush(trial);
+                          trial.flush();
                         }};
     operation.options.timing.touch_interval = Duration();
     try_faults(operation);
@@ -132,7 +129,7 @@ TEST_SUITE("faults") {
                   trial.get_or_compute("old1");
                   trial.get_or_compute("new");
                   trial.get_or_compute("new");
-                  flush(trial);
+                  trial.flush();
                 }});
   }
 
@@ -140,7 +137,7 @@ TEST_SUITE("faults") {
     try_faults({.before = open, .act = [](Trial& trial) {
                   trial.get_or_compute_many({"old1", "new1", "long2", "new2"});
                   trial.get_or_compute_many({"new1", "old1"});
-                  flush(trial);
+                  trial.flush();
                 }});
   }
 }

@@ -20,6 +20,7 @@ struct Plan {
   std::optional<SystemCall> only{};  // then each of these
   std::int64_t room = kEndless;
   std::vector<SystemCall> calls{};
+  std::size_t fired = 0;
 };
 std::mutex mutex;
 Plan plan;
@@ -50,7 +51,9 @@ std::optional<Fault> next_fault(SystemCall call) {
   plan.calls.push_back(call);
   const bool comes = plan.stays ? number >= plan.nth : number == plan.nth;
   const bool fails = plan.only ? call == *plan.only : comes;
-  return fails && can_fail(call, plan.fault) ? std::optional(plan.fault) : std::nullopt;
+  if (!fails || !can_fail(call, plan.fault)) return std::nullopt;
+  ++plan.fired;
+  return plan.fault;
 }
 
 int io_error_of(SystemCall call) {
@@ -309,6 +312,11 @@ void FaultVfs::heal() { set({}); }
 std::vector<SystemCall> FaultVfs::calls() const {
   const std::lock_guard lock(mutex);
   return plan.calls;
+}
+
+std::size_t FaultVfs::fired() const {
+  const std::lock_guard lock(mutex);
+  return plan.fired;
 }
 
 }  // namespace ashmemo::test

@@ -76,6 +76,8 @@ class FaultVfs {
   void heal();
   /// Since the last of these.
   [[nodiscard]] std::vector<SystemCall> calls() const;
+  /// How many of these have failed, by `fail`.
+  [[nodiscard]] std::size_t fired() const;
 
  private:
   sqlite3_vfs vfs_;

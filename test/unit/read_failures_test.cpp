@@ -135,10 +135,19 @@ TEST_SUITE("unit") {
     CHECK(fake.told->count(NoticeKind::recovered) == 1);
   }
 
-  TEST_CASE(
-      "a failure of reads by a lock, damage or one large value does not say the store is ill") {
-    for (const FailureKind kind :
-         {FailureKind::busy, FailureKind::corrupt, FailureKind::too_large}) {
+  TEST_CASE("a lock that keeps readers out is a failure of reads as any other") {
+    WithEntry fake;
+    fake.faults->fail_always(Call::read, FailureKind::busy);
+    CHECK_FALSE(fake.get("a"));
+    CHECK(state_of(fake) == HealthState::degraded);
+    fake.faults->heal();
+    fake.clock->advance(std::chrono::seconds(1));
+    CHECK(fake.get("a"));
+    CHECK(state_of(fake) == HealthState::ok);
+  }
+
+  TEST_CASE("a failure of reads by damage or one large value does not say the store is ill") {
+    for (const FailureKind kind : {FailureKind::corrupt, FailureKind::too_large}) {
       FakeEngine fake;
       REQUIRE(fake.open().ok());
       fake.faults->fail(Call::read, kind);

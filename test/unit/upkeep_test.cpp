@@ -207,4 +207,30 @@ TEST_SUITE("unit") {
       }
     }
   }
+
+  TEST_CASE("a long log that cannot be moved is a store that refuses to write: removals return") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    fake.put("a", "1");
+    REQUIRE(fake.worker.flush().ok());
+    fake.file->wal_bytes = 5 * MiB;
+    fake.faults->fail_always(Call::checkpoint, FailureKind::io);
+    SUBCASE("with a removal that waits") {
+      CHECK(fake.erase("a") == 0);
+      CHECK_FALSE(fake.get("a"));
+    }
+    SUBCASE("with nothing to write") { CHECK_FALSE(fake.worker.flush().ok()); }
+    for (int i = 0; i < 3; ++i) {
+      CHECK(fake.health() == HealthState::degraded);
+      CHECK_FALSE(fake.worker.flush().ok());
+      CHECK_FALSE(fake.worker.run(1'000));
+    }
+    CHECK(fake.told->count(NoticeKind::write_failed) == 1);
+    CHECK(fake.told->count(NoticeKind::recovered) == 0);
+    fake.faults->heal();
+    REQUIRE(fake.worker.flush().ok());
+    CHECK(fake.engine.pending.empty());
+    CHECK(fake.health() == HealthState::ok);
+    CHECK(fake.told->count(NoticeKind::recovered) == 1);
+  }
 }

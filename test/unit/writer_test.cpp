@@ -286,6 +286,21 @@ TEST_SUITE("unit") {
     CHECK(file.writer().totals() == store::Totals{3, 300});
   }
 
+  TEST_CASE("the first commit after a failure writes, though there is nothing to write") {
+    StoreFixture file;
+    file.put({{"a", "1"}});
+    const auto nothing = [](store::Writer&) {};
+    const std::uint64_t before = file.store().commit_counter();
+    file.transaction(nothing);
+    CHECK(file.store().commit_counter() == before);
+    REQUIRE(file.writer().begin());
+    file.writer().rollback();
+    for (int i = 0; i < 2; ++i) {
+      file.transaction(nothing);
+      CHECK(file.store().commit_counter() == before + 1);
+    }
+  }
+
   TEST_CASE("a rowid is never given out twice while the file is open") {
     StoreFixture file;
     file.put({{"a", "1"}});
