@@ -127,7 +127,7 @@ files_are_short() {
 # prevents.
 subcases_do_not_return() {
   mapfile -t files < <(project_files 'test/*.cpp' 'test/*.hpp')
-  (cd "$project_root" && grep -HPzo 'SUBCASE\([^{}]*\)\s*\{\s*return\b' "${files[@]}" || true) |
+  { (cd "$project_root" && grep -HPzo 'SUBCASE\([^{}]*\)\s*\{\s*return\b' "${files[@]}") || true; } |
     tr '\0' '\n' | fails_if_any "only the first of several runs"
 }
 
