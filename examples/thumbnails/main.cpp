@@ -150,8 +150,9 @@ void run(std::string directory, std::string cache_file) {
     directory = own.path().string();
     paint_photos(directory);
   }
-  directory = fs::canonical(directory).string();
-  std::vector<Photo> photos = photos_in(directory);
+  // Each photo has one name, whatever links lead to it.
+  const fs::path folder = fs::canonical(directory);
+  std::vector<Photo> photos = photos_in(folder);
   if (photos.empty()) throw std::runtime_error("no JPEG files (.jpg, .jpeg) in " + directory);
   fmt::print("{}, {} bytes; thumbnails of {} pixels at most\n",
              counted(std::ssize(photos), "photo", "photos"), grouped(bytes_of(photos)), kLongest);
@@ -162,7 +163,7 @@ void run(std::string directory, std::string cache_file) {
   auto thumbnails = album.show("again", photos);
   if (paints) {
     write_file(photos.back().path, to_jpeg(paint(kPainted + 1)));
-    photos = photos_in(directory);
+    photos = photos_in(folder);
     thumbnails = album.show("one edited", photos);
   }
   show_sizes(thumbnails, album.stats());
