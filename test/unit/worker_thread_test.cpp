@@ -156,7 +156,9 @@ TEST_SUITE("unit") {
       options.timing.maintenance_interval = std::chrono::milliseconds(1);
     }
     FakeEngine* cache = nullptr;
+    test::Events events;
     options.hooks.on_removal = [&](const Removal&) {  // the thread's pass is over
+      events.wait_for("nobody waits");
       cache->put("late", "1");
       if (calls) cache->worker.wake_now();
     };
@@ -167,10 +169,10 @@ TEST_SUITE("unit") {
     REQUIRE(fake.worker.flush().ok());
     fake.file->file_bytes = 5 * GiB;
     fake.file->free_pages = free_pages;
-    test::Events events;
     fake.faults->before(Call::put, [&events] { events.happened("late is written"); });
     fake.worker.start();
     CHECK(fake.erase("a") == 1);
+    events.happened("nobody waits");
     events.wait_for("late is written");
     fake.close();
     CHECK(fake.file->has("late"));

@@ -149,7 +149,8 @@ TEST_SUITE("unit") {
     int searches = 0;
     for (bool more = true; more; ++searches) {
       REQUIRE(searches < 10);
-      file.raw().run("UPDATE cache_entries SET access_count = 1 WHERE cache_key = 'kept5'");
+      file.raw().run(
+          "UPDATE cache_entries SET access_count = access_count + 1 WHERE cache_key = 'kept5'");
       file.transaction([&more](store::Writer& writer) { more = erase_due(writer, 400).more; });
     }
     CHECK(searches == 3);
