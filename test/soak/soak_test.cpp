@@ -14,6 +14,7 @@
 #include "storm/report.hpp"
 #include "storm/sampler.hpp"
 #include "support/cache_fixture.hpp"
+#include "support/sanitized.hpp"
 
 using namespace ashmemo;
 using namespace ashmemo::test;
@@ -25,12 +26,6 @@ namespace {
 constexpr unsigned kThreads = 16;
 constexpr std::int64_t kMaxBytes = 4 * MiB;
 constexpr std::int64_t kMaxEntryBytes = 256 * KiB;
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kIsSanitized = true;
-#else
-constexpr bool kIsSanitized = false;
-#endif
 
 /// Of this process; 0 where the system does not say, or a sanitizer's own would be counted.
 std::int64_t anonymous_bytes() {

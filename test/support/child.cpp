@@ -15,8 +15,19 @@
 #include <stdexcept>
 #include <utility>
 
+#include "support/sanitized.hpp"
+
 namespace ashmemo::test {
 namespace {
+
+// A child that hangs ends itself: nobody would wait for it for ever, nor for what it has open.
+constexpr unsigned kSecondsOfLife = 60;
+constexpr int kHung = 128 + SIGALRM;
+
+// The sanitizers of GCC 12 and Clang 14 do not free their allocators' locks in a forked child: one
+// that another thread held at that moment hangs the child, in any program. Seen once in 1,000 to
+// 3,000 forks beside a thread that does nothing but allocate.
+constexpr int kTries = kIsSanitized ? 3 : 1;
 
 struct Pipe {
   int read_end = -1;
@@ -109,6 +120,8 @@ void ignore_broken_pipes() { ::signal(SIGPIPE, SIG_IGN); }
 // In the child: _exit, so that neither destructors nor the test program's own end run twice.
 template <class F>
 [[noreturn]] void report_and_exit(int said, const F& work) {
+  ::signal(SIGALRM, SIG_DFL);
+  ::alarm(kSecondsOfLife);
   int code = 0;
   std::string words;
   try {
@@ -143,9 +156,7 @@ pid_t start_program(std::vector<std::string> arguments, int input, int output) {
   ::_exit(127);
 }
 
-}  // namespace
-
-ChildEnd in_child(const std::function<std::string()>& work) {
+ChildEnd try_in_child(const std::function<std::string()>& work) {
   Pipe said = make_pipe();
   pid_t pid = fork_keeping({said.write_end});
   if (pid == 0) report_and_exit(said.write_end, work);
@@ -154,6 +165,17 @@ ChildEnd in_child(const std::function<std::string()>& work) {
   end.said = read_all(said.read_end);
   end.exit_code = wait_for_exit(&pid);
   close_end(&said.read_end);
+  return end;
+}
+
+}  // namespace
+
+ChildEnd in_child(const std::function<std::string()>& work) {
+  ChildEnd end = try_in_child(work);
+  for (int tried = 1; tried < kTries && end.exit_code == kHung; ++tried) {
+    std::fprintf(stderr, "a forked child hung and is tried again\n");
+    end = try_in_child(work);
+  }
   return end;
 }
 

@@ -11,7 +11,8 @@
 
 namespace ashmemo::test {
 
-/// How a child ended. Killed by a signal: exit_code is 128 + its number, as in a shell.
+/// How a child ended. Killed by a signal: exit_code is 128 + its number, as in a shell. A forked
+/// child lives for a minute at most; SIGALRM ends one that hangs.
 struct ChildEnd {
   int exit_code = 0;
   std::string said;  // what the function returned, or what the program printed (both streams)
@@ -19,6 +20,7 @@ struct ChildEnd {
 
 /// Runs `work` in a forked child until its end. What it returns comes back as `said`; an exception
 /// comes back as its text, with exit code 1. No destructor of the test runs in the child.
+/// Under a sanitizer one that hangs is forked again, twice: its allocator may be to blame.
 /// Assertions made in the child are lost: return what is to be asserted.
 [[nodiscard]] ChildEnd in_child(const std::function<std::string()>& work);
 
