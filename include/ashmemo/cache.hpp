@@ -149,6 +149,9 @@ class Cache {
   template <detail::PairRange P>
   std::size_t put_many(const P& pairs, PutOptions options = {}) {
     std::vector<detail::EncodedPut> puts;
+    if constexpr (requires { std::size(pairs); }) {
+      puts.reserve(static_cast<std::size_t>(std::size(pairs)));
+    }
     for (const auto& [key, value] : pairs) {
       puts.push_back({std::string_view(key), detail::try_encode(value)});
     }

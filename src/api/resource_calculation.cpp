@@ -47,7 +47,7 @@ void CalculationCore::set_policy(const CachePolicy& policy, const RecordTraits& 
 
 engine::CalculationPtr CalculationCore::enter(engine::Catalog& catalog) const {
   const std::string policy = policy_ ? to_string(*policy_) : "not cached";
-  const auto calculation = catalog.add(resource_.name(), name_, version_, policy);
+  auto calculation = catalog.add(resource_.name(), name_, version_, policy);
   calculation->is_touched = !policy_ || policy_->eviction != Eviction::fifo;
   return calculation;
 }

@@ -141,7 +141,7 @@ void HealthCell::set_locked(HealthState state, bool reads_degrade, std::int64_t 
   if (shown_locked() != before || since_ == 0) since_ = wall_now;
 }
 
-Engine::Engine(std::string file, Options given)
+Engine::Engine(std::string file, const Options& given)
     : Engine(std::move(file), given.hooks.executor, without_executor(given)) {}
 
 Engine::Engine(std::string file, std::shared_ptr<Executor> own, Options given)

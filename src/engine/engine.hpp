@@ -142,7 +142,7 @@ class WorkerControl {
 };
 
 struct Engine {
-  Engine(std::string file, Options given);
+  Engine(std::string file, const Options& given);
 
   const std::string path;       // as given: what is told names it so
   const std::string full_path;  // the same file from any folder that the process goes to

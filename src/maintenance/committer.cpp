@@ -144,7 +144,7 @@ base::Result<bool> Committer::make_room(store::Store& store, const engine::Group
   bool more_is_due = policy_ == nullptr && puts.entries > 0;
   while (more_is_due && is_over_limit(sum(store.writer()->totals(), puts))) {
     if (Status s = sweeper_.expire_some(store, &more_is_due); !s.ok()) return s.failure();
-    const auto room = find_room();
+    auto room = find_room();
     if (!room.ok() || !*room) return room;
   }
   return true;

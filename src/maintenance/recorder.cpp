@@ -10,7 +10,7 @@ Status Recorder::write_some(store::Store& store, bool* more) {
   const auto most = static_cast<std::size_t>(transactions_.portion().rows);
   const std::vector<std::int64_t> rows = engine_.marks.rows(written_up_to_, most);
   std::size_t done = 0;
-  const Status written = write_touches(store, rows, &done);
+  Status written = write_touches(store, rows, &done);
   *more = rows.size() == most || done < rows.size();
   if (done > 0) written_up_to_ = rows[done - 1];
   if (!*more) written_up_to_ = 0;

@@ -196,7 +196,7 @@ base::Result<bool> Steps::make_room(store::Store& store) {
 base::Result<bool> Steps::find_room(store::Store& store, WaitsForReads waits) {
   const engine::Patience patience(*engine_.clock, engine_.options.timing.max_wait.count());
   for (int tries = 1;; ++tries) {
-    const auto room = make_room(store);
+    auto room = make_room(store);
     if (!room.ok() || *room) return room;
     wait_for_own_reads();
     if (waits == WaitsForReads::once) return false;

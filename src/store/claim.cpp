@@ -107,7 +107,7 @@ base::Status ClaimedFile::judge_under_lock(bool listed) {
 base::Status ClaimedFile::make_new(Found found) {
   // What a deleted cache has left behind: it must not be taken for the new one's.
   for (const std::string& path : {paths_.wal, paths_.shm, paths_.journal}) {
-    if (const auto removed = base::remove_file(path); !removed) return removed;
+    if (auto removed = base::remove_file(path); !removed) return removed;
   }
   return found == Found::nothing ? base::create_private_file(paths_.file)
                                  : base::make_private(paths_.file);

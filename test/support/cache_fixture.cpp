@@ -196,6 +196,7 @@ bool becomes_true(const std::function<bool()>& condition) {
 
 std::vector<std::string> numbered(const std::string& prefix, int count) {
   std::vector<std::string> keys;
+  keys.reserve(static_cast<std::size_t>(count));
   for (int i = 0; i < count; ++i) keys.push_back(prefix + std::to_string(i));
   return keys;
 }

@@ -80,6 +80,7 @@ std::size_t FakeEngine::put(std::string_view key, std::string_view value,
 
 std::size_t FakeEngine::put_all(const std::vector<std::string>& keys, std::string_view value) {
   std::vector<engine::NewEntry> entries;
+  entries.reserve(keys.size());
   for (const std::string& key : keys) {
     entries.push_back({key, Value::text(std::string(value)), {}, 0, {}, 0});
   }

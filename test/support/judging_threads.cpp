@@ -123,6 +123,7 @@ class JudgingThreads::Caller {
 
   void get_many() {
     std::vector<std::string> keys;
+    keys.reserve(10);
     for (int i = 0; i < 10; ++i) keys.push_back(any_shared());
     const auto found = timed([&] { return cache_.get_many<std::string>(keys); });
     for (std::size_t i = 0; i < keys.size(); ++i) judge_shared(keys[i], found[i]);
@@ -143,6 +144,7 @@ class JudgingThreads::Caller {
 
   void load() {
     std::vector<Item> page;
+    page.reserve(5);
     for (int i = 0; i < 5; ++i) page.push_back({static_cast<std::int64_t>(below(kItems))});
     const std::vector<std::string> texts = timed([&] { return text_(page); });
     for (std::size_t i = 0; i < page.size(); ++i) {

@@ -23,7 +23,7 @@ std::unique_ptr<Connection> open_schema(const std::string& path) {
 }
 
 std::string new_file(const TempDir& dir) {
-  const std::string path = dir.path("x.db");
+  std::string path = dir.path("x.db");
   const auto connection = open_schema(path);
   REQUIRE(create_schema(connection->database()));
   REQUIRE(ensure_wal(connection->database()));

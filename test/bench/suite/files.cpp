@@ -1,5 +1,7 @@
 #include "bench/suite/files.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <filesystem>
 
@@ -29,6 +31,7 @@ std::unique_ptr<ScratchDirectory> Files::copy(const SystemType& type, std::size_
   auto made = std::make_unique<ScratchDirectory>();
   std::filesystem::copy(filled(type, entries).path(), made->path(),
                         std::filesystem::copy_options::recursive);
+  ::sync();  // else it would be measured how the copy gets to the disk
   return made;
 }
 

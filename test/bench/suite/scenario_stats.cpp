@@ -13,7 +13,7 @@
 namespace ashmemo::bench {
 namespace {
 
-constexpr int kOpenings = 40;
+constexpr int kOpenings = 400;
 
 /// Opening and a first read are timed, closing is not.
 Lane open_lane(const SystemType& type, const ScratchDirectory& directory, const Setup& setup) {
