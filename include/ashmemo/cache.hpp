@@ -26,10 +26,11 @@
 namespace ashmemo {
 
 /// A range of things that read as keys: strings, string views, character pointers. Not one that
-/// makes its strings as it is read: they would be gone when they are looked up.
+/// makes its strings as it is read, and of strings none that can be read only once (a stream may
+/// read them all into one object): they would be gone when they are looked up.
 template <class K>
 concept KeyRange = !std::convertible_to<const K&, std::string_view> && requires(const K& keys) {
-  { *std::begin(keys) } -> detail::LastingKey;
+  { *std::begin(keys) } -> detail::LastingKey<detail::IteratorOf<const K>>;
   std::end(keys);
 };
 
@@ -144,8 +145,8 @@ class Cache {
   }
 
   /// Keeps all these values: pairs of a key and a value, in order (of two with the same key the
-  /// later stays). Written in transactions of at most 1,000 rows or 4 MiB. Returns how many were
-  /// taken.
+  /// later stays). Keys that are strings must outlast the look at their pair, as in a KeyRange.
+  /// Written in transactions of at most 1,000 rows or 4 MiB. Returns how many were taken.
   template <detail::PairRange P>
   std::size_t put_many(const P& pairs, PutOptions options = {}) {
     std::vector<detail::EncodedPut> puts;

@@ -56,8 +56,9 @@ class BoundCalculation;
 ///   one record     a `T`, or something derived from `T`: exactly that, nothing that converts to it
 ///   a page         any range of `T&`, or of pointers to `T` (`const T*`, std::shared_ptr<T>,
 ///                  std::optional<T>, ...), which is read once; or an initializer list. A range
-///                  that cannot be read again (a stream) must be of plain pointers. A null
-///                  pointer or an empty optional is ErrorCode::misuse that names its index.
+///                  that cannot be read again (a stream: its iterators are input iterators and no
+///                  more) must be of plain pointers, or does not compile. A null pointer or an
+///                  empty optional is ErrorCode::misuse that names its index.
 ///
 /// Cost of a page, whatever its length: one lookup (one state of the file each 10,000 keys), one
 /// run of the calculation for what is missing, one bulk write. A record that stands in it twice is

@@ -78,10 +78,14 @@ class Resource {
   ///   a whole batch   `std::vector<R> f(ashmemo::Records<T>)`, or with arguments; or
   ///                   `std::vector<Outcome<R>>` where single records may fail
   ///
-  /// Arguments must be able to stand in a key (KeyPart). Text among arguments and results is owned:
-  /// std::string_view becomes std::string. Text inside of others must own itself: an optional
-  /// string view does not compile. See Calculation for what the function must keep to. Errors:
-  /// misuse for a name that is empty or taken.
+  /// Arguments must be able to stand in a key (KeyPart). They are kept: a std::string_view or a
+  /// `const char*` as a std::string, all others as they are. So no other argument may refer to what
+  /// it does not own. A std::string_view in an optional or a vector does not compile; another
+  /// library's view, or a class that holds one, cannot be told from an owner, compiles and dangles.
+  /// A result that reads as text and has no codec of its own becomes a std::string.
+  ///
+  /// See Calculation for what the function must keep to. Errors: misuse for a name that is empty or
+  /// taken.
   template <class F>
   auto calculation(std::string_view name, F function, CalculationOptions options = {}) {
     static_assert(detail::HasSignature<F>,

@@ -12,7 +12,7 @@
 namespace ashmemo {
 
 /// What a cache did since it was opened, and what it holds. Read without a query: cheap at any
-/// size.
+/// size. (A cache opened read-only may first look at the file, at most once a second.)
 ///
 /// Each key that a `get*` or a load asks for counts exactly once:
 /// `hits + stale_hits + misses == keys asked`. The other kinds of miss say why. `contains`,

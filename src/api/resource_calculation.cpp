@@ -82,8 +82,9 @@ void CalculationCore::tell_failed(std::string_view why) const noexcept try {
 
 // Until the first load enters the calculation, what the file has of it is not the catalog's state.
 store::CalculationRow CalculationCore::counted_before() const {
-  if (!policy_) return {};
-  return resource_.engine().catalog.row_of(resource_.name(), name_, version_);
+  const engine::Engine& engine = resource_.engine();
+  if (!policy_ || engine.home.is_elsewhere()) return {};
+  return engine.catalog.row_of(resource_.name(), name_);
 }
 
 CalculationStats CalculationCore::stats() const {

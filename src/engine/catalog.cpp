@@ -16,7 +16,7 @@ constexpr std::int64_t kMostId = std::int64_t{1} << 62;
 
 }  // namespace
 
-Catalog::Catalog(bool tells) : last_id_(tells ? 0 : kMostId) {}
+Catalog::Catalog(bool tells) : tells_(tells), last_id_(tells ? 0 : kMostId) {}
 
 std::vector<store::CalculationRow> Catalog::load(const std::vector<store::CalculationRow>& rows) {
   base::Lock lock(mutex_);
@@ -30,7 +30,7 @@ std::vector<store::CalculationRow> Catalog::load(const std::vector<store::Calcul
     (row.retired ? retired_[row.id] : rows_[name]) = row.retired ? as_retired(row) : row;
   }
   Rows untold;
-  keep_retired_locked(retired_before, in_file, untold);
+  if (tells_) keep_retired_locked(retired_before, in_file, untold);
   for (const auto& [name, state] : states_) {
     settle_locked(*state, rows_before.at(name), in_file, untold);
   }
@@ -68,7 +68,9 @@ void Catalog::settle_locked(CalculationState& state, store::CalculationRow row,
     retired_[old.id] = old;
     untold.push_back(std::move(old));
   }
-  if (in_file.contains(row.id)) row.id = ++last_id_;
+  // An id that was the file's own means nothing once the file has it no more: another file may give
+  // it to something else.
+  if (in_file.contains(row.id) || (!tells_ && row.id < kMostId)) row.id = ++last_id_;
   state.id = row.id;
   rows_[name] = row;
   untold.push_back(std::move(row));
@@ -206,12 +208,10 @@ void Catalog::forget(std::span<const std::int64_t> retired) {
   }
 }
 
-store::CalculationRow Catalog::row_of(const std::string& resource, const std::string& name,
-                                      std::int64_t version) const {
+store::CalculationRow Catalog::row_of(const std::string& resource, const std::string& name) const {
   base::Lock lock(mutex_);
   const auto row = rows_.find({resource, name});
-  return row != rows_.end() && row->second.version == version ? row->second
-                                                              : store::CalculationRow();
+  return row != rows_.end() ? row->second : store::CalculationRow();
 }
 
 std::vector<CalculationPtr> Catalog::calculations() const {

@@ -79,9 +79,9 @@ class Catalog {
   [[nodiscard]] bool has_retired() const;
   void forget(std::span<const std::int64_t> retired);
 
-  /// What the file has of a calculation that is not in use here yet; nothing of another version.
-  [[nodiscard]] store::CalculationRow row_of(const std::string& resource, const std::string& name,
-                                             std::int64_t version) const;
+  /// What the file has of a calculation, of whatever version; an empty row: nothing.
+  [[nodiscard]] store::CalculationRow row_of(const std::string& resource,
+                                             const std::string& name) const;
   [[nodiscard]] std::vector<CalculationPtr> calculations() const;
   /// What was counted since the last call, by id. A row that is told later has it already.
   [[nodiscard]] std::vector<store::CalculationRow> take_counters();
@@ -107,6 +107,7 @@ class Catalog {
   static void add(store::CalculationRow& row, const store::CalculationRow& delta,
                   std::int64_t sign) noexcept;
 
+  const bool tells_;
   mutable base::Mutex mutex_;
   std::map<Name, store::CalculationRow> rows_ ASHMEMO_GUARDED_BY(mutex_);  // the current ones
   std::map<Name, CalculationPtr> states_ ASHMEMO_GUARDED_BY(mutex_);

@@ -141,10 +141,12 @@ Status Committer::commit_writes(store::Store& store, const engine::Group& group,
 base::Result<bool> Committer::make_room(store::Store& store, const engine::Group& group,
                                         const FindRoom& find_room) {
   const store::Totals puts = puts_of(group);
-  bool more_is_due = policy_ == nullptr && puts.entries > 0;
-  while (more_is_due && is_over_limit(sum(store.writer()->totals(), puts))) {
+  const auto is_beyond = [&] { return is_over_limit(sum(store.writer()->totals(), puts)); };
+  bool more_is_due = policy_ == nullptr && puts.entries > 0 && is_beyond();
+  while (more_is_due) {
     if (Status s = sweeper_.expire_some(store, &more_is_due); !s.ok()) return s.failure();
-    auto room = find_room();
+    more_is_due = more_is_due && is_beyond();
+    auto room = find_room(!more_is_due);
     if (!room.ok() || !*room) return room;
   }
   return true;

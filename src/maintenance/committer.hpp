@@ -16,8 +16,9 @@ class Committer {
             Sweeper& sweeper)
       : engine_(engine), transactions_(transactions), policy_(policy), sweeper_(sweeper) {}
 
-  /// Whether the log has room for another transaction, and there is time for it.
-  using FindRoom = std::function<base::Result<bool>()>;
+  /// Whether the log has room for another transaction, and there is time for it; time is not asked
+  /// for where `is_last`: after what makes room for a group comes the group, in the same pass.
+  using FindRoom = std::function<base::Result<bool>(bool is_last)>;
   /// Commits the next group. A group that cannot be committed stays pending, in its place; a single
   /// value that can never be stored is dropped and counted. `find_room` is asked after each
   /// transaction that must precede the group's own: without room the group stays pending, too.

@@ -47,6 +47,8 @@ bool Events::are_behind() const {
 void Events::wait_for_teller() {
   if (is_delivering_any() || !are_behind()) return;
   ++waiters_;
+  // To callers it is as if the store refused to write: the hook may take long, or wait for them.
+  engine_.pending.set_refusing(true);
   ASHMEMO_TEST_POINT("events: waits");
   {
     base::Lock lock(mutex_);

@@ -169,20 +169,26 @@ void Keeper::follow() {
   look_at_file();
   const auto store = engine_.store.get();
   if (!store) return (void)ensure();
+  store->allow_entries_of(engine_.limits.get().max_entry_bytes);
   if (const Status met = meet(*store); !met.ok()) engine_.store_failed(*store, met.failure());
 }
 
 // Closing waits for reads that may take long: whoever waits for a commit must not wait for them.
-void Keeper::let_go() {
+std::shared_ptr<store::Store> Keeper::take_store() {
   engine_.pending.set_refusing(true);
-  std::shared_ptr<store::Store> old;
-  {
-    const engine::TierChange change(engine_.tier.get());
-    old = engine_.store.set(nullptr);
-  }
-  if (old) old->close();
+  const engine::TierChange change(engine_.tier.get());
+  return engine_.store.set(nullptr);
 }
 
-void Keeper::close() { let_go(); }
+// A store that only reads keeps nobody out, and it may be a reader who is here: the last one that
+// uses it closes it.
+void Keeper::let_go() {
+  const auto old = take_store();
+  if (old && !is_read_only()) old->close();
+}
+
+void Keeper::close() {
+  if (const auto old = take_store()) old->close();
+}
 
 }  // namespace ashmemo::maintenance

@@ -38,6 +38,7 @@ class Keeper {
   base::Status tell(store::Store& store, const std::vector<store::CalculationRow>& rows);
   void adopt(std::unique_ptr<store::Store> store);
   void condemn(const store::Store& store, const std::string& why);
+  [[nodiscard]] std::shared_ptr<store::Store> take_store();
   void let_go();
   [[nodiscard]] bool is_read_only() const;
   [[nodiscard]] store::OpenOptions open_options();

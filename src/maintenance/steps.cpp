@@ -130,8 +130,8 @@ void Steps::wait_for_own_reads() {
 Status Steps::commit_some(store::Store& store, WaitsForReads waits, std::int64_t until) {
   if (unheld_) return hold_limits(store, *unheld_, waits);
   const store::Totals before = store.writer()->totals();
-  const auto find_room_in_time = [&]() -> base::Result<bool> {
-    if (engine_.clock->steady_now() >= until) return false;
+  const auto find_room_in_time = [&](bool is_last) -> base::Result<bool> {
+    if (!is_last && engine_.clock->steady_now() >= until) return false;
     return find_room(store, waits);
   };
   if (Status s = commit_next(store, find_room_in_time); !s.ok()) return s;

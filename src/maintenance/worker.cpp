@@ -147,7 +147,10 @@ Status Worker::compact() {
 bool Worker::drain() {
   if (!is_manual() && !is_in_hook()) return false;
   if (is_this_thread()) return true;
-  if (events_.are_behind() && !is_in_hook()) return false;
+  if (events_.are_behind() && !is_in_hook()) {
+    engine_.pending.set_refusing(true);  // as where the thread waits for who tells
+    return false;
+  }
   const bool done = with_free_role([this](Steps& steps) -> Status {
     if (is_manual()) return steps.finish_accepted(WaitsForReads::max_wait);
     (void)steps.pass(thread_budget());

@@ -22,8 +22,6 @@ void count(std::int64_t& entries, std::int64_t& bytes, std::int64_t more,
   bytes = base::add_saturated(bytes, more_bytes);
 }
 
-base::Failure damaged(std::string why) { return {base::FailureKind::corrupt, 0, std::move(why)}; }
-
 }  // namespace
 
 SqliteWriter::SqliteWriter(std::unique_ptr<Connection> connection, std::string path,
@@ -36,6 +34,10 @@ SqliteWriter::SqliteWriter(std::unique_ptr<Connection> connection, std::string p
     schema_version_ = pragma(&WriterSql::schema_version);
     data_version_ = pragma(&WriterSql::data_version);
   }));
+}
+
+base::Failure SqliteWriter::damaged(std::string why) {
+  return {base::FailureKind::corrupt, 0, std::move(why)};
 }
 
 base::Failure SqliteWriter::no_transaction(std::string_view doing) {
@@ -115,6 +117,7 @@ base::Status SqliteWriter::load() {
   rowid->step();
   next_rowid_ = std::max(next_rowid_, rowid->integer(0) + 1);
   known_ = true;
+  is_counted_ = false;
   return {};
 }
 
@@ -142,6 +145,7 @@ base::Status SqliteWriter::commit(bool synced) {
 }
 
 base::Status SqliteWriter::write_totals() {
+  if (is_doubtful_ && !is_counted_) count_all();
   if (totals_ == written_totals_ && last_stamp_ == written_stamp_) return {};
   StatementUse write = use(&WriterSql::write_totals);
   write->bind(1, totals_.entries);
@@ -183,6 +187,8 @@ void SqliteWriter::rollback() noexcept {
   in_transaction_ = false;
   known_ = false;
   totals_ = written_totals_;
+  is_doubtful_ = false;
+  is_counted_ = false;
   due_.reset();
   // The next commit writes, whatever it is for: one of nothing would not show that writing works.
   last_stamp_ = base::add_saturated(last_stamp_, 1);
@@ -198,6 +204,8 @@ void SqliteWriter::count_added(std::int64_t bytes, std::int64_t queue) noexcept 
 
 void SqliteWriter::count_removed(std::int64_t bytes, std::int64_t queue) noexcept {
   const std::int64_t less = -believable_size(bytes);
+  // The file's triggers may have added what the row claims.
+  is_doubtful_ = is_doubtful_ || bytes != -less;
   count(totals_.entries, totals_.bytes, -1, less);
   if (queue == kProbationQueue) count(totals_.probation_entries, totals_.probation_bytes, -1, less);
 }

@@ -90,6 +90,14 @@ class SqliteWriter final : public Writer {
     if (!answer) rollback();
     return answer;
   }
+  // As above where no value is read but keys: what is too large is a key that is none of ours.
+  template <class F>
+  auto change_by_keys(std::string_view doing, F&& f) {
+    auto answer = change(doing, std::forward<F>(f));
+    if (answer || answer.failure().kind != base::FailureKind::too_large) return answer;
+    return decltype(answer)(damaged(answer.failure().what));
+  }
+  [[nodiscard]] static base::Failure damaged(std::string why);
   [[nodiscard]] static base::Failure closed();
   [[nodiscard]] static base::Failure no_transaction(std::string_view doing);
   [[nodiscard]] static base::Failure open_transaction(std::string_view doing);
@@ -137,6 +145,7 @@ class SqliteWriter final : public Writer {
   [[nodiscard]] Moved move_frames(int mode);
   [[nodiscard]] bool write_lock_is_free();
   void shorten_wal();
+  void count_all();
 
   const std::string path_;
   ReaderPool& readers_;
@@ -156,6 +165,8 @@ class SqliteWriter final : public Writer {
   std::int64_t last_stamp_ = 0;
   Totals written_totals_;  // as the row of cache_totals has them since the last commit
   std::int64_t written_stamp_ = 0;
+  bool is_counted_ = false;   // the totals are of sizes that can be believed, for sure
+  bool is_doubtful_ = false;  // a row has left that claimed another size
   // Never goes back while the file is open, not even by a rollback: touch marks in memory name rows
   // by their rowid, which must not come to mean another row.
   std::int64_t next_rowid_ = 1;

@@ -53,7 +53,7 @@ Writer::Removed SqliteWriter::remove_all(Taken&& taken) {
 }
 
 base::Result<Writer::Removed> SqliteWriter::erase_prefix(std::string_view prefix, int most) {
-  return change("removing entries by prefix", [&] {
+  return change_by_keys("removing entries by prefix", [&] {
     Taken taken(most);
     {
       const KeyRange range = KeyRange::of_prefix(prefix);
@@ -69,7 +69,7 @@ base::Result<Writer::Removed> SqliteWriter::erase_prefix(std::string_view prefix
 }
 
 base::Result<Writer::Due> SqliteWriter::erase_due(std::int64_t now, int most) {
-  return change("removing expired entries", [&] {
+  return change_by_keys("removing expired entries", [&] {
     Taken taken(most);
     int looked_at = 0;
     bool is_end = false;
@@ -80,7 +80,7 @@ base::Result<Writer::Due> SqliteWriter::erase_due(std::int64_t now, int most) {
       is_end = range.is_tail() && seen.whole;
     }
     passed_over_ = is_end || !taken.rows.empty() ? 0 : passed_over_ + looked_at;
-    const bool more = !is_end && passed_over_ <= totals_.entries;
+    const bool more = !is_end && passed_over_ <= std::max<std::int64_t>(totals_.entries, 0);
     return Due{remove_all(std::move(taken)), more};
   });
 }
@@ -112,7 +112,7 @@ DueSweep::Seen SqliteWriter::look_at(const DueSweep::Range& range, std::int64_t 
 
 base::Result<Writer::Removed> SqliteWriter::erase_retired(std::optional<std::int64_t>* rowid,
                                                           int most) {
-  return change("removing entries of retired calculations", [&] {
+  return change_by_keys("removing entries of retired calculations", [&] {
     const std::vector<std::int64_t> retired = retired_calculations();
     Taken taken(most);
     if (!retired.empty() && look_for(retired, rowid, &taken)) return remove_all(std::move(taken));
@@ -155,7 +155,7 @@ base::Result<std::int64_t> SqliteWriter::erase_all() {
 }
 
 base::Result<std::vector<Candidate>> SqliteWriter::oldest(std::int64_t queue, int most) {
-  return change("looking for the oldest entries", [&] {
+  return change_by_keys("looking for the oldest entries", [&] {
     const bool probation = queue == kProbationQueue;
     StatementUse select = use(probation ? &WriterSql::oldest_on_probation : &WriterSql::oldest);
     select->bind(1, most);

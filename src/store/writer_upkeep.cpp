@@ -147,17 +147,24 @@ base::Result<std::int64_t> SqliteWriter::bytes_when_moved() {
 
 base::Result<Totals> SqliteWriter::recount() {
   return change("counting all entries", [&] {
-    const Totals before = std::exchange(totals_, {});
-    StatementUse select = use(&WriterSql::all_sizes);
-    while (select->step()) {
-      count_added(select->integer(0), select->integer(1));
-    }
+    const Totals before = totals_;
+    count_all();
     const Totals off{base::subtract_saturated(totals_.entries, before.entries),
                      base::subtract_saturated(totals_.bytes, before.bytes),
                      base::subtract_saturated(totals_.probation_entries, before.probation_entries),
                      base::subtract_saturated(totals_.probation_bytes, before.probation_bytes)};
     return off;
   });
+}
+
+void SqliteWriter::count_all() {
+  totals_ = {};
+  StatementUse select = use(&WriterSql::all_sizes);
+  while (select->step()) {
+    count_added(select->integer(0), select->integer(1));
+  }
+  is_counted_ = true;
+  is_doubtful_ = false;
 }
 
 }  // namespace ashmemo::store

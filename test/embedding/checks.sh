@@ -5,6 +5,8 @@
 
 run_embedding_suite() {
   embedding=$build_root/embedding-$compiler
+  # What pkg-config prints is taken apart at blanks.
+  [[ $embedding != *[[:space:]]* ]] || embedding=$(mktemp -d)
   rm -rf "$embedding"
   mkdir -p "$embedding/source" "$embedding/root"
   select_compiler "$compiler"
@@ -21,6 +23,7 @@ run_embedding_suite() {
   check "the README's questions about the first program's file" questions_are_answered
   check "the README's blocks of C++, one after the other, are a program that runs" blocks_run
   check "the sizes in the README" sizes_are_as_told
+  [[ $embedding == "$build_root"/* ]] || rm -rf "$embedding"
 }
 
 copy_sources() {

@@ -6,6 +6,7 @@ source_folders=(base store engine maintenance api cli)
 
 run_headers_suite() {
   check_headers_alone
+  check_ranges
   check "public headers include only the standard library and each other" only_public_includes
   check "a folder of src includes no higher one" only_lower_includes
   check "only the store knows SQLite" sqlite_in_store_only
@@ -36,6 +37,17 @@ check_headers_alone() {
 compiles_alone() {
   printf '#include <%s>\n' "$2" "$2" |
     "$1" -std=c++20 "${warnings[@]}" -fsyntax-only -I "$project_root/include" -x c++ -
+}
+
+# What test/headers/ranges.hpp says of which ranges compile and which do not.
+check_ranges() {
+  local compiler
+  for compiler in g++ clang++; do
+    command -v "$compiler" >/dev/null || continue
+    check "ranges that do not last do not compile with $compiler, others do" \
+      "$compiler" -std=c++20 "${warnings[@]}" -fsyntax-only -I "$project_root/include" \
+      -include "$project_root/test/headers/ranges.hpp" -x c++ /dev/null
+  done
 }
 
 # includes FILE...: one line "FILE:WHAT" for each #include, WHAT with its < > or quotes.

@@ -28,6 +28,9 @@ namespace {
 struct Post {
   int id;
 };
+struct Page {
+  int id;
+};
 
 /// Threads that use a cache, each in its own way again and again, until the end.
 class Users {
@@ -137,6 +140,9 @@ TEST_SUITE("system") {
     auto& posts = registry.resource<Post>("Post", &Post::id);
     const auto twice = posts.calculation("twice", [](const Post& post) { return 2 * post.id; });
     posts.cache_calculation("twice", {});
+    auto& pages = registry.resource<Page>("Page", &Page::id);
+    const auto unused = pages.calculation("unused", [](const Page& page) { return page.id; });
+    pages.cache_calculation("unused", {});
     const std::vector<std::string> keys = numbered("k", 100);
     {
       Users users;
@@ -149,7 +155,8 @@ TEST_SUITE("system") {
       users.wait_for_all();
       for (int round = 0; round < 20; ++round) {
         const ChildEnd end = in_child([&] {
-          return answers_of(cache) + ", " + std::to_string(twice(Post{4})) + " computed";
+          return answers_of(cache) + ' ' + std::to_string(unused.stats().hits) + ", " +
+                 std::to_string(twice(Post{4})) + " computed";
         });
         CHECK(end.exit_code == 0);
         CHECK_MESSAGE(end.said.starts_with(misses_alone()), end.said);

@@ -260,6 +260,58 @@ TEST_SUITE("system") {
     check_totals(f);
   }
 
+  TEST_CASE("what triggers added up of impossible sizes goes with the rows that claim them") {
+    for (const char* size : {"-1000000000000", "1 << 60"}) {
+      INFO(std::string(size));
+      CacheFixture f({.limits = {.max_bytes = 100'000}});
+      (void)f->put("first", 1);
+      f.close();
+      (void)f.shell("UPDATE cache_entries SET byte_size = " + std::string(size));
+      (void)f->erase("first");
+      check_totals(f);
+      f.fill("k", 100, 5'000);
+      f->flush();
+      CHECK(f->stats().bytes <= 100'000);
+      CHECK(f->stats().entries > 10);
+      check_totals(f);
+    }
+  }
+
+  TEST_CASE("a key that is too long to be read has the file set aside once it stands in the way") {
+    CacheFixture f({.limits = {.max_entry_bytes = 10'000}});
+    (void)f->put("first", 1);
+    f.close();
+    f.expect_no_order();
+    (void)f.shell(
+        "INSERT INTO cache_entries (cache_key, byte_size, inserted_at, computed_at, accessed_at,"
+        " expires_at, value) VALUES (hex(zeroblob(200000)), 200, 1, 1, 1, 1, 'v')");
+    SUBCASE("of eviction") {
+      f.options.limits.max_entries = 1;
+      (void)f->put("second", 2);
+      f.run_to_the_end();
+    }
+    SUBCASE("of expiry") {
+      CHECK(code_thrown_by([&] { f->compact(); }) == "store_failed");
+    }
+    f.run_to_the_end();
+    CHECK(f->health().state == HealthState::ok);
+    CHECK(f.heard.count(NoticeKind::set_aside) == 1);
+    CHECK(f->put("third", 3));
+    f->flush();
+    CHECK(f.in_file("third"));
+  }
+
+  TEST_CASE("totals below nothing end no sweep early") {
+    CacheFixture f;
+    f.expect_no_order();
+    for (const std::string& key : numbered("k", 2'500)) (void)f->put(key, 1, {.ttl = 1s});
+    f.close();
+    (void)f.shell("UPDATE cache_totals SET entries = -5000");
+    f.clock->advance(1min);
+    f->compact();
+    CHECK(f.rows_in_file() == 0);
+  }
+
   TEST_CASE("rows with impossible places in the queues are evicted like any others") {
     for (const Eviction eviction : {Eviction::fifo, Eviction::lru, Eviction::clock}) {
       CacheFixture f;

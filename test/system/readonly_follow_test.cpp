@@ -6,9 +6,12 @@
 #include <ashmemo/registry.hpp>
 #include <chrono>
 #include <filesystem>
+#include <functional>
+#include <optional>
 #include <string>
 
 #include "support/cache_fixture.hpp"
+#include "support/watchdog.hpp"
 
 namespace fs = std::filesystem;
 using namespace ashmemo;
@@ -20,6 +23,24 @@ namespace {
 struct Post {
   int id;
 };
+
+/// While it is decoded, something else is done.
+struct Nosy {
+  static inline std::function<void()> reads_meanwhile = [] {};
+};
+
+}  // namespace
+
+template <>
+struct ashmemo::Codec<Nosy> {
+  static Value encode(const Nosy&) { return Value::integer(1); }
+  static std::optional<Nosy> decode(ValueView) {
+    Nosy::reads_meanwhile();
+    return Nosy{};
+  }
+};
+
+namespace {
 
 Options read_only(const CacheFixture& f) {
   Options options = f.options;
@@ -104,6 +125,36 @@ TEST_SUITE("system") {
     CHECK(reader.get<int>("new") == 2);
     reader.flush();
     CHECK(f.heard.count(NoticeKind::file_lost) == 2);  // the application's, and this one's
+  }
+
+  TEST_CASE("a read-only cache that finds another file does not wait for reads of the old one") {
+    const Watchdog watchdog("a read in a read");
+    CacheFixture f;
+    f.expect_no_order();
+    CHECK(f->put("k", Nosy{}));
+    f->flush();
+    Cache reader(f.path, read_only(f));
+    Nosy::reads_meanwhile = [&] {
+      fs::remove(f.path);
+      f.clock->advance(1s);
+      CHECK_FALSE(reader.contains("l"));
+    };
+    CHECK(reader.get<Nosy>("k"));
+    Nosy::reads_meanwhile = [] {};
+    CHECK(reader.health().state == HealthState::unavailable);
+  }
+
+  TEST_CASE("a read-only cache reads what higher limits let in") {
+    CacheFixture f;
+    CHECK(f->put("k", std::string(200'000, 'v')));
+    f->flush();
+    Options options = read_only(f);
+    options.limits.max_entry_bytes = 1'000;
+    Cache reader(f.path, options);
+    CHECK_FALSE(reader.contains("k"));
+    reader.set_limits({.max_entry_bytes = 1'000'000});
+    (void)reader.run_maintenance();
+    CHECK(reader.get<std::string>("k") == std::string(200'000, 'v'));
   }
 
   TEST_CASE("a read-only cache looks at the file once a second, and at once when told to") {

@@ -300,6 +300,27 @@ TEST_SUITE("unit") {
     CHECK(ids_of(untold) == Ids{8});
   }
 
+  TEST_CASE("who only reads takes no id of one file for one of the next") {
+    Catalog catalog(false);
+    CHECK(catalog.load({row(1, "words", 1)}).empty());
+    const auto words = catalog.add("Post", "words", 2, "");
+    CHECK_FALSE(catalog.is_current(1));
+    SUBCASE("another version's in the one, its own in the other") {
+      (void)catalog.load({row(1, "words", 2)});
+      CHECK(catalog.is_current(1));
+      CHECK(words->id == 1);
+      (void)catalog.load({row(1, "words", 2)});
+      CHECK(catalog.is_current(1));
+    }
+    SUBCASE("its own in the one, another version's in the other, which is empty at first") {
+      (void)catalog.load({row(5, "words", 2)});
+      CHECK(words->id == 5);
+      (void)catalog.load({});
+      CHECK(words->id != 5);
+      CHECK_FALSE(catalog.is_current(5));
+    }
+  }
+
   TEST_CASE("an id that no writer was told of is forgotten when it is renewed") {
     Catalog catalog;
     const auto words = catalog.add("Post", "words", 1, "");

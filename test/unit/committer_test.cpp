@@ -37,7 +37,7 @@ struct Bench {
   }
   base::Status commit(bool has_room = true) {
     return committer.commit_next(*fake.engine.store.get(),
-                                 [has_room]() -> base::Result<bool> { return has_room; });
+                                 [has_room](bool) -> base::Result<bool> { return has_room; });
   }
   /// Entries that are due as soon as they are written.
   void put_due(int count, std::int64_t byte_size) {

@@ -121,4 +121,39 @@ TEST_SUITE("unit") {
     CHECK(told.front() == "first");
     CHECK(std::equal(told.begin() + 1, told.end(), keys.begin()));
   }
+
+  TEST_CASE("a removal waits for a hook no longer than for a store that refuses to write") {
+    const test::Watchdog watchdog("a hook that waits for who removes");
+    for (const bool thread : {false, true}) {
+      INFO(std::string(thread ? "with a thread" : "by hand"));
+      test::Events events;
+      Options options = thread ? threaded() : FakeEngine::manual();
+      options.timing.max_wait = std::chrono::milliseconds(1);
+      Listening fake(
+          [&](const Removal& removal) {
+            if (removal.key != "first") return;
+            events.happened("in the hook");
+            events.wait_for("removed");
+          },
+          options);
+      const std::vector<std::string> keys = test::numbered("k", static_cast<int>(kMost));
+      fake.put("first", "1");
+      fake.put_all(keys, "1");
+      REQUIRE(fake.worker.flush().ok());
+      std::thread telling([&fake] {
+        fake.put("first", "2");
+        (void)fake.worker.flush();
+      });
+      events.wait_for("in the hook");
+      fake.put_all(keys, "2");
+      REQUIRE(fake.worker.flush().ok());  // so that too much waits to be told
+      (void)fake.erase("k1");
+      CHECK(fake.get("k1") == std::nullopt);
+      events.happened("removed");
+      telling.join();
+      REQUIRE(fake.worker.flush().ok());
+      CHECK_FALSE(fake.file->has("k1"));
+      fake.close();
+    }
+  }
 }

@@ -117,7 +117,7 @@ class World {
 
   void queue_put() { book_put("v2"); }
   void commit() {
-    const auto has_room = []() -> base::Result<bool> { return true; };
+    const auto has_room = [](bool) -> base::Result<bool> { return true; };
     CHECK(committer_.commit_next(store(), has_room).ok());
   }
   void commit_all() {

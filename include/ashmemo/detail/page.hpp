@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include <ashmemo/detail/repeatable.hpp>
+
 // What may stand for records in a call, and how pointers to the records are got of it.
 
 namespace ashmemo::detail {
@@ -29,20 +31,9 @@ concept PointerTo = !RecordOf<U, T> && requires(const std::remove_reference_t<U>
 template <class P>
 using ElementOf = decltype(*std::begin(std::declval<std::remove_reference_t<P>&>()));
 
-template <class P>
-using IteratorOf = decltype(std::begin(std::declval<std::remove_reference_t<P>&>()));
-
-/// Iterators of a range that can be read again, which a stream cannot.
-template <class I>
-concept Repeatable = std::forward_iterator<I> ||
-    std::derived_from<typename std::iterator_traits<I>::iterator_category,
-                      std::forward_iterator_tag>;
-
-/// Whether what an element refers to outlives the look at the element: a stream may read all its
-/// records into one object.
+/// Whether what an element refers to outlives the look at the element.
 template <class E, class I>
-concept LastingElement = std::is_pointer_v<std::remove_cvref_t<E>> ||
-    (std::is_lvalue_reference_v<E>&& Repeatable<I>);
+concept LastingElement = std::is_pointer_v<std::remove_cvref_t<E>> || LastingReference<E, I>;
 
 /// A range of `T&` or of pointers to it.
 template <class P, class T>

@@ -13,6 +13,7 @@
 
 #include <ashmemo/codec.hpp>
 #include <ashmemo/detail/core.hpp>
+#include <ashmemo/detail/repeatable.hpp>
 #include <ashmemo/entry.hpp>
 #include <ashmemo/error.hpp>
 
@@ -133,17 +134,17 @@ class LoaderRun final : public PageRun {
 };
 
 /// What an element of a range of keys must be: a view of it outlives the element's own reading.
-template <class E>
+template <class E, class I>
 concept LastingKey = std::convertible_to<E, std::string_view> &&
-    (std::is_lvalue_reference_v<E> || std::is_pointer_v<E> ||
-     std::same_as<std::remove_cvref_t<E>, std::string_view>);
+    (std::is_pointer_v<std::remove_cvref_t<E>> ||
+     std::same_as<std::remove_cvref_t<E>, std::string_view> || LastingReference<E, I>);
 
 /// A range of pairs whose first is a key, which outlives the pair's own reading.
 template <class P>
 concept PairRange = requires(const P& pairs) {
   { std::begin(pairs)->first } -> std::convertible_to<std::string_view>;
-  requires std::is_lvalue_reference_v<decltype(*std::begin(pairs))> ||
-      LastingKey<decltype(std::begin(pairs)->first)>;
+  requires LastingReference<decltype(*std::begin(pairs)), IteratorOf<const P>> ||
+      LastingKey<decltype(std::begin(pairs)->first), IteratorOf<const P>>;
   std::begin(pairs)->second;
   std::end(pairs);
 };

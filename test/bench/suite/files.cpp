@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 
 #include <fmt/format.h>
 
@@ -11,6 +12,15 @@
 #include "bench/suite/keys.hpp"
 
 namespace ashmemo::bench {
+
+void warm(const ScratchDirectory& directory) {
+  std::vector<char> part(1 << 20);
+  for (const auto& each : std::filesystem::directory_iterator(directory.path())) {
+    std::ifstream file(each.path(), std::ios::binary);
+    while (file.read(part.data(), static_cast<std::streamsize>(part.size()))) {
+    }
+  }
+}
 
 const ScratchDirectory& Files::filled(const SystemType& type, std::size_t entries) {
   const auto [at, is_new] = filled_.try_emplace({type.name, entries});

@@ -32,6 +32,10 @@ class Contestant {
   std::unique_ptr<System> system_;
 };
 
+/// Reads all files in there once: so far as they find room in the system's memory, nothing that is
+/// measured afterwards reads them from the disk.
+void warm(const ScratchDirectory& directory);
+
 /// Of the order in which files are filled: `shuffled` with this seed.
 inline constexpr std::uint64_t kFillSeed = 2;
 

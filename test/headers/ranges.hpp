@@ -1,0 +1,182 @@
+#pragma once
+
+#include <ashmemo/cache.hpp>
+#include <ashmemo/calculation.hpp>
+#include <cstddef>
+#include <forward_list>
+#include <initializer_list>
+#include <iterator>
+#include <list>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+#ifndef __clang__  // with libstdc++ 12 clang 14 cannot read it
+#include <istream>
+#include <ranges>
+#endif
+
+// Which ranges of keys, pairs and records calls take. Nothing here runs: checks.sh compiles it.
+
+namespace ashmemo::test {
+
+using detail::PageOf;
+using detail::PairRange;
+
+struct Post {
+  int id;
+};
+using Pair = std::pair<std::string, int>;
+template <class Key>
+using PairOf = std::pair<Key, int>;
+
+/// What the functions take, which is more than one concept each: some have overloads for spans.
+template <class K>
+concept Keys = requires(Cache& cache, const K& keys) {
+  cache.get_many<int>(keys);
+  cache.touch_many(keys);
+  cache.erase_many(keys);
+};
+template <class K>
+concept AnyKeys = requires(Cache& cache, const K& keys) {
+  cache.get_many<int>(keys);
+}
+|| requires(Cache& cache, const K& keys) { cache.touch_many(keys); }
+|| requires(Cache& cache, const K& keys) { cache.erase_many(keys); };
+template <class P>
+concept Pairs = requires(Cache& cache, const P& pairs) {
+  cache.put_many(pairs);
+};
+template <class P>
+concept Page = requires(const Calculation<Post, int>& calculation, P&& page) {
+  calculation(std::forward<P>(page));
+  calculation.cached(std::forward<P>(page));
+  calculation.warm(std::forward<P>(page));
+};
+
+template <class I>
+struct RangeOf {
+  [[nodiscard]] I begin() const;
+  [[nodiscard]] I end() const;
+};
+
+// ------------------------------------------------------------------------------------------------
+// what can be read again is taken
+
+static_assert(Keys<std::vector<std::string>> && Keys<std::string[3]> && Keys<const char* [3]>);
+static_assert(Keys<std::list<std::string>> && Keys<std::forward_list<std::string>>);
+static_assert(Keys<std::span<const std::string>> && Keys<std::vector<std::string_view>>);
+static_assert(Keys<std::initializer_list<std::string>> && Keys<RangeOf<const std::string*>>);
+static_assert(Pairs<std::map<std::string, int>> && Pairs<std::vector<Pair>> && Pairs<Pair[3]>);
+static_assert(Pairs<std::span<const Pair>> && Pairs<RangeOf<std::forward_list<Pair>::iterator>>);
+static_assert(Pairs<std::initializer_list<Pair>> && Pairs<RangeOf<const Pair*>>);
+static_assert(Page<std::vector<Post>> && Page<Post (&)[3]> && Page<std::span<Post>>);
+static_assert(Page<std::vector<std::shared_ptr<Post>>&> && Page<RangeOf<const Post*>>);
+
+// ------------------------------------------------------------------------------------------------
+// a stream reads into its own iterator: `*it` is a reference, but not to what lasts
+
+static_assert(!AnyKeys<RangeOf<std::istream_iterator<std::string>>>);
+static_assert(!Pairs<RangeOf<std::istream_iterator<Pair>>>);
+static_assert(!Page<RangeOf<std::istream_iterator<Post>>>);
+static_assert(!Page<RangeOf<std::istream_iterator<std::shared_ptr<Post>>>>);
+
+// What refers to something else lasts all the same.
+static_assert(Keys<RangeOf<std::istream_iterator<std::string_view>>>);
+static_assert(Keys<RangeOf<std::istream_iterator<const char*>>>);
+static_assert(Pairs<RangeOf<std::istream_iterator<PairOf<std::string_view>>>>);
+static_assert(Pairs<RangeOf<std::istream_iterator<PairOf<const char*>>>>);
+static_assert(Page<RangeOf<std::istream_iterator<const Post*>>>);
+
+/// What a coroutine's generator has: it says by no tag that it can be read only once, but by the
+/// lack of all that could read it again.
+template <class E>
+struct Generated {
+  using value_type = std::remove_cvref_t<E>;
+  using difference_type = std::ptrdiff_t;
+  Generated(Generated&&) noexcept;
+  Generated& operator=(Generated&&) noexcept;
+  E operator*() const;
+  std::remove_reference_t<E>* operator->() const;
+  Generated& operator++();
+  void operator++(int);
+  bool operator==(const Generated&) const;
+};
+static_assert(!KeyRange<RangeOf<Generated<const std::string&>>>);
+static_assert(!Pairs<RangeOf<Generated<const Pair&>>>);
+static_assert(!Page<RangeOf<Generated<Post&>>>);
+static_assert(KeyRange<RangeOf<Generated<std::string_view>>>);
+static_assert(Page<RangeOf<Generated<Post*>>>);
+
+// ------------------------------------------------------------------------------------------------
+// iterators with no more than a loop needs
+
+struct NoTag {};
+struct InputTag {
+  using iterator_category = std::input_iterator_tag;
+};
+struct InputConcept {
+  using iterator_concept = std::input_iterator_tag;
+};
+struct ForwardTag {
+  using iterator_category = std::forward_iterator_tag;
+};
+struct ForwardConcept : InputTag {
+  using iterator_concept = std::forward_iterator_tag;
+};
+
+template <class E, class Tag>
+struct Plain : Tag {
+  Plain() = delete;
+  E operator*() const;
+  std::remove_reference_t<E>* operator->() const;
+  Plain& operator++();
+  bool operator!=(const Plain&) const;
+};
+template <class E, class Tag = NoTag>
+using PlainRange = RangeOf<Plain<E, Tag>>;
+
+static_assert(Page<PlainRange<Post&>> && Page<PlainRange<const Post&>&>);
+static_assert(Page<PlainRange<Post&, ForwardTag>> && Page<PlainRange<Post&, ForwardConcept>>);
+static_assert(!Page<PlainRange<Post&, InputTag>> && !Page<PlainRange<Post&, InputConcept>>);
+static_assert(Page<PlainRange<Post*, InputTag>>);
+static_assert(Pairs<PlainRange<Pair&>> && Pairs<PlainRange<Pair&, ForwardTag>>);
+static_assert(!Pairs<PlainRange<Pair&, InputTag>> && !Pairs<PlainRange<Pair&, InputConcept>>);
+static_assert(!Pairs<PlainRange<PairOf<const std::string&>, InputTag>>);
+static_assert(Pairs<PlainRange<PairOf<std::string_view>, InputTag>>);
+static_assert(!AnyKeys<PlainRange<const std::string&, InputTag>>);
+
+// What is taken compiles to its end.
+inline void call(Cache& cache, const Calculation<Post, int>& calculation) {
+  (void)calculation(PlainRange<Post&>());
+  (void)cache.put_many(PlainRange<Pair&>());
+  (void)cache.get_many<int>(RangeOf<const std::string*>());
+}
+
+// ------------------------------------------------------------------------------------------------
+// views
+
+#ifndef __clang__
+using Strings = std::vector<std::string>;
+using Posts = std::vector<Post>;
+std::istream& operator>>(std::istream& in, Post& post);
+template <class R, class V>
+using Through = decltype(std::declval<R&>() | std::declval<V>());
+struct IsGood {
+  bool operator()(const Post& post) const;
+};
+
+static_assert(Keys<std::ranges::subrange<Strings::iterator>>);
+static_assert(Keys<Through<Strings, decltype(std::views::take(1))>>);
+static_assert(Keys<Through<std::map<std::string, int>, decltype(std::views::keys)>>);
+static_assert(!AnyKeys<std::ranges::subrange<std::istream_iterator<std::string>>>);
+static_assert(!AnyKeys<std::ranges::istream_view<std::string>>);
+static_assert(Page<Through<Posts, decltype(std::views::filter(IsGood()))>>);
+static_assert(!Page<std::ranges::istream_view<Post>>);
+#endif
+
+}  // namespace ashmemo::test
