@@ -6,12 +6,9 @@
 #include <ashmemo/registry.hpp>
 #include <chrono>
 #include <filesystem>
-#include <functional>
-#include <optional>
 #include <string>
 
 #include "support/cache_fixture.hpp"
-#include "support/watchdog.hpp"
 
 namespace fs = std::filesystem;
 using namespace ashmemo;
@@ -23,24 +20,6 @@ namespace {
 struct Post {
   int id;
 };
-
-/// While it is decoded, something else is done.
-struct Nosy {
-  static inline std::function<void()> reads_meanwhile = [] {};
-};
-
-}  // namespace
-
-template <>
-struct ashmemo::Codec<Nosy> {
-  static Value encode(const Nosy&) { return Value::integer(1); }
-  static std::optional<Nosy> decode(ValueView) {
-    Nosy::reads_meanwhile();
-    return Nosy{};
-  }
-};
-
-namespace {
 
 Options read_only(const CacheFixture& f) {
   Options options = f.options;
@@ -125,23 +104,6 @@ TEST_SUITE("system") {
     CHECK(reader.get<int>("new") == 2);
     reader.flush();
     CHECK(f.heard.count(NoticeKind::file_lost) == 2);  // the application's, and this one's
-  }
-
-  TEST_CASE("a read-only cache that finds another file does not wait for reads of the old one") {
-    const Watchdog watchdog("a read in a read");
-    CacheFixture f;
-    f.expect_no_order();
-    CHECK(f->put("k", Nosy{}));
-    f->flush();
-    Cache reader(f.path, read_only(f));
-    Nosy::reads_meanwhile = [&] {
-      fs::remove(f.path);
-      f.clock->advance(1s);
-      CHECK_FALSE(reader.contains("l"));
-    };
-    CHECK(reader.get<Nosy>("k"));
-    Nosy::reads_meanwhile = [] {};
-    CHECK(reader.health().state == HealthState::unavailable);
   }
 
   TEST_CASE("a read-only cache reads what higher limits let in") {

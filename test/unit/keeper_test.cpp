@@ -344,6 +344,23 @@ TEST_SUITE("unit") {
     fake.file->at_close = {};
   }
 
+  TEST_CASE("a cache that only reads leaves a lost file open for who still reads in it") {
+    Options options = FakeEngine::manual();
+    options.access = Access::read_only;
+    FakeEngine fake(options);
+    REQUIRE(fake.open().ok());
+    int closed = 0;
+    fake.file->at_close = [&closed] { ++closed; };
+    auto reads = fake.engine.store.get();
+    fake.file->in_place = false;
+    (void)fake.worker.run(0);
+    CHECK(fake.engine.store.get() != reads);
+    CHECK(closed == 0);
+    reads.reset();
+    CHECK(closed == 1);
+    fake.file->at_close = {};
+  }
+
   TEST_CASE("the store learns the limit for one entry before anything is written under it") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
