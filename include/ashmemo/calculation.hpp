@@ -98,8 +98,8 @@ class Calculation {
   }
   /// The results for a page, in its order. Counts one hit or miss each.
   template <class P>
-  requires detail::PageOf<P, T> std::vector<R>
-  operator()(P&& page, const Args&... arguments) const {
+    requires detail::PageOf<P, T>
+  std::vector<R> operator()(P&& page, const Args&... arguments) const {
     return load(detail::pointers_to<T>(page), arguments...).take_results();
   }
   std::vector<R> operator()(std::initializer_list<T> page, const Args&... arguments) const {
@@ -120,7 +120,7 @@ class Calculation {
     return std::move(look_up(std::span(&one, 1), arguments...).front());
   }
   template <class P>
-  requires detail::PageOf<P, T>
+    requires detail::PageOf<P, T>
   [[nodiscard]] std::vector<std::optional<R>> cached(P&& page, const Args&... arguments) const {
     return look_up(detail::pointers_to<T>(page), arguments...);
   }
@@ -132,8 +132,10 @@ class Calculation {
   /// Computes and keeps what is missing of a page; returns how many were computed. Counts as asking
   /// does. Does nothing where the calculation is not cached.
   template <class P>
-  requires detail::PageOf<P, T> std::size_t warm(P&& page, const Args&... arguments)
-  const { return fill(detail::pointers_to<T>(page), arguments...); }
+    requires detail::PageOf<P, T>
+  std::size_t warm(P&& page, const Args&... arguments) const {
+    return fill(detail::pointers_to<T>(page), arguments...);
+  }
   std::size_t warm(std::initializer_list<T> page, const Args&... arguments) const {
     return fill(detail::pointers_to<T>(page), arguments...);
   }

@@ -18,8 +18,8 @@ namespace detail {
 /// What a vector may consist of to become a blob.
 template <class T>
 concept BlobElement = std::same_as<T, std::byte> ||
-    (std::is_arithmetic_v<T>&& std::same_as<T, std::remove_cv_t<T>> && !std::same_as<T, bool> &&
-     !std::same_as<T, long double>);
+                      (std::is_arithmetic_v<T> && std::same_as<T, std::remove_cv_t<T>> &&
+                       !std::same_as<T, bool> && !std::same_as<T, long double>);
 
 /// `count` numbers of `width` bytes each: between the machine's byte order and lowest byte first.
 [[nodiscard]] std::string to_little_endian(const void* numbers, std::size_t count,

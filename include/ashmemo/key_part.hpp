@@ -81,8 +81,7 @@ struct BuiltInKeyPart {
 
 template <class T>
 concept KeyNumber = std::is_arithmetic_v<T> && std::same_as<T, std::remove_cv_t<T>> &&
-                    !std::same_as<T, long double> &&
-                    sizeof(T) <= sizeof(std::int64_t);
+                    !std::same_as<T, long double> && sizeof(T) <= sizeof(std::int64_t);
 
 template <class T>
 concept KeyEnum = std::is_enum_v<T> && std::same_as<T, std::remove_cv_t<T>>;

@@ -51,7 +51,8 @@ class Resource {
   /// Versions are only ever compared for being equal: a result that was computed of another version
   /// is a miss.
   template <class V>
-  requires std::invocable<V&, const T&> Resource& record_version(V version) {
+    requires std::invocable<V&, const T&>
+  Resource& record_version(V version) {
     detail::claim_record_version(*state_->core);
     state_->access.version = detail::version_access<T>(std::move(version));
     return *this;
@@ -120,12 +121,12 @@ class Resource {
   /// one bulk write for all of them; each calculation runs at most once for what it misses. If one
   /// throws, what was computed before is kept, those after it do not run.
   template <class P, class... C>
-  requires detail::PageOf<P, T>
+    requires detail::PageOf<P, T>
   auto load(P&& page, const C&... calculations) const {
     return load_all(detail::pointers_to<T>(page), {}, bound(calculations)...);
   }
   template <class P, class... C>
-  requires detail::PageOf<P, T>
+    requires detail::PageOf<P, T>
   auto load(P&& page, const LoadOptions& options, const C&... calculations) const {
     return load_all(detail::pointers_to<T>(page), options, bound(calculations)...);
   }

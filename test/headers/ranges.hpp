@@ -42,15 +42,11 @@ concept Keys = requires(Cache& cache, const K& keys) {
   cache.erase_many(keys);
 };
 template <class K>
-concept AnyKeys = requires(Cache& cache, const K& keys) {
-  cache.get_many<int>(keys);
-}
-|| requires(Cache& cache, const K& keys) { cache.touch_many(keys); }
-|| requires(Cache& cache, const K& keys) { cache.erase_many(keys); };
+concept AnyKeys = requires(Cache& cache, const K& keys) { cache.get_many<int>(keys); } ||
+                  requires(Cache& cache, const K& keys) { cache.touch_many(keys); } ||
+                  requires(Cache& cache, const K& keys) { cache.erase_many(keys); };
 template <class P>
-concept Pairs = requires(Cache& cache, const P& pairs) {
-  cache.put_many(pairs);
-};
+concept Pairs = requires(Cache& cache, const P& pairs) { cache.put_many(pairs); };
 template <class P>
 concept Page = requires(const Calculation<Post, int>& calculation, P&& page) {
   calculation(std::forward<P>(page));

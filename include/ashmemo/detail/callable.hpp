@@ -43,19 +43,16 @@ struct Signature<R (C::*)(A...) const noexcept> : Signature<R(A...)> {};
 template <class C, class R, class... A>
 struct Signature<R (C::*)(A...) const&> : Signature<R(A...)> {};
 template <class C, class R, class... A>
-struct Signature<R (C::*)(A...) const& noexcept> : Signature<R(A...)> {};
+struct Signature<R (C::*)(A...) const & noexcept> : Signature<R(A...)> {};
 template <class C, class M>
-requires std::is_object_v<M>
-struct Signature<M C::*> : Signature<M()> {
-};
+  requires std::is_object_v<M>
+struct Signature<M C::*> : Signature<M()> {};
 template <class F>
-requires std::is_class_v<F> && requires { &F::operator(); }
+  requires std::is_class_v<F> && requires { &F::operator(); }
 struct Signature<F> : Signature<decltype(&F::operator())> {};
 
 template <class F>
-concept HasSignature = requires {
-  typename Signature<F>::Result;
-};
+concept HasSignature = requires { typename Signature<F>::Result; };
 
 /// The parameters of a call, with the record in front: a member has it as its object.
 template <class T, class F, class Parameters>
@@ -63,7 +60,7 @@ struct WithRecord {
   using type = Parameters;
 };
 template <class T, class F, class... A>
-requires std::is_member_pointer_v<F>
+  requires std::is_member_pointer_v<F>
 struct WithRecord<T, F, Types<A...>> {
   using type = Types<const T&, A...>;
 };
@@ -76,8 +73,8 @@ using Owned = std::conditional_t<std::same_as<std::decay_t<A>, std::string_view>
 
 /// Whether it refers to text of somebody else's, however deep inside.
 template <class A>
-inline constexpr bool kBorrowsText = TextLike<A> && (std::is_pointer_v<A> ||
-                                                     std::derived_from<A, std::string_view>);
+inline constexpr bool kBorrowsText =
+    TextLike<A> && (std::is_pointer_v<A> || std::derived_from<A, std::string_view>);
 template <class A>
 inline constexpr bool kBorrowsText<std::optional<A>> = kBorrowsText<A>;
 template <class A, class Allocator>

@@ -37,7 +37,7 @@ concept LastingElement = std::is_pointer_v<std::remove_cvref_t<E>> || LastingRef
 
 /// A range of `T&` or of pointers to it.
 template <class P, class T>
-concept PageOf = !RecordOf<P, T> && requires(std::remove_reference_t<P> & page) {
+concept PageOf = !RecordOf<P, T> && requires(std::remove_reference_t<P>& page) {
   std::begin(page);
   std::end(page);
   requires LastingElement<ElementOf<P>, IteratorOf<P>>;

@@ -20,9 +20,7 @@ namespace ashmemo::detail {
 
 /// A composite key that one callable gives: std::tuple, std::pair.
 template <class K>
-concept CompositeKey = !Keyable<K> && requires {
-  std::tuple_size<K>::value;
-};
+concept CompositeKey = !Keyable<K> && requires { std::tuple_size<K>::value; };
 
 template <class K>
 void append_key_of(std::string& out, const K& key) {

@@ -135,7 +135,8 @@ class LoaderRun final : public PageRun {
 
 /// What an element of a range of keys must be: a view of it outlives the element's own reading.
 template <class E, class I>
-concept LastingKey = std::convertible_to<E, std::string_view> &&
+concept LastingKey =
+    std::convertible_to<E, std::string_view> &&
     (std::is_pointer_v<std::remove_cvref_t<E>> ||
      std::same_as<std::remove_cvref_t<E>, std::string_view> || LastingReference<E, I>);
 
@@ -144,7 +145,7 @@ template <class P>
 concept PairRange = requires(const P& pairs) {
   { std::begin(pairs)->first } -> std::convertible_to<std::string_view>;
   requires LastingReference<decltype(*std::begin(pairs)), IteratorOf<const P>> ||
-      LastingKey<decltype(std::begin(pairs)->first), IteratorOf<const P>>;
+               LastingKey<decltype(std::begin(pairs)->first), IteratorOf<const P>>;
   std::begin(pairs)->second;
   std::end(pairs);
 };
