@@ -8,12 +8,12 @@ namespace example {
 
 /// The words in lines that a terminal has room for, indented.
 inline std::string in_lines(const std::string& text) {
-  constexpr std::size_t kMost = 80;
+  constexpr std::size_t kMax = 80;
   std::string lines = "  ";
   std::size_t length = 2;
   std::istringstream words(text);
   for (std::string word; words >> word; length += word.size() + 1) {
-    if (length + word.size() > kMost) {
+    if (length + word.size() > kMax) {
       lines.replace(lines.size() - 1, 1, "\n    ");
       length = 4;
     }

@@ -40,7 +40,7 @@
 //   known ones               100 right:   0 hits, 100 computed,   0 dropped
 //   told: read_failed: photos.cache.db: reading failed, answered as misses:
 //     reading entries: database disk image is malformed (SQLite code 11)
-//   told: set_aside: photos.cache.db was damaged (reading entries: database disk
+//   told: quarantine: photos.cache.db was damaged (reading entries: database disk
 //     image is malformed (SQLite code 11)): renamed to
 //     photos.cache.db.corrupt-1700000480000000, and a new file begun; remove the
 //     old one when you do not need it
@@ -116,7 +116,7 @@ class Application {
   explicit Application(const std::filesystem::path& file)
       : directory_(file.parent_path().string() + '/'),
         cache_(file.string(), {.hooks = {.clock = clock_,
-                                         .on_error = [this](const auto& notice) { tell(notice); },
+                                         .on_error = [this](const auto& notice) { notify(notice); },
                                          .worker = ashmemo::WorkerMode::manual},
                                .memory_bytes = 0,  // so that what is a hit was in the file
                                .queue_bytes = 256 * ashmemo::KiB}) {
@@ -149,7 +149,7 @@ class Application {
   void compact() { cache_.compact(); }
 
  private:
-  void tell(const ashmemo::Notice& notice) const {
+  void notify(const ashmemo::Notice& notice) const {
     std::string what = notice.what;
     for (auto at = what.find(directory_); at != std::string::npos; at = what.find(directory_)) {
       what.erase(at, directory_.size());  // it is another one each time

@@ -49,11 +49,11 @@ namespace {
 class Events {
  public:
   void add(const ashmemo::Notice& notice) {
-    constexpr std::size_t kMost = 4;
+    constexpr std::size_t kMax = 4;
     const std::lock_guard lock(mutex_);
     ++counts_[std::string(to_string(notice.kind))];
     latest_.push_back(fmt::format("{}: {}", to_string(notice.kind), notice.what));
-    if (latest_.size() > kMost) latest_.pop_front();
+    if (latest_.size() > kMax) latest_.pop_front();
   }
   /// Many entries leave in a second: the last one is enough to see.
   void add(const ashmemo::Removal& removal) {

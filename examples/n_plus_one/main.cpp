@@ -43,7 +43,7 @@ namespace {
 using example::grouped;
 
 constexpr std::int64_t kPage = 50;
-constexpr std::int64_t kMostPages = 100;
+constexpr std::int64_t kMaxPages = 100;
 
 /// The calculation in both of its forms. What takes long is the query, not the counting.
 class Comments {
@@ -180,7 +180,7 @@ void run(std::int64_t posts) {
   const example::TemporaryDirectory directory;
   Database database(directory.file("blog.db"));
   database.seed(posts);
-  const std::int64_t pages = std::min(posts / kPage, kMostPages);
+  const std::int64_t pages = std::min(posts / kPage, kMaxPages);
   print_head(database, pages);
   Comparison comparison(database, pages);
   comparison.without_cache();

@@ -51,7 +51,7 @@ using example::counted;
 using example::grouped;
 using example::printable;
 
-constexpr int kLongest = 160;
+constexpr int kMax = 160;
 constexpr int kPainted = 36;
 
 /// One photo that is broken does not spoil the others: its record fails, with the reason.
@@ -59,7 +59,7 @@ std::vector<ashmemo::Outcome<Bytes>> make_thumbnails(ashmemo::Records<Photo> bat
   std::vector<ashmemo::Outcome<Bytes>> made;
   for (const Photo& photo : batch) {
     try {
-      made.emplace_back(to_jpeg(small_picture_of(read_file(photo.path), kLongest)));
+      made.emplace_back(to_jpeg(small_picture_of(read_file(photo.path), kMax)));
     } catch (const std::exception& error) {
       made.emplace_back(ashmemo::Failed{error.what()});
     }
@@ -155,7 +155,7 @@ void run(std::string directory, std::string cache_file) {
   std::vector<Photo> photos = photos_in(folder);
   if (photos.empty()) throw std::runtime_error("no JPEG files (.jpg, .jpeg) in " + directory);
   fmt::print("{}, {} bytes; thumbnails of {} pixels at most\n",
-             counted(std::ssize(photos), "photo", "photos"), grouped(bytes_of(photos)), kLongest);
+             counted(std::ssize(photos), "photo", "photos"), grouped(bytes_of(photos)), kMax);
   fmt::print("  {:<12}{:>8}{:>8}{:>10}{:>8}{:>10}{:>10}\n", "pass", "photos", "hits", "computed",
              "failed", "ms", "speed-up");
   Album album(cache_file);

@@ -16,7 +16,7 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t kWordsAMinute = 230;
 constexpr std::size_t kLettersOfAWord = 4;  // shorter ones say nothing
-constexpr std::size_t kMostFrequent = 10;
+constexpr std::size_t kMaxFrequent = 10;
 
 std::optional<bool> is_text_file(const Document& document) {
   try {
@@ -46,7 +46,7 @@ FrequentWords most_frequent(const Document& document) {
     if (word.size() >= kLettersOfAWord) ++counts[word];
   }
   std::vector<std::pair<std::string, int>> words(counts.begin(), counts.end());
-  const std::size_t kept = std::min(words.size(), kMostFrequent);
+  const std::size_t kept = std::min(words.size(), kMaxFrequent);
   std::partial_sort(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(kept), words.end(),
                     comes_first);
   words.resize(kept);

@@ -60,7 +60,7 @@ class Walk {
 
   void take_file(const fs::path& path) try {
     Document document = describe(path);
-    if (document.size > kMostBytes) {
+    if (document.size > kMaxBytes) {
       ++listing_.too_large;
     } else if (::access(path.c_str(), R_OK) != 0) {
       ++listing_.unreadable;

@@ -18,11 +18,11 @@ struct Document {
 /// The files below a directory, in the order of their paths. Nothing in them was read.
 struct Listing {
   std::vector<Document> files;
-  std::size_t too_large = 0;   ///< over kMostBytes
+  std::size_t too_large = 0;   ///< over kMaxBytes
   std::size_t unreadable = 0;  ///< directories too
 };
 
-inline constexpr std::int64_t kMostBytes = 16 << 20;
+inline constexpr std::int64_t kMaxBytes = 16 << 20;
 
 /// Lists `directory`, which must exist. Leaves out .git and build directories, whatever is not a
 /// plain file (links are not followed), and the cache's own files: only SQLite may open those.

@@ -19,7 +19,7 @@ namespace {
 
 using example::printable;
 
-constexpr std::size_t kMostShown = 5;
+constexpr std::size_t kMaxShown = 5;
 
 std::string shown(const std::filesystem::path& path) { return printable(path.string()); }
 
@@ -61,7 +61,7 @@ std::vector<std::pair<std::string, int>> common_words(const Results& results) {
   std::vector<std::pair<std::string, int>> words(counts.begin(), counts.end());
   std::stable_sort(words.begin(), words.end(),
                    [](const auto& a, const auto& b) { return a.second > b.second; });
-  words.resize(std::min(words.size(), kMostShown));
+  words.resize(std::min(words.size(), kMaxShown));
   return words;
 }
 
@@ -89,7 +89,7 @@ void Report::scene(const Scene& scene) const {
   line("documents   {:L} of text, {}", scene.selection.documents.size(), in_bytes(bytes));
   line("skipped     {:L} not text, {:L} unreadable, {:L} over {}", scene.selection.not_text,
        scene.listing.unreadable + scene.selection.unreadable, scene.listing.too_large,
-       in_bytes(kMostBytes));
+       in_bytes(kMaxBytes));
   line("cache file  {}", shown(scene.cache_file));
   line("            {}", scene.entries_before == 0
                              ? "a new file"
@@ -124,7 +124,7 @@ void Report::computed_again(std::span<const Document> documents) const {
   if (json_) return;
   line("");
   line("Computed again in pass 4: {}.", counted(std::ssize(documents), "document", "documents"));
-  for (const Document& document : documents.first(std::min(documents.size(), kMostShown))) {
+  for (const Document& document : documents.first(std::min(documents.size(), kMaxShown))) {
     line("  {}", printable(document.path));
   }
 }
@@ -161,11 +161,11 @@ void Report::near_duplicates(const Scene& scene, std::span<const Resemblance> fo
   heading("Near-duplicates, found from the signatures alone");
   if (found.empty())
     line("none: no document has {:.0f} % in common with another", 100 * kNearDuplicate);
-  for (const Resemblance& pair : found.first(std::min(found.size(), kMostShown))) {
+  for (const Resemblance& pair : found.first(std::min(found.size(), kMaxShown))) {
     line("{:>4.0f} %  {}", 100 * pair.similarity, short_path(scene, pair.second));
     line("        {}", short_path(scene, pair.first));
   }
-  if (found.size() > kMostShown) line("and {:L} more", found.size() - kMostShown);
+  if (found.size() > kMaxShown) line("and {:L} more", found.size() - kMaxShown);
 }
 
 void Report::questions(std::span<const Question> questions) const {

@@ -43,7 +43,7 @@ struct ashmemo::Codec<values::Ingredient> : ashmemo::JsonCodec<values::Ingredien
 /// As people write colours: "#ff8000". An integer would do as well, but who could read it?
 template <>
 struct ashmemo::Codec<values::Colour> {
-  static constexpr std::uint32_t kMost = 0xffffff;
+  static constexpr std::uint32_t kMax = 0xffffff;
 
   static Value encode(const values::Colour& colour) {
     return Value::text(fmt::format("#{:06x}", colour.rgb));
@@ -54,7 +54,7 @@ struct ashmemo::Codec<values::Colour> {
     if (stored.type() != ValueType::text || text.empty()) return std::nullopt;
     values::Colour colour;
     (void)std::from_chars(text.data() + 1, text.data() + text.size(), colour.rgb, 16);
-    if (colour.rgb > kMost || encode(colour).bytes() != text) return std::nullopt;
+    if (colour.rgb > kMax || encode(colour).bytes() != text) return std::nullopt;
     return colour;
   }
 };

@@ -47,11 +47,11 @@ void ask(engine::Engine& engine, std::span<const engine::Query> queries, ValueSi
   engine::settle(engine, queries, answers, now);
 }
 
-void tell_unencodable(engine::Engine& engine, std::string_view key) {
+void report_unencodable(engine::Engine& engine, std::string_view key) {
   engine.counters.puts.add();
   engine.counters.unencodable.add();
-  if (engine.home.is_elsewhere()) return;
-  engine.notices.tell(
+  if (engine.process.is_forked_child()) return;
+  engine.notices.notify(
       NoticeKind::unencodable,
       fmt::format("the value for {} could not be encoded by its codec and was not kept", key),
       std::string(key));
@@ -79,7 +79,7 @@ std::size_t put_many(Core& core, std::span<EncodedPut> puts, const PutOptions& o
   entries.reserve(puts.size());
   for (const EncodedPut& put : puts) require_key(put.key);
   for (EncodedPut& put : puts) {
-    if (!put.value) tell_unencodable(core.engine, put.key);
+    if (!put.value) report_unencodable(core.engine, put.key);
     entries.push_back({put.key, std::move(put.value), lifetimes, 0, {}, 0});
   }
   return engine::put(core.engine, entries);
@@ -92,7 +92,7 @@ namespace {
 // In a forked child nothing of it may be touched: its threads are not there, and its locks are held
 // by them for ever. It stays where it is until the child ends.
 void end_of(detail::Core* core) {
-  if (!core->engine.home.is_elsewhere()) delete core;
+  if (!core->engine.process.is_forked_child()) delete core;
 }
 
 }  // namespace
@@ -150,12 +150,12 @@ Health Cache::health() const { return core_->health(); }
 
 Limits Cache::limits() const {
   const engine::Engine& engine = core_->engine;
-  return engine.home.is_elsewhere() ? engine.options.limits : engine.limits.as_given();
+  return engine.process.is_forked_child() ? engine.options.limits : engine.limits.as_given();
 }
 
 void Cache::set_limits(Limits limits) {
   api::validate(limits);
-  if (core_->engine.home.is_elsewhere()) return;
+  if (core_->engine.process.is_forked_child()) return;
   core_->engine.limits.set(limits);
   core_->worker.wake_now();
 }

@@ -93,7 +93,7 @@ class Load {
   void settle_back_off(std::size_t run, bool failed, std::int64_t began);
   void answer_with_kept(std::size_t run, std::span<const std::size_t> records,
                         ComputeReport& report);
-  void tell_failed(std::size_t run, const std::string& why);
+  void report_failure(std::size_t run, const std::string& why);
   [[nodiscard]] bool is_kept(std::size_t query) const { return !kept_.empty() && kept_[query]; }
   [[nodiscard]] std::vector<std::size_t> distinct(const std::vector<std::size_t>& missing);
   [[nodiscard]] std::vector<std::size_t> claim(const std::vector<std::size_t>& missing);
@@ -107,12 +107,12 @@ class Load {
                                                std::span<const std::size_t> records);
   void end_flights(std::size_t run, std::span<const std::size_t> records,
                    const ComputeReport& report);
-  void land(const Computed& computed);
+  void complete(const Computed& computed);
   void add_entry(const Computed& computed, std::optional<Value> value);
   void keep();
   void join();
-  [[nodiscard]] bool take_joined(const Claims::Joined& joined, const engine::Patience* patience);
-  [[nodiscard]] bool take_ended(std::size_t query, const engine::Flight& flight);
+  [[nodiscard]] bool take_joined(const Claims::Joined& joined, const engine::Deadline* deadline);
+  [[nodiscard]] bool take_ended(std::size_t query, const engine::InFlight& flight);
   void throw_what_failed() const;
   [[nodiscard]] std::vector<CalculationFailed::Record> failed_records() const;
   void share();

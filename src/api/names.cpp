@@ -65,7 +65,7 @@ std::string_view to_string(NoticeKind kind) noexcept {
       return "write_failed";
     case NoticeKind::recovered:
       return "recovered";
-    case NoticeKind::set_aside:
+    case NoticeKind::quarantine:
       return "set_aside";
     case NoticeKind::writes_dropped:
       return "writes_dropped";

@@ -146,9 +146,9 @@ bool read_calculation(std::string_view text, ParsedKey& out) {
 
 std::optional<ParsedKey> parse_key(std::string_view key) {
   // Resource, at least one part of the record's key, calculation.
-  constexpr std::size_t kFewestPieces = 3;
+  constexpr std::size_t kMinPieces = 3;
   const std::vector<std::string_view> pieces = split(key, ':');
-  if (pieces.size() < kFewestPieces) return std::nullopt;
+  if (pieces.size() < kMinPieces) return std::nullopt;
   ParsedKey parsed;
   if (!read_record(std::span(pieces).first(pieces.size() - 1), parsed)) return std::nullopt;
   if (!read_calculation(pieces.back(), parsed)) return std::nullopt;

@@ -15,7 +15,7 @@ namespace ashmemo::engine {
 class BackOff {
  public:
   static constexpr std::int64_t kFirst = 1'000'000;
-  static constexpr std::int64_t kMost = 60'000'000;
+  static constexpr std::int64_t kMax = 60'000'000;
 
   [[nodiscard]] bool is_over(std::int64_t now) const noexcept { return now >= until_.load(); }
   /// What began at `began` has failed. Where that was not after the last failure that counted, it
@@ -24,7 +24,7 @@ class BackOff {
     const base::Lock lock(mutex_);
     if (began <= last_failure_) return;
     last_failure_ = now;
-    const std::int64_t length = std::clamp(length_.load() * 2, kFirst, kMost);
+    const std::int64_t length = std::clamp(length_.load() * 2, kFirst, kMax);
     length_ = length;
     until_ = base::add_saturated(now, length);
   }

@@ -12,11 +12,11 @@ namespace ashmemo::engine {
 namespace {
 
 // Another program may have put any number there: counting goes on below.
-constexpr std::int64_t kMostId = std::int64_t{1} << 62;
+constexpr std::int64_t kMaxId = std::int64_t{1} << 62;
 
 }  // namespace
 
-Catalog::Catalog(bool tells) : tells_(tells), last_id_(tells ? 0 : kMostId) {}
+Catalog::Catalog(bool tells) : tells_(tells), last_id_(tells ? 0 : kMaxId) {}
 
 std::vector<store::CalculationRow> Catalog::load(const std::vector<store::CalculationRow>& rows) {
   base::Lock lock(mutex_);
@@ -25,24 +25,24 @@ std::vector<store::CalculationRow> Catalog::load(const std::vector<store::Calcul
   Names in_file;
   for (const store::CalculationRow& row : rows) {
     const Name name{row.resource, row.name};
-    if (row.id < kMostId) last_id_ = std::max(last_id_, row.id);
+    if (row.id < kMaxId) last_id_ = std::max(last_id_, row.id);
     in_file[row.id] = name;
     (row.retired ? retired_[row.id] : rows_[name]) = row.retired ? as_retired(row) : row;
   }
-  Rows untold;
-  if (tells_) keep_retired_locked(retired_before, in_file, untold);
+  Rows undelivered;
+  if (tells_) keep_retired_locked(retired_before, in_file, undelivered);
   for (const auto& [name, state] : states_) {
-    settle_locked(*state, rows_before.at(name), in_file, untold);
+    settle_locked(*state, rows_before.at(name), in_file, undelivered);
   }
   current_.clear();
   for (const auto& [name, row] : rows_) current_.insert(row.id);
   fresh_.clear();
-  return untold;
+  return undelivered;
 }
 
 // The file may not have been told yet, or be an older copy of ours.
 void Catalog::keep_retired_locked(const std::map<std::int64_t, store::CalculationRow>& before,
-                                  const Names& in_file, Rows& untold) {
+                                  const Names& in_file, Rows& undelivered) {
   for (const auto& [id, row] : before) {
     const Name name{row.resource, row.name};
     const auto known = in_file.find(id);
@@ -50,12 +50,12 @@ void Catalog::keep_retired_locked(const std::map<std::int64_t, store::Calculatio
     const auto current = rows_.find(name);
     if (current != rows_.end() && current->second.id == id) rows_.erase(current);
     retired_[id] = row;
-    untold.push_back(row);
+    undelivered.push_back(row);
   }
 }
 
 void Catalog::settle_locked(CalculationState& state, store::CalculationRow row,
-                            const Names& in_file, Rows& untold) {
+                            const Names& in_file, Rows& undelivered) {
   const Name name{state.resource, state.name};
   const auto found = rows_.find(name);
   if (found != rows_.end() && may_answer_locked(state, row, found->second)) {
@@ -66,14 +66,14 @@ void Catalog::settle_locked(CalculationState& state, store::CalculationRow row,
   if (found != rows_.end()) {
     store::CalculationRow old = as_retired(found->second);
     retired_[old.id] = old;
-    untold.push_back(std::move(old));
+    undelivered.push_back(std::move(old));
   }
   // An id that was the file's own means nothing once the file has it no more: another file may give
   // it to something else.
-  if (in_file.contains(row.id) || (!tells_ && row.id < kMostId)) row.id = ++last_id_;
+  if (in_file.contains(row.id) || (!tells_ && row.id < kMaxId)) row.id = ++last_id_;
   state.id = row.id;
   rows_[name] = row;
-  untold.push_back(std::move(row));
+  undelivered.push_back(std::move(row));
 }
 
 // What was invalidated here before this file was seen is not in force there: then only results
@@ -112,7 +112,7 @@ CalculationPtr Catalog::add(std::string_view resource, std::string_view name, st
   state->at_open = row->second;
   if (row->second.policy == policy) return state;
   row->second.policy = policy;
-  untold_.insert(row->second.id);
+  undelivered_.insert(row->second.id);
   return state;
 }
 
@@ -134,7 +134,7 @@ void Catalog::renew_locked(const CalculationPtr& calculation) {
   row.version = calculation->version;
   row.policy = calculation->policy;
   current_.insert(row.id);
-  untold_.insert(row.id);
+  undelivered_.insert(row.id);
   fresh_.insert(row.id);
   if (calculation->id == 0) calculation->at_open = row;
   calculation->id = row.id;
@@ -143,10 +143,10 @@ void Catalog::renew_locked(const CalculationPtr& calculation) {
 void Catalog::retire_locked(const store::CalculationRow& row) {
   current_.erase(row.id);
   if (fresh_.erase(row.id) != 0) {
-    untold_.erase(row.id);
+    undelivered_.erase(row.id);
     return;
   }
-  untold_.insert(row.id);
+  undelivered_.insert(row.id);
   retired_[row.id] = as_retired(row);
 }
 
@@ -157,29 +157,29 @@ store::CalculationRow Catalog::as_retired(store::CalculationRow row) {
   return row;
 }
 
-bool Catalog::has_untold() const {
+bool Catalog::has_undelivered() const {
   base::Lock lock(mutex_);
-  return !untold_.empty();
+  return !undelivered_.empty();
 }
 
-std::vector<store::CalculationRow> Catalog::take_untold() {
+std::vector<store::CalculationRow> Catalog::take_undelivered() {
   base::Lock lock(mutex_);
   Rows out;
-  if (untold_.empty()) return out;
+  if (undelivered_.empty()) return out;
   for (const auto& [id, row] : retired_) {
-    if (untold_.contains(id)) out.push_back(row);
+    if (undelivered_.contains(id)) out.push_back(row);
   }
   for (const auto& [name, row] : rows_) {
-    if (untold_.contains(row.id)) out.push_back(row);
+    if (undelivered_.contains(row.id)) out.push_back(row);
   }
-  untold_.clear();
+  undelivered_.clear();
   fresh_.clear();
   return out;
 }
 
-void Catalog::give_back_untold(std::span<const store::CalculationRow> rows) {
+void Catalog::give_back_undelivered(std::span<const store::CalculationRow> rows) {
   base::Lock lock(mutex_);
-  for (const store::CalculationRow& row : rows) untold_.insert(row.id);
+  for (const store::CalculationRow& row : rows) undelivered_.insert(row.id);
 }
 
 bool Catalog::is_current(std::int64_t id) const {
@@ -204,7 +204,7 @@ void Catalog::forget(std::span<const std::int64_t> retired) {
   base::Lock lock(mutex_);
   for (const std::int64_t id : retired) {
     retired_.erase(id);
-    untold_.erase(id);
+    undelivered_.erase(id);
   }
 }
 

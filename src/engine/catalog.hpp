@@ -32,11 +32,11 @@ struct CalculationState {
   std::int64_t version = 0;
   std::string policy;  // for people
   std::atomic<std::int64_t> id{0};
-  bool is_renewed = false;                // by this process; guarded by the catalog
-  std::atomic<bool> is_touched{true};     // by reads
-  BackOff back_off;                       // of runs that stale values can stand in for
-  std::atomic<bool> failure_told{false};  // since the last run that succeeded
-  store::CalculationRow at_open;          // what was counted before
+  bool is_renewed = false;                    // by this process; guarded by the catalog
+  std::atomic<bool> is_touched{true};         // by reads
+  BackOff back_off;                           // of runs that stale values can stand in for
+  std::atomic<bool> failure_reported{false};  // since the last run that succeeded
+  store::CalculationRow at_open;              // what was counted before
   CalculationCounters since_open;
   CalculationCounters unwritten;  // not yet in the file
 };
@@ -66,11 +66,11 @@ class Catalog {
   void renew(const CalculationPtr& calculation);
 
   /// Whether there are rows that the file was not told of, as they are now.
-  [[nodiscard]] bool has_untold() const;
+  [[nodiscard]] bool has_undelivered() const;
   /// These rows: the writer puts them before any entry, in the same transaction at the latest.
-  [[nodiscard]] std::vector<store::CalculationRow> take_untold();
+  [[nodiscard]] std::vector<store::CalculationRow> take_undelivered();
   /// They could not be written: they are taken again.
-  void give_back_untold(std::span<const store::CalculationRow> rows);
+  void give_back_undelivered(std::span<const store::CalculationRow> rows);
 
   /// Whether entries with this id may answer. 0 (put directly) always may.
   [[nodiscard]] bool is_current(std::int64_t id) const;
@@ -101,9 +101,9 @@ class Catalog {
                                        const store::CalculationRow& in_file) const
       ASHMEMO_REQUIRES(mutex_);
   void keep_retired_locked(const std::map<std::int64_t, store::CalculationRow>& before,
-                           const Names& in_file, Rows& untold) ASHMEMO_REQUIRES(mutex_);
+                           const Names& in_file, Rows& undelivered) ASHMEMO_REQUIRES(mutex_);
   void settle_locked(CalculationState& state, store::CalculationRow row, const Names& in_file,
-                     Rows& untold) ASHMEMO_REQUIRES(mutex_);
+                     Rows& undelivered) ASHMEMO_REQUIRES(mutex_);
   static void add(store::CalculationRow& row, const store::CalculationRow& delta,
                   std::int64_t sign) noexcept;
 
@@ -113,7 +113,7 @@ class Catalog {
   std::map<Name, CalculationPtr> states_ ASHMEMO_GUARDED_BY(mutex_);
   std::map<std::int64_t, store::CalculationRow> retired_ ASHMEMO_GUARDED_BY(mutex_);
   std::unordered_set<std::int64_t> current_ ASHMEMO_GUARDED_BY(mutex_);  // ids of rows_
-  std::set<std::int64_t> untold_ ASHMEMO_GUARDED_BY(mutex_);             // ids to tell the file of
+  std::set<std::int64_t> undelivered_ ASHMEMO_GUARDED_BY(mutex_);        // ids to tell the file of
   std::set<std::int64_t> fresh_ ASHMEMO_GUARDED_BY(mutex_);  // of these, no writer ever had
   std::int64_t last_id_ ASHMEMO_GUARDED_BY(mutex_);
 };

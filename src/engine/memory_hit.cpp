@@ -2,7 +2,7 @@
 
 #include "base/saturate.hpp"
 #include "engine/freshness.hpp"
-#include "engine/memory_tier.hpp"
+#include "memory/memory_tier.hpp"
 
 namespace ashmemo::engine {
 
@@ -11,9 +11,9 @@ namespace {
 /// The moment of a hit, for which a rough one will do far from the entry's ends; nothing: it is
 /// none.
 std::int64_t moment_of_hit(const Engine& engine, const Deadlines& deadlines) {
-  const std::int64_t roughly = engine.rough_clock.now();
-  const std::int64_t latest = base::add_saturated(roughly, RoughClock::kMostBehind);
-  if (is_fresh_throughout(deadlines, roughly, latest)) return roughly;
+  const std::int64_t coarse = engine.coarse_clock.now();
+  const std::int64_t latest = base::add_saturated(coarse, CoarseClock::kMaxBehind);
+  if (is_fresh_throughout(deadlines, coarse, latest)) return coarse;
   const std::int64_t now = engine.clock->wall_now();
   return judge(deadlines, now) == Freshness::fresh ? now : 0;
 }
@@ -21,13 +21,13 @@ std::int64_t moment_of_hit(const Engine& engine, const Deadlines& deadlines) {
 void count(Engine& engine, const store::RowView& row, std::int64_t now) {
   ReadCounters& mine = engine.counters.reads.mine();
   mine.saved_us.add(row.cost_us);
-  switch (engine.marks.mark(row.rowid, now, engine.stamps)) {
-    case TouchMarks::Marked::coalesced:
+  switch (engine.access_buffer.mark(row.rowid, now, engine.sequence_clock)) {
+    case AccessBuffer::Marked::coalesced:
       return mine.hits_in_memory_coalesced.add();
-    case TouchMarks::Marked::fresh:
+    case AccessBuffer::Marked::fresh:
       mine.touches_begun.add();
       break;
-    case TouchMarks::Marked::dropped:
+    case AccessBuffer::Marked::dropped:
       mine.touches_unplaced.add();
       break;
   }

@@ -9,8 +9,8 @@ namespace ashmemo::engine {
 namespace {
 
 /// Events, not states: the next one is another.
-bool is_told_each_time(NoticeKind kind) {
-  return kind == NoticeKind::set_aside || kind == NoticeKind::file_lost;
+bool is_reported_each_time(NoticeKind kind) {
+  return kind == NoticeKind::quarantine || kind == NoticeKind::file_lost;
 }
 
 // What a store that takes no writes leads to; over with it.
@@ -19,16 +19,16 @@ constexpr std::array kConsequences{NoticeKind::writes_dropped, NoticeKind::remov
 
 }  // namespace
 
-void Notices::tell(NoticeKind kind, std::string what, std::string subject) {
+void Notices::notify(NoticeKind kind, std::string what, std::string subject) {
   what = base::printable(std::move(what));  // keys are in it
   base::Lock lock(mutex_);
   last_error_ = what;
-  if (std::exchange(told(kind), true) && !is_told_each_time(kind)) return;
+  if (std::exchange(told(kind), true) && !is_reported_each_time(kind)) return;
   waiting_.push_back({kind, std::move(what), std::move(subject)});
 }
 
-void Notices::tell(NoticeKind kind, std::string what, std::string subject,
-                   std::atomic<bool>& told) {
+void Notices::notify(NoticeKind kind, std::string what, std::string subject,
+                     std::atomic<bool>& told) {
   what = base::printable(std::move(what));
   base::Lock lock(mutex_);
   last_error_ = what;
@@ -36,7 +36,7 @@ void Notices::tell(NoticeKind kind, std::string what, std::string subject,
   waiting_.push_back({kind, std::move(what), std::move(subject)});
 }
 
-void Notices::tell_end(NoticeKind ended, NoticeKind kind, std::string what, std::string subject) {
+void Notices::notify_end(NoticeKind ended, NoticeKind kind, std::string what, std::string subject) {
   base::Lock lock(mutex_);
   if (!std::exchange(told(ended), false)) return;
   const bool is_of_writing = ended != NoticeKind::read_failed;

@@ -19,13 +19,13 @@ namespace ashmemo::engine {
 /// Threads: any; `take` by the worker.
 class Notices {
  public:
-  void tell(NoticeKind kind, std::string what, std::string subject);
+  void notify(NoticeKind kind, std::string what, std::string subject);
   /// As tell, of one of many things that have a state each: `told` is whether that was told of, and
   /// its end is the caller's business.
-  void tell(NoticeKind kind, std::string what, std::string subject, std::atomic<bool>& told);
+  void notify(NoticeKind kind, std::string what, std::string subject, std::atomic<bool>& told);
   /// The state that `ended` told of, if it was told, is over: `kind` says so, and the next is told
   /// again.
-  void tell_end(NoticeKind ended, NoticeKind kind, std::string what, std::string subject);
+  void notify_end(NoticeKind ended, NoticeKind kind, std::string what, std::string subject);
   /// The state is over, by something that is told anyway.
   void end(NoticeKind kind);
   [[nodiscard]] std::vector<Notice> take();

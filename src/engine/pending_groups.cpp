@@ -1,13 +1,13 @@
 #include <algorithm>
 
-#include "engine/pending_writes.hpp"
+#include "engine/write_queue.hpp"
 
 // The worker's side of the queue: groups are taken from the front, committed, and reported back.
 // What is taken stays in its place until it is done, so giving it back needs no memory.
 
 namespace ashmemo::engine {
 
-Group PendingWrites::take(std::size_t most_rows, std::int64_t most_bytes) {
+Group WriteQueue::take(std::size_t most_rows, std::int64_t most_bytes) {
   Group group;
   std::int64_t bytes = 0;
   base::Lock lock(mutex_);
@@ -32,22 +32,22 @@ Group PendingWrites::take(std::size_t most_rows, std::int64_t most_bytes) {
   return group;
 }
 
-bool PendingWrites::is_done(const Item& item) {
+bool WriteQueue::is_done(const Item& item) {
   const auto* place = std::get_if<Place>(&item);
   return place != nullptr ? place->range->done : std::get<SlotPtr>(item)->done;
 }
 
-bool PendingWrites::is_taken(const Item& item) {
+bool WriteQueue::is_taken(const Item& item) {
   const auto* place = std::get_if<Place>(&item);
   return place != nullptr ? place->range->taken : std::get<SlotPtr>(item)->taken;
 }
 
-std::uint64_t PendingWrites::last_number() const {
+std::uint64_t WriteQueue::last_number() const {
   base::Lock lock(mutex_);
   return last_number_;
 }
 
-bool PendingWrites::has_until(std::uint64_t number) const {
+bool WriteQueue::has_until(std::uint64_t number) const {
   base::Lock lock(mutex_);
   const auto is_over = [](const Item& item) { return is_empty_place(item) || is_taken(item); };
   const auto first = std::find_if_not(items_.begin(), items_.end(), is_over);
@@ -55,14 +55,14 @@ bool PendingWrites::has_until(std::uint64_t number) const {
   return first != items_.end() && number_of(*first) <= std::max(number, last_move_);
 }
 
-void PendingWrites::release_locked(const SlotPtr& slot) {
+void WriteQueue::release_locked(const SlotPtr& slot) {
   const auto found = newest_.find(slot->key);
   if (found != newest_.end() && found->second == slot) newest_.erase(found);
   count_locked(*slot->write, slot->bytes, false);
   --items_count_;
 }
 
-void PendingWrites::release_locked(const RangePtr& range) {
+void WriteQueue::release_locked(const RangePtr& range) {
   bytes_ -= range->bytes;
   removal_bytes_ -= range->bytes;
   removals_.remove(*range);
@@ -71,7 +71,7 @@ void PendingWrites::release_locked(const RangePtr& range) {
   --items_count_;
 }
 
-void PendingWrites::finish(const Group& group) {
+void WriteQueue::finish(const Group& group) {
   {
     base::Lock lock(mutex_);
     for (const SlotPtr& slot : group.slots) {
@@ -88,7 +88,7 @@ void PendingWrites::finish(const Group& group) {
 }
 
 /// From the front, and empty places between them.
-void PendingWrites::drop_done_locked() {
+void WriteQueue::drop_done_locked() {
   while (!items_.empty()) {
     const bool is_empty = is_empty_place(items_.front());
     if (!is_empty && !is_done(items_.front())) break;
@@ -97,13 +97,13 @@ void PendingWrites::drop_done_locked() {
   }
 }
 
-void PendingWrites::give_back(const Group& group) noexcept {
+void WriteQueue::give_back(const Group& group) noexcept {
   base::Lock lock(mutex_);
   if (group.range) group.range->taken = false;
   for (const SlotPtr& slot : group.slots) slot->taken = false;
 }
 
-void PendingWrites::set_refusing(bool refusing) {
+void WriteQueue::set_refusing(bool refusing) {
   {
     base::Lock lock(mutex_);
     if (refusing_.exchange(refusing) == refusing) return;
@@ -113,7 +113,7 @@ void PendingWrites::set_refusing(bool refusing) {
   changed_.notify_all();
 }
 
-std::int64_t PendingWrites::drop_all() {
+std::int64_t WriteQueue::drop_all() {
   std::int64_t lost = 0;
   {
     base::Lock lock(mutex_);

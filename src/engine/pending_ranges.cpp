@@ -1,27 +1,27 @@
 #include <algorithm>
 
-#include "engine/pending_writes.hpp"
+#include "engine/write_queue.hpp"
 
 // Commands about more than one key: how they are queued and joined, and what keeps removals from
 // filling the memory while the file cannot be written.
 
 namespace ashmemo::engine {
 
-bool PendingWrites::is_empty_place(const Item& item) {
+bool WriteQueue::is_empty_place(const Item& item) {
   const auto* place = std::get_if<Place>(&item);
   return place != nullptr && place->number != place->range->number;
 }
 
-std::uint64_t PendingWrites::number_of(const Item& item) {
+std::uint64_t WriteQueue::number_of(const Item& item) {
   const auto* place = std::get_if<Place>(&item);
   return place != nullptr ? place->number : std::get<SlotPtr>(item)->number;
 }
 
-std::optional<std::int64_t> PendingWrites::add(const RangePtr& range) {
+std::optional<std::int64_t> WriteQueue::add(const RangePtr& range) {
   base::Lock lock(mutex_);
   if (closed_) return std::nullopt;
   ++changes_;
-  if (range->removes()) flights_.removed_prefix(range->prefix);
+  if (range->removes()) in_flight_.removed_prefix(range->prefix);
   if (const RangePtr joined = joinable_locked(*range)) {
     if (joined->removes() && joined->number != last_number_) move_to_end_locked(joined);
     range->instead = joined;
@@ -36,7 +36,7 @@ std::optional<std::int64_t> PendingWrites::add(const RangePtr& range) {
   return lost;
 }
 
-RangePtr PendingWrites::joinable_locked(const Range& range) const {
+RangePtr WriteQueue::joinable_locked(const Range& range) const {
   if (!range.removes()) {
     const auto found = commands_.find(range.kind);
     return found == commands_.end() || found->second->taken ? nullptr : found->second;
@@ -46,7 +46,7 @@ RangePtr PendingWrites::joinable_locked(const Range& range) const {
   return refusing_since_ || found->number == last_number_ ? found : nullptr;
 }
 
-void PendingWrites::append_locked(const RangePtr& range) {
+void WriteQueue::append_locked(const RangePtr& range) {
   items_.push_back(Place{range, last_number_ + 1});
   try {
     remember_locked(range);
@@ -60,7 +60,7 @@ void PendingWrites::append_locked(const RangePtr& range) {
   removal_bytes_ += range->bytes;
 }
 
-void PendingWrites::remember_locked(const RangePtr& range) {
+void WriteQueue::remember_locked(const RangePtr& range) {
   if (range->removes()) {
     removals_.add(range);
   } else {
@@ -69,7 +69,7 @@ void PendingWrites::remember_locked(const RangePtr& range) {
 }
 
 // The place where it was stays behind, empty.
-void PendingWrites::move_to_end_locked(const RangePtr& range) {
+void WriteQueue::move_to_end_locked(const RangePtr& range) {
   items_.push_back(Place{range, last_number_ + 1});
   range->number = last_range_ = last_move_ = ++last_number_;
   if (++empty_places_ <= items_.size() / 2) return;
@@ -77,19 +77,19 @@ void PendingWrites::move_to_end_locked(const RangePtr& range) {
   empty_places_ = 0;
 }
 
-RangePtr PendingWrites::committed_for(const RangePtr& range) const {
+RangePtr WriteQueue::committed_for(const RangePtr& range) const {
   base::Lock lock(mutex_);
   RangePtr last = range;
   while (last->instead) last = last->instead;
   return last;
 }
 
-std::optional<std::int64_t> PendingWrites::bound_removals_locked(std::size_t bytes) {
+std::optional<std::int64_t> WriteQueue::bound_removals_locked(std::size_t bytes) {
   if (removal_bytes_ + bytes <= most_bytes_ || !is_refused_locked(max_wait_)) return std::nullopt;
   return remove_everything_locked();
 }
 
-std::int64_t PendingWrites::remove_everything_locked() {
+std::int64_t WriteQueue::remove_everything_locked() {
   RangePtr all = removals_.find({});
   if (all && !all->taken) {
     move_to_end_locked(all);
@@ -110,7 +110,7 @@ std::int64_t PendingWrites::remove_everything_locked() {
 }
 
 /// False: it stays.
-bool PendingWrites::replace_locked(const Item& item, const RangePtr& all, std::int64_t* lost) {
+bool WriteQueue::replace_locked(const Item& item, const RangePtr& all, std::int64_t* lost) {
   if (is_empty_place(item)) return true;
   if (is_taken(item)) return false;
   if (const auto* slot = std::get_if<SlotPtr>(&item)) {

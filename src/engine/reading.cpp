@@ -9,7 +9,7 @@
 
 #include "base/scratch.hpp"
 #include "base/test_point.hpp"
-#include "engine/memory_tier.hpp"
+#include "memory/memory_tier.hpp"
 
 namespace ashmemo::engine {
 

@@ -10,14 +10,14 @@ void RecentRemovals::add_key(std::string_view key) noexcept {
 }
 
 void RecentRemovals::add_prefix(std::string_view prefix) noexcept {
-  add(true, 0, prefix.substr(0, kLongestPrefix));
+  add(true, 0, prefix.substr(0, kMaxPrefix));
 }
 
 void RecentRemovals::add(bool is_prefix, std::size_t hash, std::string_view prefix) noexcept {
   ++last_;
   try {
     known_.push_back({is_prefix, hash, std::string(prefix)});
-    if (known_.size() > kMost) known_.pop_front();
+    if (known_.size() > kMax) known_.pop_front();
   } catch (const std::bad_alloc&) {
     known_.clear();
   }

@@ -16,8 +16,8 @@ namespace ashmemo::engine {
 /// prefix the beginning; whoever asks for more than it remembers is told that all was removed.
 class RecentRemovals {
  public:
-  static constexpr std::size_t kMost = 1'024;
-  static constexpr std::size_t kLongestPrefix = 64;
+  static constexpr std::size_t kMax = 1'024;
+  static constexpr std::size_t kMaxPrefix = 64;
 
   /// The number of the last one.
   [[nodiscard]] std::uint64_t last() const noexcept { return last_; }

@@ -17,10 +17,10 @@ base::Mutex& mutex_of_waits() {
 }
 
 // A wait for a flight that has ended is as good as over.
-bool waits_for(const Flight& flight, const Party& party) {
-  const Flight* next = &flight;
-  while (next != nullptr && next->is_flying()) {
-    if (next->owner.get() == &party) return true;
+bool waits_for(const InFlight& flight, const Waiter& waiter) {
+  const InFlight* next = &flight;
+  while (next != nullptr && next->is_running()) {
+    if (next->owner.get() == &waiter) return true;
     next = next->owner->waiting_for.get();
   }
   return false;
@@ -28,9 +28,9 @@ bool waits_for(const Flight& flight, const Party& party) {
 
 }  // namespace
 
-const PartyPtr& this_party() {
-  thread_local const PartyPtr party = std::make_shared<Party>();
-  return party;
+const WaiterPtr& this_waiter() {
+  thread_local const WaiterPtr waiter = std::make_shared<Waiter>();
+  return waiter;
 }
 
 bool Refreshing::must_end() noexcept {
@@ -39,16 +39,16 @@ bool Refreshing::must_end() noexcept {
   return here != nullptr;
 }
 
-Wait::Wait(PartyPtr party, FlightPtr flight) : party_(std::move(party)) {
+Wait::Wait(WaiterPtr waiter, InFlightPtr flight) : waiter_(std::move(waiter)) {
   base::Lock lock(mutex_of_waits());
-  closes_circle_ = waits_for(*flight, *party_);
-  if (!closes_circle_) party_->waiting_for = std::move(flight);
+  closes_circle_ = waits_for(*flight, *waiter_);
+  if (!closes_circle_) waiter_->waiting_for = std::move(flight);
 }
 
 Wait::~Wait() {
-  FlightPtr ended;  // let go of after the lock
+  InFlightPtr ended;  // let go of after the lock
   base::Lock lock(mutex_of_waits());
-  if (!closes_circle_) ended = std::exchange(party_->waiting_for, nullptr);
+  if (!closes_circle_) ended = std::exchange(waiter_->waiting_for, nullptr);
 }
 
 }  // namespace ashmemo::engine

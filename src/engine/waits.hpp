@@ -9,14 +9,14 @@
 namespace ashmemo::engine {
 
 /// The calling thread's.
-[[nodiscard]] const PartyPtr& this_party();
+[[nodiscard]] const WaiterPtr& this_waiter();
 
 /// One wait of a party for a flight; made before it, gone after it. If waiting would close a
 /// circle, the flight's owner waiting for this party by whatever number of others, there must be no
 /// wait. Each party waits for one flight at a time, so the check follows one chain.
 class Wait {
  public:
-  Wait(PartyPtr party, FlightPtr flight);
+  Wait(WaiterPtr waiter, InFlightPtr flight);
   ~Wait();
   Wait(const Wait&) = delete;
   Wait& operator=(const Wait&) = delete;
@@ -24,7 +24,7 @@ class Wait {
   [[nodiscard]] bool closes_circle() const noexcept { return closes_circle_; }
 
  private:
-  const PartyPtr party_;
+  const WaiterPtr waiter_;
   bool closes_circle_ = false;
 };
 

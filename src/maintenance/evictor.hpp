@@ -7,7 +7,7 @@
 
 #include "base/saturate.hpp"
 #include "engine/engine.hpp"
-#include "engine/eviction_policy.hpp"
+#include "eviction/eviction_policy.hpp"
 #include "maintenance/transaction.hpp"
 
 namespace ashmemo::maintenance {

@@ -10,7 +10,7 @@ using engine::Range;
 
 Status Committer::commit_range(store::Store& store, Range& range, bool* finished) {
   std::int64_t removed = 0;
-  Status done = run_told(store, [&](store::Writer& writer, Changes& changes) {
+  Status done = run_with_calculations(store, [&](store::Writer& writer, Changes& changes) {
     Status step = step_range(writer, range, changes, finished);
     removed = changes.erased;
     return step;

@@ -110,8 +110,8 @@ void Transactions::committed(store::Writer& writer, Changes& changes) {
   engine_.pending.set_refusing(false);
   engine_.set_health(HealthState::ok);
   for (const NoticeKind trouble : {NoticeKind::busy, NoticeKind::write_failed}) {
-    engine_.notices.tell_end(trouble, NoticeKind::recovered, engine_.path + ": writing works again",
-                             engine_.path);
+    engine_.notices.notify_end(trouble, NoticeKind::recovered,
+                               engine_.path + ": writing works again", engine_.path);
   }
 }
 
@@ -120,14 +120,15 @@ void Transactions::failed(const store::Store& store, const base::Failure& failur
   engine_.pending.set_refusing(true);
   if (failure.kind == FailureKind::too_large) return;  // one value's fault, not the store's
   engine_.set_health(HealthState::degraded);
-  if (failure.kind == FailureKind::corrupt) engine_.store.condemn(store, failure.what);
+  if (failure.kind == FailureKind::corrupt) engine_.store.mark_corrupt(store, failure.what);
   const bool busy = failure.kind == FailureKind::busy;
-  engine_.notices.tell(busy ? NoticeKind::busy : NoticeKind::write_failed,
-                       engine_.path +
-                           (busy ? ": another program holds the write lock; writes wait in memory: "
-                                 : ": writing failed and is tried again; reads go on: ") +
-                           failure.what,
-                       engine_.path);
+  engine_.notices.notify(
+      busy ? NoticeKind::busy : NoticeKind::write_failed,
+      engine_.path +
+          (busy ? ": another program holds the write lock; writes wait in memory: "
+                : ": writing failed and is tried again; reads go on: ") +
+          failure.what,
+      engine_.path);
 }
 
 }  // namespace ashmemo::maintenance

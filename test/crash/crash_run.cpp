@@ -17,8 +17,8 @@
 namespace ashmemo::test {
 namespace {
 
-constexpr int kMostChanges = 3'000;
-constexpr int kMostChangesOfOpening = 40;
+constexpr int kMaxChanges = 3'000;
+constexpr int kMaxChangesOfOpening = 40;
 constexpr int kFewKills = 20;
 
 Promise promise_of(Durability durability) {
@@ -67,7 +67,7 @@ Child CrashRun::start(const Plan& plan, const std::function<void()>& before) {
     std::thread beside([&] { whole = run_load(loads[0], caches_[0].journal()); });
     const Cache small = run_load(loads[1], caches_[1].journal());
     beside.join();
-    parent.tell();
+    parent.notify();
     parent.wait_for();
     return {};
   });
@@ -96,7 +96,7 @@ void CrashRun::kill_at_a_moment() {
   std::this_thread::sleep_for(std::chrono::microseconds(any(most)));
   kill(child);
   if (!child.wait_for()) ++at_work_;
-  const std::int64_t change = draw_early_change(kMostChangesOfOpening);
+  const std::int64_t change = draw_early_change(kMaxChangesOfOpening);
   kill_while_opening([change] { die_at_file_change(change); });
   look(promise_of(plan.durability));
 }
@@ -108,7 +108,7 @@ void CrashRun::kill_at_a_change() {
   Child child = start(plan, [change] { die_at_file_change(change); });
   if (!child.wait_for()) ++inside_changes_;
   kill(child);
-  const std::int64_t next = draw_early_change(kMostChangesOfOpening);
+  const std::int64_t next = draw_early_change(kMaxChangesOfOpening);
   kill_while_opening([next] { die_at_file_change(next); });
   look(promise_of(plan.durability));
 }
@@ -121,7 +121,7 @@ void CrashRun::cut_power(Durability durability) {
   Child child = start(plan, [=] { cut_power_at_file_change(change, seed); });
   if (!child.wait_for()) ++inside_changes_;
   kill(child);
-  const std::int64_t next = draw_early_change(kMostChangesOfOpening);
+  const std::int64_t next = draw_early_change(kMaxChangesOfOpening);
   kill_while_opening([=] { cut_power_at_file_change(next, seed); });
   look(durability == Durability::power ? Promise::put : Promise::nothing);
 }
@@ -134,7 +134,7 @@ void CrashRun::kill_while_opening(const std::function<void()>& before) {
       Heard heard;
       cache.open(heard).close();
     }
-    parent.tell();
+    parent.notify();
     parent.wait_for();
     return {};
   });
@@ -144,7 +144,7 @@ void CrashRun::kill_while_opening(const std::function<void()>& before) {
 
 // Half of them among the many of the work; the others as often among the first few, of the opening.
 std::int64_t CrashRun::draw_change() {
-  return any(2) == 0 ? 1 + any(kMostChanges) : draw_early_change(kMostChanges);
+  return any(2) == 0 ? 1 + any(kMaxChanges) : draw_early_change(kMaxChanges);
 }
 
 std::int64_t CrashRun::draw_early_change(int most) {

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::uint64_t kVersionsOfProcess = 1'000'000;
 
-int files_set_aside(const std::string& path) {
+int quarantined_files(const std::string& path) {
   int count = 0;
   const std::filesystem::path whole(path);
   for (const auto& entry : std::filesystem::directory_iterator(whole.parent_path())) {
@@ -83,7 +83,7 @@ void CrashedCache::look(Promise promise) {
   for (const Notice& notice : heard.notices()) {
     CHECK_MESSAGE(notice.kind == NoticeKind::foreign_reader, notice.what);
   }
-  CHECK(files_set_aside(path_) == 0);
+  CHECK(quarantined_files(path_) == 0);
   recount(path_);
   check_copies(records);
 }

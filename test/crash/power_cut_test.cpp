@@ -29,7 +29,7 @@ void insert_until_cut(const std::string& path, const std::string& settings, int 
           "BEGIN; INSERT INTO t VALUES (randomblob(1000)); UPDATE told SET rows = rows + 1; "
           "COMMIT");
     }
-    parent.tell();
+    parent.notify();
     return {};
   });
   CHECK_FALSE(child.wait_for());
@@ -68,7 +68,7 @@ int lost_by_a_cut(Durability durability, std::uint64_t seed) {
       for (std::uint32_t key = 0; key < kKeys; ++key) {
         if (cache.put(key_name(key), text_of(key, 1))) journal.add(Step::put_accepted, key);
       }
-      parent.tell();
+      parent.notify();
       return {};
     });
     CHECK_FALSE(child.wait_for());
@@ -111,7 +111,7 @@ TEST_SUITE("crash") {
           Child child([&](Child::Parent& parent) -> std::string {
             cut_power_at_file_change(change, seed);
             const Cache cache(f.path, f.options);
-            parent.tell();
+            parent.notify();
             return {};
           });
           (void)child.wait_for();

@@ -13,8 +13,8 @@
 #include "storm/report.hpp"
 #include "storm/storm.hpp"
 #include "support/cache_fixture.hpp"
+#include "support/checking_threads.hpp"
 #include "support/child.hpp"
-#include "support/judging_threads.hpp"
 #include "support/temp_dir.hpp"
 
 using namespace ashmemo;
@@ -46,7 +46,7 @@ void hold_lock(const std::string& path) {
 }
 
 /// What another process finds there.
-bool file_has_what_was_stored(const std::string& path, const JudgingThreads& threads) {
+bool file_has_what_was_stored(const std::string& path, const CheckingThreads& threads) {
   std::string all;
   for (const auto& [key, value] : threads.stored()) all += key + '|' + value + '\n';
   const ChildEnd found = run_program({"sqlite3", path,
@@ -63,8 +63,8 @@ TEST_SUITE("storm") {
     const std::string path = dir.path("cache.db");
     Heard heard;
     Cache cache(path, options_that_tell(heard));
-    JudgingThreads::store_shared(cache);
-    JudgingThreads threads(cache, {.own_keys = 200, .most_bytes = 4'000});
+    CheckingThreads::store_shared(cache);
+    CheckingThreads threads(cache, {.own_keys = 200, .most_bytes = 4'000});
     hold_lock(path);
     threads.stop();
     CHECK(becomes_true([&] { return cache.stats().queue_bytes == 0; }));

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "base/saturate.hpp"
-#include "engine/eviction_policy.hpp"
+#include "eviction/eviction_policy.hpp"
 #include "store/rows.hpp"
 
 namespace ashmemo::test {

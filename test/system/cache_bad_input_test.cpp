@@ -124,10 +124,10 @@ TEST_SUITE("system") {
       Cache cache(f.path, f.options);
       (void)cache.put("theirs", 1);
       cache.flush();
-      parent.tell();
+      parent.notify();
       parent.wait_for();
       cache.close();
-      parent.tell();
+      parent.notify();
       parent.wait_for();
       return {};
     });
@@ -136,7 +136,7 @@ TEST_SUITE("system") {
     REQUIRE(error);
     CHECK(error->code() == ErrorCode::file_in_use);
     CHECK(has(error->what(), f.path));
-    other.tell();
+    other.notify();
     REQUIRE(other.wait_for());
     CHECK(f->get<int>("theirs") == 1);
   }

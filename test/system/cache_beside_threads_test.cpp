@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "support/cache_fixture.hpp"
+#include "support/checking_threads.hpp"
 #include "support/child.hpp"
-#include "support/judging_threads.hpp"
 
 namespace fs = std::filesystem;
 using namespace ashmemo;
@@ -48,7 +48,7 @@ bool are_gone(CacheFixture& f, const std::vector<std::string>& keys) {
 
 bool are_foreign(CacheFixture& f, const std::vector<std::string>& keys) {
   return std::all_of(keys.begin(), keys.end(), [&f](const std::string& key) {
-    return f->get<std::string>(key) == JudgingThreads::foreign_value(key);
+    return f->get<std::string>(key) == CheckingThreads::foreign_value(key);
   });
 }
 
@@ -56,7 +56,7 @@ bool are_foreign(CacheFixture& f, const std::vector<std::string>& keys) {
 struct Shared {
   explicit Shared(std::int64_t memory_bytes = MiB) : f({.memory_bytes = memory_bytes}) {
     f.use_thread();
-    JudgingThreads::store_shared(f.cache());
+    CheckingThreads::store_shared(f.cache());
     f->compact();
   }
   void expect_order() {
@@ -75,10 +75,10 @@ TEST_SUITE("system") {
   TEST_CASE("shells that tidy up, delete, change and add while threads work: all see just that") {
     Shared shared;
     CacheFixture& f = shared.f;
-    const auto deleted = with_prefix(JudgingThreads::shared_keys(), "k1");
-    const auto changed = with_prefix(JudgingThreads::shared_keys(), "k2");
+    const auto deleted = with_prefix(CheckingThreads::shared_keys(), "k1");
+    const auto changed = with_prefix(CheckingThreads::shared_keys(), "k2");
     const auto added = numbered("new", 100);
-    JudgingThreads threads(f.cache(), {.is_disturbed = true});
+    CheckingThreads threads(f.cache(), {.is_disturbed = true});
     const auto run = [&](const std::string& sql, const std::string& said = "") {
       CHECK(threads.go_on(5));
       CHECK(patient_shell(f, sql) == said);
@@ -105,19 +105,19 @@ TEST_SUITE("system") {
     CHECK(are_foreign(f, added));
     CHECK(f->stats().undecodable == 0);
     CHECK(f->stats().unread == 0);
-    CHECK(f.heard.count(NoticeKind::set_aside) == 0);
+    CHECK(f.heard.count(NoticeKind::quarantine) == 0);
     shared.expect_order();
   }
 
   TEST_CASE("a file that is deleted under four threads is begun anew; no value is wrong") {
     Shared shared;
     CacheFixture& f = shared.f;
-    JudgingThreads threads(f.cache(), {.is_disturbed = true});
+    CheckingThreads threads(f.cache(), {.is_disturbed = true});
     CHECK(threads.go_on(20));
     for (const char* suffix : {"", "-wal", "-shm"}) fs::remove(f.path + suffix);
     CHECK(becomes_true([&] { return f.heard.count(NoticeKind::file_lost) > 0; }));
     CHECK(becomes_true([&] { return f->health().state == HealthState::ok; }));
-    CHECK(are_gone(f, JudgingThreads::shared_keys()));
+    CHECK(are_gone(f, CheckingThreads::shared_keys()));
     CHECK(threads.go_on(20));
     threads.stop();
     CHECK(threads.wrong() == "");
@@ -132,10 +132,10 @@ TEST_SUITE("system") {
       Shared shared(0);  // every read is one of the file
       CacheFixture& f = shared.f;
       REQUIRE(f->stats().file_bytes > 2 * 40'960);
-      JudgingThreads threads(f.cache(), {.is_disturbed = true});
+      CheckingThreads threads(f.cache(), {.is_disturbed = true});
       CHECK(threads.go_on(20));
       REQUIRE(run_program({"truncate", "-s", size, f.path}).exit_code == 0);
-      CHECK(becomes_true([&] { return f.heard.count(NoticeKind::set_aside) > 0; }));
+      CHECK(becomes_true([&] { return f.heard.count(NoticeKind::quarantine) > 0; }));
       CHECK(becomes_true([&] { return f->health().state == HealthState::ok; }));
       CHECK(threads.go_on(20));
       threads.stop();
@@ -152,7 +152,7 @@ TEST_SUITE("system") {
     const std::string theirs = f.dir.path("theirs");
     REQUIRE(run_program({"sqlite3", theirs, "CREATE TABLE notes (text)"}).exit_code == 0);
     const std::string before = read_file(theirs);
-    JudgingThreads threads(f.cache(), {.is_disturbed = true});
+    CheckingThreads threads(f.cache(), {.is_disturbed = true});
     CHECK(threads.go_on(20));
     fs::rename(theirs, f.path);
     CHECK(becomes_true([&] { return f->health().state == HealthState::unavailable; }));
@@ -161,7 +161,7 @@ TEST_SUITE("system") {
     CHECK(threads.wrong() == "");
     CHECK(threads.refused() > 0);
     CHECK_FALSE(f->put("k", 1));
-    CHECK(f.heard.count(NoticeKind::set_aside) == 0);
+    CHECK(f.heard.count(NoticeKind::quarantine) == 0);
     f->close();
     CHECK(read_file(f.path) == before);
   }

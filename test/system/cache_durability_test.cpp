@@ -29,7 +29,7 @@ void crash_after(CacheFixture& f, const std::function<void(Cache&)>& work) {
   Child child([&](Child::Parent& parent) -> std::string {
     Cache cache(f.path, f.options);
     work(cache);
-    parent.tell();
+    parent.notify();
     parent.wait_for();
     return {};
   });

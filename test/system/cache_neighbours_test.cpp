@@ -62,7 +62,7 @@ TEST_SUITE("system") {
     f.fill("k", kEntries, 100);
     f->flush();
     CHECK(count_right(f) == kEntries);
-    CHECK(f.heard.count(NoticeKind::set_aside) == 1);  // without its totals it is damaged
+    CHECK(f.heard.count(NoticeKind::quarantine) == 1);  // without its totals it is damaged
   }
 
   TEST_CASE("a shell that runs VACUUM costs nothing") {
@@ -112,7 +112,7 @@ TEST_SUITE("system") {
         Cache cache(f.path, f.options);
         for (const std::string& key : keys()) (void)cache.put(key, std::string(100, 'x'));
         cache.flush();
-        parent.tell();
+        parent.notify();
         parent.wait_for();
         return {};
       });

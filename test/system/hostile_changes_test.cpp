@@ -39,7 +39,7 @@ void work(CacheFixture& f) {
   }
 }
 
-std::string set_aside_file(const CacheFixture& f) {
+std::string quarantine_file(const CacheFixture& f) {
   for (const auto& entry : fs::directory_iterator(f.dir.path())) {
     const std::string name = entry.path().string();
     if (has(name, ".corrupt-") && !name.ends_with("-wal") && !name.ends_with("-shm")) return name;
@@ -87,9 +87,9 @@ TEST_SUITE("system") {
       CHECK(f.shell(kWitness + change) == "");
       work(f);
       CHECK(f->health().state == HealthState::ok);
-      CHECK(f.heard.count(NoticeKind::set_aside) == 1);
+      CHECK(f.heard.count(NoticeKind::quarantine) == 1);
       CHECK(f->get<int>("new") == 3);
-      const std::string old = set_aside_file(f);
+      const std::string old = quarantine_file(f);
       REQUIRE_FALSE(old.empty());
       CHECK(run_program({"sqlite3", old, "SELECT a FROM witness"}).said == "quiet\n");
     }
@@ -115,7 +115,7 @@ TEST_SUITE("system") {
       CHECK(f.shell(kWitness + change) == "");
       work(f);
       CHECK(f->health().state == HealthState::ok);
-      CHECK(f.heard.count(NoticeKind::set_aside) == 0);
+      CHECK(f.heard.count(NoticeKind::quarantine) == 0);
       CHECK(f->get<std::string>("k1").has_value());
       f->flush();
       CHECK(f.shell("SELECT a FROM witness") == "quiet\n");

@@ -41,11 +41,11 @@ void check_works(CacheFixture& f) {
   CHECK(f->get<int>("new") == 2);
 }
 
-void check_set_aside(CacheFixture& f, const std::string& why) {
+void check_quarantined(CacheFixture& f, const std::string& why) {
   check_works(f);
-  CHECK(f.heard.count(NoticeKind::set_aside) == 1);
-  CHECK_MESSAGE(has(f.heard.last(NoticeKind::set_aside).what, why),
-                f.heard.last(NoticeKind::set_aside).what);
+  CHECK(f.heard.count(NoticeKind::quarantine) == 1);
+  CHECK_MESSAGE(has(f.heard.last(NoticeKind::quarantine).what, why),
+                f.heard.last(NoticeKind::quarantine).what);
   CHECK_FALSE(f->contains("old"));
 }
 
@@ -65,8 +65,8 @@ TEST_SUITE("system") {
   TEST_CASE("a schema that claims an impossible length is damage, not a lack of memory") {
     CacheFixture f;
     prepare(f);
-    claim_length(f.path, "CREATE TABLE cache_calculations", kMostLength);
-    check_set_aside(f, "");
+    claim_length(f.path, "CREATE TABLE cache_calculations", kMaxLength);
+    check_quarantined(f, "");
   }
 
   // The last key of a page of the walk is the first of all once more: the next page would begin
@@ -84,7 +84,7 @@ TEST_SUITE("system") {
     int shown = 0;
     f->for_each("", [&](const EntryInfo&) { REQUIRE(++shown < 1'000); });
     check_works(f);
-    CHECK(f.heard.count(NoticeKind::set_aside) == 1);
+    CHECK(f.heard.count(NoticeKind::quarantine) == 1);
   }
 
   TEST_CASE("a log of a format that SQLite does not know is set aside with its file") {
@@ -93,7 +93,7 @@ TEST_SUITE("system") {
     write_file(f.path + "-wal",
                std::string("\x37\x7F\x06\x82\x00\x2D\xE2\x19", 8) + std::string(24 + 4120, 'w'));
     fs::permissions(f.path + "-wal", fs::perms::owner_read | fs::perms::owner_write);
-    check_set_aside(f, "write-ahead log");
+    check_quarantined(f, "write-ahead log");
   }
 
   TEST_CASE("a log of garbage is not believed") {
@@ -103,7 +103,7 @@ TEST_SUITE("system") {
     fs::permissions(f.path + "-wal", fs::perms::owner_read | fs::perms::owner_write);
     check_works(f);
     CHECK(f->contains("old"));
-    CHECK(f.heard.count(NoticeKind::set_aside) == 0);
+    CHECK(f.heard.count(NoticeKind::quarantine) == 0);
   }
 
   TEST_CASE("the log of another cache beside the file hurts nobody") {
@@ -147,7 +147,7 @@ TEST_SUITE("system") {
     fs::remove(f.path);
     make_in_utf16(f.path);
     fs::permissions(f.path, fs::perms::owner_read | fs::perms::owner_write);
-    check_set_aside(f, "encoding");
+    check_quarantined(f, "encoding");
     CHECK(f->put("bytes", std::string("\xFF\xFE\x80")));
     f->flush();
     CHECK(f->get<std::string>("bytes") == std::string("\xFF\xFE\x80"));
@@ -172,7 +172,7 @@ TEST_SUITE("system") {
       prepare(f);
       shell(f.path, "PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql = " + change +
                         " WHERE name = 'cache_entries'");
-      check_set_aside(f, "");
+      check_quarantined(f, "");
     }
   }
 
@@ -194,7 +194,7 @@ TEST_SUITE("system") {
     REQUIRE(error);
     CHECK(to_string(error->code()) == "damaged");
     CHECK(has(error->what(), "'\\x1B[31m'"));
-    check_set_aside(f, "'\\x1B[31m'");
+    check_quarantined(f, "'\\x1B[31m'");
   }
 
   TEST_CASE("lines of the schema that are not what they say are set aside") {

@@ -18,23 +18,23 @@ using namespace ashmemo::test;
 namespace {
 
 // Opening this path sets aside what is there, tells so, and the new file works.
-void check_set_aside(const TempDir& dir, const std::string& path, const std::string& why) {
+void check_quarantined(const TempDir& dir, const std::string& path, const std::string& why) {
   INFO(path);
   const std::string before = read_file(path);
   {
     const auto opening = open_at(path);
     REQUIRE_MESSAGE(opening.store, opening.store.failure().what);
-    REQUIRE(opening.set_aside.size() == 1);
-    CHECK(opening.set_aside[0].file == path);
-    CHECK(opening.set_aside[0].renamed_to.starts_with(path + ".corrupt-17000000000000"));
-    CHECK_MESSAGE(opening.set_aside[0].why.find(why) != std::string::npos,
-                  opening.set_aside[0].why);
-    CHECK(read_file(opening.set_aside[0].renamed_to) == before);
+    REQUIRE(opening.quarantine.size() == 1);
+    CHECK(opening.quarantine[0].file == path);
+    CHECK(opening.quarantine[0].renamed_to.starts_with(path + ".corrupt-17000000000000"));
+    CHECK_MESSAGE(opening.quarantine[0].why.find(why) != std::string::npos,
+                  opening.quarantine[0].why);
+    CHECK(read_file(opening.quarantine[0].renamed_to) == before);
     CHECK(put(**opening.store, "new") == "committed");
   }
   CHECK(has_key(path, "new"));
   CHECK_FALSE(has_key(path, "old"));
-  CHECK(open_at(path).set_aside.empty());
+  CHECK(open_at(path).quarantine.empty());
   CHECK_FALSE(exists(dir.path("x-shm")));
 }
 
@@ -45,7 +45,7 @@ TEST_SUITE("system") {
     const TempDir dir;
     make_cache(dir.path("x"));
     shell(dir.path("x"), "PRAGMA user_version=2");
-    check_set_aside(dir, dir.path("x"), "newer version");
+    check_quarantined(dir, dir.path("x"), "newer version");
   }
 
   TEST_CASE("56 garbage beside our lock file was ours and is set aside") {
@@ -54,7 +54,7 @@ TEST_SUITE("system") {
          {std::string("garbage"), std::string(8'192, '\0'), std::string(8'192, 'x')}) {
       make_cache(dir.path("x"));
       write_file(dir.path("x"), garbage);
-      check_set_aside(dir, dir.path("x"), "no SQLite database");
+      check_quarantined(dir, dir.path("x"), "no SQLite database");
       fs::remove(dir.path("x"));
     }
   }
@@ -68,7 +68,7 @@ TEST_SUITE("system") {
          {std::size_t{50}, std::size_t{100}, std::size_t{4'096}, std::size_t{10'000}, last_page}) {
       INFO(size);
       write_file(dir.path("x"), whole.substr(0, size));
-      check_set_aside(dir, dir.path("x"), "");
+      check_quarantined(dir, dir.path("x"), "");
       fs::remove(dir.path("x"));
     }
   }
@@ -108,7 +108,7 @@ TEST_SUITE("system") {
       INFO(sql);
       make_cache(dir.path("x"));
       REQUIRE(shell(dir.path("x"), sql).empty());
-      check_set_aside(dir, dir.path("x"), "");
+      check_quarantined(dir, dir.path("x"), "");
       fs::remove(dir.path("x"));
     }
   }
@@ -128,10 +128,11 @@ TEST_SUITE("system") {
     REQUIRE_FALSE(wal.empty());
     const auto opening = open_at(path);
     REQUIRE(opening.store);
-    REQUIRE(opening.set_aside.size() == 1);
-    CHECK(read_file(opening.set_aside[0].renamed_to) == file);
-    CHECK(read_file(opening.set_aside[0].renamed_to + "-wal") == wal);
-    CHECK(shell(opening.set_aside[0].renamed_to, "SELECT cache_key FROM cache_entries") == "old\n");
+    REQUIRE(opening.quarantine.size() == 1);
+    CHECK(read_file(opening.quarantine[0].renamed_to) == file);
+    CHECK(read_file(opening.quarantine[0].renamed_to + "-wal") == wal);
+    CHECK(shell(opening.quarantine[0].renamed_to, "SELECT cache_key FROM cache_entries") ==
+          "old\n");
   }
 
   TEST_CASE("there is at most one file set aside") {
@@ -145,7 +146,7 @@ TEST_SUITE("system") {
       clock->advance(std::chrono::seconds(1));
       const auto opening = open_with(options);
       REQUIRE(opening.store);
-      CHECK(read_file(opening.set_aside.at(0).renamed_to) == "garbage " + std::to_string(round));
+      CHECK(read_file(opening.quarantine.at(0).renamed_to) == "garbage " + std::to_string(round));
     }
     const auto facts = facts_of(dir.path());
     CHECK(std::count_if(facts.begin(), facts.end(), [](const auto& fact) {
@@ -161,10 +162,10 @@ TEST_SUITE("system") {
     options.corrupt_file = ashmemo::base::inspect(dir.path("x"))->identity;
     const auto opening = open_with(options);
     REQUIRE(opening.store);
-    REQUIRE(opening.set_aside.size() == 1);
-    CHECK(opening.set_aside[0].why == "page 7 is not what it was");
+    REQUIRE(opening.quarantine.size() == 1);
+    CHECK(opening.quarantine[0].why == "page 7 is not what it was");
     CHECK((*opening.store)->totals()->entries == 0);
-    CHECK(has_key(opening.set_aside[0].renamed_to, "old"));
+    CHECK(has_key(opening.quarantine[0].renamed_to, "old"));
   }
 
   TEST_CASE("another file in the place of the one that was found corrupt is judged anew") {
@@ -177,7 +178,7 @@ TEST_SUITE("system") {
     fs::rename(dir.path("copy"), dir.path("x"));
     const auto opening = open_with(options);
     REQUIRE(opening.store);
-    CHECK(opening.set_aside.empty());
+    CHECK(opening.quarantine.empty());
     CHECK(has_key(dir.path("x"), "old"));
   }
 }

@@ -29,8 +29,8 @@ using OnPath = std::function<void(const std::string& path)>;
 int kill_at_each_change(const OnPath& prepare,
                         const std::function<Opening(const std::string&)>& open,
                         const OnPath& check) {
-  constexpr int kMost = 200;
-  for (int nth = 1; nth < kMost; ++nth) {
+  constexpr int kMax = 200;
+  for (int nth = 1; nth < kMax; ++nth) {
     INFO("killed before change " << nth);
     const TempDir dir;
     const std::string path = dir.path("x");
@@ -44,16 +44,16 @@ int kill_at_each_change(const OnPath& prepare,
     check(path);
     if (reached_the_end) return nth - 1;
   }
-  return kMost;
+  return kMax;
 }
 
 /// Whatever was there before: nothing of it answers, and what is put stays. How many files the
 /// opening has set aside.
 std::size_t check_begins_anew(const std::string& path) {
-  std::size_t set_aside = 0;
+  std::size_t quarantine = 0;
   {
     const auto opening = open_at(path);
-    set_aside = opening.set_aside.size();
+    quarantine = opening.quarantine.size();
     REQUIRE_MESSAGE(opening.store, opening.store.failure().what);
     CHECK((*opening.store)->totals()->entries == 0);
     CHECK(put(**opening.store, "new") == "committed");
@@ -61,7 +61,7 @@ std::size_t check_begins_anew(const std::string& path) {
   CHECK(shell(path,
               "PRAGMA journal_mode; PRAGMA integrity_check; SELECT cache_key FROM "
               "cache_entries") == "wal\nok\nnew\n");
-  return set_aside;
+  return quarantine;
 }
 
 /// The files of a cache, by what follows FILE in their names.

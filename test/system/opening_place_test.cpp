@@ -98,7 +98,7 @@ TEST_SUITE("system") {
     CHECK_FALSE(left_something);
     CHECK(outcome(nearly_full) == "full");
     CHECK(outcome(healed) == "open");
-    CHECK(healed.set_aside.empty());
+    CHECK(healed.quarantine.empty());
     CHECK(after == "committed");
   }
 }

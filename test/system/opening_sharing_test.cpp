@@ -33,7 +33,7 @@ TEST_SUITE("system") {
       const auto opening = open_at(path);
       if (!opening.store) return opening.store.failure().what;
       const std::string written = put(**opening.store, "old");
-      parent.tell();
+      parent.notify();
       parent.wait_for();
       return written;
     });
@@ -45,7 +45,7 @@ TEST_SUITE("system") {
     // No stale lock, no repair, nothing lost.
     const auto opening = open_at(path);
     REQUIRE_MESSAGE(opening.store, opening.store.failure().what);
-    CHECK(opening.set_aside.empty());
+    CHECK(opening.quarantine.empty());
     CHECK((*opening.store)->totals()->entries == 1);
     CHECK(has_key(path, "old"));
   }
@@ -110,7 +110,7 @@ TEST_SUITE("system") {
       write_file(path, content);
       const auto opening = open_read_only(path);
       CHECK(outcome(opening) == "corrupt");
-      CHECK(opening.set_aside.empty());
+      CHECK(opening.quarantine.empty());
       CHECK(read_file(path) == content);
     }
   }
@@ -124,7 +124,7 @@ TEST_SUITE("system") {
       const auto opening = open_read_only(path);
       if (!opening.store) return opening.store.failure().what;
       const auto before = (*opening.store)->totals();
-      parent.tell();
+      parent.notify();
       parent.wait_for();
       (*opening.store)->release_snapshots(0);
       const auto after = (*opening.store)->totals();
@@ -132,7 +132,7 @@ TEST_SUITE("system") {
     });
     REQUIRE(tool.wait_for());
     CHECK(put(**engine.store, "new") == "committed");
-    tool.tell();
+    tool.notify();
     CHECK(tool.wait_for_end().said == "0 then 1");
     CHECK((*engine.store)->still_in_place());
   }
@@ -147,7 +147,7 @@ TEST_SUITE("system") {
     REQUIRE(program.read_line() == "held");
     const auto opening = open_at(path);
     CHECK(outcome(opening) == "busy");
-    CHECK(opening.set_aside.empty());
+    CHECK(opening.quarantine.empty());
     program.send("ROLLBACK;");
     CHECK(program.finish().exit_code == 0);
     CHECK(outcome(open_at(path)) == "open");

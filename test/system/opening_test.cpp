@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <string>
 
-#include "store/judge.hpp"
+#include "store/file_check.hpp"
 #include "support/child.hpp"
 #include "support/dying_vfs.hpp"
 #include "support/opening.hpp"
@@ -27,7 +27,7 @@ void check_untouched(const TempDir& dir, const std::string& path) {
     CHECK(outcome(opening) == "not_ours");
     CHECK_MESSAGE(opening.store.failure().what.find(path) != std::string::npos,
                   opening.store.failure().what);
-    CHECK(opening.set_aside.empty());
+    CHECK(opening.quarantine.empty());
   }
   CHECK(facts_of(dir.path()) == before);
 }
@@ -52,7 +52,7 @@ TEST_SUITE("system") {
     CHECK(has_key(path, "old"));
     const auto again = open_at(path);
     REQUIRE(again.store);
-    CHECK(again.set_aside.empty());
+    CHECK(again.quarantine.empty());
     CHECK((*again.store)->totals()->entries == 1);
     CHECK((*again.store)->totals()->bytes == 100);
   }
@@ -62,7 +62,7 @@ TEST_SUITE("system") {
     write_file(dir.path("x"), "");
     const auto opening = open_at(dir.path("x"));
     REQUIRE_MESSAGE(opening.store, opening.store.failure().what);
-    CHECK(opening.set_aside.empty());
+    CHECK(opening.quarantine.empty());
     CHECK(put(**opening.store, "new") == "committed");
     CHECK(mode_of(dir.path("x")) == 0600);
   }
@@ -177,14 +177,14 @@ TEST_SUITE("system") {
       program.send("SELECT 'ready';");
       while (program.read_line() != "ready") {
       }
-      parent.tell();
+      parent.notify();
       parent.wait_for();
       return program.finish().said;
     });
     REQUIRE(app.wait_for());
     CHECK(fs::file_size(path + "-wal") > 0);
     check_untouched(dir, path);
-    app.tell();
+    app.notify();
     CHECK(app.wait_for_end().exit_code == 0);
   }
 
@@ -203,7 +203,7 @@ TEST_SUITE("system") {
     const std::string wal = read_file(path + "-wal");
     const auto opening = open_at(path);
     CHECK(outcome(opening) == "not_ours");
-    CHECK(opening.set_aside.empty());
+    CHECK(opening.quarantine.empty());
     CHECK(read_file(path) == file);
     CHECK(read_file(path + "-wal") == wal);
   }
@@ -219,7 +219,7 @@ TEST_SUITE("system") {
     {
       const auto opening = open_at(dir.path("x"));
       REQUIRE(opening.store);
-      CHECK(opening.set_aside.empty());
+      CHECK(opening.quarantine.empty());
       CHECK(put(**opening.store, "new") == "committed");
     }
     CHECK(shell(dir.path("x"), "SELECT a FROM my_table; SELECT count(*) FROM mine") == "kept\n2\n");

@@ -52,13 +52,13 @@ TEST_SUITE("unit") {
     Catalog catalog;
     const auto words = catalog.add("Post", "words", 1, "ttl 1h");
     CHECK(words->id == 1);
-    const Rows untold = catalog.take_untold();
-    REQUIRE(untold.size() == 1);
-    CHECK(untold[0].id == 1);
-    CHECK(untold[0].resource == "Post");
-    CHECK(untold[0].name == "words");
-    CHECK(untold[0].version == 1);
-    CHECK_FALSE(untold[0].retired);
+    const Rows undelivered = catalog.take_undelivered();
+    REQUIRE(undelivered.size() == 1);
+    CHECK(undelivered[0].id == 1);
+    CHECK(undelivered[0].resource == "Post");
+    CHECK(undelivered[0].name == "words");
+    CHECK(undelivered[0].version == 1);
+    CHECK_FALSE(undelivered[0].retired);
     CHECK(catalog.is_current(1));
   }
 
@@ -67,8 +67,8 @@ TEST_SUITE("unit") {
     CHECK(catalog.load({row(7, "words", 3)}).empty());
     const auto words = catalog.add("Post", "words", 3, "ttl 1h");
     CHECK(words->id == 7);
-    const Rows untold = catalog.take_untold();
-    CHECK(untold.empty());
+    const Rows undelivered = catalog.take_undelivered();
+    CHECK(undelivered.empty());
     CHECK_FALSE(catalog.has_retired());
   }
 
@@ -77,9 +77,9 @@ TEST_SUITE("unit") {
     CHECK(catalog.load({row(7, "words", 3)}).empty());
     const auto words = catalog.add("Post", "words", 3, "ttl 2h");
     CHECK(words->id == 7);
-    const Rows untold = catalog.take_untold();
-    REQUIRE(untold.size() == 1);
-    CHECK(untold[0].policy == "ttl 2h");
+    const Rows undelivered = catalog.take_undelivered();
+    REQUIRE(undelivered.size() == 1);
+    CHECK(undelivered[0].policy == "ttl 2h");
   }
 
   TEST_CASE("another version, newer or older, gets a new id and retires the old one") {
@@ -88,10 +88,10 @@ TEST_SUITE("unit") {
       CHECK(catalog.load({row(7, "words", 3)}).empty());
       const auto words = catalog.add("Post", "words", version, "ttl 1h");
       CHECK(words->id == 8);
-      const Rows untold = catalog.take_untold();
-      CHECK(ids_of(untold) == Ids{7, 8});
-      CHECK(with_id(untold, 7).retired);
-      CHECK_FALSE(with_id(untold, 8).retired);
+      const Rows undelivered = catalog.take_undelivered();
+      CHECK(ids_of(undelivered) == Ids{7, 8});
+      CHECK(with_id(undelivered, 7).retired);
+      CHECK_FALSE(with_id(undelivered, 8).retired);
       CHECK_FALSE(catalog.is_current(7));
       CHECK(catalog.is_current(8));
       CHECK(ids_of(catalog.retired()) == Ids{7});
@@ -123,10 +123,10 @@ TEST_SUITE("unit") {
     catalog.renew(words);
     CHECK(words->id == 8);
     CHECK_FALSE(catalog.is_current(7));
-    const Rows untold = catalog.take_untold();
-    CHECK(ids_of(untold) == Ids{7, 8});
-    CHECK(with_id(untold, 8).hits == 40);
-    CHECK(with_id(untold, 7).hits == 0);  // or they would stand in the file twice
+    const Rows undelivered = catalog.take_undelivered();
+    CHECK(ids_of(undelivered) == Ids{7, 8});
+    CHECK(with_id(undelivered, 8).hits == 40);
+    CHECK(with_id(undelivered, 7).hits == 0);  // or they would stand in the file twice
   }
 
   TEST_CASE("what a retired calculation of the file has counted goes on in another row") {
@@ -181,7 +181,7 @@ TEST_SUITE("unit") {
     CHECK(taken[0].saved_us == 500);
     CHECK(catalog.take_counters().empty());
     catalog.renew(words);
-    CHECK(with_id(catalog.take_untold(), 3).hits == 3);
+    CHECK(with_id(catalog.take_undelivered(), 3).hits == 3);
   }
 
   TEST_CASE("saved time that was counted after its hits is not lost") {
@@ -206,7 +206,7 @@ TEST_SUITE("unit") {
     CHECK(taken[0].hits == 5);
     CHECK(taken[0].failed == 1);
     catalog.renew(words);
-    CHECK(with_id(catalog.take_untold(), 2).hits == 5);
+    CHECK(with_id(catalog.take_undelivered(), 2).hits == 5);
   }
 
   // ---- another file is opened while the process goes on
@@ -216,11 +216,11 @@ TEST_SUITE("unit") {
     CHECK(catalog.load({row(7, "words", 1)}).empty());
     const auto words = catalog.add("Post", "words", 1, "ttl 1h");
     const auto chars = catalog.add("Post", "chars", 2, "ttl 2h");
-    const Rows untold = catalog.load({});
-    CHECK(ids_of(untold) == Ids{7, 8});
-    CHECK(with_id(untold, 8).name == "chars");
-    CHECK(with_id(untold, 8).version == 2);
-    CHECK(with_id(untold, 8).policy == "ttl 2h");
+    const Rows undelivered = catalog.load({});
+    CHECK(ids_of(undelivered) == Ids{7, 8});
+    CHECK(with_id(undelivered, 8).name == "chars");
+    CHECK(with_id(undelivered, 8).version == 2);
+    CHECK(with_id(undelivered, 8).policy == "ttl 2h");
     CHECK(words->id == 7);
     CHECK(chars->id == 8);
     CHECK(catalog.is_current(7));
@@ -257,10 +257,10 @@ TEST_SUITE("unit") {
     Catalog catalog;
     const auto words = catalog.add("Post", "words", 1, "");
     CHECK(words->id == 1);
-    const Rows untold = catalog.load({row(1, "other", 1)});
+    const Rows undelivered = catalog.load({row(1, "other", 1)});
     CHECK(words->id == 2);
-    CHECK(ids_of(untold) == Ids{2});
-    CHECK(untold[0].name == "words");
+    CHECK(ids_of(undelivered) == Ids{2});
+    CHECK(undelivered[0].name == "words");
     CHECK(catalog.is_current(1));
     CHECK(catalog.is_current(2));
   }
@@ -268,10 +268,10 @@ TEST_SUITE("unit") {
   TEST_CASE("another file's results of another version are retired") {
     Catalog catalog;
     const auto words = catalog.add("Post", "words", 2, "");
-    const Rows untold = catalog.load({row(5, "words", 1)});
+    const Rows undelivered = catalog.load({row(5, "words", 1)});
     CHECK(words->id == 1);
-    CHECK(ids_of(untold) == Ids{1, 5});
-    CHECK(with_id(untold, 5).retired);
+    CHECK(ids_of(undelivered) == Ids{1, 5});
+    CHECK(with_id(undelivered, 5).retired);
     CHECK_FALSE(catalog.is_current(5));
     CHECK(ids_of(catalog.retired()) == Ids{5});
   }
@@ -281,12 +281,12 @@ TEST_SUITE("unit") {
     CHECK(catalog.load({row(7, "words", 1)}).empty());
     const auto words = catalog.add("Post", "words", 1, "ttl 1h");
     catalog.renew(words);
-    const Rows untold = catalog.load({row(7, "words", 1)});
+    const Rows undelivered = catalog.load({row(7, "words", 1)});
     CHECK(words->id == 8);
     CHECK_FALSE(catalog.is_current(7));
     CHECK(catalog.is_current(8));
-    CHECK(ids_of(untold) == Ids{7, 8});
-    CHECK(with_id(untold, 7).retired);
+    CHECK(ids_of(undelivered) == Ids{7, 8});
+    CHECK(with_id(undelivered, 7).retired);
     CHECK(ids_of(catalog.retired()) == Ids{7});
   }
 
@@ -294,10 +294,10 @@ TEST_SUITE("unit") {
     Catalog catalog;
     CHECK(catalog.load({row(7, "words", 1)}).empty());
     catalog.renew(catalog.add("Post", "words", 1, "ttl 1h"));
-    const Rows untold = catalog.load({row(7, "other", 1)});
+    const Rows undelivered = catalog.load({row(7, "other", 1)});
     CHECK(catalog.is_current(7));
     CHECK_FALSE(catalog.has_retired());
-    CHECK(ids_of(untold) == Ids{8});
+    CHECK(ids_of(undelivered) == Ids{8});
   }
 
   TEST_CASE("who only reads takes no id of one file for one of the next") {
@@ -328,30 +328,30 @@ TEST_SUITE("unit") {
     CHECK(words->id == 1'001);
     CHECK_FALSE(catalog.is_current(1'000));
     CHECK_FALSE(catalog.has_retired());
-    CHECK(ids_of(catalog.take_untold()) == Ids{1'001});
-    CHECK_FALSE(catalog.has_untold());
+    CHECK(ids_of(catalog.take_undelivered()) == Ids{1'001});
+    CHECK_FALSE(catalog.has_undelivered());
   }
 
   TEST_CASE("an id that a writer was told of is retired, also if that could not be committed") {
     Catalog catalog;
     const auto words = catalog.add("Post", "words", 1, "");
-    const Rows told = catalog.take_untold();
+    const Rows told = catalog.take_undelivered();
     catalog.renew(words);
-    catalog.give_back_untold(told);
+    catalog.give_back_undelivered(told);
     CHECK(ids_of(catalog.retired()) == Ids{1});
-    const Rows untold = catalog.take_untold();
-    CHECK(ids_of(untold) == Ids{1, 2});
-    CHECK(with_id(untold, 1).retired);
+    const Rows undelivered = catalog.take_undelivered();
+    CHECK(ids_of(undelivered) == Ids{1, 2});
+    CHECK(with_id(undelivered, 1).retired);
   }
 
   TEST_CASE("rows that could not be written are taken again as they are by then") {
     Catalog catalog;
     const auto words = catalog.add("Post", "words", 1, "");
-    const Rows taken = catalog.take_untold();
+    const Rows taken = catalog.take_undelivered();
     words->unwritten.hits.add(3);
     CHECK(catalog.take_counters().size() == 1);
-    catalog.give_back_untold(taken);
-    CHECK(with_id(catalog.take_untold(), 1).hits == 3);
+    catalog.give_back_undelivered(taken);
+    CHECK(with_id(catalog.take_undelivered(), 1).hits == 3);
   }
 
   TEST_CASE("an invalidation holds for a file that is seen only after it, whatever ids that has") {
@@ -359,15 +359,15 @@ TEST_SUITE("unit") {
       Catalog catalog;
       const auto words = catalog.add("Post", "words", 1, "ttl 1h");
       catalog.renew(words);
-      const Rows untold = catalog.load({row(id, "words", 1)});
+      const Rows undelivered = catalog.load({row(id, "words", 1)});
       CHECK(words->id != id);
       CHECK_FALSE(catalog.is_current(id));
       CHECK(catalog.is_current(words->id));
       CHECK(ids_of(catalog.retired()) == Ids{id});
-      CHECK(with_id(untold, id).retired);
-      CHECK_FALSE(with_id(untold, words->id).retired);
+      CHECK(with_id(undelivered, id).retired);
+      CHECK_FALSE(with_id(undelivered, words->id).retired);
       // The same file again, which was told.
-      CHECK(catalog.load(untold).empty());
+      CHECK(catalog.load(undelivered).empty());
       CHECK(catalog.is_current(words->id));
     }
   }

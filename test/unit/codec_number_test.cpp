@@ -135,16 +135,16 @@ TEST_SUITE("unit") {
 
   TEST_CASE("an integer decodes as floating point when it is exact") {
     constexpr std::int64_t kTwoTo53 = std::int64_t{1} << 53;
-    constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+    constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
     CHECK(Codec<double>::decode(ValueView::integer(-3)) == -3.0);
     CHECK(Codec<double>::decode(ValueView::integer(kTwoTo53)) == 0x1p53);
     CHECK_FALSE(Codec<double>::decode(ValueView::integer(kTwoTo53 + 1)));
     CHECK(Codec<double>::decode(ValueView::integer(kTwoTo53 + 2)) == 0x1p53 + 2);
-    CHECK_FALSE(Codec<double>::decode(ValueView::integer(kMost)));
-    CHECK(Codec<double>::decode(ValueView::integer(-kMost - 1)) == -0x1p63);
+    CHECK_FALSE(Codec<double>::decode(ValueView::integer(kMax)));
+    CHECK(Codec<double>::decode(ValueView::integer(-kMax - 1)) == -0x1p63);
     CHECK(Codec<float>::decode(ValueView::integer(1 << 24)) == 0x1p24F);
     CHECK_FALSE(Codec<float>::decode(ValueView::integer((1 << 24) + 1)));
-    CHECK_FALSE(Codec<float>::decode(ValueView::integer(kMost)));
+    CHECK_FALSE(Codec<float>::decode(ValueView::integer(kMax)));
   }
 
   TEST_CASE("a real decodes as float when it is exact") {

@@ -35,9 +35,10 @@ struct Bench {
   SlotPtr offer(std::string_view key, const engine::WritePtr& write) {
     return fake.engine.pending.offer(key, write).slot;
   }
-  base::Status commit(bool has_room = true) {
-    return committer.commit_next(*fake.engine.store.get(),
-                                 [has_room](bool) -> base::Result<bool> { return has_room; });
+  base::Status commit(bool has_wal_space = true) {
+    return committer.commit_next(
+        *fake.engine.store.get(),
+        [has_wal_space](bool) -> base::Result<bool> { return has_wal_space; });
   }
   /// Entries that are due as soon as they are written.
   void put_due(int count, std::int64_t byte_size) {
@@ -50,7 +51,7 @@ struct Bench {
     }
     while (!pending().empty()) REQUIRE(commit().ok());
   }
-  engine::PendingWrites& pending() { return fake.engine.pending; }
+  engine::WriteQueue& pending() { return fake.engine.pending; }
 
   FakeEngine fake;
   maintenance::Events events;

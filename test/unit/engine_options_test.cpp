@@ -66,16 +66,16 @@ TEST_SUITE("unit") {
     engine::StoreSlot slot;
     const std::shared_ptr<store::Store> first = test::open_fake_store(file);
     const std::shared_ptr<store::Store> second = test::open_fake_store(file);
-    CHECK_FALSE(slot.condemn(*first, "damaged"));
-    CHECK_FALSE(slot.condemned());
+    CHECK_FALSE(slot.mark_corrupt(*first, "damaged"));
+    CHECK_FALSE(slot.corruption());
     CHECK(slot.set(first) == nullptr);
-    CHECK(slot.condemn(*first, "damaged"));
-    CHECK(slot.condemn(*first, "again"));
-    CHECK(slot.condemned() == "damaged");
+    CHECK(slot.mark_corrupt(*first, "damaged"));
+    CHECK(slot.mark_corrupt(*first, "again"));
+    CHECK(slot.corruption() == "damaged");
     CHECK(slot.set(second) == first);
-    CHECK_FALSE(slot.condemned());
-    CHECK_FALSE(slot.condemn(*first, "late"));
-    CHECK_FALSE(slot.condemned());
+    CHECK_FALSE(slot.corruption());
+    CHECK_FALSE(slot.mark_corrupt(*first, "late"));
+    CHECK_FALSE(slot.corruption());
   }
 
   TEST_CASE("an engine takes its clock from the options, and is out of use once it is closed") {

@@ -165,7 +165,7 @@ TEST_SUITE("unit") {
     Listening fake(
         [&](const Removal& removal) {
           if (removal.key != "a") return;
-          in_worker = cache->worker.is_this_thread();
+          in_worker = cache->worker.is_in_own_hook();
           read = cache->get("b");
           taken = cache->put("from the hook", "1");
           erased = cache->erase("b");
@@ -178,7 +178,7 @@ TEST_SUITE("unit") {
     CHECK(read == "1");
     CHECK(taken == 0);   // not in the file when put returned
     CHECK(erased == 1);  // as this process sees it
-    CHECK_FALSE(fake->worker.is_this_thread());
+    CHECK_FALSE(fake->worker.is_in_own_hook());
     CHECK_FALSE(fake->get("b"));
     CHECK(fake->get("from the hook") == "1");
     REQUIRE(fake->worker.flush().ok());
@@ -251,14 +251,14 @@ TEST_SUITE("unit") {
     FakeEngine* inner = nullptr;
     std::vector<bool> seen;
     Listening second([&](const Removal&) {
-      seen.push_back(outer->worker.is_this_thread());
-      seen.push_back(inner->worker.is_this_thread());
+      seen.push_back(outer->worker.is_in_own_hook());
+      seen.push_back(inner->worker.is_in_own_hook());
     });
     Listening first([&](const Removal&) {
-      seen.push_back(inner->worker.is_this_thread());
+      seen.push_back(inner->worker.is_in_own_hook());
       CHECK(inner->erase("x") == 1);
-      seen.push_back(inner->worker.is_this_thread());
-      seen.push_back(outer->worker.is_this_thread());
+      seen.push_back(inner->worker.is_in_own_hook());
+      seen.push_back(outer->worker.is_in_own_hook());
     });
     inner = second.fake.get();
     outer = first.fake.get();
@@ -268,7 +268,7 @@ TEST_SUITE("unit") {
     REQUIRE(first->worker.flush().ok());
     CHECK(first->erase("a") == 1);
     CHECK(seen == std::vector<bool>{false, true, true, false, true});
-    CHECK_FALSE(outer->worker.is_this_thread());
+    CHECK_FALSE(outer->worker.is_in_own_hook());
   }
 
   TEST_CASE("keys are not collected where nobody listens") {

@@ -21,7 +21,7 @@ using test::FakeEngine;
 
 namespace {
 
-constexpr std::size_t kMost = maintenance::Events::kMost;
+constexpr std::size_t kMax = maintenance::Events::kMax;
 
 struct Listening : FakeEngine {
   explicit Listening(std::function<void(const Removal&)> on_removal, Options options = manual())
@@ -100,7 +100,7 @@ TEST_SUITE("unit") {
       told_by_first += std::this_thread::get_id() == first ? 1U : 0U;
       told.emplace_back(removal.key);
     });
-    const std::vector<std::string> keys = test::numbered("k", static_cast<int>(kMost));
+    const std::vector<std::string> keys = test::numbered("k", static_cast<int>(kMax));
     fake.put("first", "1");
     fake.put_all(keys, "1");
     REQUIRE(fake.worker.flush().ok());
@@ -117,7 +117,7 @@ TEST_SUITE("unit") {
     telling.join();
     waiting.join();
     CHECK(told_by_first == 1);
-    REQUIRE(told.size() == kMost + 1);
+    REQUIRE(told.size() == kMax + 1);
     CHECK(told.front() == "first");
     CHECK(std::equal(told.begin() + 1, told.end(), keys.begin()));
   }
@@ -136,7 +136,7 @@ TEST_SUITE("unit") {
             events.wait_for("removed");
           },
           options);
-      const std::vector<std::string> keys = test::numbered("k", static_cast<int>(kMost));
+      const std::vector<std::string> keys = test::numbered("k", static_cast<int>(kMax));
       fake.put("first", "1");
       fake.put_all(keys, "1");
       REQUIRE(fake.worker.flush().ok());

@@ -11,7 +11,7 @@
 #include <unordered_set>
 #include <vector>
 
-#include "engine/eviction_policy.hpp"
+#include "eviction/eviction_policy.hpp"
 #include "support/policy_simulator.hpp"
 
 // The policies against exact ones as a textbook has them: in memory, in the simplest way.
@@ -110,12 +110,12 @@ struct TextbookS3Fifo {
     const auto ghost = std::find(ghosts.begin(), ghosts.end(), key);
     const bool was_here = ghost != ghosts.end();
     if (was_here) ghosts.erase(ghost);
-    if (probation.size() + main.size() == capacity) make_room();
+    if (probation.size() + main.size() == capacity) make_wal_space();
     (was_here ? main : probation).push_back({key});
     return false;
   }
 
-  void make_room() {
+  void make_wal_space() {
     while (probation.size() * 10 >= capacity) {
       const CountedKey oldest = probation.front();
       probation.pop_front();
@@ -229,7 +229,7 @@ void check_price_of_the_bound(Eviction eviction) {
   for (const Trace& trace : {zipf_trace(), zipf_and_scans()}) {
     const auto counts = simulate(eviction, trace);
     CHECK(counts.reinsertions <= kForEach * (counts.evictions + 1));
-    CHECK(counts.most_reinsertions <= engine::Reinsertions::kMostSaved);
+    CHECK(counts.most_reinsertions <= engine::Reinsertions::kMaxSaved);
     CHECK(std::abs(points(counts.hits, trace) - points_of_textbook<Textbook>(trace)) < 0.3);
   }
 }

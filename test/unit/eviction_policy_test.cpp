@@ -1,4 +1,4 @@
-#include "engine/eviction_policy.hpp"
+#include "eviction/eviction_policy.hpp"
 
 #include <doctest/doctest.h>
 

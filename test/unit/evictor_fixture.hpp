@@ -31,7 +31,7 @@ inline void offer(FakeEngine& fake, std::string_view key, std::int64_t byte_size
   write->byte_size = byte_size;
   const std::int64_t now = fake.clock->wall_now();
   write->deadlines.computed_at = now;
-  write->stamp = fake.engine.stamps.next(now);
+  write->stamp = fake.engine.sequence_clock.next(now);
   REQUIRE(fake.engine.pending.offer(key, write).slot);
 }
 

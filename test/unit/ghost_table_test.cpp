@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <string>
 
-#include "engine/ghost_table.hpp"
+#include "eviction/ghost_table.hpp"
 
 using ashmemo::engine::GhostTable;
 

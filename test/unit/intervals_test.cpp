@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "steps_fixture.hpp"
+#include "unit/maintenance_pass_fixture.hpp"
 
 // Intervals run on the steady clock, wherever the wall clock is.
 

@@ -41,7 +41,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(fake.get("other").has_value());
     CHECK(fake.engine.counters.dropped.get() == 2);
     CHECK(fake.ask({.key = "k"}).in_memory);
-    CHECK(fake.engine.marks.empty());  // there is no row to touch
+    CHECK(fake.engine.access_buffer.empty());  // there is no row to touch
   }
 
   TEST_CASE("without a store and without a memory tier every read misses") {

@@ -80,8 +80,8 @@ std::vector<std::int64_t> counted(Asked& fake) {
                                 sums.touches_coalesced,
                                 sums.touches_unplaced,
                                 fake.engine.counters.undecodable.get()};
-  for (const std::int64_t row : fake.engine.marks.rows()) {
-    const auto touch = fake.engine.marks.take(row);
+  for (const std::int64_t row : fake.engine.access_buffer.rows()) {
+    const auto touch = fake.engine.access_buffer.take(row);
     REQUIRE(touch);
     all.insert(all.end(), {touch->rowid, touch->accessed_at, touch->count});
   }

@@ -147,14 +147,14 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("the smallest tier works, and there is none that is smaller") {
-    CHECK_FALSE(engine::make_memory_tier(MemoryTier::kFewestBytes - 1));
+    CHECK_FALSE(engine::make_memory_tier(MemoryTier::kMinBytes - 1));
     CHECK_FALSE(engine::make_memory_tier(0));
     CHECK_FALSE(engine::make_memory_tier(-1));
-    TierFixture fixture(MemoryTier::kFewestBytes);
+    TierFixture fixture(MemoryTier::kMinBytes);
     REQUIRE(fixture.tier);
     fill_many(fixture, 0, 5'000, "text");
     CHECK(count_found(fixture, 0, 5'000) > 300);
-    CHECK(fixture.usage().bytes <= MemoryTier::kFewestBytes);
+    CHECK(fixture.usage().bytes <= MemoryTier::kMinBytes);
     fixture.change_all();
     CHECK(fixture.usage().entries == 0);
   }

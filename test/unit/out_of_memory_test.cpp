@@ -93,10 +93,10 @@ TEST_SUITE("unit") {
       api::LoadRun run;
       run.run = &all_done;
       run.one_call = false;
-      const auto land = [&](const api::Computed& computed) {
+      const auto complete = [&](const api::Computed& computed) {
         if (computed.record == records[last]) throw std::bad_alloc();
       };
-      const api::ComputeReport report = api::compute(ManualClock(), run, 0, records, land);
+      const api::ComputeReport report = api::compute(ManualClock(), run, 0, records, complete);
       CHECK(report.computed.size() == last);
       CHECK(report.thrown);
       CHECK(report.failures == 1);

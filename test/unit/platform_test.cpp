@@ -7,7 +7,7 @@
 
 #include <filesystem>
 
-#include "engine/rough_clock.hpp"
+#include "engine/coarse_clock.hpp"
 #include "support/child.hpp"
 #include "support/temp_dir.hpp"
 
@@ -214,7 +214,7 @@ TEST_SUITE("unit") {
     const std::string path = dir.path("x-lock");
     Child holder([&](Child::Parent& parent) -> std::string {
       const auto lock = FileLock::acquire(path, kMagic);
-      parent.tell();
+      parent.notify();
       parent.wait_for();
       return lock ? "held" : lock.failure().what;
     });
@@ -233,7 +233,7 @@ TEST_SUITE("unit") {
     REQUIRE(lock);
     Child child([&](Child::Parent& parent) -> std::string {
       lock->reset();  // closes its copy of the descriptor
-      parent.tell();
+      parent.notify();
       parent.wait_for();
       return "";
     });
@@ -303,13 +303,14 @@ TEST_SUITE("unit") {
     const ProcessMark mark;
     const ChildEnd end = in_child([&]() -> std::string {
       const ProcessMark own;
-      const std::string child = mark.is_elsewhere() && !own.is_elsewhere() ? "right, " : "wrong, ";
+      const std::string child =
+          mark.is_forked_child() && !own.is_forked_child() ? "right, " : "wrong, ";
       return child + in_child([&]() -> std::string {
-                       return own.is_elsewhere() && mark.is_elsewhere() ? "right" : "wrong";
+                       return own.is_forked_child() && mark.is_forked_child() ? "right" : "wrong";
                      }).said;
     });
     CHECK(end.said == "right, right");
-    CHECK_FALSE(mark.is_elsewhere());
+    CHECK_FALSE(mark.is_forked_child());
   }
 
   TEST_CASE("the rough clock is behind the exact one, and not by much") {
@@ -318,7 +319,7 @@ TEST_SUITE("unit") {
       const std::int64_t before = exact->wall_now();
       const std::int64_t rough = rough_wall_now();
       CHECK(rough <= exact->wall_now());
-      CHECK(rough > before - ashmemo::engine::RoughClock::kMostBehind);
+      CHECK(rough > before - ashmemo::engine::CoarseClock::kMaxBehind);
     }
   }
 }

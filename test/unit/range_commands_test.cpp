@@ -156,7 +156,7 @@ TEST_SUITE("unit") {
     REQUIRE(fake.worker.flush().ok());
     CHECK(fake.file->has("Post:1:words"));
     CHECK(fake.file->state()->calculations.contains(words->id));
-    CHECK_FALSE(fake.engine.catalog.has_untold());
+    CHECK_FALSE(fake.engine.catalog.has_undelivered());
   }
 
   TEST_CASE(

@@ -73,18 +73,18 @@ TEST_SUITE("unit") {
 
   TEST_CASE("who asks for more removals than are remembered is told that all was removed") {
     RecentRemovals removals;
-    for (std::size_t i = 0; i <= RecentRemovals::kMost; ++i) removals.add_key(std::to_string(i));
+    for (std::size_t i = 0; i <= RecentRemovals::kMax; ++i) removals.add_key(std::to_string(i));
     CHECK(RecentRemovals::Since(removals, 0).covers("x"));
     const RecentRemovals::Since since_first(removals, 1);
     CHECK_FALSE(since_first.covers("x"));
     CHECK_FALSE(since_first.covers("0"));
     CHECK(since_first.covers("1"));
-    CHECK(since_first.covers(std::to_string(RecentRemovals::kMost)));
+    CHECK(since_first.covers(std::to_string(RecentRemovals::kMax)));
   }
 
   TEST_CASE("of a long prefix the beginning is remembered") {
     RecentRemovals removals;
-    const std::string begin(RecentRemovals::kLongestPrefix, 'x');
+    const std::string begin(RecentRemovals::kMaxPrefix, 'x');
     removals.add_prefix(begin + "one:");
     const RecentRemovals::Since since(removals, 0);
     CHECK(since.covers(begin + "one:length"));

@@ -107,7 +107,7 @@ TEST_SUITE("unit") {
     CHECK(engine::count_live(fake.engine, queries) == 1);
     CHECK(fake.engine.counters.reads.sums().hits == 0);
     CHECK(fake.engine.counters.reads.sums().misses == 0);
-    CHECK(fake.engine.marks.empty());
+    CHECK(fake.engine.access_buffer.empty());
   }
 
   TEST_CASE("35 touching marks live entries and says how many there were") {

@@ -256,7 +256,7 @@ TEST_SUITE("unit") {
       }
       static_cast<void>(writer.begin());
       static_cast<void>(writer.erase_prefix("", 300));
-      parent.tell();
+      parent.notify();
       parent.wait_for();  // killed here, in the middle of a transaction
       return std::string();
     });

@@ -235,7 +235,7 @@ TEST_SUITE("unit") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     CHECK(fake.put("a", "newer") == 1);
-    engine::Flight flight;
+    engine::InFlight flight;
     flight.superseded = true;
     engine::NewEntry entry{"a", std::nullopt, {}, 0, {}, 0, &flight};
     CHECK(engine::put(fake.engine, std::span(&entry, 1)) == 0);

@@ -31,7 +31,7 @@ void put_results(FakeEngine& fake, const engine::CalculationPtr& calculation, in
 engine::CalculationPtr known_calculation(FakeEngine& fake) {
   const auto words = fake.engine.catalog.add("Post", "words", 1, "");
   fake.file->change([&](auto& state) {
-    for (const auto& row : fake.engine.catalog.take_untold()) state.calculations[row.id] = row;
+    for (const auto& row : fake.engine.catalog.take_undelivered()) state.calculations[row.id] = row;
   });
   return words;
 }
@@ -202,7 +202,7 @@ TEST_SUITE("unit") {
     const auto words = known_calculation(fake);
     put_results(fake, words, 2'500);
     fake.engine.catalog.renew(words);
-    static_cast<void>(fake.engine.catalog.take_untold());  // by another transaction
+    static_cast<void>(fake.engine.catalog.take_undelivered());  // by another transaction
     CHECK(fake.worker.run(0));
     FakeRow row;
     row.calculation_id = words->id;

@@ -8,7 +8,7 @@
 
 #include <doctest/doctest.h>
 
-#include "engine/tier_entry.hpp"
+#include "memory/tier_entry.hpp"
 
 // One entry as words: what was written is read again, and nothing beyond it.
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "engine/memory_tier.hpp"
+#include "memory/memory_tier.hpp"
 
 // A memory tier by itself, used as readers and writers use it.
 

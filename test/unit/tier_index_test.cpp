@@ -5,7 +5,7 @@
 
 #include <doctest/doctest.h>
 
-#include "engine/tier_index.hpp"
+#include "memory/tier_index.hpp"
 
 // The index of a shard of the memory tier, against a map.
 
@@ -22,7 +22,7 @@ class Run {
   void step() {
     const std::uint32_t what = roll(100);
     if (what < 60 && !index_.is_full()) {
-      index_.make_room();
+      index_.make_wal_space();
       insert();
     } else if (what < 90) {
       remove();
@@ -55,12 +55,12 @@ class Run {
 
   bool is_there(std::uint64_t hash, std::size_t position) {
     Entry& entry = model_[position];
-    if (entry.reads < TierIndex::kMostReads) ++entry.reads;
+    if (entry.reads < TierIndex::kMaxReads) ++entry.reads;
     return index_.look(hash, [position](std::size_t found) { return found == position; });
   }
 
   void insert() {
-    const Entry entry{any_hash(), roll(TierIndex::kMostReads + 1)};
+    const Entry entry{any_hash(), roll(TierIndex::kMaxReads + 1)};
     const std::size_t position = next_position_++;
     index_.insert(entry.hash, position, entry.reads);
     model_[position] = entry;
@@ -143,7 +143,7 @@ TEST_SUITE("unit") {
     std::mt19937_64 random(1);
     std::vector<std::uint64_t> hashes;
     while (!index.is_full()) {
-      index.make_room();
+      index.make_wal_space();
       CHECK((index.used() < index.places() / 2 || index.places() == 1'000));
       hashes.push_back(random());
       index.insert(hashes.back(), hashes.size(), hashes.size() % 4);

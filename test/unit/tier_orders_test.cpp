@@ -33,7 +33,7 @@ constexpr const char* kKey = "k";
 
 Options with_small_memory() {
   Options options = FakeEngine::manual();
-  options.memory_bytes = engine::MemoryTier::kFewestBytes;
+  options.memory_bytes = engine::MemoryTier::kMinBytes;
   options.eviction = Eviction::fifo;
   options.limits.max_entries = 1;
   return options;
@@ -117,8 +117,8 @@ class World {
 
   void queue_put() { book_put("v2"); }
   void commit() {
-    const auto has_room = [](bool) -> base::Result<bool> { return true; };
-    CHECK(committer_.commit_next(store(), has_room).ok());
+    const auto has_wal_space = [](bool) -> base::Result<bool> { return true; };
+    CHECK(committer_.commit_next(store(), has_wal_space).ok());
   }
   void commit_all() {
     while (!fake_.engine.pending.empty()) commit();

@@ -127,7 +127,8 @@ TEST_SUITE("unit") {
       return base::Failure{FailureKind::io, 0, "gone"};
     };
     fake.faults->before(Call::commit, [&fake] {
-      if (const auto store = fake.engine.store.get()) fake.engine.store.condemn(*store, "test");
+      if (const auto store = fake.engine.store.get())
+        fake.engine.store.mark_corrupt(*store, "test");
     });
     CHECK(fake.worker.compact().ok());  // goes on with the store that it had
     CHECK_FALSE(fake.worker.compact().ok());
@@ -200,10 +201,10 @@ TEST_SUITE("unit") {
         fake.file->wal_bytes = log_bytes;
         fake.faults->fail(call, FailureKind::corrupt);
         static_cast<void>(fake.worker.run(1'000));
-        CHECK(fake.engine.store.condemned());
+        CHECK(fake.engine.store.corruption());
         static_cast<void>(fake.worker.run(1'000));
         CHECK(fake.engine.store.get() != damaged);
-        CHECK_FALSE(fake.engine.store.condemned());
+        CHECK_FALSE(fake.engine.store.corruption());
       }
     }
   }

@@ -19,7 +19,7 @@ using test::StoreFixture;
 
 namespace {
 
-constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
 
 std::string types_of(StoreFixture& file) {
   return file.raw().rows("SELECT cache_key, typeof(value) FROM cache_entries ORDER BY cache_key");
@@ -76,7 +76,7 @@ TEST_SUITE("unit") {
     StoreFixture file;
     const std::vector<Value> values = {Value::null(),
                                        Value::integer(std::numeric_limits<std::int64_t>::min()),
-                                       Value::integer(kMost),
+                                       Value::integer(kMax),
                                        Value::real(-0.0),
                                        Value::real(0.1),
                                        Value::text(""),
@@ -323,13 +323,13 @@ TEST_SUITE("unit") {
         "UPDATE cache_entries SET access_count = 9223372036854775807, rowid = rowid + 10");
     file.transaction([](store::Writer& writer) {
       const auto rows = writer.oldest(0, 2).value();
-      CHECK(writer.touch({rows[0].rowid, 50, kMost}).value().has_value());
-      REQUIRE(writer.reinsert(rows[0].rowid, {60, 60, kMost, 0, 0}));
+      CHECK(writer.touch({rows[0].rowid, 50, kMax}).value().has_value());
+      REQUIRE(writer.reinsert(rows[0].rowid, {60, 60, kMax, 0, 0}));
       store::PutRow row = row_of("b", ValueView::integer(1), 70);
-      row.touches = kMost;
+      row.touches = kMax;
       REQUIRE(writer.put(row));
     });
-    CHECK(file.raw().integer("SELECT min(access_count) FROM cache_entries") > kMost / 4);
+    CHECK(file.raw().integer("SELECT min(access_count) FROM cache_entries") > kMax / 4);
   }
 
   TEST_CASE("calculations are stored by id and count on, until they are retired") {

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+#include <utility>
+
+#include <doctest/doctest.h>
+
+#include "base/saturate.hpp"
+#include "maintenance/maintenance_pass.hpp"
+#include "support/fake_engine.hpp"
+
+namespace ashmemo::test {
+
+inline constexpr std::int64_t kSecond = 1'000'000;
+
+/// The worker's passes as its thread makes them: only what is due.
+struct Bench {
+  explicit Bench(Options options = FakeEngine::manual())
+      : fake(std::move(options)), events(fake.engine), steps(fake.engine, events) {
+    REQUIRE(pass.open().ok());
+  }
+  ~Bench() { pass.close(); }
+
+  bool pass(std::int64_t budget = kSecond) {
+    return pass.run_once({base::add_saturated(fake.clock->steady_now(), budget), false});
+  }
+  void advance(std::int64_t microseconds) {
+    fake.clock->advance(Duration::microseconds(microseconds));
+  }
+  std::int64_t commits() { return fake.engine.counters.commits.get(); }
+
+  FakeEngine fake;
+  maintenance::Events events;
+  maintenance::MaintenancePass pass;
+};
+
+}  // namespace ashmemo::test

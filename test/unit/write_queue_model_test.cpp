@@ -1,0 +1,386 @@
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include <ashmemo/clock.hpp>
+
+#include "engine/write_queue.hpp"
+#include "support/fake_engine.hpp"
+
+// Random operations on the queue and on a model of it that is too simple to be wrong: a list of
+// items, and for each key the newest operation that is not done.
+
+using namespace ashmemo;
+using namespace ashmemo::engine;
+
+namespace {
+
+constexpr std::size_t kMaxBytes = 3'000;
+
+struct Operation {
+  std::uint64_t time = 0;
+  WritePtr write;  // null: a range removal
+};
+
+struct Item;
+using ItemPtr = std::shared_ptr<Item>;
+struct Item {
+  SlotPtr slot;    // of a write
+  RangePtr range;  // of a command
+  std::vector<Operation> operations;
+  bool taken = false;
+  bool done = false;
+  bool is_own = false;  // `range` is a stand-in for one of the queue's own, not yet seen
+  ItemPtr instead;      // this one is committed for it
+
+  [[nodiscard]] bool is_removal() const {
+    if (range) return range->removes();
+    return !operations.back().write->is_put;
+  }
+  [[nodiscard]] std::size_t bytes() const {
+    return kItemOverhead + (range ? range->prefix.size() : slot->key.size());
+  }
+};
+
+class Model {
+ public:
+  /// The item that a write of the key joins: the newest of the key, if neither the worker has it
+  /// nor a command came after it.
+  ItemPtr joinable(const std::string& key) const {
+    for (auto item = items_.rbegin(); item != items_.rend(); ++item) {
+      if ((*item)->range) return nullptr;
+      if ((*item)->slot->key == key) return (*item)->taken ? nullptr : *item;
+    }
+    return nullptr;
+  }
+
+  void add(const ItemPtr& item) { items_.push_back(item); }
+
+  /// The command that another one like it joins.
+  ItemPtr joinable(const Range& range, bool refusing) const {
+    for (auto item = items_.rbegin(); item != items_.rend(); ++item) {
+      const Range* const other = (*item)->range.get();
+      if (other == nullptr || other->removes() != range.removes()) continue;
+      if (range.removes() ? other->prefix != range.prefix : other->kind != range.kind) continue;
+      const bool stays = !range.removes() || *item == items_.back();
+      return !(*item)->taken && (stays || refusing) ? *item : nullptr;
+    }
+    return nullptr;
+  }
+
+  void move_to_end(const ItemPtr& item) {
+    std::erase(items_, item);
+    items_.push_back(item);
+  }
+
+  [[nodiscard]] std::ptrdiff_t puts() const {
+    return std::count_if(items_.begin(), items_.end(),
+                         [](const ItemPtr& item) { return !item->range && !item->is_removal(); });
+  }
+
+  [[nodiscard]] std::size_t removal_bytes() const {
+    std::size_t bytes = 0;
+    for (const ItemPtr& item : items_) bytes += item->is_removal() ? item->bytes() : 0;
+    return bytes;
+  }
+
+  /// Everything that is not taken gives way to `all`; how many puts did.
+  std::int64_t replace_by(const ItemPtr& all) {
+    std::int64_t lost = 0;
+    for (const ItemPtr& item : items_) {
+      if (item == all || item->taken || (item->range && !item->range->removes())) continue;
+      lost += item->slot && item->operations.back().write->is_put ? 1 : 0;
+      item->instead = all;
+    }
+    std::erase_if(items_, [](const ItemPtr& item) { return item->instead != nullptr; });
+    return lost;
+  }
+
+  std::string find(const std::string& key) const {
+    std::uint64_t newest = 0;
+    std::string found = "nothing";
+    for (const ItemPtr& item : items_) {
+      const bool concerns = item->range ? item->range->covers(key) : item->slot->key == key;
+      if (!concerns || item->operations.back().time < newest) continue;
+      newest = item->operations.back().time;
+      const WritePtr& write = item->operations.back().write;
+      found = write && write->is_put ? "put " + std::string(write->value.bytes()) : "removed";
+    }
+    return found;
+  }
+
+  std::vector<ItemPtr> next_group(std::size_t most_rows, std::int64_t most_bytes) const {
+    std::vector<ItemPtr> group;
+    std::int64_t bytes = 0;
+    for (const ItemPtr& item : items_) {
+      if (item->taken) continue;
+      if (item->range) return group.empty() ? std::vector{item} : group;
+      bytes += item->operations.back().write->byte_size;
+      if (group.size() == most_rows || (!group.empty() && bytes > most_bytes)) break;
+      group.push_back(item);
+    }
+    return group;
+  }
+
+  void finish(const std::vector<ItemPtr>& group) {
+    for (const ItemPtr& item : group) {
+      item->done = true;
+      std::erase(items_, item);
+    }
+  }
+
+  [[nodiscard]] const std::deque<ItemPtr>& items() const { return items_; }
+
+ private:
+  std::deque<ItemPtr> items_;  // in order; those taken too
+};
+
+class Run {
+ public:
+  explicit Run(std::uint32_t seed) : random_(seed), queue_(kMaxBytes, clock_, in_flight_) {}
+
+  void step() {
+    switch (roll(14)) {
+      case 0:
+      case 1:
+      case 2:
+      case 3:
+        offer(true);
+        break;
+      case 4:
+      case 5:
+        offer(false);
+        break;
+      case 6:
+      case 12:
+        add_command();
+        break;
+      case 13:
+        refusing_ = !refusing_;
+        queue_.set_refusing(refusing_);
+        break;
+      case 7:
+      case 8:
+        take();
+        break;
+      case 9:
+      case 10:
+        finish();
+        break;
+      case 11:
+        give_back();
+        break;
+    }
+    check();
+  }
+
+  /// Nothing is left over when all is done.
+  int end() {
+    if (!group_.empty()) finish();
+    while (true) {
+      take();
+      if (group_.empty()) break;
+      finish();
+      check();
+    }
+    CHECK(queue_.empty());
+    CHECK(queue_.bytes() == 0);
+    for (const ItemPtr& item : all_) CHECK(is_done(*item));
+    return times_bound_;
+  }
+
+ private:
+  unsigned roll(unsigned sides) { return static_cast<unsigned>(random_()) % sides; }
+  std::string any_key() {
+    return std::string(roll(2) != 0 ? "a:" : "b:") + std::to_string(roll(4));
+  }
+
+  bool is_done(const Item& item) const {
+    if (item.is_own) return item.instead && is_done(*item.instead);
+    if (!item.slot) return queue_.committed_for(item.range)->done;
+    const RangePtr& all = item.slot->instead;
+    return item.slot->done || (all && queue_.committed_for(all)->done);
+  }
+  static bool is_done_in_model(const Item& item) {
+    return item.instead ? is_done_in_model(*item.instead) : item.done;
+  }
+
+  /// What the queue must have done before it took a removal of so many bytes.
+  void expect_bound(const std::optional<std::int64_t>& lost, std::size_t bytes) {
+    const bool is_over = refusing_ && model_.removal_bytes() + bytes > kMaxBytes;
+    REQUIRE(lost.has_value() == is_over);
+    if (!is_over) return;
+    ++times_bound_;
+    const Range everything;
+    ItemPtr all = model_.joinable(everything, true);
+    if (all) {
+      model_.move_to_end(all);
+    } else {
+      all = std::make_shared<Item>();
+      all->range = std::make_shared<Range>();
+      all->is_own = true;
+      model_.add(all);
+      all_.push_back(all);
+    }
+    all->operations.push_back({++time_, nullptr});
+    CHECK(model_.replace_by(all) == *lost);
+  }
+
+  void offer(bool is_put) {
+    const std::string key = any_key();
+    auto write = std::make_shared<Write>();
+    write->is_put = is_put;
+    if (is_put) {
+      write->value = Value::text(std::to_string(++time_) + std::string(roll(900), '.'));
+      write->byte_size = 1 + roll(400);
+    }
+    const ItemPtr joined = model_.joinable(key);
+    const std::size_t before = queue_.bytes();
+    const bool had_puts = before != model_.removal_bytes();
+    const Offered offered = queue_.offer(key, write);
+    if (!offered.slot) {
+      CHECK(is_put);
+      CHECK(had_puts);  // removals leave puts their room
+      CHECK(queue_.bytes() == before);
+      return;
+    }
+    if (!is_put && !joined) expect_bound(offered.lost, kItemOverhead + key.size());
+    book(joined, offered, write);
+    const std::size_t of_puts = queue_.bytes() - model_.removal_bytes();
+    CHECK((!is_put || model_.puts() <= 1 || of_puts <= kMaxBytes));
+  }
+
+  void book(const ItemPtr& joined, const Offered& offered, const WritePtr& write) {
+    const Operation operation{++time_, write};
+    if (joined) {
+      CHECK(offered.slot == joined->slot);
+      CHECK(offered.replaced == joined->operations.back().write);
+      joined->operations.push_back(operation);
+      return;
+    }
+    CHECK_FALSE(offered.replaced);
+    auto item = std::make_shared<Item>();
+    item->slot = offered.slot;
+    item->operations.push_back(operation);
+    model_.add(item);
+    all_.push_back(item);
+  }
+
+  void add_command() {
+    auto item = std::make_shared<Item>();
+    item->range = std::make_shared<Range>();
+    const unsigned kind = roll(5);
+    item->range->kind = kind == 0   ? Range::Kind::erase_all
+                        : kind == 1 ? Range::Kind::recount
+                        : kind == 2 ? Range::Kind::put_calculations
+                                    : Range::Kind::erase_prefix;
+    if (kind > 2) item->range->prefix = kind == 3 ? "a:" : any_key();
+    all_.push_back(item);
+    const auto lost = queue_.add(item->range);
+    if (const ItemPtr joined = model_.joinable(*item->range, refusing_)) {
+      CHECK_FALSE(lost);
+      item->instead = joined;
+      if (!item->range->removes()) return;
+      joined->operations.push_back({++time_, nullptr});
+      return model_.move_to_end(joined);
+    }
+    if (item->range->removes()) expect_bound(lost, item->bytes());
+    item->operations.push_back({++time_, nullptr});
+    model_.add(item);
+  }
+
+  void take() {
+    if (!group_.empty()) return;  // one worker
+    const std::size_t most_rows = 1 + roll(5);
+    const std::int64_t most_bytes = 1 + roll(1'200);
+    group_ = model_.next_group(most_rows, most_bytes);
+    taken_ = queue_.take(most_rows, most_bytes);
+    REQUIRE(taken_.slots.size() + (taken_.range ? 1u : 0u) == group_.size());
+    for (std::size_t i = 0; i < group_.size(); ++i) {
+      group_[i]->taken = true;
+      if (std::exchange(group_[i]->is_own, false)) {
+        REQUIRE(taken_.range);
+        CHECK(taken_.range->prefix.empty());
+        group_[i]->range = taken_.range;
+      } else if (group_[i]->range) {
+        CHECK(taken_.range == group_[i]->range);
+      } else {
+        CHECK(taken_.slots[i] == group_[i]->slot);
+        CHECK(taken_.writes[i] == group_[i]->operations.back().write);
+      }
+    }
+  }
+
+  void finish() {
+    if (group_.empty()) return;
+    queue_.finish(taken_);
+    model_.finish(group_);
+    group_.clear();
+  }
+
+  void give_back() {
+    if (group_.empty()) return;
+    queue_.give_back(taken_);
+    for (const ItemPtr& item : group_) item->taken = false;
+    group_.clear();
+  }
+
+  std::string found(const std::string& key) const {
+    const Pending pending = queue_.find(key);
+    if (pending.kind == Pending::Kind::nothing) return "nothing";
+    if (pending.kind == Pending::Kind::removed) return "removed";
+    return "put " + std::string(pending.write->value.bytes());
+  }
+
+  void check() {
+    for (const char* kind : {"a:", "b:"}) {
+      for (int i = 0; i < 5; ++i) {
+        const std::string key = kind + std::to_string(i);
+        CAPTURE(key);
+        CHECK(found(key) == model_.find(key));
+      }
+    }
+    for (const ItemPtr& item : all_) CHECK(is_done(*item) == is_done_in_model(*item));
+    CHECK(queue_.empty() == model_.items().empty());
+  }
+
+  std::mt19937 random_;
+  std::shared_ptr<ManualClock> clock_ = std::make_shared<ManualClock>();
+  InFlightTable in_flight_;
+  WriteQueue queue_;
+  Model model_;
+  std::vector<ItemPtr> all_;
+  std::vector<ItemPtr> group_;  // the worker's
+  Group taken_;
+  std::uint64_t time_ = 0;
+  bool refusing_ = false;
+  int times_bound_ = 0;
+};
+
+/// How often removals became one of everything.
+int run(std::uint32_t seed) {
+  CAPTURE(seed);
+  Run run(seed);
+  for (int i = 0; i < 150; ++i) run.step();
+  return run.end();
+}
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("67 the queue of writes does what a simple model of it does") {
+    int times_bound = 0;
+    for (std::uint32_t seed = 1; seed <= 200; ++seed) times_bound += run(seed);
+    run(std::random_device{}());
+    CHECK(times_bound > 20);
+  }
+}
