@@ -149,7 +149,7 @@ Stats Core::stats() const {
   }
   stats.queue_bytes = static_cast<std::int64_t>(engine.pending.bytes());
   if (engine.tier && !engine.process.is_forked_child()) {
-    const engine::MemoryTier::Usage usage = engine.tier->usage();
+    const memory::TierUsage usage = engine.tier->usage();
     stats.memory_entries = usage.entries;
     stats.memory_bytes = usage.bytes;
   }

@@ -8,7 +8,6 @@
 
 #include "api/core.hpp"
 #include "api/options.hpp"
-#include "engine/memory_hit.hpp"
 #include "engine/reading.hpp"
 #include "engine/submit.hpp"
 

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "engine/waits.hpp"
+#include "engine/in_flight.hpp"
 
 namespace ashmemo::api {
 

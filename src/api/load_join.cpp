@@ -3,7 +3,7 @@
 
 #include "api/load.hpp"
 #include "base/test_point.hpp"
-#include "engine/waits.hpp"
+#include "engine/in_flight.hpp"
 
 // A load among others: what they compute is not computed here.
 

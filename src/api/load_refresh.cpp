@@ -6,7 +6,7 @@
 #include "api/load.hpp"
 #include "api/load_keys.hpp"
 #include "api/resource.hpp"
-#include "engine/waits.hpp"
+#include "engine/in_flight.hpp"
 
 namespace ashmemo::api {
 

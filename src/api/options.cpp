@@ -71,7 +71,7 @@ Options validated(Options options) {
   require_not_negative("timing.max_wait", timing.max_wait);
   require_not_negative("timing.close_wait", timing.close_wait);
   if (options.memory_bytes != 0) {
-    require_between("memory_bytes", options.memory_bytes, engine::MemoryTier::kMinBytes, 64 * GiB);
+    require_between("memory_bytes", options.memory_bytes, memory::MemoryTier::kMinBytes, 64 * GiB);
   }
   require_between("queue_bytes", options.queue_bytes, 64 * KiB, 64 * GiB);
   require_between("reader_cache_bytes", options.reader_cache_bytes, 64 * KiB, 64 * GiB);

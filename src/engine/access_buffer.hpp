@@ -9,7 +9,7 @@
 #include <optional>
 #include <vector>
 
-#include "engine/sequence_clock.hpp"
+#include "engine/time.hpp"
 #include "store/rows.hpp"
 
 namespace ashmemo::engine {

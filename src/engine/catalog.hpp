@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "base/mutex.hpp"
-#include "engine/back_off.hpp"
 #include "engine/counters.hpp"
+#include "engine/time.hpp"
 #include "store/rows.hpp"
 
 namespace ashmemo::engine {

@@ -23,8 +23,9 @@ bool is_fault_of_reading(base::FailureKind kind, Access access) {
   return kind != base::FailureKind::too_large;
 }
 
-std::unique_ptr<MemoryTier> tier_of(const Options& options) {
-  return options.access == Access::read_only ? nullptr : make_memory_tier(options.memory_bytes);
+std::unique_ptr<memory::MemoryTier> tier_of(const Options& options) {
+  return options.access == Access::read_only ? nullptr
+                                             : memory::make_memory_tier(options.memory_bytes);
 }
 
 std::shared_ptr<Clock> clock_of(const Options& options) {

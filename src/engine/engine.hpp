@@ -16,16 +16,15 @@
 #include "base/result.hpp"
 #include "engine/access_buffer.hpp"
 #include "engine/catalog.hpp"
-#include "engine/coarse_clock.hpp"
 #include "engine/counters.hpp"
 #include "engine/executor_slot.hpp"
 #include "engine/in_flight.hpp"
 #include "engine/notices.hpp"
 #include "engine/refreshes.hpp"
-#include "engine/sequence_clock.hpp"
-#include "engine/tier_watch.hpp"
+#include "engine/time.hpp"
 #include "engine/write_queue.hpp"
 #include "memory/memory_tier.hpp"
+#include "memory/tier_watch.hpp"
 #include "store/open.hpp"
 #include "store/store.hpp"
 
@@ -151,8 +150,8 @@ struct Engine {
   const CoarseClock coarse_clock;
   LimitsCell limits;
   StoreSlot store;
-  const std::unique_ptr<MemoryTier> tier;  // null: none
-  TierWatch tier_watch;
+  const std::unique_ptr<memory::MemoryTier> tier;  // null: none
+  memory::TierWatch tier_watch;
   InFlightTable in_flight;
   WriteQueue pending;
   Refreshes refreshes;

@@ -1,11 +1,112 @@
 #include "engine/in_flight.hpp"
 
 #include <chrono>
+#include <functional>
+#include <new>
 #include <utility>
 
-#include "engine/waits.hpp"
+#include "base/mutex.hpp"
 
 namespace ashmemo::engine {
+
+thread_local const Refreshing* Refreshing::innermost_ = nullptr;
+
+namespace {
+
+// Never destroyed: threads may outlive static objects.
+base::Mutex& mutex_of_waits() {
+  static auto* const mutex = new base::Mutex;
+  return *mutex;
+}
+
+// A wait for a flight that has ended is as good as over.
+bool waits_for(const InFlight& flight, const Waiter& waiter) {
+  const InFlight* next = &flight;
+  while (next != nullptr && next->is_running()) {
+    if (next->owner.get() == &waiter) return true;
+    next = next->owner->waiting_for.get();
+  }
+  return false;
+}
+
+}  // namespace
+
+const WaiterPtr& this_waiter() {
+  thread_local const WaiterPtr waiter = std::make_shared<Waiter>();
+  return waiter;
+}
+
+bool Refreshing::must_end() noexcept {
+  const Refreshing* here = innermost_;
+  while (here != nullptr && !here->closed_) here = here->outer_;
+  return here != nullptr;
+}
+
+Wait::Wait(WaiterPtr waiter, InFlightPtr flight) : waiter_(std::move(waiter)) {
+  base::Lock lock(mutex_of_waits());
+  closes_circle_ = waits_for(*flight, *waiter_);
+  if (!closes_circle_) waiter_->waiting_for = std::move(flight);
+}
+
+Wait::~Wait() {
+  InFlightPtr ended;  // let go of after the lock
+  base::Lock lock(mutex_of_waits());
+  if (!closes_circle_) ended = std::exchange(waiter_->waiting_for, nullptr);
+}
+
+void RecentRemovals::add_key(std::string_view key) noexcept {
+  add(false, std::hash<std::string_view>()(key), {});
+}
+
+void RecentRemovals::add_prefix(std::string_view prefix) noexcept {
+  add(true, 0, prefix.substr(0, kMaxPrefix));
+}
+
+void RecentRemovals::add(bool is_prefix, std::size_t hash, std::string_view prefix) noexcept {
+  ++last_;
+  try {
+    known_.push_back({is_prefix, hash, std::string(prefix)});
+    if (known_.size() > kMax) known_.pop_front();
+  } catch (const std::bad_alloc&) {
+    known_.clear();
+  }
+}
+
+RecentRemovals::Since::Since(const RecentRemovals& removals, std::uint64_t number) {
+  const std::uint64_t missed = removals.last_ - number;
+  all_ = missed > removals.known_.size();
+  if (all_ || missed == 0) return;
+  for (auto at = removals.known_.end() - static_cast<std::ptrdiff_t>(missed);
+       at != removals.known_.end(); ++at) {
+    if (at->is_prefix) {
+      prefixes_.push_back(at->prefix);
+    } else {
+      keys_.push_back(at->hash);
+    }
+  }
+  sort();
+}
+
+void RecentRemovals::Since::sort() {
+  std::sort(keys_.begin(), keys_.end());
+  std::sort(prefixes_.begin(), prefixes_.end());
+  std::vector<std::string_view> shortest;
+  for (const std::string_view prefix : prefixes_) {
+    if (shortest.empty() || !prefix.starts_with(shortest.back())) shortest.push_back(prefix);
+  }
+  prefixes_.swap(shortest);
+}
+
+bool RecentRemovals::Since::covers(std::string_view key) const {
+  if (all_) return true;
+  if (keys_.empty() && prefixes_.empty()) return false;
+  if (std::binary_search(keys_.begin(), keys_.end(), std::hash<std::string_view>()(key))) {
+    return true;
+  }
+  const auto after = std::upper_bound(prefixes_.begin(), prefixes_.end(), key);
+  return after != prefixes_.begin() && key.starts_with(*(after - 1));
+}
+
 namespace {
 
 // A clock that is moved by hand wakes nobody: who waits until a moment looks at it this often.

@@ -1,10 +1,14 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <exception>
+#include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -12,11 +16,136 @@
 #include <ashmemo/value.hpp>
 
 #include "base/mutex.hpp"
-#include "engine/deadline.hpp"
-#include "engine/flight.hpp"
-#include "engine/recent_removals.hpp"
+#include "engine/time.hpp"
 
 namespace ashmemo::engine {
+
+struct InFlight;
+using InFlightPtr = std::shared_ptr<InFlight>;
+
+/// A thread that computes or waits, with everything nested in it. It waits for one flight at a
+/// time.
+struct Waiter {
+  InFlightPtr waiting_for;  // guarded by the mutex of all waits: see waits.hpp
+};
+using WaiterPtr = std::shared_ptr<Waiter>;
+
+/// One result that somebody is computing, for whoever else wants it meanwhile. Callers meet in a
+/// flight only if they want the same: key, version of the record, and calculation id, which a new
+/// version of the calculation and each invalidation of all its results change.
+struct InFlight {
+  enum class State : std::uint8_t {
+    running,
+    completed,  // `value` is the result
+    thrown,     // `thrown` is what a run for this key alone threw
+    failed,     // `why` a batch gave no result for this key
+    cancelled,  // there will be none: whoever wants it computes it
+  };
+
+  std::string key;
+  Value record_version;
+  std::int64_t calculation_id = 0;
+  WaiterPtr owner;
+  bool is_joinable = true;
+
+  /// Somebody stored or removed the key since: the result is true for those who wait, and must not
+  /// be stored. The queue of pending writes sets and asks it under its lock.
+  std::atomic<bool> superseded{false};
+  std::atomic<State> state{State::running};  // once it is another, what goes with it stays
+
+  Value value;
+  std::exception_ptr thrown;
+  std::string why;
+
+  [[nodiscard]] bool is_running() const noexcept { return state.load() == State::running; }
+};
+
+// Who waits for whom, over all caches of the process: a loader of one cache may ask another.
+
+/// The calling thread's.
+[[nodiscard]] const WaiterPtr& this_waiter();
+
+/// One wait of a party for a flight; made before it, gone after it. If waiting would close a
+/// circle, the flight's owner waiting for this party by whatever number of others, there must be no
+/// wait. Each party waits for one flight at a time, so the check follows one chain.
+class Wait {
+ public:
+  Wait(WaiterPtr waiter, InFlightPtr flight);
+  ~Wait();
+  Wait(const Wait&) = delete;
+  Wait& operator=(const Wait&) = delete;
+
+  [[nodiscard]] bool closes_circle() const noexcept { return closes_circle_; }
+
+ private:
+  const WaiterPtr waiter_;
+  bool closes_circle_ = false;
+};
+
+/// While it lives, the calling thread runs a refresh of a cache, of which `closed` says whether it
+/// is being closed. That waits for the refresh, perhaps in a calculation which this thread waits
+/// for in another cache.
+class Refreshing {
+ public:
+  explicit Refreshing(const std::atomic<bool>& closed) noexcept
+      : closed_(closed), outer_(innermost_) {
+    innermost_ = this;
+  }
+  ~Refreshing() { innermost_ = outer_; }
+  Refreshing(const Refreshing&) = delete;
+  Refreshing& operator=(const Refreshing&) = delete;
+
+  [[nodiscard]] static bool is_here() noexcept { return innermost_ != nullptr; }
+  /// Whether somebody who closes a cache waits for the calling thread.
+  [[nodiscard]] static bool must_end() noexcept;
+
+ private:
+  static thread_local const Refreshing* innermost_;
+  const std::atomic<bool>& closed_;
+  const Refreshing* const outer_;
+};
+
+/// The last removals, by number: what was removed since a moment. Guarded by who has it.
+///
+/// What it does not remember exactly it takes for larger: a key is kept as its hash, of a long
+/// prefix the beginning; whoever asks for more than it remembers is told that all was removed.
+class RecentRemovals {
+ public:
+  static constexpr std::size_t kMax = 1'024;
+  static constexpr std::size_t kMaxPrefix = 64;
+
+  /// The number of the last one.
+  [[nodiscard]] std::uint64_t last() const noexcept { return last_; }
+  void add_key(std::string_view key) noexcept;
+  void add_prefix(std::string_view prefix) noexcept;  // empty: everything
+
+  /// What was removed after a number.
+  class Since {
+   public:
+    Since(const RecentRemovals& removals, std::uint64_t number);
+    [[nodiscard]] bool covers(std::string_view key) const;
+
+   private:
+    void sort();
+
+    bool all_ = false;
+    std::vector<std::size_t> keys_;  // hashes, sorted
+    // Sorted, and none begins with another: only the last one up to a key can be its beginning.
+    std::vector<std::string_view> prefixes_;
+  };
+
+ private:
+  struct Removal {
+    bool is_prefix = false;
+    std::size_t hash = 0;
+    std::string prefix;
+  };
+
+  void add(bool is_prefix, std::size_t hash, std::string_view prefix) noexcept;
+
+  std::uint64_t last_ = 0;
+  std::deque<Removal> known_;  // up to the last one
+};
 
 /// Single flight: what is being computed, each key once, however many callers ask for pages that
 /// overlap. The caller who claims a key first computes it; the others wait for the result.

@@ -10,9 +10,9 @@
 #include "engine/engine.hpp"
 #include "engine/freshness.hpp"
 
-// The read path: one call for any number of keys.
-
 namespace ashmemo::engine {
+
+// The read path: one call for any number of keys.
 
 /// One key that is asked for, with what its entry must match to answer.
 struct Query {
@@ -75,5 +75,9 @@ std::size_t count_live(Engine& engine, std::span<const Query> queries);
 /// Marks one read of each hit, unless its calculation is not touched; counts nothing else.
 void mark_touches(Engine& engine, std::span<const Query> queries, std::span<const Answer> answers,
                   std::int64_t now);
+
+/// The read that is asked for most: one key, of no calculation, that the memory tier has fresh. As
+/// `read` and `settle` of it, with less on the way. False: nothing was counted; ask these.
+[[nodiscard]] bool hit_in_memory(Engine& engine, std::string_view key, AnswerSink& sink);
 
 }  // namespace ashmemo::engine

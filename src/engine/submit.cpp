@@ -9,8 +9,8 @@
 #include <ashmemo/error.hpp>
 
 #include "base/test_point.hpp"
-#include "engine/deadline.hpp"
 #include "engine/reading.hpp"
+#include "engine/time.hpp"
 #include "store/byte_size.hpp"
 
 namespace ashmemo::engine {
@@ -60,7 +60,7 @@ class Offering {
 
  private:
   Offered offer_once(const NewEntry& entry, const WritePtr& write) {
-    const TierChange change(engine_.tier.get(), entry.key);
+    const memory::TierChange change(engine_.tier.get(), entry.key);
     ASHMEMO_TEST_POINT("change: begun");
     Offered offered = engine_.pending.offer(entry.key, write, entry.flight);
     ASHMEMO_TEST_POINT("change: queued");
@@ -140,9 +140,9 @@ bool is_outdated(const Engine& engine, const NewEntry& entry) {
 /// store is back or something else needs the room.
 void keep_in_memory(Engine& engine, const NewEntry& entry) {
   engine.in_flight.stored(entry.key, entry.flight);
-  { const TierChange change(engine.tier.get(), entry.key); }
-  MemoryTier::Look look;
-  TierCopy copy;
+  { const memory::TierChange change(engine.tier.get(), entry.key); }
+  memory::MemoryTier::Look look;
+  memory::TierCopy copy;
   store::RowView row;
   (void)engine.tier->find(entry.key, look, copy, row);
   ASHMEMO_TEST_POINT("memory alone: looked");
@@ -229,7 +229,7 @@ void report_uncommitted(Engine& engine, const std::string& what) {
 /// `lost`: as Offered::lost.
 void report_everything_removed(Engine& engine, const std::optional<std::int64_t>& lost) {
   if (!lost) return;
-  { const TierChange all(engine.tier.get()); }
+  { const memory::TierChange all(engine.tier.get()); }
   engine.counters.dropped.add(*lost);
   engine.notices.notify(
       NoticeKind::everything_removed,
@@ -256,7 +256,7 @@ bool has_removed(Engine& engine, const Offered& removal, bool done) {
 }
 
 Offered offer_removal(Engine& engine, std::string_view key, const WritePtr& removal) {
-  const TierChange change(engine.tier.get(), key);
+  const memory::TierChange change(engine.tier.get(), key);
   ASHMEMO_TEST_POINT("change: begun");
   Offered offered = engine.pending.offer(key, removal);
   ASHMEMO_TEST_POINT("change: queued");
@@ -382,7 +382,7 @@ void queue_range(Engine& engine, const RangePtr& range) {
   if (engine.options.access == Access::read_only) return;
   std::optional<std::int64_t> lost;
   {
-    const TierChange change(range->removes() ? engine.tier.get() : nullptr);
+    const memory::TierChange change(range->removes() ? engine.tier.get() : nullptr);
     ASHMEMO_TEST_POINT("change: begun");
     lost = engine.pending.add(range);
     ASHMEMO_TEST_POINT("change: queued");

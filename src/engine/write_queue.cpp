@@ -1,11 +1,54 @@
 #include "engine/write_queue.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/test_point.hpp"
-#include "engine/deadline.hpp"
+#include "engine/time.hpp"
 
 namespace ashmemo::engine {
+
+void RangeRemovals::add(const RangePtr& removal) {
+  const std::string_view prefix = removal->prefix;
+  auto older = newest_.extract(prefix);
+  if (!older.empty()) {
+    older.key() = prefix;
+    older.mapped() = removal;
+    newest_.insert(std::move(older));
+    return;
+  }
+  // First: a length of no prefix costs a look-up, a prefix without its length would not be found.
+  std::size_t& prefixes = lengths_[prefix.size()];
+  newest_.emplace(prefix, removal);
+  ++prefixes;
+}
+
+void RangeRemovals::remove(const Range& removal) {
+  const auto found = newest_.find(removal.prefix);
+  if (found == newest_.end() || found->second.get() != &removal) return;
+  const auto length = lengths_.find(removal.prefix.size());
+  if (--length->second == 0) lengths_.erase(length);
+  newest_.erase(found);
+}
+
+void RangeRemovals::clear() {
+  newest_.clear();
+  lengths_.clear();
+}
+
+RangePtr RangeRemovals::find(std::string_view prefix) const {
+  const auto found = newest_.find(prefix);
+  return found == newest_.end() ? nullptr : found->second;
+}
+
+bool RangeRemovals::cover(std::string_view key, std::uint64_t number) const {
+  for (const auto& [length, count] : lengths_) {
+    if (length > key.size()) return false;
+    const auto found = newest_.find(key.substr(0, length));
+    if (found != newest_.end() && found->second->number > number) return true;
+  }
+  return false;
+}
 
 namespace {
 
@@ -191,6 +234,259 @@ bool WriteQueue::wait(const SlotPtr& slot, std::int64_t max_wait, const Push& pu
 
 bool WriteQueue::wait(const RangePtr& range, std::int64_t max_wait, const Push& push) {
   return wait_until_done(range, max_wait, push);
+}
+
+// Commands about more than one key: how they are queued and joined, and what keeps removals from
+// filling the memory while the file cannot be written.
+
+bool WriteQueue::is_empty_place(const Item& item) {
+  const auto* place = std::get_if<Place>(&item);
+  return place != nullptr && place->number != place->range->number;
+}
+
+std::uint64_t WriteQueue::number_of(const Item& item) {
+  const auto* place = std::get_if<Place>(&item);
+  return place != nullptr ? place->number : std::get<SlotPtr>(item)->number;
+}
+
+std::optional<std::int64_t> WriteQueue::add(const RangePtr& range) {
+  base::Lock lock(mutex_);
+  if (closed_) return std::nullopt;
+  ++changes_;
+  if (range->removes()) in_flight_.removed_prefix(range->prefix);
+  if (const RangePtr joined = joinable_locked(*range)) {
+    if (joined->removes() && joined->number != last_number_) move_to_end_locked(joined);
+    range->instead = joined;
+    return std::nullopt;
+  }
+  std::optional<std::int64_t> lost;
+  if (range->removes()) {
+    range->bytes = kItemOverhead + range->prefix.size();
+    lost = bound_removals_locked(range->bytes);
+  }
+  append_locked(range);
+  return lost;
+}
+
+RangePtr WriteQueue::joinable_locked(const Range& range) const {
+  if (!range.removes()) {
+    const auto found = commands_.find(range.kind);
+    return found == commands_.end() || found->second->taken ? nullptr : found->second;
+  }
+  const RangePtr found = removals_.find(range.prefix);
+  if (!found || found->taken) return nullptr;
+  return refusing_since_ || found->number == last_number_ ? found : nullptr;
+}
+
+void WriteQueue::append_locked(const RangePtr& range) {
+  items_.push_back(Place{range, last_number_ + 1});
+  try {
+    remember_locked(range);
+  } catch (...) {  // it would be done, and hide nothing until then
+    items_.pop_back();
+    throw;
+  }
+  range->number = last_range_ = ++last_number_;
+  ++items_count_;
+  bytes_ += range->bytes;
+  removal_bytes_ += range->bytes;
+}
+
+void WriteQueue::remember_locked(const RangePtr& range) {
+  if (range->removes()) {
+    removals_.add(range);
+  } else {
+    commands_[range->kind] = range;
+  }
+}
+
+// The place where it was stays behind, empty.
+void WriteQueue::move_to_end_locked(const RangePtr& range) {
+  items_.push_back(Place{range, last_number_ + 1});
+  range->number = last_range_ = last_move_ = ++last_number_;
+  if (++empty_places_ <= items_.size() / 2) return;
+  std::erase_if(items_, is_empty_place);
+  empty_places_ = 0;
+}
+
+RangePtr WriteQueue::committed_for(const RangePtr& range) const {
+  base::Lock lock(mutex_);
+  RangePtr last = range;
+  while (last->instead) last = last->instead;
+  return last;
+}
+
+std::optional<std::int64_t> WriteQueue::bound_removals_locked(std::size_t bytes) {
+  if (removal_bytes_ + bytes <= most_bytes_ || !is_refused_locked(max_wait_)) return std::nullopt;
+  return remove_everything_locked();
+}
+
+std::int64_t WriteQueue::remove_everything_locked() {
+  RangePtr all = removals_.find({});
+  if (all && !all->taken) {
+    move_to_end_locked(all);
+  } else {
+    all = std::make_shared<Range>();
+    all->bytes = kItemOverhead;
+    append_locked(all);
+    last_move_ = all->number;
+  }
+  std::int64_t lost = 0;
+  auto kept = items_.begin();
+  for (Item& item : items_) {
+    if (!replace_locked(item, all, &lost)) std::swap(*kept++, item);
+  }
+  items_.erase(kept, items_.end());
+  empty_places_ = 0;
+  return lost;
+}
+
+/// False: it stays.
+bool WriteQueue::replace_locked(const Item& item, const RangePtr& all, std::int64_t* lost) {
+  if (is_empty_place(item)) return true;
+  if (is_taken(item)) return false;
+  if (const auto* slot = std::get_if<SlotPtr>(&item)) {
+    *lost += (*slot)->write->is_put ? 1 : 0;
+    release_locked(*slot);
+    (*slot)->instead = all;
+    return true;
+  }
+  const RangePtr& range = std::get<Place>(item).range;
+  if (range == all || !range->removes()) return false;
+  release_locked(range);
+  range->instead = all;
+  return true;
+}
+
+// The worker's side of the queue: groups are taken from the front, committed, and reported back.
+// What is taken stays in its place until it is done, so giving it back needs no memory.
+
+Group WriteQueue::take(std::size_t most_rows, std::int64_t most_bytes) {
+  Group group;
+  std::int64_t bytes = 0;
+  base::Lock lock(mutex_);
+  // Nothing may throw once the first item is taken.
+  group.slots.reserve(std::min(most_rows, items_.size()));
+  group.writes.reserve(std::min(most_rows, items_.size()));
+  for (const Item& item : items_) {
+    if (is_empty_place(item) || is_taken(item)) continue;
+    if (const auto* place = std::get_if<Place>(&item)) {
+      if (!group.slots.empty()) break;
+      group.range = place->range;
+      group.range->taken = true;
+      break;
+    }
+    const auto& slot = std::get<SlotPtr>(item);
+    bytes += slot->write->byte_size;
+    if (group.slots.size() == most_rows || (!group.slots.empty() && bytes > most_bytes)) break;
+    slot->taken = true;
+    group.writes.push_back(slot->write);
+    group.slots.push_back(slot);
+  }
+  return group;
+}
+
+bool WriteQueue::is_done(const Item& item) {
+  const auto* place = std::get_if<Place>(&item);
+  return place != nullptr ? place->range->done : std::get<SlotPtr>(item)->done;
+}
+
+bool WriteQueue::is_taken(const Item& item) {
+  const auto* place = std::get_if<Place>(&item);
+  return place != nullptr ? place->range->taken : std::get<SlotPtr>(item)->taken;
+}
+
+std::uint64_t WriteQueue::last_number() const {
+  base::Lock lock(mutex_);
+  return last_number_;
+}
+
+bool WriteQueue::has_until(std::uint64_t number) const {
+  base::Lock lock(mutex_);
+  const auto is_over = [](const Item& item) { return is_empty_place(item) || is_taken(item); };
+  const auto first = std::find_if_not(items_.begin(), items_.end(), is_over);
+  // What has moved may have been up to `number` before.
+  return first != items_.end() && number_of(*first) <= std::max(number, last_move_);
+}
+
+void WriteQueue::release_locked(const SlotPtr& slot) {
+  const auto found = newest_.find(slot->key);
+  if (found != newest_.end() && found->second == slot) newest_.erase(found);
+  count_locked(*slot->write, slot->bytes, false);
+  --items_count_;
+}
+
+void WriteQueue::release_locked(const RangePtr& range) {
+  bytes_ -= range->bytes;
+  removal_bytes_ -= range->bytes;
+  removals_.remove(*range);
+  const auto command = commands_.find(range->kind);
+  if (command != commands_.end() && command->second == range) commands_.erase(command);
+  --items_count_;
+}
+
+void WriteQueue::finish(const Group& group) {
+  {
+    base::Lock lock(mutex_);
+    for (const SlotPtr& slot : group.slots) {
+      release_locked(slot);
+      slot->done = true;
+    }
+    if (group.range) {
+      release_locked(group.range);
+      group.range->done = true;
+    }
+    drop_done_locked();
+  }
+  changed_.notify_all();
+}
+
+/// From the front, and empty places between them.
+void WriteQueue::drop_done_locked() {
+  while (!items_.empty()) {
+    const bool is_empty = is_empty_place(items_.front());
+    if (!is_empty && !is_done(items_.front())) break;
+    items_.pop_front();
+    empty_places_ -= is_empty ? 1 : 0;
+  }
+}
+
+void WriteQueue::give_back(const Group& group) noexcept {
+  base::Lock lock(mutex_);
+  if (group.range) group.range->taken = false;
+  for (const SlotPtr& slot : group.slots) slot->taken = false;
+}
+
+void WriteQueue::set_refusing(bool refusing) {
+  {
+    base::Lock lock(mutex_);
+    if (refusing_.exchange(refusing) == refusing) return;
+    refusing_since_.reset();
+    if (refusing) refusing_since_ = clock_->steady_now();
+  }
+  changed_.notify_all();
+}
+
+std::int64_t WriteQueue::drop_all() {
+  std::int64_t lost = 0;
+  {
+    base::Lock lock(mutex_);
+    closed_ = true;
+    for (const Item& item : items_) {
+      const auto* slot = std::get_if<SlotPtr>(&item);
+      if (slot != nullptr && !(*slot)->taken && (*slot)->write->is_put) ++lost;
+    }
+    items_.clear();
+    newest_.clear();
+    removals_.clear();
+    commands_.clear();
+    empty_places_ = 0;
+    removal_bytes_ = 0;
+    items_count_ = 0;
+    bytes_ = 0;
+  }
+  changed_.notify_all();
+  return lost;
 }
 
 }  // namespace ashmemo::engine

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <utility>
 
-namespace ashmemo::engine {
+namespace ashmemo::eviction {
 namespace {
 
 constexpr std::size_t kMaxWays = 16;  // of 4 bytes: a cache line
 
-// FNV-1a, then a mixing step: it is the upper bits that choose the bucket, and those of FNV-1a
-// alone hardly depend on a key's last characters. Never 0, which means "none".
+// FNV-1a, then a mixing step: the upper bits choose the bucket, and in FNV-1a alone they hardly
+// depend on a key's last characters. Never 0, because 0 means "no fingerprint".
 std::uint32_t fingerprint_of(std::string_view key) {
   std::uint64_t hash = 0xcbf29ce484222325U;
   for (const char character : key) {
@@ -21,13 +21,14 @@ std::uint32_t fingerprint_of(std::string_view key) {
 
 }  // namespace
 
-void GhostTable::resize(std::size_t most) {
+void GhostTable::resize(std::size_t keys) {
   GhostTable resized;
-  resized.buckets_ = (most + kMaxWays - 1) / kMaxWays;
+  resized.buckets_ = (keys + kMaxWays - 1) / kMaxWays;
   if (resized.buckets_ > 0) {
-    resized.ways_ = (most + resized.buckets_ - 1) / resized.buckets_;
+    resized.ways_ = (keys + resized.buckets_ - 1) / resized.buckets_;
     resized.fingerprints_.resize(resized.buckets_ * resized.ways_);
-    // From the oldest to the newest, in all buckets at the same time: these may share a new one.
+    // Inserts from oldest to newest over all buckets together, because several old buckets may share
+    // a new one.
     for (std::size_t way = ways_; way-- > 0;) {
       for (std::size_t bucket = 0; bucket < buckets_; ++bucket) {
         const std::uint32_t fingerprint = fingerprints_[bucket * ways_ + way];
@@ -65,4 +66,4 @@ bool GhostTable::take(std::string_view key) {
   return true;
 }
 
-}  // namespace ashmemo::engine
+}  // namespace ashmemo::eviction

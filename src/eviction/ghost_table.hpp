@@ -5,27 +5,25 @@
 #include <string_view>
 #include <vector>
 
-namespace ashmemo::engine {
+namespace ashmemo::eviction {
 
-/// Remembers which keys left not long ago, without the keys: 4 bytes each, a fixed number of them,
-/// the oldest are forgotten first.
+/// Remembers the keys that were evicted recently, in 4 bytes each. It has a fixed capacity and
+/// forgets the oldest key first.
 ///
-/// The fingerprints lie in buckets of a cache line; each bucket is a small queue of its own, so
-/// "the oldest" is exact in a bucket and nearly so in the table. A fingerprint alone says where it
-/// belongs: the table can be resized without the keys. A key that was never here is taken for one
-/// that was about once in 4,000 times at a million fingerprints, which costs one entry a wrong
-/// place and nothing else.
+/// It stores fingerprints, in buckets of one cache line. Each bucket is a small queue, so "oldest" is
+/// exact within a bucket and nearly exact in the table. A fingerprint alone determines its bucket,
+/// so the table can be resized without the keys. With a million fingerprints, about one in 4,000
+/// unknown keys is taken for a known one. That costs one entry a wrong queue and nothing else.
 ///
-/// Cost of a call: one cache line. Memory only: another process begins without ghosts.
+/// Cost of a call: one cache line. The table is in memory only; a new process begins with none.
 class GhostTable {
  public:
-  /// Room for `most` keys, rounded up to whole buckets of equal size; what is remembered stays, the
-  /// newest first.
-  void resize(std::size_t most);
+  /// Sets the capacity, rounded up to whole buckets of equal size. The newest keys stay.
+  void resize(std::size_t keys);
   [[nodiscard]] std::size_t capacity() const { return fingerprints_.size(); }
 
   void insert(std::string_view key);
-  /// Forgets the key; true: it was remembered.
+  /// Removes the key; returns whether the table had it.
   bool take(std::string_view key);
 
  private:
@@ -33,8 +31,8 @@ class GhostTable {
   void insert_fingerprint(std::uint32_t fingerprint);
 
   std::size_t buckets_ = 0;
-  std::size_t ways_ = 0;                     // of one bucket
+  std::size_t ways_ = 0;                     // in one bucket
   std::vector<std::uint32_t> fingerprints_;  // newest first in each bucket; 0: none
 };
 
-}  // namespace ashmemo::engine
+}  // namespace ashmemo::eviction

@@ -12,7 +12,7 @@ namespace ashmemo::maintenance {
 /// Moves what is pending into the file, a group at a time.
 class Committer {
  public:
-  Committer(engine::Engine& engine, Transactions& transactions, engine::EvictionPolicy* policy,
+  Committer(engine::Engine& engine, Transactions& transactions, eviction::EvictionPolicy* policy,
             Sweeper& sweeper)
       : engine_(engine), transactions_(transactions), policy_(policy), sweeper_(sweeper) {}
 
@@ -62,7 +62,7 @@ class Committer {
 
   engine::Engine& engine_;
   Transactions& transactions_;
-  engine::EvictionPolicy* const policy_;  // null: Eviction::none
+  eviction::EvictionPolicy* const policy_;  // null: Eviction::none
   Sweeper& sweeper_;
   int singly_ = 0;  // so many of the next writes go alone, to find the one that cannot be stored
   std::int64_t newest_stamp_ = 0;

@@ -117,7 +117,7 @@ Status Evictor::evict_one_round(store::Writer& writer, Changes& changes, Room& r
 base::Result<std::vector<store::Candidate>> Evictor::oldest(store::Writer& writer,
                                                             std::int64_t queue) {
   const std::int64_t other =
-      queue == engine::kMainQueue ? engine::kProbationQueue : engine::kMainQueue;
+      queue == eviction::kMainQueue ? store::kProbationQueue : eviction::kMainQueue;
   std::vector<store::Candidate> newest;
   for (const std::int64_t each : {queue, other}) {
     auto found = writer.oldest(each, kCandidates);
@@ -146,7 +146,7 @@ Status Evictor::judge(store::Writer& writer, store::Candidate& candidate, Change
     reads_taken_ += touches;
   }
   const std::int64_t stamp = engine_.sequence_clock.next(engine_.clock->wall_now());
-  const engine::Verdict verdict = policy_->judge(candidate, touches, stamp);
+  const eviction::Verdict verdict = policy_->decide(candidate, touches, stamp);
   if (verdict.evict || !reinsertions_.is_allowed()) {
     reinsertions_.deleted();
     room.use(candidate.byte_size);
@@ -167,9 +167,9 @@ Status Evictor::evict(store::Writer& writer, const store::Candidate& candidate, 
   return {};
 }
 
-engine::QueueSizes Evictor::sizes(const store::Totals& totals) const {
+eviction::QueueSizes Evictor::sizes(const store::Totals& totals) const {
   const engine::ResolvedLimits limits = engine_.limits.get();
-  engine::QueueSizes sizes;
+  eviction::QueueSizes sizes;
   sizes.entries = totals.entries;
   sizes.max_entries = limits.max_entries;
   sizes.probation_entries = totals.probation_entries;

@@ -1,7 +1,7 @@
 #include "maintenance/maintenance_pass.hpp"
 
 #include "base/saturate.hpp"
-#include "engine/deadline.hpp"
+#include "engine/time.hpp"
 
 namespace ashmemo::maintenance {
 
@@ -42,7 +42,7 @@ base::Failure no_wal_space() {
 
 MaintenancePass::MaintenancePass(engine::Engine& engine, Events& events)
     : engine_(engine),
-      policy_(engine::make_eviction_policy(engine.options.eviction)),
+      policy_(eviction::make_eviction_policy(engine.options.eviction)),
       transactions_(engine, events),
       supervisor_(engine),
       sweeper_(engine, transactions_),

@@ -44,7 +44,7 @@ class MaintenancePass {
 
   void follow() { supervisor_.follow(); }
   /// One pass over all there is to do; true: there is more, to be done soon.
-  bool pass(const Budget& budget);
+  bool run_once(const Budget& budget);
   /// Everything that was accepted, touches included, until the limits hold.
   [[nodiscard]] base::Status finish_accepted(WaitsForReads waits = WaitsForReads::at_length);
   /// Due entries, free pages and the write-ahead log, all to the end.
@@ -79,7 +79,7 @@ class MaintenancePass {
   base::Status keep_small(store::Store& store, const Budget& budget, bool* more);
 
   engine::Engine& engine_;
-  const std::unique_ptr<engine::EvictionPolicy> policy_;
+  const std::unique_ptr<eviction::EvictionPolicy> policy_;
   Transactions transactions_;
   StoreSupervisor supervisor_;
   Sweeper sweeper_;

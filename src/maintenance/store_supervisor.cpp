@@ -113,7 +113,7 @@ void StoreSupervisor::adopt(std::unique_ptr<store::Store> store) {
   engine_.access_buffer.clear();  // the rowids were another file's
   back_off_ = 0;
   {
-    const engine::TierChange change(engine_.tier.get());
+    const memory::TierChange change(engine_.tier.get());
     engine_.store.set(std::move(store));
   }
   engine_.pending.set_refusing(false);
@@ -177,7 +177,7 @@ void StoreSupervisor::follow() {
 // Closing waits for reads that may take long: whoever waits for a commit must not wait for them.
 std::shared_ptr<store::Store> StoreSupervisor::take_store() {
   engine_.pending.set_refusing(true);
-  const engine::TierChange change(engine_.tier.get());
+  const memory::TierChange change(engine_.tier.get());
   return engine_.store.set(nullptr);
 }
 

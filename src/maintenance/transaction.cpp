@@ -51,7 +51,7 @@ base::Status Transactions::look(store::Store& store) {
 }
 
 // The store's commit counter has been raised before: no snapshot that is taken after this is older.
-void Transactions::forget_memory() { const engine::TierChange all(engine_.tier.get()); }
+void Transactions::forget_memory() { const memory::TierChange all(engine_.tier.get()); }
 
 void Transactions::publish(const store::Totals& totals) {
   engine_.entries = totals.entries;
@@ -72,7 +72,7 @@ base::Status Transactions::in_transaction(store::Writer& writer, const Body& bod
   try {
     if (base::Status done = body(writer, changes); !done.ok()) return done;
     // What is removed leaves the memory tier before the commit can be seen.
-    std::deque<engine::TierChange> leaving;
+    std::deque<memory::TierChange> leaving;
     for (const RemovedEntry& entry : changes.removed) {
       leaving.emplace_back(engine_.tier.get(), entry.key);
     }

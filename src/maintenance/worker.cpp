@@ -8,7 +8,7 @@
 
 #include "base/platform.hpp"
 #include "base/saturate.hpp"
-#include "engine/deadline.hpp"
+#include "engine/time.hpp"
 
 namespace ashmemo::maintenance {
 

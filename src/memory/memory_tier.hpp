@@ -1,86 +1,77 @@
 #pragma once
 
-#include <array>
-#include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <new>
-#include <span>
 #include <string_view>
+#include <vector>
 
+#include "memory/tier_entry.hpp"
+#include "memory/tier_table.hpp"
 #include "store/rows.hpp"
 
-// Entries in memory, in front of the file: copies of rows that were read not long ago.
+// The folder `memory`: copies of rows that were read recently, in front of the file.
 //
-// A reader asks here first; what misses it asks of pending writes and the store, and then offers
-// the row for a copy. Whoever changes an entry says so before and after (see TierChange): from
-// before on the tier does not have it, and takes no copy that was read before the change was over.
-// So the tier never has what pending writes or a newer state of the file would not answer.
+// A reader asks the memory tier first. On a miss it asks the write queue and the store, and then
+// offers the row to the tier. A thread that changes an entry announces it with a `TierChange`: from
+// the beginning of the change the tier has no copy of that entry, and it refuses copies that were
+// read before the change ended. So the tier never contains what the write queue or a newer state of
+// the file would not answer.
 //
-// It may lose anything at any moment, and a miss here means nothing.
+// The tier may drop any copy at any time. A miss in the tier says nothing about the file.
+//
+// Threads: any. Each shard has one mutex, for threads that change it; it is the last lock that such
+// a thread takes. Readers take no lock.
 
-namespace ashmemo::engine {
+namespace ashmemo::memory {
 
-/// Room for a copy of one entry. Views into it are good until it is used again.
-class TierCopy {
- public:
-  /// Empty where there is no memory to be had.
-  [[nodiscard]] std::span<std::uint64_t> room(std::size_t words) noexcept {
-    if (words <= here_.size()) return std::span(here_).first(words);
-    if (more_size_ < words) {
-      more_.reset(new (std::nothrow) std::uint64_t[words]);
-      more_size_ = more_ ? words : 0;
-    }
-    return {more_.get(), more_ ? words : 0};
-  }
-
- private:
-  std::array<std::uint64_t, 256> here_;  // 2 KiB: what most entries are
-  std::unique_ptr<std::uint64_t[]> more_;
-  std::size_t more_size_ = 0;
-};
+class TierShard;
 
 class MemoryTier {
  public:
   static constexpr std::int64_t kMinBytes = 64 << 10;
 
-  virtual ~MemoryTier() = default;
+  /// A tier that takes at most `bytes` from the system, its own overhead included.
+  explicit MemoryTier(std::int64_t bytes);
+  ~MemoryTier();
+  MemoryTier(const MemoryTier&) = delete;
+  MemoryTier& operator=(const MemoryTier&) = delete;
 
-  /// Where a key was looked for, and as of which change.
+  /// The result of a lookup that `fill` needs: which key, and after how many changes.
   struct Look {
     std::uint64_t hash = 0;
     std::uint64_t changes = 0;
   };
 
-  /// Looks for the key and leaves in `look` what a later `fill` needs. True: `row` tells of a copy
-  /// in `copy`. Takes no lock, waits for nobody, allocates only for entries of more than 2 KiB.
-  virtual bool find(std::string_view key, Look& look, TierCopy& copy,
-                    store::RowView& row) noexcept = 0;
-  /// Keeps a copy of the row, unless the key may have changed since the look. May do nothing.
-  virtual void fill(std::string_view key, const Look& look, const store::RowView& row) noexcept = 0;
+  /// Looks the key up and fills `look`. On a hit `row` refers to the words in `copy`. Takes no lock,
+  /// never waits, and allocates only for entries of more than 2 KiB.
+  bool find(std::string_view key, Look& look, TierCopy& copy, store::RowView& row) noexcept;
+  /// Stores a copy of the row unless the key may have changed since `look`. May do nothing.
+  void fill(std::string_view key, const Look& look, const store::RowView& row) noexcept;
 
-  // See TierChange.
-  virtual void begin_change(std::string_view key) noexcept = 0;
-  virtual void end_change(std::string_view key) noexcept = 0;
-  virtual void begin_change_of_all() noexcept = 0;
-  virtual void end_change_of_all() noexcept = 0;
+  // Use TierChange instead of these.
+  void begin_change(std::string_view key) noexcept;
+  void end_change(std::string_view key) noexcept;
+  void begin_change_of_all() noexcept;
+  void end_change_of_all() noexcept;
 
-  struct Usage {
-    std::int64_t entries = 0;
-    std::int64_t bytes = 0;  // taken from the system, its own overhead included
-  };
-  [[nodiscard]] virtual Usage usage() const noexcept = 0;
+  [[nodiscard]] TierUsage usage() const noexcept;
+
+ private:
+  [[nodiscard]] TierShard& shard_of(std::uint64_t hash) const noexcept;
+
+  std::vector<std::unique_ptr<TierShard>> shards_;
 };
 
-/// Held while a key, or everything, changes: from before the change can be seen anywhere until it
-/// can be seen by everybody.
+/// Exists while a key, or everything, changes: from before the first thread can see the change
+/// until every thread can see it.
 class TierChange {
  public:
+  /// `tier` may be null.
   TierChange(MemoryTier* tier, std::string_view key) noexcept
       : tier_(tier), is_of_all_(false), key_(key) {
     if (tier_ != nullptr) tier_->begin_change(key_);
   }
-  /// Of everything.
+  /// A change of everything.
   explicit TierChange(MemoryTier* tier) noexcept : tier_(tier), is_of_all_(true) {
     if (tier_ != nullptr) tier_->begin_change_of_all();
   }
@@ -97,7 +88,7 @@ class TierChange {
   const std::string_view key_;
 };
 
-/// A tier of at most so many bytes, all it needs included. Null for less than kMinBytes.
+/// Null if `bytes` is less than kMinBytes: then there is no memory tier.
 [[nodiscard]] std::unique_ptr<MemoryTier> make_memory_tier(std::int64_t bytes);
 
-}  // namespace ashmemo::engine
+}  // namespace ashmemo::memory

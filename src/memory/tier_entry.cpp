@@ -3,7 +3,7 @@
 #include <bit>
 #include <cstring>
 
-namespace ashmemo::engine::tier_entry {
+namespace ashmemo::memory::tier_entry {
 
 namespace {
 
@@ -15,14 +15,14 @@ constexpr int kWordsShift = 32;
 constexpr std::uint64_t kKeyMask = (1u << kVersionShift) - 1;
 constexpr std::uint64_t kTypeMask = 7;
 
-// Each says that a word is there.
+// Each flag says that the entry has the word of that field.
 enum Flag : std::uint64_t {
-  kFreshUntil = 1u << kFlagShift,  // not: never
-  kExpiresAt = kFreshUntil << 1,   // not: as fresh_until
-  kKeepUntil = kFreshUntil << 2,   // not: as expires_at
+  kFreshUntil = 1u << kFlagShift,  // absent: never
+  kExpiresAt = kFreshUntil << 1,   // absent: same as fresh_until
+  kKeepUntil = kFreshUntil << 2,   // absent: same as expires_at
   kCalculation = kFreshUntil << 3,
   kCost = kFreshUntil << 4,
-  kDead = kFreshUntil << 5,  // not of a word: the entry is none any more
+  kDead = kFreshUntil << 5,  // no word: the entry was removed
 };
 
 constexpr std::size_t kWordBytes = sizeof(std::uint64_t);
@@ -88,7 +88,7 @@ class Out {
   std::uint64_t* at_;
 };
 
-/// What it reads may be torn: any length may be wrong, but nothing behind the words is read.
+/// Reads words that may be torn: any length may be wrong, so it never reads beyond the last word.
 class In {
  public:
   explicit In(std::span<const std::uint64_t> words) noexcept
@@ -182,4 +182,4 @@ bool read(std::span<const std::uint64_t> words, std::string_view key,
   return true;
 }
 
-}  // namespace ashmemo::engine::tier_entry
+}  // namespace ashmemo::memory::tier_entry

@@ -2,7 +2,7 @@
 # Sourced by test/run: the suite "headers", rules that the sources keep among each other.
 
 # A folder of src may include itself and what stands before it here.
-source_folders=(base store engine maintenance api cli)
+source_folders=(base store eviction memory engine maintenance api cli)
 
 run_headers_suite() {
   check_headers_alone

@@ -27,7 +27,7 @@ bool PolicySimulator::get(std::string_view key) {
 }
 
 void PolicySimulator::put(std::string_view key, std::int64_t bytes) {
-  const engine::Admission admission = policy_->admit(key);
+  const eviction::Admission admission = policy_->admit(key);
   const auto [found, is_new] = rowids_.try_emplace(std::string(key), last_rowid_ + 1);
   Row& row = rows_[found->second];
   if (is_new) {

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "engine/back_off.hpp"
+#include "engine/time.hpp"
 
 using ashmemo::engine::BackOff;
 

@@ -26,7 +26,7 @@ struct Bench {
       : fake(std::move(options)),
         events(fake.engine),
         transactions(fake.engine, events),
-        policy(engine::make_eviction_policy(fake.engine.options.eviction)),
+        policy(eviction::make_eviction_policy(fake.engine.options.eviction)),
         sweeper(fake.engine, transactions),
         committer(fake.engine, transactions, policy.get(), sweeper) {
     REQUIRE(fake.open().ok());
@@ -56,7 +56,7 @@ struct Bench {
   FakeEngine fake;
   maintenance::Events events;
   maintenance::Transactions transactions;
-  std::unique_ptr<engine::EvictionPolicy> policy;
+  std::unique_ptr<eviction::EvictionPolicy> policy;
   maintenance::Sweeper sweeper;
   maintenance::Committer committer;
 };

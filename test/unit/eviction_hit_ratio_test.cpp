@@ -180,13 +180,13 @@ Trace zipf_and_scans() {
 }
 
 constexpr std::size_t kCapacity = 100;
-constexpr std::int64_t kForEach = engine::Reinsertions::kForEachDeletion;
-const engine::Reinsertions kNoBound(1'000'000);
+constexpr std::int64_t kForEach = eviction::Reinsertions::kForEachDeletion;
+const eviction::Reinsertions kNoBound(1'000'000);
 
 PolicySimulator::Counts simulate(Eviction eviction, const Trace& trace,
-                                 engine::Reinsertions reinsertions = engine::Reinsertions(),
+                                 eviction::Reinsertions reinsertions = eviction::Reinsertions(),
                                  std::vector<bool>* hits = nullptr) {
-  const auto policy = engine::make_eviction_policy(eviction);
+  const auto policy = eviction::make_eviction_policy(eviction);
   PolicySimulator simulator(*policy, {.max_entries = kCapacity}, reinsertions);
   for (const std::int64_t key : trace) {
     const bool hit = simulator.request(std::to_string(key));
@@ -229,7 +229,7 @@ void check_price_of_the_bound(Eviction eviction) {
   for (const Trace& trace : {zipf_trace(), zipf_and_scans()}) {
     const auto counts = simulate(eviction, trace);
     CHECK(counts.reinsertions <= kForEach * (counts.evictions + 1));
-    CHECK(counts.most_reinsertions <= engine::Reinsertions::kMaxSaved);
+    CHECK(counts.most_reinsertions <= eviction::Reinsertions::kMaxSaved);
     CHECK(std::abs(points(counts.hits, trace) - points_of_textbook<Textbook>(trace)) < 0.3);
   }
 }

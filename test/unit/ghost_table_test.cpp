@@ -5,7 +5,7 @@
 
 #include "eviction/ghost_table.hpp"
 
-using ashmemo::engine::GhostTable;
+using ashmemo::eviction::GhostTable;
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include "engine/memory_hit.hpp"
+#include "engine/reading.hpp"
 
 #include <cstdint>
 #include <functional>

@@ -9,7 +9,7 @@
 // How much the tier keeps, and what.
 
 using namespace ashmemo;
-using engine::MemoryTier;
+using memory::MemoryTier;
 using test::TierFixture;
 
 namespace {
@@ -147,9 +147,9 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("the smallest tier works, and there is none that is smaller") {
-    CHECK_FALSE(engine::make_memory_tier(MemoryTier::kMinBytes - 1));
-    CHECK_FALSE(engine::make_memory_tier(0));
-    CHECK_FALSE(engine::make_memory_tier(-1));
+    CHECK_FALSE(memory::make_memory_tier(MemoryTier::kMinBytes - 1));
+    CHECK_FALSE(memory::make_memory_tier(0));
+    CHECK_FALSE(memory::make_memory_tier(-1));
     TierFixture fixture(MemoryTier::kMinBytes);
     REQUIRE(fixture.tier);
     fill_many(fixture, 0, 5'000, "text");

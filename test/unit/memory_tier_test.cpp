@@ -13,8 +13,8 @@
 // What the tier has, and when: fills and changes of one thread after another.
 
 using namespace ashmemo;
-using engine::MemoryTier;
-using engine::TierChange;
+using memory::MemoryTier;
+using memory::TierChange;
 using test::TierFixture;
 
 namespace {

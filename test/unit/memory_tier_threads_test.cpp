@@ -15,9 +15,9 @@
 // AddressSanitizer too.
 
 using namespace ashmemo;
-using engine::MemoryTier;
-using engine::TierChange;
-using engine::TierCopy;
+using memory::MemoryTier;
+using memory::TierChange;
+using memory::TierCopy;
 using test::TierFixture;
 
 namespace {
@@ -36,7 +36,7 @@ std::string text_of(std::int64_t number) {
 /// Keys with one number each, in what stands for the file: it only grows, as does what readers see.
 class Race {
  public:
-  explicit Race(std::int64_t bytes) : tier_(engine::make_memory_tier(bytes)) {}
+  explicit Race(std::int64_t bytes) : tier_(memory::make_memory_tier(bytes)) {}
 
   void run(int readers, int writers, int reads) {
     std::vector<std::thread> threads;

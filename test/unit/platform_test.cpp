@@ -7,7 +7,7 @@
 
 #include <filesystem>
 
-#include "engine/coarse_clock.hpp"
+#include "engine/time.hpp"
 #include "support/child.hpp"
 #include "support/temp_dir.hpp"
 

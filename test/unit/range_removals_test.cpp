@@ -6,7 +6,7 @@
 
 #include <doctest/doctest.h>
 
-#include "engine/range_removals.hpp"
+#include "engine/write_queue.hpp"
 #include "support/fake_engine.hpp"
 
 using namespace ashmemo;

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/recent_removals.hpp"
+#include "engine/in_flight.hpp"
 
 using ashmemo::engine::RecentRemovals;
 

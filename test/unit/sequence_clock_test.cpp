@@ -6,7 +6,7 @@
 
 #include <doctest/doctest.h>
 
-#include "engine/sequence_clock.hpp"
+#include "engine/time.hpp"
 
 using ashmemo::engine::SequenceClock;
 

@@ -13,7 +13,7 @@
 // One entry as words: what was written is read again, and nothing beyond it.
 
 using namespace ashmemo;
-namespace tier_entry = engine::tier_entry;
+namespace tier_entry = memory::tier_entry;
 
 namespace {
 

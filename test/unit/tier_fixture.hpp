@@ -13,7 +13,7 @@
 namespace ashmemo::test {
 
 struct TierFixture {
-  explicit TierFixture(std::int64_t bytes = 1 << 20) : tier(engine::make_memory_tier(bytes)) {}
+  explicit TierFixture(std::int64_t bytes = 1 << 20) : tier(memory::make_memory_tier(bytes)) {}
 
   static store::RowView text_row(std::string_view text) {
     store::RowView row;
@@ -23,9 +23,9 @@ struct TierFixture {
   }
 
   /// What a reader knows after it found nothing.
-  [[nodiscard]] engine::MemoryTier::Look look(std::string_view key) {
-    engine::MemoryTier::Look look;
-    engine::TierCopy copy;
+  [[nodiscard]] memory::MemoryTier::Look look(std::string_view key) {
+    memory::MemoryTier::Look look;
+    memory::TierCopy copy;
     store::RowView row;
     (void)tier->find(key, look, copy, row);
     return look;
@@ -34,20 +34,20 @@ struct TierFixture {
     tier->fill(key, look(key), text_row(text));
   }
   /// A whole change of the key.
-  void change(std::string_view key) { const engine::TierChange change(tier.get(), key); }
-  void change_all() { const engine::TierChange change(tier.get()); }
+  void change(std::string_view key) { const memory::TierChange change(tier.get(), key); }
+  void change_all() { const memory::TierChange change(tier.get()); }
 
   [[nodiscard]] std::optional<std::string> get(std::string_view key) {
-    engine::MemoryTier::Look look;
-    engine::TierCopy copy;
+    memory::MemoryTier::Look look;
+    memory::TierCopy copy;
     store::RowView row;
     if (!tier->find(key, look, copy, row)) return std::nullopt;
     return std::string(row.value.bytes());
   }
 
-  [[nodiscard]] engine::MemoryTier::Usage usage() const { return tier->usage(); }
+  [[nodiscard]] memory::TierUsage usage() const { return tier->usage(); }
 
-  std::unique_ptr<engine::MemoryTier> tier;
+  std::unique_ptr<memory::MemoryTier> tier;
 };
 
 }  // namespace ashmemo::test

@@ -33,7 +33,7 @@ constexpr const char* kKey = "k";
 
 Options with_small_memory() {
   Options options = FakeEngine::manual();
-  options.memory_bytes = engine::MemoryTier::kMinBytes;
+  options.memory_bytes = memory::MemoryTier::kMinBytes;
   options.eviction = Eviction::fifo;
   options.limits.max_entries = 1;
   return options;
@@ -117,8 +117,8 @@ class World {
 
   void queue_put() { book_put("v2"); }
   void commit() {
-    const auto has_wal_space = [](bool) -> base::Result<bool> { return true; };
-    CHECK(committer_.commit_next(store(), has_wal_space).ok());
+    const auto has_space = [](bool) -> base::Result<bool> { return true; };
+    CHECK(committer_.commit_next(store(), has_space).ok());
   }
   void commit_all() {
     while (!fake_.engine.pending.empty()) commit();
@@ -163,8 +163,8 @@ class World {
   FakeEngine fake_{with_small_memory()};
   maintenance::Events events_;
   maintenance::Transactions transactions_;
-  const std::unique_ptr<engine::EvictionPolicy> policy_ =
-      engine::make_eviction_policy(fake_.engine.options.eviction);
+  const std::unique_ptr<eviction::EvictionPolicy> policy_ =
+      eviction::make_eviction_policy(fake_.engine.options.eviction);
   maintenance::Sweeper sweeper_{fake_.engine, transactions_};
   maintenance::Committer committer_{fake_.engine, transactions_, policy_.get(), sweeper_};
   maintenance::Evictor evictor_{fake_.engine, transactions_, policy_.get()};

@@ -4,12 +4,12 @@
 
 #include <doctest/doctest.h>
 
-#include "memory/tier_ring.hpp"
+#include "memory/tier_table.hpp"
 
 // A ring of entries in a part of some words, against a queue of where they lie.
 
-using ashmemo::engine::SharedWords;
-using ashmemo::engine::TierRing;
+using ashmemo::memory::SharedWords;
+using ashmemo::memory::TierRing;
 
 namespace {
 
@@ -27,9 +27,9 @@ class Run {
       : random_(seed), words_(size + 20), ring_(words_, 10, 10 + size) {}
 
   void take(std::size_t count) {
-    const bool has_wal_space = ring_.has_wal_space(count);
+    const bool has_space = ring_.has_space(count);
     const auto at = ring_.take(count);
-    CHECK(at.has_value() == has_wal_space);
+    CHECK(at.has_value() == has_space);
     if (!at) return;
     CHECK(*at >= 10);
     CHECK(*at + count <= 10 + ring_.size());
@@ -104,7 +104,7 @@ TEST_SUITE("unit") {
           for (int i = 0; i < 400; ++i) run.step(most);
           run.empty();
           // All of it can be used again.
-          CHECK(run.ring().has_wal_space(size));
+          CHECK(run.ring().has_space(size));
           run.take(size);
           CHECK(run.ring().used() == size);
           CHECK_FALSE(run.ring().take(4));
@@ -117,11 +117,11 @@ TEST_SUITE("unit") {
     Run run(1, 40);
     for (int i = 0; i < 10; ++i) run.take(4);
     CHECK(run.ring().used() == 40);
-    CHECK_FALSE(run.ring().has_wal_space(1));
+    CHECK_FALSE(run.ring().has_space(1));
     for (int i = 0; i < 100; ++i) {
       run.drop();
-      CHECK(run.ring().has_wal_space(4));
-      CHECK_FALSE(run.ring().has_wal_space(5));
+      CHECK(run.ring().has_space(4));
+      CHECK_FALSE(run.ring().has_space(5));
       run.take(4);
       CHECK(run.ring().used() == 40);
       run.check();
@@ -131,7 +131,7 @@ TEST_SUITE("unit") {
   TEST_CASE("what is too short before the end of a ring is left out") {
     Run run(1, 40);
     run.take(30);
-    CHECK_FALSE(run.ring().has_wal_space(12));
+    CHECK_FALSE(run.ring().has_space(12));
     run.drop();
     run.take(15);
     run.take(15);
@@ -149,12 +149,12 @@ TEST_SUITE("unit") {
     run.take(35);
     run.ring().clear();
     CHECK(run.ring().empty());
-    CHECK(run.ring().has_wal_space(40));
+    CHECK(run.ring().has_space(40));
   }
 
   TEST_CASE("nothing larger than a ring ever has room") {
     Run run(1, 40);
-    CHECK_FALSE(run.ring().has_wal_space(41));
+    CHECK_FALSE(run.ring().has_space(41));
     CHECK_FALSE(run.ring().take(41));
     CHECK(run.ring().empty());
   }

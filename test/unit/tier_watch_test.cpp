@@ -10,7 +10,7 @@
 // When the memory tier may answer, though other programs may change the file.
 
 using namespace ashmemo;
-using engine::TierWatch;
+using memory::TierWatch;
 using test::AtTestPoints;
 using test::FakeEngine;
 using test::FakeRow;

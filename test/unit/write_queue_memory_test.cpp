@@ -11,7 +11,6 @@
 
 #include <ashmemo/clock.hpp>
 
-#include "engine/range_removals.hpp"
 #include "engine/write_queue.hpp"
 #include "support/allocations.hpp"
 #include "support/fake_engine.hpp"
