@@ -49,7 +49,7 @@ bool is_in_order(const std::vector<store::TouchRow>& touches) {
 
 TEST_SUITE("unit") {
   TEST_CASE("a first mark is fresh, more of them are coalesced, and the last time stands") {
-    AccessBuffer access_buffer;
+    AccessBuffer marks;
     CHECK(marks.empty());
     CHECK(mark(marks, 7, 100) == Marked::fresh);
     CHECK(mark(marks, 7, 200) == Marked::coalesced);
@@ -70,7 +70,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("of a row that is read over and over not every read is written down") {
-    AccessBuffer access_buffer;
+    AccessBuffer marks;
     for (int i = 0; i < 64; ++i) mark(marks, 7, 1'000);
     CHECK(mark(marks, 7, 10'999) == Marked::coalesced);
     CHECK(mark(marks, 7, 500) == Marked::coalesced);  // a clock that went back is no reason
@@ -83,7 +83,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("one row's mark is taken alone, and only once") {
-    AccessBuffer access_buffer;
+    AccessBuffer marks;
     mark(marks, 7, 100);
     mark(marks, 7, 110);
     mark(marks, 8, 120);
@@ -99,7 +99,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("a row that was drained may be marked again") {
-    AccessBuffer access_buffer;
+    AccessBuffer marks;
     mark(marks, 7, 100);
     CHECK(drain(marks).size() == 1);
     CHECK(mark(marks, 7, 200) == Marked::fresh);
@@ -107,7 +107,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("marks are drained in parts, in the order of the rows; the others stay") {
-    AccessBuffer access_buffer;
+    AccessBuffer marks;
     for (const std::int64_t row : {50, 20, 40, 10, 30}) mark(marks, row, row);
     const std::vector<store::TouchRow> first = drain(marks, 0, 2);
     REQUIRE(first.size() == 2);
@@ -125,7 +125,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("rowids that no entry has are dropped") {
-    AccessBuffer access_buffer;
+    AccessBuffer marks;
     CHECK(mark(marks, 0, 1) == Marked::dropped);
     CHECK(mark(marks, -5, 1) == Marked::dropped);
     CHECK(mark(marks, std::int64_t{1} << 43, 1) == Marked::dropped);
@@ -137,7 +137,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("the largest rowid that can be marked comes back as it was") {
     constexpr std::int64_t kLargest = (std::int64_t{1} << 43) - 1;
-    AccessBuffer access_buffer;
+    AccessBuffer marks;
     CHECK(mark(marks, kLargest, 5) == Marked::fresh);
     const std::vector<store::TouchRow> touches = drain(marks);
     REQUIRE(touches.size() == 1);
@@ -148,7 +148,7 @@ TEST_SUITE("unit") {
   TEST_CASE("a count stops at its bound and never runs over into the rowid") {
     constexpr std::int64_t kMax = (1 << 20) - 1;
     constexpr std::int64_t kApart = 10'000;
-    AccessBuffer access_buffer;
+    AccessBuffer marks;
     for (std::int64_t i = 0; i < kMax + 10; ++i) mark(marks, 7, i * kApart);
     const auto taken = marks.take(7);
     REQUIRE(taken);
@@ -158,7 +158,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("a full table drops marks and says so; what it took it keeps exactly") {
     constexpr std::int64_t kRows = 300'000;
-    AccessBuffer access_buffer;
+    AccessBuffer marks;
     std::int64_t fresh = 0;
     std::int64_t dropped = 0;
     for (std::int64_t row = 1; row <= kRows; ++row) {
@@ -177,7 +177,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("rows in a run lose few marks while the table is not full") {
     constexpr std::int64_t kRows = 20'000;
-    AccessBuffer access_buffer;
+    AccessBuffer marks;
     std::int64_t dropped = 0;
     for (std::int64_t row = 1; row <= kRows; ++row) {
       dropped += mark(marks, row, row) == Marked::dropped ? 1 : 0;
@@ -186,7 +186,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("clearing forgets all marks") {
-    AccessBuffer access_buffer;
+    AccessBuffer marks;
     for (std::int64_t row = 1; row <= 100; ++row) mark(marks, row, row);
     marks.clear();
     CHECK(marks.empty());
@@ -198,7 +198,7 @@ TEST_SUITE("unit") {
     constexpr int kThreads = 3;
     constexpr int kEach = 30'000;
     constexpr std::int64_t kRows = 500;
-    AccessBuffer access_buffer;
+    AccessBuffer marks;
     std::vector<std::map<std::int64_t, std::int64_t>> made(kThreads);
     std::atomic<int> running{kThreads};
     std::vector<std::thread> threads;
@@ -234,7 +234,7 @@ TEST_SUITE("unit") {
   TEST_CASE("a drain that begins after a mark was made has it, whoever marks meanwhile") {
     constexpr int kThreads = 3;
     constexpr int kEach = 400;
-    AccessBuffer access_buffer;
+    AccessBuffer marks;
     std::mutex mutex;
     std::set<std::int64_t> drained;  // by anybody
     std::atomic<int> missed{0};

@@ -50,13 +50,13 @@ TEST_SUITE("unit") {
 
   TEST_CASE("fifo evicts a row that was read") {
     const auto policy = eviction::make_eviction_policy(Eviction::fifo);
-    CHECK(policy->judge(candidate(10, 500, 3), 7, 1000).evict);
+    CHECK(policy->decide(candidate(10, 500, 3), 7, 1000).evict);
   }
 
   TEST_CASE("lru re-inserts a row at its last read, and evicts one without") {
     const auto policy = eviction::make_eviction_policy(Eviction::lru);
-    CHECK(policy->judge(candidate(10, 10), 0, 1000).evict);
-    const auto verdict = policy->judge(candidate(10, 500), 7, 1000);
+    CHECK(policy->decide(candidate(10, 10), 0, 1000).evict);
+    const auto verdict = policy->decide(candidate(10, 500), 7, 1000);
     CHECK_FALSE(verdict.evict);
     CHECK(verdict.placement.inserted_at == 500);
     CHECK(verdict.placement.accessed_at == 500);
@@ -65,33 +65,33 @@ TEST_SUITE("unit") {
 
   TEST_CASE("clock re-inserts a row at the next stamp, with one chance less") {
     const auto policy = eviction::make_eviction_policy(Eviction::clock);
-    const auto verdict = policy->judge(candidate(10, 500, 1), 1, 1000);
+    const auto verdict = policy->decide(candidate(10, 500, 1), 1, 1000);
     CHECK_FALSE(verdict.evict);
     CHECK(verdict.placement.inserted_at == 1000);
     CHECK(verdict.placement.accessed_at == 500);
     CHECK(verdict.placement.touches == 1);
     CHECK(verdict.placement.eviction_counter == 1);
-    CHECK(policy->judge(candidate(10, 500, 0), 0, 1000).evict);
+    CHECK(policy->decide(candidate(10, 500, 0), 0, 1000).evict);
   }
 
   TEST_CASE("clock counts at most three reads, however many there were") {
     const auto policy = eviction::make_eviction_policy(Eviction::clock);
     for (const std::int64_t touches : {std::int64_t{3}, std::int64_t{100}, INT64_MAX}) {
-      CHECK(policy->judge(candidate(10, 500, 3), touches, 1000).placement.eviction_counter == 2);
+      CHECK(policy->decide(candidate(10, 500, 3), touches, 1000).placement.eviction_counter == 2);
     }
   }
 
   TEST_CASE("a counter that no policy wrote does no harm") {
     const auto policy = eviction::make_eviction_policy(Eviction::clock);
-    CHECK(policy->judge(candidate(10, 10, INT64_MIN), 0, 1000).evict);
-    CHECK(policy->judge(candidate(10, 10, INT64_MAX), 0, 1000).placement.eviction_counter == 2);
+    CHECK(policy->decide(candidate(10, 10, INT64_MIN), 0, 1000).evict);
+    CHECK(policy->decide(candidate(10, 10, INT64_MAX), 0, 1000).placement.eviction_counter == 2);
   }
 
   TEST_CASE("s3fifo promotes after two reads on probation, without any chance left") {
     const auto policy = eviction::make_eviction_policy(Eviction::s3fifo);
-    CHECK(policy->admit("key").queue == engine::kProbationQueue);
-    CHECK(policy->judge(candidate(10, 500, 0, engine::kProbationQueue), 1, 1000).evict);
-    const auto verdict = policy->judge(candidate(10, 500, 1, engine::kProbationQueue), 1, 1000);
+    CHECK(policy->admit("key").queue == store::kProbationQueue);
+    CHECK(policy->decide(candidate(10, 500, 0, store::kProbationQueue), 1, 1000).evict);
+    const auto verdict = policy->decide(candidate(10, 500, 1, store::kProbationQueue), 1, 1000);
     CHECK_FALSE(verdict.evict);
     CHECK(verdict.placement.inserted_at == 1000);
     CHECK(verdict.placement.eviction_queue == eviction::kMainQueue);
@@ -101,8 +101,8 @@ TEST_SUITE("unit") {
 
   TEST_CASE("s3fifo's main queue works as clock does") {
     const auto policy = eviction::make_eviction_policy(Eviction::s3fifo);
-    CHECK(policy->judge(candidate(10, 10), 0, 1000).evict);
-    const auto verdict = policy->judge(candidate(10, 500, 1), 1, 1000);
+    CHECK(policy->decide(candidate(10, 10), 0, 1000).evict);
+    const auto verdict = policy->decide(candidate(10, 500, 1), 1, 1000);
     CHECK(verdict.placement.eviction_queue == eviction::kMainQueue);
     CHECK(verdict.placement.eviction_counter == 1);
   }
@@ -110,22 +110,22 @@ TEST_SUITE("unit") {
   TEST_CASE("s3fifo stores what left probation lately in the main queue, and only that") {
     const auto policy = eviction::make_eviction_policy(Eviction::s3fifo);
     const eviction::QueueSizes sizes{.entries = 100, .max_entries = 100, .max_bytes = 100};
-    policy->evicted(candidate(10, 10, 0, engine::kProbationQueue), sizes);
+    policy->evicted(candidate(10, 10, 0, store::kProbationQueue), sizes);
     CHECK(policy->admit("key").queue == eviction::kMainQueue);
-    CHECK(policy->admit("key").queue == engine::kProbationQueue);  // it is no ghost any more
+    CHECK(policy->admit("key").queue == store::kProbationQueue);  // it is no ghost any more
     policy->evicted(candidate(10, 10, 0, eviction::kMainQueue), sizes);
-    CHECK(policy->admit("key").queue == engine::kProbationQueue);
+    CHECK(policy->admit("key").queue == store::kProbationQueue);
   }
 
   TEST_CASE("s3fifo forgets ghosts after about nine tenths of the limit") {
     const auto policy = eviction::make_eviction_policy(Eviction::s3fifo);
     const eviction::QueueSizes sizes{.entries = 10, .max_entries = 10, .max_bytes = base::kForever};
-    auto row = candidate(10, 10, 0, engine::kProbationQueue);
+    auto row = candidate(10, 10, 0, store::kProbationQueue);
     for (int i = 0; i < 10; ++i) {
       row.key = std::to_string(i);
       policy->evicted(row, sizes);
     }
-    CHECK(policy->admit("0").queue == engine::kProbationQueue);
+    CHECK(policy->admit("0").queue == store::kProbationQueue);
     CHECK(policy->admit("1").queue == eviction::kMainQueue);
   }
 
@@ -135,17 +135,17 @@ TEST_SUITE("unit") {
     sizes.probation_entries = 9;
     CHECK(policy->next_queue(sizes) == eviction::kMainQueue);
     sizes.probation_entries = 10;
-    CHECK(policy->next_queue(sizes) == engine::kProbationQueue);
+    CHECK(policy->next_queue(sizes) == store::kProbationQueue);
     sizes.bytes = 5100;
     sizes.max_bytes = 5000;
     sizes.probation_bytes = 499;
     CHECK(policy->next_queue(sizes) == eviction::kMainQueue);
     sizes.probation_bytes = 500;
-    CHECK(policy->next_queue(sizes) == engine::kProbationQueue);
+    CHECK(policy->next_queue(sizes) == store::kProbationQueue);
     sizes.probation_entries = 1;
     CHECK(policy->next_queue(sizes) == eviction::kMainQueue);
     sizes.entries = 1;
-    CHECK(policy->next_queue(sizes) == engine::kProbationQueue);
+    CHECK(policy->next_queue(sizes) == store::kProbationQueue);
   }
 
   TEST_CASE("37 a put never evicts itself, were all others just read") {

@@ -16,7 +16,7 @@ constexpr std::int64_t kTenYears = 315'576'000 * kSecond;
 
 void pass_at(Bench& bench, std::int64_t wall) {
   bench.fake.clock->set_wall(wall);
-  bench.pass();
+  bench.run_once();
 }
 
 }  // namespace
@@ -24,9 +24,9 @@ void pass_at(Bench& bench, std::int64_t wall) {
 TEST_SUITE("unit") {
   TEST_CASE("touches are written when their interval is over by the steady clock") {
     Bench bench;
-    bench.pass();  // the first round is due at once
+    bench.run_once();  // the first round is due at once
     bench.fake.put("a", "1");
-    bench.pass();
+    bench.run_once();
     CHECK(bench.fake.get("a"));
     const std::int64_t start = bench.fake.clock->wall_now();
     const auto written = [&] { return bench.fake.engine.counters.touches_written.get(); };
@@ -42,9 +42,9 @@ TEST_SUITE("unit") {
 
   TEST_CASE("what is due is by the wall clock, when it is looked for by the steady one") {
     Bench bench;
-    bench.pass();
+    bench.run_once();
     bench.fake.put("a", "1", {kSecond, kSecond, kSecond});
-    bench.pass();
+    bench.run_once();
     const std::int64_t start = bench.fake.clock->wall_now();
     const auto expired = [&] { return bench.fake.engine.counters.expired.get(); };
     pass_at(bench, start + kTenYears);
@@ -59,7 +59,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("a deleted file is looked for by the steady clock") {
     Bench bench;
-    bench.pass();
+    bench.run_once();
     bench.fake.file->in_place = false;
     const auto store = bench.fake.engine.store.get();
     const std::int64_t start = bench.fake.clock->wall_now();

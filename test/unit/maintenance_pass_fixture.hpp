@@ -16,12 +16,12 @@ inline constexpr std::int64_t kSecond = 1'000'000;
 /// The worker's passes as its thread makes them: only what is due.
 struct Bench {
   explicit Bench(Options options = FakeEngine::manual())
-      : fake(std::move(options)), events(fake.engine), steps(fake.engine, events) {
+      : fake(std::move(options)), events(fake.engine), pass(fake.engine, events) {
     REQUIRE(pass.open().ok());
   }
   ~Bench() { pass.close(); }
 
-  bool pass(std::int64_t budget = kSecond) {
+  bool run_once(std::int64_t budget = kSecond) {
     return pass.run_once({base::add_saturated(fake.clock->steady_now(), budget), false});
   }
   void advance(std::int64_t microseconds) {

@@ -22,12 +22,12 @@ TEST_SUITE("unit") {
     options.eviction = Eviction::fifo;
     Bench bench(options);
     bench.fake.put_all(test::numbered("k", 9'000), "v");
-    bench.pass(10 * kSecond);
+    bench.run_once(10 * kSecond);
     bench.fake.faults->before(Call::commit, [&] {
       bench.fake.engine.limits.set({10, unlimited, MiB});
     });
     bench.fake.put("one more", "v");
-    CHECK(bench.pass());
+    CHECK(bench.run_once());
     CHECK(bench.fake.engine.counters.evicted.get() <= 1'000);
     bench.fake.faults->heal();
   }
@@ -43,14 +43,14 @@ TEST_SUITE("unit") {
       CAPTURE(failing.nth);
       Bench bench(test::limited(Eviction::fifo, unlimited, 300'000));
       for (const std::string& key : test::numbered("k", 3'000)) test::offer(bench.fake, key);
-      CHECK_FALSE(bench.pass());
+      CHECK_FALSE(bench.run_once());
       test::offer(bench.fake, "large", 150'000);  // two transactions evict what it needs
       bench.fake.faults->fail(failing.call, FailureKind::busy, failing.nth);
-      CHECK_FALSE(bench.pass());
+      CHECK_FALSE(bench.run_once());
       CHECK(bench.fake.engine.bytes > 300'000);
       CHECK(bench.fake.engine.pending.is_refusing());
       test::offer(bench.fake, "next");
-      bench.pass();
+      bench.run_once();
       CHECK(bench.fake.file->has("next"));
       CHECK(bench.fake.engine.bytes <= 300'000);
       CHECK_FALSE(bench.fake.engine.pending.is_refusing());
@@ -60,14 +60,14 @@ TEST_SUITE("unit") {
   TEST_CASE("what a group brought in leaves also if nothing is written after it") {
     Bench bench(test::limited(Eviction::fifo, unlimited, 300'000));
     for (const std::string& key : test::numbered("k", 3'000)) test::offer(bench.fake, key);
-    CHECK_FALSE(bench.pass());
+    CHECK_FALSE(bench.run_once());
     test::offer(bench.fake, "large", 150'000);
     bench.fake.faults->fail(Call::begin, FailureKind::busy, 2, 3);
     for (int i = 0; i < 3; ++i) {
-      CHECK_FALSE(bench.pass());
+      CHECK_FALSE(bench.run_once());
       CHECK(bench.fake.engine.pending.is_refusing());
     }
-    CHECK_FALSE(bench.pass());
+    CHECK_FALSE(bench.run_once());
     CHECK(bench.fake.engine.bytes <= 300'000);
     CHECK_FALSE(bench.fake.engine.pending.is_refusing());
   }
@@ -75,7 +75,7 @@ TEST_SUITE("unit") {
   TEST_CASE("on a full disk less leaves at a time, and a log that cannot start over is told of") {
     Bench bench(test::limited(Eviction::fifo, unlimited, 300'000));
     for (const std::string& key : test::numbered("k", 3'000)) test::offer(bench.fake, key);
-    CHECK_FALSE(bench.pass());
+    CHECK_FALSE(bench.run_once());
     test::offer(bench.fake, "large", 150'000);
     bench.fake.faults->fail(Call::commit, FailureKind::full, 2);
     SUBCASE("") {
@@ -101,7 +101,7 @@ TEST_SUITE("unit") {
     options.limits.max_entries = 5'000;
     Bench bench(options);
     for (const std::string& key : test::numbered("k", 5'000)) bench.fake.put(key, "1", {1, 1, 1});
-    bench.pass();
+    bench.run_once();
     bench.advance(kSecond);
     bench.fake.faults->before(Call::commit, [&bench] {
       CHECK(bench.fake.file->wal_bytes < 4 * MiB);
@@ -113,7 +113,7 @@ TEST_SUITE("unit") {
       for (int passes = 0; !bench.fake.engine.pending.empty(); ++passes) {
         REQUIRE(passes < 20);
         const std::int64_t before = bench.commits();
-        bench.pass(0);
+        bench.run_once(0);
         CHECK(bench.commits() > before);
         CHECK(bench.commits() <= before + 2);  // what makes room, and a group that has enough
       }
@@ -131,9 +131,9 @@ TEST_SUITE("unit") {
     options.limits.max_entries = 3;
     Bench bench(options);
     bench.fake.put_all(test::numbered("k", 3), "old");
-    bench.pass(0);
+    bench.run_once(0);
     bench.fake.put_all(test::numbered("k", 3), "new");
-    bench.pass(0);
+    bench.run_once(0);
     CHECK(bench.fake.engine.pending.empty());
     CHECK(bench.fake.engine.counters.refused.get() == 0);
     CHECK(bench.fake.engine.counters.replaced.get() == 3);

@@ -19,17 +19,17 @@ TEST_SUITE("unit") {
   TEST_CASE("a pass commits what is pending") {
     Bench bench;
     bench.fake.put("a", "1");
-    CHECK_FALSE(bench.pass());
+    CHECK_FALSE(bench.run_once());
     CHECK(bench.fake.file->has("a"));
   }
 
   TEST_CASE("a pass whose time is over still commits one group, and says that there is more") {
     Bench bench;
     bench.fake.put_all(test::numbered("k", 2'500), "v");
-    CHECK(bench.pass(0));
+    CHECK(bench.run_once(0));
     CHECK(bench.fake.engine.entries == 1'000);
-    CHECK(bench.pass(0));
-    CHECK_FALSE(bench.pass(0));
+    CHECK(bench.run_once(0));
+    CHECK_FALSE(bench.run_once(0));
     CHECK(bench.fake.engine.entries == 2'500);
   }
 
@@ -45,17 +45,17 @@ TEST_SUITE("unit") {
   TEST_CASE("writing waits while reads of our own keep a long log; a flush not for ever") {
     Bench bench;
     bench.fake.put("a", "1");
-    bench.pass(10 * kSecond);
+    bench.run_once(10 * kSecond);
     bench.fake.file->wal_bytes = 8 * MiB;
     bench.fake.file->own_reader = true;
     bench.fake.put("b", "2");
-    CHECK(bench.pass());
+    CHECK(bench.run_once());
     CHECK_FALSE(bench.fake.engine.pending.empty());
     // Who waits for a commit does so as when the store refuses: not for as long as the read takes.
     CHECK(bench.fake.engine.pending.is_refusing());
     CHECK(bench.fake.health() == HealthState::degraded);
     bench.fake.file->own_reader = false;
-    bench.pass();
+    bench.run_once();
     CHECK(bench.fake.engine.pending.empty());
     CHECK_FALSE(bench.fake.engine.pending.is_refusing());
     CHECK(bench.fake.health() == HealthState::ok);
@@ -129,7 +129,7 @@ TEST_SUITE("unit") {
       for (int i = 0; i < 3; ++i) bench.fake.put(std::to_string(i), std::string(200'000, 'v'));
       for (int passes = 0; !bench.fake.engine.pending.empty(); ++passes) {
         REQUIRE(passes < 1'000);
-        bench.pass();
+        bench.run_once();
       }
       CHECK(bench.fake.engine.counters.evicted.get() > 0);
     }
@@ -148,12 +148,12 @@ TEST_SUITE("unit") {
   TEST_CASE("another program that writes is met by trying: the store then counts as refusing") {
     Bench bench;
     bench.fake.put("a", "1");
-    bench.pass(10 * kSecond);
+    bench.run_once(10 * kSecond);
     bench.fake.file->wal_bytes = 8 * MiB;
     bench.fake.file->foreign_lock = true;
     bench.fake.put("b", "2");
     bench.fake.faults->fail_always(Call::begin, FailureKind::busy);
-    bench.pass();
+    bench.run_once();
     CHECK(bench.fake.engine.pending.is_refusing());
   }
 
@@ -162,22 +162,22 @@ TEST_SUITE("unit") {
     bench.fake.file->wal_bytes = 8 * MiB;
     bench.fake.file->foreign_reader = true;
     bench.fake.put("a", "1");
-    bench.pass();
+    bench.run_once();
     CHECK(bench.fake.engine.pending.empty());
   }
 
   TEST_CASE("touches are written once in each interval, by a flush at once") {
     Bench bench;
     bench.fake.put("a", "1");
-    bench.pass();
+    bench.run_once();
     CHECK(bench.fake.get("a"));
-    bench.pass();
+    bench.run_once();
     CHECK(bench.fake.file->row("a").access_count == 0);
     bench.advance(60 * kSecond - 1);
-    bench.pass();
+    bench.run_once();
     CHECK(bench.fake.file->row("a").access_count == 0);
     bench.advance(1);
-    bench.pass();
+    bench.run_once();
     CHECK(bench.fake.file->row("a").access_count == 1);
     CHECK(bench.fake.get("a"));
     REQUIRE(bench.pass.finish_accepted().ok());
@@ -188,49 +188,49 @@ TEST_SUITE("unit") {
     Bench bench;
     const auto keys = test::numbered("k", 2'500);
     bench.fake.put_all(keys, "v");
-    bench.pass(10 * kSecond);
+    bench.run_once(10 * kSecond);
     for (const std::string& key : keys) CHECK(bench.fake.get(key));
     bench.advance(60 * kSecond);
     const auto written = [&] { return bench.fake.engine.counters.touches_written.get(); };
-    CHECK(bench.pass());
+    CHECK(bench.run_once());
     CHECK(written() == 1'000);
     bench.advance(20'000);
-    CHECK(bench.pass());
+    CHECK(bench.run_once());
     CHECK(written() == 1'000);
     bench.advance(80'000);
-    CHECK(bench.pass());
+    CHECK(bench.run_once());
     CHECK(written() == 2'000);
     CHECK(bench.fake.get(keys.front()));  // its turn in this round is over
     bench.advance(100'000);
-    CHECK_FALSE(bench.pass());
+    CHECK_FALSE(bench.run_once());
     CHECK(written() == 2'500);
     bench.advance(60 * kSecond - 1);
-    CHECK_FALSE(bench.pass());
+    CHECK_FALSE(bench.run_once());
     CHECK(written() == 2'500);
     bench.advance(1);
-    CHECK_FALSE(bench.pass());
+    CHECK_FALSE(bench.run_once());
     CHECK(written() == 2'501);
   }
 
   TEST_CASE("31 expiry goes on at its pace until nothing is due, however long the interval is") {
     Bench bench;
-    bench.pass();  // the first one is due at once
+    bench.run_once();  // the first one is due at once
     for (const std::string& key : test::numbered("k", 3'500)) {
       bench.fake.put(key, "v", {kSecond, kSecond, kSecond});
     }
-    bench.pass();
+    bench.run_once();
     bench.advance(60 * kSecond);
-    CHECK(bench.pass());
+    CHECK(bench.run_once());
     CHECK(bench.fake.engine.counters.expired.get() == 1'000);
     // Asked again before the next deletion is due: nothing is done, and not forgotten either.
     bench.advance(20'000);
-    CHECK(bench.pass());
+    CHECK(bench.run_once());
     CHECK(bench.fake.engine.counters.expired.get() == 1'000);
     int passes = 0;
     do {
       bench.advance(20'000);
       REQUIRE(++passes < 100);
-    } while (bench.pass());
+    } while (bench.run_once());
     CHECK(bench.fake.engine.counters.expired.get() == 3'500);
     CHECK(bench.fake.engine.entries == 0);
   }
@@ -238,14 +238,14 @@ TEST_SUITE("unit") {
   TEST_CASE("31 expiry goes on at its pace behind many entries that are kept for errors") {
     Bench bench;
     bench.fake.put("due", "v", {1, 1, 1});
-    bench.pass();
+    bench.run_once();
     bench.advance(60 * kSecond);
     bench.fake.file->searches = 3;
     for (int i = 0; i < 3; ++i) {
-      CHECK(bench.pass());
+      CHECK(bench.run_once());
       bench.advance(100'000);
     }
-    CHECK_FALSE(bench.pass());
+    CHECK_FALSE(bench.run_once());
     CHECK_FALSE(bench.fake.file->has("due"));
   }
 
@@ -254,17 +254,17 @@ TEST_SUITE("unit") {
     options.eviction = Eviction::fifo;
     Bench bench(options);
     bench.fake.put_all(test::numbered("k", 9'000), "v");
-    bench.pass(10 * kSecond);
+    bench.run_once(10 * kSecond);
     bench.fake.engine.limits.set({10, unlimited, MiB});
     bench.advance(100'000);
     const std::int64_t before = bench.fake.engine.counters.evicted.get();
     for (int i = 0; i < 10; ++i) {
-      bench.pass();
+      bench.run_once();
       bench.advance(10'000);
     }
     CHECK(bench.fake.engine.counters.evicted.get() - before == 1'000);
     int passes = 0;
-    while (bench.pass()) {
+    while (bench.run_once()) {
       bench.advance(20'000);
       REQUIRE(++passes < 1'000);
     }
@@ -274,18 +274,18 @@ TEST_SUITE("unit") {
   TEST_CASE("a store that refused touches is asked again soon, also with nothing to write") {
     Bench bench;
     bench.fake.put("a", "1");
-    bench.pass();
+    bench.run_once();
     CHECK(bench.fake.get("a"));
     bench.advance(60 * kSecond);
     bench.fake.faults->fail(Call::begin, FailureKind::busy, 1, 2);
-    CHECK_FALSE(bench.pass());
+    CHECK_FALSE(bench.run_once());
     CHECK(bench.fake.engine.pending.is_refusing());
-    CHECK_FALSE(bench.pass());
+    CHECK_FALSE(bench.run_once());
     CHECK(bench.fake.engine.pending.is_refusing());
-    CHECK(bench.pass());  // the touches are still to be written
+    CHECK(bench.run_once());  // the touches are still to be written
     CHECK_FALSE(bench.fake.engine.pending.is_refusing());
     bench.advance(kSecond);
-    CHECK_FALSE(bench.pass());
+    CHECK_FALSE(bench.run_once());
     CHECK(bench.fake.file->row("a").access_count == 1);
   }
 
@@ -320,14 +320,14 @@ TEST_SUITE("unit") {
 
   TEST_CASE("a deleted file is looked for once a second") {
     Bench bench;
-    bench.pass();
+    bench.run_once();
     bench.fake.file->in_place = false;
     const auto store = bench.fake.engine.store.get();
     bench.advance(999'999);
-    bench.pass();
+    bench.run_once();
     CHECK(bench.fake.engine.store.get() == store);
     bench.advance(1);
-    bench.pass();
+    bench.run_once();
     CHECK(bench.fake.engine.store.get() != store);
   }
 
@@ -336,11 +336,11 @@ TEST_SUITE("unit") {
     bench.fake.file->file_bytes = 100 * MiB;
     bench.fake.file->free_pages = 25'000;
     int passes = 1;
-    for (; bench.pass(); ++passes) REQUIRE(passes < 1'000);
+    for (; bench.run_once(); ++passes) REQUIRE(passes < 1'000);
     CHECK(passes > 50);
     CHECK(bench.fake.file->file_bytes < 4 * MiB);
     CHECK(bench.fake.file->truncations == 1);
-    CHECK_FALSE(bench.pass());
+    CHECK_FALSE(bench.run_once());
     CHECK(bench.fake.file->checkpoints == 1);
   }
 

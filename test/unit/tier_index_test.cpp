@@ -22,7 +22,7 @@ class Run {
   void step() {
     const std::uint32_t what = roll(100);
     if (what < 60 && !index_.is_full()) {
-      index_.make_space();
+      index_.grow();
       insert();
     } else if (what < 90) {
       remove();
@@ -143,7 +143,7 @@ TEST_SUITE("unit") {
     std::mt19937_64 random(1);
     std::vector<std::uint64_t> hashes;
     while (!index.is_full()) {
-      index.make_space();
+      index.grow();
       CHECK((index.used() < index.places() / 2 || index.places() == 1'000));
       hashes.push_back(random());
       index.insert(hashes.back(), hashes.size(), hashes.size() % 4);
