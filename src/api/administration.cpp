@@ -76,7 +76,7 @@ std::size_t Core::erase_range(engine::Range::Kind kind, std::string_view prefix)
   (void)engine::run_range(engine, range);
   if (engine.process.is_forked_child())
     return 0;  // a forked child: nobody may ever unlock the queue
-  return static_cast<std::size_t>(engine.pending.committed_for(range)->removed.load());
+  return static_cast<std::size_t>(range->removed.load());
 }
 
 CheckReport Core::check() {
@@ -91,7 +91,7 @@ CheckReport Core::check() {
       throw_failed("check", engine.path,
                    "the totals could not be recounted: the file cannot be written");
     }
-    const store::Totals off = engine.pending.committed_for(recount)->totals_off;
+    const store::Totals off = recount->totals_off;
     report.entries_off_by = off.entries;
     report.bytes_off_by = off.bytes;
   }

@@ -73,7 +73,7 @@ class Offering {
     const WriteQueue::Waiting waiting(engine_.pending);
     // Who does the worker's work himself waits for nobody: if that made no room, nothing will.
     if (engine_.worker->drain()) return before == 0 || engine_.pending.bytes() < before;
-    ASHMEMO_TEST_POINT("patience: looks");
+    ASHMEMO_TEST_POINT("deadline: looks");
     if (deadline.is_over()) return false;
     engine_.worker->wake();
     engine_.pending.wait_a_little(max_wait_);
@@ -358,7 +358,6 @@ std::size_t erase(Engine& engine, std::span<const std::string_view> keys,
   engine.worker->wake();
   if (!waits) return live;
   removing.await_offered();
-  // Not done with the keys: while the store refuses, a range may move behind them.
   for (const RangePtr& range : ranges) removing.await(range);
   if (!removing.all_done() && !engine.closed) {
     report_uncommitted(engine, fmt::format("{} keys", removing.count()));

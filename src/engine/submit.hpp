@@ -41,7 +41,7 @@ std::size_t erase(Engine& engine, std::span<const std::string_view> keys,
                   std::span<const RangePtr> ranges = {});
 
 /// Queues a range command and waits for it. False: not done yet, because the store refuses, or
-/// because this is the worker's own thread. What it came to is in WriteQueue::committed_for.
+/// because this is the worker's own thread.
 bool run_range(Engine& engine, const RangePtr& range);
 
 /// Queues a range command that nobody waits for.

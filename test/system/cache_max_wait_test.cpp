@@ -41,7 +41,7 @@ class WaitingCall {
   WaitingCall& operator=(const WaitingCall&) = delete;
 
   static void at_test_point(std::string_view point) {
-    if (here != nullptr && point == "patience: looks") ++here->looks_;
+    if (here != nullptr && point == "deadline: looks") ++here->looks_;
   }
 
   /// Until it has looked so often, or returned; whether it goes on waiting. It has looked at the
