@@ -205,10 +205,10 @@ std::int64_t WriteQueue::remove_everything_locked() {
   all->bytes = kItemOverhead;
   append_locked(all);
   std::int64_t lost = 0;
-  std::deque<Item> kept;
-  for (const Item& item : items_) {
+  auto kept = items_.begin();  // compacts in place: nothing may throw from here on
+  for (Item& item : items_) {
     if (is_taken(item) || number_of(item) == all->number) {
-      kept.push_back(item);
+      std::swap(*kept++, item);
       continue;
     }
     const auto* const slot = std::get_if<SlotPtr>(&item);
@@ -220,7 +220,7 @@ std::int64_t WriteQueue::remove_everything_locked() {
         },
         item);
   }
-  items_.swap(kept);
+  items_.erase(kept, items_.end());
   return lost;
 }
 

@@ -39,13 +39,10 @@ struct Item {
   std::vector<Operation> operations;
   bool taken = false;
   bool done = false;
-  bool is_own = false;  // `range` is a stand-in for one of the queue's own, not yet seen
-  ItemPtr instead;      // this one is committed for it
+  bool dropped = false;
+  bool is_own = false;  // the queue made it; `range` is a stand-in until it is taken
 
-  [[nodiscard]] bool is_removal() const {
-    if (range) return range->removes();
-    return !operations.back().write->is_put;
-  }
+  [[nodiscard]] bool is_removal() const { return range || !operations.back().write->is_put; }
   [[nodiscard]] std::size_t bytes() const {
     return kItemOverhead + (range ? range->prefix.size() : slot->key.size());
   }
@@ -65,43 +62,27 @@ class Model {
 
   void add(const ItemPtr& item) { items_.push_back(item); }
 
-  /// The command that another one like it joins.
-  ItemPtr joinable(const Range& range, bool refusing) const {
-    for (auto item = items_.rbegin(); item != items_.rend(); ++item) {
-      const Range* const other = (*item)->range.get();
-      if (other == nullptr || other->removes() != range.removes()) continue;
-      if (range.removes() ? other->prefix != range.prefix : other->kind != range.kind) continue;
-      const bool stays = !range.removes() || *item == items_.back();
-      return !(*item)->taken && (stays || refusing) ? *item : nullptr;
-    }
-    return nullptr;
-  }
-
-  void move_to_end(const ItemPtr& item) {
-    std::erase(items_, item);
-    items_.push_back(item);
-  }
-
   [[nodiscard]] std::ptrdiff_t puts() const {
     return std::count_if(items_.begin(), items_.end(),
                          [](const ItemPtr& item) { return !item->range && !item->is_removal(); });
   }
 
+  /// The memory of removals and commands.
   [[nodiscard]] std::size_t removal_bytes() const {
     std::size_t bytes = 0;
     for (const ItemPtr& item : items_) bytes += item->is_removal() ? item->bytes() : 0;
     return bytes;
   }
 
-  /// Everything that is not taken gives way to `all`; how many puts did.
-  std::int64_t replace_by(const ItemPtr& all) {
+  /// Drops all items that are not taken; returns how many puts were among them.
+  std::int64_t drop_untaken() {
     std::int64_t lost = 0;
     for (const ItemPtr& item : items_) {
-      if (item == all || item->taken || (item->range && !item->range->removes())) continue;
+      if (item->taken) continue;
       lost += item->slot && item->operations.back().write->is_put ? 1 : 0;
-      item->instead = all;
+      item->dropped = true;
     }
-    std::erase_if(items_, [](const ItemPtr& item) { return item->instead != nullptr; });
+    std::erase_if(items_, [](const ItemPtr& item) { return item->dropped; });
     return lost;
   }
 
@@ -194,7 +175,7 @@ class Run {
     }
     CHECK(queue_.empty());
     CHECK(queue_.bytes() == 0);
-    for (const ItemPtr& item : all_) CHECK(is_done(*item));
+    for (const ItemPtr& item : all_) CHECK(is_done(*item) != item->dropped);
     return times_bound_;
   }
 
@@ -204,35 +185,22 @@ class Run {
     return std::string(roll(2) != 0 ? "a:" : "b:") + std::to_string(roll(4));
   }
 
-  bool is_done(const Item& item) const {
-    if (item.is_own) return item.instead && is_done(*item.instead);
-    if (!item.slot) return queue_.committed_for(item.range)->done;
-    const RangePtr& all = item.slot->instead;
-    return item.slot->done || (all && queue_.committed_for(all)->done);
-  }
-  static bool is_done_in_model(const Item& item) {
-    return item.instead ? is_done_in_model(*item.instead) : item.done;
+  static bool is_done(const Item& item) {
+    return item.slot ? item.slot->done : item.range && item.range->done;
   }
 
-  /// What the queue must have done before it took a removal of so many bytes.
+  /// Checks the bound before the queue accepted a removal of `bytes`.
   void expect_bound(const std::optional<std::int64_t>& lost, std::size_t bytes) {
     const bool is_over = refusing_ && model_.removal_bytes() + bytes > kMaxBytes;
     REQUIRE(lost.has_value() == is_over);
     if (!is_over) return;
     ++times_bound_;
-    const Range everything;
-    ItemPtr all = model_.joinable(everything, true);
-    if (all) {
-      model_.move_to_end(all);
-    } else {
-      all = std::make_shared<Item>();
-      all->range = std::make_shared<Range>();
-      all->is_own = true;
-      model_.add(all);
-      all_.push_back(all);
-    }
+    CHECK(model_.drop_untaken() == *lost);
+    const auto all = std::make_shared<Item>();
+    all->range = std::make_shared<Range>();
+    all->is_own = true;
     all->operations.push_back({++time_, nullptr});
-    CHECK(model_.replace_by(all) == *lost);
+    model_.add(all);
   }
 
   void offer(bool is_put) {
@@ -285,15 +253,7 @@ class Run {
                                     : Range::Kind::erase_prefix;
     if (kind > 2) item->range->prefix = kind == 3 ? "a:" : any_key();
     all_.push_back(item);
-    const auto lost = queue_.add(item->range);
-    if (const ItemPtr joined = model_.joinable(*item->range, refusing_)) {
-      CHECK_FALSE(lost);
-      item->instead = joined;
-      if (!item->range->removes()) return;
-      joined->operations.push_back({++time_, nullptr});
-      return model_.move_to_end(joined);
-    }
-    if (item->range->removes()) expect_bound(lost, item->bytes());
+    expect_bound(queue_.add(item->range), item->bytes());
     item->operations.push_back({++time_, nullptr});
     model_.add(item);
   }
@@ -349,7 +309,7 @@ class Run {
         CHECK(found(key) == model_.find(key));
       }
     }
-    for (const ItemPtr& item : all_) CHECK(is_done(*item) == is_done_in_model(*item));
+    for (const ItemPtr& item : all_) CHECK(is_done(*item) == item->done);
     CHECK(queue_.empty() == model_.items().empty());
   }
 
