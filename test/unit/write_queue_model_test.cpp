@@ -16,8 +16,8 @@
 #include "engine/write_queue.hpp"
 #include "support/fake_engine.hpp"
 
-// Random operations on the queue and on a model of it that is too simple to be wrong: a list of
-// items, and for each key the newest operation that is not done.
+// Runs random operations on the queue and on a simple model of it, and compares the two. The model
+// is a list of items. A reader sees the newest operation of a key that is not finished.
 
 using namespace ashmemo;
 using namespace ashmemo::engine;
@@ -50,8 +50,8 @@ struct Item {
 
 class Model {
  public:
-  /// The item that a write of the key joins: the newest of the key, if neither the worker has it
-  /// nor a command came after it.
+  /// Returns the item that a write of the key replaces. It is the newest item of the key, unless the
+  /// worker has taken it or a command follows it.
   ItemPtr joinable(const std::string& key) const {
     for (auto item = items_.rbegin(); item != items_.rend(); ++item) {
       if ((*item)->range) return nullptr;
@@ -122,7 +122,7 @@ class Model {
   [[nodiscard]] const std::deque<ItemPtr>& items() const { return items_; }
 
  private:
-  std::deque<ItemPtr> items_;  // in order; those taken too
+  std::deque<ItemPtr> items_;  // in queue order, including taken items
 };
 
 class Run {
@@ -164,7 +164,8 @@ class Run {
     check();
   }
 
-  /// Nothing is left over when all is done.
+  /// Commits everything and checks that nothing remains. Returns how often the queue replaced its
+  /// items by one removal of everything.
   int end() {
     if (!group_.empty()) finish();
     while (true) {
@@ -217,7 +218,7 @@ class Run {
     const Offered offered = queue_.offer(key, write);
     if (!offered.slot) {
       CHECK(is_put);
-      CHECK(had_puts);  // removals leave puts their room
+      CHECK(had_puts);  // removals take no space from puts
       CHECK(queue_.bytes() == before);
       return;
     }
@@ -319,14 +320,14 @@ class Run {
   WriteQueue queue_;
   Model model_;
   std::vector<ItemPtr> all_;
-  std::vector<ItemPtr> group_;  // the worker's
+  std::vector<ItemPtr> group_;  // taken by the worker
   Group taken_;
   std::uint64_t time_ = 0;
   bool refusing_ = false;
   int times_bound_ = 0;
 };
 
-/// How often removals became one of everything.
+/// Returns how often the queue replaced its items by one removal of everything.
 int run(std::uint32_t seed) {
   CAPTURE(seed);
   Run run(seed);
@@ -337,7 +338,7 @@ int run(std::uint32_t seed) {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("67 the queue of writes does what a simple model of it does") {
+  TEST_CASE("the write queue behaves like a simple model of it") {
     int times_bound = 0;
     for (std::uint32_t seed = 1; seed <= 200; ++seed) times_bound += run(seed);
     run(std::random_device{}());
