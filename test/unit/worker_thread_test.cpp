@@ -32,7 +32,7 @@ Options threaded() {
 
 constexpr auto kMaxWait = std::chrono::milliseconds(50);
 
-Options patient() {
+Options with_max_wait() {
   Options options = threaded();
   options.timing.max_wait = kMaxWait;
   return options;
@@ -80,7 +80,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("a removal waits for max_wait of system time if its clock does not advance") {
-    Cache cache(patient());
+    Cache cache(with_max_wait());
     CHECK(cache.put("a", "1") == 1);
     REQUIRE(cache.worker.flush().ok());
     cache.faults->fail_always(Call::begin, FailureKind::busy);
@@ -96,7 +96,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE(
       "a put into a full queue waits for max_wait of system time if its clock does not advance") {
-    Options options = patient();
+    Options options = with_max_wait();
     options.queue_bytes = 64 * KiB;
     Cache cache(options);
     cache.faults->fail_always(Call::begin, FailureKind::busy);

@@ -41,8 +41,9 @@ struct Queue {
     auto range = std::make_shared<Range>();
     range->kind = kind;
     range->prefix = std::move(prefix);
-    lost = writes.add(range);
-    return range;
+    const WriteQueue::Added added = writes.add(range);
+    lost = added.lost;
+    return added.range;
   }
   RangePtr remove_prefix(std::string prefix) {
     return add(Range::Kind::erase_prefix, std::move(prefix));
@@ -117,17 +118,28 @@ TEST_SUITE("unit") {
     CHECK(queue.find("ab") == Kind::nothing);
   }
 
-  TEST_CASE("commands that remove nothing are committed one by one") {
-    for (const auto kind : {Range::Kind::put_calculations, Range::Kind::recount}) {
-      Queue queue;
-      const RangePtr first = queue.add(kind);
-      queue.put("a");
-      const RangePtr second = queue.add(kind);
-      CHECK(queue.commit_all() == "[] a [] ");
-      CHECK(first->done);
-      CHECK(second->done);
-      CHECK(queue.writes.bytes() == 0);
-    }
+  TEST_CASE("a waiting put_calculations serves for later ones until the worker takes it") {
+    Queue queue;
+    const RangePtr first = queue.add(Range::Kind::put_calculations);
+    queue.put("a");
+    CHECK(queue.add(Range::Kind::put_calculations) == first);
+    const Group taken = queue.take();
+    CHECK(taken.range == first);
+    const RangePtr second = queue.add(Range::Kind::put_calculations);
+    CHECK(second != first);
+    queue.writes.finish(taken);
+    CHECK(queue.commit_all() == "a [] ");
+    CHECK(second->done);
+    CHECK(queue.writes.bytes() == 0);
+  }
+
+  TEST_CASE("a dropped put_calculations does not serve for later ones") {
+    Queue queue;
+    queue.refuse();
+    const RangePtr dropped = queue.add(Range::Kind::put_calculations);
+    for (int i = 0; !queue.lost; ++i) queue.remove_prefix("a" + std::to_string(i));
+    REQUIRE(dropped->dropped);
+    CHECK(queue.add(Range::Kind::put_calculations) != dropped);
   }
 
   TEST_CASE("one removal of everything replaces too many range removals") {
