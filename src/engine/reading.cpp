@@ -61,7 +61,7 @@ class Judge {
     const bool is_nothing = found.value.type() == ValueType::null;
     const Deadlines deadlines =
         shortened(found.deadlines, is_nothing ? query.nothing : query.lifetimes);
-    const Freshness freshness = engine::judge(deadlines, now_for(found));
+    const Freshness freshness = engine::freshness_of(deadlines, now_for(found));
     Answer& answer = answers_[index];
     answer.freshness = freshness;
     answer.rowid = found.rowid;
@@ -320,7 +320,7 @@ std::int64_t moment_of_hit(const Engine& engine, const Deadlines& deadlines) {
   const std::int64_t latest = base::add_saturated(coarse, CoarseClock::kMaxBehind);
   if (is_fresh_throughout(deadlines, coarse, latest)) return coarse;
   const std::int64_t now = engine.clock->wall_now();
-  return judge(deadlines, now) == Freshness::fresh ? now : 0;
+  return freshness_of(deadlines, now) == Freshness::fresh ? now : 0;
 }
 
 void count(Engine& engine, const store::RowView& row, std::int64_t now) {

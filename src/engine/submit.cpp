@@ -252,7 +252,7 @@ bool has_removed(Engine& engine, const Offered& removal, bool done) {
   // It took the place of a write that was not in the file yet: what readers saw was that.
   const Write& replaced = *removal.replaced;
   return replaced.is_put && engine.catalog.is_current(replaced.calculation_id) &&
-         is_live(judge(replaced.deadlines, engine.clock->wall_now()));
+         is_live(freshness_of(replaced.deadlines, engine.clock->wall_now()));
 }
 
 Offered offer_removal(Engine& engine, std::string_view key, const WritePtr& removal) {
