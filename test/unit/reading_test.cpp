@@ -35,7 +35,7 @@ FakeRow text_row(const FakeEngine& fake, std::string text, std::int64_t calculat
 }
 
 /// Collects texts; of the others it says that they do not decode.
-class Texts final : public engine::AnswerSink {
+class Texts final : public engine::ValueSink {
  public:
   explicit Texts(std::size_t size, bool in_place = true) : texts(size), in_place_(in_place) {}
   bool take(std::size_t index, Freshness, ValueView value) override {
