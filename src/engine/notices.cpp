@@ -10,7 +10,7 @@ namespace {
 
 /// Events, not states: the next one is another.
 bool is_reported_each_time(NoticeKind kind) {
-  return kind == NoticeKind::quarantine || kind == NoticeKind::file_lost;
+  return kind == NoticeKind::quarantined || kind == NoticeKind::file_lost;
 }
 
 // What a store that takes no writes leads to; over with it.

@@ -62,7 +62,7 @@ TEST_SUITE("system") {
     f.fill("k", kEntries, 100);
     f->flush();
     CHECK(count_right(f) == kEntries);
-    CHECK(f.heard.count(NoticeKind::quarantine) == 1);  // without its totals it is damaged
+    CHECK(f.heard.count(NoticeKind::quarantined) == 1);  // without its totals it is damaged
   }
 
   TEST_CASE("a shell that runs VACUUM costs nothing") {
