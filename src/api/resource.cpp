@@ -121,7 +121,7 @@ void ResourceCore::enter_calculations() {
   if (engine().catalog.has_undelivered()) {
     auto range = std::make_shared<engine::Range>();
     range->kind = engine::Range::Kind::put_calculations;
-    engine::queue_range(engine(), range);
+    (void)engine::queue_range(engine(), range);
   }
   if (refused) std::rethrow_exception(refused);
 }

@@ -352,7 +352,7 @@ std::size_t erase(Engine& engine, std::span<const std::string_view> keys,
   distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
   const bool waits = !engine.worker->is_in_own_hook();
   const std::size_t live = waits ? 0 : count_live_keys(engine, distinct);
-  for (const RangePtr& range : ranges) queue_range(engine, range);
+  for (const RangePtr& range : ranges) (void)queue_range(engine, range);
   Removing removing(engine);
   removing.offer(distinct);
   engine.worker->wake();
@@ -368,26 +368,27 @@ std::size_t erase(Engine& engine, std::span<const std::string_view> keys,
 bool run_range(Engine& engine, const RangePtr& range) {
   require_writable(engine);
   if (engine.is_out_of_use()) return false;
-  queue_range(engine, range);
+  const RangePtr queued = queue_range(engine, range);
   if (engine.worker->is_in_own_hook()) return false;
-  const bool done = Awaiting(engine)(range);
+  const bool done = Awaiting(engine)(queued);
   if (!done && !engine.closed && range->kind != Range::Kind::recount) {
     report_uncommitted(engine, range->prefix.empty() ? "entries" : range->prefix);
   }
   return done;
 }
 
-void queue_range(Engine& engine, const RangePtr& range) {
-  if (engine.options.access == Access::read_only) return;
-  std::optional<std::int64_t> lost;
+RangePtr queue_range(Engine& engine, const RangePtr& range) {
+  if (engine.options.access == Access::read_only) return range;
+  WriteQueue::Added added;
   {
     const memory::TierChange change(range->removes() ? engine.tier.get() : nullptr);
     ASHMEMO_TEST_POINT("change: begun");
-    lost = engine.pending.add(range);
+    added = engine.pending.add(range);
     ASHMEMO_TEST_POINT("change: queued");
   }
-  report_everything_removed(engine, lost);
+  report_everything_removed(engine, added.lost);
   engine.worker->wake();
+  return added.range;
 }
 
 }  // namespace ashmemo::engine

@@ -44,7 +44,8 @@ std::size_t erase(Engine& engine, std::span<const std::string_view> keys,
 /// because this is the worker's own thread.
 bool run_range(Engine& engine, const RangePtr& range);
 
-/// Queues a range command that nobody waits for.
-void queue_range(Engine& engine, const RangePtr& range);
+/// Queues a range command without waiting for it. Returns the command to wait for (see
+/// WriteQueue::add).
+RangePtr queue_range(Engine& engine, const RangePtr& range);
 
 }  // namespace ashmemo::engine

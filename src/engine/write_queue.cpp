@@ -112,16 +112,21 @@ Offered WriteQueue::offer(std::string_view key, const WritePtr& write, const InF
   return {append_locked(key, write, bytes), nullptr, false, lost};
 }
 
-std::optional<std::int64_t> WriteQueue::add(const RangePtr& range) {
+WriteQueue::Added WriteQueue::add(const RangePtr& range) {
   const std::int64_t now = clock_->steady_now();
   base::Lock lock(mutex_);
-  if (closed_) return std::nullopt;
+  if (closed_) return {range};
   ++changes_;
+  if (range->kind == Range::Kind::put_calculations) {
+    const bool waits = calculations_ && !calculations_->taken && !calculations_->dropped;
+    if (waits) return {calculations_};
+    calculations_ = range;
+  }
   if (range->removes()) in_flight_.removed_prefix(range->prefix);
   range->bytes = kItemOverhead + range->prefix.size();
   const std::optional<std::int64_t> lost = bound_removals_locked(range->bytes, now);
   append_locked(range);
-  return lost;
+  return {range, lost};
 }
 
 void WriteQueue::supersede_locked(std::string_view key, const Write& write, const InFlight* by) {
@@ -205,10 +210,10 @@ std::int64_t WriteQueue::remove_everything_locked() {
   all->bytes = kItemOverhead;
   append_locked(all);
   std::int64_t lost = 0;
-  std::deque<Item> kept;
-  for (const Item& item : items_) {
+  auto kept = items_.begin();  // compacts in place: nothing may throw from here on
+  for (Item& item : items_) {
     if (is_taken(item) || number_of(item) == all->number) {
-      kept.push_back(item);
+      std::swap(*kept++, item);
       continue;
     }
     const auto* const slot = std::get_if<SlotPtr>(&item);
@@ -220,7 +225,7 @@ std::int64_t WriteQueue::remove_everything_locked() {
         },
         item);
   }
-  items_.swap(kept);
+  items_.erase(kept, items_.end());
   return lost;
 }
 

@@ -174,8 +174,13 @@ class WriteQueue {
   /// the same step, so their results are never stored after it.
   [[nodiscard]] Offered offer(std::string_view key, const WritePtr& write,
                               const InFlight* by = nullptr);
-  /// Queues the command. The result is the same as Offered::lost.
-  std::optional<std::int64_t> add(const RangePtr& range);
+  struct Added {
+    RangePtr range;                      // the command to wait for
+    std::optional<std::int64_t> lost{};  // the same as Offered::lost
+  };
+  /// Queues the command. If a put_calculations already waits, it serves for another one, too:
+  /// otherwise repeated invalidations would fill the queue while the store refuses to write.
+  Added add(const RangePtr& range);
   [[nodiscard]] Pending find(std::string_view key) const;
   /// Looks many keys up and calls `found(i, pending)` for each one with a pending item. The queue's
   /// mutex is held meanwhile.
@@ -274,7 +279,8 @@ class WriteQueue {
   base::Condition changed_;
   std::deque<Item> items_ ASHMEMO_GUARDED_BY(mutex_);
   std::unordered_map<std::string_view, SlotPtr> newest_ ASHMEMO_GUARDED_BY(mutex_);
-  RangeRemovals removals_ ASHMEMO_GUARDED_BY(mutex_);         // not yet done
+  RangeRemovals removals_ ASHMEMO_GUARDED_BY(mutex_);  // not yet done
+  RangePtr calculations_ ASHMEMO_GUARDED_BY(mutex_);   // the newest put_calculations; may be null
   std::size_t removal_bytes_ ASHMEMO_GUARDED_BY(mutex_) = 0;  // the part of bytes_ for removals
   std::uint64_t last_number_ ASHMEMO_GUARDED_BY(mutex_) = 0;
   std::uint64_t last_range_ ASHMEMO_GUARDED_BY(mutex_) = 0;

@@ -117,7 +117,7 @@ engine::RangePtr FakeEngine::queue_removal(std::string_view prefix) {
   auto range = std::make_shared<engine::Range>();
   range->kind = prefix.empty() ? engine::Range::Kind::erase_all : engine::Range::Kind::erase_prefix;
   range->prefix = prefix;
-  engine::queue_range(engine, range);
+  (void)engine::queue_range(engine, range);
   return range;
 }
 

@@ -1,4 +1,4 @@
-// Other programs that treat the file of an open cache roughly, while threads work with it.
+// Other programs that change, delete, truncate or replace the file while threads use the cache.
 
 #include <doctest/doctest.h>
 
@@ -25,7 +25,7 @@ constexpr const char* kPutNew =
     " (cache_key, byte_size, inserted_at, computed_at, accessed_at, value)"
     " SELECT 'new' || i, 200, 5, 5, 5, 'foreign new' || i FROM n";
 
-/// What a shell prints that waits for its turn.
+/// The output of a sqlite3 shell that waits for the write lock.
 std::string patient_shell(const CacheFixture& f, const std::string& sql) {
   const ChildEnd end = run_program({"sqlite3", "-cmd", ".timeout 60000", f.path, sql});
   CHECK_MESSAGE(end.exit_code == 0, sql << ": " << end.said);
@@ -52,7 +52,7 @@ bool are_foreign(CacheFixture& f, const std::vector<std::string>& keys) {
   });
 }
 
-/// A cache with a thread in whose file are the keys that the threads share, and its log is empty.
+/// A cache with a worker thread. Its file contains the shared keys, and its log is empty.
 struct Shared {
   explicit Shared(std::int64_t memory_bytes = MiB) : f({.memory_bytes = memory_bytes}) {
     f.use_thread();
@@ -72,7 +72,7 @@ struct Shared {
 }  // namespace
 
 TEST_SUITE("system") {
-  TEST_CASE("shells that tidy up, delete, change and add while threads work: all see just that") {
+  TEST_CASE("threads see exactly the changes that sqlite3 shells make meanwhile") {
     Shared shared;
     CacheFixture& f = shared.f;
     const auto deleted = with_prefix(CheckingThreads::shared_keys(), "k1");
@@ -109,7 +109,7 @@ TEST_SUITE("system") {
     shared.expect_order();
   }
 
-  TEST_CASE("a file that is deleted under four threads is begun anew; no value is wrong") {
+  TEST_CASE("a file deleted under four threads is created again and no value is wrong") {
     Shared shared;
     CacheFixture& f = shared.f;
     CheckingThreads threads(f.cache(), {.is_disturbed = true});
@@ -125,11 +125,11 @@ TEST_SUITE("system") {
     CHECK(f.rows_in_file() > 0);
   }
 
-  TEST_CASE("a file that is cut off under four threads is set aside; no value is wrong") {
-    // At the end of a page: what is missing of one, SQLite takes for zeros.
+  TEST_CASE("a file truncated under four threads is quarantined and no value is wrong") {
+    // Each size is a multiple of the page size: SQLite reads a partial page as zeros.
     for (const std::string size : {"0", "4096", "40960"}) {
       INFO(size);
-      Shared shared(0);  // every read is one of the file
+      Shared shared(0);  // every read reads the file
       CacheFixture& f = shared.f;
       REQUIRE(f->stats().file_bytes > 2 * 40'960);
       CheckingThreads threads(f.cache(), {.is_disturbed = true});
@@ -145,7 +145,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("a file that somebody's own replaces under four threads leaves that alone") {
+  TEST_CASE("a foreign database that replaces the file under four threads is not changed") {
     Shared shared;
     CacheFixture& f = shared.f;
     f.expect_no_order();

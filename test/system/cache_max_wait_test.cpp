@@ -1,5 +1,5 @@
-// How long calls wait for a file that another connection has locked: max_wait by the clock that the
-// cache was given, to the microsecond.
+// Calls wait for a file that another connection has locked. They wait for exactly max_wait,
+// measured by the clock in the options.
 
 #include <doctest/doctest.h>
 
@@ -24,10 +24,10 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// By the machine's clock none of these tests takes that long.
+// Much longer than a test takes, so only the manual clock can end a wait.
 constexpr auto kMaxWait = 10h;
 
-/// A call on a thread of its own, which looks again and again whether it still has to wait.
+/// A call on its own thread. Counts how often the call checks whether its wait is over.
 class WaitingCall {
  public:
   explicit WaitingCall(const std::function<void()>& call)
@@ -41,29 +41,28 @@ class WaitingCall {
   WaitingCall& operator=(const WaitingCall&) = delete;
 
   static void at_test_point(std::string_view point) {
-    if (here != nullptr && point == "deadline: looks") ++here->looks_;
+    if (here != nullptr && point == "deadline: looks") ++here->checks_;
   }
 
-  /// Until it has looked so often, or returned; whether it goes on waiting. It has looked at the
-  /// clock as it is now when it has come to its second look.
-  [[nodiscard]] bool goes_on(int looks = 2) const {
-    const int before = looks_;
-    while (!returned_ && looks_ < before + looks) std::this_thread::yield();
+  /// Waits until the call has made this many checks or has returned. True if it still waits. At the
+  /// second check the call has seen the current time.
+  [[nodiscard]] bool still_waits(int checks = 2) const {
+    const int before = checks_;
+    while (!returned_ && checks_ < before + checks) std::this_thread::yield();
     return !returned_;
   }
 
  private:
   static thread_local WaitingCall* here;
 
-  std::atomic<int> looks_{0};
+  std::atomic<int> checks_{0};
   std::atomic<bool> returned_{false};
   std::thread thread_;
 };
 
 thread_local WaitingCall* WaitingCall::here = nullptr;
 
-/// A cache with a thread, and a clock that stands still. Its file, in which there are k0, k1 and
-/// k2, is locked.
+/// A cache with a worker thread and a manual clock. Its file contains k0, k1 and k2, and is locked.
 struct Locked {
   explicit Locked(Durability durability = Durability::relaxed)
       : f({.durability = durability, .queue_bytes = 64 * KiB}) {
@@ -71,25 +70,25 @@ struct Locked {
     f.options.timing.max_wait = kMaxWait;
     f.fill("k", 3);
     f->flush();
-    // The worker's thread may still be at it.
+    // The worker thread may still hold the write lock.
     while (f.raw().try_run("BEGIN IMMEDIATE") != 0) std::this_thread::yield();
   }
 
-  void expect_patience(const std::function<void()>& call) {
+  void expect_max_wait(const std::function<void()>& call) {
     WaitingCall waiting(call);
     while (f->health().state != HealthState::degraded) std::this_thread::yield();
-    CHECK(waiting.goes_on());
+    CHECK(waiting.still_waits());
     f.clock->advance(kMaxWait - 1us);
-    CHECK(waiting.goes_on());
+    CHECK(waiting.still_waits());
     f.clock->advance(1us);
     expect_end(waiting);
   }
-  void expect_no_patience(const std::function<void()>& call) { expect_end(WaitingCall(call)); }
+  void expect_no_wait(const std::function<void()>& call) { expect_end(WaitingCall(call)); }
 
   void expect_end(const WaitingCall& waiting) {
-    const bool goes_on = waiting.goes_on(20);
-    CHECK_FALSE(goes_on);
-    if (goes_on) (void)f.raw().try_run("ROLLBACK");  // lets it go
+    const bool waits = waiting.still_waits(20);
+    CHECK_FALSE(waits);
+    if (waits) (void)f.raw().try_run("ROLLBACK");  // ends the call
   }
   void unlock() {
     (void)f.raw().try_run("ROLLBACK");
@@ -111,11 +110,10 @@ struct Item {
   int id;
 };
 
-/// Two of these do not fit into the queue.
+/// A value. The queue has room for only one of this size.
 std::string large() { return std::string(60'000, 'x'); }
 
-/// Three values.
-std::size_t put_many(Cache& cache, const std::string& value) {
+std::size_t put_three(Cache& cache, const std::string& value) {
   return cache.put_many(
       std::vector<std::pair<std::string, std::string>>{{"a", value}, {"b", value}, {"c", value}});
 }
@@ -131,10 +129,10 @@ void load_two(Cache& cache) {
 }  // namespace
 
 TEST_SUITE("system") {
-  TEST_CASE("64 a call that stores waits for room in the queue for max_wait, once") {
+  TEST_CASE("a call that stores waits for queue space for max_wait in all") {
     const std::vector<Call> calls = {
         {"put", [](Cache& cache) { CHECK_FALSE(cache.put("a", large())); }},
-        {"put_many", [](Cache& cache) { CHECK(put_many(cache, large()) == 0); }, 3},
+        {"put_many", [](Cache& cache) { CHECK(put_three(cache, large()) == 0); }, 3},
         {"get_or_compute",
          [](Cache& cache) { CHECK(cache.get_or_compute("a", large) == large()); }},
         {"a load", load_two, 2},
@@ -143,7 +141,7 @@ TEST_SUITE("system") {
       INFO(call.name);
       Locked locked;
       CHECK(locked.f->put("large", large()));
-      locked.expect_patience([&] { call.run(locked.f.cache()); });
+      locked.expect_max_wait([&] { call.run(locked.f.cache()); });
       CHECK(locked.f->stats().dropped == call.puts);
       locked.unlock();
       CHECK(locked.f.in_file("large"));
@@ -151,8 +149,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE(
-      "64 what is computed reaches other callers while the one who stores it waits for room") {
+  TEST_CASE("another caller gets a computed value while its owner waits for queue space") {
     Locked locked;
     CHECK(locked.f->put("large", large()));
     const auto joins = [&] {
@@ -162,9 +159,9 @@ TEST_SUITE("system") {
     };
     {
       WaitingCall first([&] { CHECK(locked.f->get_or_compute("a", large) == large()); });
-      CHECK(first.goes_on());
-      locked.expect_no_patience(joins);
-      CHECK(first.goes_on());
+      CHECK(first.still_waits());
+      locked.expect_no_wait(joins);
+      CHECK(first.still_waits());
       locked.f.clock->advance(kMaxWait);
       locked.expect_end(first);
     }
@@ -172,7 +169,7 @@ TEST_SUITE("system") {
     locked.unlock();
   }
 
-  TEST_CASE("64 a removal waits until the file has refused writes for max_wait, and stays queued") {
+  TEST_CASE("a removal waits until the file has refused writes for max_wait and stays queued") {
     const std::vector<Call> calls = {
         {"erase", [](Cache& cache) { (void)cache.erase("k1"); }},
         {"erase_many",
@@ -185,13 +182,13 @@ TEST_SUITE("system") {
     for (const Call& call : calls) {
       INFO(call.name);
       Locked locked;
-      locked.expect_patience([&] { call.run(locked.f.cache()); });
+      locked.expect_max_wait([&] { call.run(locked.f.cache()); });
       CHECK_FALSE(locked.f->contains("k1"));
       CHECK(locked.f.in_file("k1"));
-      // The next ones find a file that has refused for so long already.
+      // The file has refused writes for max_wait already, so the next calls do not wait.
       for (const Call& next : calls) {
         INFO("then " << next.name);
-        locked.expect_no_patience([&] { next.run(locked.f.cache()); });
+        locked.expect_no_wait([&] { next.run(locked.f.cache()); });
       }
       locked.unlock();
       CHECK(locked.f.heard.count(NoticeKind::removal_uncommitted) == 1);
@@ -199,17 +196,17 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("64 with commit durability a put waits for its commit for max_wait, and stays queued") {
+  TEST_CASE("a put with commit durability waits for its commit for max_wait and stays queued") {
     const std::vector<Call> calls = {
         {"put", [](Cache& cache) { CHECK_FALSE(cache.put("a", 1)); }},
-        {"put_many", [](Cache& cache) { CHECK(put_many(cache, "1") == 0); }, 3},
+        {"put_many", [](Cache& cache) { CHECK(put_three(cache, "1") == 0); }, 3},
         {"get_or_compute",
          [](Cache& cache) { CHECK(cache.get_or_compute("a", [] { return 1; }) == 1); }},
     };
     for (const Call& call : calls) {
       INFO(call.name);
       Locked locked(Durability::commit);
-      locked.expect_patience([&] { call.run(locked.f.cache()); });
+      locked.expect_max_wait([&] { call.run(locked.f.cache()); });
       CHECK(locked.f->contains("a"));
       CHECK_FALSE(locked.f.in_file("a"));
       locked.unlock();

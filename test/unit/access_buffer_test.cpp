@@ -18,17 +18,17 @@ using Marked = engine::AccessBuffer::Marked;
 
 namespace {
 
-/// A touch at a moment that is its stamp, too.
+/// Marks a touch. Its stamp is the same as its time.
 Marked mark(AccessBuffer& marks, std::int64_t rowid, std::int64_t moment) {
   engine::SequenceClock sequence_clock;
   return marks.mark(rowid, moment, sequence_clock);
 }
 
-/// Takes the first `most` marks behind `after`.
+/// Takes the marks of the first `max_rows` rows after `after`.
 std::vector<store::TouchRow> drain(AccessBuffer& marks, std::int64_t after = 0,
-                                   std::size_t most = 1'000'000) {
+                                   std::size_t max_rows = 1'000'000) {
   std::vector<store::TouchRow> taken;
-  for (const std::int64_t row : marks.rows(after, most)) {
+  for (const std::int64_t row : marks.rows(after, max_rows)) {
     if (const auto touch = marks.take(row)) taken.push_back(*touch);
   }
   return taken;
@@ -48,7 +48,7 @@ bool is_in_order(const std::vector<store::TouchRow>& touches) {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("a first mark is fresh, more of them are coalesced, and the last time stands") {
+  TEST_CASE("later marks of a row are coalesced and the last time is kept") {
     AccessBuffer marks;
     CHECK(marks.empty());
     CHECK(mark(marks, 7, 100) == Marked::fresh);
@@ -69,11 +69,11 @@ TEST_SUITE("unit") {
     CHECK(drain(marks).empty());
   }
 
-  TEST_CASE("of a row that is read over and over not every read is written down") {
+  TEST_CASE("a row that is read very often is not marked for every read") {
     AccessBuffer marks;
     for (int i = 0; i < 64; ++i) mark(marks, 7, 1'000);
     CHECK(mark(marks, 7, 10'999) == Marked::coalesced);
-    CHECK(mark(marks, 7, 500) == Marked::coalesced);  // a clock that went back is no reason
+    CHECK(mark(marks, 7, 500) == Marked::coalesced);  // counts although the clock went back
     CHECK(mark(marks, 7, 10'500) == Marked::coalesced);
     CHECK(mark(marks, 7, 20'500) == Marked::coalesced);
     const auto touch = marks.take(7);
@@ -82,7 +82,7 @@ TEST_SUITE("unit") {
     CHECK(touch->accessed_at == 20'500);
   }
 
-  TEST_CASE("one row's mark is taken alone, and only once") {
+  TEST_CASE("take returns the mark of one row only once") {
     AccessBuffer marks;
     mark(marks, 7, 100);
     mark(marks, 7, 110);
@@ -98,7 +98,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(marks.take(8));
   }
 
-  TEST_CASE("a row that was drained may be marked again") {
+  TEST_CASE("a row can be marked again after its mark was taken") {
     AccessBuffer marks;
     mark(marks, 7, 100);
     CHECK(drain(marks).size() == 1);
@@ -106,7 +106,7 @@ TEST_SUITE("unit") {
     CHECK(drain(marks).size() == 1);
   }
 
-  TEST_CASE("marks are drained in parts, in the order of the rows; the others stay") {
+  TEST_CASE("marks are drained in parts and in the order of their rows") {
     AccessBuffer marks;
     for (const std::int64_t row : {50, 20, 40, 10, 30}) mark(marks, row, row);
     const std::vector<store::TouchRow> first = drain(marks, 0, 2);
@@ -124,7 +124,7 @@ TEST_SUITE("unit") {
     CHECK(marks.empty());
   }
 
-  TEST_CASE("rowids that no entry has are dropped") {
+  TEST_CASE("marks of impossible rowids are dropped") {
     AccessBuffer marks;
     CHECK(mark(marks, 0, 1) == Marked::dropped);
     CHECK(mark(marks, -5, 1) == Marked::dropped);
@@ -135,7 +135,7 @@ TEST_SUITE("unit") {
     CHECK(marks.empty());
   }
 
-  TEST_CASE("the largest rowid that can be marked comes back as it was") {
+  TEST_CASE("the largest rowid that can be marked is returned unchanged") {
     constexpr std::int64_t kLargest = (std::int64_t{1} << 43) - 1;
     AccessBuffer marks;
     CHECK(mark(marks, kLargest, 5) == Marked::fresh);
@@ -145,7 +145,7 @@ TEST_SUITE("unit") {
     CHECK(touches[0].count == 1);
   }
 
-  TEST_CASE("a count stops at its bound and never runs over into the rowid") {
+  TEST_CASE("a count stops at its maximum and does not change the rowid") {
     constexpr std::int64_t kMax = (1 << 20) - 1;
     constexpr std::int64_t kApart = 10'000;
     AccessBuffer marks;
@@ -156,7 +156,7 @@ TEST_SUITE("unit") {
     CHECK(taken->count == kMax);
   }
 
-  TEST_CASE("a full table drops marks and says so; what it took it keeps exactly") {
+  TEST_CASE("a full table reports dropped marks and keeps all others") {
     constexpr std::int64_t kRows = 300'000;
     AccessBuffer marks;
     std::int64_t fresh = 0;
@@ -175,7 +175,7 @@ TEST_SUITE("unit") {
     CHECK(marks.empty());
   }
 
-  TEST_CASE("rows in a run lose few marks while the table is not full") {
+  TEST_CASE("consecutive rows lose few marks while the table is not full") {
     constexpr std::int64_t kRows = 20'000;
     AccessBuffer marks;
     std::int64_t dropped = 0;
@@ -185,7 +185,7 @@ TEST_SUITE("unit") {
     CHECK(dropped < kRows / 100);
   }
 
-  TEST_CASE("clearing forgets all marks") {
+  TEST_CASE("clear removes all marks") {
     AccessBuffer marks;
     for (std::int64_t row = 1; row <= 100; ++row) mark(marks, row, row);
     marks.clear();
@@ -194,7 +194,7 @@ TEST_SUITE("unit") {
     CHECK(mark(marks, 5, 1) == Marked::fresh);
   }
 
-  TEST_CASE("no mark is lost or booked twice while threads mark, drain and take") {
+  TEST_CASE("no mark is lost or counted twice while threads mark, drain and take") {
     constexpr int kThreads = 3;
     constexpr int kEach = 30'000;
     constexpr std::int64_t kRows = 500;
@@ -207,21 +207,22 @@ TEST_SUITE("unit") {
         std::mt19937 random(static_cast<unsigned>(t));
         for (int i = 0; i < kEach; ++i) {
           const std::int64_t row = 1 + static_cast<std::int64_t>(random() % kRows);
-          const std::int64_t moment = 10'000 * (kThreads * i + t);  // none of them is hot
+          // These times are far enough apart that every read is counted.
+          const std::int64_t moment = 10'000 * (kThreads * i + t);
           if (mark(marks, row, moment) != Marked::dropped) ++mine[row];
         }
         --running;
       });
     }
     std::map<std::int64_t, std::int64_t> got;
-    const auto book = [&got](const store::TouchRow& touch) { got[touch.rowid] += touch.count; };
+    const auto add = [&got](const store::TouchRow& touch) { got[touch.rowid] += touch.count; };
     std::mt19937 random(99);
     while (running > 0) {
-      for (const store::TouchRow& touch : drain(marks)) book(touch);
-      if (const auto one = marks.take(1 + static_cast<std::int64_t>(random() % kRows))) book(*one);
+      for (const store::TouchRow& touch : drain(marks)) add(touch);
+      if (const auto one = marks.take(1 + static_cast<std::int64_t>(random() % kRows))) add(*one);
     }
     for (std::thread& thread : threads) thread.join();
-    for (const store::TouchRow& touch : drain(marks)) book(touch);
+    for (const store::TouchRow& touch : drain(marks)) add(touch);
     CHECK(marks.empty());
 
     std::map<std::int64_t, std::int64_t> wanted;
@@ -231,12 +232,12 @@ TEST_SUITE("unit") {
     CHECK(got == wanted);
   }
 
-  TEST_CASE("a drain that begins after a mark was made has it, whoever marks meanwhile") {
+  TEST_CASE("a drain that begins after a mark contains it while other threads mark") {
     constexpr int kThreads = 3;
     constexpr int kEach = 400;
     AccessBuffer marks;
     std::mutex mutex;
-    std::set<std::int64_t> drained;  // by anybody
+    std::set<std::int64_t> drained;  // by any thread
     std::atomic<int> missed{0};
     std::vector<std::thread> threads;
     for (int t = 0; t < kThreads; ++t) {

@@ -6,7 +6,7 @@
 
 #include "support/fake_engine.hpp"
 
-// Touches and counters on their way into the file.
+// How touches and counters are written to the file.
 
 using namespace ashmemo;
 using base::FailureKind;
@@ -35,7 +35,7 @@ engine::CalculationPtr known_calculation(FakeEngine& fake) {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("touches are written coalesced, one a row, at the time of the last read") {
+  TEST_CASE("several reads of a row are written as one touch with the time of the last read") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     put_all(fake, {"a", "b", "c"});
@@ -63,7 +63,7 @@ TEST_SUITE("unit") {
     CHECK(fake.engine.counters.touches_written.get() == 2'100);
   }
 
-  TEST_CASE("touches of large rows fill a transaction sooner: each may be written again whole") {
+  TEST_CASE("a transaction takes fewer touches of large rows") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     const auto keys = test::numbered("k", 10);
@@ -79,7 +79,7 @@ TEST_SUITE("unit") {
     CHECK(fake.engine.access_buffer.empty());
   }
 
-  TEST_CASE("marks that could not be written because nothing was begun stay where they are") {
+  TEST_CASE("touches remain in memory when their transaction cannot begin") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     put_all(fake, {"a", "b"});
@@ -92,7 +92,7 @@ TEST_SUITE("unit") {
     CHECK(fake.engine.counters.touches_written.get() == 2);
   }
 
-  TEST_CASE("a read of an entry that has left meanwhile is counted as dropped") {
+  TEST_CASE("a touch of an erased entry is counted as lost") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     put_all(fake, {"a", "b"});
@@ -104,7 +104,7 @@ TEST_SUITE("unit") {
     CHECK(fake.engine.counters.touches_written.get() == 1);
   }
 
-  TEST_CASE("50 touches that cannot be written are lost and counted, each read once") {
+  TEST_CASE("touches whose commit fails are counted as lost for each read") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     const auto keys = test::numbered("k", 1'500);
@@ -119,7 +119,7 @@ TEST_SUITE("unit") {
     CHECK(fake.engine.counters.touches_written.get() == 1'000);
   }
 
-  TEST_CASE("51 what calculations counted is added to their rows") {
+  TEST_CASE("counters of a calculation are added to its row") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     const auto words = known_calculation(fake);
@@ -132,7 +132,7 @@ TEST_SUITE("unit") {
     CHECK(row_of(fake, words).computed == 2);
   }
 
-  TEST_CASE("51 counters that cannot be written are not lost") {
+  TEST_CASE("counters of a calculation are not lost when a write fails") {
     for (const Call call : {Call::begin, Call::add_counters, Call::commit}) {
       FakeEngine fake;
       REQUIRE(fake.open().ok());
@@ -146,7 +146,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("nothing marked and nothing counted is no transaction") {
+  TEST_CASE("a flush without touches and counters begins no transaction") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     const int before = fake.faults->calls(Call::begin);

@@ -16,7 +16,7 @@ using ashmemo::detail::add_saturated;
 constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t kMin = std::numeric_limits<std::int64_t>::min();
 
-// A count that is neither an integer nor floating point to the compiler.
+// A count that is neither of an integer type nor of a floating-point type.
 struct OddCount {
   int value = 0;
   explicit operator long double() const { return value; }
@@ -36,7 +36,7 @@ static_assert(Duration::microseconds(-3).count() == -3);
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("32 a length of time that is too long is held at the end of the range") {
+  TEST_CASE("a duration that is too long saturates at the largest or smallest value") {
     CHECK(count_of(std::chrono::hours::max()) == kMax);
     CHECK(count_of(std::chrono::hours::min()) == kMin);
     CHECK(count_of(std::chrono::milliseconds::max()) == kMax);
@@ -49,7 +49,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(Duration(std::chrono::seconds(9'223'372'036'854)).is_forever());
   }
 
-  TEST_CASE("a duration of whole numbers converts exactly, cut towards zero") {
+  TEST_CASE("a duration that counts integers converts exactly and rounds towards zero") {
     CHECK(count_of(std::chrono::microseconds(kMax - 1)) == kMax - 1);
     CHECK(count_of(std::chrono::nanoseconds::max()) == 9'223'372'036'854'775);
     CHECK(count_of(std::chrono::nanoseconds::min()) == -9'223'372'036'854'775);
@@ -61,7 +61,7 @@ TEST_SUITE("unit") {
     CHECK(count_of(std::chrono::duration<int, std::ratio<1, 3>>(-1)) == -333'333);
   }
 
-  TEST_CASE("a duration that counts without a sign converts exactly or is held at the end") {
+  TEST_CASE("a duration with an unsigned count converts exactly or saturates") {
     using Nano = std::chrono::duration<std::uint64_t, std::nano>;
     using Micro = std::chrono::duration<std::uint64_t, std::micro>;
     CHECK(count_of(Nano::max()) == 18'446'744'073'709'551);
@@ -70,7 +70,7 @@ TEST_SUITE("unit") {
     CHECK(count_of(std::chrono::duration<std::uint64_t>::max()) == kMax);
   }
 
-  TEST_CASE("a duration of fractions converts, and is held at the ends of the range") {
+  TEST_CASE("a duration that counts floating-point numbers converts or saturates") {
     using Seconds = std::chrono::duration<double>;
     using Limits = std::numeric_limits<double>;
     CHECK(count_of(Seconds(0.5)) == 500'000);
@@ -83,7 +83,7 @@ TEST_SUITE("unit") {
     CHECK(count_of(Seconds(Limits::quiet_NaN())) == 0);
   }
 
-  TEST_CASE("a unit that microseconds cannot count in whole numbers saturates too") {
+  TEST_CASE("a duration in a very large or very small unit converts or saturates") {
     CHECK(count_of(std::chrono::duration<int, std::exa>(1)) == kMax);
     CHECK(count_of(std::chrono::duration<int, std::exa>(-1)) == kMin);
     CHECK(count_of(std::chrono::duration<int, std::exa>(0)) == 0);
@@ -91,7 +91,7 @@ TEST_SUITE("unit") {
     CHECK(count_of(std::chrono::duration<OddCount>(OddCount{2})) == 2'000'000);
   }
 
-  TEST_CASE("32 33 a moment far ahead or far back is held at the end of the range") {
+  TEST_CASE("add_saturated stops at the largest and smallest value") {
     CHECK(add_saturated(5, 7) == 12);
     CHECK(add_saturated(5, -7) == -2);
     CHECK(add_saturated(1, kMax) == kMax);
@@ -107,7 +107,7 @@ TEST_SUITE("unit") {
     CHECK(add_saturated(kMin + 1, -1) == kMin);
   }
 
-  TEST_CASE("a duration is printed in units, without rounding") {
+  TEST_CASE("to_string prints a duration in units without rounding") {
     CHECK(to_string(Duration(90min)) == "1h 30m");
     CHECK(to_string(Duration(250ms)) == "250ms");
     CHECK(to_string(Duration::max()) == "forever");

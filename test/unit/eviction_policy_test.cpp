@@ -44,16 +44,16 @@ struct Fixture {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("41 the policy none is no policy at all") {
+  TEST_CASE("make_eviction_policy returns no policy for none") {
     CHECK(eviction::make_eviction_policy(Eviction::none) == nullptr);
   }
 
-  TEST_CASE("fifo evicts a row that was read") {
+  TEST_CASE("fifo evicts a row although it was read") {
     const auto policy = eviction::make_eviction_policy(Eviction::fifo);
     CHECK(policy->decide(candidate(10, 500, 3), 7, 1000).evict);
   }
 
-  TEST_CASE("lru re-inserts a row at its last read, and evicts one without") {
+  TEST_CASE("lru re-inserts a row at its last read and evicts a row without reads") {
     const auto policy = eviction::make_eviction_policy(Eviction::lru);
     CHECK(policy->decide(candidate(10, 10), 0, 1000).evict);
     const auto verdict = policy->decide(candidate(10, 500), 7, 1000);
@@ -63,7 +63,7 @@ TEST_SUITE("unit") {
     CHECK(verdict.placement.touches == 7);
   }
 
-  TEST_CASE("clock re-inserts a row at the next stamp, with one chance less") {
+  TEST_CASE("clock re-inserts a row at the next stamp and takes one of its chances") {
     const auto policy = eviction::make_eviction_policy(Eviction::clock);
     const auto verdict = policy->decide(candidate(10, 500, 1), 1, 1000);
     CHECK_FALSE(verdict.evict);
@@ -74,20 +74,20 @@ TEST_SUITE("unit") {
     CHECK(policy->decide(candidate(10, 500, 0), 0, 1000).evict);
   }
 
-  TEST_CASE("clock counts at most three reads, however many there were") {
+  TEST_CASE("clock counts at most three reads") {
     const auto policy = eviction::make_eviction_policy(Eviction::clock);
     for (const std::int64_t touches : {std::int64_t{3}, std::int64_t{100}, INT64_MAX}) {
       CHECK(policy->decide(candidate(10, 500, 3), touches, 1000).placement.eviction_counter == 2);
     }
   }
 
-  TEST_CASE("a counter that no policy wrote does no harm") {
+  TEST_CASE("an impossible eviction counter does no harm") {
     const auto policy = eviction::make_eviction_policy(Eviction::clock);
     CHECK(policy->decide(candidate(10, 10, INT64_MIN), 0, 1000).evict);
     CHECK(policy->decide(candidate(10, 10, INT64_MAX), 0, 1000).placement.eviction_counter == 2);
   }
 
-  TEST_CASE("s3fifo promotes after two reads on probation, without any chance left") {
+  TEST_CASE("s3fifo moves a row with two reads to the main queue and clears its counter") {
     const auto policy = eviction::make_eviction_policy(Eviction::s3fifo);
     CHECK(policy->admit("key").queue == store::kProbationQueue);
     CHECK(policy->decide(candidate(10, 500, 0, store::kProbationQueue), 1, 1000).evict);
@@ -99,7 +99,7 @@ TEST_SUITE("unit") {
     CHECK(verdict.placement.touches == 1);
   }
 
-  TEST_CASE("s3fifo's main queue works as clock does") {
+  TEST_CASE("the main queue of s3fifo works like clock") {
     const auto policy = eviction::make_eviction_policy(Eviction::s3fifo);
     CHECK(policy->decide(candidate(10, 10), 0, 1000).evict);
     const auto verdict = policy->decide(candidate(10, 500, 1), 1, 1000);
@@ -107,17 +107,18 @@ TEST_SUITE("unit") {
     CHECK(verdict.placement.eviction_counter == 1);
   }
 
-  TEST_CASE("s3fifo stores what left probation lately in the main queue, and only that") {
+  TEST_CASE("s3fifo admits only keys that probation evicted recently to the main queue") {
     const auto policy = eviction::make_eviction_policy(Eviction::s3fifo);
     const eviction::QueueSizes sizes{.entries = 100, .max_entries = 100, .max_bytes = 100};
     policy->evicted(candidate(10, 10, 0, store::kProbationQueue), sizes);
     CHECK(policy->admit("key").queue == eviction::kMainQueue);
-    CHECK(policy->admit("key").queue == store::kProbationQueue);  // it is no ghost any more
+    // The first admission has removed the ghost.
+    CHECK(policy->admit("key").queue == store::kProbationQueue);
     policy->evicted(candidate(10, 10, 0, eviction::kMainQueue), sizes);
     CHECK(policy->admit("key").queue == store::kProbationQueue);
   }
 
-  TEST_CASE("s3fifo forgets ghosts after about nine tenths of the limit") {
+  TEST_CASE("s3fifo remembers ghosts for about nine tenths of the limit") {
     const auto policy = eviction::make_eviction_policy(Eviction::s3fifo);
     const eviction::QueueSizes sizes{.entries = 10, .max_entries = 10, .max_bytes = base::kForever};
     auto row = candidate(10, 10, 0, store::kProbationQueue);
@@ -129,7 +130,7 @@ TEST_SUITE("unit") {
     CHECK(policy->admit("1").queue == eviction::kMainQueue);
   }
 
-  TEST_CASE("s3fifo keeps a tenth on probation, by the limit that is nearer") {
+  TEST_CASE("s3fifo keeps a tenth of the nearer limit on probation") {
     const auto policy = eviction::make_eviction_policy(Eviction::s3fifo);
     eviction::QueueSizes sizes{.entries = 100, .max_entries = 100, .max_bytes = base::kForever};
     sizes.probation_entries = 9;
@@ -148,7 +149,7 @@ TEST_SUITE("unit") {
     CHECK(policy->next_queue(sizes) == store::kProbationQueue);
   }
 
-  TEST_CASE("37 a put never evicts itself, were all others just read") {
+  TEST_CASE("a put never evicts itself although all other entries were just read") {
     for (const Eviction eviction : kAll) {
       Fixture f(eviction, {.max_entries = 3});
       for (const char* key : {"a", "b", "c"}) f.put_and_read(key, 1, 5);
@@ -158,7 +159,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("38 growing an entry evicts others and not itself") {
+  TEST_CASE("an entry that grows evicts other entries and not itself") {
     for (const Eviction eviction : kAll) {
       Fixture f(eviction, {.max_bytes = 100});
       for (const char* key : {"a", "b", "c", "d"}) f.put_and_read(key, 25, 5);
@@ -169,7 +170,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("an overwrite is a new insertion in its queue") {
+  TEST_CASE("an overwritten entry becomes the newest of its queue") {
     for (const Eviction eviction : kAll) {
       Fixture f(eviction, {.max_entries = 3});
       for (const char* key : {"a", "b", "c", "a", "d"}) f.cache.put(key);
@@ -178,7 +179,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("43 the limit in bytes holds after every put of mixed sizes") {
+  TEST_CASE("the limit in bytes holds after every put of any size") {
     for (const Eviction eviction : kAll) {
       Fixture f(eviction, {.max_bytes = 1000});
       for (int i = 0; i < 2000; ++i) {
@@ -190,7 +191,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("42 a smaller limit evicts the surplus, 0 everything, a larger one nothing") {
+  TEST_CASE("a lower limit evicts the excess and a higher limit evicts nothing") {
     for (const Eviction eviction : kAll) {
       Fixture f(eviction, {.max_entries = 1000});
       for (int i = 0; i < 1000; ++i) f.put_and_read(std::to_string(i), 1, i % 4);
@@ -201,7 +202,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("every policy goes on with the rows that another has left") {
+  TEST_CASE("every policy works with the rows of another policy") {
     for (const Eviction before : kAll) {
       for (const Eviction after : kAll) {
         CAPTURE(static_cast<int>(before));

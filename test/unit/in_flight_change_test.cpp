@@ -12,7 +12,7 @@
 #include "blog_fixture.hpp"
 #include "support/rendezvous.hpp"
 
-// What is stored, removed or invalidated while a result is being computed.
+// Puts, removals and invalidations while a result is being computed.
 
 using namespace ashmemo;
 using test::AtTestPoints;
@@ -22,7 +22,7 @@ using test::Post;
 
 namespace {
 
-/// A calculation whose first run goes on until `meanwhile` has been done by another thread.
+/// A calculation whose first run continues until another thread has called `meanwhile`.
 struct Change : Blog {
   void compute_while(const std::function<void()>& meanwhile) {
     std::thread one([this] { first = slow(Post{7, {}, 0}); });
@@ -56,7 +56,7 @@ std::vector<std::string> many_keys() {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("48 a put during a run wins over its late result") {
+  TEST_CASE("a put during a calculation wins over the late result") {
     Change change;
     change.compute_while([&] { CHECK(change.cache.put("Post:7:slow", 99)); });
     CHECK(change.first == 1);
@@ -64,7 +64,7 @@ TEST_SUITE("unit") {
     CHECK(change.cache.stats().superseded == 1);
   }
 
-  TEST_CASE("48 what was removed during a run does not come back with its late result") {
+  TEST_CASE("a removal during a calculation also removes the late result") {
     using Removal = std::function<void(Change&)>;
     const std::vector<Removal> removals = {
         [](Change& change) { (void)change.cache.erase("Post:7:slow"); },
@@ -88,7 +88,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("48 a load that begins after an invalidation joins no run that began before it") {
+  TEST_CASE("a load after an invalidation does not join a calculation that began before") {
     for (const bool all : {false, true}) {
       INFO(all);
       Change change;
@@ -101,7 +101,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("26 48 the late result of an invalidated run leaves the newer run's alone") {
+  TEST_CASE("the late result of an invalidated calculation does not replace a newer result") {
     Blog blog;
     Events events;
     std::atomic<int> calls{0};
@@ -125,13 +125,13 @@ TEST_SUITE("unit") {
     CHECK(blog.cache.stats().superseded == 1);
   }
 
-  TEST_CASE("48 a removal between look-up and claim counts as one during the run") {
+  TEST_CASE("a removal between look-up and claim counts as a removal during the calculation") {
     const std::vector<std::function<void(Blog&)>> removals = {
         [](Blog& blog) { (void)blog.cache.erase("Post:7:length"); },
         [](Blog& blog) { (void)blog.cache.erase_prefix("Post:7:"); },
         [](Blog& blog) { (void)blog.cache.clear(); },
         [](Blog& blog) {
-          const std::vector<std::string> keys = many_keys();  // more than are remembered
+          const std::vector<std::string> keys = many_keys();  // more than the engine remembers
           (void)blog.cache.erase_many(keys);
         },
     };
@@ -150,7 +150,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("26 48 a removal of other keys between look-up and claim changes nothing") {
+  TEST_CASE("a removal of other keys between look-up and claim changes nothing") {
     Blog blog;
     Events events;
     auto slow = blog.posts.calculation("slow", [&](const Post& post) {
@@ -176,7 +176,7 @@ TEST_SUITE("unit") {
     CHECK(blog.cache.stats().superseded == 0);
   }
 
-  TEST_CASE("26 48 a removal of other keys while a load waits for another changes nothing") {
+  TEST_CASE("a removal of other keys while a load waits for another load changes nothing") {
     Blog blog;
     Events events;
     std::atomic<int> calls{0};
@@ -202,7 +202,7 @@ TEST_SUITE("unit") {
     CHECK(blog.cache.stats().superseded == 0);
   }
 
-  TEST_CASE("26 what another caller stored between look-up and claim is not computed again") {
+  TEST_CASE("a result that another caller stored between look-up and claim is not computed again") {
     Blog blog;
     auto length = blog.cached_length();
     std::atomic<int> looks{0};
@@ -214,7 +214,7 @@ TEST_SUITE("unit") {
     CHECK(blog.cache.stats().joined == 1);
   }
 
-  TEST_CASE("48 what changes between the parts of a change counts as one during the run") {
+  TEST_CASE("a change wins over a calculation that began in the middle of the change") {
     for (const bool put : {false, true}) {
       INFO(put);
       Change change;
@@ -239,7 +239,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("48 a change wins over the result of who computes although another one does") {
+  TEST_CASE("a change wins over the result of a caller that computes instead of waiting") {
     for (const bool put : {false, true}) {
       INFO(put);
       Blog blog;
@@ -263,11 +263,11 @@ TEST_SUITE("unit") {
       const std::vector<Post> page = {{7, {}, 0}};
       const auto [mine] = blog.posts.load(page, {.wait = std::chrono::seconds(0)}, slow);
       CHECK(mine == std::vector<int>{2});
-      const std::optional<int> left = put ? std::optional(99) : std::nullopt;
-      CHECK(blog.cache.get<int>("Post:7:slow") == left);
+      const std::optional<int> expected = put ? std::optional(99) : std::nullopt;
+      CHECK(blog.cache.get<int>("Post:7:slow") == expected);
       events.happened("done");
       one.join();
-      CHECK(blog.cache.get<int>("Post:7:slow") == left);
+      CHECK(blog.cache.get<int>("Post:7:slow") == expected);
     }
   }
 }

@@ -4,7 +4,7 @@
 
 #include "unit/maintenance_pass_fixture.hpp"
 
-// Intervals run on the steady clock, wherever the wall clock is.
+// The steady clock measures intervals, independently of the wall clock.
 
 using namespace ashmemo;
 using test::Bench;
@@ -22,9 +22,9 @@ void pass_at(Bench& bench, std::int64_t wall) {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("touches are written when their interval is over by the steady clock") {
+  TEST_CASE("touches are written after their interval on the steady clock") {
     Bench bench;
-    bench.run_once();  // the first round is due at once
+    bench.run_once();  // the first pass does all periodic work
     bench.fake.put("a", "1");
     bench.run_once();
     CHECK(bench.fake.get("a"));
@@ -40,7 +40,7 @@ TEST_SUITE("unit") {
     CHECK(written() == 1);
   }
 
-  TEST_CASE("what is due is by the wall clock, when it is looked for by the steady one") {
+  TEST_CASE("entries expire by the wall clock and the steady clock decides when to look for them") {
     Bench bench;
     bench.run_once();
     bench.fake.put("a", "1", {kSecond, kSecond, kSecond});
@@ -57,7 +57,7 @@ TEST_SUITE("unit") {
     CHECK(expired() == 1);
   }
 
-  TEST_CASE("a deleted file is looked for by the steady clock") {
+  TEST_CASE("a deleted file is noticed after an interval on the steady clock") {
     Bench bench;
     bench.run_once();
     bench.fake.file->in_place = false;

@@ -13,7 +13,7 @@ namespace ashmemo::test {
 
 inline constexpr std::int64_t kSecond = 1'000'000;
 
-/// The worker's passes as its thread makes them: only what is due.
+/// Runs maintenance passes as the worker thread does. A pass does only the work that is due.
 struct Bench {
   explicit Bench(Options options = FakeEngine::manual())
       : fake(std::move(options)), events(fake.engine), pass(fake.engine, events) {

@@ -7,7 +7,7 @@
 #include "evictor_fixture.hpp"
 #include "unit/maintenance_pass_fixture.hpp"
 
-// The worker's passes at the limits: what comes in makes others leave, step by step.
+// How maintenance passes evict entries when limits are exceeded.
 
 using namespace ashmemo;
 using base::FailureKind;
@@ -17,7 +17,7 @@ using test::FakeEngine;
 using test::kSecond;
 
 TEST_SUITE("unit") {
-  TEST_CASE("limits that are lowered while a group is committed are held at the same pace") {
+  TEST_CASE("limits lowered during a commit are enforced at the background rate") {
     Options options = FakeEngine::manual();
     options.eviction = Eviction::fifo;
     Bench bench(options);
@@ -32,7 +32,7 @@ TEST_SUITE("unit") {
     bench.fake.faults->heal();
   }
 
-  TEST_CASE("what a group brought in leaves before the next group, if it failed to at first") {
+  TEST_CASE("a failed eviction for a group is repeated before the next group is written") {
     struct Failing {
       Call call;
       int nth;
@@ -44,7 +44,7 @@ TEST_SUITE("unit") {
       Bench bench(test::limited(Eviction::fifo, unlimited, 300'000));
       for (const std::string& key : test::numbered("k", 3'000)) test::offer(bench.fake, key);
       CHECK_FALSE(bench.run_once());
-      test::offer(bench.fake, "large", 150'000);  // two transactions evict what it needs
+      test::offer(bench.fake, "large", 150'000);  // needs evictions in two transactions
       bench.fake.faults->fail(failing.call, FailureKind::busy, failing.nth);
       CHECK_FALSE(bench.run_once());
       CHECK(bench.fake.engine.bytes > 300'000);
@@ -57,7 +57,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("what a group brought in leaves also if nothing is written after it") {
+  TEST_CASE("a failed eviction for a group is repeated even if no group follows") {
     Bench bench(test::limited(Eviction::fifo, unlimited, 300'000));
     for (const std::string& key : test::numbered("k", 3'000)) test::offer(bench.fake, key);
     CHECK_FALSE(bench.run_once());
@@ -72,18 +72,18 @@ TEST_SUITE("unit") {
     CHECK_FALSE(bench.fake.engine.pending.is_refusing());
   }
 
-  TEST_CASE("on a full disk less leaves at a time, and a log that cannot start over is told of") {
+  TEST_CASE("a pass evicts in smaller transactions on a full disk") {
     Bench bench(test::limited(Eviction::fifo, unlimited, 300'000));
     for (const std::string& key : test::numbered("k", 3'000)) test::offer(bench.fake, key);
     CHECK_FALSE(bench.run_once());
     test::offer(bench.fake, "large", 150'000);
     bench.fake.faults->fail(Call::commit, FailureKind::full, 2);
-    SUBCASE("") {
+    SUBCASE("the checkpoint succeeds") {
       REQUIRE(bench.pass.finish_accepted().ok());
       CHECK(bench.fake.engine.bytes <= 300'000);
       CHECK(bench.fake.faults->calls(Call::commit) > 20);
     }
-    SUBCASE("the log cannot start over") {
+    SUBCASE("the checkpoint fails") {
       bench.fake.faults->fail(Call::checkpoint, FailureKind::io, 2, 2);
       for (int i = 0; i < 2; ++i) {
         CHECK_FALSE(bench.pass.finish_accepted().ok());
@@ -95,7 +95,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("39 41 what makes room where nothing may be evicted is done in steps like all else") {
+  TEST_CASE("due entries are removed in bounded transactions when new entries need their space") {
     Options options = FakeEngine::manual();
     options.eviction = Eviction::none;
     options.limits.max_entries = 5'000;
@@ -108,14 +108,14 @@ TEST_SUITE("unit") {
       bench.fake.file->wal_bytes += 4 * MiB;
     });
     bench.fake.put_all(test::numbered("n", 3'500), "v");
-    SUBCASE("by a flush") { REQUIRE(bench.pass.finish_accepted().ok()); }
-    SUBCASE("by passes whose time is over") {
+    SUBCASE("a flush removes them") { REQUIRE(bench.pass.finish_accepted().ok()); }
+    SUBCASE("passes without time remove them") {
       for (int passes = 0; !bench.fake.engine.pending.empty(); ++passes) {
         REQUIRE(passes < 20);
         const std::int64_t before = bench.commits();
         bench.run_once(0);
         CHECK(bench.commits() > before);
-        CHECK(bench.commits() <= before + 2);  // what makes room, and a group that has enough
+        CHECK(bench.commits() <= before + 2);  // one removal of due entries and one group
       }
     }
     CHECK(bench.fake.engine.counters.refused.get() == 0);
@@ -124,8 +124,7 @@ TEST_SUITE("unit") {
     bench.fake.faults->heal();
   }
 
-  TEST_CASE(
-      "where nothing may be evicted and nothing is due, a pass without time commits a group") {
+  TEST_CASE("a pass without time commits a group of replacements when eviction is off") {
     Options options = FakeEngine::manual();
     options.eviction = Eviction::none;
     options.limits.max_entries = 3;

@@ -6,7 +6,7 @@
 
 #include "unit/maintenance_pass_fixture.hpp"
 
-// The worker's passes as its thread makes them: only what is due.
+// Maintenance passes as the worker thread runs them. A pass does only the work that is due.
 
 using namespace ashmemo;
 using base::FailureKind;
@@ -16,14 +16,14 @@ using test::FakeEngine;
 using test::kSecond;
 
 TEST_SUITE("unit") {
-  TEST_CASE("a pass commits what is pending") {
+  TEST_CASE("a pass commits pending writes") {
     Bench bench;
     bench.fake.put("a", "1");
     CHECK_FALSE(bench.run_once());
     CHECK(bench.fake.file->has("a"));
   }
 
-  TEST_CASE("a pass whose time is over still commits one group, and says that there is more") {
+  TEST_CASE("a pass without time commits one group and returns true if more work remains") {
     Bench bench;
     bench.fake.put_all(test::numbered("k", 2'500), "v");
     CHECK(bench.run_once(0));
@@ -33,7 +33,7 @@ TEST_SUITE("unit") {
     CHECK(bench.fake.engine.entries == 2'500);
   }
 
-  TEST_CASE("a pass without a store has nothing to do soon") {
+  TEST_CASE("a pass without a store returns false") {
     FakeEngine fake;
     maintenance::Events events(fake.engine);
     maintenance::MaintenancePass pass(fake.engine, events);
@@ -42,7 +42,8 @@ TEST_SUITE("unit") {
     CHECK_FALSE(pass.finish_accepted().ok());
   }
 
-  TEST_CASE("writing waits while reads of our own keep a long log; a flush not for ever") {
+  TEST_CASE(
+      "writes wait while own reads keep a long log, but a flush waits only for a limited time") {
     Bench bench;
     bench.fake.put("a", "1");
     bench.run_once(10 * kSecond);
@@ -51,7 +52,7 @@ TEST_SUITE("unit") {
     bench.fake.put("b", "2");
     CHECK(bench.run_once());
     CHECK_FALSE(bench.fake.engine.pending.empty());
-    // Who waits for a commit does so as when the store refuses: not for as long as the read takes.
+    // So a caller that waits for a commit does not wait for the whole read.
     CHECK(bench.fake.engine.pending.is_refusing());
     CHECK(bench.fake.health() == HealthState::degraded);
     bench.fake.file->own_reader = false;
@@ -67,7 +68,7 @@ TEST_SUITE("unit") {
     CHECK(bench.fake.engine.pending.empty());
   }
 
-  TEST_CASE("while a flush waits for reads of our own, the store counts as refusing") {
+  TEST_CASE("the store counts as refusing while a flush waits for own reads") {
     Bench bench;
     bench.fake.file->wal_bytes = 8 * MiB;
     bench.fake.file->own_reader = true;
@@ -86,8 +87,7 @@ TEST_SUITE("unit") {
     bench.fake.faults->heal();
   }
 
-  TEST_CASE(
-      "who does the worker's work himself waits for reads of our own no longer than max_wait") {
+  TEST_CASE("a caller that runs maintenance waits for own reads no longer than max_wait") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     fake.put("a", "1");
@@ -103,7 +103,7 @@ TEST_SUITE("unit") {
     CHECK(fake.told->count(NoticeKind::removal_uncommitted) == 1);
   }
 
-  TEST_CASE("the log does not grow without bound beside a long read, whatever is done") {
+  TEST_CASE("the log stays below 12 MiB during a long read") {
     Options options = FakeEngine::manual();
     options.limits.max_bytes = 2 * MiB;
     Bench bench(options);
@@ -125,7 +125,7 @@ TEST_SUITE("unit") {
     bench.fake.faults->before(Call::checkpoint, [&] {
       if (++tries == 3) bench.fake.file->own_reader = false;
     });
-    SUBCASE("limits are held by passes") {
+    SUBCASE("passes enforce limits") {
       for (int i = 0; i < 3; ++i) bench.fake.put(std::to_string(i), std::string(200'000, 'v'));
       for (int passes = 0; !bench.fake.engine.pending.empty(); ++passes) {
         REQUIRE(passes < 1'000);
@@ -133,11 +133,11 @@ TEST_SUITE("unit") {
       }
       CHECK(bench.fake.engine.counters.evicted.get() > 0);
     }
-    SUBCASE("limits are held by a flush") {
+    SUBCASE("a flush enforces limits") {
       for (int i = 0; i < 3; ++i) bench.fake.put(std::to_string(i), std::string(200'000, 'v'));
       CHECK(bench.pass.finish_accepted().ok());
     }
-    SUBCASE("a file is made small") {
+    SUBCASE("compact shrinks the file") {
       bench.advance(kSecond);
       CHECK(bench.pass.compact().ok());
       CHECK(bench.fake.file->free_pages == 0);
@@ -145,7 +145,7 @@ TEST_SUITE("unit") {
     bench.fake.faults->heal();
   }
 
-  TEST_CASE("another program that writes is met by trying: the store then counts as refusing") {
+  TEST_CASE("the store counts as refusing when another program holds the write lock") {
     Bench bench;
     bench.fake.put("a", "1");
     bench.run_once(10 * kSecond);
@@ -157,7 +157,7 @@ TEST_SUITE("unit") {
     CHECK(bench.fake.engine.pending.is_refusing());
   }
 
-  TEST_CASE("nobody waits for a foreign reader") {
+  TEST_CASE("writes do not wait for the reader of another program") {
     Bench bench;
     bench.fake.file->wal_bytes = 8 * MiB;
     bench.fake.file->foreign_reader = true;
@@ -166,7 +166,7 @@ TEST_SUITE("unit") {
     CHECK(bench.fake.engine.pending.empty());
   }
 
-  TEST_CASE("touches are written once in each interval, by a flush at once") {
+  TEST_CASE("touches are written once in each interval and at once by a flush") {
     Bench bench;
     bench.fake.put("a", "1");
     bench.run_once();
@@ -184,7 +184,8 @@ TEST_SUITE("unit") {
     CHECK(bench.fake.file->row("a").access_count == 2);
   }
 
-  TEST_CASE("many touches are written at the pace of deletions, and the next round waits for all") {
+  TEST_CASE(
+      "many touches are written at the background rate and the next round waits for all of them") {
     Bench bench;
     const auto keys = test::numbered("k", 2'500);
     bench.fake.put_all(keys, "v");
@@ -200,7 +201,7 @@ TEST_SUITE("unit") {
     bench.advance(80'000);
     CHECK(bench.run_once());
     CHECK(written() == 2'000);
-    CHECK(bench.fake.get(keys.front()));  // its turn in this round is over
+    CHECK(bench.fake.get(keys.front()));  // its touch of this round is written already
     bench.advance(100'000);
     CHECK_FALSE(bench.run_once());
     CHECK(written() == 2'500);
@@ -212,9 +213,9 @@ TEST_SUITE("unit") {
     CHECK(written() == 2'501);
   }
 
-  TEST_CASE("31 expiry goes on at its pace until nothing is due, however long the interval is") {
+  TEST_CASE("expiry continues at the background rate until nothing is due") {
     Bench bench;
-    bench.run_once();  // the first one is due at once
+    bench.run_once();  // the first expiry is due at once
     for (const std::string& key : test::numbered("k", 3'500)) {
       bench.fake.put(key, "v", {kSecond, kSecond, kSecond});
     }
@@ -222,7 +223,7 @@ TEST_SUITE("unit") {
     bench.advance(60 * kSecond);
     CHECK(bench.run_once());
     CHECK(bench.fake.engine.counters.expired.get() == 1'000);
-    // Asked again before the next deletion is due: nothing is done, and not forgotten either.
+    // A pass before the next deletion is due deletes nothing, but still returns true.
     bench.advance(20'000);
     CHECK(bench.run_once());
     CHECK(bench.fake.engine.counters.expired.get() == 1'000);
@@ -235,7 +236,7 @@ TEST_SUITE("unit") {
     CHECK(bench.fake.engine.entries == 0);
   }
 
-  TEST_CASE("31 expiry goes on at its pace behind many entries that are kept for errors") {
+  TEST_CASE("expiry continues past many entries that are kept for stale_if_error") {
     Bench bench;
     bench.fake.put("due", "v", {1, 1, 1});
     bench.run_once();
@@ -249,7 +250,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(bench.fake.file->has("due"));
   }
 
-  TEST_CASE("what nobody waits for is deleted ten times a second at most") {
+  TEST_CASE("background deletions run at most ten times a second") {
     Options options = FakeEngine::manual();
     options.eviction = Eviction::fifo;
     Bench bench(options);
@@ -271,7 +272,7 @@ TEST_SUITE("unit") {
     CHECK(bench.fake.engine.entries == 10);
   }
 
-  TEST_CASE("a store that refused touches is asked again soon, also with nothing to write") {
+  TEST_CASE("refused touches are tried again soon even if no write is pending") {
     Bench bench;
     bench.fake.put("a", "1");
     bench.run_once();
@@ -282,14 +283,14 @@ TEST_SUITE("unit") {
     CHECK(bench.fake.engine.pending.is_refusing());
     CHECK_FALSE(bench.run_once());
     CHECK(bench.fake.engine.pending.is_refusing());
-    CHECK(bench.run_once());  // the touches are still to be written
+    CHECK(bench.run_once());  // the touches are not written yet
     CHECK_FALSE(bench.fake.engine.pending.is_refusing());
     bench.advance(kSecond);
     CHECK_FALSE(bench.run_once());
     CHECK(bench.fake.file->row("a").access_count == 1);
   }
 
-  TEST_CASE("a removal after a quiet time is committed, whatever failed before that") {
+  TEST_CASE("a removal is committed even if touches failed before it") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     fake.put("a", "1");
@@ -302,7 +303,7 @@ TEST_SUITE("unit") {
     CHECK(fake.told->count(NoticeKind::removal_uncommitted) == 0);
   }
 
-  TEST_CASE("a flush does not wait for what comes in while it runs") {
+  TEST_CASE("a flush does not wait for writes that arrive while it runs") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     fake.put("first", "1");
@@ -318,7 +319,7 @@ TEST_SUITE("unit") {
     fake.faults->heal();
   }
 
-  TEST_CASE("a deleted file is looked for once a second") {
+  TEST_CASE("a pass checks once a second whether the file was deleted") {
     Bench bench;
     bench.run_once();
     bench.fake.file->in_place = false;
@@ -331,7 +332,7 @@ TEST_SUITE("unit") {
     CHECK(bench.fake.engine.store.get() != store);
   }
 
-  TEST_CASE("60 a file that was emptied gets shorter by passes alone") {
+  TEST_CASE("passes shorten a file that was emptied") {
     Bench bench;
     bench.fake.file->file_bytes = 100 * MiB;
     bench.fake.file->free_pages = 25'000;
@@ -344,10 +345,10 @@ TEST_SUITE("unit") {
     CHECK(bench.fake.file->checkpoints == 1);
   }
 
-  TEST_CASE("the log is moved between any two transactions that let it grow") {
+  TEST_CASE("a checkpoint runs between any two transactions that make the log grow") {
     Options options = FakeEngine::manual();
-    SUBCASE("while limits are held") { options.limits.max_entries = 2'000; }
-    SUBCASE("while what is due is removed") { options.limits.max_entries = 10'000; }
+    SUBCASE("limits are enforced") { options.limits.max_entries = 2'000; }
+    SUBCASE("due entries are removed") { options.limits.max_entries = 10'000; }
     Bench bench(options);
     bench.fake.faults->before(Call::commit, [&bench] {
       CHECK(bench.fake.file->wal_bytes < 4 * MiB);

@@ -10,7 +10,7 @@ using ashmemo::NoticeKind;
 using ashmemo::engine::Notices;
 
 TEST_SUITE("unit") {
-  TEST_CASE("notices are taken once, in the order they were told") {
+  TEST_CASE("notices are taken once in the order in which they were reported") {
     Notices notices;
     notices.notify(NoticeKind::busy, "first", "file");
     notices.notify(NoticeKind::refused, "second", "key");
@@ -23,7 +23,7 @@ TEST_SUITE("unit") {
     CHECK(notices.take().empty());
   }
 
-  TEST_CASE("only the first of a kind is told until its state has ended") {
+  TEST_CASE("only the first notice of a kind is reported until its state has ended") {
     Notices notices;
     notices.notify(NoticeKind::busy, "first", "");
     notices.notify(NoticeKind::busy, "second", "");
@@ -39,7 +39,7 @@ TEST_SUITE("unit") {
     CHECK(taken[1].what == "fourth");
   }
 
-  TEST_CASE("each file that is set aside is told: it is another one, under another name") {
+  TEST_CASE("each quarantined file is reported") {
     Notices notices;
     notices.notify(NoticeKind::quarantined, "renamed to .corrupt-1", "file");
     CHECK(notices.take().size() == 1);
@@ -49,7 +49,7 @@ TEST_SUITE("unit") {
     CHECK(taken[0].what == "renamed to .corrupt-2");
   }
 
-  TEST_CASE("with a trouble ends what it led to: the next is told again") {
+  TEST_CASE("the end of a trouble also ends the notices that it caused") {
     Notices notices;
     notices.notify(NoticeKind::write_failed, "full", "");
     notices.notify(NoticeKind::writes_dropped, "first", "");
@@ -59,11 +59,11 @@ TEST_SUITE("unit") {
     CHECK(notices.take().empty());
     notices.notify_end(NoticeKind::write_failed, NoticeKind::recovered, "again", "");
     notices.notify(NoticeKind::writes_dropped, "third", "");
-    notices.notify(NoticeKind::refused, "large, too", "");  // has no end
+    notices.notify(NoticeKind::refused, "large, too", "");  // this kind does not end
     CHECK(notices.take().size() == 2);
   }
 
-  TEST_CASE("the end of a state that nobody was told of is not told") {
+  TEST_CASE("the end of a state is not reported if the state was not reported") {
     Notices notices;
     notices.notify_end(NoticeKind::busy, NoticeKind::recovered, "works again", "");
     CHECK(notices.take().empty());
@@ -73,7 +73,7 @@ TEST_SUITE("unit") {
     CHECK(notices.take().size() == 2);
   }
 
-  TEST_CASE("two states end each with its own word") {
+  TEST_CASE("each of two states ends separately") {
     Notices notices;
     notices.notify(NoticeKind::busy, "busy", "");
     notices.notify(NoticeKind::write_failed, "full", "");
@@ -82,7 +82,7 @@ TEST_SUITE("unit") {
     CHECK(notices.take().size() == 3);
   }
 
-  TEST_CASE("the last error is the newest one, told or not") {
+  TEST_CASE("last_error returns the newest error even if it was not reported") {
     Notices notices;
     CHECK(notices.last_error().empty());
     notices.notify(NoticeKind::busy, "first", "");

@@ -24,7 +24,7 @@ CachePaths paths_of(const std::string& file) {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("setting aside keeps the file with its WAL and begins a new one") {
+  TEST_CASE("quarantine keeps the file with its WAL and creates a new file") {
     const TempDir dir;
     write_file(dir.path("x"), "garbage");
     write_file(dir.path("x-wal"), "its wal");
@@ -48,7 +48,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(ClaimedFile::for_writing(dir.path("y")));
   }
 
-  TEST_CASE("setting aside removes older copies, by their exact names only") {
+  TEST_CASE("quarantine removes older copies only by their exact names") {
     const TempDir dir;
     for (const char* name : {"x", "x.corrupt-1", "x.corrupt-1-wal", "x.corrupt-22"}) {
       write_file(dir.path(name), "old");
@@ -57,7 +57,7 @@ TEST_SUITE("unit") {
                                   "x.corrupt--wal",   "x.corrupt-1.bak", "xx.corrupt-1",
                                   "y.corrupt-1",      "x.corrupt-1-shm", "x.corrupt--1",
                                   "x.corrupt-1-wal ", "X.corrupt-1"};
-    for (const char* name : others) write_file(dir.path(name), "somebody's");
+    for (const char* name : others) write_file(dir.path(name), "not ours");
     fs::create_directory(dir.path("x.corrupt-3"));
     fs::create_symlink("y.corrupt-1", dir.path("x.corrupt-4"));
     const auto renamed = quarantine(paths_of(dir.path("x")), 5);
@@ -71,7 +71,7 @@ TEST_SUITE("unit") {
     CHECK(exists(dir.path("x.corrupt-4")));
   }
 
-  TEST_CASE("33 setting aside finds a name under any clock") {
+  TEST_CASE("quarantine finds a free name at any time of the clock") {
     const TempDir dir;
     write_file(dir.path("x"), "first");
     CHECK(quarantine(paths_of(dir.path("x")), -7).value() == dir.path("x.corrupt-0"));
@@ -81,13 +81,13 @@ TEST_SUITE("unit") {
     CHECK_FALSE(exists(dir.path("x.corrupt-0")));
   }
 
-  TEST_CASE("a file that was replaced meanwhile is not set aside") {
+  TEST_CASE("quarantine does not touch a file that replaced the claimed one") {
     const TempDir dir;
     const auto claim = ClaimedFile::for_writing(dir.path("x"));
     REQUIRE(claim);
-    fs::rename(dir.path("x"), dir.path("kept"));  // so that its inode is not used again
-    write_file(dir.path("x"), "somebody's");
+    fs::rename(dir.path("x"), dir.path("kept"));  // keeps its inode from being reused
+    write_file(dir.path("x"), "not ours");
     CHECK_FALSE(claim.value()->quarantine(1));
-    CHECK(read_file(dir.path("x")) == "somebody's");
+    CHECK(read_file(dir.path("x")) == "not ours");
   }
 }

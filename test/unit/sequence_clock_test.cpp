@@ -11,13 +11,13 @@
 using ashmemo::engine::SequenceClock;
 
 TEST_SUITE("unit") {
-  TEST_CASE("a stamp is the wall clock where that has moved on") {
+  TEST_CASE("next returns the wall clock when it has advanced") {
     SequenceClock sequence_clock;
     CHECK(sequence_clock.next(1'000) == 1'000);
     CHECK(sequence_clock.next(2'000) == 2'000);
   }
 
-  TEST_CASE("stamps increase while the clock stands still or goes back") {
+  TEST_CASE("stamps increase while the clock does not advance") {
     SequenceClock sequence_clock;
     CHECK(sequence_clock.next(1'000) == 1'000);
     CHECK(sequence_clock.next(1'000) == 1'001);
@@ -27,13 +27,13 @@ TEST_SUITE("unit") {
     CHECK(sequence_clock.next(5'000) == 5'000);
   }
 
-  TEST_CASE("a clock before 1970 gives increasing stamps too") {
+  TEST_CASE("stamps increase for a clock before 1970") {
     SequenceClock sequence_clock;
     const std::int64_t first = sequence_clock.next(-1'000);
     CHECK(sequence_clock.next(-1'000) > first);
   }
 
-  TEST_CASE("later stamps are larger than what the file has seen") {
+  TEST_CASE("stamps are larger than the last stamp in the file") {
     SequenceClock sequence_clock;
     sequence_clock.raise(9'000);
     CHECK(sequence_clock.next(1'000) == 9'001);
@@ -41,7 +41,7 @@ TEST_SUITE("unit") {
     CHECK(sequence_clock.next(1'000) == 9'002);
   }
 
-  TEST_CASE("a file or a clock at the end of the numbers leaves room for later stamps") {
+  TEST_CASE("stamps increase after a file or a clock contained the maximum integer") {
     constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
     SequenceClock sequence_clock;
     sequence_clock.raise(kMax);

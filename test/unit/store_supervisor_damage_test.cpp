@@ -10,7 +10,7 @@
 #include "support/fake_engine.hpp"
 #include "support/temp_dir.hpp"
 
-// A damaged file that cannot be set aside, and what takes its place meanwhile.
+// A damaged file that cannot be quarantined, and a file that replaces it.
 
 using namespace ashmemo;
 using base::FailureKind;
@@ -21,7 +21,7 @@ namespace {
 
 using Opened = base::Result<std::unique_ptr<store::Store>>;
 
-/// While it lives the process is in this folder.
+/// Changes the current folder until it is destroyed.
 class InFolder {
  public:
   explicit InFolder(const std::string& folder) : before_(std::filesystem::current_path()) {
@@ -35,19 +35,19 @@ class InFolder {
   const std::filesystem::path before_;
 };
 
-/// A cache on a real file, in a folder where nothing can be renamed while `is_folder_locked`.
+/// A cache on a real file. Its quarantine fails while `is_folder_locked` is true.
 struct OnDisk {
   OnDisk() {
     fake.engine.open_store = [this](const store::OpenOptions& options) -> Opened {
-      const bool sets_aside = options.corrupt_file == base::inspect(options.path)->identity;
-      if (is_folder_locked && sets_aside) return base::Failure{FailureKind::io, 0, "locked"};
+      const bool quarantines = options.corrupt_file == base::inspect(options.path)->identity;
+      if (is_folder_locked && quarantines) return base::Failure{FailureKind::io, 0, "locked"};
       auto opened = store::open_store(options);
       if (!opened.ok()) return opened;
       return test::make_faulty(std::move(*opened), fake.faults);
     };
     REQUIRE(fake.open().ok());
     fake.put("a", "1");
-    REQUIRE(fake.worker.compact().ok());  // nothing is left in the log
+    REQUIRE(fake.worker.compact().ok());  // empties the log
   }
   void put_copy_in_its_place() {
     std::filesystem::copy_file(path, path + "-copy");
@@ -63,7 +63,7 @@ struct OnDisk {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("58 what takes the place of a damaged file that cannot be set aside is judged anew") {
+  TEST_CASE("a file that replaces a damaged one is checked anew after a failed quarantine") {
     OnDisk disk;
     FakeEngine& fake = disk.fake;
     disk.is_folder_locked = true;
@@ -72,8 +72,8 @@ TEST_SUITE("unit") {
     CHECK_FALSE(fake.worker.flush().ok());
     CHECK(fake.health() == HealthState::unavailable);
     bool replaced = false;
-    SUBCASE("the same file: it is still the damaged one") {}
-    SUBCASE("a good copy") { replaced = true; }
+    SUBCASE("the damaged file is still there") {}
+    SUBCASE("a good copy replaces it") { replaced = true; }
     if (replaced) disk.put_copy_in_its_place();
     disk.is_folder_locked = false;
     fake.clock->advance(std::chrono::seconds(10));
@@ -82,7 +82,7 @@ TEST_SUITE("unit") {
     CHECK(fake.told->count(NoticeKind::quarantined) == (replaced ? 0 : 1));
   }
 
-  TEST_CASE("58 a file that was replaced before its damage is known is not condemned for it") {
+  TEST_CASE("a file is not marked corrupt for the damage of the file that it replaced") {
     OnDisk disk;
     FakeEngine& fake = disk.fake;
     fake.faults->fail(Call::read, FailureKind::corrupt);
@@ -95,7 +95,7 @@ TEST_SUITE("unit") {
     CHECK(fake.told->count(NoticeKind::file_lost) == 1);
   }
 
-  TEST_CASE("58 a relative path means the same file wherever the process goes") {
+  TEST_CASE("a relative path means the same file after the process has changed its folder") {
     const test::TempDir dir;
     std::filesystem::create_directory(dir.path("elsewhere"));
     const InFolder home(dir.path());
@@ -109,13 +109,13 @@ TEST_SUITE("unit") {
     fake.put("a", "1");
     REQUIRE(fake.worker.flush().ok());
     const InFolder elsewhere(dir.path("elsewhere"));
-    SUBCASE("when it is found damaged") {
+    SUBCASE("the file is damaged") {
       fake.faults->fail(Call::read, FailureKind::corrupt);
       CHECK_FALSE(fake.get("a"));
       REQUIRE(fake.worker.flush().ok());
       CHECK(fake.told->count(NoticeKind::quarantined) == 1);
     }
-    SUBCASE("when it was deleted") {
+    SUBCASE("the file was deleted") {
       for (const char* suffix : {"", "-wal", "-shm"}) {
         std::filesystem::remove(dir.path("x") + suffix);
       }
@@ -125,6 +125,6 @@ TEST_SUITE("unit") {
     CHECK_FALSE(fake.get("a"));
     CHECK(std::filesystem::exists(dir.path("x")));
     CHECK_FALSE(std::filesystem::exists(dir.path("elsewhere/x")));
-    CHECK(fake.told->notices.front().subject == "x");  // as it was given
+    CHECK(fake.told->notices.front().subject == "x");  // the path as it was given
   }
 }

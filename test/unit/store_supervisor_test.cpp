@@ -10,7 +10,7 @@
 #include "store/open.hpp"
 #include "support/fake_engine.hpp"
 
-// Opening, letting go and opening again.
+// How the worker opens the store, closes it and opens it again.
 
 using namespace ashmemo;
 using base::FailureKind;
@@ -23,14 +23,14 @@ namespace {
 
 using Opened = base::Result<std::unique_ptr<store::Store>>;
 
-/// What the worker asked for when it opened the file, and what it got.
+/// Opens fake stores for the worker and records each request.
 struct Opener {
   explicit Opener(FakeEngine& cache) : fake(cache), file(cache.file) {
     fake.engine.open_store = [this](const store::OpenOptions& options) -> Opened {
       asked.push_back(options.found_corrupt);
-      if (fails) return base::Failure{*fails, 0, "told to fail"};
+      if (fails) return base::Failure{*fails, 0, "fails on purpose"};
       if (!options.found_corrupt.empty()) {
-        file = std::make_shared<FakeFile>();  // set aside
+        file = std::make_shared<FakeFile>();  // quarantined
         if (options.on_quarantine) options.on_quarantine("fake.db", "fake.db.corrupt-1", "damage");
       }
       return test::make_faulty(test::open_fake_store(file), fake.faults);
@@ -45,11 +45,11 @@ struct Opener {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("opening learns the totals and the last stamp of the file") {
+  TEST_CASE("opening a store reads the totals and the last stamp of its file") {
     FakeEngine fake;
     FakeRow row;
     row.byte_size = 300;
-    row.inserted_at = fake.clock->wall_now() + 5'000'000;  // the clock was ahead then
+    row.inserted_at = fake.clock->wall_now() + 5'000'000;  // stored while the clock was ahead
     fake.file->plant("a", row);
     REQUIRE(fake.open().ok());
     CHECK(fake.engine.entries == 1);
@@ -59,7 +59,7 @@ TEST_SUITE("unit") {
     CHECK(fake.file->row("b").inserted_at > row.inserted_at);
   }
 
-  TEST_CASE("a failed opening is the caller's to judge; nothing is left open") {
+  TEST_CASE("an opening that fails is returned to the caller and closes the store") {
     FakeEngine fake;
     for (const Call call : {Call::calculations, Call::last_stamp, Call::totals}) {
       fake.faults->fail(call, FailureKind::io);
@@ -73,7 +73,7 @@ TEST_SUITE("unit") {
     CHECK(fake.file->open_stores == 0);
   }
 
-  TEST_CASE("58 damage found behind the opening sets the file aside at once") {
+  TEST_CASE("damage that the opening finds quarantines the file at once") {
     FakeEngine fake;
     Opener opener(fake);
     fake.faults->fail(Call::calculations, FailureKind::corrupt);
@@ -84,7 +84,7 @@ TEST_SUITE("unit") {
     CHECK(fake.told->count(NoticeKind::quarantined) == 1);
   }
 
-  TEST_CASE("58 a file opened for reading is never set aside") {
+  TEST_CASE("a file that is opened for reading is never quarantined") {
     Options options = FakeEngine::manual();
     options.access = Access::read_only;
     FakeEngine fake(options);
@@ -94,19 +94,19 @@ TEST_SUITE("unit") {
     CHECK(opener.asked == std::vector<std::string>{""});
   }
 
-  TEST_CASE("58 damage found by a read or a write is set aside; the application goes on") {
+  TEST_CASE("damage that a read or a write finds quarantines the file and the cache continues") {
     FakeEngine fake;
     Opener opener(fake);
     REQUIRE(fake.open().ok());
     fake.put("a", "1");
     REQUIRE(fake.worker.flush().ok());
     bool by_a_read = true;
-    SUBCASE("by a read") {}
-    SUBCASE("by a write") { by_a_read = false; }
+    SUBCASE("a read finds it") {}
+    SUBCASE("a write finds it") { by_a_read = false; }
     if (by_a_read) {
       fake.faults->fail(Call::read, FailureKind::corrupt);
       CHECK_FALSE(fake.get("a"));
-      CHECK(fake.told->count(NoticeKind::read_failed) == 0);  // told by the worker
+      CHECK(fake.told->count(NoticeKind::read_failed) == 0);  // the worker reports it later
     } else {
       fake.faults->fail(Call::put, FailureKind::corrupt);
       fake.put("b", "1");
@@ -121,12 +121,12 @@ TEST_SUITE("unit") {
     CHECK(fake.get("b").has_value() == !by_a_read);
     CHECK(opener.file->has("b") == !by_a_read);
     CHECK(fake.health() == HealthState::ok);
-    // The new file is not condemned with the old one.
+    // The new file is not marked corrupt with the old one.
     REQUIRE(fake.worker.flush().ok());
     CHECK(opener.asked.size() == 2);
   }
 
-  TEST_CASE("another file ends a failure of reads") {
+  TEST_CASE("a read failure ends when another file is opened") {
     FakeEngine fake;
     Opener opener(fake);
     REQUIRE(fake.open().ok());
@@ -142,7 +142,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("a reader that still holds a store that was let go does not condemn the new one") {
+  TEST_CASE("a reader of a closed store does not mark the new store corrupt") {
     FakeEngine fake;
     Opener opener(fake);
     REQUIRE(fake.open().ok());
@@ -163,7 +163,7 @@ TEST_SUITE("unit") {
     CHECK(fake.told->count(NoticeKind::read_failed) == 0);
   }
 
-  TEST_CASE("a file that was deleted is noticed by a flush; what is accepted goes to the new one") {
+  TEST_CASE("a flush notices a deleted file and writes accepted entries to the new file") {
     FakeEngine fake;
     Opener opener(fake);
     REQUIRE(fake.open().ok());
@@ -180,7 +180,7 @@ TEST_SUITE("unit") {
     CHECK(fake.told->count(NoticeKind::file_lost) == 1);
   }
 
-  TEST_CASE("marks of the old file's rows are not booked on the new one's") {
+  TEST_CASE("reads of the old file do not count for rows of the new file") {
     FakeEngine fake;
     Opener opener(fake);
     REQUIRE(fake.open().ok());
@@ -194,7 +194,7 @@ TEST_SUITE("unit") {
     CHECK(opener.file->row("b").access_count == 0);
   }
 
-  TEST_CASE("a new file is told the calculations before any of their results") {
+  TEST_CASE("a new file contains the calculations before any of their results") {
     FakeEngine fake;
     Opener opener(fake);
     REQUIRE(fake.open().ok());
@@ -211,7 +211,7 @@ TEST_SUITE("unit") {
     CHECK(opener.file->row("Post:1:words").calculation_id == words->id);
   }
 
-  TEST_CASE("a new file that cannot be told the calculations is tried again, not used") {
+  TEST_CASE("a new file is not used before the calculations are written to it") {
     for (const Call call : {Call::begin, Call::put_calculation, Call::commit}) {
       FakeEngine fake;
       Opener opener(fake);
@@ -229,7 +229,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("57 without a place for the file it is tried again, with back-off") {
+  TEST_CASE("opening is tried again with growing pauses while the file cannot be opened") {
     FakeEngine fake;
     Opener opener(fake);
     opener.fails = FailureKind::io;
@@ -240,7 +240,7 @@ TEST_SUITE("unit") {
     CHECK(fake.engine.pending.is_refusing());
     CHECK(fake.put("a", "1") == 0);
 
-    // At most one try in each tenth of a second at first, and later more seldom.
+    // At first the worker tries at most every 100 ms, later less often.
     int tries = static_cast<int>(opener.asked.size());
     for (int i = 0; i < 1'000; ++i) {
       static_cast<void>(fake.worker.run(0));
@@ -260,7 +260,7 @@ TEST_SUITE("unit") {
     CHECK(fake.put("a", "1") == 1);
   }
 
-  TEST_CASE("57 a clock that stands still does not make opening loop") {
+  TEST_CASE("opening does not loop while the clock does not move") {
     FakeEngine fake;
     Opener opener(fake);
     opener.fails = FailureKind::io;
@@ -269,7 +269,7 @@ TEST_SUITE("unit") {
     CHECK(opener.asked.empty());
   }
 
-  TEST_CASE("removals while there is no store return, and hold in the file that comes back") {
+  TEST_CASE("a removal without a store returns and is applied when the file comes back") {
     FakeEngine fake;
     Opener opener(fake);
     REQUIRE(fake.open().ok());
@@ -286,7 +286,7 @@ TEST_SUITE("unit") {
     CHECK(fake.file->keys() == std::vector<std::string>{"b"});
   }
 
-  TEST_CASE("61 nothing is opened any more once the cache is being closed") {
+  TEST_CASE("no file is opened while the cache is being closed") {
     FakeEngine fake;
     Opener opener(fake);
     REQUIRE(fake.open().ok());
@@ -298,7 +298,7 @@ TEST_SUITE("unit") {
     CHECK(fake.told->count(NoticeKind::writes_dropped) == 1);
   }
 
-  TEST_CASE("the file is opened as the options say") {
+  TEST_CASE("a store is opened with the values of the options") {
     Options options = FakeEngine::manual();
     options.durability = Durability::power;
     options.erase_securely = true;
@@ -322,7 +322,7 @@ TEST_SUITE("unit") {
     CHECK(asked.clock == fake.engine.clock);
   }
 
-  TEST_CASE("damage that a reader finds wakes the worker, whatever that waits for") {
+  TEST_CASE("damage that a reader finds wakes the worker") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     test::NoWorker worker;
@@ -332,7 +332,7 @@ TEST_SUITE("unit") {
     fake.engine.worker = &fake.worker;
   }
 
-  TEST_CASE("who waits for a commit does not wait for the end of reads in a file that is let go") {
+  TEST_CASE("a caller that waits for a commit does not wait for readers of a lost file") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     bool refused = false;
@@ -344,7 +344,7 @@ TEST_SUITE("unit") {
     fake.file->at_close = {};
   }
 
-  TEST_CASE("a cache that only reads leaves a lost file open for who still reads in it") {
+  TEST_CASE("a read-only cache keeps a lost file open until its last reader is done") {
     Options options = FakeEngine::manual();
     options.access = Access::read_only;
     FakeEngine fake(options);
@@ -361,7 +361,7 @@ TEST_SUITE("unit") {
     fake.file->at_close = {};
   }
 
-  TEST_CASE("the store learns the limit for one entry before anything is written under it") {
+  TEST_CASE("the store gets a new limit for one entry before it writes entries under that limit") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     Limits limits;

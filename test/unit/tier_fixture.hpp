@@ -8,7 +8,7 @@
 
 #include "memory/memory_tier.hpp"
 
-// A memory tier by itself, used as readers and writers use it.
+// A memory tier without the rest of the engine.
 
 namespace ashmemo::test {
 
@@ -22,7 +22,7 @@ struct TierFixture {
     return row;
   }
 
-  /// What a reader knows after it found nothing.
+  /// Looks up the key as a reader does before it fills the tier.
   [[nodiscard]] memory::MemoryTier::Look look(std::string_view key) {
     memory::MemoryTier::Look look;
     memory::TierCopy copy;
@@ -33,7 +33,7 @@ struct TierFixture {
   void fill(std::string_view key, std::string_view text) {
     tier->fill(key, look(key), text_row(text));
   }
-  /// A whole change of the key.
+  /// Begins and ends a change of the key.
   void change(std::string_view key) { const memory::TierChange change(tier.get(), key); }
   void change_all() { const memory::TierChange change(tier.get()); }
 

@@ -15,8 +15,8 @@
 #include "support/allocations.hpp"
 #include "support/fake_engine.hpp"
 
-// No memory at any point of queueing, taking and giving back: nothing is lost that was accepted,
-// and nothing stays behind of what was not.
+// Lets each allocation fail once while writes are queued, taken and given back. The queue must keep
+// every accepted write and no rejected one.
 
 using namespace ashmemo;
 using namespace ashmemo::engine;
@@ -35,7 +35,8 @@ struct Queue {
   WriteQueue writes{1 << 20, std::make_shared<ManualClock>(), in_flight};
 };
 
-/// Does it, while the allocation after `before` others fails; false: it needed fewer.
+/// Runs `work` and lets the allocation after the first `before` ones fail. Returns false if `work`
+/// needed fewer allocations.
 template <class F>
 [[nodiscard]] bool without_memory(std::int64_t before, F&& work) {
   const FailingAllocation failing(before);
@@ -57,7 +58,7 @@ template <class F>
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("a long group that finds no memory goes back whole") {
+  TEST_CASE("a long group returns to the queue complete when an allocation fails") {
     const std::vector<std::string> keys = test::numbered("k", 100);
     bool failed = true;
     for (std::int64_t before = 0; failed; ++before) {
@@ -75,7 +76,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("a write that finds no memory leaves its key as it was, and the next one is queued") {
+  TEST_CASE("a write whose allocation fails changes nothing and the next write is queued") {
     const WritePtr write = text_write("new");
     for (int others = 0; others <= 16; ++others) {
       CAPTURE(others);
@@ -99,7 +100,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("a write that finds no memory does not hide the one before that is being written") {
+  TEST_CASE("a write whose allocation fails does not hide an older write that is being committed") {
     bool failed = true;
     for (std::int64_t before = 0; failed; ++before) {
       CAPTURE(before);
@@ -115,7 +116,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("a range removal that finds no memory is not queued, and the next one is") {
+  TEST_CASE("a range removal whose allocation fails is not queued and the next one is") {
     for (const std::string_view older : {"", "Post:", "User:1"}) {
       CAPTURE(older);
       bool failed = true;
@@ -142,7 +143,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("range removals that find no memory for another one cover what they did") {
+  TEST_CASE("RangeRemovals covers the same keys as before when adding another removal fails") {
     for (const std::string_view prefix : {"Post:", "Post:1:"}) {
       CAPTURE(prefix);
       bool failed = true;

@@ -21,7 +21,7 @@ namespace {
 constexpr std::int64_t kMaxBytes = 4 * 1024 * 1024;
 
 struct Queue {
-  explicit Queue(std::size_t most_bytes = 1 << 20) : writes(most_bytes, clock, in_flight) {}
+  explicit Queue(std::size_t max_bytes = 1 << 20) : writes(max_bytes, clock, in_flight) {}
 
   SlotPtr put(std::string_view key, std::string_view value = "v") {
     return writes.offer(key, text_write(value)).slot;
@@ -40,8 +40,8 @@ struct Queue {
     writes.add(range);
     return range;
   }
-  Group take(std::size_t most_rows = 1'000) { return writes.take(most_rows, kMaxBytes); }
-  /// "put X", "removed" or "nothing".
+  Group take(std::size_t max_rows = 1'000) { return writes.take(max_rows, kMaxBytes); }
+  /// Returns "put X", "removed" or "nothing".
   std::string find(std::string_view key) const {
     const Pending found = writes.find(key);
     switch (found.kind) {
@@ -71,7 +71,7 @@ using Keys = std::vector<std::string>;
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("an accepted write is found until its group is finished") {
+  TEST_CASE("find returns an accepted write until its group is finished") {
     Queue queue;
     CHECK(queue.find("a") == "nothing");
     queue.put("a", "1");
@@ -84,7 +84,7 @@ TEST_SUITE("unit") {
     CHECK(queue.writes.bytes() == 0);
   }
 
-  TEST_CASE("a pending removal hides what is in the file") {
+  TEST_CASE("a pending removal hides its key until it is finished") {
     Queue queue;
     queue.remove("a");
     CHECK(queue.find("a") == "removed");
@@ -92,7 +92,7 @@ TEST_SUITE("unit") {
     CHECK(queue.find("a") == "nothing");
   }
 
-  TEST_CASE("a later write of a key takes the place of one that is not taken") {
+  TEST_CASE("a write replaces an older write of its key that is not taken") {
     Queue queue;
     const SlotPtr first = queue.put("a", "1");
     queue.put("b", "1");
@@ -106,7 +106,7 @@ TEST_SUITE("unit") {
     CHECK(group.writes[0]->value.bytes() == "2");
   }
 
-  TEST_CASE("a write of a key that is being committed gets a place of its own") {
+  TEST_CASE("a write does not replace a write of its key that is being committed") {
     Queue queue;
     const SlotPtr first = queue.put("a", "1");
     const Group group = queue.take();
@@ -123,7 +123,7 @@ TEST_SUITE("unit") {
     CHECK(queue.find("a") == "nothing");
   }
 
-  TEST_CASE("a group that comes back stands before what came meanwhile, in its old order") {
+  TEST_CASE("a group that is given back precedes later writes and keeps its order") {
     Queue queue;
     queue.put("a", "1");
     queue.put("b", "1");
@@ -138,7 +138,7 @@ TEST_SUITE("unit") {
     CHECK(again.writes[2]->value.bytes() == "2");
   }
 
-  TEST_CASE("a write joins one that came back") {
+  TEST_CASE("a write replaces a write of its key that was given back") {
     Queue queue;
     const SlotPtr slot = queue.put("a", "1");
     queue.writes.give_back(queue.take());
@@ -150,7 +150,7 @@ TEST_SUITE("unit") {
     CHECK(queue.writes.bytes() == 0);
   }
 
-  TEST_CASE("a range command goes alone, after what came before it and before what came later") {
+  TEST_CASE("a range command forms its own group and keeps its position in the queue") {
     Queue queue;
     queue.put("a");
     const RangePtr range = queue.remove_all_of("x");
@@ -163,7 +163,7 @@ TEST_SUITE("unit") {
     CHECK(queue.take().empty());
   }
 
-  TEST_CASE("no write joins one on the other side of a range command") {
+  TEST_CASE("a write does not replace a write that precedes a range command") {
     for (const auto kind : {Range::Kind::erase_prefix, Range::Kind::erase_all,
                             Range::Kind::put_calculations, Range::Kind::recount}) {
       Queue queue;
@@ -177,19 +177,19 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("a range removal hides what came before it and not what comes later") {
+  TEST_CASE("a range removal hides earlier writes and not later ones") {
     Queue queue;
     queue.put("Post:1", "old");
     queue.remove_all_of("Post:");
     CHECK(queue.find("Post:1") == "removed");
-    CHECK(queue.find("Post:2") == "removed");  // whatever the file has
+    CHECK(queue.find("Post:2") == "removed");  // even if the file contains it
     CHECK(queue.find("Other:1") == "nothing");
     queue.put("Post:1", "new");
     CHECK(queue.find("Post:1") == "put new");
     CHECK(queue.find("Post:2") == "removed");
   }
 
-  TEST_CASE("a range removal hides its keys until it is finished, however often it comes back") {
+  TEST_CASE("a range removal hides its keys until it is finished, even if it is given back") {
     Queue queue;
     queue.remove_all_of("Post:");
     for (int step = 0; step < 3; ++step) {
@@ -206,7 +206,7 @@ TEST_SUITE("unit") {
     CHECK(queue.writes.empty());
   }
 
-  TEST_CASE("commands that remove nothing hide nothing") {
+  TEST_CASE("a command that removes nothing hides no key") {
     Queue queue;
     queue.command(Range::Kind::put_calculations);
     queue.command(Range::Kind::recount);
@@ -215,7 +215,7 @@ TEST_SUITE("unit") {
     CHECK(queue.find("a") == "removed");
   }
 
-  TEST_CASE("a range command that came back is still before what came later") {
+  TEST_CASE("a range command that is given back precedes later writes") {
     Queue queue;
     const RangePtr range = queue.remove_all_of("Post:");
     const Group group = queue.take();
@@ -225,7 +225,7 @@ TEST_SUITE("unit") {
     CHECK(keys_of(queue.take()) == Keys{"Post:1"});
   }
 
-  TEST_CASE("a group holds at most so many rows and bytes, one larger write alone") {
+  TEST_CASE("take limits the rows and bytes of a group and takes a larger write alone") {
     Queue queue(std::size_t{64} << 20);
     for (const char* key : {"a", "b", "c", "d"}) {
       (void)queue.writes.offer(key, text_write("v", key == std::string("c") ? 5'000 : 400));
@@ -236,7 +236,7 @@ TEST_SUITE("unit") {
     CHECK(keys_of(queue.writes.take(10, 1'000)) == Keys{"d"});
   }
 
-  TEST_CASE("puts beyond the bound find no room, removals always do") {
+  TEST_CASE("the queue refuses puts above its limit and accepts all removals") {
     Queue queue(2'000);
     CHECK(queue.put("a", std::string(500, 'x')));
     CHECK(queue.put("b", std::string(500, 'x')));
@@ -249,7 +249,7 @@ TEST_SUITE("unit") {
     CHECK(queue.put("c", std::string(500, 'x')));
   }
 
-  TEST_CASE("taken writes count against the bound until they are finished") {
+  TEST_CASE("taken writes count towards the limit until they are finished") {
     Queue queue(2'000);
     CHECK(queue.put("a", std::string(1'500, 'x')));
     const Group group = queue.take();
@@ -258,24 +258,24 @@ TEST_SUITE("unit") {
     CHECK(queue.put("b", std::string(500, 'x')));
   }
 
-  TEST_CASE("a write may take the place of one of its own size in a full queue") {
+  TEST_CASE("a full queue accepts a write that replaces one of the same size") {
     Queue queue(2'000);
     CHECK(queue.put("a", std::string(1'500, 'x')));
     CHECK(queue.put("a", std::string(1'500, 'y')));
     CHECK(queue.find("a") == "put " + std::string(1'500, 'y'));
   }
 
-  TEST_CASE("a write larger than the bound is taken by an empty queue only") {
+  TEST_CASE("only an empty queue accepts a write larger than the limit") {
     Queue queue(2'000);
     queue.put("a");
     CHECK_FALSE(queue.put("b", std::string(5'000, 'x')));
     queue.writes.finish(queue.take());
     CHECK(queue.put("b", std::string(5'000, 'x')));
     CHECK_FALSE(queue.put("c"));
-    CHECK(queue.put("b", std::string(6'000, 'x')));  // in its own place
+    CHECK(queue.put("b", std::string(6'000, 'x')));  // replaces the write of the same key
   }
 
-  TEST_CASE("many keys are looked up as each one is") {
+  TEST_CASE("find_many reports the pending writes of many keys") {
     Queue queue;
     queue.put("a", "1");
     queue.remove("c");
@@ -291,7 +291,7 @@ TEST_SUITE("unit") {
     CHECK(found == wanted);
   }
 
-  TEST_CASE("what is pending under a prefix comes in the order of the keys") {
+  TEST_CASE("with_prefix returns pending entries in the order of their keys") {
     Queue queue;
     queue.put("p:2", "2");
     queue.remove("p:3");
@@ -308,7 +308,7 @@ TEST_SUITE("unit") {
     CHECK(found[2].second.kind == Pending::Kind::removed);
   }
 
-  TEST_CASE("has_until tells of items up to a number, and not of later ones") {
+  TEST_CASE("has_until ignores items after the given number") {
     Queue queue;
     CHECK_FALSE(queue.writes.has_until(queue.writes.last_number()));
     queue.put("a");
@@ -323,7 +323,7 @@ TEST_SUITE("unit") {
     CHECK(queue.writes.has_until(queue.writes.last_number()));
   }
 
-  TEST_CASE("a write that joins an older one is covered by the number from before") {
+  TEST_CASE("a write that replaces an older one keeps the number of the older one") {
     Queue queue;
     queue.put("a", "1");
     const std::uint64_t last = queue.writes.last_number();
@@ -331,7 +331,7 @@ TEST_SUITE("unit") {
     CHECK(queue.writes.last_number() == last);
   }
 
-  TEST_CASE("61 dropping everything counts the puts and leaves nothing") {
+  TEST_CASE("drop_all returns the number of puts and closes the queue") {
     Queue queue;
     queue.put("a");
     queue.put("b");
@@ -348,7 +348,7 @@ TEST_SUITE("unit") {
     CHECK(queue.writes.drop_all() == 0);
   }
 
-  TEST_CASE("the queue is urgent while somebody waits, or when much is pending") {
+  TEST_CASE("the queue is urgent while a caller waits or 1,000 writes are pending") {
     Queue queue(std::size_t{8} << 20);
     CHECK_FALSE(queue.writes.is_urgent());
     {
@@ -361,7 +361,7 @@ TEST_SUITE("unit") {
     CHECK(queue.writes.is_urgent());
   }
 
-  TEST_CASE("a quarter of the bound is urgent too") {
+  TEST_CASE("the queue is urgent when a quarter of its limit is used") {
     Queue queue(8'000);
     queue.put("a");
     CHECK_FALSE(queue.writes.is_urgent());

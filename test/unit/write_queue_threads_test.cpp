@@ -16,7 +16,7 @@
 #include "engine/write_queue.hpp"
 #include "support/fake_engine.hpp"
 
-// Many threads on one queue; the file is a map. Meant to run under ThreadSanitizer.
+// Many threads use one queue, and a map replaces the file. Most useful under ThreadSanitizer.
 
 using namespace ashmemo;
 using namespace ashmemo::engine;
@@ -25,7 +25,7 @@ namespace {
 
 constexpr int kWriters = 3;
 constexpr int kReaders = 2;
-constexpr int kKeys = 6;  // of each writer
+constexpr int kKeys = 6;  // for each writer
 constexpr int kWrites = 1'500;
 constexpr std::int64_t kWait = 60'000'000;
 
@@ -60,7 +60,7 @@ class Storm {
   void run() {
     std::vector<std::thread> threads;
     for (int w = 0; w < kWriters; ++w) threads.emplace_back([this, w] { write(w); });
-    for (int r = 0; r < kReaders; ++r) threads.emplace_back([this, r] { look(r); });
+    for (int r = 0; r < kReaders; ++r) threads.emplace_back([this, r] { observe(r); });
     commit_until_all_have_ended();
     for (std::thread& thread : threads) thread.join();
   }
@@ -84,7 +84,7 @@ class Storm {
     return static_cast<std::size_t>(writer * kKeys + key);
   }
 
-  /// What a reader sees: pending, then the file; 0: nothing.
+  /// Reads the pending writes first and then the file. Returns 0 if there is no value.
   std::int64_t read(const std::string& key) const {
     const Pending pending = queue_.find(key);
     if (pending.kind == Pending::Kind::removed) return 0;
@@ -99,19 +99,19 @@ class Storm {
     return write;
   }
 
-  /// Each key has one writer, whose numbers grow; he must always see his last one.
+  /// Each key has one writer. It writes growing numbers and must always read its last one.
   void write(int writer) {
     std::mt19937 random(static_cast<unsigned>(writer));
     for (int i = 1; i <= kWrites; ++i) {
       const int key = static_cast<int>(random() % kKeys);
       const std::string name = key_of(writer, key);
-      const auto what = random() % 50;
-      if (what == 0) {
+      const auto action = random() % 50;
+      if (action == 0) {
         remove_all_of(writer);
-      } else if (what < 6) {
-        remove(writer, key, what == 1);
+      } else if (action < 6) {
+        remove(writer, key, action == 1);
       } else {
-        put(writer, key, i, what == 6);
+        put(writer, key, i, action == 6);
       }
       lost_own_ += read(name) == last_[index_of(writer, key)] ? 0 : 1;
     }
@@ -149,15 +149,15 @@ class Storm {
     }
   }
 
-  /// What was seen once is never followed by something older.
-  void look(int reader) {
+  /// A reader must never see an older value after a newer one.
+  void observe(int reader) {
     std::mt19937 random(static_cast<unsigned>(100 + reader));
     std::map<std::string, std::int64_t> seen;
     while (writing_ > 0) {
       const std::string key =
           key_of(static_cast<int>(random() % kWriters), static_cast<int>(random() % kKeys));
       const std::int64_t now = read(key);
-      if (now == 0) continue;  // removed: whatever comes next is newer
+      if (now == 0) continue;  // removed, so every later value is newer
       went_back_ += now < seen[key] ? 1 : 0;
       seen[key] = now;
     }
@@ -192,13 +192,13 @@ class Storm {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("an accepted write is never unseen, whatever the worker does meanwhile") {
+  TEST_CASE("an accepted write is always visible while the worker commits or gives back groups") {
     Storm storm;
     storm.run();
     storm.check();
   }
 
-  TEST_CASE("61 whoever waits is released when everything is dropped") {
+  TEST_CASE("callers that wait return when the queue drops everything") {
     const auto clock = std::make_shared<ManualClock>();
     InFlightTable in_flight;
     WriteQueue queue(1 << 20, clock, in_flight);
