@@ -10,7 +10,7 @@ namespace {
 
 /// These are events without a state, so each one is delivered.
 bool is_reported_each_time(NoticeKind kind) {
-  return kind == NoticeKind::quarantine || kind == NoticeKind::file_lost;
+  return kind == NoticeKind::quarantined || kind == NoticeKind::file_lost;
 }
 
 // These states end together with the state of a store that refuses to write.

@@ -50,7 +50,7 @@ Found found_in(const store::RowView& row) {
 /// What is done with the entries that one call of read() finds, wherever they were.
 class Judge {
  public:
-  Judge(Engine& engine, std::span<const Query> queries, AnswerSink& sink, std::span<Answer> answers,
+  Judge(Engine& engine, std::span<const Query> queries, ValueSink& sink, std::span<Answer> answers,
         bool want_kept)
       : engine_(engine), queries_(queries), sink_(sink), answers_(answers), want_kept_(want_kept) {}
 
@@ -98,7 +98,7 @@ class Judge {
 
   Engine& engine_;
   const std::span<const Query> queries_;
-  AnswerSink& sink_;
+  ValueSink& sink_;
   const std::span<Answer> answers_;
   const bool want_kept_;
   bool is_now_known_ = false;
@@ -115,7 +115,7 @@ struct Left {
 /// keys stand together and neighbours in the file are read together.
 class Rest final : public store::RowSink {
  public:
-  Rest(Engine& engine, std::span<const Query> queries, AnswerSink& sink, std::span<Answer> answers,
+  Rest(Engine& engine, std::span<const Query> queries, ValueSink& sink, std::span<Answer> answers,
        Judge& judge)
       : engine_(engine), queries_(queries), sink_(sink), answers_(answers), judge_(judge) {}
 
@@ -233,7 +233,7 @@ class Rest final : public store::RowSink {
 
   Engine& engine_;
   const std::span<const Query> queries_;
-  AnswerSink& sink_;
+  ValueSink& sink_;
   const std::span<Answer> answers_;
   Judge& judge_;
   base::Scratch scratch_;
@@ -290,7 +290,7 @@ class FromMemory {
 
 }  // namespace
 
-std::int64_t read(Engine& engine, std::span<const Query> queries, AnswerSink& sink,
+std::int64_t read(Engine& engine, std::span<const Query> queries, ValueSink& sink,
                   std::span<Answer> answers, bool want_kept) {
   if (engine.is_out_of_use()) {
     for (Answer& answer : answers) answer.kind = Answer::Kind::unread;
@@ -341,7 +341,7 @@ void count(Engine& engine, const store::RowView& row, std::int64_t now) {
 
 }  // namespace
 
-bool hit_in_memory(Engine& engine, std::string_view key, AnswerSink& sink) {
+bool hit_in_memory(Engine& engine, std::string_view key, ValueSink& sink) {
   if (!engine.tier || engine.is_out_of_use()) return false;
   if (!engine.tier_watch.is_awake() && !engine.store.empty()) return false;
   memory::MemoryTier::Look look;

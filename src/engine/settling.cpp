@@ -117,7 +117,7 @@ void mark_touches(Engine& engine, std::span<const Query> queries, std::span<cons
 namespace {
 
 /// For whom it is enough that an entry is there.
-class Presence final : public AnswerSink {
+class Presence final : public ValueSink {
  public:
   bool take(std::size_t, Freshness, ValueView) override { return true; }
   [[nodiscard]] bool in_place(std::size_t) const noexcept override { return true; }

@@ -17,7 +17,7 @@ Options completed(Options options, const std::shared_ptr<Told>& told,
   return options;
 }
 
-class TextSink final : public engine::AnswerSink {
+class TextSink final : public engine::ValueSink {
  public:
   bool take(std::size_t, Freshness, ValueView value) override {
     if (value.type() != ValueType::text) return false;

@@ -22,7 +22,7 @@ namespace {
 constexpr std::int64_t kSecond = 1'000'000;
 
 /// Accepts texts, or refuses all values.
-class Sink final : public engine::AnswerSink {
+class Sink final : public engine::ValueSink {
  public:
   explicit Sink(bool takes) : takes_(takes) {}
   bool take(std::size_t, Freshness, ValueView value) override {
