@@ -7,7 +7,7 @@
 
 using namespace ashmemo;
 using engine::deadlines_from;
-using engine::judge;
+using engine::freshness_of;
 using engine::Lifetimes;
 
 namespace {
