@@ -64,8 +64,8 @@ template <class Scale, std::integral Rep>
   const std::uint64_t magnitude = negative ? 0 - bits : bits;
   const std::uint64_t whole = magnitude / kDen;
   const std::uint64_t part = magnitude % kDen * kNum / kDen;
-  constexpr std::uint64_t kMost = std::numeric_limits<std::uint64_t>::max();
-  if (whole > (kMost - part) / kNum) return signed_saturated(kMost, negative);
+  constexpr std::uint64_t kMax = std::numeric_limits<std::uint64_t>::max();
+  if (whole > (kMax - part) / kNum) return signed_saturated(kMax, negative);
   return signed_saturated(whole * kNum + part, negative);
 }
 

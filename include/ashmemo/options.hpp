@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -39,21 +40,21 @@ class Limit {
   template <std::integral I>
   constexpr Limit(I count)
       : kind_(Kind::number),
-        count_(std::cmp_greater(count, kMost) ? kMost : static_cast<std::int64_t>(count)) {}
+        count_(std::cmp_greater(count, kMax) ? kMax : static_cast<std::int64_t>(count)) {}
 
   [[nodiscard]] constexpr bool is_set() const { return kind_ != Kind::unset; }
   [[nodiscard]] constexpr bool is_unlimited() const { return kind_ == Kind::without_end; }
   /// The number; for an unlimited one the largest there is.
   [[nodiscard]] constexpr std::int64_t count() const {
-    return kind_ == Kind::number ? count_ : kMost;
+    return kind_ == Kind::number ? count_ : kMax;
   }
   friend constexpr bool operator==(const Limit&, const Limit&) = default;
 
  private:
   enum class Kind : std::uint8_t { unset, without_end, number };
-  static constexpr std::int64_t kMost = INT64_MAX;
+  static constexpr std::int64_t kMax = INT64_MAX;
   Kind kind_ = Kind::unset;
-  std::int64_t count_ = kMost;
+  std::int64_t count_ = kMax;
 };
 
 /// How much the cache may keep. Both totals hold at once; whatever passes one of them is evicted
@@ -180,5 +181,8 @@ struct Options {
 [[nodiscard]] std::string to_string(const Options& options);
 [[nodiscard]] std::string_view to_string(Durability value) noexcept;
 [[nodiscard]] std::string_view to_string(Eviction value) noexcept;
+/// The policy of that name, for programs that read it from a configuration file; nullopt: there is
+/// none. The reverse of to_string.
+[[nodiscard]] std::optional<Eviction> eviction_from(std::string_view name) noexcept;
 
 }  // namespace ashmemo

@@ -33,7 +33,7 @@ std::vector<std::string> problems_of(store::Store& store, const std::string& pat
 }  // namespace
 
 void Core::require_not_in_hook(std::string_view call) const {
-  if (!worker.is_this_thread()) return;
+  if (!worker.is_in_own_hook()) return;
   throw Error(ErrorCode::misuse,
               fmt::format("{} cannot be called from a hook: it would wait for itself", call),
               engine.path);
@@ -64,7 +64,7 @@ std::shared_ptr<store::Store> Core::require_store(std::string_view call) const {
 
 void Core::administer(std::string_view call, base::Status (maintenance::Worker::*work)()) {
   require_administrable(call);
-  if (engine.options.access == Access::read_only) return worker.tell();
+  if (engine.options.access == Access::read_only) return worker.notify();
   const base::Status done = (worker.*work)();
   if (!done.ok()) throw_failed(call, engine.path, done.failure().what);
 }
@@ -74,8 +74,9 @@ std::size_t Core::erase_range(engine::Range::Kind kind, std::string_view prefix)
   range->kind = kind;
   range->prefix = prefix;
   (void)engine::run_range(engine, range);
-  if (engine.home.is_elsewhere()) return 0;  // a forked child: nobody may ever unlock the queue
-  return static_cast<std::size_t>(engine.pending.committed_for(range)->removed.load());
+  if (engine.process.is_forked_child())
+    return 0;  // a forked child: nobody may ever unlock the queue
+  return static_cast<std::size_t>(range->removed.load());
 }
 
 CheckReport Core::check() {
@@ -90,7 +91,7 @@ CheckReport Core::check() {
       throw_failed("check", engine.path,
                    "the totals could not be recounted: the file cannot be written");
     }
-    const store::Totals off = engine.pending.committed_for(recount)->totals_off;
+    const store::Totals off = recount->totals_off;
     report.entries_off_by = off.entries;
     report.bytes_off_by = off.bytes;
   }
@@ -124,7 +125,7 @@ Health Core::health() const {
   Health health;
   health.dropped = engine.counters.dropped.get();
   health.state = HealthState::closed;
-  if (engine.home.is_elsewhere()) return health;
+  if (engine.process.is_forked_child()) return health;
   engine.health.fill(&health);
   health.last_error = engine.notices.last_error();
   health.foreign_reader = worker.has_foreign_reader();
@@ -147,8 +148,8 @@ Stats Core::stats() const {
     stats.wal_bytes = sizes.wal_bytes;
   }
   stats.queue_bytes = static_cast<std::int64_t>(engine.pending.bytes());
-  if (engine.tier && !engine.home.is_elsewhere()) {
-    const engine::MemoryTier::Usage usage = engine.tier->usage();
+  if (engine.tier && !engine.process.is_forked_child()) {
+    const memory::TierUsage usage = engine.tier->usage();
     stats.memory_entries = usage.entries;
     stats.memory_bytes = usage.bytes;
   }

@@ -8,7 +8,6 @@
 
 #include "api/core.hpp"
 #include "api/options.hpp"
-#include "engine/memory_hit.hpp"
 #include "engine/reading.hpp"
 #include "engine/submit.hpp"
 
@@ -17,19 +16,6 @@ namespace ashmemo {
 namespace detail {
 
 namespace {
-
-/// A ValueSink of the typed layer as the engine sees it.
-class Forward final : public engine::AnswerSink {
- public:
-  explicit Forward(ValueSink& sink) : sink_(sink) {}
-  bool take(std::size_t index, Freshness, ValueView value) override {
-    return sink_.take(index, value);
-  }
-  [[nodiscard]] bool in_place(std::size_t) const noexcept override { return sink_.in_place(); }
-
- private:
-  ValueSink& sink_;
-};
 
 std::vector<engine::Query> queries_for(std::span<const std::string_view> keys) {
   std::vector<engine::Query> queries(keys.size());
@@ -42,16 +28,15 @@ std::vector<engine::Query> queries_for(std::span<const std::string_view> keys) {
 
 void ask(engine::Engine& engine, std::span<const engine::Query> queries, ValueSink& sink,
          std::span<engine::Answer> answers) {
-  Forward forward(sink);
-  const std::int64_t now = engine::read(engine, queries, forward, answers);
+  const std::int64_t now = engine::read(engine, queries, sink, answers);
   engine::settle(engine, queries, answers, now);
 }
 
-void tell_unencodable(engine::Engine& engine, std::string_view key) {
+void report_unencodable(engine::Engine& engine, std::string_view key) {
   engine.counters.puts.add();
   engine.counters.unencodable.add();
-  if (engine.home.is_elsewhere()) return;
-  engine.notices.tell(
+  if (engine.process.is_forked_child()) return;
+  engine.notices.notify(
       NoticeKind::unencodable,
       fmt::format("the value for {} could not be encoded by its codec and was not kept", key),
       std::string(key));
@@ -62,8 +47,7 @@ void tell_unencodable(engine::Engine& engine, std::string_view key) {
 void get_many(Core& core, std::span<const std::string_view> keys, ValueSink& sink) {
   if (keys.size() == 1) {
     require_key(keys[0]);
-    Forward forward(sink);
-    if (engine::hit_in_memory(core.engine, keys[0], forward)) return;
+    if (engine::hit_in_memory(core.engine, keys[0], sink)) return;
     const engine::Query query{keys[0]};
     engine::Answer answer;
     return ask(core.engine, std::span(&query, 1), sink, std::span(&answer, 1));
@@ -79,7 +63,7 @@ std::size_t put_many(Core& core, std::span<EncodedPut> puts, const PutOptions& o
   entries.reserve(puts.size());
   for (const EncodedPut& put : puts) require_key(put.key);
   for (EncodedPut& put : puts) {
-    if (!put.value) tell_unencodable(core.engine, put.key);
+    if (!put.value) report_unencodable(core.engine, put.key);
     entries.push_back({put.key, std::move(put.value), lifetimes, 0, {}, 0});
   }
   return engine::put(core.engine, entries);
@@ -92,7 +76,7 @@ namespace {
 // In a forked child nothing of it may be touched: its threads are not there, and its locks are held
 // by them for ever. It stays where it is until the child ends.
 void end_of(detail::Core* core) {
-  if (!core->engine.home.is_elsewhere()) delete core;
+  if (!core->engine.process.is_forked_child()) delete core;
 }
 
 }  // namespace
@@ -150,12 +134,12 @@ Health Cache::health() const { return core_->health(); }
 
 Limits Cache::limits() const {
   const engine::Engine& engine = core_->engine;
-  return engine.home.is_elsewhere() ? engine.options.limits : engine.limits.as_given();
+  return engine.process.is_forked_child() ? engine.options.limits : engine.limits.as_given();
 }
 
 void Cache::set_limits(Limits limits) {
   api::validate(limits);
-  if (core_->engine.home.is_elsewhere()) return;
+  if (core_->engine.process.is_forked_child()) return;
   core_->engine.limits.set(limits);
   core_->worker.wake_now();
 }

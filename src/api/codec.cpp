@@ -37,8 +37,8 @@ std::optional<double> exact_double(std::int64_t number) noexcept {
 std::optional<float> exact_float(double real) noexcept {
   if (std::isnan(real)) return std::numeric_limits<float>::quiet_NaN();
   // Outside a float's range the conversion itself is undefined.
-  constexpr auto kMost = static_cast<double>(std::numeric_limits<float>::max());
-  if (std::isfinite(real) && std::abs(real) > kMost) return std::nullopt;
+  constexpr auto kMax = static_cast<double>(std::numeric_limits<float>::max());
+  if (std::isfinite(real) && std::abs(real) > kMax) return std::nullopt;
   const auto narrow = static_cast<float>(real);
   if (static_cast<double>(narrow) != real) return std::nullopt;
   return narrow;

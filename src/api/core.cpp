@@ -50,9 +50,9 @@ Core::~Core() { close(); }
 
 void Core::close() {
   if (engine.closed.exchange(true)) return;
-  if (engine.home.is_elsewhere()) return worker.stop();
+  if (engine.process.is_forked_child()) return worker.stop();
   // A calculation may call this that owns a flight which the running refresh waits for.
-  engine.flights.close();
+  engine.in_flight.close();
   if (engine.background) engine.background->stop();
   worker.stop();
   engine.set_health(HealthState::closed);

@@ -141,8 +141,8 @@ void Load::refresh() {
   std::erase_if(own, [this](std::size_t query) { return claims_.is_superseded(query); });
   compute(own, false);
   keep();
-  if (thrown_) tell_failed(0, what_is(thrown_));
-  if (!failed_.empty()) tell_failed(0, failed_.front().why);
+  if (thrown_) report_failure(0, what_is(thrown_));
+  if (!failed_.empty()) report_failure(0, failed_.front().why);
 }
 
 void Load::refresh_stale() {
@@ -162,7 +162,7 @@ void Load::refresh_run(std::size_t run, std::span<const std::size_t> stale) try 
     engine_.executor.post([refresh] { refresh->run(); });
   }
 } catch (...) {
-  tell_failed(run, what_is(std::current_exception()));
+  report_failure(run, what_is(std::current_exception()));
 }
 
 std::vector<std::size_t> Load::distinct(const std::vector<std::size_t>& missing) {

@@ -13,7 +13,7 @@
 #include <ashmemo/value.hpp>
 
 #include "engine/engine.hpp"
-#include "engine/flights.hpp"
+#include "engine/in_flight.hpp"
 #include "engine/reading.hpp"
 
 namespace ashmemo::api {
@@ -37,7 +37,7 @@ class Claims {
 
   struct Joined {
     std::size_t query = 0;
-    engine::FlightPtr flight;
+    engine::InFlightPtr flight;
   };
 
   /// Claims these; returns those that nobody else computes. The others are then in `joined`.
@@ -52,15 +52,15 @@ class Claims {
   [[nodiscard]] std::uint64_t removals() const noexcept { return removals_; }
 
   /// The query's own flight; null: it has none, or this is a child that was forked since.
-  [[nodiscard]] engine::Flight* own(std::size_t query) const {
-    return query < own_.size() && !engine_.home.is_elsewhere() ? own_[query].get() : nullptr;
+  [[nodiscard]] engine::InFlight* own(std::size_t query) const {
+    return query < own_.size() && !engine_.process.is_forked_child() ? own_[query].get() : nullptr;
   }
   /// Whether its key was stored or removed since: what is computed for it will not be kept.
   [[nodiscard]] bool is_superseded(std::size_t query) const {
-    const engine::Flight* const flight = own(query);
+    const engine::InFlight* const flight = own(query);
     return flight != nullptr && flight->superseded;
   }
-  void land(std::size_t query, const Value& value);
+  void complete(std::size_t query, const Value& value);
   void end_thrown(std::size_t query, const std::exception_ptr& thrown);
   void end_failed(std::size_t query, const std::string& why);
   /// What was claimed is stored, or will not be.
@@ -68,10 +68,10 @@ class Claims {
 
  private:
   [[nodiscard]] bool is_alone() const { return engine_.is_out_of_use(); }
-  [[nodiscard]] std::vector<engine::Flights::Wanted> keys_of(
+  [[nodiscard]] std::vector<engine::InFlightTable::Wanted> keys_of(
       const std::vector<std::size_t>& wanted) const;
-  void make_room(std::size_t more);
-  void take(std::size_t query, engine::FlightPtr flight) noexcept;
+  void make_wal_space(std::size_t more);
+  void take(std::size_t query, engine::InFlightPtr flight) noexcept;
 
   engine::Engine& engine_;
   const std::span<const engine::Query> queries_;
@@ -79,8 +79,8 @@ class Claims {
   const std::uint64_t removals_;
   const std::uint64_t ended_;
   const std::uint64_t changes_;
-  std::vector<engine::FlightPtr> own_;  // by query
-  std::vector<engine::FlightPtr> flights_;
+  std::vector<engine::InFlightPtr> own_;  // by query
+  std::vector<engine::InFlightPtr> in_flight_;
   std::vector<Joined> joined_;
 };
 

@@ -19,9 +19,9 @@ namespace ashmemo::api {
 
 namespace {
 
-void tell_unencodable(engine::Engine& engine, std::string_view key) {
+void report_unencodable(engine::Engine& engine, std::string_view key) {
   engine.counters.unencodable.add();
-  engine.notices.tell(
+  engine.notices.notify(
       NoticeKind::unencodable,
       fmt::format("the result for {} was returned and not kept: its Codec failed", key),
       std::string(key));
@@ -76,9 +76,9 @@ std::span<const std::size_t> Load::compute_part(std::size_t run,
 }
 
 ComputeReport Load::compute_on_chain(std::size_t run, std::span<const std::size_t> records) {
-  const auto landed = [this](const Computed& computed) { land(computed); };
+  const auto completed = [this](const Computed& computed) { complete(computed); };
   const auto compute_it = [&] {
-    return api::compute(*engine_.clock, runs_[run], run, records, landed);
+    return api::compute(*engine_.clock, runs_[run], run, records, completed);
   };
   if (!runs_[run].keeping) return compute_it();
   std::vector<const engine::Query*> keys;
@@ -101,7 +101,7 @@ void Load::settle_back_off(std::size_t run, bool failed, std::int64_t began) {
   engine::CalculationState* const state = queries_[runs_[run].first_query].calculation;
   if (state == nullptr) return;
   failed ? state->back_off.failed(began, engine_.clock->steady_now()) : state->back_off.succeeded();
-  if (!failed) state->failure_told = false;
+  if (!failed) state->failure_reported = false;
 }
 
 // Stale-if-error: all that the failure is about must have an older value. What computing has put in
@@ -110,7 +110,7 @@ void Load::answer_with_kept(std::size_t run, std::span<const std::size_t> record
                             ComputeReport& report) {
   std::erase_if(report.failed, [&](const FailedRecord& failed) {
     const bool answered = is_kept(query_of(run, failed.record));
-    if (answered) tell_failed(run, failed.why);
+    if (answered) report_failure(run, failed.why);
     return answered;
   });
   if (!report.thrown) return;
@@ -119,12 +119,12 @@ void Load::answer_with_kept(std::size_t run, std::span<const std::size_t> record
     return is_kept(query_of(run, record));
   });
   if (!all_kept) return;
-  tell_failed(run, what_is(report.thrown));
+  report_failure(run, what_is(report.thrown));
   report.thrown = nullptr;
 }
 
-void Load::tell_failed(std::size_t run, const std::string& why) {
-  runs_[run].registered->calculation().tell_failed(why);
+void Load::report_failure(std::size_t run, const std::string& why) {
+  runs_[run].registered->calculation().report_failure(why);
 }
 
 // Those who wait share what a run for one key threw; of a batch that threw each computes its own.
@@ -138,16 +138,16 @@ void Load::end_flights(std::size_t run, std::span<const std::size_t> records,
   if (at < records.size()) claims_.end_thrown(query_of(run, records[at]), report.thrown);
 }
 
-void Load::land(const Computed& computed) {
+void Load::complete(const Computed& computed) {
   const LoadRun& run = runs_[computed.run];
   if (!run.keeping) return;
   const std::size_t query = query_of(computed.run, computed.record);
   if (engine_.is_out_of_use() && claims_.own(query) == nullptr) return;  // nobody wants it
   std::optional<Value> value = run.run->encode(computed.record);
   if (value) {
-    claims_.land(query, *value);
+    claims_.complete(query, *value);
   } else {
-    tell_unencodable(engine_, queries_[query].key);
+    report_unencodable(engine_, queries_[query].key);
   }
   add_entry(computed, std::move(value));
 }

@@ -3,33 +3,11 @@
 
 #include "api/load.hpp"
 #include "base/test_point.hpp"
-#include "engine/waits.hpp"
+#include "engine/in_flight.hpp"
 
 // A load among others: what they compute is not computed here.
 
 namespace ashmemo::api {
-
-namespace {
-
-/// A sink's queries that are read by themselves.
-class SomeQueries final : public engine::AnswerSink {
- public:
-  SomeQueries(RunSink& sink, const std::vector<std::size_t>& queries)
-      : sink_(sink), queries_(queries) {}
-
-  bool take(std::size_t index, Freshness freshness, ValueView value) override {
-    return freshness == Freshness::fresh && sink_.take(queries_[index], freshness, value);
-  }
-  [[nodiscard]] bool in_place(std::size_t index) const noexcept override {
-    return sink_.in_place(queries_[index]);
-  }
-
- private:
-  RunSink& sink_;
-  const std::vector<std::size_t>& queries_;
-};
-
-}  // namespace
 
 std::vector<std::size_t> Load::claim(const std::vector<std::size_t>& missing) {
   ASHMEMO_TEST_POINT("load: looked up");
@@ -44,8 +22,8 @@ std::vector<std::size_t> Load::look_again(const std::vector<std::size_t>& wanted
   for (const std::size_t query : wanted) queries.push_back(queries_[query]);
   std::vector<engine::Answer> answers(queries.size());
   RunSink found = sink();
-  SomeQueries some(found, wanted);
-  engine::read(engine_, queries, some, answers);
+  found.read_only_again(wanted);
+  engine::read(engine_, queries, found, answers);
   std::vector<std::size_t> missing;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     if (!answers[i].is_hit() || answers[i].freshness != Freshness::fresh) {
@@ -54,18 +32,18 @@ std::vector<std::size_t> Load::look_again(const std::vector<std::size_t>& wanted
     }
     engine_.counters.joined.add();
     if (const auto value = run_of(wanted[i]).run->encode(record_of(wanted[i]))) {
-      claims_.land(wanted[i], *value);
+      claims_.complete(wanted[i], *value);
     }
   }
   return missing;
 }
 
 void Load::join() {
-  std::optional<engine::Patience> patience;
-  if (wait_) patience.emplace(*engine_.clock, wait_->count());
+  std::optional<engine::Deadline> deadline;
+  if (wait_) deadline.emplace(*engine_.clock, wait_->count());
   std::vector<std::size_t> own;  // that must be computed here after all
   for (const Claims::Joined& joined : claims_.joined()) {
-    if (!take_joined(joined, patience ? &*patience : nullptr)) own.push_back(joined.query);
+    if (!take_joined(joined, deadline ? &*deadline : nullptr)) own.push_back(joined.query);
     if (thrown_) return;
   }
   if (own.empty() || is_lost()) return;
@@ -74,20 +52,20 @@ void Load::join() {
   keep();
 }
 
-bool Load::take_joined(const Claims::Joined& joined, const engine::Patience* patience) {
-  using Waited = engine::Flights::Waited;
-  if (engine_.home.is_elsewhere()) return false;  // the calculation has forked
+bool Load::take_joined(const Claims::Joined& joined, const engine::Deadline* deadline) {
+  using Waited = engine::InFlightTable::Waited;
+  if (engine_.process.is_forked_child()) return false;  // the calculation has forked
   // Whoever computes may be waiting for the worker that is telling this hook.
   if (engine_.worker->is_in_hook()) return false;
   ASHMEMO_TEST_POINT("load: waits");
-  const Waited waited = engine_.flights.wait(joined.flight, engine::this_party(), patience);
+  const Waited waited = engine_.in_flight.wait(joined.flight, engine::this_waiter(), deadline);
   return waited == Waited::ended && take_ended(joined.query, *joined.flight);
 }
 
-bool Load::take_ended(std::size_t query, const engine::Flight& flight) {
-  using State = engine::Flight::State;
+bool Load::take_ended(std::size_t query, const engine::InFlight& flight) {
+  using State = engine::InFlight::State;
   switch (flight.state) {
-    case State::landed:
+    case State::completed:
       if (!run_of(query).run->decode(record_of(query), flight.value)) return false;
       engine_.counters.joined.add();
       return true;
@@ -102,8 +80,8 @@ bool Load::take_ended(std::size_t query, const engine::Flight& flight) {
       }
       return true;
     }
-    case State::flying:
-    case State::abandoned:
+    case State::running:
+    case State::cancelled:
       break;
   }
   return false;

@@ -6,7 +6,7 @@
 #include "api/load.hpp"
 #include "api/load_keys.hpp"
 #include "api/resource.hpp"
-#include "engine/waits.hpp"
+#include "engine/in_flight.hpp"
 
 namespace ashmemo::api {
 
@@ -44,7 +44,7 @@ void Refresh::take(std::unique_ptr<detail::OwnedRun> records) {
 }
 
 Refresh::~Refresh() {
-  if (engine_.home.is_elsewhere()) return;
+  if (engine_.process.is_forked_child()) return;
   if (keys_.size() != 0) engine_.refreshes.end(keys_);
 }
 
@@ -83,13 +83,13 @@ void Refresh::run() noexcept try {
   if (!engine_.is_out_of_use() && !pauses(engine_, *like_.calculation)) compute();
 } catch (const std::exception& error) {
   engine_.counters.worker_errors.add();
-  run_.registered->calculation().tell_failed(error.what());
+  run_.registered->calculation().report_failure(error.what());
 } catch (...) {
   engine_.counters.worker_errors.add();
 }
 
 void Refresh::compute() {
-  const engine::Refreshing refreshing(engine_.flights.closed());
+  const engine::Refreshing refreshing(engine_.in_flight.closed());
   const CarriedScope carried(run_.registered->calculation().resource(), scope_);
   const std::vector<engine::Query> all = queries();
   const auto key_of = [this](const LoadRun&, std::size_t record) {

@@ -8,17 +8,21 @@ namespace {
 
 class Recorder final : public detail::RunObserver {
  public:
-  using Landed = std::function<void(const Computed&)>;
+  using Completed = std::function<void(const Computed&)>;
 
   Recorder(const Clock& clock, std::size_t run, bool one_call, std::size_t asked,
-           const Landed& landed)
-      : clock_(clock), run_(run), one_call_(one_call), landed_(landed), last_(clock.steady_now()) {
+           const Completed& completed)
+      : clock_(clock),
+        run_(run),
+        one_call_(one_call),
+        completed_(completed),
+        last_(clock.steady_now()) {
     report_.computed.reserve(asked);
   }
 
   void done(std::size_t record) override {
     const Computed computed{run_, record, one_call_ ? 0 : lap()};
-    if (!one_call_) landed_(computed);
+    if (!one_call_) completed_(computed);
     report_.computed.push_back(computed);  // only now: what cannot land was not computed
   }
   void failed(std::size_t record, std::string why) override {
@@ -46,7 +50,7 @@ class Recorder final : public detail::RunObserver {
     const std::int64_t each = lap() / static_cast<std::int64_t>(asked);
     for (Computed& computed : report_.computed) {
       computed.cost_us = each;
-      landed_(computed);
+      completed_(computed);
     }
   }
   [[nodiscard]] std::int64_t lap() {
@@ -57,7 +61,7 @@ class Recorder final : public detail::RunObserver {
   const Clock& clock_;
   const std::size_t run_;
   const bool one_call_;
-  const Landed& landed_;
+  const Completed& completed_;
   std::int64_t last_;
   ComputeReport report_;
 };
@@ -66,8 +70,8 @@ class Recorder final : public detail::RunObserver {
 
 ComputeReport compute(const Clock& clock, const LoadRun& run, std::size_t number,
                       std::span<const std::size_t> records,
-                      const std::function<void(const Computed&)>& landed) {
-  Recorder recorder(clock, number, run.one_call, records.size(), landed);
+                      const std::function<void(const Computed&)>& completed) {
+  Recorder recorder(clock, number, run.one_call, records.size(), completed);
   std::exception_ptr thrown;
   try {
     run.run->compute(records, recorder);

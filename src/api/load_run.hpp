@@ -64,7 +64,7 @@ struct ComputeReport {
 /// soon as it stands.
 [[nodiscard]] ComputeReport compute(const Clock& clock, const LoadRun& run, std::size_t number,
                                     std::span<const std::size_t> records,
-                                    const std::function<void(const Computed&)>& landed);
+                                    const std::function<void(const Computed&)>& completed);
 
 /// What an exception of any kind says.
 [[nodiscard]] std::string what_is(const std::exception_ptr& thrown);

@@ -118,10 +118,10 @@ void ResourceCore::enter_calculations() {
     }
   }
   // Also what was entered before a refusal: the catalog has it by now.
-  if (engine().catalog.has_untold()) {
+  if (engine().catalog.has_unwritten()) {
     auto range = std::make_shared<engine::Range>();
     range->kind = engine::Range::Kind::put_calculations;
-    engine::queue_range(engine(), range);
+    (void)engine::queue_range(engine(), range);
   }
   if (refused) std::rethrow_exception(refused);
 }

@@ -50,7 +50,7 @@ class CalculationCore {
 
   void count(std::int64_t computed, std::int64_t failed);
   /// Tells the program that older values stand in for a failure, unless it knows.
-  void tell_failed(std::string_view why) const noexcept;
+  void report_failure(std::string_view why) const noexcept;
   [[nodiscard]] CalculationStats stats() const;
 
  private:

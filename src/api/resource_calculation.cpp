@@ -67,23 +67,23 @@ void CalculationCore::count(std::int64_t computed, std::int64_t failed) {
   add(known->unwritten);
 }
 
-void CalculationCore::tell_failed(std::string_view why) const noexcept try {
+void CalculationCore::report_failure(std::string_view why) const noexcept try {
   engine::Engine& engine = resource_.engine();
-  if (engine.home.is_elsewhere()) return;
+  if (engine.process.is_forked_child()) return;
   engine::CalculationState* const known = state();
   if (known == nullptr) return;  // out of use: nobody is told anything
-  engine.notices.tell(
+  engine.notices.notify(
       NoticeKind::calculation_failed,
       fmt::format("{} failed; older values are served, and it is tried again later: {}", label(),
                   why),
-      name_, known->failure_told);
+      name_, known->failure_reported);
 } catch (const std::exception&) {  // no memory for words
 }
 
 // Until the first load enters the calculation, what the file has of it is not the catalog's state.
 store::CalculationRow CalculationCore::counted_before() const {
   const engine::Engine& engine = resource_.engine();
-  if (!policy_ || engine.home.is_elsewhere()) return {};
+  if (!policy_ || engine.process.is_forked_child()) return {};
   return engine.catalog.row_of(resource_.name(), name_);
 }
 

@@ -74,7 +74,7 @@ class Selection {
     ++total_;
     kept_.push_back(entry);
     // Now and then those that come too late are let go, so that few are in memory.
-    if (kept_.size() / 2 > limit_ && kept_.size() > kFewest) cut();
+    if (kept_.size() / 2 > limit_ && kept_.size() > kMin) cut();
   }
   [[nodiscard]] const std::vector<EntryInfo>& finish() {
     cut();
@@ -83,7 +83,7 @@ class Selection {
   [[nodiscard]] std::int64_t total() const noexcept { return total_; }
 
  private:
-  static constexpr std::size_t kFewest = 1'000;
+  static constexpr std::size_t kMin = 1'000;
 
   void cut() {
     std::sort(kept_.begin(), kept_.end(),

@@ -11,7 +11,7 @@ namespace ashmemo::cli {
 namespace {
 
 constexpr std::size_t kGap = 2;
-constexpr std::size_t kShortestName = 12;  // a narrow terminal breaks the lines rather than names
+constexpr std::size_t kMinName = 12;  // a narrow terminal breaks the lines rather than names
 
 std::string blanks(std::size_t count) { return std::string(count, ' '); }
 
@@ -61,7 +61,7 @@ std::string Table::text(const std::optional<Screen>& screen) const {
   if (screen) {
     const std::size_t others = line_width(widths, shown) - widths[0];
     const std::size_t room = screen->columns > others ? screen->columns - others : 0;
-    widths[0] = std::min(widths[0], std::max(room, kShortestName));
+    widths[0] = std::min(widths[0], std::max(room, kMinName));
   }
   const std::string_view omission = screen ? screen->omission : "";
   std::string all;

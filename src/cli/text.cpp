@@ -62,9 +62,9 @@ Character character_of(std::string_view text) {
     if ((byte(at) & 0xC0U) != 0x80) return {};
     code = code << 6U | (byte(at) & 0x3FU);
   }
-  constexpr std::array<std::uint32_t, 5> kLeast{0, 0, 0x80, 0x800, 0x10000};
+  constexpr std::array<std::uint32_t, 5> kMin{0, 0, 0x80, 0x800, 0x10000};
   const bool is_surrogate = code >= 0xD800 && code <= 0xDFFF;
-  if (code < kLeast[bytes] || code > 0x10FFFF || is_surrogate) return {};
+  if (code < kMin[bytes] || code > 0x10FFFF || is_surrogate) return {};
   return {bytes, code, true};
 }
 

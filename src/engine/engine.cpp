@@ -12,7 +12,7 @@ namespace ashmemo::engine {
 namespace {
 
 constexpr std::int64_t kDefaultMaxBytes = 256 * MiB;
-constexpr std::int64_t kMostDefaultEntry = 64 * MiB;
+constexpr std::int64_t kMaxDefaultEntry = 64 * MiB;
 
 constexpr std::int64_t kReadsWorkAfter = 1'000'000;
 
@@ -23,8 +23,9 @@ bool is_fault_of_reading(base::FailureKind kind, Access access) {
   return kind != base::FailureKind::too_large;
 }
 
-std::unique_ptr<MemoryTier> tier_of(const Options& options) {
-  return options.access == Access::read_only ? nullptr : make_memory_tier(options.memory_bytes);
+std::unique_ptr<memory::MemoryTier> tier_of(const Options& options) {
+  return options.access == Access::read_only ? nullptr
+                                             : memory::make_memory_tier(options.memory_bytes);
 }
 
 std::shared_ptr<Clock> clock_of(const Options& options) {
@@ -52,22 +53,22 @@ std::shared_ptr<store::Store> StoreSlot::get() const {
 
 std::shared_ptr<store::Store> StoreSlot::set(std::shared_ptr<store::Store> store) {
   base::Lock lock(mutex_);
-  condemned_.reset();
+  corruption_.reset();
   std::swap(store_, store);
   is_there_ = store_ != nullptr;
   return store;
 }
 
-bool StoreSlot::condemn(const store::Store& store, std::string why) {
+bool StoreSlot::mark_corrupt(const store::Store& store, std::string why) {
   base::Lock lock(mutex_);
   if (store_.get() != &store) return false;
-  if (!condemned_) condemned_ = std::move(why);
+  if (!corruption_) corruption_ = std::move(why);
   return true;
 }
 
-std::optional<std::string> StoreSlot::condemned() const {
+std::optional<std::string> StoreSlot::corruption() const {
   base::Lock lock(mutex_);
-  return condemned_;
+  return corruption_;
 }
 
 ResolvedLimits resolve(const Limits& limits) {
@@ -77,7 +78,7 @@ ResolvedLimits resolve(const Limits& limits) {
   out.max_bytes = out.default_max_bytes ? kDefaultMaxBytes : limits.max_bytes.count();
   out.max_entry_bytes = limits.max_entry_bytes.is_set()
                             ? limits.max_entry_bytes.count()
-                            : std::min(out.max_bytes / 8, kMostDefaultEntry);
+                            : std::min(out.max_bytes / 8, kMaxDefaultEntry);
   return out;
 }
 
@@ -149,33 +150,33 @@ Engine::Engine(std::string file, std::shared_ptr<Executor> own, Options given)
       full_path(full(path)),
       options(std::move(given)),
       clock(clock_of(options)),
-      rough_clock(options.hooks.clock),
+      coarse_clock(options.hooks.clock),
       limits(options.limits),
       tier(tier_of(options)),
-      pending(static_cast<std::size_t>(options.queue_bytes), clock, flights,
+      pending(static_cast<std::size_t>(options.queue_bytes), clock, in_flight,
               options.timing.max_wait.count()),
       catalog(options.access == Access::read_write),
       background(own ? nullptr : std::make_shared<base::BackgroundThread>()),
       executor(own ? std::move(own) : background),
       open_store(store::open_store) {}
 
-bool Engine::is_out_of_use() const noexcept { return closed.load() || home.is_elsewhere(); }
+bool Engine::is_out_of_use() const noexcept { return closed.load() || process.is_forked_child(); }
 
 void Engine::store_failed(const store::Store& failed, const base::Failure& failure) {
   if (store.get().get() != &failed) return;  // it has been closed and replaced meanwhile
   const bool is_damaged = failure.kind == base::FailureKind::corrupt;
   const bool may_replace = options.access == Access::read_write;
-  if (is_damaged && may_replace && store.condemn(failed, failure.what) && worker != nullptr) {
+  if (is_damaged && may_replace && store.mark_corrupt(failed, failure.what) && worker != nullptr) {
     worker->wake_now();
   }
   health.read_failed(is_fault_of_reading(failure.kind, options.access), *clock);
-  notices.tell(NoticeKind::read_failed,
-               path + ": reading failed, answered as misses: " + failure.what, path);
+  notices.notify(NoticeKind::read_failed,
+                 path + ": reading failed, answered as misses: " + failure.what, path);
 }
 
-void Engine::tell_reads_work() {
-  notices.tell_end(NoticeKind::read_failed, NoticeKind::recovered, path + ": reading works again",
-                   path);
+void Engine::report_reads_work() {
+  notices.notify_end(NoticeKind::read_failed, NoticeKind::recovered, path + ": reading works again",
+                     path);
 }
 
 }  // namespace ashmemo::engine

@@ -14,18 +14,17 @@
 #include "base/mutex.hpp"
 #include "base/platform.hpp"
 #include "base/result.hpp"
+#include "engine/access_buffer.hpp"
 #include "engine/catalog.hpp"
 #include "engine/counters.hpp"
 #include "engine/executor_slot.hpp"
-#include "engine/flights.hpp"
-#include "engine/memory_tier.hpp"
+#include "engine/in_flight.hpp"
 #include "engine/notices.hpp"
-#include "engine/pending_writes.hpp"
 #include "engine/refreshes.hpp"
-#include "engine/rough_clock.hpp"
-#include "engine/stamps.hpp"
-#include "engine/tier_watch.hpp"
-#include "engine/touch_marks.hpp"
+#include "engine/time.hpp"
+#include "engine/write_queue.hpp"
+#include "memory/memory_tier.hpp"
+#include "memory/tier_watch.hpp"
 #include "store/open.hpp"
 #include "store/store.hpp"
 
@@ -54,15 +53,15 @@ class StoreSlot {
 
   /// `store` was found damaged. False: it is not in use any more, so nothing follows from it. A
   /// reader may hold a store that was replaced long ago: that must not condemn the new one.
-  bool condemn(const store::Store& store, std::string why);
+  bool mark_corrupt(const store::Store& store, std::string why);
   /// Why the store in use was condemned, if it was.
-  [[nodiscard]] std::optional<std::string> condemned() const;
+  [[nodiscard]] std::optional<std::string> corruption() const;
 
  private:
   mutable base::Mutex mutex_;
   std::shared_ptr<store::Store> store_ ASHMEMO_GUARDED_BY(mutex_);
   std::atomic<bool> is_there_{false};
-  std::optional<std::string> condemned_ ASHMEMO_GUARDED_BY(mutex_);
+  std::optional<std::string> corruption_ ASHMEMO_GUARDED_BY(mutex_);
 };
 
 /// Limits with their defaults resolved. Never "not set".
@@ -136,7 +135,7 @@ class WorkerControl {
   /// is at that work, false: it is to be waited for.
   virtual bool drain() = 0;
   /// Whether this is the thread that does the worker's work at the moment (a listener's thread).
-  [[nodiscard]] virtual bool is_this_thread() const noexcept = 0;
+  [[nodiscard]] virtual bool is_in_own_hook() const noexcept = 0;
   /// Whether this is inside a hook of any cache: somebody may be waiting for what comes after it.
   [[nodiscard]] virtual bool is_in_hook() const noexcept = 0;
 };
@@ -148,21 +147,21 @@ struct Engine {
   const std::string full_path;  // the same file from any folder that the process goes to
   const Options options;  // as given, but without the executor; limits may change: see `limits`
   const std::shared_ptr<Clock> clock;
-  const RoughClock rough_clock;
+  const CoarseClock coarse_clock;
   LimitsCell limits;
   StoreSlot store;
-  const std::unique_ptr<MemoryTier> tier;  // null: none
-  TierWatch tier_watch;
-  Flights flights;
-  PendingWrites pending;
+  const std::unique_ptr<memory::MemoryTier> tier;  // null: none
+  memory::TierWatch tier_watch;
+  InFlightTable in_flight;
+  WriteQueue pending;
   Refreshes refreshes;
-  TouchMarks marks;
-  Stamps stamps;
+  AccessBuffer access_buffer;
+  SequenceClock sequence_clock;
   Catalog catalog;
   Counters counters;
   Notices notices;
   HealthCell health;
-  const base::ProcessMark home;
+  const base::ProcessMark process;
   // For refreshes: our own thread, unless the program has an executor.
   const std::shared_ptr<base::BackgroundThread> background;
   ExecutorSlot executor;
@@ -185,9 +184,9 @@ struct Engine {
   void store_failed(const store::Store& store, const base::Failure& failure);
   /// A read of a store worked: ends what failed ones began.
   void store_was_read() {
-    if (health.are_reads_failing() && health.read_worked(*clock)) tell_reads_work();
+    if (health.are_reads_failing() && health.read_worked(*clock)) report_reads_work();
   }
-  void tell_reads_work();
+  void report_reads_work();
 
   /// How the worker opens the file. Tests put their own stores in its place.
   std::function<base::Result<std::unique_ptr<store::Store>>(const store::OpenOptions&)> open_store;

@@ -7,9 +7,11 @@
 #include <utility>
 #include <vector>
 
+#include "base/saturate.hpp"
 #include "base/scratch.hpp"
 #include "base/test_point.hpp"
-#include "engine/memory_tier.hpp"
+#include "engine/freshness.hpp"
+#include "memory/memory_tier.hpp"
 
 namespace ashmemo::engine {
 
@@ -48,7 +50,7 @@ Found found_in(const store::RowView& row) {
 /// What is done with the entries that one call of read() finds, wherever they were.
 class Judge {
  public:
-  Judge(Engine& engine, std::span<const Query> queries, AnswerSink& sink, std::span<Answer> answers,
+  Judge(Engine& engine, std::span<const Query> queries, ValueSink& sink, std::span<Answer> answers,
         bool want_kept)
       : engine_(engine), queries_(queries), sink_(sink), answers_(answers), want_kept_(want_kept) {}
 
@@ -59,7 +61,7 @@ class Judge {
     const bool is_nothing = found.value.type() == ValueType::null;
     const Deadlines deadlines =
         shortened(found.deadlines, is_nothing ? query.nothing : query.lifetimes);
-    const Freshness freshness = engine::judge(deadlines, now_for(found));
+    const Freshness freshness = engine::freshness_of(deadlines, now_for(found));
     Answer& answer = answers_[index];
     answer.freshness = freshness;
     answer.rowid = found.rowid;
@@ -96,7 +98,7 @@ class Judge {
 
   Engine& engine_;
   const std::span<const Query> queries_;
-  AnswerSink& sink_;
+  ValueSink& sink_;
   const std::span<Answer> answers_;
   const bool want_kept_;
   bool is_now_known_ = false;
@@ -106,14 +108,14 @@ class Judge {
 /// A query that the memory tier has not answered.
 struct Left {
   std::size_t index;
-  MemoryTier::Look look;
+  memory::MemoryTier::Look look;
 };
 
 /// What is left for pending writes and the store. Visited in the order of the keys, so that equal
 /// keys stand together and neighbours in the file are read together.
 class Rest final : public store::RowSink {
  public:
-  Rest(Engine& engine, std::span<const Query> queries, AnswerSink& sink, std::span<Answer> answers,
+  Rest(Engine& engine, std::span<const Query> queries, ValueSink& sink, std::span<Answer> answers,
        Judge& judge)
       : engine_(engine), queries_(queries), sink_(sink), answers_(answers), judge_(judge) {}
 
@@ -231,7 +233,7 @@ class Rest final : public store::RowSink {
 
   Engine& engine_;
   const std::span<const Query> queries_;
-  AnswerSink& sink_;
+  ValueSink& sink_;
   const std::span<Answer> answers_;
   Judge& judge_;
   base::Scratch scratch_;
@@ -283,12 +285,12 @@ class FromMemory {
   const std::span<Answer> answers_;
   Judge& judge_;
   const bool may_answer_;
-  TierCopy copy_;
+  memory::TierCopy copy_;
 };
 
 }  // namespace
 
-std::int64_t read(Engine& engine, std::span<const Query> queries, AnswerSink& sink,
+std::int64_t read(Engine& engine, std::span<const Query> queries, ValueSink& sink,
                   std::span<Answer> answers, bool want_kept) {
   if (engine.is_out_of_use()) {
     for (Answer& answer : answers) answer.kind = Answer::Kind::unread;
@@ -307,6 +309,50 @@ std::int64_t read(Engine& engine, std::span<const Query> queries, AnswerSink& si
   }
   rest.run();
   return judge.now();
+}
+
+namespace {
+
+/// The moment of a hit, for which a rough one will do far from the entry's ends; nothing: it is
+/// none.
+std::int64_t moment_of_hit(const Engine& engine, const Deadlines& deadlines) {
+  const std::int64_t coarse = engine.coarse_clock.now();
+  const std::int64_t latest = base::add_saturated(coarse, CoarseClock::kMaxBehind);
+  if (is_fresh_throughout(deadlines, coarse, latest)) return coarse;
+  const std::int64_t now = engine.clock->wall_now();
+  return freshness_of(deadlines, now) == Freshness::fresh ? now : 0;
+}
+
+void count(Engine& engine, const store::RowView& row, std::int64_t now) {
+  ReadCounters& mine = engine.counters.reads.mine();
+  mine.saved_us.add(row.cost_us);
+  switch (engine.access_buffer.mark(row.rowid, now, engine.sequence_clock)) {
+    case AccessBuffer::Marked::coalesced:
+      return mine.hits_in_memory_coalesced.add();
+    case AccessBuffer::Marked::fresh:
+      mine.touches_begun.add();
+      break;
+    case AccessBuffer::Marked::dropped:
+      mine.touches_unplaced.add();
+      break;
+  }
+  mine.hits_in_memory.add();
+}
+
+}  // namespace
+
+bool hit_in_memory(Engine& engine, std::string_view key, ValueSink& sink) {
+  if (!engine.tier || engine.is_out_of_use()) return false;
+  if (!engine.tier_watch.is_awake() && !engine.store.empty()) return false;
+  memory::MemoryTier::Look look;
+  memory::TierCopy copy;
+  store::RowView row;
+  if (!engine.tier->find(key, look, copy, row)) return false;
+  if (!engine.catalog.is_current(row.calculation_id)) return false;
+  const std::int64_t now = moment_of_hit(engine, row.deadlines);
+  if (now == 0 || !sink.take(0, Freshness::fresh, row.value)) return false;
+  count(engine, row, now);
+  return true;
 }
 
 }  // namespace ashmemo::engine

@@ -4,15 +4,16 @@
 #include <span>
 #include <string_view>
 
+#include <ashmemo/detail/core.hpp>
 #include <ashmemo/entry.hpp>
 #include <ashmemo/value.hpp>
 
 #include "engine/engine.hpp"
 #include "engine/freshness.hpp"
 
-// The read path: one call for any number of keys.
-
 namespace ashmemo::engine {
+
+// The read path: one call for any number of keys.
 
 /// One key that is asked for, with what its entry must match to answer.
 struct Query {
@@ -44,21 +45,14 @@ struct Answer {
   [[nodiscard]] bool is_hit() const { return kind == Kind::found && is_live(freshness); }
 };
 
-/// Takes found values. See detail::ValueSink: `in_place` sinks are called with a reader leased, all
-/// others later with a copy. False: does not decode.
-class AnswerSink {
- public:
-  virtual ~AnswerSink() = default;
-  virtual bool take(std::size_t index, Freshness freshness, ValueView value) = 0;
-  [[nodiscard]] virtual bool in_place(std::size_t index) const noexcept = 0;
-};
+using detail::ValueSink;
 
 /// Answers all queries: from the memory tier, then pending writes, then the store, one state of the
 /// file each 10,000 keys. Each different key is looked up in the file once. `kept` entries are
 /// taken only if `want_kept`. Counts nothing.
 /// Returns the moment that it judged by: what settle and mark_touches want to know. 0: nothing was
 /// found.
-std::int64_t read(Engine& engine, std::span<const Query> queries, AnswerSink& sink,
+std::int64_t read(Engine& engine, std::span<const Query> queries, ValueSink& sink,
                   std::span<Answer> answers, bool want_kept = false);
 
 /// Counts the answers as hits and misses, also for their calculations, and marks a touch for each
@@ -75,5 +69,9 @@ std::size_t count_live(Engine& engine, std::span<const Query> queries);
 /// Marks one read of each hit, unless its calculation is not touched; counts nothing else.
 void mark_touches(Engine& engine, std::span<const Query> queries, std::span<const Answer> answers,
                   std::int64_t now);
+
+/// The read that is asked for most: one key, of no calculation, that the memory tier has fresh. As
+/// `read` and `settle` of it, with less on the way. False: nothing was counted; ask these.
+[[nodiscard]] bool hit_in_memory(Engine& engine, std::string_view key, ValueSink& sink);
 
 }  // namespace ashmemo::engine

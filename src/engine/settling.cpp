@@ -66,22 +66,22 @@ void count_by_calculation(std::span<const Query> queries, std::span<const Answer
   }
 }
 
-void tell_undecodable(Engine& engine, std::span<const Query> queries,
-                      std::span<const Answer> answers) {
+void report_undecodable(Engine& engine, std::span<const Query> queries,
+                        std::span<const Answer> answers) {
   const auto first = std::find_if(answers.begin(), answers.end(), [](const Answer& answer) {
     return answer.kind == Answer::Kind::undecodable;
   });
   const std::string key(queries[static_cast<std::size_t>(first - answers.begin())].key);
-  engine.notices.tell(NoticeKind::undecodable,
-                      "the value of " + key + " is not of the type asked for; it counts as a miss",
-                      key);
+  engine.notices.notify(
+      NoticeKind::undecodable,
+      "the value of " + key + " is not of the type asked for; it counts as a miss", key);
 }
 
 /// Of a write that is still pending the reads are counted with it.
-TouchMarks::Marked mark(Engine& engine, const Answer& answer, std::int64_t now) {
-  if (!answer.pending) return engine.marks.mark(answer.rowid, now, engine.stamps);
+AccessBuffer::Marked mark(Engine& engine, const Answer& answer, std::int64_t now) {
+  if (!answer.pending) return engine.access_buffer.mark(answer.rowid, now, engine.sequence_clock);
   const std::int64_t before = answer.pending->touches.fetch_add(1, std::memory_order_relaxed);
-  return before == 0 ? TouchMarks::Marked::fresh : TouchMarks::Marked::coalesced;
+  return before == 0 ? AccessBuffer::Marked::fresh : AccessBuffer::Marked::coalesced;
 }
 
 bool leaves_touch(const Query& query) {
@@ -96,14 +96,14 @@ void settle(Engine& engine, std::span<const Query> queries, std::span<const Answ
   for (const Answer& answer : answers) tally.add(answer);
   count(engine.counters, tally);
   count_by_calculation(queries, answers);
-  if (tally.of(Answer::Kind::undecodable) > 0) tell_undecodable(engine, queries, answers);
+  if (tally.of(Answer::Kind::undecodable) > 0) report_undecodable(engine, queries, answers);
   mark_touches(engine, queries, answers, now);
 }
 
 void mark_touches(Engine& engine, std::span<const Query> queries, std::span<const Answer> answers,
                   std::int64_t now) {
   if (engine.options.access == Access::read_only || engine.is_out_of_use()) return;
-  std::array<std::int64_t, 3> marked{};  // by TouchMarks::Marked
+  std::array<std::int64_t, 3> marked{};  // by AccessBuffer::Marked
   for (std::size_t i = 0; i < answers.size(); ++i) {
     if (!answers[i].is_hit() || !leaves_touch(queries[i])) continue;
     ++marked[static_cast<std::size_t>(mark(engine, answers[i], now))];
@@ -117,7 +117,7 @@ void mark_touches(Engine& engine, std::span<const Query> queries, std::span<cons
 namespace {
 
 /// For whom it is enough that an entry is there.
-class Presence final : public AnswerSink {
+class Presence final : public ValueSink {
  public:
   bool take(std::size_t, Freshness, ValueView) override { return true; }
   [[nodiscard]] bool in_place(std::size_t) const noexcept override { return true; }

@@ -9,8 +9,8 @@
 #include <ashmemo/error.hpp>
 
 #include "base/test_point.hpp"
-#include "engine/patience.hpp"
 #include "engine/reading.hpp"
+#include "engine/time.hpp"
 #include "store/byte_size.hpp"
 
 namespace ashmemo::engine {
@@ -34,7 +34,7 @@ std::shared_ptr<Write> make_write(Engine& engine, NewEntry& entry) {
   write->cost_us = entry.cost_us;
   const std::int64_t now = engine.clock->wall_now();
   write->deadlines = deadlines_from(now, entry.lifetimes);
-  write->stamp = engine.stamps.next(now);
+  write->stamp = engine.sequence_clock.next(now);
   return write;
 }
 
@@ -49,8 +49,8 @@ class Offering {
   Offered offer(const NewEntry& entry, const WritePtr& write) {
     Offered offered = offer_once(entry, write);
     if (offered.slot || offered.superseded || gave_up_) return offered;
-    const Patience patience(*engine_.clock, max_wait_);
-    while (wait_for_room(patience)) {
+    const Deadline deadline(*engine_.clock, max_wait_);
+    while (wait_for_wal_space(deadline)) {
       offered = offer_once(entry, write);
       if (offered.slot || offered.superseded) return offered;
     }
@@ -60,21 +60,21 @@ class Offering {
 
  private:
   Offered offer_once(const NewEntry& entry, const WritePtr& write) {
-    const TierChange change(engine_.tier.get(), entry.key);
+    const memory::TierChange change(engine_.tier.get(), entry.key);
     ASHMEMO_TEST_POINT("change: begun");
     Offered offered = engine_.pending.offer(entry.key, write, entry.flight);
     ASHMEMO_TEST_POINT("change: queued");
     return offered;
   }
 
-  bool wait_for_room(const Patience& patience) {
-    if (engine_.closed || engine_.worker->is_this_thread()) return false;
+  bool wait_for_wal_space(const Deadline& deadline) {
+    if (engine_.closed || engine_.worker->is_in_own_hook()) return false;
     const std::size_t before = engine_.pending.bytes();
-    const PendingWrites::Waiting waiting(engine_.pending);
+    const WriteQueue::Waiting waiting(engine_.pending);
     // Who does the worker's work himself waits for nobody: if that made no room, nothing will.
     if (engine_.worker->drain()) return before == 0 || engine_.pending.bytes() < before;
-    ASHMEMO_TEST_POINT("patience: looks");
-    if (patience.is_over()) return false;
+    ASHMEMO_TEST_POINT("deadline: looks");
+    if (deadline.is_over()) return false;
     engine_.worker->wake();
     engine_.pending.wait_a_little(max_wait_);
     return true;
@@ -85,9 +85,9 @@ class Offering {
   bool gave_up_ = false;
 };
 
-void tell_dropped(Engine& engine, std::string_view key) {
+void report_dropped(Engine& engine, std::string_view key) {
   engine.counters.dropped.add();
-  engine.notices.tell(
+  engine.notices.notify(
       NoticeKind::writes_dropped,
       fmt::format("{}: the value of {} was not kept: no room in the queue of {} bytes for {} ms",
                   engine.path, key, engine.options.queue_bytes,
@@ -102,7 +102,7 @@ bool admit(Engine& engine, std::string_view key, std::int64_t byte_size) {
     return true;
   }
   engine.counters.refused.add();
-  engine.notices.tell(
+  engine.notices.notify(
       NoticeKind::refused,
       fmt::format("{}: {} costs {} bytes and was not kept: the limit for one entry is "
                   "{} (Limits::max_entry_bytes), for all {}",
@@ -139,10 +139,10 @@ bool is_outdated(const Engine& engine, const NewEntry& entry) {
 /// Without a store the memory tier is all there is: it keeps what there is room for, until the
 /// store is back or something else needs the room.
 void keep_in_memory(Engine& engine, const NewEntry& entry) {
-  engine.flights.stored(entry.key, entry.flight);
-  { const TierChange change(engine.tier.get(), entry.key); }
-  MemoryTier::Look look;
-  TierCopy copy;
+  engine.in_flight.stored(entry.key, entry.flight);
+  { const memory::TierChange change(engine.tier.get(), entry.key); }
+  memory::MemoryTier::Look look;
+  memory::TierCopy copy;
   store::RowView row;
   (void)engine.tier->find(entry.key, look, copy, row);
   ASHMEMO_TEST_POINT("memory alone: looked");
@@ -177,8 +177,8 @@ class Awaiting {
 
   template <class ItemPtr>
   bool operator()(const ItemPtr& item) {
-    if (engine_.worker->is_this_thread()) return false;
-    const PendingWrites::Waiting waiting(engine_.pending);
+    if (engine_.worker->is_in_own_hook()) return false;
+    const WriteQueue::Waiting waiting(engine_.pending);
     const std::int64_t at_most = gave_up_ ? 0 : max_wait_;
     const bool done = engine_.pending.wait(item, at_most, [this] { push(); });
     gave_up_ = gave_up_ || !done;
@@ -218,19 +218,20 @@ void require_writable(const Engine& engine) {
               engine.path);
 }
 
-void tell_uncommitted(Engine& engine, const std::string& what) {
-  engine.notices.tell(NoticeKind::removal_uncommitted,
-                      engine.path + ": the removal of " + what +
-                          " holds in this process but could not be committed yet; it stays queued",
-                      engine.path);
+void report_uncommitted(Engine& engine, const std::string& what) {
+  engine.notices.notify(
+      NoticeKind::removal_uncommitted,
+      engine.path + ": the removal of " + what +
+          " holds in this process but could not be committed yet; it stays queued",
+      engine.path);
 }
 
 /// `lost`: as Offered::lost.
-void tell_everything_removed(Engine& engine, const std::optional<std::int64_t>& lost) {
+void report_everything_removed(Engine& engine, const std::optional<std::int64_t>& lost) {
   if (!lost) return;
-  { const TierChange all(engine.tier.get()); }
+  { const memory::TierChange all(engine.tier.get()); }
   engine.counters.dropped.add(*lost);
-  engine.notices.tell(
+  engine.notices.notify(
       NoticeKind::everything_removed,
       fmt::format("{}: the removals that wait for the file take more than {} bytes "
                   "(Options::queue_bytes): instead all entries are removed, and {} accepted values "
@@ -251,11 +252,11 @@ bool has_removed(Engine& engine, const Offered& removal, bool done) {
   // It took the place of a write that was not in the file yet: what readers saw was that.
   const Write& replaced = *removal.replaced;
   return replaced.is_put && engine.catalog.is_current(replaced.calculation_id) &&
-         is_live(judge(replaced.deadlines, engine.clock->wall_now()));
+         is_live(freshness_of(replaced.deadlines, engine.clock->wall_now()));
 }
 
 Offered offer_removal(Engine& engine, std::string_view key, const WritePtr& removal) {
-  const TierChange change(engine.tier.get(), key);
+  const memory::TierChange change(engine.tier.get(), key);
   ASHMEMO_TEST_POINT("change: begun");
   Offered offered = engine.pending.offer(key, removal);
   ASHMEMO_TEST_POINT("change: queued");
@@ -275,7 +276,7 @@ class Removing {
     for (std::size_t at = 0; at < keys.size(); at += kAtOnce) {
       for (const std::string_view key : keys.subspan(at, std::min(kAtOnce, keys.size() - at))) {
         Offered one = offer_removal(engine_, key, removal_);
-        tell_everything_removed(engine_, one.lost);
+        report_everything_removed(engine_, one.lost);
         if (one.slot) offered_.push_back(std::move(one));
       }
       if (engine_.pending.bytes() > bound_) await_offered();
@@ -283,7 +284,7 @@ class Removing {
   }
 
   void await_offered() {
-    if (engine_.worker->is_this_thread()) return;
+    if (engine_.worker->is_in_own_hook()) return;
     for (const Offered& removal : offered_) {
       const bool done = awaiting_(removal.slot);
       all_done_ = all_done_ && done;
@@ -332,7 +333,7 @@ std::size_t put(Engine& engine, std::span<NewEntry> entries) {
     } else if (offered.superseded) {
       engine.counters.superseded.add();
     } else {
-      tell_dropped(engine, entry.key);
+      report_dropped(engine, entry.key);
     }
   }
   if (taken.empty()) return 0;
@@ -349,18 +350,17 @@ std::size_t erase(Engine& engine, std::span<const std::string_view> keys,
   std::vector<std::string_view> distinct(keys.begin(), keys.end());
   std::sort(distinct.begin(), distinct.end());
   distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
-  const bool waits = !engine.worker->is_this_thread();
+  const bool waits = !engine.worker->is_in_own_hook();
   const std::size_t live = waits ? 0 : count_live_keys(engine, distinct);
-  for (const RangePtr& range : ranges) queue_range(engine, range);
+  for (const RangePtr& range : ranges) (void)queue_range(engine, range);
   Removing removing(engine);
   removing.offer(distinct);
   engine.worker->wake();
   if (!waits) return live;
   removing.await_offered();
-  // Not done with the keys: while the store refuses, a range may move behind them.
   for (const RangePtr& range : ranges) removing.await(range);
   if (!removing.all_done() && !engine.closed) {
-    tell_uncommitted(engine, fmt::format("{} keys", removing.count()));
+    report_uncommitted(engine, fmt::format("{} keys", removing.count()));
   }
   return removing.existed();
 }
@@ -368,26 +368,27 @@ std::size_t erase(Engine& engine, std::span<const std::string_view> keys,
 bool run_range(Engine& engine, const RangePtr& range) {
   require_writable(engine);
   if (engine.is_out_of_use()) return false;
-  queue_range(engine, range);
-  if (engine.worker->is_this_thread()) return false;
-  const bool done = Awaiting(engine)(range);
+  const RangePtr queued = queue_range(engine, range);
+  if (engine.worker->is_in_own_hook()) return false;
+  const bool done = Awaiting(engine)(queued);
   if (!done && !engine.closed && range->kind != Range::Kind::recount) {
-    tell_uncommitted(engine, range->prefix.empty() ? "entries" : range->prefix);
+    report_uncommitted(engine, range->prefix.empty() ? "entries" : range->prefix);
   }
   return done;
 }
 
-void queue_range(Engine& engine, const RangePtr& range) {
-  if (engine.options.access == Access::read_only) return;
-  std::optional<std::int64_t> lost;
+RangePtr queue_range(Engine& engine, const RangePtr& range) {
+  if (engine.options.access == Access::read_only) return range;
+  WriteQueue::Added added;
   {
-    const TierChange change(range->removes() ? engine.tier.get() : nullptr);
+    const memory::TierChange change(range->removes() ? engine.tier.get() : nullptr);
     ASHMEMO_TEST_POINT("change: begun");
-    lost = engine.pending.add(range);
+    added = engine.pending.add(range);
     ASHMEMO_TEST_POINT("change: queued");
   }
-  tell_everything_removed(engine, lost);
+  report_everything_removed(engine, added.lost);
   engine.worker->wake();
+  return added.range;
 }
 
 }  // namespace ashmemo::engine

@@ -24,7 +24,7 @@ struct NewEntry {
   std::int64_t calculation_id = 0;
   Value record_version;
   std::int64_t cost_us = 0;
-  const Flight* flight = nullptr;  // that computed it: once superseded, the value is not kept
+  const InFlight* flight = nullptr;  // that computed it: once superseded, the value is not kept
 };
 
 /// Keeps the entries, in order; returns how many were taken (`relaxed`) or are in the file
@@ -41,10 +41,11 @@ std::size_t erase(Engine& engine, std::span<const std::string_view> keys,
                   std::span<const RangePtr> ranges = {});
 
 /// Queues a range command and waits for it. False: not done yet, because the store refuses, or
-/// because this is the worker's own thread. What it came to is in PendingWrites::committed_for.
+/// because this is the worker's own thread.
 bool run_range(Engine& engine, const RangePtr& range);
 
-/// Queues a range command that nobody waits for.
-void queue_range(Engine& engine, const RangePtr& range);
+/// Queues a range command without waiting for it. Returns the command to wait for (see
+/// WriteQueue::add).
+RangePtr queue_range(Engine& engine, const RangePtr& range);
 
 }  // namespace ashmemo::engine

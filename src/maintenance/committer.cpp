@@ -1,11 +1,11 @@
 #include "maintenance/committer.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <numeric>
 #include <utility>
 #include <vector>
-
-#include <fmt/format.h>
 
 #include "base/saturate.hpp"
 #include "base/test_point.hpp"
@@ -35,7 +35,7 @@ store::PutRow row_of(const engine::Slot& slot, const engine::Write& write) {
 /// A group goes back to the queue, whatever happens, unless it was finished.
 class TakenGroup {
  public:
-  TakenGroup(engine::PendingWrites& queue, const Portion& most)
+  TakenGroup(engine::WriteQueue& queue, const Portion& most)
       : queue_(queue), group_(queue.take(static_cast<std::size_t>(most.rows), most.bytes)) {}
   ~TakenGroup() {
     if (!finished_) queue_.give_back(group_);
@@ -50,7 +50,7 @@ class TakenGroup {
   }
 
  private:
-  engine::PendingWrites& queue_;
+  engine::WriteQueue& queue_;
   const engine::Group group_;
   bool finished_ = false;
 };
@@ -77,7 +77,7 @@ store::Totals sum(const store::Totals& a, const store::Totals& b) {
 
 }  // namespace
 
-Status Committer::commit_next(store::Store& store, const FindRoom& find_room) {
+Status Committer::commit_next(store::Store& store, const FindWalSpace& find_wal_space) {
   TakenGroup taken(engine_.pending, next_portion(store.writer()->totals()));
   const engine::Group& group = taken.group();
   if (group.empty()) return {};
@@ -85,7 +85,7 @@ Status Committer::commit_next(store::Store& store, const FindRoom& find_room) {
   store.allow_entries_of(engine_.limits.get().max_entry_bytes);
   bool finished = true;
   Status done = group.range ? commit_range(store, *group.range, &finished)
-                            : commit_writes(store, group, find_room, &finished);
+                            : commit_writes(store, group, find_wal_space, &finished);
   ASHMEMO_TEST_POINT("commit: finishes");
   if (done.ok() && finished) taken.finish();
   return done;
@@ -104,22 +104,22 @@ Portion Committer::next_portion(const store::Totals& totals) {
   return most;
 }
 
-Status Committer::run_told(store::Store& store, const Transactions::Body& body) {
-  std::vector<store::CalculationRow> untold;
+Status Committer::run_with_calculations(store::Store& store, const Transactions::Body& body) {
+  std::vector<store::CalculationRow> undelivered;
   Status done = transactions_.run(store, [&](store::Writer& writer, Changes& changes) -> Status {
-    untold = engine_.catalog.take_untold();
-    for (const store::CalculationRow& row : untold) {
+    undelivered = engine_.catalog.take_unwritten();
+    for (const store::CalculationRow& row : undelivered) {
       if (Status put = writer.put_calculation(row); !put.ok()) return put;
     }
     return body(writer, changes);
   });
-  if (!done.ok()) engine_.catalog.give_back_untold(untold);
+  if (!done.ok()) engine_.catalog.give_back_unwritten(undelivered);
   return done;
 }
 
 Status Committer::commit_writes(store::Store& store, const engine::Group& group,
-                                const FindRoom& find_room, bool* finished) {
-  const auto room = make_room(store, group, find_room);
+                                const FindWalSpace& find_wal_space, bool* finished) {
+  const auto room = make_wal_space(store, group, find_wal_space);
   if (!room.ok()) return room.failure();
   if (!*room) {
     *finished = false;
@@ -138,15 +138,15 @@ Status Committer::commit_writes(store::Store& store, const engine::Group& group,
 
 /// Where nothing may be evicted, due entries still make room: before the group, for its transaction
 /// has no room for them. False: there is not yet room.
-base::Result<bool> Committer::make_room(store::Store& store, const engine::Group& group,
-                                        const FindRoom& find_room) {
+base::Result<bool> Committer::make_wal_space(store::Store& store, const engine::Group& group,
+                                             const FindWalSpace& find_wal_space) {
   const store::Totals puts = puts_of(group);
   const auto is_beyond = [&] { return is_over_limit(sum(store.writer()->totals(), puts)); };
   bool more_is_due = policy_ == nullptr && puts.entries > 0 && is_beyond();
   while (more_is_due) {
     if (Status s = sweeper_.expire_some(store, &more_is_due); !s.ok()) return s.failure();
     more_is_due = more_is_due && is_beyond();
-    auto room = find_room(!more_is_due);
+    auto room = find_wal_space(!more_is_due);
     if (!room.ok() || !*room) return room;
   }
   return true;
@@ -161,13 +161,14 @@ Status Committer::try_writes(store::Store& store, const engine::Group& group) {
     return left->key != right->key ? left->key < right->key : left->number < right->number;
   });
   std::vector<Fate> fates(group.slots.size());
-  Status done = run_told(store, [&](store::Writer& writer, Changes& changes) -> Status {
-    for (const std::size_t i : order) {
-      Status one = write(writer, *group.slots[i], *group.writes[i], changes, fates[i]);
-      if (!one.ok()) return one;
-    }
-    return {};
-  });
+  Status done =
+      run_with_calculations(store, [&](store::Writer& writer, Changes& changes) -> Status {
+        for (const std::size_t i : order) {
+          Status one = write(writer, *group.slots[i], *group.writes[i], changes, fates[i]);
+          if (!one.ok()) return one;
+        }
+        return {};
+      });
   if (!done.ok()) return done;
   for (std::size_t i = 0; i < fates.size(); ++i) {
     group.slots[i]->existed = fates[i].existed;
@@ -189,7 +190,7 @@ Status Committer::write(store::Writer& writer, const engine::Slot& slot, const e
 
 bool Committer::was_live(const store::RemovedRow& row) const {
   return engine_.catalog.is_current(row.calculation_id) &&
-         engine::is_live(engine::judge(row.deadlines, engine_.clock->wall_now()));
+         engine::is_live(engine::freshness_of(row.deadlines, engine_.clock->wall_now()));
 }
 
 Status Committer::put(store::Writer& writer, const engine::Slot& slot, const engine::Write& write,
@@ -198,7 +199,7 @@ Status Committer::put(store::Writer& writer, const engine::Slot& slot, const eng
   if (!engine_.catalog.is_current(write.calculation_id)) return erase_older(writer, slot, changes);
   store::PutRow row = row_of(slot, write);
   if (policy_ != nullptr) {
-    const engine::Admission admission = policy_->admit(slot.key);
+    const eviction::Admission admission = policy_->admit(slot.key);
     row.eviction_counter = admission.counter;
     row.eviction_queue = admission.queue;
   }
@@ -227,11 +228,11 @@ Status Committer::refuse(store::Writer& writer, const engine::Slot& slot, Change
   // What was there before is gone too: the caller has replaced it, and must not read it again.
   if (auto undone = writer.erase(slot.key); !undone.ok()) return undone.failure();
   ++changes.refused;
-  engine_.notices.tell(NoticeKind::refused,
-                       fmt::format("{}: {} was not kept: the cache is at its limit and "
-                                   "Eviction::none lets nothing leave",
-                                   engine_.path, slot.key),
-                       slot.key);
+  engine_.notices.notify(NoticeKind::refused,
+                         fmt::format("{}: {} was not kept: the cache is at its limit and "
+                                     "Eviction::none lets nothing leave",
+                                     engine_.path, slot.key),
+                         slot.key);
   return {};
 }
 
@@ -247,11 +248,69 @@ Status Committer::drop(store::Store& store, const engine::Slot& slot,
     return erase_older(writer, slot, changes);
   });
   if (!done.ok()) return done;
-  engine_.notices.tell(NoticeKind::writes_dropped,
-                       fmt::format("{}: the value of {} cannot be stored and was dropped: {}",
-                                   engine_.path, slot.key, failure.what),
-                       slot.key);
+  engine_.notices.notify(NoticeKind::writes_dropped,
+                         fmt::format("{}: the value of {} cannot be stored and was dropped: {}",
+                                     engine_.path, slot.key, failure.what),
+                         slot.key);
   return done;
+}
+
+// Commands about more than one key, each in as many bounded transactions as it needs. Between two
+// of them the worker does its other work, so that the write-ahead log stays small.
+
+using base::Status;
+using engine::Range;
+
+Status Committer::commit_range(store::Store& store, Range& range, bool* finished) {
+  std::int64_t removed = 0;
+  Status done = run_with_calculations(store, [&](store::Writer& writer, Changes& changes) {
+    Status step = step_range(writer, range, changes, finished);
+    removed = changes.erased;
+    return step;
+  });
+  if (done.ok()) range.removed += removed;
+  return done;
+}
+
+Status Committer::step_range(store::Writer& writer, Range& range, Changes& changes,
+                             bool* finished) {
+  switch (range.kind) {
+    case Range::Kind::erase_prefix:
+      return erase_some(writer, range.prefix, changes, finished);
+    case Range::Kind::erase_all:
+      return erase_all(writer, changes, finished);
+    case Range::Kind::put_calculations:
+      return {};  // as every one of these transactions does
+    case Range::Kind::recount: {
+      auto off = writer.recount();
+      if (!off.ok()) return off.failure();
+      range.totals_off = *off;
+      return {};
+    }
+  }
+  return {};
+}
+
+Status Committer::erase_some(store::Writer& writer, std::string_view prefix, Changes& changes,
+                             bool* finished) {
+  auto removed = writer.erase_prefix(prefix, transactions_.portion().rows);
+  if (!removed.ok()) return removed.failure();
+  for (store::RemovedRow& row : *removed) {
+    changes.remove(std::move(row.key), RemovalCause::erased, transactions_.wants_keys());
+  }
+  *finished = removed->empty();
+  return {};
+}
+
+Status Committer::erase_all(store::Writer& writer, Changes& changes, bool* finished) {
+  // Whoever listens wants the keys, and what is overwritten with zeroes goes through the log: then
+  // row by row.
+  if (transactions_.wants_keys() || engine_.options.erase_securely)
+    return erase_some(writer, {}, changes, finished);
+  auto removed = writer.erase_all();
+  if (!removed.ok()) return removed.failure();
+  changes.erased += *removed;
+  return {};
 }
 
 }  // namespace ashmemo::maintenance

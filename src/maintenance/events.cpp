@@ -41,10 +41,10 @@ void Events::add(std::vector<RemovedEntry> removed) {
 
 bool Events::are_behind() const {
   base::Lock lock(mutex_);
-  return delivering_ && waiting_.size() >= kMost;
+  return delivering_ && waiting_.size() >= kMax;
 }
 
-void Events::wait_for_teller() {
+void Events::wait_for_delivery() {
   if (is_delivering_any() || !are_behind()) return;
   ++waiters_;
   // To callers it is as if the store refused to write: the hook may take long, or wait for them.
@@ -52,7 +52,7 @@ void Events::wait_for_teller() {
   ASHMEMO_TEST_POINT("events: waits");
   {
     base::Lock lock(mutex_);
-    while (delivering_ && waiting_.size() >= kMost) told_.wait(mutex_);
+    while (delivering_ && waiting_.size() >= kMax) told_.wait(mutex_);
   }
   --waiters_;
 }
@@ -68,12 +68,12 @@ bool Events::begin(std::deque<Event>* events) {
   return true;
 }
 
-bool Events::tell_some() {
+bool Events::deliver_some() {
   std::deque<Event> events;
   if (!begin(&events)) return false;
   {
     const Here here(this);
-    for (const Event& event : events) tell(event);
+    for (const Event& event : events) notify(event);
   }
   return end();
 }
@@ -86,7 +86,7 @@ bool Events::end() {
   return waiters_ == 0 && (are_notices || !waiting_.empty());
 }
 
-void Events::tell(const Event& event) noexcept {
+void Events::notify(const Event& event) noexcept {
   const Hooks& hooks = engine_.options.hooks;
   try {
     if (const auto* notice = std::get_if<Notice>(&event)) {
@@ -97,13 +97,13 @@ void Events::tell(const Event& event) noexcept {
     }
   } catch (...) {
     engine_.counters.worker_errors.add();
-    tell_hook_threw();
+    report_hook_threw();
   }
 }
 
-void Events::tell_hook_threw() noexcept try {
-  engine_.notices.tell(NoticeKind::listener_failed,
-                       engine_.path + ": a hook threw; the cache goes on", engine_.path);
+void Events::report_hook_threw() noexcept try {
+  engine_.notices.notify(NoticeKind::listener_failed,
+                         engine_.path + ": a hook threw; the cache goes on", engine_.path);
 } catch (...) {  // no memory: it is counted
 }
 

@@ -26,7 +26,7 @@ struct RemovedEntry {
 class Events {
  public:
   /// As many may wait to be told, but for what one call brings.
-  static constexpr std::size_t kMost = 10'000;
+  static constexpr std::size_t kMax = 10'000;
 
   explicit Events(engine::Engine& engine) : engine_(engine) {}
 
@@ -36,10 +36,10 @@ class Events {
   /// Whether another thread is telling, and too much waits for it.
   [[nodiscard]] bool are_behind() const;
   /// Waits while they are; never in a hook. To be called before there is more, and without a lock.
-  void wait_for_teller();
+  void wait_for_delivery();
   /// Tells what there is by now, unless another thread is at it. What a hook throws is counted; it
   /// ends nothing. True: more has come meanwhile, and is the caller's to see to.
-  bool tell_some();
+  bool deliver_some();
   /// Whether the calling thread is inside a hook of this cache.
   [[nodiscard]] bool is_delivering_here() const noexcept;
   /// Whether it is inside a hook of any cache.
@@ -50,8 +50,8 @@ class Events {
 
   [[nodiscard]] bool begin(std::deque<Event>* events);
   [[nodiscard]] bool end();
-  void tell(const Event& event) noexcept;
-  void tell_hook_threw() noexcept;
+  void notify(const Event& event) noexcept;
+  void report_hook_threw() noexcept;
 
   engine::Engine& engine_;
   mutable base::Mutex mutex_;

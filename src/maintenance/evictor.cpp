@@ -20,7 +20,7 @@ constexpr std::int64_t kSlackShare = 128;
 
 // On a full disk this share of what there is makes room for new entries.
 constexpr std::int64_t kSqueezedShare = 16;
-constexpr std::int64_t kLeastBytes = MiB;  // it is not this that fills the disk
+constexpr std::int64_t kMinBytes = MiB;  // it is not this that fills the disk
 
 // So many rows of a queue are looked at in one query.
 constexpr int kCandidates = 128;
@@ -51,7 +51,7 @@ std::int64_t Evictor::max_bytes() const {
 bool Evictor::squeeze(const store::Totals& totals) {
   if (has_work(totals)) return true;
   const std::int64_t less = totals.bytes - totals.bytes / kSqueezedShare;
-  squeezed_to_ = std::min(max_bytes(), std::max(less, kLeastBytes));
+  squeezed_to_ = std::min(max_bytes(), std::max(less, kMinBytes));
   return has_work(totals);
 }
 
@@ -67,7 +67,7 @@ Status Evictor::evict_some(store::Store& store, std::int64_t newest) {
   Status done = transactions_.run(store, [this](store::Writer& writer, Changes& changes) {
     return evict_a_portion(writer, changes);
   });
-  // Marks are hints: those that were taken for nothing are lost, as the Recorder's are.
+  // Marks are hints: those that were taken for nothing are lost, as the AccessWriter's are.
   if (!done.ok()) engine_.counters.touches_lost.add(reads_taken_);
   return done;
 }
@@ -117,7 +117,7 @@ Status Evictor::evict_one_round(store::Writer& writer, Changes& changes, Room& r
 base::Result<std::vector<store::Candidate>> Evictor::oldest(store::Writer& writer,
                                                             std::int64_t queue) {
   const std::int64_t other =
-      queue == engine::kMainQueue ? engine::kProbationQueue : engine::kMainQueue;
+      queue == eviction::kMainQueue ? store::kProbationQueue : eviction::kMainQueue;
   std::vector<store::Candidate> newest;
   for (const std::int64_t each : {queue, other}) {
     auto found = writer.oldest(each, kCandidates);
@@ -140,13 +140,13 @@ Status Evictor::judge(store::Writer& writer, store::Candidate& candidate, Change
   // Reads that were marked and not yet written count too: asking the marks here makes writing all
   // of them before an eviction unnecessary.
   std::int64_t touches = 0;
-  if (const auto mark = engine_.marks.take(candidate.rowid)) {
+  if (const auto mark = engine_.access_buffer.take(candidate.rowid)) {
     candidate.accessed_at = std::max(candidate.accessed_at, mark->accessed_at);
     touches = mark->count;
     reads_taken_ += touches;
   }
-  const std::int64_t stamp = engine_.stamps.next(engine_.clock->wall_now());
-  const engine::Verdict verdict = policy_->judge(candidate, touches, stamp);
+  const std::int64_t stamp = engine_.sequence_clock.next(engine_.clock->wall_now());
+  const eviction::Verdict verdict = policy_->decide(candidate, touches, stamp);
   if (verdict.evict || !reinsertions_.is_allowed()) {
     reinsertions_.deleted();
     room.use(candidate.byte_size);
@@ -167,9 +167,9 @@ Status Evictor::evict(store::Writer& writer, const store::Candidate& candidate, 
   return {};
 }
 
-engine::QueueSizes Evictor::sizes(const store::Totals& totals) const {
+eviction::QueueSizes Evictor::sizes(const store::Totals& totals) const {
   const engine::ResolvedLimits limits = engine_.limits.get();
-  engine::QueueSizes sizes;
+  eviction::QueueSizes sizes;
   sizes.entries = totals.entries;
   sizes.max_entries = limits.max_entries;
   sizes.probation_entries = totals.probation_entries;
@@ -182,7 +182,7 @@ engine::QueueSizes Evictor::sizes(const store::Totals& totals) const {
 void Evictor::announce_default_limit() {
   const engine::ResolvedLimits limits = engine_.limits.get();
   if (!limits.default_max_bytes || engine_.bytes.load() <= limits.max_bytes) return;
-  engine_.notices.tell(
+  engine_.notices.notify(
       NoticeKind::default_limit,
       fmt::format("{}: the cache has reached its default limit of {} MiB and evicts "
                   "from now on; set Limits::max_bytes to choose another",

@@ -7,7 +7,7 @@
 
 #include "base/saturate.hpp"
 #include "engine/engine.hpp"
-#include "engine/eviction_policy.hpp"
+#include "eviction/eviction_policy.hpp"
 #include "maintenance/transaction.hpp"
 
 namespace ashmemo::maintenance {
@@ -15,7 +15,7 @@ namespace ashmemo::maintenance {
 /// Keeps the file within its limits: removes due entries first, then what the policy gives up.
 class Evictor {
  public:
-  Evictor(engine::Engine& engine, Transactions& transactions, engine::EvictionPolicy* policy)
+  Evictor(engine::Engine& engine, Transactions& transactions, eviction::EvictionPolicy* policy)
       : engine_(engine), transactions_(transactions), policy_(policy) {}
 
   /// Whether a limit is passed, and something can be done about it.
@@ -66,16 +66,16 @@ class Evictor {
   base::Status judge(store::Writer& writer, store::Candidate& candidate, Changes& changes,
                      Room& room);
   base::Status evict(store::Writer& writer, const store::Candidate& candidate, Changes& changes);
-  [[nodiscard]] engine::QueueSizes sizes(const store::Totals& totals) const;
+  [[nodiscard]] eviction::QueueSizes sizes(const store::Totals& totals) const;
   [[nodiscard]] std::int64_t max_bytes() const;
   void announce_default_limit();
 
   engine::Engine& engine_;
   Transactions& transactions_;
-  engine::EvictionPolicy* const policy_;  // null: Eviction::none
+  eviction::EvictionPolicy* const policy_;  // null: Eviction::none
   std::int64_t newest_ = 0;
   std::int64_t squeezed_to_ = base::kForever;  // bytes
-  engine::Reinsertions reinsertions_;
+  eviction::Reinsertions reinsertions_;
   std::int64_t reads_taken_ = 0;      // with the marks that this transaction has taken
   std::int64_t earliest_return_ = 0;  // of the rows that were re-inserted in this round
   // With these totals nothing was found to evict: they are wrong, as another program may make them.

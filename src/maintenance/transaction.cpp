@@ -51,7 +51,7 @@ base::Status Transactions::look(store::Store& store) {
 }
 
 // The store's commit counter has been raised before: no snapshot that is taken after this is older.
-void Transactions::forget_memory() { const engine::TierChange all(engine_.tier.get()); }
+void Transactions::forget_memory() { const memory::TierChange all(engine_.tier.get()); }
 
 void Transactions::publish(const store::Totals& totals) {
   engine_.entries = totals.entries;
@@ -72,7 +72,7 @@ base::Status Transactions::in_transaction(store::Writer& writer, const Body& bod
   try {
     if (base::Status done = body(writer, changes); !done.ok()) return done;
     // What is removed leaves the memory tier before the commit can be seen.
-    std::deque<engine::TierChange> leaving;
+    std::deque<memory::TierChange> leaving;
     for (const RemovedEntry& entry : changes.removed) {
       leaving.emplace_back(engine_.tier.get(), entry.key);
     }
@@ -110,8 +110,8 @@ void Transactions::committed(store::Writer& writer, Changes& changes) {
   engine_.pending.set_refusing(false);
   engine_.set_health(HealthState::ok);
   for (const NoticeKind trouble : {NoticeKind::busy, NoticeKind::write_failed}) {
-    engine_.notices.tell_end(trouble, NoticeKind::recovered, engine_.path + ": writing works again",
-                             engine_.path);
+    engine_.notices.notify_end(trouble, NoticeKind::recovered,
+                               engine_.path + ": writing works again", engine_.path);
   }
 }
 
@@ -120,14 +120,15 @@ void Transactions::failed(const store::Store& store, const base::Failure& failur
   engine_.pending.set_refusing(true);
   if (failure.kind == FailureKind::too_large) return;  // one value's fault, not the store's
   engine_.set_health(HealthState::degraded);
-  if (failure.kind == FailureKind::corrupt) engine_.store.condemn(store, failure.what);
+  if (failure.kind == FailureKind::corrupt) engine_.store.mark_corrupt(store, failure.what);
   const bool busy = failure.kind == FailureKind::busy;
-  engine_.notices.tell(busy ? NoticeKind::busy : NoticeKind::write_failed,
-                       engine_.path +
-                           (busy ? ": another program holds the write lock; writes wait in memory: "
-                                 : ": writing failed and is tried again; reads go on: ") +
-                           failure.what,
-                       engine_.path);
+  engine_.notices.notify(
+      busy ? NoticeKind::busy : NoticeKind::write_failed,
+      engine_.path +
+          (busy ? ": another program holds the write lock; writes wait in memory: "
+                : ": writing failed and is tried again; reads go on: ") +
+          failure.what,
+      engine_.path);
 }
 
 }  // namespace ashmemo::maintenance

@@ -13,7 +13,7 @@ namespace {
 constexpr std::int64_t kCheckpointBytes = 4 * MiB;
 
 // Nothing is added to a log of this length while our own reads keep it from starting over.
-constexpr std::int64_t kMostLogBytes = 2 * kCheckpointBytes;
+constexpr std::int64_t kMaxLogBytes = 2 * kCheckpointBytes;
 
 // Free pages up to this share of the file are kept: new entries will need them soon.
 constexpr std::int64_t kKeptShare = 16;
@@ -24,7 +24,7 @@ constexpr int kPagesAtOnce = 256;
 
 Status Upkeep::judge(const store::Store& store, const base::Failure& failure) const {
   if (failure.kind == base::FailureKind::busy) return {};
-  if (failure.kind == base::FailureKind::corrupt) engine_.store.condemn(store, failure.what);
+  if (failure.kind == base::FailureKind::corrupt) engine_.store.mark_corrupt(store, failure.what);
   return failure;
 }
 
@@ -40,22 +40,22 @@ Status Upkeep::checkpoint(store::Store& store, bool truncate) {
   if (done->own_reader) return {};  // behind it a foreign one is not seen: it may still be there
   foreign_reader_ = done->foreign_reader;
   if (done->foreign_reader) {
-    engine_.notices.tell(NoticeKind::foreign_reader,
-                         engine_.path +
-                             "-wal cannot start over: another program has been reading "
-                             "the file since before the last commits",
-                         engine_.path);
+    engine_.notices.notify(NoticeKind::foreign_reader,
+                           engine_.path +
+                               "-wal cannot start over: another program has been reading "
+                               "the file since before the last commits",
+                           engine_.path);
   } else {
-    engine_.notices.tell_end(NoticeKind::foreign_reader, NoticeKind::recovered,
-                             engine_.path + "-wal starts over again", engine_.path);
+    engine_.notices.notify_end(NoticeKind::foreign_reader, NoticeKind::recovered,
+                               engine_.path + "-wal starts over again", engine_.path);
   }
   return {};
 }
 
-base::Result<bool> Upkeep::make_room(store::Store& store) {
+base::Result<bool> Upkeep::make_wal_space(store::Store& store) {
   if (!wants_checkpoint(store)) return true;
   if (Status moved = checkpoint(store, false); !moved.ok()) return moved.failure();
-  return !own_reader_ || store.writer()->wal_bytes() < kMostLogBytes;
+  return !own_reader_ || store.writer()->wal_bytes() < kMaxLogBytes;
 }
 
 Status Upkeep::vacuum_some(store::Store& store, bool* more) {
@@ -79,10 +79,10 @@ base::Result<bool> Upkeep::can_shrink(store::Store& store) const {
   return *bytes < store.sizes().file_bytes;
 }
 
-Status Upkeep::vacuum_all(store::Store& store, const std::function<Status()>& find_room) {
+Status Upkeep::vacuum_all(store::Store& store, const std::function<Status()>& find_wal_space) {
   std::int64_t before = base::kForever;
   while (true) {
-    if (Status s = find_room(); !s.ok()) return s;
+    if (Status s = find_wal_space(); !s.ok()) return s;
     const auto left = store.writer()->vacuum(kPagesAtOnce);
     if (!left.ok()) return left.failure();
     if (*left == 0 || *left >= before) return {};

@@ -21,15 +21,15 @@ class Upkeep {
   /// Moves a long log into the file. False: reads of our own that take long keep it from starting
   /// over, and it has no room for more: writing waits for them. A foreign reader, which may stay
   /// for ever, is not waited for.
-  [[nodiscard]] base::Result<bool> make_room(store::Store& store);
+  [[nodiscard]] base::Result<bool> make_wal_space(store::Store& store);
   /// Gives some free pages back to the system. `*more`: there are more than are kept for new
   /// entries.
   [[nodiscard]] base::Status vacuum_some(store::Store& store, bool* more);
   /// Whether pages were given back that the file still holds, until a checkpoint cuts them off.
   [[nodiscard]] base::Result<bool> can_shrink(store::Store& store) const;
-  /// Gives all of them back. `find_room` sees to it, before each slice, that the log has room.
+  /// Gives all of them back. `find_wal_space` sees to it, before each slice, that the log has room.
   [[nodiscard]] base::Status vacuum_all(store::Store& store,
-                                        const std::function<base::Status()>& find_room);
+                                        const std::function<base::Status()>& find_wal_space);
 
   /// Another program's read keeps the log from starting over.
   [[nodiscard]] bool has_foreign_reader() const noexcept { return foreign_reader_.load(); }

@@ -8,7 +8,7 @@
 
 #include "base/platform.hpp"
 #include "base/saturate.hpp"
-#include "engine/patience.hpp"
+#include "engine/time.hpp"
 
 namespace ashmemo::maintenance {
 
@@ -27,20 +27,19 @@ constexpr std::int64_t kRetryBesideWrites = 100'000;
 // An interval may be for ever, which is more than a timer can be set to.
 constexpr std::int64_t kWatchInterval = 1'000'000;
 constexpr std::int64_t kFollowInterval = 1'000'000;
-constexpr std::int64_t kLongestSleep = 3'600'000'000;
+constexpr std::int64_t kMaxSleep = 3'600'000'000;
 
 }  // namespace
 
-Worker::Worker(engine::Engine& engine)
-    : engine_(engine), events_(engine), steps_(engine, events_) {}
+Worker::Worker(engine::Engine& engine) : engine_(engine), events_(engine), pass_(engine, events_) {}
 
 Status Worker::open() {
-  return with_role([](Steps& steps) { return steps.open(); });
+  return with_maintenance_lock([](MaintenancePass& pass) { return pass.open(); });
 }
 
 void Worker::start_without_store(const base::Failure& failure) {
-  (void)with_role([&failure](Steps& steps) -> Status {
-    steps.postpone_opening(failure);
+  (void)with_maintenance_lock([&failure](MaintenancePass& pass) -> Status {
+    pass.postpone_opening(failure);
     return {};
   });
 }
@@ -56,39 +55,39 @@ void Worker::start() {
 
 bool Worker::pass(const Budget& budget) {
   bool more = false;
-  const Status done = with_role([&](Steps& steps) -> Status {
-    more = steps.pass(budget);
+  const Status done = with_maintenance_lock([&](MaintenancePass& pass) -> Status {
+    more = pass.run_once(budget);
     return {};
   });
   return done.ok() && more;
 }
 
-Status Worker::with_role(const Work& work) {
-  events_.wait_for_teller();
+Status Worker::with_maintenance_lock(const Work& work) {
+  events_.wait_for_delivery();
   Status done;
   {
-    const base::Lock role(role_);
-    done = in_role(work);
+    const base::Lock role(maintenance_mutex_);
+    done = in_maintenance_lock(work);
   }
-  after_role();
+  after_maintenance();
   return done;
 }
 
 /// False: another thread has the role, for as long as its work takes.
-bool Worker::with_free_role(const Work& work) {
-  if (!role_.try_lock()) return false;
+bool Worker::with_free_maintenance_lock(const Work& work) {
+  if (!maintenance_mutex_.try_lock()) return false;
   {
-    const base::Lock role(role_, base::Locked());
-    (void)in_role(work);
+    const base::Lock role(maintenance_mutex_, base::Locked());
+    (void)in_maintenance_lock(work);
   }
-  after_role();
+  after_maintenance();
   return true;
 }
 
-Status Worker::in_role(const Work& work) {
+Status Worker::in_maintenance_lock(const Work& work) {
   try {
-    Status done = work(steps_);
-    foreign_reader_ = steps_.has_foreign_reader();
+    Status done = work(pass_);
+    foreign_reader_ = pass_.has_foreign_reader();
     return done;
   } catch (const std::exception& error) {
     return unexpected(error.what());
@@ -97,15 +96,15 @@ Status Worker::in_role(const Work& work) {
   }
 }
 
-void Worker::after_role() {
+void Worker::after_maintenance() {
   if (is_manual()) engine_.pending.wake_waiting();  // the next one may take it
-  tell_events();
+  deliver_events();
 }
 
 /// Who tells for as long as others write tells without end: that is for the thread.
-void Worker::tell_events() {
+void Worker::deliver_events() {
   events_left_ = false;
-  while (events_.tell_some()) {
+  while (events_.deliver_some()) {
     if (!has_thread_) continue;
     events_left_ = true;
     return wake_now();
@@ -117,9 +116,9 @@ bool Worker::is_manual() const { return engine_.options.hooks.worker == WorkerMo
 base::Failure Worker::unexpected(const std::string& what) {
   engine_.counters.worker_errors.add();
   engine_.pending.set_refusing(true);  // whoever waits for the work must not do so for ever
-  engine_.notices.tell(NoticeKind::worker_failed,
-                       engine_.path + ": the worker met an unexpected error and goes on: " + what,
-                       engine_.path);
+  engine_.notices.notify(NoticeKind::worker_failed,
+                         engine_.path + ": the worker met an unexpected error and goes on: " + what,
+                         engine_.path);
   return {base::FailureKind::other, 0, what};
 }
 
@@ -137,23 +136,23 @@ bool Worker::run(std::int64_t budget) {
 }
 
 Status Worker::flush() {
-  return with_role([](Steps& steps) { return steps.finish_accepted(); });
+  return with_maintenance_lock([](MaintenancePass& pass) { return pass.finish_accepted(); });
 }
 
 Status Worker::compact() {
-  return with_role([](Steps& steps) { return steps.compact(); });
+  return with_maintenance_lock([](MaintenancePass& pass) { return pass.compact(); });
 }
 
 bool Worker::drain() {
   if (!is_manual() && !is_in_hook()) return false;
-  if (is_this_thread()) return true;
+  if (is_in_own_hook()) return true;
   if (events_.are_behind() && !is_in_hook()) {
     engine_.pending.set_refusing(true);  // as where the thread waits for who tells
     return false;
   }
-  const bool done = with_free_role([this](Steps& steps) -> Status {
-    if (is_manual()) return steps.finish_accepted(WaitsForReads::max_wait);
-    (void)steps.pass(thread_budget());
+  const bool done = with_free_maintenance_lock([this](MaintenancePass& pass) -> Status {
+    if (is_manual()) return pass.finish_accepted(WaitsForReads::max_wait);
+    (void)pass.run_once(thread_budget());
     return {};
   });
   if (done) wake_now();  // as pass_for_caller
@@ -165,16 +164,16 @@ void Worker::follow() noexcept {
   std::int64_t due = next_follow_;
   if (now < due || engine_.is_out_of_use()) return;
   if (!next_follow_.compare_exchange_strong(due, base::add_saturated(now, kFollowInterval))) return;
-  if (!role_.try_lock()) return;
+  if (!maintenance_mutex_.try_lock()) return;
   try {
-    steps_.follow();
+    pass_.follow();
   } catch (const std::exception&) {  // no memory: it goes on with what it knows
     engine_.counters.worker_errors.add();
   }
-  role_.unlock();
+  maintenance_mutex_.unlock();
 }
 
-bool Worker::is_this_thread() const noexcept { return events_.is_delivering_here(); }
+bool Worker::is_in_own_hook() const noexcept { return events_.is_delivering_here(); }
 
 bool Worker::is_in_hook() const noexcept { return Events::is_delivering_any(); }
 
@@ -221,13 +220,13 @@ Worker::Sleep Worker::choose_sleep() const {
 
 std::int64_t Worker::length_of(Sleep sleep, bool more) const {
   const Timing& timing = engine_.options.timing;
-  const std::int64_t idle = std::min(timing.maintenance_interval.count(), kLongestSleep);
+  const std::int64_t idle = std::min(timing.maintenance_interval.count(), kMaxSleep);
   if (engine_.pending.is_refusing()) return kRetry;
   if (sleep == Sleep::until_flush) {
     return std::min(timing.flush_interval.count(), more ? kRetryBesideWrites : idle);
   }
   if (more) return kRetry;
-  if (engine_.marks.empty()) return idle;
+  if (engine_.access_buffer.empty()) return idle;
   // A commit for the marks alone need not come sooner than one for writes.
   return std::min(idle, std::max(timing.touch_interval, timing.flush_interval).count());
 }
@@ -270,7 +269,7 @@ bool Worker::is_needed_now() const {
 // ------------------------------------------------------------------------------------- the end
 
 void Worker::stop() noexcept {
-  if (engine_.home.is_elsewhere()) {
+  if (engine_.process.is_forked_child()) {
     if (thread_.joinable()) thread_.detach();  // it lives in the parent only
     return;
   }
@@ -287,8 +286,8 @@ void Worker::stop() noexcept {
 
 void Worker::try_to_write_the_rest() {
   const std::int64_t close_wait = engine_.options.timing.close_wait.count();
-  const engine::Patience patience(*engine_.clock, close_wait);
-  while (!flush().ok() && engine_.store.get() && !patience.is_over()) {
+  const engine::Deadline deadline(*engine_.clock, close_wait);
+  while (!flush().ok() && engine_.store.get() && !deadline.is_over()) {
     engine_.pending.wait_a_little(close_wait);
   }
 }
@@ -298,9 +297,9 @@ void Worker::write_the_rest() {
   // Programs that live shortly would never delete what is over.
   if (engine_.pending.empty() && engine_.store.get()) (void)run(kThreadBudget);
   // In the role: nobody may be in the middle of a group.
-  (void)with_role([this](Steps& steps) -> Status {
+  (void)with_maintenance_lock([this](MaintenancePass& pass) -> Status {
     drop_the_rest();
-    steps.close();
+    pass.close();
     return {};
   });
 }
@@ -309,10 +308,10 @@ void Worker::drop_the_rest() {
   const std::int64_t lost = engine_.pending.drop_all();
   if (lost == 0) return;
   engine_.counters.dropped.add(lost);
-  engine_.notices.tell(NoticeKind::writes_dropped,
-                       engine_.path + ": closed with " + std::to_string(lost) +
-                           " accepted values that the file did not take",
-                       engine_.path);
+  engine_.notices.notify(NoticeKind::writes_dropped,
+                         engine_.path + ": closed with " + std::to_string(lost) +
+                             " accepted values that the file did not take",
+                         engine_.path);
 }
 
 }  // namespace ashmemo::maintenance

@@ -10,7 +10,7 @@
 #include "base/result.hpp"
 #include "engine/engine.hpp"
 #include "maintenance/events.hpp"
-#include "maintenance/steps.hpp"
+#include "maintenance/maintenance_pass.hpp"
 
 namespace ashmemo::maintenance {
 
@@ -40,7 +40,7 @@ class Worker final : public engine::WorkerControl {
   [[nodiscard]] base::Status flush();
   [[nodiscard]] base::Status compact();
   /// Tells the hooks what there is: in a cache opened read-only nothing else does before it closes.
-  void tell() { tell_events(); }
+  void notify() { deliver_events(); }
 
   /// Of a cache that was opened read-only: keeps up with the file, at most once a second, on the
   /// caller's thread, and does not wait for another's. The hooks are told later.
@@ -49,7 +49,7 @@ class Worker final : public engine::WorkerControl {
   /// As wake, whatever is pending.
   void wake_now() noexcept override;
   bool drain() override;
-  [[nodiscard]] bool is_this_thread() const noexcept override;
+  [[nodiscard]] bool is_in_own_hook() const noexcept override;
   [[nodiscard]] bool is_in_hook() const noexcept override;
 
   [[nodiscard]] bool has_foreign_reader() const noexcept { return foreign_reader_.load(); }
@@ -71,12 +71,12 @@ class Worker final : public engine::WorkerControl {
   void wake_up(Woken by) noexcept;
   bool pass(const Budget& budget);
   bool pass_for_caller(const Budget& budget);
-  using Work = std::function<base::Status(Steps&)>;
-  [[nodiscard]] base::Status with_role(const Work& work);
-  bool with_free_role(const Work& work);
-  base::Status in_role(const Work& work) ASHMEMO_REQUIRES(role_);
-  void after_role();
-  void tell_events();
+  using Work = std::function<base::Status(MaintenancePass&)>;
+  [[nodiscard]] base::Status with_maintenance_lock(const Work& work);
+  bool with_free_maintenance_lock(const Work& work);
+  base::Status in_maintenance_lock(const Work& work) ASHMEMO_REQUIRES(maintenance_mutex_);
+  void after_maintenance();
+  void deliver_events();
   [[nodiscard]] bool is_manual() const;
   base::Failure unexpected(const std::string& what);
   void write_the_rest();
@@ -85,8 +85,8 @@ class Worker final : public engine::WorkerControl {
 
   engine::Engine& engine_;
   Events events_;
-  base::Mutex role_;
-  Steps steps_ ASHMEMO_GUARDED_BY(role_);
+  base::Mutex maintenance_mutex_;
+  MaintenancePass pass_ ASHMEMO_GUARDED_BY(maintenance_mutex_);
   std::atomic<bool> foreign_reader_{false};
   std::atomic<std::int64_t> next_follow_{0};  // steady
 

@@ -8,11 +8,11 @@ namespace {
 
 // From SQLite's file format, for pages of 4096 bytes.
 constexpr std::int64_t kPage = 4096;
-constexpr std::int64_t kPageRoom = kPage - 8;          // without the header of a leaf
-constexpr std::int64_t kOverflowRoom = kPage - 4;      // without the number of the next page
-constexpr std::int64_t kMostInTablePage = kPage - 35;  // of one row; a longer one overflows
-constexpr std::int64_t kMostInIndexPage = 1002;        // of one key
-constexpr std::int64_t kLeastInPage = 489;             // of whatever overflows
+constexpr std::int64_t kPageRoom = kPage - 8;         // without the header of a leaf
+constexpr std::int64_t kOverflowRoom = kPage - 4;     // without the number of the next page
+constexpr std::int64_t kMaxInTablePage = kPage - 35;  // of one row; a longer one overflows
+constexpr std::int64_t kMaxInIndexPage = 1002;        // of one key
+constexpr std::int64_t kMinInPage = 489;              // of whatever overflows
 
 // A row without its key, value and record version: a header of 16 bytes, three or four moments of
 // 8, byte_size, calculation_id and cost_us of 6 together.
@@ -47,20 +47,20 @@ struct Spread {
 
 Spread spread(std::int64_t length, std::int64_t most_in_page) noexcept {
   if (length <= most_in_page) return {length, 0};
-  const std::int64_t even = kLeastInPage + (length - kLeastInPage) % kOverflowRoom;
-  const std::int64_t in_page = even <= most_in_page ? even : kLeastInPage;
+  const std::int64_t even = kMinInPage + (length - kMinInPage) % kOverflowRoom;
+  const std::int64_t in_page = even <= most_in_page ? even : kMinInPage;
   const std::int64_t pages = (length - in_page + kOverflowRoom - 1) / kOverflowRoom;
   return {in_page, pages * kPage};
 }
 
 std::int64_t row_cost(std::int64_t length) noexcept {
-  const Spread row = spread(length, kMostInTablePage);
+  const Spread row = spread(length, kMaxInTablePage);
   const std::int64_t rows_that_fit = kPageRoom / (row.in_page + kAroundRow);
   return row.overflow_bytes + kPage * 100 / hundredths_that_stay(rows_that_fit);
 }
 
 std::int64_t key_cost(std::int64_t key_bytes) noexcept {
-  const Spread key = spread(key_bytes, kMostInIndexPage);
+  const Spread key = spread(key_bytes, kMaxInIndexPage);
   return key.overflow_bytes + (key.in_page + kAroundKey) * 100 / kKeyFillPercent;
 }
 

@@ -134,9 +134,9 @@ base::Result<Opened> open_connection(const std::string& path, const OpenOptions&
 
 // Why the file must be set aside before it is opened; empty: it looks whole.
 std::string damage_of(const ClaimedFile& claim, const OpenOptions& options) {
-  const bool is_condemned =
+  const bool is_marked_corrupt =
       !options.found_corrupt.empty() && claim.identity() == options.corrupt_file;
-  return is_condemned ? options.found_corrupt : claim.damage();
+  return is_marked_corrupt ? options.found_corrupt : claim.damage();
 }
 
 // What is damaged gives way to a new file, once.
@@ -149,9 +149,9 @@ base::Result<Opened> open_or_replace(ClaimedFile& claim, const OpenOptions& opti
     if (!opened || opened->damage.empty()) return opened;
     damage = opened->damage;
   }
-  const auto renamed_to = claim.set_aside(options.clock->wall_now());
+  const auto renamed_to = claim.quarantine(options.clock->wall_now());
   if (!renamed_to) return renamed_to.failure();
-  if (options.on_set_aside) options.on_set_aside(claim.path(), *renamed_to, damage);
+  if (options.on_quarantine) options.on_quarantine(claim.path(), *renamed_to, damage);
   auto opened = open_connection(claim.path(), options);
   if (!opened || opened->damage.empty()) return opened;
   return Failure{

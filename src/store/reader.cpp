@@ -64,7 +64,7 @@ base::Status Reader::read(std::span<const Lookup> keys, RowSink& sink) {
 void Reader::use_snapshot() {
   const std::uint64_t commits = rule_.commits->load();
   const std::int64_t now = rule_.clock->steady_now();
-  if (holds_ && seen_commits_ == commits && now - began_at_ < kMostAge) return;
+  if (holds_ && seen_commits_ == commits && now - began_at_ < kMaxAge) return;
   let_go();
   StatementUse(begin_, database())->run();
   holds_ = true;

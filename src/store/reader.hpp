@@ -30,7 +30,7 @@ struct SnapshotRule {
 /// One reading connection with its statements and its snapshot. Used by one thread at a time.
 ///
 /// A read outside of a transaction costs 5 to 6 us more than inside an open one, so the transaction
-/// stays open between calls: until a commit, or until it is kMostAge old.
+/// stays open between calls: until a commit, or until it is kMaxAge old.
 ///
 /// After a failure the reader is in no defined state: throw it away.
 class Reader {
@@ -38,7 +38,7 @@ class Reader {
   /// Microseconds. Our own commits end a snapshot at once; this bounds how long a change by another
   /// program stays unseen. A new snapshot each 50 ms costs a busy reader a ten-thousandth of its
   /// time.
-  static constexpr std::int64_t kMostAge = 50'000;
+  static constexpr std::int64_t kMaxAge = 50'000;
 
   [[nodiscard]] static base::Result<std::unique_ptr<Reader>> open(const std::string& path,
                                                                   const ConnectionOptions& options,

@@ -19,8 +19,8 @@ namespace {
 constexpr std::size_t kPageBytes = 4 * 1024 * 1024;
 
 // No program has that many; a file that claims it is damaged, or wants our memory.
-constexpr std::size_t kMostCalculations = 100'000;
-constexpr std::size_t kMostCalculationBytes = 32 * 1024 * 1024;  // of their names and policies
+constexpr std::size_t kMaxCalculations = 100'000;
+constexpr std::size_t kMaxCalculationBytes = 32 * 1024 * 1024;  // of their names and policies
 
 constexpr int kBackupPages = 1'000;  // a step
 
@@ -167,7 +167,7 @@ base::Result<std::vector<CalculationRow>> Reader::calculations() {
     std::size_t bytes = 0;
     while (select->step()) {
       for (const int column : {1, 2, 4}) bytes += select->text(column).size();
-      if (rows.size() == kMostCalculations || bytes > kMostCalculationBytes) {
+      if (rows.size() == kMaxCalculations || bytes > kMaxCalculationBytes) {
         return damaged("cache_calculations is larger than any program's");
       }
       rows.push_back(calculation_of(*select));

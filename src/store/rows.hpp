@@ -86,7 +86,7 @@ struct RemovedRow {
 inline constexpr std::int64_t kProbationQueue = 1;
 
 /// Reads are counted up to this for eviction: what was popular once leaves after as many passes.
-inline constexpr std::int64_t kMostEvictionCounter = 3;
+inline constexpr std::int64_t kMaxEvictionCounter = 3;
 
 /// A row at the head of an eviction queue.
 struct Candidate {

@@ -14,7 +14,7 @@ namespace {
 
 // Rowids are given out one by one from the largest below this: a foreign row at the end of the
 // numbers must not stop us.
-constexpr std::int64_t kMostRowid = std::int64_t{1} << 62;
+constexpr std::int64_t kMaxRowid = std::int64_t{1} << 62;
 
 void count(std::int64_t& entries, std::int64_t& bytes, std::int64_t more,
            std::int64_t more_bytes) noexcept {
@@ -113,7 +113,7 @@ base::Status SqliteWriter::load() {
   last_stamp_ = std::max(last_stamp_, written_stamp_);
 
   StatementUse rowid = use(&WriterSql::last_rowid);
-  rowid->bind(1, kMostRowid);
+  rowid->bind(1, kMaxRowid);
   rowid->step();
   next_rowid_ = std::max(next_rowid_, rowid->integer(0) + 1);
   known_ = true;

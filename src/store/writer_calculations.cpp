@@ -7,11 +7,11 @@
 namespace ashmemo::store {
 namespace {
 
-constexpr std::int64_t kMostCount = std::int64_t{1} << 61;  // adding to it never overflows
+constexpr std::int64_t kMaxCount = std::int64_t{1} << 61;  // adding to it never overflows
 
 void bind_counters(Statement& statement, int first, const CalculationRow& row) {
   const auto bounded = [](std::int64_t count) {
-    return std::clamp<std::int64_t>(count, -kMostCount, kMostCount);
+    return std::clamp<std::int64_t>(count, -kMaxCount, kMaxCount);
   };
   statement.bind(first, bounded(row.hits));
   statement.bind(first + 1, bounded(row.stale_hits));
@@ -42,7 +42,7 @@ base::Status SqliteWriter::add_counters(const CalculationRow& deltas) {
     StatementUse add = use(&WriterSql::add_counters);
     add->bind(1, deltas.id);
     bind_counters(*add, 2, deltas);
-    add->bind(8, kMostCount);
+    add->bind(8, kMaxCount);
     add->run();
   });
 }

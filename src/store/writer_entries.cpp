@@ -11,10 +11,10 @@ namespace ashmemo::store {
 namespace {
 
 // A counter stays below the end of the numbers by this, so that adding to it never overflows.
-constexpr std::int64_t kMostCount = std::int64_t{1} << 61;
+constexpr std::int64_t kMaxCount = std::int64_t{1} << 61;
 
 // Rows of another program may stand where ours would go on.
-constexpr int kMostTries = 3;
+constexpr int kMaxTries = 3;
 
 std::int64_t random_rowid() {
   std::uint64_t random = 0;
@@ -23,7 +23,7 @@ std::int64_t random_rowid() {
 }
 
 std::int64_t bounded(std::int64_t count) {
-  return std::clamp<std::int64_t>(count, -kMostCount, kMostCount);
+  return std::clamp<std::int64_t>(count, -kMaxCount, kMaxCount);
 }
 
 }  // namespace
@@ -52,7 +52,7 @@ bool SqliteWriter::insert(const PutRow& row) {
   write->bind(14, row.eviction_queue);
   write->bind_text(16, row.key);
   int rc = write->try_step();
-  for (int tries = 0; rc == SQLITE_CONSTRAINT_ROWID && tries < kMostTries; ++tries) {
+  for (int tries = 0; rc == SQLITE_CONSTRAINT_ROWID && tries < kMaxTries; ++tries) {
     next_rowid_ = random_rowid();
     write->reset();
     write->bind(1, next_rowid_);
@@ -147,8 +147,8 @@ base::Result<std::optional<std::int64_t>> SqliteWriter::touch(const TouchRow& to
     statement->bind(1, touch.rowid);
     statement->bind(2, touch.accessed_at);
     statement->bind(3, bounded(touch.count));
-    statement->bind(4, kMostCount);
-    statement->bind(5, kMostEvictionCounter);
+    statement->bind(4, kMaxCount);
+    statement->bind(5, kMaxEvictionCounter);
     if (!rewrite(*statement)) return std::nullopt;
     last_stamp_ = std::max(last_stamp_, touch.accessed_at);
     return std::max<std::int64_t>(row->byte_size, 0);
@@ -163,7 +163,7 @@ base::Status SqliteWriter::reinsert(std::int64_t rowid, const Placement& to) {
     statement->bind(1, rowid);
     statement->bind(2, to.accessed_at);
     statement->bind(3, bounded(to.touches));
-    statement->bind(4, kMostCount);
+    statement->bind(4, kMaxCount);
     statement->bind(5, to.inserted_at);
     statement->bind(6, to.eviction_counter);
     statement->bind(7, to.eviction_queue);

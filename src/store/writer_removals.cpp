@@ -16,10 +16,10 @@ namespace ashmemo::store {
 namespace {
 
 // Of byte_size: what one transaction may carry, for each row may dirty several pages.
-constexpr std::int64_t kMostBytes = 4 * 1024 * 1024;
+constexpr std::int64_t kMaxBytes = 4 * 1024 * 1024;
 
 // Rows looked at by one call of erase_due. Kept ones are passed over at about a microsecond each.
-constexpr int kMostLookedAt = 20'000;
+constexpr int kMaxLookedAt = 20'000;
 
 }  // namespace
 
@@ -30,11 +30,11 @@ struct SqliteWriter::Taken {
   /// False: there is no room for this row, nor for any other.
   bool add(const Statement& row) {
     const std::int64_t size = std::max<std::int64_t>(row.integer(1), 0);
-    full = full || rows.size() >= most || (!rows.empty() && size > kMostBytes - bytes);
+    full = full || rows.size() >= most || (!rows.empty() && size > kMaxBytes - bytes);
     if (full) return false;
     rows.push_back(removed_row(row, row.text(7)));
     rowids.push_back(row.integer(0));
-    bytes += std::clamp<std::int64_t>(size, 0, kMostBytes);
+    bytes += std::clamp<std::int64_t>(size, 0, kMaxBytes);
     return true;
   }
 
@@ -73,7 +73,7 @@ base::Result<Writer::Due> SqliteWriter::erase_due(std::int64_t now, int most) {
     Taken taken(most);
     int looked_at = 0;
     bool is_end = false;
-    while (!is_end && !taken.full && looked_at < kMostLookedAt) {
+    while (!is_end && !taken.full && looked_at < kMaxLookedAt) {
       const DueSweep::Range range = due_.next(now);
       const DueSweep::Seen seen = look_at(range, now, &taken, &looked_at);
       due_.seen(range, seen);

@@ -54,7 +54,7 @@ new photos right 200, hits 0, computed 200, dropped 0
 the same photos right 200, hits 200, computed 0, dropped 0
 old photos right 100, hits 0, computed 100, dropped 0
 notice read_failed:
-notice set_aside:
+notice quarantined:
 health ok, entries 100
 the same photos right 100, hits 100, computed 0, dropped 0
 notice file_lost:

@@ -43,7 +43,7 @@ Troubles Trial::troubles() const {
   return told;
 }
 
-void Trial::expect_healed(bool may_be_set_aside) {
+void Trial::expect_healed(bool may_be_quarantined) {
   if (options.access == Access::read_write) cache().set_limits({});
   recover();
   expect_everything_right();
@@ -59,7 +59,7 @@ void Trial::expect_healed(bool may_be_set_aside) {
   expect_everything_right();
   expect_results_kept();
   expect_in_order();
-  CHECK_MESSAGE((may_be_set_aside || !was_set_aside()), "a sound file was set aside");
+  CHECK_MESSAGE((may_be_quarantined || !was_quarantined()), "a sound file was set aside");
   close();
 }
 
@@ -97,7 +97,7 @@ void Trial::expect_everything_right() {
   for_each();
 }
 
-bool Trial::was_set_aside() const {
+bool Trial::was_quarantined() const {
   for (const auto& each : std::filesystem::directory_iterator(dir.path())) {
     if (has(each.path().filename().string(), ".corrupt-")) return true;
   }

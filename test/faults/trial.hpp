@@ -102,7 +102,7 @@ class Trial {
   void expect_told_while_failing();
   /// Nothing fails any more: the cache must find back by itself, say so, have what it was to keep,
   /// keep what it is given, and be in order, now and after closing and opening it.
-  void expect_healed(bool may_be_set_aside);
+  void expect_healed(bool may_be_quarantined);
 
   const TempDir dir;
   const std::string path = dir.path("cache.db");
@@ -149,7 +149,7 @@ class Trial {
   void expect_in_order();
   void expect_everything_right();
   void expect_results_kept();
-  [[nodiscard]] bool was_set_aside() const;
+  [[nodiscard]] bool was_quarantined() const;
 
   std::map<std::string, Known> known_;
   int generation_ = 0;

@@ -19,7 +19,7 @@ void Troubles::hear(const Notice& notice) {
       return end(NoticeKind::unavailable);
     case NoticeKind::recovered:
       return recover(notice.what);
-    case NoticeKind::set_aside:
+    case NoticeKind::quarantined:
     case NoticeKind::file_lost:
       lasting_.erase(NoticeKind::read_failed);
       return;

@@ -108,8 +108,8 @@ void administrate(Cache& cache) {
 
 // As §8 says: what is found corrupt in use is set aside, and the cache goes on with a new file.
 void come_to_itself(Cache& cache) {
-  constexpr int patience = 20;
-  for (int round = 0; round < patience; ++round) {
+  constexpr int deadline = 20;
+  for (int round = 0; round < deadline; ++round) {
     (void)cache.put("fuzz:again", round);
     (void)cache.run_maintenance(hours(1));
     if (cache.health().state == HealthState::ok) return;

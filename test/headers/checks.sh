@@ -2,7 +2,7 @@
 # Sourced by test/run: the suite "headers", rules that the sources keep among each other.
 
 # A folder of src may include itself and what stands before it here.
-source_folders=(base store engine maintenance api cli)
+source_folders=(base store eviction memory engine maintenance api cli)
 
 run_headers_suite() {
   check_headers_alone
@@ -13,7 +13,10 @@ run_headers_suite() {
   check "the program uses public headers only" cli_uses_public_headers
   check "every source is in its meson.build" sources_are_listed
   check "the top level is as it was laid out" top_level_is_fixed
-  check "no file over 400 lines" files_are_short
+  check "no file has more than 900 lines" files_are_short
+  check "the members of a class are in one source file" layout members
+  check "no files of a folder include each other in a circle" layout circles
+  check "comments and documents are in plain English" plain_english
   check "no test returns from a SUBCASE" subcases_do_not_return
   check "no path or host of one machine" nothing_of_one_machine
   check "the README names both commands" readme_names_commands
@@ -131,8 +134,17 @@ top_level_is_fixed() {
 files_are_short() {
   local file
   for file in $(project_files '*.cpp' '*.hpp'); do
-    (($(wc -l <"$project_root/$file") <= 400)) || printf '%s\n' "$file"
+    (($(wc -l <"$project_root/$file") <= 900)) || printf '%s\n' "$file"
   done | fails_if_any "too long"
+}
+
+layout() {
+  python3 "$project_root/test/headers/layout.py" "$1" | fails_if_any "see test/headers/layout.py"
+}
+
+# See CONTRIBUTING.md, and `test/headers/plain_english.py --list` for the places.
+plain_english() {
+  (cd "$project_root" && python3 test/headers/plain_english.py)
 }
 
 # doctest runs a test again only for a SUBCASE that it has met, which a return from an earlier one

@@ -189,7 +189,7 @@ void drop_privileges() {
   }
 }
 
-void Child::Parent::tell() { write_all(out_, "t"); }
+void Child::Parent::notify() { write_all(out_, "t"); }
 
 void Child::Parent::wait_for() {
   if (!read_turn(in_)) ::_exit(0);
@@ -222,7 +222,7 @@ Child::~Child() {
 
 bool Child::wait_for() { return read_turn(turns_in_); }
 
-void Child::tell() { write_all(turns_out_, "t"); }
+void Child::notify() { write_all(turns_out_, "t"); }
 
 ChildEnd Child::kill() {
   if (pid_ >= 0) ::kill(pid_, SIGKILL);

@@ -34,7 +34,7 @@ class Child {
   /// What the child sees of the test.
   class Parent {
    public:
-    void tell();      // wakes the test's wait_for_child
+    void notify();    // wakes the test's wait_for_child
     void wait_for();  // until the test calls tell; the child ends here when the test is over
 
    private:
@@ -51,7 +51,7 @@ class Child {
 
   /// Until the child calls tell. False: it ended without.
   [[nodiscard]] bool wait_for();
-  void tell();
+  void notify();
   /// Ends it at once, as a crash would; what it had ended with, if it had ended by itself.
   ChildEnd kill();
   /// Until it ends by itself.

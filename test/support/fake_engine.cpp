@@ -17,7 +17,7 @@ Options completed(Options options, const std::shared_ptr<Told>& told,
   return options;
 }
 
-class TextSink final : public engine::AnswerSink {
+class TextSink final : public engine::ValueSink {
  public:
   bool take(std::size_t, Freshness, ValueView value) override {
     if (value.type() != ValueType::text) return false;
@@ -117,7 +117,7 @@ engine::RangePtr FakeEngine::queue_removal(std::string_view prefix) {
   auto range = std::make_shared<engine::Range>();
   range->kind = prefix.empty() ? engine::Range::Kind::erase_all : engine::Range::Kind::erase_prefix;
   range->prefix = prefix;
-  engine::queue_range(engine, range);
+  (void)engine::queue_range(engine, range);
   return range;
 }
 

@@ -74,7 +74,7 @@ class NoWorker final : public engine::WorkerControl {
   void wake_now() noexcept override { ++wakes_now; }
   bool drain() override { return false; }
   void follow() noexcept override {}
-  [[nodiscard]] bool is_this_thread() const noexcept override { return in_hook; }
+  [[nodiscard]] bool is_in_own_hook() const noexcept override { return in_hook; }
   [[nodiscard]] bool is_in_hook() const noexcept override { return in_hook; }
 
   std::atomic<int> wakes{0};

@@ -15,7 +15,7 @@ using base::Result;
 using base::Status;
 using store::RemovedRow;
 
-constexpr std::int64_t kMostBytes = 4 * 1024 * 1024;
+constexpr std::int64_t kMaxBytes = 4 * 1024 * 1024;
 constexpr std::int64_t kPageBytes = 4096;
 constexpr std::int64_t kBytesOfCommit = kPageBytes;
 
@@ -348,7 +348,7 @@ class FakeWriter final : public store::Writer {
       if (!wanted(row->first, row->second)) continue;
       bytes += row->second.byte_size;
       const bool full = removed.size() == static_cast<std::size_t>(most) ||
-                        (!removed.empty() && bytes > kMostBytes);
+                        (!removed.empty() && bytes > kMaxBytes);
       if (full) break;
       removed.push_back(removed_row(row->first, row->second));
       remove(row);

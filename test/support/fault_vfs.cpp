@@ -137,7 +137,7 @@ int read(sqlite3_file* file, void* to, int bytes, sqlite3_int64 at) {
 }
 
 /// Whether the disk has room for what makes the file longer; takes it.
-bool finds_room(sqlite3_file* file, std::int64_t end) {
+bool finds_wal_space(sqlite3_file* file, std::int64_t end) {
   sqlite3_int64 size = 0;
   if (system_methods(file)->xFileSize(file, &size) != SQLITE_OK || end <= size) return true;
   const std::lock_guard lock(mutex);
@@ -152,7 +152,7 @@ int write(sqlite3_file* file, const void* from, int bytes, sqlite3_int64 at) {
     if (*fault == Fault::shortened) (void)system_methods(file)->xWrite(file, from, bytes / 2, at);
     return code_of(SystemCall::write, *fault);
   }
-  if (!finds_room(file, at + bytes)) return SQLITE_FULL;
+  if (!finds_wal_space(file, at + bytes)) return SQLITE_FULL;
   return system_methods(file)->xWrite(file, from, bytes, at);
 }
 
@@ -198,7 +198,7 @@ int control(sqlite3_file* file, int what, void* argument) {
   if (what == SQLITE_FCNTL_SIZE_HINT) {
     const sqlite3_int64 size = *static_cast<sqlite3_int64*>(argument);
     if (const int failed = failure_of(SystemCall::write)) return failed;
-    if (!finds_room(file, size)) return SQLITE_IOERR_WRITE;
+    if (!finds_wal_space(file, size)) return SQLITE_IOERR_WRITE;
   }
   return system_methods(file)->xFileControl(file, what, argument);
 }

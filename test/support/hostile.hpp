@@ -22,7 +22,7 @@ void run_without_types(const std::string& path, const std::string& table,
 void claim_length(const std::string& path, std::string_view text, std::string_view varint);
 
 inline constexpr std::string_view kOneGiB("\x84\x80\x80\x80\x00", 5);
-inline constexpr std::string_view kMostLength = "\x8F\xFF\xFF\xFF\x7F";  // 2^32 - 1
+inline constexpr std::string_view kMaxLength = "\x8F\xFF\xFF\xFF\x7F";  // 2^32 - 1
 
 /// Writes a number, the highest byte first.
 void write_number(const std::string& path, std::size_t at, std::size_t bytes, unsigned number);

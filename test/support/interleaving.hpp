@@ -73,7 +73,7 @@ class Interleaving {
     return turns_[who == kDriver ? 0 : who + 1];
   }
 
-  static constexpr std::size_t kMostBodies = 7;
+  static constexpr std::size_t kMaxBodies = 7;
 
   const Bounds bounds_;
   std::vector<Step> steps_;
@@ -87,7 +87,7 @@ class Interleaving {
   bool stopping_ = false;
 
   std::mutex mutex_;
-  std::condition_variable turns_[kMostBodies + 1];
+  std::condition_variable turns_[kMaxBodies + 1];
   std::size_t turn_ = kDriver;
   std::vector<std::thread> threads_;
 };

@@ -54,9 +54,9 @@ OpenOptions options_for(const std::string& path) {
 
 Opening open_with(OpenOptions options) {
   Opening opening;
-  options.on_set_aside = [&](const std::string& file, const std::string& to,
-                             const std::string& why) {
-    opening.set_aside.push_back({file, to, why});
+  options.on_quarantine = [&](const std::string& file, const std::string& to,
+                              const std::string& why) {
+    opening.quarantine.push_back({file, to, why});
   };
   opening.store = store::open_store(options);
   return opening;

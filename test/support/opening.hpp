@@ -12,7 +12,7 @@
 namespace ashmemo::test {
 
 /// One file that was set aside, as the callback told it.
-struct SetAside {
+struct Quarantine {
   std::string file;
   std::string renamed_to;
   std::string why;
@@ -20,7 +20,7 @@ struct SetAside {
 
 struct Opening {
   base::Result<std::unique_ptr<store::Store>> store = base::Failure{};
-  std::vector<SetAside> set_aside;
+  std::vector<Quarantine> quarantine;
 };
 
 /// With a clock that stands still.

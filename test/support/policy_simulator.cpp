@@ -27,7 +27,7 @@ bool PolicySimulator::get(std::string_view key) {
 }
 
 void PolicySimulator::put(std::string_view key, std::int64_t bytes) {
-  const engine::Admission admission = policy_->admit(key);
+  const eviction::Admission admission = policy_->admit(key);
   const auto [found, is_new] = rowids_.try_emplace(std::string(key), last_rowid_ + 1);
   Row& row = rows_[found->second];
   if (is_new) {
@@ -76,7 +76,7 @@ void PolicySimulator::evict_one() {
   for (; reinsertions_.is_allowed(); ++reinsertions) {
     store::Candidate candidate = row->stored;
     candidate.accessed_at = row->accessed_at;
-    const auto verdict = policy_->judge(candidate, row->touches, ++last_stamp_);
+    const auto verdict = policy_->decide(candidate, row->touches, ++last_stamp_);
     if (verdict.evict) break;
     reinsert(*row, verdict.placement);
     reinsertions_.reinserted();
@@ -120,7 +120,7 @@ void PolicySimulator::enter(Row& row) {
   queues_[row.stored.eviction_queue].emplace(row.stored.inserted_at, row.stored.rowid);
   ++sizes_.entries;
   sizes_.bytes += row.stored.byte_size;
-  if (row.stored.eviction_queue == engine::kProbationQueue) {
+  if (row.stored.eviction_queue == store::kProbationQueue) {
     ++sizes_.probation_entries;
     sizes_.probation_bytes += row.stored.byte_size;
   }
@@ -130,7 +130,7 @@ void PolicySimulator::leave(const Row& row) {
   queues_[row.stored.eviction_queue].erase({row.stored.inserted_at, row.stored.rowid});
   --sizes_.entries;
   sizes_.bytes -= row.stored.byte_size;
-  if (row.stored.eviction_queue == engine::kProbationQueue) {
+  if (row.stored.eviction_queue == store::kProbationQueue) {
     --sizes_.probation_entries;
     sizes_.probation_bytes -= row.stored.byte_size;
   }

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "base/saturate.hpp"
-#include "engine/eviction_policy.hpp"
+#include "eviction/eviction_policy.hpp"
 #include "store/rows.hpp"
 
 namespace ashmemo::test {
@@ -31,8 +31,8 @@ class PolicySimulator {
     std::int64_t most_reinsertions = 0;  // for one deleted row
   };
 
-  PolicySimulator(engine::EvictionPolicy& policy, Limits limits,
-                  engine::Reinsertions reinsertions = engine::Reinsertions())
+  PolicySimulator(eviction::EvictionPolicy& policy, Limits limits,
+                  eviction::Reinsertions reinsertions = eviction::Reinsertions())
       : policy_(&policy), limits_(limits), reinsertions_(reinsertions) {}
 
   /// A read, and on a miss a put. True: a hit.
@@ -44,12 +44,12 @@ class PolicySimulator {
 
   void set_limits(Limits limits);
   /// Goes on with the rows as another policy left them.
-  void set_policy(engine::EvictionPolicy& policy) { policy_ = &policy; }
+  void set_policy(eviction::EvictionPolicy& policy) { policy_ = &policy; }
 
   [[nodiscard]] bool contains(std::string_view key) const;
   [[nodiscard]] const Counts& counts() const { return counts_; }
   [[nodiscard]] double hit_ratio() const;
-  [[nodiscard]] const engine::QueueSizes& sizes() const { return sizes_; }
+  [[nodiscard]] const eviction::QueueSizes& sizes() const { return sizes_; }
 
  private:
   struct Row {
@@ -68,11 +68,11 @@ class PolicySimulator {
   void enter(Row& row);
   void leave(const Row& row);
 
-  engine::EvictionPolicy* policy_;
+  eviction::EvictionPolicy* policy_;
   Limits limits_;
-  engine::Reinsertions reinsertions_;
+  eviction::Reinsertions reinsertions_;
   Counts counts_;
-  engine::QueueSizes sizes_;
+  eviction::QueueSizes sizes_;
   std::int64_t last_stamp_ = 0;
   std::int64_t last_rowid_ = 0;
   std::int64_t newest_rowid_ = 0;  // of the last put

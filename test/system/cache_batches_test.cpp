@@ -28,7 +28,7 @@ using Keys = std::vector<std::string>;
 
 namespace {
 
-/// A loader that answers "<key>!" and writes down what it is asked for.
+/// A loader that returns "<key>!" and records the keys of each call.
 struct Loader {
   std::vector<Keys> calls;
   std::vector<std::string> operator()(std::span<const std::string_view> missing) {
@@ -47,7 +47,7 @@ std::vector<std::string> expected_for(const Keys& keys) {
 
 }  // namespace
 
-/// A range whose elements are made while it is read.
+/// A range that creates its elements during iteration.
 template <class E>
 struct Made {
   struct Iterator {
@@ -56,13 +56,13 @@ struct Made {
   [[nodiscard]] Iterator begin() const;
   [[nodiscard]] Iterator end() const;
 };
-// Views of these would be views of what is gone before it is looked up.
+// A range that returns temporary strings is rejected: views of them would dangle.
 static_assert(!KeyRange<Made<std::string>>);
 static_assert(KeyRange<Made<const std::string&>>);
 static_assert(KeyRange<Made<std::string_view>>);
 static_assert(KeyRange<Made<const char*>>);
 
-/// A range whose pairs are made while it is read.
+/// A range that creates its pairs during iteration.
 template <class Key>
 struct MadePairs {
   struct Iterator {
@@ -78,7 +78,7 @@ static_assert(ashmemo::detail::PairRange<MadePairs<std::string_view>>);
 static_assert(ashmemo::detail::PairRange<std::map<std::string, int>>);
 
 TEST_SUITE("system") {
-  TEST_CASE("16 an empty batch asks nobody and writes nothing") {
+  TEST_CASE("an empty batch calls no loader and writes nothing") {
     CacheFixture f;
     Loader loader;
     CHECK(f->get_many<int>(Keys()).empty());
@@ -92,7 +92,7 @@ TEST_SUITE("system") {
     CHECK(stats.hits + stats.misses + stats.puts + stats.commits == 0);
   }
 
-  TEST_CASE("17 the loader sees exactly the missing keys: all, some, none") {
+  TEST_CASE("the loader gets exactly the missing keys") {
     CacheFixture f;
     Loader loader;
     const Keys keys = {"d", "a", "c", "b"};
@@ -110,7 +110,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("18 19 results come in the order asked for any mix of hits, misses and duplicates") {
+  TEST_CASE("results have the order of the keys for any mix of hits, misses and duplicates") {
     CacheFixture f;
     std::mt19937 random(19);
     for (int round = 0; round < 60; ++round) {
@@ -144,7 +144,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("18 duplicates are read once and counted each") {
+  TEST_CASE("a duplicate key counts as another hit or miss") {
     CacheFixture f;
     CHECK(f->put("a", 1));
     f->flush();
@@ -157,7 +157,7 @@ TEST_SUITE("system") {
     CHECK(f->entry("a")->access_count == 3);
   }
 
-  TEST_CASE("20 21 22 a loader with another number of values: both numbers told, nothing kept") {
+  TEST_CASE("a loader with a wrong number of values throws both numbers and stores nothing") {
     CacheFixture f;
     CHECK(f->put("there", "there!"));
     for (const std::size_t count : {0U, 1U, 3U}) {
@@ -175,7 +175,7 @@ TEST_SUITE("system") {
     CHECK(f->get<std::string>("there") == "there!");
   }
 
-  TEST_CASE("23 whatever a loader throws reaches the caller; nothing is kept, the cache goes on") {
+  TEST_CASE("an exception of a loader reaches the caller and nothing is stored") {
     CacheFixture f;
     const Keys keys = {"a", "b"};
     const auto load = [&](auto&& thrown) {
@@ -193,7 +193,7 @@ TEST_SUITE("system") {
     CHECK(f->get_or_compute_many<std::string>(keys, loader) == expected_for(keys));
   }
 
-  TEST_CASE("24 keys may come in any range, and the loader cannot change them") {
+  TEST_CASE("batch calls accept keys in any range") {
     CacheFixture f;
     const auto echo = [](auto missing) {
       static_assert(std::is_same_v<decltype(missing), std::span<const std::string_view>>);
@@ -215,7 +215,7 @@ TEST_SUITE("system") {
     CHECK(f.keys() == "d e f");
   }
 
-  TEST_CASE("25 memoized results equal direct ones over a thousand inputs; hits call nobody") {
+  TEST_CASE("memoized results equal direct results and a hit computes nothing") {
     CacheFixture f;
     int calls = 0;
     const auto square = [](int n) { return std::to_string(n * n); };
@@ -234,7 +234,7 @@ TEST_SUITE("system") {
     CHECK(f->stats().computed == 0);
   }
 
-  TEST_CASE("50 the reads inside get_or_compute count once") {
+  TEST_CASE("the reads inside get_or_compute_many count once") {
     CacheFixture f;
     Loader loader;
     (void)f->get_or_compute_many<std::string>(Keys{"a", "b", "a"}, loader);
@@ -247,7 +247,7 @@ TEST_SUITE("system") {
     CHECK(f->stats().computed == 3);
   }
 
-  TEST_CASE("of two pairs with one key in a put_many the later stays") {
+  TEST_CASE("put_many keeps the later of two pairs with the same key") {
     CacheFixture f;
     const std::vector<std::pair<std::string, int>> pairs = {{"a", 1}, {"b", 2}, {"a", 3}};
     CHECK(f->put_many(pairs) == 3);
@@ -257,12 +257,12 @@ TEST_SUITE("system") {
     CHECK(f->stats().entries == 2);
   }
 
-  TEST_CASE("a hundred thousand keys in one batch: nothing is lost") {
+  TEST_CASE("a batch of 100,000 keys loses nothing") {
     CacheFixture f;
     SUBCASE("manual") {}
     SUBCASE("thread") {
       f.use_thread();
-      f.options.timing.max_wait = 10min;  // a busy machine may be slow, it must not lose anything
+      f.options.timing.max_wait = 10min;  // a busy machine is slow, but no write may be dropped
     }
     constexpr int kKeys = 100'000;
     const Keys keys = numbered("key ", kKeys);

@@ -11,8 +11,8 @@
 #include "data_folder.hpp"
 #include "support/cache_fixture.hpp"
 
-// The file that version 0.1.0 has written, format 1: every later version opens it and answers from
-// it. Never written anew for an existing format.
+// The golden file was written by version 0.1.0 in format 1. Every later version must open it and
+// find its entries. It is never rewritten for an existing format.
 
 using namespace ashmemo;
 using namespace std::chrono_literals;
@@ -25,7 +25,7 @@ struct Photo {
   std::int64_t version = 1;
 };
 
-/// What the golden file's program had registered.
+/// The calculations of the program that wrote the golden file.
 struct Album {
   explicit Album(Cache& cache) : registry(cache) {
     photos.record_version(&Photo::version);
@@ -69,7 +69,7 @@ void fill(Cache& cache) {
   cache.flush();
 }
 
-/// A copy of it, for its owner only.
+/// A cache on a copy of the golden file.
 struct GoldenFile : CacheFixture {
   GoldenFile() {
     using std::filesystem::perms;
@@ -90,7 +90,7 @@ void check_calculations(Cache& cache) {
 }  // namespace
 
 TEST_SUITE("system") {
-  TEST_CASE("a file of format 1 is opened, and answers as it did for those who wrote it") {
+  TEST_CASE("a file of format 1 opens and has all its entries") {
     GoldenFile fixture;
     CHECK(fixture->stats().entries == 12);
     CHECK(fixture->get<int>("integer") == 42);
@@ -106,7 +106,7 @@ TEST_SUITE("system") {
     CHECK(fixture.heard.notices().empty());
   }
 
-  TEST_CASE("the deadlines in a file of format 1 are kept") {
+  TEST_CASE("expiry times in a file of format 1 hold") {
     GoldenFile fixture;
     fixture.clock->advance(1h);
     CHECK_FALSE(fixture->contains("text"));
@@ -116,7 +116,8 @@ TEST_SUITE("system") {
     CHECK_FALSE(fixture->entry("Photo:1:width@acme"));
   }
 
-  // For the next format: --no-skip --test-case="*golden file is written*", with the path to write.
+  // For the next format: set ASHMEMO_GOLDEN_FILE to the path to write and run this test with
+  // --no-skip --test-case="*golden file is written*".
   TEST_CASE("the golden file is written" * doctest::skip()) {
     const char* const target = std::getenv("ASHMEMO_GOLDEN_FILE");
     REQUIRE(target != nullptr);

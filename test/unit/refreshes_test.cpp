@@ -6,7 +6,7 @@
 
 #include <doctest/doctest.h>
 
-// Which keys a background batch takes over.
+// Which keys a background refresh accepts.
 
 using namespace ashmemo;
 using engine::Refreshes;
@@ -27,7 +27,7 @@ struct Batch {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("a refresh that runs alone takes over all its keys") {
+  TEST_CASE("a refresh accepts all its keys when no other refresh runs") {
     Refreshes refreshes;
     const Batch batch(refreshes, {"a", "", "bc"});
     CHECK(batch.taken == Places{0, 1, 2});
@@ -37,7 +37,7 @@ TEST_SUITE("unit") {
     CHECK(batch.keys[2] == "bc");
   }
 
-  TEST_CASE("a refresh leaves out what earlier ones have, until they end") {
+  TEST_CASE("a refresh skips the keys of earlier refreshes until these end") {
     Refreshes refreshes;
     const Batch first(refreshes, {"a", "b"});
     const Batch second(refreshes, {"b", "c"});
@@ -53,7 +53,7 @@ TEST_SUITE("unit") {
     CHECK(fifth.taken == Places{2, 3});
   }
 
-  TEST_CASE("a refresh of nothing but what others have is none, and hides no one's keys") {
+  TEST_CASE("a refresh that skips all its keys does not block these keys") {
     Refreshes refreshes;
     const Batch first(refreshes, {"a"});
     const Batch nothing(refreshes, {"a"});
@@ -64,10 +64,10 @@ TEST_SUITE("unit") {
     CHECK(again.taken == Places{0});
   }
 
-  TEST_CASE("a key twice in one refresh is let go with it") {
+  TEST_CASE("a key that occurs twice in a refresh is released when the refresh ends") {
     Refreshes refreshes;
     const Batch twice(refreshes, {"a", "a"});
-    CHECK(twice.keys.size() == 2);  // its load computes it once
+    CHECK(twice.keys.size() == 2);  // the load computes the key once
     const Batch other(refreshes, {"a", "b"});
     CHECK(other.taken == Places{1});
     refreshes.end(twice.keys);

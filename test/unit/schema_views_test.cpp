@@ -8,14 +8,14 @@
 #include "support/schema_file.hpp"
 #include "support/temp_dir.hpp"
 
-// What the schema does by itself: totals for other programs, and views for people.
+// The triggers of the schema, which keep the totals when other programs write, and its views.
 
 using namespace ashmemo::store;
 using namespace ashmemo::test;
 
 namespace {
 
-// A row as another program would insert it; moments in seconds from now, "NULL" for none.
+// Inserts a row as another program would. Times are in seconds from now, or "NULL".
 std::string insert(const std::string& key, const std::string& calculation,
                    const std::string& stored, const std::string& fresh, const std::string& expires,
                    const std::string& keep) {
@@ -44,7 +44,7 @@ TEST_SUITE("unit") {
     CHECK(shell(path, "SELECT entries, bytes FROM cache_overview") == "1|100\n");
   }
 
-  TEST_CASE("so do the totals of the probation queue") {
+  TEST_CASE("totals of the probation queue stay exact when another program writes") {
     const TempDir dir;
     const std::string path = new_file(dir);
     const std::string probation = "SELECT probation_entries, probation_bytes FROM cache_totals";
@@ -61,7 +61,7 @@ TEST_SUITE("unit") {
     CHECK(shell(path, probation) == "0|0\n");
   }
 
-  TEST_CASE("our own connections run neither triggers nor views") {
+  TEST_CASE("our connections run neither triggers nor views") {
     const TempDir dir;
     const std::string path = new_file(dir);
     {
@@ -72,7 +72,7 @@ TEST_SUITE("unit") {
     CHECK(shell(path, "SELECT entries FROM cache_overview") == "0\n");
   }
 
-  TEST_CASE("the readable view tells the state of an entry as the library does") {
+  TEST_CASE("the readable view shows the same state of an entry as the library") {
     const TempDir dir;
     const std::string path = new_file(dir);
     shell(path, insert("never", "NULL", "-1", "NULL", "NULL", "NULL") +
@@ -92,7 +92,7 @@ TEST_SUITE("unit") {
     CHECK(shell(path, "SELECT typeof(ttl_left) FROM cache_entries_readable LIMIT 1") == "null\n");
   }
 
-  TEST_CASE("the readable view takes a calculation's key apart") {
+  TEST_CASE("the readable view shows the components of a calculation's key") {
     const TempDir dir;
     const std::string path = new_file(dir);
     shell(path,
@@ -112,7 +112,7 @@ TEST_SUITE("unit") {
           "Post:42:old\n");
   }
 
-  TEST_CASE("the views answer what people ask") {
+  TEST_CASE("the views show totals, hit ratios and times") {
     const TempDir dir;
     const std::string path = new_file(dir);
     CHECK(shell(path, "SELECT count(*) FROM cache_entries_readable") == "0\n");
@@ -151,7 +151,7 @@ TEST_SUITE("unit") {
                 " FROM cache_entries_readable LIMIT 1") == "1\n");
   }
 
-  TEST_CASE("asking how full it is does not look at the entries") {
+  TEST_CASE("the overview returns its totals without reading the entries") {
     const TempDir dir;
     const std::string path = new_file(dir);
     const std::string plan =

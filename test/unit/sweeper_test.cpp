@@ -7,7 +7,7 @@
 
 #include "support/fake_engine.hpp"
 
-// Due entries, and those of retired calculations, as the worker removes them.
+// How the worker removes due entries and entries of retired calculations.
 
 using namespace ashmemo;
 using base::FailureKind;
@@ -31,12 +31,12 @@ void put_results(FakeEngine& fake, const engine::CalculationPtr& calculation, in
 engine::CalculationPtr known_calculation(FakeEngine& fake) {
   const auto words = fake.engine.catalog.add("Post", "words", 1, "");
   fake.file->change([&](auto& state) {
-    for (const auto& row : fake.engine.catalog.take_untold()) state.calculations[row.id] = row;
+    for (const auto& row : fake.engine.catalog.take_unwritten()) state.calculations[row.id] = row;
   });
   return words;
 }
 
-/// Runs until there is nothing more to do soon; how often.
+/// Runs the worker until no work is due. Returns the number of runs.
 int run_all(FakeEngine& fake) {
   int runs = 1;
   while (fake.worker.run(0)) REQUIRE(++runs < 100);
@@ -46,7 +46,7 @@ int run_all(FakeEngine& fake) {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("31 exactly the due rows are removed, in bounded batches until none is left") {
+  TEST_CASE("the worker removes exactly the due rows in bounded batches") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     for (const std::string& key : test::numbered("due", 2'500)) {
@@ -64,7 +64,7 @@ TEST_SUITE("unit") {
     CHECK(fake.engine.entries == 2);
   }
 
-  TEST_CASE("31 compacting goes on behind many entries that are kept for errors") {
+  TEST_CASE("compact continues past many entries that are kept for stale_if_error") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     fake.put("due", "v", {1, 1, 1});
@@ -75,7 +75,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(fake.file->has("due"));
   }
 
-  TEST_CASE("an entry that is kept for errors is not removed before that is over") {
+  TEST_CASE("an entry that is kept for stale_if_error is removed when that time ends") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     fake.put("a", "v", {1, 2, kSecond});
@@ -88,7 +88,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(fake.file->has("a"));
   }
 
-  TEST_CASE("an entry that expires before it was written is removed like any other") {
+  TEST_CASE("an entry that expires before it is written is removed") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     fake.put("a", "v", {1, 1, 1});
@@ -99,7 +99,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(fake.file->has("a"));
   }
 
-  TEST_CASE("33 a clock that went back removes nothing, and all of it when it is back again") {
+  TEST_CASE("due entries remain while the clock is set back and are removed afterwards") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     fake.put("a", "v", {kSecond, kSecond, kSecond});
@@ -113,7 +113,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(fake.file->has("a"));
   }
 
-  TEST_CASE("an expiry that fails on the way counts nothing and goes on later") {
+  TEST_CASE("a failed expiry counts nothing and is repeated later") {
     for (const Call call : {Call::erase_due, Call::commit, Call::begin}) {
       FakeEngine fake;
       REQUIRE(fake.open().ok());
@@ -130,7 +130,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("results that were invalidated as a whole are removed in bounded steps") {
+  TEST_CASE("results of a retired calculation are removed in bounded transactions") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     const auto words = known_calculation(fake);
@@ -149,18 +149,19 @@ TEST_SUITE("unit") {
     CHECK(fake.file->state()->calculations.contains(words->id));
   }
 
-  TEST_CASE("they are removed also if the command that retires them comes later to the file") {
+  TEST_CASE(
+      "results of a retired calculation are removed even if its retirement is not stored yet") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     const auto words = known_calculation(fake);
     put_results(fake, words, 10);
-    fake.engine.catalog.renew(words);  // told to nobody yet
+    fake.engine.catalog.renew(words);  // not stored in the file yet
     run_all(fake);
     CHECK(fake.file->keys().empty());
     CHECK_FALSE(fake.engine.catalog.has_retired());
   }
 
-  TEST_CASE("a walk that fails on the way goes on where it was") {
+  TEST_CASE("a removal of retired results that failed continues at the same place") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     const auto words = known_calculation(fake);
@@ -171,14 +172,14 @@ TEST_SUITE("unit") {
       static_cast<void>(fake.worker.run(0));
     }
     CHECK(fake.engine.catalog.has_retired());
-    run_all(fake);  // until it fails to forget
+    run_all(fake);  // until `forget_retired` fails
     run_all(fake);
     CHECK(fake.file->keys().empty());
     CHECK(fake.engine.counters.erased.get() == 2'500);
     CHECK_FALSE(fake.engine.catalog.has_retired());
   }
 
-  TEST_CASE("a walk that was under way starts over in another file") {
+  TEST_CASE("a removal of retired results starts again in another file") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     const auto words = known_calculation(fake);
@@ -187,7 +188,7 @@ TEST_SUITE("unit") {
     fake.engine.catalog.renew(words);
     CHECK(fake.worker.run(0));
     CHECK(fake.file->keys().size() == 1'500);
-    // Somebody puts the file of yesterday in its place.
+    // Another process replaces the file by an older copy.
     fake.file->set_state(before);
     fake.file->in_place = false;
     static_cast<void>(fake.worker.run(0));
@@ -196,13 +197,14 @@ TEST_SUITE("unit") {
     CHECK(fake.file->keys().empty());
   }
 
-  TEST_CASE("what is invalidated during a walk is removed by the next one") {
+  TEST_CASE("results that are retired during a removal are removed by the next one") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     const auto words = known_calculation(fake);
     put_results(fake, words, 2'500);
     fake.engine.catalog.renew(words);
-    static_cast<void>(fake.engine.catalog.take_untold());  // by another transaction
+    static_cast<void>(
+        fake.engine.catalog.take_unwritten());  // as if another transaction stored it
     CHECK(fake.worker.run(0));
     FakeRow row;
     row.calculation_id = words->id;

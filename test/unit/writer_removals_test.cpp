@@ -39,18 +39,18 @@ void put_expiring(store::Writer& writer, const std::string& key, std::int64_t ex
   REQUIRE(writer.put(row));
 }
 
-store::Writer::Due erase_due(store::Writer& writer, std::int64_t now, int most = 1'000) {
-  const auto due = writer.erase_due(now, most);
+store::Writer::Due erase_due(store::Writer& writer, std::int64_t now, int max_rows = 1'000) {
+  const auto due = writer.erase_due(now, max_rows);
   REQUIRE(due);
   return *due;
 }
 
-/// Calls erase_due until there is no more.
-Keys erase_all_due(store::Writer& writer, std::int64_t now, int most = 1'000) {
+/// Calls `erase_due` until it reports no more. Returns the removed keys.
+Keys erase_all_due(store::Writer& writer, std::int64_t now, int max_rows = 1'000) {
   Keys all;
   while (true) {
-    const store::Writer::Due due = erase_due(writer, now, most);
-    CHECK(due.rows.size() <= static_cast<std::size_t>(most));
+    const store::Writer::Due due = erase_due(writer, now, max_rows);
+    CHECK(due.rows.size() <= static_cast<std::size_t>(max_rows));
     for (const store::RemovedRow& row : due.rows) all.push_back(row.key);
     if (!due.more) return all;
   }
@@ -59,7 +59,7 @@ Keys erase_all_due(store::Writer& writer, std::int64_t now, int most = 1'000) {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("a prefix removes exactly the keys that begin with it") {
+  TEST_CASE("erase_prefix removes exactly the keys that begin with the prefix") {
     StoreFixture file;
     const std::vector<std::pair<std::string, std::string>> all = {
         {"Post:1:a", ""}, {"Post:10:a", ""}, {"Post:1", ""},   {"Post%1:a", ""},
@@ -78,7 +78,7 @@ TEST_SUITE("unit") {
     });
   }
 
-  TEST_CASE("a removal is bounded in rows and in bytes, but for its first row") {
+  TEST_CASE("erase_prefix is limited in rows and bytes except for its first row") {
     StoreFixture file;
     file.transaction([](store::Writer& writer) {
       const std::vector<std::int64_t> sizes = {5 * kMiB, 3 * kMiB, kMiB, 1, kMiB};
@@ -95,7 +95,7 @@ TEST_SUITE("unit") {
     });
   }
 
-  TEST_CASE("29 31 an entry is removed at the moment it ends, not before") {
+  TEST_CASE("erase_due removes an entry exactly at its end and not before") {
     StoreFixture file;
     file.transaction([](store::Writer& writer) {
       put_expiring(writer, "plain", 100, 100);
@@ -111,7 +111,7 @@ TEST_SUITE("unit") {
     });
   }
 
-  TEST_CASE("31 due entries are removed in bounded batches until none is left") {
+  TEST_CASE("erase_due removes due entries in bounded batches") {
     StoreFixture file;
     file.transaction([](store::Writer& writer) {
       for (int i = 0; i < 2'500; ++i) put_expiring(writer, "k" + std::to_string(i), 100, 100);
@@ -122,7 +122,7 @@ TEST_SUITE("unit") {
     });
   }
 
-  TEST_CASE("due entries are found behind any number of kept ones, a bounded number a call") {
+  TEST_CASE("erase_due finds a due entry behind many kept ones in several bounded calls") {
     StoreFixture file;
     file.transaction([](store::Writer& writer) {
       for (int i = 0; i < 45'000; ++i) {
@@ -132,7 +132,7 @@ TEST_SUITE("unit") {
     });
     file.transaction([](store::Writer& writer) {
       for (int i = 0; i < 2; ++i) {
-        const auto passed = erase_due(writer, 200);  // passed over 20,000 rows
+        const auto passed = erase_due(writer, 200);  // searches 20,000 rows
         CHECK(passed.rows.empty());
         CHECK(passed.more);
       }
@@ -140,12 +140,12 @@ TEST_SUITE("unit") {
       CHECK(keys_of(found.rows) == Keys{"due"});
       CHECK_FALSE(found.more);
       CHECK_FALSE(erase_due(writer, 200).more);
-      // Now all are known: those that end are found at once, wherever they are.
+      // All rows are known now, so entries that become due are found at once.
       CHECK(keys_of(erase_due(writer, 5'001).rows) == Keys{"kept0", "kept1"});
       put_expiring(writer, "kept44000", 20, 400);
       CHECK(keys_of(erase_due(writer, 400).rows) == Keys{"kept44000"});
     });
-    // Another program lets each search begin anew: it ends all the same.
+    // A change by another program restarts the search each time, but the search still ends.
     int searches = 0;
     for (bool more = true; more; ++searches) {
       REQUIRE(searches < 10);
@@ -156,7 +156,7 @@ TEST_SUITE("unit") {
     CHECK(searches == 3);
   }
 
-  TEST_CASE("what a rolled back removal had passed over is found again") {
+  TEST_CASE("erase_due finds entries again after a rollback") {
     StoreFixture file;
     file.transaction([](store::Writer& writer) {
       put_expiring(writer, "a", 10, 10);
@@ -168,7 +168,7 @@ TEST_SUITE("unit") {
     file.transaction([](store::Writer& writer) { CHECK(erase_all_due(writer, 50) == Keys{"a"}); });
   }
 
-  TEST_CASE("what another program makes due is found") {
+  TEST_CASE("erase_due finds entries that another program made due") {
     StoreFixture file;
     file.transaction([](store::Writer& writer) {
       put_expiring(writer, "kept", 10, 500);
@@ -179,8 +179,8 @@ TEST_SUITE("unit") {
         [](store::Writer& writer) { CHECK(erase_all_due(writer, 50) == Keys{"kept"}); });
   }
 
-  // Random entries, overwrites and removals against a plain map; the clock goes back, too.
-  TEST_CASE("31 68 exactly the due entries are removed, in any order of events") {
+  // Compares random puts, overwrites and removals with a map. The clock sometimes goes back.
+  TEST_CASE("erase_due removes exactly the due entries after random changes") {
     const unsigned seed = std::random_device{}();
     CAPTURE(seed);
     std::mt19937 random(seed);
@@ -224,7 +224,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("a sweep looks again only where something may be due") {
+  TEST_CASE("DueSweep searches only ranges that can contain due entries") {
     using Sweep = store::DueSweep;
     Sweep sweep;
     CHECK(sweep.next(100).is_tail());
@@ -236,7 +236,7 @@ TEST_SUITE("unit") {
     const Sweep::Range second = sweep.next(300);
     CHECK(second.after == Sweep::Position{50, 7});
     CHECK(second.last == Sweep::Position{90, 3});
-    sweep.seen(second, {{90, 3}, 10, 800, true});  // small now: one with the first
+    sweep.seen(second, {{90, 3}, 10, 800, true});  // small now, so it joins the first range
     const Sweep::Range both = sweep.next(500);
     CHECK(both.after == Sweep::Position{});
     CHECK(both.last == Sweep::Position{90, 3});
@@ -244,11 +244,11 @@ TEST_SUITE("unit") {
     sweep.note({60, 1}, 200);
     CHECK_FALSE(sweep.next(200).is_tail());
     CHECK(sweep.next(199).is_tail());
-    sweep.note({95, 1}, 100);  // in the tail, which is looked at in any case
+    sweep.note({95, 1}, 100);  // in the tail, which is searched in any case
     CHECK(sweep.next(199).is_tail());
   }
 
-  TEST_CASE("entries of retired calculations are removed in one walk through all rows") {
+  TEST_CASE("erase_retired removes entries of retired calculations in one pass over all rows") {
     StoreFixture file;
     file.transaction([](store::Writer& writer) {
       REQUIRE(writer.put_calculation({1, "Post", "a", 1, "", true, 0, 0, 0, 0, 0, 0}));
@@ -278,7 +278,7 @@ TEST_SUITE("unit") {
     CHECK(file.writer().totals().entries == 167);
   }
 
-  TEST_CASE("nothing is looked at where no calculation is retired") {
+  TEST_CASE("erase_retired ends at once if no calculation is retired") {
     StoreFixture file;
     file.put({{"a", "1"}});
     file.transaction([](store::Writer& writer) {
@@ -288,7 +288,7 @@ TEST_SUITE("unit") {
     });
   }
 
-  TEST_CASE("15 clearing removes everything at once, and nothing from an empty file") {
+  TEST_CASE("erase_all removes all entries at once and nothing from an empty file") {
     StoreFixture file;
     file.transaction([](store::Writer& writer) {
       CHECK(writer.erase_all().value() == 0);
@@ -303,8 +303,8 @@ TEST_SUITE("unit") {
     CHECK(file.raw().rows("SELECT entries, bytes FROM cache_totals") == "0|0");
   }
 
-  // Any step of this wrong shows in the totals, which are compared with a recount each time.
-  TEST_CASE("52 totals stay equal to a recount after every operation") {
+  // Runs random operations and compares the totals with a recount after each transaction.
+  TEST_CASE("totals are equal to a recount after every transaction") {
     const unsigned seed = std::random_device{}();
     CAPTURE(seed);
     std::mt19937 random(seed);

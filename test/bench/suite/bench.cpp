@@ -57,15 +57,15 @@ Bench::Bench(Settings settings)
     : settings_(std::move(settings)),
       watched_(std::getenv("ASHMEMO_WATCHED") != nullptr),
       systems_(systems_to_be_had()),
-      files_(settings_.value_bytes, [this](const std::string& what) { tell(what); }) {}
+      files_(settings_.value_bytes, [this](const std::string& what) { notify(what); }) {}
 
 // A line that is written over, if somebody is looking.
-void Bench::tell(const std::string& what) const {
+void Bench::notify(const std::string& what) const {
   if (watched_) fmt::print(stderr, "\r\033[K{}", what);
 }
 
 void Bench::begin(std::string_view scenario) const {
-  if (watched_) return tell(std::string(scenario));
+  if (watched_) return notify(std::string(scenario));
   fmt::print(stderr, "{}\n", scenario);
 }
 
@@ -95,7 +95,7 @@ Row Bench::row(std::string_view scenario, std::string_view variant, std::string_
 }
 
 void Bench::measure_rows(const Row& like, std::span<Lane> lanes, const Rounds& rounds) {
-  tell(fmt::format("{} {}: measuring", like.scenario, like.variant));
+  notify(fmt::format("{} {}: measuring", like.scenario, like.variant));
   measure(lanes, rounds);
   for (Lane& lane : lanes) {
     Row row = like;

@@ -34,7 +34,7 @@ class Bench {
   [[nodiscard]] std::span<const SystemType> systems() const { return systems_; }
 
   /// Progress, for who waits.
-  void tell(const std::string& what) const;
+  void notify(const std::string& what) const;
   /// A line under the table.
   void note(const std::string& line) { notes_.push_back(line); }
   [[nodiscard]] std::span<const std::string> notes() const { return notes_; }

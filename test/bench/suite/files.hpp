@@ -43,8 +43,8 @@ inline constexpr std::uint64_t kFillSeed = 2;
 class Files {
  public:
   /// `tell` hears what takes long.
-  explicit Files(std::size_t value_bytes, std::function<void(const std::string&)> tell)
-      : value_bytes_(value_bytes), tell_(std::move(tell)) {}
+  explicit Files(std::size_t value_bytes, std::function<void(const std::string&)> notify)
+      : value_bytes_(value_bytes), tell_(std::move(notify)) {}
 
   /// A directory with a copy of what the system keeps with so many entries.
   [[nodiscard]] std::unique_ptr<ScratchDirectory> copy(const SystemType& type, std::size_t entries);

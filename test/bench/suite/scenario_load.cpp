@@ -144,7 +144,7 @@ Lane raw_lane(const Contestant& contestant, const Setup& setup, std::size_t keys
 }
 
 void measure_variant(Bench& bench, const char* variant, const Setup& setup, bool with_misses) {
-  bench.tell(fmt::format("load, {}: filling", variant));
+  bench.notify(fmt::format("load, {}: filling", variant));
   Pages pages(setup, bench.smaller(kPage));
   const std::size_t results = pages.results_of_page();
   const Contestant raw = bench.files().open_filled(kRawSqlite, setup);

@@ -125,7 +125,7 @@ struct Weather {
 };
 
 Weather read_in_both(Bench& bench, const SystemType& type, const Setup& setup) {
-  bench.tell(fmt::format("read_under_write_storm: {}", type.name));
+  bench.notify(fmt::format("read_under_write_storm: {}", type.name));
   const double seconds = 2 * bench.settings().seconds;
   const double rate = find_rate(bench, type, setup);
   const Contestant contestant = bench.files().open_filled(type, setup);
@@ -144,7 +144,7 @@ void put_paced(Bench& bench) {
   const std::atomic<bool> never{false};
   for (const SystemType& type : bench.systems()) {
     if (!type.evicts) continue;
-    bench.tell(fmt::format("put_paced: {}", type.name));
+    bench.notify(fmt::format("put_paced: {}", type.name));
     const double rate = find_rate(bench, type, setup);
     const Contestant contestant = bench.files().open_filled(type, setup);
     Storm storm(contestant, setup, rate);

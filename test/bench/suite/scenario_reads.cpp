@@ -39,7 +39,7 @@ void single_gets(Bench& bench, const char* scenario, const Setup& setup) {
   const auto contestants = open_all(bench, setup);
   std::vector<Lane> lanes;
   for (const Contestant& contestant : contestants) {
-    bench.tell(fmt::format("{}: warming up {}", scenario, contestant.name()));
+    bench.notify(fmt::format("{}: warming up {}", scenario, contestant.name()));
     if (setup.tier_bytes != 0) read_all(*contestant, setup.entries);
     lanes.push_back(get_lane(contestant, uniform(setup.entries), setup.value_bytes));
   }

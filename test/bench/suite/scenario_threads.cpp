@@ -76,7 +76,7 @@ void mixed_by(Bench& bench, std::span<const Contestant> contestants, const Setup
       crew.blocks.push_back(mixed_block(contestant, setup, i + 1));
     }
   }
-  bench.tell(fmt::format("mixed: {} threads", threads));
+  bench.notify(fmt::format("mixed: {} threads", threads));
   measure_crews(crews, bench.rounds());
   add_rows(bench, bench.row("mixed", "", "", setup.entries), crews);
 }
@@ -120,7 +120,7 @@ void two_threads(Bench& bench) {
   for (std::size_t i = 0; i < contestants.size(); i += 2) {
     crews.push_back(readers(contestants[i], contestants[i + 1], "two", setup));
   }
-  bench.tell("two_threads: measuring");
+  bench.notify("two_threads: measuring");
   measure_crews(crews, bench.rounds());
   add_rows(bench, bench.row("two_threads", "", "", setup.entries), crews);
 }

@@ -72,7 +72,7 @@ Nanoseconds commit_raw(const std::string& directory, std::uint32_t version) {
 }
 
 void raise_with(Bench& bench, std::size_t entries) {
-  bench.tell(fmt::format("version: filling {}", entries));
+  bench.notify(fmt::format("version: filling {}", entries));
   const ScratchDirectory ours;
   const ScratchDirectory raw;
   std::uint32_t version = 1;

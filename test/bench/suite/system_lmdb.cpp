@@ -10,7 +10,7 @@ namespace ashmemo::bench {
 namespace {
 
 constexpr std::size_t kMapBytes = std::size_t{1} << 34;  // addresses, not memory
-constexpr unsigned kMostReaders = 64;
+constexpr unsigned kMaxReaders = 64;
 
 void check(int rc) {
   if (rc != MDB_SUCCESS) throw std::runtime_error(mdb_strerror(rc));
@@ -86,7 +86,7 @@ class LmdbSystem final : public System {
     check(mdb_env_create(&made));
     environment_.reset(made);
     check(mdb_env_set_mapsize(made, kMapBytes));
-    check(mdb_env_set_maxreaders(made, kMostReaders));
+    check(mdb_env_set_maxreaders(made, kMaxReaders));
     check(mdb_env_open(made, directory.c_str(), MDB_NOSYNC | MDB_NOTLS, 0600));
     Transaction transaction = begin(made, 0);
     check(mdb_dbi_open(transaction.get(), nullptr, 0, &table_));
