@@ -202,7 +202,7 @@ void show_access_tracking(Blog& blog, const Clock& clock, const Post& post) {
 }
 
 void show_expiry(Blog& blog, const Clock& clock, const std::vector<Post>& page) {
-  heading("A mood is fresh for one hour: a hit, then at exactly that time a miss");
+  heading("A mood is kept for one hour. At exactly that time it is a miss");
   const auto entry = blog.cache.entry(blog.mood.key(page.front()));
   fmt::print("  stored at {}, expires at {}\n", time_of(entry->computed_at),
              time_of(*entry->expires_at));

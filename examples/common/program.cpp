@@ -15,7 +15,7 @@ namespace {
 
 constexpr int kExitUsage = 2;
 
-/// Numbers with commas, in whatever language the user's system is.
+/// Numbers with commas, for every language of the user's system.
 class Commas : public std::numpunct<char> {
   [[nodiscard]] char do_thousands_sep() const override { return ','; }
   [[nodiscard]] std::string do_grouping() const override { return "\3"; }

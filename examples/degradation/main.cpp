@@ -90,7 +90,7 @@ class Application {
   ashmemo::Calculation<Photo, std::string> preview_ = photos_.calculation("preview", make_preview);
 };
 
-/// A second connection of this process has the part of the other program.
+/// A second connection of this process acts as the other program.
 void show_lock(Application& application, const std::string& file) {
   fmt::print("\nAnother program locks the file\n");
   SQLite::Database other(file, SQLite::OPEN_READWRITE);
@@ -181,6 +181,6 @@ void run() {
 
 int main(int argc, char** argv) {
   return example::run_program(
-      "degradation", "A cache whose source fails, and whose file meets what files can meet.", argc,
+      "degradation", "A cache whose source fails, and whose file is locked, damaged or gone.", argc,
       argv, degradation::run);
 }

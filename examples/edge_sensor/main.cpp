@@ -86,7 +86,7 @@ double anomaly_of(const Window& window) {
 }
 
 /// A day takes a few seconds, because the program moves the clock. The program also does the work
-/// of the worker, whenever the flush interval is over.
+/// of the worker each time the flush interval has passed.
 class Gateway {
  public:
   Gateway(const std::string& file, Settings settings)

@@ -150,7 +150,7 @@ class Comparison {
   std::int64_t sum_ = 0;
 };
 
-/// Threads that ask at the same time. Whatever one of them computes, the others wait for.
+/// Threads that ask at the same time. If one of them computes a result, the others wait for it.
 class Crowd {
  public:
   Crowd(const std::string& file, Database& database) : database_(database), cache_(file) {

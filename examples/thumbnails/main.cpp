@@ -1,5 +1,5 @@
 // Thumbnails of the JPEG photos in a directory. A real image library (TurboJPEG) makes them once;
-// then they come from the cache until a photo changes. A broken photo fails without the others.
+// then they come from the cache until a photo changes. A broken photo fails alone.
 // The program does not change DIR. Without DIR it paints photos in a temporary directory.
 //
 //     thumbnails [DIR] [--cache FILE]

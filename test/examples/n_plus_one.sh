@@ -21,7 +21,7 @@ whole pages, empty cache 4 2 100 2
 first 800 0 100 700 100 1
 FACTS
 
-# Threads meet in different ways each time. No result is computed twice.
+# The threads run in a different order each time. No result is computed twice.
 for _ in {1..20}; do
   run 450
   expect_in_order <<'FACTS'
