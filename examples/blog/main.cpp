@@ -50,7 +50,7 @@ struct Post {
   std::int64_t edits = 0;  ///< differs after each edit of the post
 };
 
-std::vector<std::string> words_of(std::string text) {
+std::vector<std::string> words_of(const std::string& text) {
   std::istringstream input(text);
   std::vector<std::string> words;
   for (std::string word; input >> word;) words.push_back(word);
