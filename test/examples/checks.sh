@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Sourced by test/run: the suite "examples". Each program of examples/ is run by test/examples/NAME.sh
-# in an empty directory, with the functions below.
+# Sourced by test/run: the suite "examples". Each test/examples/NAME.sh runs a program of examples/ in an
+# empty directory with the functions below.
 
 run_examples_suite() {
   local script program name
@@ -15,7 +15,7 @@ run_examples_suite() {
   done
 }
 
-# In a shell of its own, which ends with the first command that fails.
+# run_example NAME: runs the script in a new shell, which exits at the first command that fails.
 run_example() {
   local directory status=0
   directory=$(mktemp -d)
@@ -27,12 +27,12 @@ run_example() {
   return "$status"
 }
 
-# run ARGUMENT...: runs the example and keeps what it prints; fails if the example does.
+# run ARGUMENT...: runs the example and sets `output` to its output. Fails if the example fails.
 run() {
   run_for_status 0 "$@"
 }
 
-# run_for_status STATUS ARGUMENT...: as run, for an example that must end with another status.
+# run_for_status STATUS ARGUMENT...: as run, but the example must end with this status.
 run_for_status() {
   local wanted=$1 status=0
   shift
@@ -43,31 +43,32 @@ run_for_status() {
   ((status == wanted)) || { printf 'ended with status %d, not %d\n' "$status" "$wanted"; return 1; }
 }
 
-# told: what the head of the example's main.cpp says that it prints.
+# told: prints the output that the comment at the top of the example's main.cpp shows.
 told() {
   sed -n '/^\/\/ *== begin$/,/^\/\/ *== end$/p' \
     "$project_root/examples/$(basename "$example")/main.cpp" | sed -e '1d;$d' -e 's|^// \{0,1\}||'
 }
 
-# expect_as_told: the last run printed that, to the letter.
+# expect_as_told: the last run must have printed exactly that output.
 expect_as_told() {
   told | fits_80_columns
   diff <(told) <(printf '%s\n' "$output") ||
-    { printf 'the head of its main.cpp says otherwise\n'; return 1; }
+    { printf 'the comment at the top of its main.cpp shows another output\n'; return 1; }
 }
 
-# expect_as_told_but_numbers: the same, whatever the numbers and the room they take.
+# expect_as_told_but_numbers: as expect_as_told, but numbers and their widths may differ.
 expect_as_told_but_numbers() {
   told | fits_80_columns
   diff <(told | without_numbers) <(printf '%s\n' "$output" | without_numbers) ||
-    { printf 'the head of its main.cpp says otherwise\n'; return 1; }
+    { printf 'the comment at the top of its main.cpp shows another output\n'; return 1; }
 }
 
 without_numbers() {
   sed -E -e 's/[0-9][0-9.,]*/N/g' -e 's/ +/ /g' -e 's/-{2,}/--/g'
 }
 
-# expect_no_arguments: given any, the example says in one line what it is, and that it takes none.
+# expect_no_arguments: if an argument is given, the example must print one line that describes it and
+# says that it takes no arguments.
 expect_no_arguments() {
   local status
   for status in 0 2; do
@@ -78,19 +79,19 @@ expect_no_arguments() {
   done
 }
 
-# expect_help: --help says how it is used, in 80 columns.
+# expect_help: --help must print the usage in 80 columns.
 expect_help() {
   run --help
   expect '[Uu]sage: '
   fits_80_columns <<<"$output"
 }
 
-# fits_80_columns: each line of its input does.
+# fits_80_columns: fails if a line of standard input is longer.
 fits_80_columns() {
   awk 'length > 80 { print "over 80 columns: " $0; bad = 1 } END { exit bad }'
 }
 
-# expect REGEX: a line of the last run's output matches the extended regular expression.
+# expect REGEX: a line of the output of the last run must match the extended regular expression.
 expect() {
   grep -qE -- "$1" <<<"$output" || { printf 'no line matches: %s\n' "$1"; return 1; }
 }
