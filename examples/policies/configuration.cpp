@@ -102,10 +102,10 @@ ashmemo::Limit read_limit(const Field& field, bool has_units) {
 }
 
 ashmemo::Eviction read_eviction(const Field& field) {
-  using ashmemo::Eviction;
-  for (const Eviction eviction :
-       {Eviction::none, Eviction::fifo, Eviction::lru, Eviction::clock, Eviction::s3fifo}) {
-    if (field.value == to_string(eviction)) return eviction;
+  if (field.value.is_string()) {
+    if (const auto eviction = ashmemo::eviction_from(field.value.get<std::string>())) {
+      return *eviction;
+    }
   }
   field.refuse("\"none\", \"fifo\", \"lru\", \"clock\" or \"s3fifo\"");
 }

@@ -28,7 +28,6 @@
 #include <ashmemo/executor.hpp>
 #include <ashmemo/key_part.hpp>
 #include <ashmemo/options.hpp>
-#include <ashmemo/parsed_key.hpp>
 #include <ashmemo/put_options.hpp>
 #include <ashmemo/records.hpp>
 #include <ashmemo/registry.hpp>

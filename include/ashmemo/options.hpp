@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -180,5 +181,8 @@ struct Options {
 [[nodiscard]] std::string to_string(const Options& options);
 [[nodiscard]] std::string_view to_string(Durability value) noexcept;
 [[nodiscard]] std::string_view to_string(Eviction value) noexcept;
+/// The policy of that name, for programs that read it from a configuration file; nullopt: there is
+/// none. The reverse of to_string.
+[[nodiscard]] std::optional<Eviction> eviction_from(std::string_view name) noexcept;
 
 }  // namespace ashmemo

@@ -94,7 +94,7 @@ class Walk {
   }
 
   bool show(store::StoredEntry entry) {
-    entry.info.freshness = engine::judge(entry.deadlines, engine_.clock->wall_now());
+    entry.info.freshness = engine::freshness_of(entry.deadlines, engine_.clock->wall_now());
     if (entry.info.freshness == Freshness::gone) return true;
     if (!engine_.catalog.is_current(entry.info.calculation_id.value_or(0))) return true;
     return visit_(entry.info, entry.value);
@@ -147,7 +147,7 @@ std::optional<EntryInfo> Core::entry(std::string_view key) {
   if (engine.is_out_of_use()) return std::nullopt;
   std::optional<store::StoredEntry> entry = find(engine, key);
   if (!entry) return std::nullopt;
-  entry->info.freshness = engine::judge(entry->deadlines, engine.clock->wall_now());
+  entry->info.freshness = engine::freshness_of(entry->deadlines, engine.clock->wall_now());
   const bool current = engine.catalog.is_current(entry->info.calculation_id.value_or(0));
   if (!current || entry->info.freshness == Freshness::gone) return std::nullopt;
   return std::move(entry->info);

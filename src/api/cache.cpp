@@ -17,19 +17,6 @@ namespace detail {
 
 namespace {
 
-/// A ValueSink of the typed layer as the engine sees it.
-class Forward final : public engine::AnswerSink {
- public:
-  explicit Forward(ValueSink& sink) : sink_(sink) {}
-  bool take(std::size_t index, Freshness, ValueView value) override {
-    return sink_.take(index, value);
-  }
-  [[nodiscard]] bool in_place(std::size_t) const noexcept override { return sink_.in_place(); }
-
- private:
-  ValueSink& sink_;
-};
-
 std::vector<engine::Query> queries_for(std::span<const std::string_view> keys) {
   std::vector<engine::Query> queries(keys.size());
   for (std::size_t i = 0; i < keys.size(); ++i) {
@@ -41,9 +28,8 @@ std::vector<engine::Query> queries_for(std::span<const std::string_view> keys) {
 
 void ask(engine::Engine& engine, std::span<const engine::Query> queries, ValueSink& sink,
          std::span<engine::Answer> answers) {
-  Forward forward(sink);
-  const std::int64_t now = engine::read(engine, queries, forward, answers);
-  engine::settle(engine, queries, answers, now);
+  const std::int64_t now = engine::read(engine, queries, sink, answers);
+  engine::record_answers(engine, queries, answers, now);
 }
 
 void report_unencodable(engine::Engine& engine, std::string_view key) {
@@ -61,8 +47,7 @@ void report_unencodable(engine::Engine& engine, std::string_view key) {
 void get_many(Core& core, std::span<const std::string_view> keys, ValueSink& sink) {
   if (keys.size() == 1) {
     require_key(keys[0]);
-    Forward forward(sink);
-    if (engine::hit_in_memory(core.engine, keys[0], forward)) return;
+    if (engine::hit_in_memory(core.engine, keys[0], sink)) return;
     const engine::Query query{keys[0]};
     engine::Answer answer;
     return ask(core.engine, std::span(&query, 1), sink, std::span(&answer, 1));

@@ -23,23 +23,33 @@
 
 namespace ashmemo::api {
 
-/// Makes what a read finds the results of runs. `runs`: those that are asked for, `records` queries
-/// each.
-class RunSink final : public engine::AnswerSink {
+/// Makes the values that a read finds the results of runs.
+class RunSink final : public engine::ValueSink {
  public:
+  /// Each run has `records` queries; run 0 has the first ones.
   RunSink(std::vector<detail::PageRun*> runs, std::size_t records)
       : runs_(std::move(runs)), records_(records) {}
 
-  bool take(std::size_t index, Freshness /*freshness*/, ValueView value) override {
-    return runs_[index / records_]->decode(index % records_, value);
+  /// For a read of only these queries. It takes only fresh values.
+  void read_only_again(std::span<const std::size_t> queries) { again_ = queries; }
+
+  bool take(std::size_t index, Freshness freshness, ValueView value) override {
+    if (!again_.empty() && freshness != Freshness::fresh) return false;
+    const std::size_t query = query_of(index);
+    return runs_[query / records_]->decode(query % records_, value);
   }
   [[nodiscard]] bool in_place(std::size_t index) const noexcept override {
-    return runs_[index / records_]->decodes_in_place();
+    return runs_[query_of(index) / records_]->decodes_in_place();
   }
 
  private:
+  [[nodiscard]] std::size_t query_of(std::size_t index) const noexcept {
+    return again_.empty() ? index : again_[index];
+  }
+
   const std::vector<detail::PageRun*> runs_;
   const std::size_t records_;
+  std::span<const std::size_t> again_;
 };
 
 /// One load: any number of calculations over one page of records, or the keys of a get_or_compute

@@ -9,28 +9,6 @@
 
 namespace ashmemo::api {
 
-namespace {
-
-/// A sink's queries that are read by themselves.
-class SomeQueries final : public engine::AnswerSink {
- public:
-  SomeQueries(RunSink& sink, const std::vector<std::size_t>& queries)
-      : sink_(sink), queries_(queries) {}
-
-  bool take(std::size_t index, Freshness freshness, ValueView value) override {
-    return freshness == Freshness::fresh && sink_.take(queries_[index], freshness, value);
-  }
-  [[nodiscard]] bool in_place(std::size_t index) const noexcept override {
-    return sink_.in_place(queries_[index]);
-  }
-
- private:
-  RunSink& sink_;
-  const std::vector<std::size_t>& queries_;
-};
-
-}  // namespace
-
 std::vector<std::size_t> Load::claim(const std::vector<std::size_t>& missing) {
   ASHMEMO_TEST_POINT("load: looked up");
   std::vector<std::size_t> own = claims_.claim(missing);
@@ -44,8 +22,8 @@ std::vector<std::size_t> Load::look_again(const std::vector<std::size_t>& wanted
   for (const std::size_t query : wanted) queries.push_back(queries_[query]);
   std::vector<engine::Answer> answers(queries.size());
   RunSink found = sink();
-  SomeQueries some(found, wanted);
-  engine::read(engine_, queries, some, answers);
+  found.read_only_again(wanted);
+  engine::read(engine_, queries, found, answers);
   std::vector<std::size_t> missing;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     if (!answers[i].is_hit() || answers[i].freshness != Freshness::fresh) {

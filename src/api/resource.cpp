@@ -118,7 +118,7 @@ void ResourceCore::enter_calculations() {
     }
   }
   // Also what was entered before a refusal: the catalog has it by now.
-  if (engine().catalog.has_undelivered()) {
+  if (engine().catalog.has_unwritten()) {
     auto range = std::make_shared<engine::Range>();
     range->kind = engine::Range::Kind::put_calculations;
     (void)engine::queue_range(engine(), range);

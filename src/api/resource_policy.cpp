@@ -7,27 +7,6 @@
 
 #include <ashmemo/error.hpp>
 
-namespace ashmemo {
-
-namespace {
-
-void append_window(std::string& out, std::string_view name, std::optional<Duration> window) {
-  if (window) out += fmt::format(", {} {}", name, to_string(*window));
-}
-
-}  // namespace
-
-std::string to_string(const CachePolicy& policy) {
-  std::string out = "ttl " + to_string(policy.ttl.value_or(Duration::max()));
-  append_window(out, "stale_while_revalidate", policy.stale_while_revalidate);
-  append_window(out, "stale_if_error", policy.stale_if_error);
-  append_window(out, "negative_ttl", policy.negative_ttl);
-  if (policy.eviction) out += fmt::format(", eviction {}", to_string(*policy.eviction));
-  return out;
-}
-
-}  // namespace ashmemo
-
 namespace ashmemo::api {
 
 namespace {

@@ -49,7 +49,7 @@ bool is_passing(NoticeKind kind) {
 
 bool is_failure(NoticeKind kind) {
   switch (kind) {
-    case NoticeKind::quarantine:
+    case NoticeKind::quarantined:
     case NoticeKind::read_failed:
     case NoticeKind::writes_dropped:
     case NoticeKind::worker_failed:

@@ -39,7 +39,7 @@ store::OpenOptions StoreSupervisor::open_options() {
   open.corrupt_file = corrupt_file_;
   open.on_quarantine = [this](const std::string& file, const std::string& renamed_to,
                               const std::string& why) {
-    engine_.notices.notify(NoticeKind::quarantine,
+    engine_.notices.notify(NoticeKind::quarantined,
                            file + " was damaged (" + why + "): renamed to " + renamed_to +
                                ", and a new file begun; remove the old one when you do not need it",
                            file);

@@ -35,7 +35,7 @@ Status Sweeper::remove_retired(store::Store& store) {
     return at_row ? Status{} : writer.forget_retired(round_);
   });
   if (!done.ok()) return done;
-  if (!at_row) engine_.catalog.forget(round_);
+  if (!at_row) engine_.catalog.drop_retired(round_);
   walking_in_ = at_row ? engine_.store.get() : nullptr;
   at_row_ = at_row.value_or(0);
   return done;

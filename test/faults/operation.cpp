@@ -56,7 +56,7 @@ std::vector<SystemCall> calls_of(const Operation& operation) {
   if (operation.after) operation.after(trial);
   for (const NoticeKind trouble :
        {NoticeKind::unavailable, NoticeKind::busy, NoticeKind::write_failed,
-        NoticeKind::read_failed, NoticeKind::foreign_reader, NoticeKind::quarantine,
+        NoticeKind::read_failed, NoticeKind::foreign_reader, NoticeKind::quarantined,
         NoticeKind::writes_dropped, NoticeKind::removal_uncommitted, NoticeKind::worker_failed}) {
     CHECK_MESSAGE(trial.heard.count(trouble) == 0, trial.heard.last(trouble).what);
   }

@@ -89,7 +89,7 @@ bool Trial::must_be_there(const std::string& key) {
   const auto known = known_.find(key);
   if (known == known_.end() || !known->second.kept) return false;
   if (may_lose || clock->wall_now() >= known->second.until) return false;
-  if (heard.count(NoticeKind::quarantine) + heard.count(NoticeKind::everything_removed) > 0) {
+  if (heard.count(NoticeKind::quarantined) + heard.count(NoticeKind::everything_removed) > 0) {
     return false;
   }
   return known->second.in_file || !lost_accepted_writes();

@@ -19,7 +19,7 @@ void Troubles::add(const Notice& notice) {
       return end(NoticeKind::unavailable);
     case NoticeKind::recovered:
       return recover(notice.what);
-    case NoticeKind::quarantine:
+    case NoticeKind::quarantined:
     case NoticeKind::file_lost:
       active_.erase(NoticeKind::read_failed);
       return;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <ashmemo/key_part.hpp>
-#include <ashmemo/parsed_key.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -11,9 +10,12 @@
 
 #include "fuzz/input.hpp"
 #include "fuzz/require.hpp"
+#include "support/parsed_key.hpp"
 
 using namespace ashmemo;
 using fuzz::require;
+using test::parse_key;
+using test::ParsedKey;
 
 namespace {
 

@@ -105,7 +105,7 @@ void check_reads(const Stats& stats, const Scene& scene) {
 void check_health(Cache& cache, const Heard& heard) {
   CHECK(cache.check().ok);
   CHECK(cache.health().state == HealthState::ok);
-  CHECK(heard.count(NoticeKind::quarantine) == 0);
+  CHECK(heard.count(NoticeKind::quarantined) == 0);
   CHECK(heard.count(NoticeKind::worker_failed) == 0);
 }
 

@@ -17,7 +17,7 @@ Options completed(Options options, const std::shared_ptr<Told>& told,
   return options;
 }
 
-class TextSink final : public engine::AnswerSink {
+class TextSink final : public engine::ValueSink {
  public:
   bool take(std::size_t, Freshness, ValueView value) override {
     if (value.type() != ValueType::text) return false;
@@ -96,7 +96,7 @@ std::optional<std::string> FakeEngine::get(std::string_view key) {
   TextSink sink;
   engine::Answer answer;
   const std::int64_t now = engine::read(engine, std::span(&query, 1), sink, std::span(&answer, 1));
-  engine::settle(engine, std::span(&query, 1), std::span(&answer, 1), now);
+  engine::record_answers(engine, std::span(&query, 1), std::span(&answer, 1), now);
   return sink.text;
 }
 

@@ -69,8 +69,8 @@ TEST_SUITE("system") {
       CHECK_FALSE(f->get<int>("old").has_value());
       CHECK(f->put("new", 2));
       f->flush();
-      CHECK(f.heard.count(NoticeKind::quarantine) == 1);
-      CHECK(has(f.heard.last(NoticeKind::quarantine).what, f.path + ".corrupt-"));
+      CHECK(f.heard.count(NoticeKind::quarantined) == 1);
+      CHECK(has(f.heard.last(NoticeKind::quarantined).what, f.path + ".corrupt-"));
       int aside = 0;
       for (const auto& entry : fs::directory_iterator(f.dir.path())) {
         aside += has(entry.path().string(), ".corrupt-") ? 1 : 0;
@@ -182,7 +182,7 @@ TEST_SUITE("system") {
       CHECK(f->put("changed", "newer"));
       f.reopen();
       CHECK(f->get<std::string>("changed") == "newer");
-      CHECK(f.heard.count(NoticeKind::quarantine) == 0);
+      CHECK(f.heard.count(NoticeKind::quarantined) == 0);
     }
   }
 

@@ -105,7 +105,7 @@ TEST_SUITE("system") {
     CHECK(are_foreign(f, added));
     CHECK(f->stats().undecodable == 0);
     CHECK(f->stats().unread == 0);
-    CHECK(f.heard.count(NoticeKind::quarantine) == 0);
+    CHECK(f.heard.count(NoticeKind::quarantined) == 0);
     shared.expect_order();
   }
 
@@ -135,7 +135,7 @@ TEST_SUITE("system") {
       CheckingThreads threads(f.cache(), {.is_disturbed = true});
       CHECK(threads.go_on(20));
       REQUIRE(run_program({"truncate", "-s", size, f.path}).exit_code == 0);
-      CHECK(becomes_true([&] { return f.heard.count(NoticeKind::quarantine) > 0; }));
+      CHECK(becomes_true([&] { return f.heard.count(NoticeKind::quarantined) > 0; }));
       CHECK(becomes_true([&] { return f->health().state == HealthState::ok; }));
       CHECK(threads.go_on(20));
       threads.stop();
@@ -161,7 +161,7 @@ TEST_SUITE("system") {
     CHECK(threads.wrong() == "");
     CHECK(threads.refused() > 0);
     CHECK_FALSE(f->put("k", 1));
-    CHECK(f.heard.count(NoticeKind::quarantine) == 0);
+    CHECK(f.heard.count(NoticeKind::quarantined) == 0);
     f->close();
     CHECK(read_file(f.path) == before);
   }

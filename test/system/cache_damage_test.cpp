@@ -37,7 +37,7 @@ void look_at_damaged(const CacheFixture& f) {
   for (const std::string& key : numbered("k", 2'000)) (void)reader.get<std::string>(key);
   CHECK(reader.health().state == HealthState::degraded);
   CHECK_FALSE(reader.check().ok);
-  CHECK(f.heard.count(NoticeKind::quarantine) == 0);
+  CHECK(f.heard.count(NoticeKind::quarantined) == 0);
 }
 
 constexpr std::size_t kPage = 4'096;
@@ -162,7 +162,7 @@ TEST_SUITE("system") {
     f.clock->advance(1min);
     for (int i = 0; i < 3; ++i) (void)f->run_maintenance(1s);
     CHECK(f->health().state == HealthState::ok);
-    CHECK(f.heard.count(NoticeKind::quarantine) == 1);
+    CHECK(f.heard.count(NoticeKind::quarantined) == 1);
     CHECK(f->put("new", 1));
     f->flush();
     CHECK(f->get<int>("new") == 1);

@@ -294,7 +294,7 @@ TEST_SUITE("system") {
       f->close();
       CHECK(fs::symlink_status(f.path).type() == before.type());
       CHECK(fs::symlink_status(f.path).permissions() == before.permissions());
-      CHECK(f.heard.count(NoticeKind::quarantine) == 0);
+      CHECK(f.heard.count(NoticeKind::quarantined) == 0);
     }
   }
 
@@ -316,7 +316,7 @@ TEST_SUITE("system") {
       (void)f->run_maintenance(1s);
       CHECK(f->health().state == HealthState::ok);
       CHECK(f->get<int>("k").value_or(0) == (version.empty() ? 1 : 0));
-      CHECK(f.heard.count(NoticeKind::quarantine) == (version.empty() ? 0 : 1));
+      CHECK(f.heard.count(NoticeKind::quarantined) == (version.empty() ? 0 : 1));
     }
   }
 }

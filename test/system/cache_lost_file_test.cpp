@@ -134,9 +134,9 @@ TEST_SUITE("system") {
     CHECK(f->health().state == HealthState::ok);
     CHECK(f->health().since == since);
     CHECK_MESSAGE(has(f->health().last_error, f.path), f->health().last_error);
-    CHECK(f.heard.count(NoticeKind::quarantine) == 1);
-    CHECK(f.heard.last(NoticeKind::quarantine).subject == f.path);
-    CHECK(has(f.heard.last(NoticeKind::quarantine).what, f.path + ".corrupt-"));
+    CHECK(f.heard.count(NoticeKind::quarantined) == 1);
+    CHECK(f.heard.last(NoticeKind::quarantined).subject == f.path);
+    CHECK(has(f.heard.last(NoticeKind::quarantined).what, f.path + ".corrupt-"));
     CHECK(f.heard.count(NoticeKind::unavailable) == 0);
     CHECK(f.heard.count(NoticeKind::file_lost) == 0);
     CHECK(f->stats().dropped == 0);

@@ -62,7 +62,7 @@ TEST_SUITE("system") {
     f.fill("k", kEntries, 100);
     f->flush();
     CHECK(count_right(f) == kEntries);
-    CHECK(f.heard.count(NoticeKind::quarantine) == 1);  // a file without totals is corrupt
+    CHECK(f.heard.count(NoticeKind::quarantined) == 1);  // a file without totals is corrupt
   }
 
   TEST_CASE("a shell that runs VACUUM loses nothing") {

@@ -55,7 +55,7 @@ void check_available(CacheFixture& f) {
   CHECK(f->health().since == f.clock->wall_now());
   CHECK(f.heard.count(NoticeKind::unavailable) == 1);
   CHECK(f.heard.count(NoticeKind::available) == 1);
-  CHECK(f.heard.count(NoticeKind::quarantine) == 0);
+  CHECK(f.heard.count(NoticeKind::quarantined) == 0);
   CHECK(f->put("k", 2));
   f->flush();
   CHECK(f.in_file("k"));

@@ -117,7 +117,7 @@ void check_over(Scene& s, const Trouble& trouble, const Puts& puts) {
   CHECK(f.heard.count(trouble.begun) == 1);
   CHECK(f.heard.count(trouble.ended) == 1);
   CHECK(f.heard.count(NoticeKind::file_lost) == (trouble.loses_file ? 1 : 0));
-  CHECK(f.heard.count(NoticeKind::quarantine) == 0);
+  CHECK(f.heard.count(NoticeKind::quarantined) == 0);
   for (const std::string& key : puts.taken) CHECK(f.in_file(key));
   for (const std::string& key : puts.refused) CHECK_FALSE(f->contains(key));
   CHECK(f->put("after", 2));

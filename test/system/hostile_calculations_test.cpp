@@ -23,7 +23,7 @@ TEST_SUITE("system") {
         " INSERT INTO cache_calculations (id, resource, name, version, policy)"
         " SELECT i, 'r', i, 1, '' FROM n");
     CHECK(f->put("new", 1));
-    CHECK(f.heard.count(NoticeKind::quarantine) == 1);
+    CHECK(f.heard.count(NoticeKind::quarantined) == 1);
     f->flush();
     CHECK(f->get<int>("new") == 1);
   }
@@ -37,7 +37,7 @@ TEST_SUITE("system") {
         " INSERT INTO cache_calculations (id, resource, name, version, policy)"
         " SELECT i, 'r', hex(zeroblob(500000)) || i, 1, '' FROM n");
     CHECK(f->put("new", 1));
-    CHECK(f.heard.count(NoticeKind::quarantine) == 1);
+    CHECK(f.heard.count(NoticeKind::quarantined) == 1);
     f->flush();
     CHECK(f->get<int>("new") == 1);
   }

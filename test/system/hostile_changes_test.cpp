@@ -87,7 +87,7 @@ TEST_SUITE("system") {
       CHECK(f.shell(kWitness + change) == "");
       work(f);
       CHECK(f->health().state == HealthState::ok);
-      CHECK(f.heard.count(NoticeKind::quarantine) == 1);
+      CHECK(f.heard.count(NoticeKind::quarantined) == 1);
       CHECK(f->get<int>("new") == 3);
       const std::string old = quarantine_file(f);
       REQUIRE_FALSE(old.empty());
@@ -115,7 +115,7 @@ TEST_SUITE("system") {
       CHECK(f.shell(kWitness + change) == "");
       work(f);
       CHECK(f->health().state == HealthState::ok);
-      CHECK(f.heard.count(NoticeKind::quarantine) == 0);
+      CHECK(f.heard.count(NoticeKind::quarantined) == 0);
       CHECK(f->get<std::string>("k1").has_value());
       f->flush();
       CHECK(f.shell("SELECT a FROM witness") == "quiet\n");

@@ -43,9 +43,9 @@ void check_works(CacheFixture& f) {
 
 void check_quarantined(CacheFixture& f, const std::string& why) {
   check_works(f);
-  CHECK(f.heard.count(NoticeKind::quarantine) == 1);
-  CHECK_MESSAGE(has(f.heard.last(NoticeKind::quarantine).what, why),
-                f.heard.last(NoticeKind::quarantine).what);
+  CHECK(f.heard.count(NoticeKind::quarantined) == 1);
+  CHECK_MESSAGE(has(f.heard.last(NoticeKind::quarantined).what, why),
+                f.heard.last(NoticeKind::quarantined).what);
   CHECK_FALSE(f->contains("old"));
 }
 
@@ -84,7 +84,7 @@ TEST_SUITE("system") {
     int shown = 0;
     f->for_each("", [&](const EntryInfo&) { REQUIRE(++shown < 1'000); });
     check_works(f);
-    CHECK(f.heard.count(NoticeKind::quarantine) == 1);
+    CHECK(f.heard.count(NoticeKind::quarantined) == 1);
   }
 
   TEST_CASE("a file is quarantined with its log if SQLite does not know the log's format") {
@@ -103,7 +103,7 @@ TEST_SUITE("system") {
     fs::permissions(f.path + "-wal", fs::perms::owner_read | fs::perms::owner_write);
     check_works(f);
     CHECK(f->contains("old"));
-    CHECK(f.heard.count(NoticeKind::quarantine) == 0);
+    CHECK(f.heard.count(NoticeKind::quarantined) == 0);
   }
 
   TEST_CASE("a cache works with the log of another cache beside its file") {

@@ -295,7 +295,7 @@ TEST_SUITE("system") {
     }
     f.run_to_the_end();
     CHECK(f->health().state == HealthState::ok);
-    CHECK(f.heard.count(NoticeKind::quarantine) == 1);
+    CHECK(f.heard.count(NoticeKind::quarantined) == 1);
     CHECK(f->put("third", 3));
     f->flush();
     CHECK(f.in_file("third"));

@@ -52,7 +52,7 @@ TEST_SUITE("unit") {
     Catalog catalog;
     const auto words = catalog.add("Post", "words", 1, "ttl 1h");
     CHECK(words->id == 1);
-    const Rows undelivered = catalog.take_undelivered();
+    const Rows undelivered = catalog.take_unwritten();
     REQUIRE(undelivered.size() == 1);
     CHECK(undelivered[0].id == 1);
     CHECK(undelivered[0].resource == "Post");
@@ -67,7 +67,7 @@ TEST_SUITE("unit") {
     CHECK(catalog.load({row(7, "words", 3)}).empty());
     const auto words = catalog.add("Post", "words", 3, "ttl 1h");
     CHECK(words->id == 7);
-    const Rows undelivered = catalog.take_undelivered();
+    const Rows undelivered = catalog.take_unwritten();
     CHECK(undelivered.empty());
     CHECK_FALSE(catalog.has_retired());
   }
@@ -77,7 +77,7 @@ TEST_SUITE("unit") {
     CHECK(catalog.load({row(7, "words", 3)}).empty());
     const auto words = catalog.add("Post", "words", 3, "ttl 2h");
     CHECK(words->id == 7);
-    const Rows undelivered = catalog.take_undelivered();
+    const Rows undelivered = catalog.take_unwritten();
     REQUIRE(undelivered.size() == 1);
     CHECK(undelivered[0].policy == "ttl 2h");
   }
@@ -88,7 +88,7 @@ TEST_SUITE("unit") {
       CHECK(catalog.load({row(7, "words", 3)}).empty());
       const auto words = catalog.add("Post", "words", version, "ttl 1h");
       CHECK(words->id == 8);
-      const Rows undelivered = catalog.take_undelivered();
+      const Rows undelivered = catalog.take_unwritten();
       CHECK(ids_of(undelivered) == Ids{7, 8});
       CHECK(with_id(undelivered, 7).retired);
       CHECK_FALSE(with_id(undelivered, 8).retired);
@@ -123,7 +123,7 @@ TEST_SUITE("unit") {
     catalog.renew(words);
     CHECK(words->id == 8);
     CHECK_FALSE(catalog.is_current(7));
-    const Rows undelivered = catalog.take_undelivered();
+    const Rows undelivered = catalog.take_unwritten();
     CHECK(ids_of(undelivered) == Ids{7, 8});
     CHECK(with_id(undelivered, 8).hits == 40);
     CHECK(with_id(undelivered, 7).hits == 0);  // otherwise the file would count them twice
@@ -149,7 +149,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(catalog.is_current(6));
     CHECK(ids_of(catalog.retired()) == Ids{6});
     const Ids six{6};
-    catalog.forget(six);
+    catalog.drop_retired(six);
     CHECK_FALSE(catalog.has_retired());
     CHECK_FALSE(catalog.is_current(6));
   }
@@ -181,7 +181,7 @@ TEST_SUITE("unit") {
     CHECK(taken[0].saved_us == 500);
     CHECK(catalog.take_counters().empty());
     catalog.renew(words);
-    CHECK(with_id(catalog.take_undelivered(), 3).hits == 3);
+    CHECK(with_id(catalog.take_unwritten(), 3).hits == 3);
   }
 
   TEST_CASE("the catalog returns saved time without hits") {
@@ -206,7 +206,7 @@ TEST_SUITE("unit") {
     CHECK(taken[0].hits == 5);
     CHECK(taken[0].failed == 1);
     catalog.renew(words);
-    CHECK(with_id(catalog.take_undelivered(), 2).hits == 5);
+    CHECK(with_id(catalog.take_unwritten(), 2).hits == 5);
   }
 
   // ---- The process opens another file.
@@ -330,19 +330,19 @@ TEST_SUITE("unit") {
     CHECK(words->id == 1'001);
     CHECK_FALSE(catalog.is_current(1'000));
     CHECK_FALSE(catalog.has_retired());
-    CHECK(ids_of(catalog.take_undelivered()) == Ids{1'001});
-    CHECK_FALSE(catalog.has_undelivered());
+    CHECK(ids_of(catalog.take_unwritten()) == Ids{1'001});
+    CHECK_FALSE(catalog.has_unwritten());
   }
 
   TEST_CASE(
       "renewing a calculation retires an id that a writer has taken, even if the commit failed") {
     Catalog catalog;
     const auto words = catalog.add("Post", "words", 1, "");
-    const Rows taken = catalog.take_undelivered();
+    const Rows taken = catalog.take_unwritten();
     catalog.renew(words);
-    catalog.give_back_undelivered(taken);
+    catalog.give_back_unwritten(taken);
     CHECK(ids_of(catalog.retired()) == Ids{1});
-    const Rows undelivered = catalog.take_undelivered();
+    const Rows undelivered = catalog.take_unwritten();
     CHECK(ids_of(undelivered) == Ids{1, 2});
     CHECK(with_id(undelivered, 1).retired);
   }
@@ -350,11 +350,11 @@ TEST_SUITE("unit") {
   TEST_CASE("rows that could not be written are taken again with their current counters") {
     Catalog catalog;
     const auto words = catalog.add("Post", "words", 1, "");
-    const Rows taken = catalog.take_undelivered();
+    const Rows taken = catalog.take_unwritten();
     words->unwritten.hits.add(3);
     CHECK(catalog.take_counters().size() == 1);
-    catalog.give_back_undelivered(taken);
-    CHECK(with_id(catalog.take_undelivered(), 1).hits == 3);
+    catalog.give_back_unwritten(taken);
+    CHECK(with_id(catalog.take_unwritten(), 1).hits == 3);
   }
 
   TEST_CASE("the catalog applies an earlier invalidation to a new file with any ids") {

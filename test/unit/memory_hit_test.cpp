@@ -22,7 +22,7 @@ namespace {
 constexpr std::int64_t kSecond = 1'000'000;
 
 /// Accepts texts, or refuses all values.
-class Sink final : public engine::AnswerSink {
+class Sink final : public engine::ValueSink {
  public:
   explicit Sink(bool takes) : takes_(takes) {}
   bool take(std::size_t, Freshness, ValueView value) override {
@@ -60,7 +60,7 @@ struct PathFixture : FakeEngine {
     Answer answer;
     const std::int64_t now =
         engine::read(engine, std::span(&query, 1), sink, std::span(&answer, 1));
-    engine::settle(engine, std::span(&query, 1), std::span(&answer, 1), now);
+    engine::record_answers(engine, std::span(&query, 1), std::span(&answer, 1), now);
     return answer.is_hit() ? sink.text : std::nullopt;
   }
 

@@ -49,4 +49,16 @@ TEST_SUITE("unit") {
     CHECK(to_string(Durability::commit) == "commit");
     CHECK(to_string(Eviction::s3fifo) == "s3fifo");
   }
+
+  TEST_CASE("eviction_from returns the policy of each name, and nothing for another text") {
+    int policies = 0;
+    for (int value = 0; to_string(static_cast<Eviction>(value)) != "?"; ++value, ++policies) {
+      CHECK(eviction_from(to_string(static_cast<Eviction>(value))) == static_cast<Eviction>(value));
+    }
+    CHECK(policies >= 5);
+    for (const std::string_view other : {"", "?", "LRU", "lru ", "lfu"}) {
+      INFO(other);
+      CHECK_FALSE(eviction_from(other));
+    }
+  }
 }

@@ -41,9 +41,9 @@ TEST_SUITE("unit") {
 
   TEST_CASE("each quarantined file is reported") {
     Notices notices;
-    notices.notify(NoticeKind::quarantine, "renamed to .corrupt-1", "file");
+    notices.notify(NoticeKind::quarantined, "renamed to .corrupt-1", "file");
     CHECK(notices.take().size() == 1);
-    notices.notify(NoticeKind::quarantine, "renamed to .corrupt-2", "file");
+    notices.notify(NoticeKind::quarantined, "renamed to .corrupt-2", "file");
     const std::vector<Notice> taken = notices.take();
     REQUIRE(taken.size() == 1);
     CHECK(taken[0].what == "renamed to .corrupt-2");

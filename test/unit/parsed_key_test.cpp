@@ -11,14 +11,14 @@
 #include <vector>
 
 #include <ashmemo/key_part.hpp>
-#include <ashmemo/parsed_key.hpp>
 
+#include "support/parsed_key.hpp"
 #include "support/random.hpp"
 
 namespace {
 
-using ashmemo::parse_key;
-using ashmemo::ParsedKey;
+using ashmemo::test::parse_key;
+using ashmemo::test::ParsedKey;
 
 // The components of a key, not escaped.
 struct Call {

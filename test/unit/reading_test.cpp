@@ -22,7 +22,7 @@ namespace {
 constexpr std::int64_t kSecond = 1'000'000;
 
 /// Collects texts and rejects values of other types as undecodable.
-class Texts final : public engine::AnswerSink {
+class Texts final : public engine::ValueSink {
  public:
   explicit Texts(std::size_t size, bool in_place = true) : texts(size), in_place_(in_place) {}
   bool take(std::size_t index, Freshness, ValueView value) override {

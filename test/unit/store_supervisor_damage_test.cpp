@@ -79,7 +79,7 @@ TEST_SUITE("unit") {
     fake.clock->advance(std::chrono::seconds(10));
     REQUIRE(fake.worker.flush().ok());
     CHECK(fake.get("a").has_value() == replaced);
-    CHECK(fake.told->count(NoticeKind::quarantine) == (replaced ? 0 : 1));
+    CHECK(fake.told->count(NoticeKind::quarantined) == (replaced ? 0 : 1));
   }
 
   TEST_CASE("a file is not marked corrupt for the damage of the file that it replaced") {
@@ -91,7 +91,7 @@ TEST_SUITE("unit") {
     fake.put("b", "1");
     REQUIRE(fake.worker.flush().ok());
     CHECK(fake.get("a"));
-    CHECK(fake.told->count(NoticeKind::quarantine) == 0);
+    CHECK(fake.told->count(NoticeKind::quarantined) == 0);
     CHECK(fake.told->count(NoticeKind::file_lost) == 1);
   }
 
@@ -113,7 +113,7 @@ TEST_SUITE("unit") {
       fake.faults->fail(Call::read, FailureKind::corrupt);
       CHECK_FALSE(fake.get("a"));
       REQUIRE(fake.worker.flush().ok());
-      CHECK(fake.told->count(NoticeKind::quarantine) == 1);
+      CHECK(fake.told->count(NoticeKind::quarantined) == 1);
     }
     SUBCASE("the file was deleted") {
       for (const char* suffix : {"", "-wal", "-shm"}) {

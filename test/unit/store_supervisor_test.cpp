@@ -81,7 +81,7 @@ TEST_SUITE("unit") {
     REQUIRE(opener.asked.size() == 2);
     CHECK(opener.asked[0].empty());
     CHECK_FALSE(opener.asked[1].empty());
-    CHECK(fake.told->count(NoticeKind::quarantine) == 1);
+    CHECK(fake.told->count(NoticeKind::quarantined) == 1);
   }
 
   TEST_CASE("a file that is opened for reading is never quarantined") {
@@ -115,7 +115,7 @@ TEST_SUITE("unit") {
     REQUIRE(fake.worker.flush().ok());
     REQUIRE(opener.asked.size() == 2);
     CHECK(opener.asked[1] == "told to fail");
-    CHECK(fake.told->count(NoticeKind::quarantine) == 1);
+    CHECK(fake.told->count(NoticeKind::quarantined) == 1);
     CHECK(opener.file != fake.file);
     CHECK_FALSE(fake.get("a"));
     CHECK(fake.get("b").has_value() == !by_a_read);

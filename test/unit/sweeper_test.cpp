@@ -31,7 +31,7 @@ void put_results(FakeEngine& fake, const engine::CalculationPtr& calculation, in
 engine::CalculationPtr known_calculation(FakeEngine& fake) {
   const auto words = fake.engine.catalog.add("Post", "words", 1, "");
   fake.file->change([&](auto& state) {
-    for (const auto& row : fake.engine.catalog.take_undelivered()) state.calculations[row.id] = row;
+    for (const auto& row : fake.engine.catalog.take_unwritten()) state.calculations[row.id] = row;
   });
   return words;
 }
@@ -204,7 +204,7 @@ TEST_SUITE("unit") {
     put_results(fake, words, 2'500);
     fake.engine.catalog.renew(words);
     static_cast<void>(
-        fake.engine.catalog.take_undelivered());  // as if another transaction stored it
+        fake.engine.catalog.take_unwritten());  // as if another transaction stored it
     CHECK(fake.worker.run(0));
     FakeRow row;
     row.calculation_id = words->id;

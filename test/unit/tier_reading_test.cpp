@@ -147,7 +147,7 @@ TEST_SUITE("unit") {
     REQUIRE(fake.worker.flush().ok());
     CHECK(fake.get("b") == "1");
     fake.put("d", "2");
-    class Texts final : public engine::AnswerSink {
+    class Texts final : public engine::ValueSink {
      public:
       bool take(std::size_t index, Freshness, ValueView value) override {
         texts[index] = std::string(value.bytes());

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include <ashmemo/entry.hpp>
 #include <ashmemo/put_options.hpp>
 #include <ashmemo/value.hpp>
 
@@ -20,14 +21,17 @@ namespace ashmemo::detail {
 
 class Core;  // one open cache: src/api/core.hpp
 
-/// Takes the values that a lookup found. What is `in_place` runs only code of this library, so it
-/// may be called with a view into the database's own memory; any other sink gets a copy, later.
+/// Takes the values that a look-up found.
 class ValueSink {
  public:
   virtual ~ValueSink() = default;
-  /// False: the value does not decode. That key is then a miss.
-  virtual bool take(std::size_t index, ValueView value) = 0;
-  [[nodiscard]] virtual bool in_place() const noexcept = 0;
+  /// Takes the value of the query number `index`. False: the value does not decode, so that query is
+  /// a miss.
+  virtual bool take(std::size_t index, Freshness freshness, ValueView value) = 0;
+  /// Whether `take` runs only code of this library for this query. If so, it is called with a view
+  /// into the database's own memory, while a connection is in use. Otherwise it is called later,
+  /// with a copy.
+  [[nodiscard]] virtual bool in_place(std::size_t index) const noexcept = 0;
 };
 
 /// A key with its encoded value; `value` is empty if its codec failed (counted, not kept).

@@ -27,11 +27,11 @@ class DecodingSink final : public ValueSink {
  public:
   explicit DecodingSink(std::size_t size) : results_(size) {}
 
-  bool take(std::size_t index, ValueView value) override {
+  bool take(std::size_t index, Freshness, ValueView value) override {
     results_[index] = decode<T>(value);
     return results_[index].has_value();
   }
-  [[nodiscard]] bool in_place() const noexcept override { return decodes_in_place<T>; }
+  [[nodiscard]] bool in_place(std::size_t) const noexcept override { return decodes_in_place<T>; }
   [[nodiscard]] std::vector<std::optional<T>> take_results() { return std::move(results_); }
 
  private:
@@ -42,11 +42,11 @@ class DecodingSink final : public ValueSink {
 template <class T>
 class DecodingOne final : public ValueSink {
  public:
-  bool take(std::size_t, ValueView value) override {
+  bool take(std::size_t, Freshness, ValueView value) override {
     result_ = decode<T>(value);
     return result_.has_value();
   }
-  [[nodiscard]] bool in_place() const noexcept override { return decodes_in_place<T>; }
+  [[nodiscard]] bool in_place(std::size_t) const noexcept override { return decodes_in_place<T>; }
   [[nodiscard]] std::optional<T> take_result() { return std::move(result_); }
 
  private:

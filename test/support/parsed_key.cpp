@@ -1,13 +1,18 @@
-#include <ashmemo/parsed_key.hpp>
+#include "support/parsed_key.hpp"
 
 #include <algorithm>
 #include <cstddef>
 #include <span>
 
-#include "api/key_escape.hpp"
-
-namespace ashmemo {
+namespace ashmemo::test {
 namespace {
+
+// Whether a key has this character only as an escape. Written independently of the library.
+bool needs_escape(char character) noexcept {
+  const auto code = static_cast<unsigned char>(character);
+  return code < 0x20 || code == 0x7f ||
+         std::string_view("%:(),@;[]~").find(character) != std::string_view::npos;
+}
 
 constexpr std::size_t kEscapeBytes = 3;
 
@@ -18,23 +23,24 @@ int hex_value(char digit) noexcept {
   return -1;
 }
 
-// The character that an escape at the start of `text` stands for. Only what needs an escape may
-// have one: two spellings of one text would be two keys of one calculation.
+// The character of an escape at the start of `text`. Only characters that need an escape may have
+// one. Otherwise one text would have two spellings, and one calculation two keys.
 std::optional<char> escaped_character(std::string_view text) noexcept {
   if (text.size() < kEscapeBytes || text[0] != '%') return std::nullopt;
   const int high = hex_value(text[1]);
   const int low = hex_value(text[2]);
   if (high < 0 || low < 0) return std::nullopt;
   const auto character = static_cast<char>(high * 16 + low);
-  if (!api::needs_escape(character)) return std::nullopt;
+  if (!needs_escape(character)) return std::nullopt;
   return character;
 }
 
-// How much of `rest` is text: plain characters and escapes, up to structure, an error or the end.
+// How many bytes of `rest` are text: plain characters and escapes, up to structure, an error or the
+// end.
 std::size_t text_length(std::string_view rest) noexcept {
   std::size_t length = 0;
   while (length < rest.size()) {
-    if (!api::needs_escape(rest[length])) {
+    if (!needs_escape(rest[length])) {
       ++length;
     } else if (escaped_character(rest.substr(length))) {
       length += kEscapeBytes;
@@ -47,14 +53,14 @@ std::size_t text_length(std::string_view rest) noexcept {
 
 bool is_text(std::string_view text) noexcept { return text_length(text) == text.size(); }
 
-// Passes one text or run of tildes.
+// The length of one text or one run of tildes.
 std::size_t leaf_length(std::string_view rest) noexcept {
   if (!rest.starts_with('~')) return text_length(rest);
   return std::min(rest.find_first_not_of('~'), rest.size());
 }
 
-// Whether this is one part of the grammar. A counter takes the place of recursion: the file may
-// hold a key of nothing but brackets.
+// Whether this is one part of the grammar. It counts the depth instead of recursing, because a key
+// may consist of brackets only.
 bool is_part(std::string_view rest) noexcept {
   std::size_t depth = 0;
   bool element_due = true;
@@ -78,7 +84,7 @@ bool is_part(std::string_view rest) noexcept {
   }
 }
 
-// Of what has passed is_text or is_part: there every percent sign begins an escape.
+// `text` has passed is_text or is_part, so every percent sign in it begins an escape.
 std::string without_escapes(std::string_view text) {
   std::string out;
   out.reserve(text.size());
@@ -155,4 +161,4 @@ std::optional<ParsedKey> parse_key(std::string_view key) {
   return parsed;
 }
 
-}  // namespace ashmemo
+}  // namespace ashmemo::test
