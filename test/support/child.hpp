@@ -15,8 +15,7 @@ namespace ashmemo::test {
 /// a shell. SIGALRM ends a forked child after one minute.
 struct ChildEnd {
   int exit_code = 0;
-  std::string
-      said;  // the text that the function returned, or the output of the program (both streams)
+  std::string said;  // the text that the function returned, or the output of both streams
 };
 
 /// Runs `work` in a forked child and waits for its end. `said` is the returned text, or the text of
