@@ -12,8 +12,7 @@ struct Operation {
   Options options{};
   std::function<void(Trial&)> before{};  ///< preparation, without faults
   std::function<void(Trial&)> act{};     ///< the calls that are tried with faults
-  std::function<void(Trial&)>
-      after{};  ///< checks after the fault has ended and the cache is closed
+  std::function<void(Trial&)> after{};   ///< checks after the fault, when the cache is closed
   /// Entries may be lost without a fault, because of limits or a deleted file. Otherwise every
   /// accepted entry must be found after the fault has ended, except entries that the cache reported
   /// as lost and entries of a quarantined file.
