@@ -51,6 +51,13 @@ concept KeyRange = !std::convertible_to<const K&, std::string_view> && requires(
 ///
 /// Reads: never wait for the writer. A value of another type than asked for is a miss, counted.
 ///
+/// Types: a value that is put directly keeps which of SQLite's five types it is, and nothing more of
+/// its C++ type. What was put as 90 s is read as 90 ms by a program that asks for milliseconds, a
+/// vector of float as a vector of bytes, one enum as another. If the type of a value changes, use
+/// another key. Results of calculations know their type: see codec.hpp.
+///
+/// Damage: each entry has a checksum. One that does not match is a miss, counted, and removed.
+///
 /// Errors: a broken cache never breaks its user. Nothing here throws because of the store but the
 /// explicit administration (`flush`, `backup`, `check`, `compact`); see ErrorCode, health() and
 /// Hooks::on_error.

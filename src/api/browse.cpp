@@ -86,6 +86,10 @@ class Walk {
   }
 
   bool show_stored(store::StoredEntry& entry) {
+    if (entry.is_damaged) {
+      engine_.row_is_damaged(entry.rowid);
+      return true;
+    }
     const bool overlaid = at_ < pending_.size() && pending_[at_].first == entry.info.key;
     if (overlaid) return true;  // shown with the next key
     const engine::Pending pending = engine_.pending.find(entry.info.key);
@@ -121,7 +125,9 @@ std::optional<store::StoredEntry> find(engine::Engine& engine, std::string_view 
     return std::nullopt;
   }
   engine.store_was_read();
-  return std::move(*entry);
+  if (!entry->has_value() || !(*entry)->is_damaged) return std::move(*entry);
+  engine.row_is_damaged((*entry)->rowid);
+  return std::nullopt;
 }
 
 StoredCalculation told(store::CalculationRow row) {
@@ -130,6 +136,7 @@ StoredCalculation told(store::CalculationRow row) {
   calculation.resource = std::move(row.resource);
   calculation.name = std::move(row.name);
   calculation.version = row.version;
+  calculation.result_type = std::move(row.result_type);
   calculation.policy = std::move(row.policy);
   calculation.stats = {.hits = row.hits,
                        .stale_hits = row.stale_hits,

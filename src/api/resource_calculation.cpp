@@ -16,6 +16,7 @@ CalculationCore::CalculationCore(const ResourceCore& resource,
       storable_(declaration.storable),
       copyable_(declaration.copyable),
       optional_(declaration.optional),
+      result_type_(declaration.result_type),
       type_(declaration.type),
       typed_(declaration.typed) {}
 
@@ -47,7 +48,7 @@ void CalculationCore::set_policy(const CachePolicy& policy, const RecordTraits& 
 
 engine::CalculationPtr CalculationCore::enter(engine::Catalog& catalog) const {
   const std::string policy = policy_ ? to_string(*policy_) : "not cached";
-  auto calculation = catalog.add(resource_.name(), name_, version_, policy);
+  auto calculation = catalog.add(resource_.name(), name_, version_, policy, result_type_);
   calculation->is_touched = !policy_ || policy_->eviction != Eviction::fifo;
   return calculation;
 }

@@ -14,6 +14,15 @@ namespace {
 // Another program may have written any id. Larger ids are ignored when the next one is chosen.
 constexpr std::int64_t kMaxId = std::int64_t{1} << 62;
 
+/// Whether the results of this row are results of that code.
+bool is_of(const store::CalculationRow& row, std::int64_t version, std::string_view result_type) {
+  return row.version == version && (row.result_type.empty() || row.result_type == result_type);
+}
+
+std::string describe(std::int64_t version, std::string_view result_type) {
+  return fmt::format("version {} and results of type '{}'", version, result_type);
+}
+
 }  // namespace
 
 Catalog::Catalog(bool writes) : writes_(writes), last_id_(writes ? 0 : kMaxId) {}
@@ -61,6 +70,9 @@ void Catalog::assign_id_locked(CalculationState& state, store::CalculationRow ro
   if (found != rows_.end() && may_answer_locked(state, row, found->second)) {
     state.id = found->second.id;
     found->second.policy = state.policy;
+    const bool knows_type = found->second.result_type == state.result_type;
+    found->second.result_type = state.result_type;
+    if (!knows_type) unwritten.push_back(found->second);
     return;
   }
   if (found != rows_.end()) {
@@ -80,38 +92,41 @@ void Catalog::assign_id_locked(CalculationState& state, store::CalculationRow ro
 // an id that this process wrote to the file may answer.
 bool Catalog::may_answer_locked(const CalculationState& state, const store::CalculationRow& own,
                                 const store::CalculationRow& in_file) const {
-  if (in_file.version != state.version) return false;
+  if (!is_of(in_file, state.version, state.result_type)) return false;
   return !state.is_renewed || (in_file.id == own.id && !fresh_.contains(own.id));
 }
 
 CalculationPtr Catalog::add(std::string_view resource, std::string_view name, std::int64_t version,
-                            std::string_view policy) {
+                            std::string_view policy, std::string_view result_type) {
   const Name key{resource, name};
   base::Lock lock(mutex_);
   if (const auto known = states_.find(key); known != states_.end()) {
-    if (known->second->version == version) return known->second;
-    throw Error(
-        ErrorCode::misuse,
-        fmt::format("calculation {}.{} is in use with version {} in this process and cannot be "
-                    "registered with version {} too",
-                    resource, name, known->second->version, version),
-        std::string(name));
+    const CalculationState& used = *known->second;
+    if (used.version == version && used.result_type == result_type) return known->second;
+    throw Error(ErrorCode::misuse,
+                fmt::format("calculation {}.{} is in use with {} in this process and cannot be "
+                            "registered with {} too",
+                            resource, name, describe(used.version, used.result_type),
+                            describe(version, result_type)),
+                std::string(name));
   }
   auto state = std::make_shared<CalculationState>();
   state->resource = resource;
   state->name = name;
   state->version = version;
   state->policy = policy;
+  state->result_type = result_type;
   states_[key] = state;
   const auto row = rows_.find(key);
-  if (row == rows_.end() || row->second.version != version) {
+  if (row == rows_.end() || !is_of(row->second, version, result_type)) {
     renew_locked(state);
     return state;
   }
   state->id = row->second.id;
   state->at_open = row->second;
-  if (row->second.policy == policy) return state;
+  if (row->second.policy == policy && row->second.result_type == result_type) return state;
   row->second.policy = policy;
+  row->second.result_type = result_type;
   unwritten_.insert(row->second.id);
   return state;
 }
@@ -133,6 +148,7 @@ void Catalog::renew_locked(const CalculationPtr& calculation) {
   row.id = ++last_id_;
   row.version = calculation->version;
   row.policy = calculation->policy;
+  row.result_type = calculation->result_type;
   current_.insert(row.id);
   unwritten_.insert(row.id);
   fresh_.insert(row.id);

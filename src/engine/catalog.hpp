@@ -30,7 +30,8 @@ struct CalculationState {
   std::string resource;
   std::string name;
   std::int64_t version = 0;
-  std::string policy;  // for people who read the file
+  std::string policy;       // for people who read the file
+  std::string result_type;  // the name that the codec gives
   std::atomic<std::int64_t> id{0};
   bool is_renewed = false;                    // by this process; guarded by the catalog's mutex
   std::atomic<bool> is_touched{true};         // whether its reads are marked
@@ -58,11 +59,13 @@ class Catalog {
   [[nodiscard]] std::vector<store::CalculationRow> load(
       const std::vector<store::CalculationRow>& rows);
 
-  /// The state of a calculation. If the file has another version of it, newer or older, the
-  /// calculation gets a new id and the old one is retired. Error (misuse) if this process already
-  /// uses another version.
+  /// The state of a calculation. If the file has another version of it, newer or older, or another
+  /// type of results, the calculation gets a new id and the old one is retired. A file of format 1
+  /// does not know the type; then it takes this one. Error (misuse) if this process already uses
+  /// another version or type.
   [[nodiscard]] CalculationPtr add(std::string_view resource, std::string_view name,
-                                   std::int64_t version, std::string_view policy);
+                                   std::int64_t version, std::string_view policy,
+                                   std::string_view result_type = {});
   /// Gives the calculation a new id, so that all its results become invisible. An old id that was
   /// never written is dropped at once, because the file has no results of it.
   void renew(const CalculationPtr& calculation);

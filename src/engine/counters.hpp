@@ -77,7 +77,7 @@ inline ReadSums SpreadReadCounters::sums() const noexcept {
 /// The counters of Stats; stats.hpp says what each one means.
 struct Counters {
   SpreadReadCounters reads;
-  Counter expired_misses, undecodable, unread, computed, joined, uncached_keys;
+  Counter expired_misses, undecodable, damaged, unread, computed, joined, uncached_keys;
   Counter puts, refused, dropped, unencodable, superseded;
   Counter erased, replaced, expired, evicted;
   Counter touches_written, touches_lost;  // lost: the row was gone, or the write failed

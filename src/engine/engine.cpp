@@ -174,6 +174,11 @@ void Engine::store_failed(const store::Store& failed, const base::Failure& failu
                  path);
 }
 
+void Engine::row_is_damaged(std::int64_t rowid) noexcept {
+  if (options.access == Access::read_only) return;  // there is nobody who removes it
+  if (suspects.add(rowid) && worker != nullptr) worker->wake_now();
+}
+
 void Engine::report_reads_work() {
   notices.notify_end(NoticeKind::read_failed, NoticeKind::recovered, path + ": reading works again",
                      path);

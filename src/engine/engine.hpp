@@ -21,6 +21,7 @@
 #include "engine/in_flight.hpp"
 #include "engine/notices.hpp"
 #include "engine/refreshes.hpp"
+#include "engine/suspect_rows.hpp"
 #include "engine/time.hpp"
 #include "engine/write_queue.hpp"
 #include "memory/memory_tier.hpp"
@@ -169,6 +170,7 @@ struct Engine {
   WriteQueue pending;
   Refreshes refreshes;
   AccessBuffer access_buffer;
+  SuspectRows suspects;
   SequenceClock sequence_clock;
   Catalog catalog;
   Counters counters;
@@ -195,6 +197,8 @@ struct Engine {
   void set_health(HealthState state) { health.change(state, clock->wall_now()); }
   /// A read of `store` failed: reports it and, if the file is damaged, wakes the worker.
   void store_failed(const store::Store& store, const base::Failure& failure);
+  /// A read found a row that does not match its checksum. The worker reads it again.
+  void row_is_damaged(std::int64_t rowid) noexcept;
   /// A read of a store succeeded: ends a failure of reads.
   void store_was_read() {
     if (health.are_reads_failing() && health.read_worked(*clock)) report_reads_work();

@@ -74,6 +74,8 @@ class Matcher {
     return std::nullopt;
   }
 
+  void damaged(std::size_t index) noexcept { answers_[index].kind = Answer::Kind::damaged; }
+
   void take(std::size_t index, Freshness freshness, ValueView value) {
     const bool decoded = sink_.take(index, freshness, value);
     answers_[index].kind = decoded ? Answer::Kind::found : Answer::Kind::undecodable;
@@ -144,6 +146,11 @@ class SlowRead final : public store::RowSink {
     } catch (...) {
       thrown_ = std::current_exception();
     }
+  }
+
+  void damaged(std::size_t first, std::int64_t rowid) noexcept override {
+    for_each_query(first, [this](std::size_t index) { matcher_.damaged(index); });
+    engine_.row_is_damaged(rowid);
   }
 
  private:
@@ -364,7 +371,7 @@ namespace {
 struct Tally {
   std::int64_t hits[2]{}, stale[2]{};  // from the file, from memory
   std::int64_t misses = 0, saved_us = 0;
-  std::array<std::int64_t, 5> kinds{};  // by Answer::Kind
+  std::array<std::int64_t, 6> kinds{};  // by Answer::Kind
 
   void add(const Answer& answer) {
     ++kinds[static_cast<std::size_t>(answer.kind)];
@@ -399,6 +406,7 @@ void count(Counters& counters, const Tally& tally) {
   mine.misses.add(tally.misses);
   counters.expired_misses.add(tally.of(Answer::Kind::expired));
   counters.undecodable.add(tally.of(Answer::Kind::undecodable));
+  counters.damaged.add(tally.of(Answer::Kind::damaged));
   counters.unread.add(tally.of(Answer::Kind::unread));
 }
 

@@ -37,6 +37,7 @@ struct Answer {
     missing,      // there is no entry, or it does not match
     expired,      // the entry has expired
     undecodable,  // the value has another type
+    damaged,      // the row does not match its checksum
     unread,       // the store could not be read
     found,        // the sink accepted the value
   };

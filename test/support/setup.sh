@@ -7,8 +7,8 @@ build_root=$project_root/.build
 # The packages of Debian 12 and Ubuntu 24.04 that every build and test needs.
 needed_packages=(
   g++ meson ninja-build cmake pkgconf
-  libsqlite3-dev libsqlitecpp-dev libfmt-dev nlohmann-json3-dev libcli11-dev doctest-dev
-  sqlite3
+  libsqlite3-dev libsqlitecpp-dev libfmt-dev libxxhash-dev nlohmann-json3-dev libcli11-dev
+  doctest-dev sqlite3
 )
 
 # Without apt, only these programs are checked. Meson finds the libraries or uses the subprojects.
