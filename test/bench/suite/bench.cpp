@@ -53,10 +53,7 @@ std::span<const Scenario> scenarios() {
                memory},
       Scenario{"scale", "get, get_many and put_many, page cache in proportion to the entries",
                scale},
-      Scenario{
-          "tuning",
-          "costs and benefits of single options: memory, page caches, durability, secure erasing",
-          tuning},
+      Scenario{"tuning", "different memory, page caches, durability and secure erasing", tuning},
   };
   return all;
 }
