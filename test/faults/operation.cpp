@@ -57,7 +57,8 @@ std::vector<SystemCall> calls_of(const Operation& operation) {
   for (const NoticeKind trouble :
        {NoticeKind::unavailable, NoticeKind::busy, NoticeKind::write_failed,
         NoticeKind::read_failed, NoticeKind::foreign_reader, NoticeKind::quarantined,
-        NoticeKind::writes_dropped, NoticeKind::removal_uncommitted, NoticeKind::worker_failed}) {
+        NoticeKind::writes_dropped, NoticeKind::removal_uncommitted, NoticeKind::worker_failed,
+        NoticeKind::entry_damaged}) {
     CHECK_MESSAGE(trial.heard.count(trouble) == 0, trial.heard.last(trouble).what);
   }
   return calls;

@@ -32,6 +32,7 @@ void Troubles::add(const Notice& notice) {
     case NoticeKind::unencodable:
     case NoticeKind::refused:
     case NoticeKind::default_limit:
+    case NoticeKind::entry_damaged:
     case NoticeKind::listener_failed:
     case NoticeKind::worker_failed:
       return report_once(notice);
