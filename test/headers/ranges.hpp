@@ -15,12 +15,13 @@
 #include <type_traits>
 #include <utility>
 #include <vector>
-#ifndef __clang__  // with libstdc++ 12 clang 14 cannot read it
+#ifndef __clang__  // clang 14 cannot compile <ranges> of libstdc++ 12
 #include <istream>
 #include <ranges>
 #endif
 
-// Which ranges of keys, pairs and records calls take. Nothing here runs: checks.sh compiles it.
+// Asserts which ranges of keys, pairs and records the calls accept. checks.sh only compiles this
+// file.
 
 namespace ashmemo::test {
 
@@ -34,7 +35,8 @@ using Pair = std::pair<std::string, int>;
 template <class Key>
 using PairOf = std::pair<Key, int>;
 
-/// What the functions take, which is more than one concept each: some have overloads for spans.
+/// Whether the functions accept a range. This is not one concept each, because some have overloads
+/// for spans.
 template <class K>
 concept Keys = requires(Cache& cache, const K& keys) {
   cache.get_many<int>(keys);
@@ -61,7 +63,7 @@ struct RangeOf {
 };
 
 // ------------------------------------------------------------------------------------------------
-// what can be read again is taken
+// accepted: ranges that can be read again
 
 static_assert(Keys<std::vector<std::string>> && Keys<std::string[3]> && Keys<const char* [3]>);
 static_assert(Keys<std::list<std::string>> && Keys<std::forward_list<std::string>>);
@@ -74,22 +76,22 @@ static_assert(Page<std::vector<Post>> && Page<Post (&)[3]> && Page<std::span<Pos
 static_assert(Page<std::vector<std::shared_ptr<Post>>&> && Page<RangeOf<const Post*>>);
 
 // ------------------------------------------------------------------------------------------------
-// a stream reads into its own iterator: `*it` is a reference, but not to what lasts
+// rejected: streams; `*it` refers to an element inside the iterator, which does not last
 
 static_assert(!AnyKeys<RangeOf<std::istream_iterator<std::string>>>);
 static_assert(!Pairs<RangeOf<std::istream_iterator<Pair>>>);
 static_assert(!Page<RangeOf<std::istream_iterator<Post>>>);
 static_assert(!Page<RangeOf<std::istream_iterator<std::shared_ptr<Post>>>>);
 
-// What refers to something else lasts all the same.
+// Elements that refer to other objects last, so streams of these are accepted.
 static_assert(Keys<RangeOf<std::istream_iterator<std::string_view>>>);
 static_assert(Keys<RangeOf<std::istream_iterator<const char*>>>);
 static_assert(Pairs<RangeOf<std::istream_iterator<PairOf<std::string_view>>>>);
 static_assert(Pairs<RangeOf<std::istream_iterator<PairOf<const char*>>>>);
 static_assert(Page<RangeOf<std::istream_iterator<const Post*>>>);
 
-/// What a coroutine's generator has: it says by no tag that it can be read only once, but by the
-/// lack of all that could read it again.
+/// The iterator of a coroutine's generator. It has no tag for reading only once. It lacks the
+/// operations that reading again needs.
 template <class E>
 struct Generated {
   using value_type = std::remove_cvref_t<E>;
@@ -109,7 +111,7 @@ static_assert(KeyRange<RangeOf<Generated<std::string_view>>>);
 static_assert(Page<RangeOf<Generated<Post*>>>);
 
 // ------------------------------------------------------------------------------------------------
-// iterators with no more than a loop needs
+// iterators with only the operations that a loop needs
 
 struct NoTag {};
 struct InputTag {
@@ -146,7 +148,7 @@ static_assert(!Pairs<PlainRange<PairOf<const std::string&>, InputTag>>);
 static_assert(Pairs<PlainRange<PairOf<std::string_view>, InputTag>>);
 static_assert(!AnyKeys<PlainRange<const std::string&, InputTag>>);
 
-// What is taken compiles to its end.
+// Accepted ranges also compile when the functions are instantiated.
 inline void call(Cache& cache, const Calculation<Post, int>& calculation) {
   (void)calculation(PlainRange<Post&>());
   (void)cache.put_many(PlainRange<Pair&>());
