@@ -131,7 +131,7 @@ TEST_SUITE("system") {
       Format1 f;
       shell(f.path, change);
       CHECK(f->stats().entries == 0);
-      CHECK(f.heard.count(NoticeKind::quarantine) == 1);
+      CHECK(f.heard.count(NoticeKind::quarantined) == 1);
     }
   }
 
@@ -140,7 +140,7 @@ TEST_SUITE("system") {
     Format1 f;
     shell(f.path, "CREATE INDEX cache_entries_keep_until ON cache_entries (keep_until)");
     CHECK(f->stats().entries == 0);
-    CHECK(f.heard.count(NoticeKind::quarantine) == 1);
+    CHECK(f.heard.count(NoticeKind::quarantined) == 1);
   }
 
   TEST_CASE("a file of format 1 with damaged rows is set aside when they are met") {
@@ -154,7 +154,7 @@ TEST_SUITE("system") {
     }
     write_file(f.path, content);
     CHECK(f->stats().entries == 0);
-    CHECK(f.heard.count(NoticeKind::quarantine) == 1);
+    CHECK(f.heard.count(NoticeKind::quarantined) == 1);
     CHECK(f->put("new", 1));
   }
 
@@ -198,7 +198,7 @@ TEST_SUITE("system") {
     const auto before = facts_of(dir.path());
     const auto opening = open_read_only(path);
     CHECK(outcome(opening) == "unavailable");
-    CHECK(words_of(opening) ==
+    CHECK(message_of(opening) ==
           "cannot open the cache '" + path +
               "': it is of format 1, and upgraded when it is opened for writing; open it for"
               " writing once, which creates or upgrades the cache");
