@@ -6,7 +6,6 @@
 #include "api/load.hpp"
 #include "api/load_keys.hpp"
 #include "api/resource.hpp"
-#include "engine/in_flight.hpp"
 
 namespace ashmemo::api {
 
@@ -22,18 +21,19 @@ std::shared_ptr<Refresh> Refresh::begin(engine::Engine& engine, const LoadRun& r
                                         std::span<const engine::Query> queries,
                                         std::span<const std::size_t> stale,
                                         std::uint64_t removals) {
-  if (engine.options.access == Access::read_only) return nullptr;  // it could not be kept
+  if (engine.options.access == Access::read_only) return nullptr;  // it could not be stored
   const engine::CalculationState* const state = run.registered->calculation().state();
   if (state == nullptr || pauses(engine, *state)) return nullptr;
-  std::shared_ptr<Refresh> refresh(new Refresh(engine, run, removals));
-  const std::vector<std::size_t> records = refresh->take_over(queries, stale, run.first_query);
+  std::shared_ptr<Refresh> refresh(new Refresh(engine, run));
+  const std::vector<std::size_t> records =
+      refresh->take_over(queries, stale, run.first_query, removals);
   if (records.empty()) return nullptr;
   refresh->take(run.registered->own(records));
   return refresh;
 }
 
-Refresh::Refresh(engine::Engine& engine, const LoadRun& run, std::uint64_t removals)
-    : engine_(engine), run_(run), scope_(run.scope), removals_(removals) {
+Refresh::Refresh(engine::Engine& engine, const LoadRun& run)
+    : engine_(engine), run_(run), scope_(run.scope) {
   run_.first_query = 0;
   run_.scope = scope_;
 }
@@ -44,20 +44,20 @@ void Refresh::take(std::unique_ptr<detail::OwnedRun> records) {
 }
 
 Refresh::~Refresh() {
-  if (engine_.process.is_forked_child()) return;
-  if (keys_.size() != 0) engine_.refreshes.end(keys_);
+  if (engine_.process.is_forked_child()) return;  // the calculation forked, or queued tasks ended
+  if (keys_.size() != 0) engine_.in_flight.end_refresh(keys_);
 }
 
-/// Returns the records of the queries that nobody else refreshes.
+/// Returns the records of the queries that no other batch refreshes.
 std::vector<std::size_t> Refresh::take_over(std::span<const engine::Query> queries,
                                             std::span<const std::size_t> stale,
-                                            std::size_t first_query) {
+                                            std::size_t first_query, std::uint64_t removals) {
   like_ = queries[stale.front()];
   like_.record_version = {};
   std::vector<std::string_view> keys;
   keys.reserve(stale.size());
   for (const std::size_t query : stale) keys.push_back(queries[query].key);
-  const std::vector<std::size_t> taken = engine_.refreshes.begin(keys_, keys);
+  const std::vector<std::size_t> taken = engine_.in_flight.begin_refresh(keys_, keys, removals);
   std::vector<std::size_t> records;
   records.reserve(taken.size());
   for (const std::size_t place : taken) {
@@ -79,7 +79,7 @@ std::vector<engine::Query> Refresh::queries() const {
 }
 
 void Refresh::run() noexcept try {
-  // Another one may have failed since this one was asked for.
+  // Another refresh may have failed since this one was queued.
   if (!engine_.is_out_of_use() && !pauses(engine_, *like_.calculation)) compute();
 } catch (const std::exception& error) {
   engine_.counters.worker_errors.add();
@@ -95,7 +95,7 @@ void Refresh::compute() {
   const auto key_of = [this](const LoadRun&, std::size_t record) {
     return std::string(keys_[record]);
   };
-  Load(engine_, std::span(&run_, 1), all.size(), all, key_of, {}, removals_).refresh();
+  Load(engine_, std::span(&run_, 1), all.size(), all, key_of, {}).refresh(keys_);
 }
 
 }  // namespace ashmemo::api
