@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <exception>
 #include <functional>
+#include <memory>
 #include <numeric>
 #include <optional>
 #include <string_view>
@@ -14,7 +16,6 @@
 #include <ashmemo/error.hpp>
 #include <ashmemo/key_part.hpp>
 
-#include "api/load_refresh.hpp"
 #include "api/resource.hpp"
 #include "base/test_point.hpp"
 #include "engine/in_flight.hpp"
@@ -118,22 +119,6 @@ class RunRecorder final : public detail::RunObserver {
   ComputeReport report_;
 };
 
-/// Runs the calculation for these records and measures the time of each. If a batch throws, it has no
-/// results; if a single record throws, the results before it remain. Calls `completed` with each
-/// result at once.
-ComputeReport compute(const Clock& clock, const LoadRun& run, std::size_t number,
-                      std::span<const std::size_t> records,
-                      const std::function<void(const Computed&)>& completed) {
-  RunRecorder recorder(clock, number, run.one_call, records.size(), completed);
-  std::exception_ptr thrown;
-  try {
-    run.run->compute(records, recorder);
-  } catch (...) {
-    thrown = std::current_exception();
-  }
-  return recorder.finish(records.size(), std::move(thrown));
-}
-
 /// The text of an exception of any type.
 std::string what_is(const std::exception_ptr& thrown) {
   try {
@@ -224,7 +209,147 @@ std::string RunOnChain::shown() const {
   return keys_.size() == 1 ? first : fmt::format("{} (and {} more)", first, keys_.size() - 1);
 }
 
+// ---- refreshes in the background
+
+bool pauses(const engine::Engine& engine, const engine::CalculationState& calculation) {
+  return !calculation.back_off.is_over(engine.clock->steady_now());
+}
+
+/// A background batch. It recomputes stale values of one calculation, on copies of their records and
+/// in the scope of the load that queued it.
+///
+/// When it runs, it recomputes only entries that are still stale and were not removed since that
+/// load. If the calculation fails, the old values remain, and the refreshes of the calculation pause.
+///
+/// A queued batch claims nothing, so no load waits for it.
+class Refresh {
+ public:
+  /// `stale` has the numbers of queries of the run with a stale value. Leaves out those that another
+  /// batch refreshes. Null: there are none, or the calculation pauses. `removals` is the number of
+  /// removals before the look-up, and so before the records were copied.
+  [[nodiscard]] static std::shared_ptr<Refresh> begin(engine::Engine& engine, const LoadRun& run,
+                                                      std::span<const engine::Query> queries,
+                                                      std::span<const std::size_t> stale,
+                                                      std::uint64_t removals);
+  ~Refresh();
+  Refresh(const Refresh&) = delete;
+  Refresh& operator=(const Refresh&) = delete;
+
+  void run() noexcept;
+
+ private:
+  Refresh(engine::Engine& engine, const LoadRun& run);
+  void take(std::unique_ptr<detail::OwnedRun> records);
+  [[nodiscard]] std::vector<std::size_t> take_over(std::span<const engine::Query> queries,
+                                                   std::span<const std::size_t> stale,
+                                                   std::size_t first_query, std::uint64_t removals);
+  [[nodiscard]] std::vector<engine::Query> queries() const;
+  void compute();
+
+  std::unique_ptr<detail::OwnedRun> records_;  // owns the engine too, so it is destroyed last
+  engine::Engine& engine_;
+  LoadRun run_;
+  const std::string scope_;
+  engine::Query like_;  // the common part of all queries
+  engine::RefreshKeys keys_;
+  std::vector<Value> versions_;  // by key; trailing null ones are left out
+};
+
+std::shared_ptr<Refresh> Refresh::begin(engine::Engine& engine, const LoadRun& run,
+                                        std::span<const engine::Query> queries,
+                                        std::span<const std::size_t> stale,
+                                        std::uint64_t removals) {
+  if (engine.options.access == Access::read_only) return nullptr;  // it could not be stored
+  const engine::CalculationState* const state = run.registered->calculation().state();
+  if (state == nullptr || pauses(engine, *state)) return nullptr;
+  std::shared_ptr<Refresh> refresh(new Refresh(engine, run));
+  const std::vector<std::size_t> records =
+      refresh->take_over(queries, stale, run.first_query, removals);
+  if (records.empty()) return nullptr;
+  refresh->take(run.registered->own(records));
+  return refresh;
+}
+
+Refresh::Refresh(engine::Engine& engine, const LoadRun& run)
+    : engine_(engine), run_(run), scope_(run.scope) {
+  run_.first_query = 0;
+  run_.scope = scope_;
+}
+
+void Refresh::take(std::unique_ptr<detail::OwnedRun> records) {
+  records_ = std::move(records);
+  run_.run = run_.registered = &records_->run();
+}
+
+Refresh::~Refresh() {
+  if (engine_.process.is_forked_child()) return;  // the calculation forked, or queued tasks ended
+  if (keys_.size() != 0) engine_.in_flight.end_refresh(keys_);
+}
+
+/// Returns the records of the queries that no other batch refreshes.
+std::vector<std::size_t> Refresh::take_over(std::span<const engine::Query> queries,
+                                            std::span<const std::size_t> stale,
+                                            std::size_t first_query, std::uint64_t removals) {
+  like_ = queries[stale.front()];
+  like_.record_version = {};
+  std::vector<std::string_view> keys;
+  keys.reserve(stale.size());
+  for (const std::size_t query : stale) keys.push_back(queries[query].key);
+  const std::vector<std::size_t> taken = engine_.in_flight.begin_refresh(keys_, keys, removals);
+  std::vector<std::size_t> records;
+  records.reserve(taken.size());
+  for (const std::size_t place : taken) {
+    const engine::Query& query = queries[stale[place]];
+    if (query.record_version.type() != ValueType::null) {
+      versions_.resize(records.size() + 1);
+      versions_.back() = Value(query.record_version);
+    }
+    records.push_back(stale[place] - first_query);
+  }
+  return records;
+}
+
+std::vector<engine::Query> Refresh::queries() const {
+  std::vector<engine::Query> queries(keys_.size(), like_);
+  for (std::size_t i = 0; i < keys_.size(); ++i) queries[i].key = keys_[i];
+  for (std::size_t i = 0; i < versions_.size(); ++i) queries[i].record_version = versions_[i];
+  return queries;
+}
+
+void Refresh::run() noexcept try {
+  // Another refresh may have failed since this one was queued.
+  if (!engine_.is_out_of_use() && !pauses(engine_, *like_.calculation)) compute();
+} catch (const std::exception& error) {
+  engine_.counters.worker_errors.add();
+  run_.registered->calculation().report_failure(error.what());
+} catch (...) {
+  engine_.counters.worker_errors.add();
+}
+
+void Refresh::compute() {
+  const engine::Refreshing refreshing(engine_.in_flight.closed());
+  const detail::CarriedScope carried(run_.registered->calculation().resource(), scope_);
+  const std::vector<engine::Query> all = queries();
+  const auto key_of = [this](const LoadRun&, std::size_t record) {
+    return std::string(keys_[record]);
+  };
+  Load(engine_, std::span(&run_, 1), all.size(), all, key_of, {}).refresh(keys_);
+}
+
 }  // namespace
+
+ComputeReport compute(const Clock& clock, const LoadRun& run, std::size_t number,
+                      std::span<const std::size_t> records,
+                      const std::function<void(const Computed&)>& completed) {
+  RunRecorder recorder(clock, number, run.one_call, records.size(), completed);
+  std::exception_ptr thrown;
+  try {
+    run.run->compute(records, recorder);
+  } catch (...) {
+    thrown = std::current_exception();
+  }
+  return recorder.finish(records.size(), std::move(thrown));
+}
 
 Load::Load(engine::Engine& engine, std::span<const LoadRun> runs, std::size_t records,
            std::span<const engine::Query> queries, KeyOf key_of, const LoadOptions& options)
@@ -329,10 +454,9 @@ void Load::refresh_stale() {
 // The page has its answer already, so a failure here, such as a record whose copy throws, is only
 // reported.
 void Load::refresh_run(std::size_t run, std::span<const std::size_t> stale) try {
-  if (const auto refresh =
-          Refresh::begin(engine_, runs_[run], queries_, stale, claims_.removals())) {
-    engine_.executor.post([refresh] { refresh->run(); });
-  }
+  const std::uint64_t removals = claims_.removals();
+  const auto refresh = Refresh::begin(engine_, runs_[run], queries_, stale, removals);
+  if (refresh) engine_.executor.post([refresh] { refresh->run(); });
 } catch (...) {
   report_failure(run, what_is(std::current_exception()));
 }

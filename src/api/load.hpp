@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <ashmemo/calculation_options.hpp>
+#include <ashmemo/clock.hpp>
 #include <ashmemo/detail/core.hpp>
 #include <ashmemo/detail/resource_core.hpp>
 #include <ashmemo/error.hpp>
@@ -63,6 +64,13 @@ struct ComputeReport {
   std::exception_ptr thrown;
   std::int64_t failures = 0;  // the number of records without a result, for the counters
 };
+
+/// Runs the calculation for these records and measures the time of each. If a batch throws, it has no
+/// results; if a single record throws, the results before it remain. Calls `completed` with each
+/// result at once.
+[[nodiscard]] ComputeReport compute(const Clock& clock, const LoadRun& run, std::size_t number,
+                                    std::span<const std::size_t> records,
+                                    const std::function<void(const Computed&)>& completed);
 
 /// Makes the values that a read finds the results of runs.
 class RunSink final : public engine::ValueSink {
