@@ -27,6 +27,7 @@
 #include <ashmemo/events.hpp>
 #include <ashmemo/executor.hpp>
 #include <ashmemo/key_part.hpp>
+#include <ashmemo/keys.hpp>
 #include <ashmemo/options.hpp>
 #include <ashmemo/put_options.hpp>
 #include <ashmemo/records.hpp>

@@ -116,15 +116,15 @@ std::vector<StoredCalculation> Cache::calculations() const {
 
 bool Cache::touch(std::string_view key) { return touch_many(std::span(&key, 1)) == 1; }
 
-std::size_t Cache::touch_many(std::span<const std::string_view> keys) {
-  return engine::touch(core_->engine, detail::queries_for(keys));
+std::size_t Cache::touch_many(const Keys& keys) {
+  return engine::touch(core_->engine, detail::queries_for(keys.views()));
 }
 
 bool Cache::erase(std::string_view key) { return erase_many(std::span(&key, 1)) == 1; }
 
-std::size_t Cache::erase_many(std::span<const std::string_view> keys) {
-  for (const std::string_view key : keys) detail::require_key(key);
-  return engine::erase(core_->engine, keys);
+std::size_t Cache::erase_many(const Keys& keys) {
+  for (const std::string_view key : keys.views()) detail::require_key(key);
+  return engine::erase(core_->engine, keys.views());
 }
 
 std::size_t Cache::erase_prefix(std::string_view prefix) {

@@ -25,10 +25,9 @@ void require_not_negative(std::optional<Duration> window, std::string_view name,
 
 void require_possible(const CachePolicy& policy, std::string_view whose) {
   if (policy.ttl && policy.ttl->count() <= 0) {
-    throw Error(
-        ErrorCode::misuse,
-        fmt::format("{}: ttl is {}; it must be longer than 0", whose, to_string(*policy.ttl)),
-        "ttl");
+    throw Error(ErrorCode::misuse,
+                fmt::format("{}: ttl is {}, it must be positive", whose, to_string(*policy.ttl)),
+                "ttl");
   }
   require_not_negative(policy.stale_while_revalidate, "stale_while_revalidate", whose);
   require_not_negative(policy.stale_if_error, "stale_if_error", whose);
@@ -137,7 +136,8 @@ void CalculationCore::report_failure(std::string_view why) const noexcept try {
   if (known == nullptr || engine_.process.is_forked_child()) return;
   engine_.notices.notify(
       NoticeKind::calculation_failed,
-      fmt::format("{} failed, so older values answer; it is tried again later: {}", label(), why),
+      fmt::format("{} failed; older values are served, and it is tried again later: {}", label(),
+                  why),
       name_, known->failure_reported);
 } catch (const std::exception&) {  // no memory for the text
 }

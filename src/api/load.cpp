@@ -134,7 +134,7 @@ void report_unencodable(engine::Engine& engine, std::string_view key) {
   engine.counters.unencodable.add();
   engine.notices.notify(
       NoticeKind::unencodable,
-      fmt::format("the result for {} was returned but not stored, because its Codec threw", key),
+      fmt::format("the result for {} was returned and not kept: its Codec failed", key),
       std::string(key));
 }
 
@@ -200,7 +200,7 @@ void RunOnChain::throw_cycle(const RunOnChain& since) const {
     path.insert(0, run->shown() + " -> ");
     if (run == &since) break;
   }
-  throw Error(ErrorCode::cycle, "these calculations need the results of each other: " + path,
+  throw Error(ErrorCode::cycle, "these calculations need each other's results: " + path,
               std::string(keys_.front()->key));
 }
 
