@@ -42,6 +42,14 @@ namespace ashmemo {
 ///
 /// Reads: never wait for the writer. A value of another type is a miss, and is counted.
 ///
+/// Types: a value that is put directly keeps only its SQLite type, not its C++ type. A value that was
+/// put as 90 s is read as 90 ms by a program that asks for milliseconds. A vector of float is read as
+/// a vector of bytes, and one enum as another. If the type of a value changes, use another key.
+/// Results of calculations know their type: see codec.hpp.
+///
+/// Damage: each entry has a checksum. An entry that does not match it is a miss, is counted, and is
+/// removed.
+///
 /// Errors: a broken cache does not break the program. Because of the store, only the explicit
 /// administration throws (`flush`, `backup`, `check`, `compact`). See ErrorCode, health() and
 /// Hooks::on_error.

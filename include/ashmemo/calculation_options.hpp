@@ -13,9 +13,10 @@ namespace ashmemo {
 struct CalculationOptions {
   /// Raise it when the code gives other results than before: everything that any other version
   /// computed becomes invisible at once, at the same cost for ten results and ten million (from the
-  /// resource's first load on). An open cache knows one version of a calculation: where another
-  /// registry has loaded one, loads of a resource that declares another are ErrorCode::misuse,
-  /// until the cache is opened anew.
+  /// resource's first load on). Another type of results does the same without a new version (see
+  /// codec.hpp). An open cache knows one version and one type of a calculation: if another registry
+  /// has loaded it, loads of a resource that declares another version or type are
+  /// ErrorCode::misuse, until the cache is opened anew.
   std::uint32_t version = 1;
 };
 

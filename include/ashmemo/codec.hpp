@@ -45,6 +45,33 @@ namespace ashmemo {
 ///
 /// Such a specialisation must be declared before the type is first used with a cache.
 ///
+/// Types of results
+/// ----------------
+/// The file keeps the name of the type of each calculation's results. If a program declares the
+/// calculation with a type of another name, the stored results are misses, as with another version.
+/// So seconds are never read as milliseconds, and a vector of float never as a vector of bytes. The
+/// name is
+///
+///   integers other than bool      "integer"                 of every width: the number is the same
+///   bool, float, double           "bool", "float", "double"
+///   enums                         "enum app::Mood of integer"
+///   std::string                   "text"
+///   vectors                       "vector of float", "vector of uint8", ...
+///   durations                     "duration of integer in 1/1000 s"
+///   time points                   the duration's name and the clock's
+///   std::optional                 "optional ", and the name of what is inside
+///   a type with its own codec     what the codec says, otherwise the type as the compiler writes it
+///
+/// A codec of your own may say it, so that the name stays when the class is renamed or moved, and
+/// changes when the form of the value changes:
+///
+///   template <>
+///   struct ashmemo::Codec<Colour> {
+///     static constexpr std::string_view type_name = "app.colour.2";
+///     ...
+///
+/// Values that are put directly have no such name: see Cache.
+///
 /// Errors:  `decode` answers nullopt for whatever it cannot have written: another type, a number
 ///          out of range, a blob of the wrong size. That is a miss, counted, and never an
 ///          exception: the file may have been changed by anybody. Should a codec of your own throw

@@ -47,6 +47,7 @@ enum class RemovalCause : std::uint8_t {
   replaced = 1,  ///< by a newer value for the same key
   expired = 2,   ///< its time was over
   evicted = 3,   ///< to keep the cache within its limits
+  damaged = 4,   ///< it did not match its checksum
 };
 
 [[nodiscard]] std::string_view to_string(RemovalCause cause) noexcept;

@@ -47,6 +47,7 @@ enum class NoticeKind : std::uint8_t {
   read_failed = 17,         ///< the store could not be read; the reads in question were misses
   file_lost = 18,           ///< the open file was deleted, moved away or replaced; told each time
   everything_removed = 19,  ///< too many removals waited for the file: all entries go instead
+  entry_damaged = 20,       ///< an entry did not match its checksum and was removed
 };
 
 [[nodiscard]] std::string_view to_string(NoticeKind kind) noexcept;

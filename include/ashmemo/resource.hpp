@@ -17,6 +17,7 @@
 
 #include <ashmemo/calculation.hpp>
 #include <ashmemo/detail/record_access.hpp>
+#include <ashmemo/detail/type_name.hpp>
 
 namespace ashmemo {
 
@@ -212,6 +213,7 @@ class Resource {
                                          .storable = Storable<R>,
                                          .copyable = std::copy_constructible<R>,
                                          .optional = detail::kIsOptional<R>,
+                                         .result_type = detail::type_name<R>(),
                                          .type = typeid(detail::Definition<T, R, Args...>),
                                          .typed = made});
     return {state_, made.get()};

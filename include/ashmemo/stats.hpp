@@ -34,6 +34,7 @@ struct Stats {
   std::int64_t misses = 0;          ///< everything else; of these:
   std::int64_t expired_misses = 0;  ///< an entry was there, but its time was over
   std::int64_t undecodable = 0;     ///< an entry was there, but is not of the type asked for
+  std::int64_t damaged = 0;         ///< an entry was there, but did not match its checksum
   std::int64_t unread = 0;          ///< the store could not be read
   std::int64_t computed = 0;        ///< results that calculations and loaders produced
   std::int64_t joined = 0;          ///< misses that took the result of another caller's computation
@@ -92,6 +93,7 @@ struct StoredCalculation {
   std::string resource;  ///< what its keys begin with
   std::string name;
   std::int64_t version = 0;  ///< of the code that computed the results
+  std::string result_type;   ///< as the codec names it (codec.hpp); empty: not known
   std::string policy;        ///< for people, as to_string(CachePolicy) wrote it
   CalculationStats stats{};  ///< as last written, at most one touch_interval ago
 };

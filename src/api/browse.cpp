@@ -86,6 +86,10 @@ class Walk {
   }
 
   bool show_stored(store::StoredEntry& entry) {
+    if (entry.is_damaged) {
+      engine_.row_is_damaged(entry.rowid);
+      return true;
+    }
     const bool overlaid = at_ < pending_.size() && pending_[at_].first == entry.info.key;
     if (overlaid) return true;  // shown with the next key
     const engine::Pending pending = engine_.pending.find(entry.info.key);
@@ -94,7 +98,7 @@ class Walk {
   }
 
   bool show(store::StoredEntry entry) {
-    entry.info.freshness = engine::judge(entry.deadlines, engine_.clock->wall_now());
+    entry.info.freshness = engine::freshness_of(entry.deadlines, engine_.clock->wall_now());
     if (entry.info.freshness == Freshness::gone) return true;
     if (!engine_.catalog.is_current(entry.info.calculation_id.value_or(0))) return true;
     return visit_(entry.info, entry.value);
@@ -121,7 +125,9 @@ std::optional<store::StoredEntry> find(engine::Engine& engine, std::string_view 
     return std::nullopt;
   }
   engine.store_was_read();
-  return std::move(*entry);
+  if (!entry->has_value() || !(*entry)->is_damaged) return std::move(*entry);
+  engine.row_is_damaged((*entry)->rowid);
+  return std::nullopt;
 }
 
 StoredCalculation stored_calculation(store::CalculationRow row) {
@@ -130,6 +136,7 @@ StoredCalculation stored_calculation(store::CalculationRow row) {
   calculation.resource = std::move(row.resource);
   calculation.name = std::move(row.name);
   calculation.version = row.version;
+  calculation.result_type = std::move(row.result_type);
   calculation.policy = std::move(row.policy);
   calculation.stats = {.hits = row.hits,
                        .stale_hits = row.stale_hits,
@@ -146,7 +153,7 @@ std::optional<EntryInfo> find_entry(engine::Engine& engine, std::string_view key
   if (engine.is_out_of_use()) return std::nullopt;
   std::optional<store::StoredEntry> entry = find(engine, key);
   if (!entry) return std::nullopt;
-  entry->info.freshness = engine::judge(entry->deadlines, engine.clock->wall_now());
+  entry->info.freshness = engine::freshness_of(entry->deadlines, engine.clock->wall_now());
   const bool current = engine.catalog.is_current(entry->info.calculation_id.value_or(0));
   if (!current || entry->info.freshness == Freshness::gone) return std::nullopt;
   return std::move(entry->info);

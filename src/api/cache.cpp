@@ -30,7 +30,7 @@ std::vector<engine::Query> queries_for(std::span<const std::string_view> keys) {
 void ask(engine::Engine& engine, std::span<const engine::Query> queries, ValueSink& sink,
          std::span<engine::Answer> answers) {
   const std::int64_t now = engine::read(engine, queries, sink, answers);
-  engine::settle(engine, queries, answers, now);
+  engine::record_answers(engine, queries, answers, now);
 }
 
 void report_unencodable(engine::Engine& engine, std::string_view key) {

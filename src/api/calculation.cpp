@@ -78,6 +78,7 @@ CalculationCore::CalculationCore(const ResourceCore& resource, const std::string
       storable_(declaration.storable),
       copyable_(declaration.copyable),
       optional_(declaration.optional),
+      result_type_(declaration.result_type),
       type_(declaration.type),
       typed_(declaration.typed) {}
 
@@ -110,7 +111,7 @@ void CalculationCore::set_policy(const CachePolicy& policy, const RecordTraits& 
 
 engine::CalculationPtr CalculationCore::enter() const {
   const std::string policy = policy_ ? to_string(*policy_) : "not cached";
-  auto calculation = engine_.catalog.add(resource_name_, name_, version_, policy);
+  auto calculation = engine_.catalog.add(resource_name_, name_, version_, policy, result_type_);
   calculation->is_touched = !policy_ || policy_->eviction != Eviction::fifo;
   return calculation;
 }

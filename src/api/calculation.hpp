@@ -83,6 +83,7 @@ class CalculationCore {
   const bool storable_;
   const bool copyable_;
   const bool optional_;
+  const std::string result_type_;
   const std::type_index type_;
   const std::shared_ptr<void> typed_;
   std::optional<CachePolicy> policy_;

@@ -207,6 +207,7 @@ Stats Core::stats() const {
   stats.misses = reads.misses;
   stats.expired_misses = counted.expired_misses.get();
   stats.undecodable = counted.undecodable.get();
+  stats.damaged = counted.damaged.get();
   stats.unread = counted.unread.get();
   stats.computed = counted.computed.get();
   stats.joined = counted.joined.get();

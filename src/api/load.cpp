@@ -401,7 +401,7 @@ std::vector<std::size_t> Load::split() {
   for (std::size_t query = 0; query < answers_.size(); ++query) {
     if (!answers_now(query)) missing.push_back(query);
   }
-  engine::settle(engine_, queries_, answers_, looked_up_at_);
+  engine::record_answers(engine_, queries_, answers_, looked_up_at_);
   return missing;
 }
 

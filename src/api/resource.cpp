@@ -155,7 +155,7 @@ void ResourceCore::enter_calculations() {
     }
   }
   // Also after an exception, because the catalog has the calculations that were entered before.
-  if (engine().catalog.has_undelivered()) {
+  if (engine().catalog.has_unwritten()) {
     auto range = std::make_shared<engine::Range>();
     range->kind = engine::Range::Kind::put_calculations;
     (void)engine::queue_range(engine(), range);

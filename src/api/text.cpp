@@ -40,10 +40,9 @@ constexpr Named<ErrorCode> kErrorCodes[] = {
 };
 
 constexpr Named<RemovalCause> kRemovalCauses[] = {
-    {RemovalCause::erased, "erased"},
-    {RemovalCause::replaced, "replaced"},
-    {RemovalCause::expired, "expired"},
-    {RemovalCause::evicted, "evicted"},
+    {RemovalCause::erased, "erased"},   {RemovalCause::replaced, "replaced"},
+    {RemovalCause::expired, "expired"}, {RemovalCause::evicted, "evicted"},
+    {RemovalCause::damaged, "damaged"},
 };
 
 constexpr Named<NoticeKind> kNoticeKinds[] = {
@@ -66,6 +65,7 @@ constexpr Named<NoticeKind> kNoticeKinds[] = {
     {NoticeKind::read_failed, "read_failed"},
     {NoticeKind::file_lost, "file_lost"},
     {NoticeKind::everything_removed, "everything_removed"},
+    {NoticeKind::entry_damaged, "entry_damaged"},
 };
 
 constexpr Named<HealthState> kHealthStates[] = {

@@ -12,8 +12,8 @@ constexpr int kRowShift = 20;
 constexpr std::uint64_t kMaxCount = (std::uint64_t{1} << kRowShift) - 1;
 constexpr std::int64_t kMaxRow = std::int64_t{1} << 43;
 
-// A row that was read this often since it was last written, and this short a time ago
-// (microseconds), is left alone: several threads that read it would take its mark from each other.
+// A hot row was read this often since it was last written, and its last mark is at most this old
+// (microseconds). Its mark does not change, because threads would take the cache line from each other.
 constexpr std::uint64_t kHotCount = 64;
 constexpr std::int64_t kHotTime = 10'000;
 
@@ -26,10 +26,10 @@ store::TouchRow touch_of(std::uint64_t word, std::int64_t stamp) {
 
 }  // namespace
 
-/// Calls `visit` for each place where the row's mark may be, until it says that it has done.
+/// Calls `visit` for each place where the row's mark may be, until it returns true.
 ///
-/// Rows that were written together are read together: first come four places that it shares with
-/// its neighbours, then, where others are there, four of its own (Fibonacci hashing).
+/// Rows that were written together are often read together. So the row shares its first four places
+/// with its neighbours; four more places, chosen by Fibonacci hashing, are its own.
 template <class Visit>
 bool AccessBuffer::visit_places(std::int64_t rowid, Visit visit) noexcept {
   const auto row = static_cast<std::uint64_t>(rowid);
@@ -45,9 +45,9 @@ bool AccessBuffer::visit_places(std::int64_t rowid, Visit visit) noexcept {
 
 AccessBuffer::AccessBuffer() : memory_(std::calloc(kLines + 1, sizeof(Line))) {
   void* begin = memory_.get();
-  std::size_t room = (kLines + 1) * sizeof(Line);
+  std::size_t space = (kLines + 1) * sizeof(Line);
   if (begin == nullptr) throw std::bad_alloc();
-  lines_ = static_cast<Line*>(std::align(alignof(Line), kLines * sizeof(Line), begin, room));
+  lines_ = static_cast<Line*>(std::align(alignof(Line), kLines * sizeof(Line), begin, space));
 }
 
 bool AccessBuffer::is_hot(Mark& mark, std::uint64_t word, std::int64_t wall_now) noexcept {
@@ -67,7 +67,7 @@ AccessBuffer::Marked AccessBuffer::mark(std::int64_t rowid, std::int64_t wall_no
   return marked;
 }
 
-/// `dropped`: it is another row's.
+/// Returns `dropped` if the mark belongs to another row.
 AccessBuffer::Marked AccessBuffer::mark_at(Mark& mark, std::uint64_t row, std::int64_t wall_now,
                                            SequenceClock& sequence_clock) noexcept {
   std::uint64_t word = mark.word().load(std::memory_order_relaxed);
@@ -75,7 +75,7 @@ AccessBuffer::Marked AccessBuffer::mark_at(Mark& mark, std::uint64_t row, std::i
     if (is_hot(mark, word, wall_now)) return Marked::coalesced;
     const std::uint64_t count = std::min(kMaxCount, (word & kMaxCount) + 1);
     const bool was_free = word == 0;
-    // Counted first: as long as a mark is there the table is not empty.
+    // Count first, so that the table never looks empty while it has a mark.
     if (was_free) used_.fetch_add(1, std::memory_order_relaxed);
     if (mark.word().compare_exchange_weak(word, row << kRowShift | count,
                                           std::memory_order_relaxed)) {
@@ -87,7 +87,7 @@ AccessBuffer::Marked AccessBuffer::mark_at(Mark& mark, std::uint64_t row, std::i
   return Marked::dropped;
 }
 
-std::vector<std::int64_t> AccessBuffer::rows(std::int64_t after, std::size_t most) const {
+std::vector<std::int64_t> AccessBuffer::rows(std::int64_t after, std::size_t limit) const {
   std::vector<std::int64_t> rows;
   for (std::size_t i = 0; i < kLines && !empty(); ++i) {
     for (Mark& mark : lines_[i].marks) {
@@ -96,9 +96,9 @@ std::vector<std::int64_t> AccessBuffer::rows(std::int64_t after, std::size_t mos
       if (word != 0 && row > after) rows.push_back(row);
     }
   }
-  if (rows.size() > most) {
-    std::nth_element(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(most), rows.end());
-    rows.resize(most);
+  if (rows.size() > limit) {
+    std::nth_element(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(limit), rows.end());
+    rows.resize(limit);
   }
   std::sort(rows.begin(), rows.end());
   return rows;

@@ -38,19 +38,19 @@ std::shared_ptr<Write> make_write(Engine& engine, NewEntry& entry) {
   return write;
 }
 
-/// Hands writes to the queue on behalf of one call. The call waits while the worker makes room, but
-/// never longer than `max_wait` for one write; after that it waits no more.
+/// Queues the writes of one call. If the queue is full the call waits, at most `max_wait` for one
+/// write. After the first write that found no space in that time it never waits again.
 class Offering {
  public:
   explicit Offering(Engine& engine)
       : engine_(engine), max_wait_(engine.options.timing.max_wait.count()) {}
 
-  /// Without a slot: there was no room, or the value was superseded.
+  /// The slot is null if the queue is full or the value is superseded.
   Offered offer(const NewEntry& entry, const WritePtr& write) {
     Offered offered = offer_once(entry, write);
     if (offered.slot || offered.superseded || gave_up_) return offered;
     const Deadline deadline(*engine_.clock, max_wait_);
-    while (wait_for_wal_space(deadline)) {
+    while (wait_for_space(deadline)) {
       offered = offer_once(entry, write);
       if (offered.slot || offered.superseded) return offered;
     }
@@ -67,11 +67,11 @@ class Offering {
     return offered;
   }
 
-  bool wait_for_wal_space(const Deadline& deadline) {
+  bool wait_for_space(const Deadline& deadline) {
     if (engine_.closed || engine_.worker->is_in_own_hook()) return false;
     const std::size_t before = engine_.pending.bytes();
     const WriteQueue::Waiting waiting(engine_.pending);
-    // Who does the worker's work himself waits for nobody: if that made no room, nothing will.
+    // If this thread just ran maintenance and that freed nothing, waiting cannot help.
     if (engine_.worker->drain()) return before == 0 || engine_.pending.bytes() < before;
     ASHMEMO_TEST_POINT("deadline: looks");
     if (deadline.is_over()) return false;
@@ -89,7 +89,8 @@ void report_dropped(Engine& engine, std::string_view key) {
   engine.counters.dropped.add();
   engine.notices.notify(
       NoticeKind::writes_dropped,
-      fmt::format("{}: the value of {} was not kept: no room in the queue of {} bytes for {} ms",
+      fmt::format("{}: the value of {} was dropped: the queue of {} bytes was full for {} ms "
+                  "(see Options::queue_bytes)",
                   engine.path, key, engine.options.queue_bytes,
                   engine.options.timing.max_wait.count() / 1000),
       std::string(key));
@@ -104,14 +105,15 @@ bool admit(Engine& engine, std::string_view key, std::int64_t byte_size) {
   engine.counters.refused.add();
   engine.notices.notify(
       NoticeKind::refused,
-      fmt::format("{}: {} costs {} bytes and was not kept: the limit for one entry is "
-                  "{} (Limits::max_entry_bytes), for all {}",
+      fmt::format("{}: {} was not stored: it needs {} bytes, and the limit is {} for one entry "
+                  "(Limits::max_entry_bytes) and {} for all (Limits::max_bytes)",
                   engine.path, key, byte_size, limits.max_entry_bytes, limits.max_bytes),
       std::string(key));
   return false;
 }
 
-/// What is queued for an entry: it, or the removal of what it would have replaced.
+/// The write that is queued for an entry: its value or, if that is refused, the removal of the value
+/// that it would have replaced.
 WritePtr write_for(Engine& engine, NewEntry& entry) {
   if (entry.value) {
     WritePtr write = make_write(engine, entry);
@@ -130,14 +132,13 @@ bool can_write(const Engine& engine) {
          !engine.store.empty();
 }
 
-/// The result of a run that began before its calculation was invalidated as a whole: nobody would
-/// see it, and it must not stand in the way of a newer run's.
+/// Whether the calculation of the result was invalidated or got a new version since the run began.
+/// Such a result would never answer, and it must not replace the result of a newer run.
 bool is_outdated(const Engine& engine, const NewEntry& entry) {
   return !engine.catalog.is_current(entry.calculation_id);
 }
 
-/// Without a store the memory tier is all there is: it keeps what there is room for, until the
-/// store is back or something else needs the room.
+/// Without a store the memory tier keeps the entry until it needs the space or a store is back.
 void keep_in_memory(Engine& engine, const NewEntry& entry) {
   engine.in_flight.stored(entry.key, entry.flight);
   { const memory::TierChange change(engine.tier.get(), entry.key); }
@@ -146,7 +147,7 @@ void keep_in_memory(Engine& engine, const NewEntry& entry) {
   store::RowView row;
   (void)engine.tier->find(entry.key, look, copy, row);
   ASHMEMO_TEST_POINT("memory alone: looked");
-  // Whatever changes from here on drops what is kept.
+  // A change from here on invalidates `look`, so that the copy is not stored.
   if (!entry.value || (entry.flight != nullptr && entry.flight->superseded)) return;
   if (!engine.store.empty() || engine.pending.find(entry.key).kind == Pending::Kind::put) return;
   row = {.rowid = 0,
@@ -158,7 +159,7 @@ void keep_in_memory(Engine& engine, const NewEntry& entry) {
   engine.tier->fill(entry.key, look, row);
 }
 
-/// The file does not take them.
+/// The entries cannot go into the file.
 std::size_t put_nowhere(Engine& engine, std::span<const NewEntry> entries) {
   const bool is_for_now =
       !engine.is_out_of_use() && engine.options.access == Access::read_write && engine.tier;
@@ -169,7 +170,7 @@ std::size_t put_nowhere(Engine& engine, std::span<const NewEntry> entries) {
   return 0;
 }
 
-/// Waits for items on behalf of one call, unless this is the worker's own thread; true: it is done.
+/// Waits for the items of one call. Returns true if the item is done; never waits in a hook.
 class Awaiting {
  public:
   explicit Awaiting(Engine& engine)
@@ -187,7 +188,7 @@ class Awaiting {
 
  private:
   void push() {
-    // Neither waits nor tries for each of its items anew: one call has one patience.
+    // One call waits `max_wait` in all, not for each of its items.
     if (gave_up_ && engine_.pending.is_refusing()) return;
     if (!engine_.worker->drain()) engine_.worker->wake();
   }
@@ -197,10 +198,10 @@ class Awaiting {
   bool gave_up_ = false;
 };
 
-/// A write of a put_many that the queue took.
+/// A write that the queue accepted.
 struct Taken {
   SlotPtr slot;
-  bool is_put = true;  // else it ends the value that it could not replace
+  bool is_put = true;  // false: it removes the older value of a refused one
 };
 
 std::size_t count_kept(Engine& engine, const std::vector<Taken>& taken) {
@@ -214,7 +215,8 @@ std::size_t count_kept(Engine& engine, const std::vector<Taken>& taken) {
 
 void require_writable(const Engine& engine) {
   if (engine.options.access == Access::read_write) return;
-  throw Error(ErrorCode::misuse, engine.path + " was opened read-only: nothing can be removed",
+  throw Error(ErrorCode::misuse,
+              engine.path + " was opened with Access::read_only: entries cannot be removed",
               engine.path);
 }
 
@@ -222,19 +224,20 @@ void report_uncommitted(Engine& engine, const std::string& what) {
   engine.notices.notify(
       NoticeKind::removal_uncommitted,
       engine.path + ": the removal of " + what +
-          " holds in this process but could not be committed yet; it stays queued",
+          " is not committed yet, because the file cannot be written; it is in force in this "
+          "process and stays queued",
       engine.path);
 }
 
-/// `lost`: as Offered::lost.
+/// `lost`: see Offered::lost.
 void report_everything_removed(Engine& engine, const std::optional<std::int64_t>& lost) {
   if (!lost) return;
   { const memory::TierChange all(engine.tier.get()); }
   engine.counters.dropped.add(*lost);
   engine.notices.notify(
       NoticeKind::everything_removed,
-      fmt::format("{}: the removals that wait for the file take more than {} bytes "
-                  "(Options::queue_bytes): instead all entries are removed, and {} accepted values "
+      fmt::format("{}: the queued removals need more than {} bytes (Options::queue_bytes) and the "
+                  "file cannot be written, so all entries are removed instead; {} accepted values "
                   "were dropped",
                   engine.path, engine.options.queue_bytes, *lost),
       engine.path);
@@ -246,13 +249,13 @@ std::size_t count_live_keys(Engine& engine, std::span<const std::string_view> ke
   return count_live(engine, queries);
 }
 
-/// Whether the removal has removed a live entry.
+/// Whether the removal ended a live entry.
 bool has_removed(Engine& engine, const Offered& removal, bool done) {
   if (!removal.replaced) return done && removal.slot->existed;
-  // It took the place of a write that was not in the file yet: what readers saw was that.
+  // The removal replaced a queued write, which is what readers saw.
   const Write& replaced = *removal.replaced;
   return replaced.is_put && engine.catalog.is_current(replaced.calculation_id) &&
-         is_live(judge(replaced.deadlines, engine.clock->wall_now()));
+         is_live(freshness_of(replaced.deadlines, engine.clock->wall_now()));
 }
 
 Offered offer_removal(Engine& engine, std::string_view key, const WritePtr& removal) {
@@ -263,8 +266,8 @@ Offered offer_removal(Engine& engine, std::string_view key, const WritePtr& remo
   return offered;
 }
 
-/// The removals of one call. It waits now and then while it hands them to the queue: else the queue
-/// would have no bound.
+/// The removals of one call. While it queues many keys it waits from time to time; otherwise the
+/// queue would have no bound.
 class Removing {
  public:
   explicit Removing(Engine& engine)
@@ -301,13 +304,14 @@ class Removing {
   [[nodiscard]] bool all_done() const noexcept { return all_done_; }
 
  private:
-  static constexpr std::size_t kAtOnce = 256;  // 0.1 MiB: so much it may be beyond the bound
+  static constexpr std::size_t kAtOnce =
+      256;  // about 0.1 MiB: the queue may exceed its bound by this
 
   Engine& engine_;
   const std::size_t bound_;
   Awaiting awaiting_;
   const WritePtr removal_ = make_removal(RemovalCause::erased);
-  std::vector<Offered> offered_;  // and not yet waited for
+  std::vector<Offered> offered_;  // not yet waited for
   std::size_t count_ = 0;
   std::size_t existed_ = 0;
   bool all_done_ = true;

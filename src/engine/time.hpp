@@ -16,8 +16,8 @@
 
 namespace ashmemo::engine {
 
-/// How long somebody goes on waiting: until the given clock or the machine's own says that the time
-/// is over. A clock that a test moves by hand may stand still; a wait still ends.
+/// The end of a wait, by the given clock or by the clock of the machine, whichever comes first. So a
+/// wait ends even if a test does not advance the given clock.
 class Deadline {
  public:
   Deadline(const Clock& clock, std::int64_t at_most)
@@ -35,16 +35,16 @@ class Deadline {
   std::int64_t real_end_;
 };
 
-/// How long something that fails is left alone: a second after the first failure, twice as long
-/// after each further one, a minute at most; on the steady clock. Any thread.
+/// The pause after failures: one second after the first failure, twice as long after each further
+/// one, at most a minute. On the steady clock. Threads: any.
 class BackOff {
  public:
   static constexpr std::int64_t kFirst = 1'000'000;
   static constexpr std::int64_t kMax = 60'000'000;
 
   [[nodiscard]] bool is_over(std::int64_t now) const noexcept { return now >= until_.load(); }
-  /// What began at `began` has failed. Where that was not after the last failure that counted, it
-  /// is one with that: many callers may meet one trouble at the same time.
+  /// An attempt that began at `began` failed. An attempt that began before the last counted failure
+  /// is not counted, because many callers may meet the same failure at the same time.
   void failed(std::int64_t began, std::int64_t now) noexcept {
     const base::Lock lock(mutex_);
     if (began <= last_failure_) return;
@@ -69,15 +69,15 @@ class BackOff {
   std::atomic<std::int64_t> until_{kPast};
 };
 
-/// The wall clock, a moment ago: for hits that cost less than asking the machine for the time. A
-/// clock of the user's is asked as ever.
+/// A cheap and slightly late wall clock, for hits that cost less than a call for the exact time. If
+/// the user gave a clock, that is asked instead.
 class CoarseClock {
  public:
-  /// How long ago at most, in microseconds. The system's tick is a few thousand; the rest is for
-  /// machines that stood still.
+  /// The maximum delay in microseconds. The system's tick is a few thousand; the rest is for
+  /// machines that were suspended.
   static constexpr std::int64_t kMaxBehind = 1'000'000;
 
-  /// Null: the machine's.
+  /// `given` may be null: then it is the clock of the machine.
   explicit CoarseClock(std::shared_ptr<Clock> given) : given_(std::move(given)) {}
 
   [[nodiscard]] std::int64_t now() const noexcept {
@@ -88,10 +88,9 @@ class CoarseClock {
   const std::shared_ptr<Clock> given_;
 };
 
-/// Gives out the numbers that order entries: the wall clock where it moves on, one more than the
-/// last where it stands still or goes back. So order is never broken by the clock, and an entry's
-/// stamp is close to a moment. Strictly increasing over threads and, with `raise`, over restarts:
-/// a clock or a file at the end of the numbers is not followed there, for there would be no next.
+/// The stamps that order entries: the wall clock while it advances, otherwise the last stamp plus
+/// one. Stamps strictly increase over all threads and, with `raise`, over restarts. A clock or a file
+/// near the maximum integer is ignored, because there would be no next stamp.
 class SequenceClock {
  public:
   [[nodiscard]] std::int64_t next(std::int64_t wall_now) noexcept {
@@ -103,7 +102,7 @@ class SequenceClock {
     return mine;
   }
 
-  /// Every later stamp is larger than `seen`.
+  /// Makes every later stamp larger than `seen`.
   void raise(std::int64_t seen) noexcept {
     if (seen >= store::kNoStamp) return;
     std::int64_t last = last_.load(std::memory_order_relaxed);

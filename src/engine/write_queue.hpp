@@ -247,7 +247,7 @@ class WriteQueue {
   static constexpr std::size_t kManyItems = 1'000;  // one full transaction
 
   [[nodiscard]] Pending find_locked(std::string_view key) const ASHMEMO_REQUIRES(mutex_);
-  /// The slot of `key` that a new write may replace; null if there is none.
+  /// The slot of `key` that a new write may replace; may be null.
   [[nodiscard]] SlotPtr replaceable_locked(std::string_view key) const ASHMEMO_REQUIRES(mutex_);
   void replace_locked(const SlotPtr& slot, const WritePtr& write, std::size_t bytes)
       ASHMEMO_REQUIRES(mutex_);

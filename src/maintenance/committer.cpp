@@ -107,13 +107,13 @@ Portion Committer::next_portion(const store::Totals& totals) {
 Status Committer::run_with_calculations(store::Store& store, const Transactions::Body& body) {
   std::vector<store::CalculationRow> undelivered;
   Status done = transactions_.run(store, [&](store::Writer& writer, Changes& changes) -> Status {
-    undelivered = engine_.catalog.take_undelivered();
+    undelivered = engine_.catalog.take_unwritten();
     for (const store::CalculationRow& row : undelivered) {
       if (Status put = writer.put_calculation(row); !put.ok()) return put;
     }
     return body(writer, changes);
   });
-  if (!done.ok()) engine_.catalog.give_back_undelivered(undelivered);
+  if (!done.ok()) engine_.catalog.give_back_unwritten(undelivered);
   return done;
 }
 
@@ -190,7 +190,7 @@ Status Committer::write(store::Writer& writer, const engine::Slot& slot, const e
 
 bool Committer::was_live(const store::RemovedRow& row) const {
   return engine_.catalog.is_current(row.calculation_id) &&
-         engine::is_live(engine::judge(row.deadlines, engine_.clock->wall_now()));
+         engine::is_live(engine::freshness_of(row.deadlines, engine_.clock->wall_now()));
 }
 
 Status Committer::put(store::Writer& writer, const engine::Slot& slot, const engine::Write& write,

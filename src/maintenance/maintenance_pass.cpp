@@ -276,6 +276,7 @@ Status MaintenancePass::record_all(store::Store& store, WaitsForReads waits) {
 
 Status MaintenancePass::delete_some(store::Store& store, const Budget& budget, bool* more) {
   if (is_due(&next_deletion_, kQuietInterval, budget)) {
+    if (Status s = sweeper_.remove_damaged(store); !s.ok()) return s;
     if (Status s = expire(store, budget); !s.ok()) return s;
     if (!expiring_ && sweeper_.has_retired()) {
       if (Status s = sweeper_.remove_retired(store); !s.ok()) return s;
@@ -284,8 +285,8 @@ Status MaintenancePass::delete_some(store::Store& store, const Budget& budget, b
       if (Status s = evictor_.evict_some(store, committer_.newest_stamp()); !s.ok()) return s;
     }
   }
-  *more =
-      *more || expiring_ || sweeper_.has_retired() || evictor_.has_work(store.writer()->totals());
+  *more = *more || !engine_.suspects.empty() || expiring_ || sweeper_.has_retired() ||
+          evictor_.has_work(store.writer()->totals());
   return {};
 }
 
@@ -342,6 +343,7 @@ Status MaintenancePass::compact() {
     if (Status s = find_wal_space(); !s.ok()) return s;
     if (Status s = sweeper_.expire_some(*store, &more); !s.ok()) return s;
   }
+  if (Status s = sweeper_.remove_damaged(*store); !s.ok()) return s;
   while (sweeper_.has_retired()) {
     if (Status s = find_wal_space(); !s.ok()) return s;
     if (Status s = sweeper_.remove_retired(*store); !s.ok()) return s;

@@ -20,6 +20,30 @@ Status Sweeper::expire_some(store::Store& store, bool* more) {
   });
 }
 
+Status Sweeper::remove_damaged(store::Store& store) {
+  if (engine_.suspects.empty()) return {};
+  std::string first;  // key of those that were removed
+  Status done = transactions_.run(store, [&](store::Writer& writer, Changes& changes) -> Status {
+    for (const std::int64_t rowid : engine_.suspects.take()) {
+      auto row = writer.erase_damaged(rowid);
+      if (!row.ok()) return row.failure();
+      if (!*row) continue;
+      if (first.empty()) first = (*row)->key;
+      changes.remove(std::move((*row)->key), RemovalCause::damaged, transactions_.wants_own_keys());
+    }
+    return {};
+  });
+  if (done.ok() && !first.empty()) tell_damaged(first);
+  return done;
+}
+
+void Sweeper::tell_damaged(const std::string& key) {
+  engine_.notices.notify(NoticeKind::entry_damaged,
+                         engine_.path + ": the entry '" + key +
+                             "' did not match its checksum and was removed; check the disk",
+                         key);
+}
+
 Status Sweeper::remove_retired(store::Store& store) {
   const bool begins = walking_in_.lock().get() != &store;
   std::optional<std::int64_t> at_row = begins ? 0 : at_row_;
@@ -35,7 +59,7 @@ Status Sweeper::remove_retired(store::Store& store) {
     return at_row ? Status{} : writer.forget_retired(round_);
   });
   if (!done.ok()) return done;
-  if (!at_row) engine_.catalog.forget(round_);
+  if (!at_row) engine_.catalog.drop_retired(round_);
   walking_in_ = at_row ? engine_.store.get() : nullptr;
   at_row_ = at_row.value_or(0);
   return done;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "engine/engine.hpp"
@@ -9,9 +10,9 @@
 
 namespace ashmemo::maintenance {
 
-/// Deletes in the background what no longer answers: due entries, and those of calculations whose
-/// version changed or that were invalidated as a whole. One bounded transaction a call, until
-/// nothing is left.
+/// Deletes in the background what no longer answers: due entries, damaged ones, and those of
+/// calculations whose version changed or that were invalidated as a whole. One bounded transaction a
+/// call, until nothing is left.
 class Sweeper {
  public:
   Sweeper(engine::Engine& engine, Transactions& transactions)
@@ -20,11 +21,15 @@ class Sweeper {
   /// `*more`: there may be more.
   [[nodiscard]] base::Status expire_some(store::Store& store, bool* more);
 
+  /// Removes the rows that did not match their checksums and still do not.
+  [[nodiscard]] base::Status remove_damaged(store::Store& store);
+
   [[nodiscard]] bool has_retired() const { return engine_.catalog.has_retired(); }
   /// One step of a walk through the table.
   [[nodiscard]] base::Status remove_retired(store::Store& store);
 
  private:
+  void tell_damaged(const std::string& key);
   base::Status begin_walk(store::Writer& writer);
 
   engine::Engine& engine_;

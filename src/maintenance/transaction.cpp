@@ -23,6 +23,8 @@ void Changes::remove(std::string key, RemovalCause cause, bool wants_key) {
     case RemovalCause::evicted:
       ++evicted;
       break;
+    case RemovalCause::damaged:  // its reads were counted
+      break;
   }
   if (wants_key) removed.push_back({std::move(key), cause});
 }

@@ -14,9 +14,9 @@ constexpr std::int64_t kMaxInTablePage = kPage - 35;  // of one row; a longer on
 constexpr std::int64_t kMaxInIndexPage = 1002;        // of one key
 constexpr std::int64_t kMinInPage = 489;              // of whatever overflows
 
-// A row without its key, value and record version: a header of 16 bytes, three or four moments of
-// 8, byte_size, calculation_id and cost_us of 6 together.
-constexpr std::int64_t kSmallColumns = 16 + 3 * 8 + 6;
+// A row without its key, value and record version: a header of 17 bytes, three or four moments of
+// 8, a checksum of 8, byte_size, calculation_id and cost_us of 6 together.
+constexpr std::int64_t kSmallColumns = 17 + 3 * 8 + 8 + 6;
 constexpr std::int64_t kExpiryColumn = 8;
 // Around a record in a page: its length, its rowid, its place in the page.
 constexpr std::int64_t kAroundRow = 7;

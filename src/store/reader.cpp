@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "store/checksum.hpp"
 #include "store/row_columns.hpp"
 #include "store/sqlite_error.hpp"
 
@@ -17,6 +18,13 @@ RowView row_of(const Statement& found) noexcept {
   row.cost_us = cost_at(found, 7);
   row.value = found.value(8);
   return row;
+}
+
+void deliver(const Lookup& lookup, const RowView& row, ValueView checksum, RowSink& sink) {
+  const std::int64_t computed =
+      checksum_of(lookup.key, row.value, row.deadlines, row.calculation_id, row.record_version);
+  if (matches(checksum, computed)) return sink.row(lookup.index, row);
+  sink.damaged(lookup.index, row.rowid);
 }
 
 // A value over this connection's limit (stored under a larger one, or by another program) is as
@@ -50,7 +58,8 @@ base::Status Reader::read(std::span<const Lookup> keys, RowSink& sink) {
       find->bind_text(1, lookup.key);
       const int rc = find->try_step();
       if (rc == SQLITE_ROW) {
-        sink.row(lookup.index, row_of(*find));
+        require_key(*find, 9, lookup.key);
+        deliver(lookup, row_of(*find), find->value(10), sink);
       } else if (!is_missing(rc)) {
         find->fail(rc);
       }

@@ -81,14 +81,20 @@ class Reader {
 
   Statement begin_{"BEGIN"};
   Statement end_{"COMMIT"};
+  // `k` is the index of keys, `e` the rows. Without the join SQLite would take `cache_key` from the
+  // index, and nobody would see that the index names a row of another key. It is a LEFT JOIN so
+  // that an index entry without a row is seen, too. One search in each tree, as without the join.
   Statement find_{
-      "SELECT rowid, computed_at, fresh_until, expires_at, keep_until,"
-      " calculation_id, record_version, cost_us, value"
-      " FROM cache_entries WHERE cache_key = ?1"};
+      "SELECT e.rowid, e.computed_at, e.fresh_until, e.expires_at, e.keep_until,"
+      " e.calculation_id, e.record_version, e.cost_us, e.value, e.cache_key, e.checksum"
+      " FROM cache_entries AS k LEFT JOIN cache_entries AS e ON e.rowid = k.rowid"
+      " WHERE k.cache_key = ?1"};
   Statement page_{
-      "SELECT cache_key, byte_size, inserted_at, computed_at, fresh_until, expires_at, keep_until,"
-      " accessed_at, access_count, calculation_id, cost_us, record_version, value"
-      " FROM cache_entries WHERE cache_key >= ?1 AND cache_key < ?2 ORDER BY cache_key LIMIT ?3"};
+      "SELECT e.cache_key, e.byte_size, e.inserted_at, e.computed_at, e.fresh_until, e.expires_at,"
+      " e.keep_until, e.accessed_at, e.access_count, e.calculation_id, e.cost_us, e.record_version,"
+      " e.value, k.cache_key, e.rowid, e.checksum"
+      " FROM cache_entries AS k LEFT JOIN cache_entries AS e ON e.rowid = k.rowid"
+      " WHERE k.cache_key >= ?1 AND k.cache_key < ?2 ORDER BY k.cache_key LIMIT ?3"};
 };
 
 }  // namespace ashmemo::store

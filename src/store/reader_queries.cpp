@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/printable.hpp"
+#include "store/checksum.hpp"
 #include "store/key_range.hpp"
 #include "store/reader.hpp"
 #include "store/row_columns.hpp"
@@ -20,7 +21,7 @@ constexpr std::size_t kPageBytes = 4 * 1024 * 1024;
 
 // No program has that many; a file that claims it is damaged, or wants our memory.
 constexpr std::size_t kMaxCalculations = 100'000;
-constexpr std::size_t kMaxCalculationBytes = 32 * 1024 * 1024;  // of their names and policies
+constexpr std::size_t kMaxCalculationBytes = 32 * 1024 * 1024;  // of their texts
 
 constexpr int kBackupPages = 1'000;  // a step
 
@@ -47,6 +48,10 @@ StoredEntry entry_of(const Statement& row) {
   entry.deadlines = deadlines_at(row, 3);
   entry.record_version = Value(row.value(11));
   entry.value = Value(row.value(12));
+  entry.rowid = row.integer(14);
+  const std::int64_t computed = checksum_of(info.key, entry.value, entry.deadlines,
+                                            info.calculation_id.value_or(0), entry.record_version);
+  entry.is_damaged = !matches(row.value(15), computed);
   return entry;
 }
 
@@ -80,6 +85,7 @@ CalculationRow calculation_of(const Statement& row) {
   calculation.computed = summand(row, 9);
   calculation.failed = summand(row, 10);
   calculation.saved_us = summand(row, 11);
+  calculation.result_type = row.text(12);
   return calculation;
 }
 
@@ -137,6 +143,7 @@ bool Reader::take_page(const KeyRange& range, int most, std::vector<StoredEntry>
     if (rc == SQLITE_DONE) return true;
     if (failure_kind(rc) == base::FailureKind::too_large) return false;
     if (rc != SQLITE_ROW) select->fail(rc);
+    require_key(*select, 0, select->text(13));
     page->push_back(entry_of(*select));
     require_order(page->back().info.key, from);
     from = page->back().info.key + '\0';
@@ -161,12 +168,12 @@ base::Result<std::vector<CalculationRow>> Reader::calculations() {
     use_snapshot();
     Statement all(
         "SELECT id, resource, name, version, policy, retired, hits, stale_hits, misses, computed,"
-        " failed, saved_us FROM cache_calculations ORDER BY id");
+        " failed, saved_us, result_type FROM cache_calculations ORDER BY id");
     StatementUse select(all, database());
     Rows rows;
     std::size_t bytes = 0;
     while (select->step()) {
-      for (const int column : {1, 2, 4}) bytes += select->text(column).size();
+      for (const int column : {1, 2, 4, 12}) bytes += select->text(column).size();
       if (rows.size() == kMaxCalculations || bytes > kMaxCalculationBytes) {
         return damaged("cache_calculations is larger than any program's");
       }

@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <string_view>
+
+#include <SQLiteCpp/Exception.h>
+#include <sqlite3.h>
 
 #include "store/rows.hpp"
 #include "store/statement.hpp"
@@ -13,6 +17,13 @@ namespace ashmemo::store {
 [[nodiscard]] inline std::int64_t integer_or(const Statement& row, int column,
                                              std::int64_t instead) noexcept {
   return row.is_null(column) ? instead : row.integer(column);
+}
+
+/// Throws unless the row was found and has this key. The index of keys led to the row, so another
+/// key means that the index or the row is damaged.
+inline void require_key(const Statement& row, int column, std::string_view key) {
+  if (!row.is_null(column) && row.text(column) == key) return;
+  throw SQLite::Exception("the index of keys names a row that has another key", SQLITE_CORRUPT);
 }
 
 /// A number that sums are made of, whatever the file claims: adding to it never overflows.

@@ -42,6 +42,8 @@ class RowSink {
  public:
   virtual ~RowSink() = default;
   virtual void row(std::size_t index, const RowView& row) noexcept = 0;
+  /// The row of this key does not match its checksum: it answers nothing.
+  virtual void damaged(std::size_t /*index*/, std::int64_t /*rowid*/) noexcept {}
 };
 
 /// One key to look up, and what it is called in the caller's own order.
@@ -52,6 +54,8 @@ struct Lookup {
 
 /// A whole entry, copied out: for `entry`, `for_each` and tools.
 struct StoredEntry {
+  std::int64_t rowid = 0;
+  bool is_damaged = false;  // does not match its checksum: nothing of it but the key is to be used
   EntryInfo info;
   Deadlines deadlines;
   Value record_version;
@@ -142,6 +146,7 @@ struct CalculationRow {
   std::int64_t computed = 0;
   std::int64_t failed = 0;
   std::int64_t saved_us = 0;
+  std::string result_type{};  // as the codec names it; empty: not known
 };
 
 }  // namespace ashmemo::store

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/printable.hpp"
+#include "store/schema_format_1.hpp"
 #include "store/schema_sql.hpp"
 #include "store/sqlite_error.hpp"
 
@@ -28,14 +29,30 @@ std::int64_t pragma(SQLite::Database& database, const char* name) {
 
 std::string to_text(std::string_view sql) { return std::string(sql); }
 
-const SchemaObject* find_object(std::string_view name) {
-  const auto* found = std::find_if(kSchemaObjects.begin(), kSchemaObjects.end(),
-                                   [&](const SchemaObject& object) { return object.name == name; });
-  return found == kSchemaObjects.end() ? nullptr : found;
+template <class Objects>
+const SchemaObject* find_in(const Objects& objects, std::string_view name) {
+  const auto found = std::find_if(objects.begin(), objects.end(),
+                                  [&](const SchemaObject& object) { return object.name == name; });
+  return found == objects.end() ? nullptr : &*found;
+}
+
+bool is_new_in_format_2(std::string_view name) {
+  return std::find(kNewInFormat2.begin(), kNewInFormat2.end(), name) != kNewInFormat2.end();
+}
+
+// The tables, indexes and triggers of a format.
+std::vector<SchemaObject> objects_of(std::int64_t format) {
+  if (format == kFormatVersion) return {kSchemaObjects.begin(), kSchemaObjects.end()};
+  std::vector<SchemaObject> objects;
+  for (const SchemaObject& object : kSchemaObjects) {
+    const SchemaObject* before = find_in(kFormat1Objects, object.name);
+    if (!is_new_in_format_2(object.name)) objects.push_back(before != nullptr ? *before : object);
+  }
+  return objects;
 }
 
 bool is_our_table(std::string_view name) {
-  const SchemaObject* found = find_object(name);
+  const SchemaObject* found = find_in(kSchemaObjects, name);
   return found != nullptr && found->type == "table";
 }
 
@@ -101,10 +118,11 @@ Objection object_to_stranger(SQLite::Database& database, const Line& line) {
   return std::nullopt;
 }
 
-Objection object_to_lines(SQLite::Database& database) {
+Objection object_to_lines(SQLite::Database& database, std::int64_t format) {
+  const std::vector<SchemaObject> objects = objects_of(format);
   std::size_t ours = 0;
   for (const Line& line : read_lines(database)) {
-    const SchemaObject* object = find_object(line.name);
+    const SchemaObject* object = find_in(objects, line.name);
     if (object != nullptr && (line.type != object->type || line.sql != object->sql)) {
       return fmt::format("the definition of '{}' was changed", line.name);
     }
@@ -114,7 +132,7 @@ Objection object_to_lines(SQLite::Database& database) {
       return objection;
     }
   }
-  if (ours < kSchemaObjects.size()) return "a table, an index or a trigger of ours is missing";
+  if (ours < objects.size()) return "a table, an index or a trigger of ours is missing";
   return std::nullopt;
 }
 
@@ -143,12 +161,10 @@ Objection object_to_totals(SQLite::Database& database) {
   return std::nullopt;
 }
 
-SchemaVerdict compare_version(std::int64_t version) {
-  if (version > kFormatVersion) {
-    return {State::newer, fmt::format("it was written by a newer version (format {}, known: {})",
-                                      version, kFormatVersion)};
-  }
-  return {State::changed, fmt::format("its format version {} is none of ours", version)};
+Objection object_to(SQLite::Database& database, std::int64_t format) {
+  if (Objection objection = object_to_settings(database)) return objection;
+  if (Objection objection = object_to_lines(database, format)) return objection;
+  return object_to_totals(database);
 }
 
 SchemaVerdict compare(SQLite::Database& database) {
@@ -156,14 +172,20 @@ SchemaVerdict compare(SQLite::Database& database) {
   if (pragma(database, "application_id") != kApplicationId) {
     return {State::foreign, "its application_id is not ours"};
   }
-  const std::int64_t version = pragma(database, "user_version");
-  if (version != kFormatVersion) return compare_version(version);
-  for (const auto check : {object_to_settings, object_to_lines, object_to_totals}) {
-    if (Objection objection = check(database)) {
-      return {State::changed, base::printable(*std::move(objection))};
-    }
+  const std::int64_t format = pragma(database, "user_version");
+  if (format > kFormatVersion) {
+    return {State::newer, fmt::format("it was written by a newer version (format {}, known: {})",
+                                      format, kFormatVersion)};
   }
-  return {State::ours, {}};
+  if (format < 1) {
+    return {State::changed, fmt::format("its format version {} is none of ours", format)};
+  }
+  if (Objection objection = object_to(database, format)) {
+    return {State::changed, base::printable(*std::move(objection))};
+  }
+  if (format == kFormatVersion) return {State::ours, {}};
+  return {State::older,
+          fmt::format("it is of format {}, and upgraded when it is opened for writing", format)};
 }
 
 void create(SQLite::Database& database) {
@@ -180,6 +202,39 @@ void create(SQLite::Database& database) {
   transaction.commit();
 }
 
+// Our views as they are now, in the place of those that are there. A view that somebody has removed
+// stays removed.
+void renew_views(SQLite::Database& database) {
+  for (const SchemaObject& view : kSchemaViews) {
+    SQLite::Statement query(database,
+                            "SELECT 1 FROM sqlite_schema WHERE type = 'view' AND name = ?1");
+    query.bind(1, to_text(view.name));
+    if (!query.executeStep()) continue;
+    query.reset();
+    database.exec(fmt::format("DROP VIEW {}", view.name));
+    database.exec(to_text(view.sql));
+  }
+}
+
+// Compared again inside the transaction: only what is as it should be is committed, and only what
+// this code knows by its text is changed.
+SchemaVerdict upgrade(SQLite::Database& database) {
+  SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
+  if (SchemaVerdict found = compare(database); found.state != State::older) return found;
+  database.exec(kColumnsOfFormat2);
+  for (const SchemaObject& object : kSchemaObjects) {
+    const bool is_missing =
+        is_new_in_format_2(object.name) ||
+        (object.type == "index" && find_in(kFormat1Objects, object.name) != nullptr);
+    if (is_missing) database.exec(to_text(object.sql));
+  }
+  renew_views(database);
+  database.exec(fmt::format("PRAGMA user_version={}", kFormatVersion));
+  SchemaVerdict upgraded = compare(database);
+  if (upgraded.state == State::ours) transaction.commit();
+  return upgraded;
+}
+
 // The answer comes before the commit, which may fail: only the end of the statement tells.
 std::string switch_to_wal(SQLite::Database& database) {
   SQLite::Statement statement(database, "PRAGMA journal_mode=WAL");
@@ -192,6 +247,10 @@ std::string switch_to_wal(SQLite::Database& database) {
 
 base::Status create_schema(SQLite::Database& database) {
   return guarded("creating the schema", [&] { create(database); });
+}
+
+base::Result<SchemaVerdict> upgrade_schema(SQLite::Database& database) {
+  return guarded("upgrading the file's format", [&] { return upgrade(database); });
 }
 
 base::Result<SchemaVerdict> compare_schema(SQLite::Database& database) {

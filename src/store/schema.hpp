@@ -18,7 +18,9 @@
 // and keeps their counters. `cache_totals` has one row: how many entries there are and what they
 // cost, so that nobody has to count. Moments are microseconds since 1970 UTC. NULL in fresh_until
 // or keep_until means "as expires_at", NULL in expires_at "never"; a calculation_id of NULL is an
-// entry that was put directly.
+// entry that was put directly. `checksum` covers everything that decides about an answer (see
+// checksum.hpp); NULL means "not checked". `result_type` is the codec's name for the type of a
+// calculation's results; NULL means "not known".
 //
 // For people there are three views, which we never read ourselves (`sqlite3 FILE '...'`):
 //
@@ -33,11 +35,14 @@
 //   what expires next         SELECT cache_key, ttl_left FROM cache_entries_readable
 //                               WHERE ttl_left > 0 ORDER BY ttl_left LIMIT 10
 //
-// Who keeps the totals. Our own writer adds up what it does and writes the sum with each commit.
-// Other programs do not know that, so triggers do it for them. Our connections run with triggers
-// and views disabled: nothing that stands in a file is ever executed by us, and our writes do not
-// pay for it. Two ways around the triggers remain: REPLACE in the shell fires no delete trigger,
-// and a program may disable them as we do. Then the totals are off until somebody calls `check()`.
+// Triggers. Our own writer adds up what it does and writes the totals with each commit, and it
+// writes a checksum with each row. Other programs do not know that. So triggers keep the totals for
+// them, and set the checksum of each row that they change to NULL. Our connections run with
+// triggers and views disabled: nothing that stands in a file is ever executed by us, and our writes
+// do not pay for it. Two ways around the triggers remain. REPLACE in the shell fires no delete
+// trigger; then the totals are off until somebody calls `check()`. A program may disable triggers
+// as we do; then the rows that it changes do not match their checksums and are misses, unless it
+// sets `checksum` to NULL itself.
 //
 // Whose it is. The header of FILE carries our application_id from its very first page on: the
 // schema is created with a rollback journal, in one transaction, and only then switched to WAL
@@ -58,9 +63,10 @@ inline constexpr std::int32_t kApplicationId = 0x414D6D6F;
 
 /// The version of the format, as `user_version`. The history:
 ///   1  the first.
-/// A file of an older version is brought up to date when it is opened, one of a newer version is
-/// set aside: a cache can be computed again.
-inline constexpr std::int32_t kFormatVersion = 1;
+///   2  a checksum for each row, result types, two indexes of rows that end.
+/// A file of an older version is upgraded when it is opened for writing. A file of a newer version
+/// is set aside, because a cache can be computed again.
+inline constexpr std::int32_t kFormatVersion = 2;
 
 /// byte_size is worked out for this size, whatever the default of the build is.
 inline constexpr int kPageSize = 4096;
@@ -72,6 +78,7 @@ struct SchemaVerdict {
     empty,    // not one page: nothing was created, or its creation was rolled back
     foreign,  // without our application_id
     newer,    // written by a newer version of the library
+    older,    // of an older format, and as that format made it: upgrade_schema
     changed,  // ours, and no longer as we made it, or damaged
   };
   State state = State::ours;
@@ -80,6 +87,12 @@ struct SchemaVerdict {
 
 /// Makes an empty database ours. Before or after: nothing in between, whenever the process ends.
 [[nodiscard]] base::Status create_schema(SQLite::Database& database);
+
+/// Makes the current format of an older one, in one transaction: a process that ends meanwhile
+/// leaves the file as it was. All rows stay. Reads all rows to make the indexes of format 2: about
+/// a second and 60 MB of memory for a million rows that expire. Answers as compare_schema does
+/// afterwards; a file that is not `ours` then was left as it was.
+[[nodiscard]] base::Result<SchemaVerdict> upgrade_schema(SQLite::Database& database);
 
 /// Compares. Reads the schema and the row of totals, never the entries: the same cost at any size.
 /// Called when a file is opened, and again when another program has changed the schema.

@@ -21,6 +21,7 @@ class Statement {
  public:
   explicit Statement(const char* sql) noexcept : sql_(sql) {}
 
+  [[nodiscard]] const char* sql() const noexcept { return sql_; }
   /// Prepares what is not yet prepared.
   Statement& on(SQLite::Database& database) {
     if (!handle_) prepare(database);

@@ -45,22 +45,23 @@ class Writer {
   /// Writes touches of one row; the answer is its byte_size. Nothing: it is no longer there.
   [[nodiscard]] virtual base::Result<std::optional<std::int64_t>> touch(const TouchRow& touch) = 0;
   [[nodiscard]] virtual base::Status erase_row(const Candidate& row) = 0;
+  /// Reads the row again and removes it if it does not match its checksum. Nothing: it does, or it is
+  /// no longer there.
+  [[nodiscard]] virtual base::Result<std::optional<RemovedRow>> erase_damaged(
+      std::int64_t rowid) = 0;
   /// Gives a row a new place in an eviction queue, and writes its touches with it.
   [[nodiscard]] virtual base::Status reinsert(std::int64_t rowid, const Placement& to) = 0;
 
   // Bounded removals: at most `most` rows, and no more than 4 MiB of byte_size after the first row.
-  // An empty answer means that nothing is left, but for erase_due, which says whether there is
-  // more.
+  // An empty answer means that nothing is left.
   using Removed = std::vector<RemovedRow>;
   [[nodiscard]] virtual base::Result<Removed> erase_prefix(std::string_view prefix, int most) = 0;
   struct Due {
     Removed rows;
-    bool more = false;  // there may be more: the next call goes on from there
+    bool more = false;  // there are more, which found no room in this call
   };
-  /// Rows whose keep_until (or expires_at, where there is none) is at most `now`. A call passes
-  /// over at most 20,000 rows that are kept beyond their expiry: where there are more of these, it
-  /// may find none and `more`. That ends also where other programs, or rollbacks, let the search
-  /// begin again each time: once as many rows as there are were passed over in vain.
+  /// Rows whose keep_until (or expires_at, if there is none) is at most `now`. Rows that stay cost
+  /// nothing.
   [[nodiscard]] virtual base::Result<Due> erase_due(std::int64_t now, int most) = 0;
   /// Looks at the `most` rows after `*rowid` for entries of retired calculations, removes those and
   /// moves `*rowid` on; nullopt in it afterwards: the end was reached.

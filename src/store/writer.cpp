@@ -78,7 +78,6 @@ base::Result<Writer::Begun> SqliteWriter::look_around() {
   if (foreign_change) {
     commits_.fetch_add(1);  // readers: a new snapshot
     known_ = false;
-    due_.reset();
     if (const auto same = check_schema(); !same) return same.failure();
   }
   if (!known_) {
@@ -189,7 +188,6 @@ void SqliteWriter::rollback() noexcept {
   totals_ = written_totals_;
   is_doubtful_ = false;
   is_counted_ = false;
-  due_.reset();
   // The next commit writes, whatever it is for: one of nothing would not show that writing works.
   last_stamp_ = base::add_saturated(last_stamp_, 1);
   // Some failures have rolled back already.

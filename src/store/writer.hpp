@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "store/connection.hpp"
-#include "store/due_sweep.hpp"
 #include "store/reader_pool.hpp"
 #include "store/sqlite_error.hpp"
 #include "store/store.hpp"
@@ -42,6 +41,7 @@ class SqliteWriter final : public Writer {
   base::Result<std::optional<RemovedRow>> erase(std::string_view key) override;
   base::Result<std::optional<std::int64_t>> touch(const TouchRow& touch) override;
   base::Status erase_row(const Candidate& row) override;
+  base::Result<std::optional<RemovedRow>> erase_damaged(std::int64_t rowid) override;
   base::Status reinsert(std::int64_t rowid, const Placement& to) override;
 
   base::Result<Removed> erase_prefix(std::string_view prefix, int most) override;
@@ -115,9 +115,10 @@ class SqliteWriter final : public Writer {
   // writer_entries.cpp
   [[nodiscard]] bool insert(const PutRow& row);
   [[nodiscard]] std::optional<RemovedRow> replace(const PutRow& row);
-  void stored(const PutRow& row, std::int64_t rowid, std::int64_t queue);
+  void stored(const PutRow& row, std::int64_t queue);
   [[nodiscard]] std::optional<RemovedRow> find(std::string_view key, std::int64_t* rowid,
                                                std::int64_t* reads);
+  [[nodiscard]] std::optional<RemovedRow> find_damaged(std::int64_t rowid);
   static void bind_row(Statement& write, const PutRow& row, std::int64_t rowid, std::int64_t reads);
   void remove(std::int64_t rowid, std::int64_t byte_size, std::int64_t queue);
   struct Place {
@@ -130,8 +131,6 @@ class SqliteWriter final : public Writer {
   // writer_removals.cpp
   struct Taken;
   [[nodiscard]] Removed remove_all(Taken&& taken);
-  [[nodiscard]] DueSweep::Seen look_at(const DueSweep::Range& range, std::int64_t now, Taken* taken,
-                                       int* looked_at);
   [[nodiscard]] bool look_for(const std::vector<std::int64_t>& calculations,
                               std::optional<std::int64_t>* rowid, Taken* taken);
   [[nodiscard]] std::vector<std::int64_t> retired_calculations();
@@ -171,8 +170,6 @@ class SqliteWriter final : public Writer {
   // by their rowid, which must not come to mean another row.
   std::int64_t next_rowid_ = 1;
   bool last_was_new_ = true;
-  DueSweep due_;
-  std::int64_t passed_over_ = 0;  // rows, since due ones were found or known to be none
 };
 
 }  // namespace ashmemo::store

@@ -33,6 +33,7 @@ base::Status SqliteWriter::put_calculation(const CalculationRow& row) {
     put->bind_text(5, row.policy);
     put->bind(6, row.retired ? 1 : 0);
     bind_counters(*put, 7, row);
+    row.result_type.empty() ? put->bind_null(13) : put->bind_text(13, row.result_type);
     put->run();
   });
 }

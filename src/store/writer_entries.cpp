@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "store/checksum.hpp"
 #include "store/row_columns.hpp"
 #include "store/writer.hpp"
 
@@ -60,7 +61,8 @@ bool SqliteWriter::insert(const PutRow& row) {
   }
   if (rc != SQLITE_DONE) write->fail(rc);
   if (sqlite3_changes(handle()) == 0) return false;
-  stored(row, next_rowid_++, row.eviction_queue);
+  ++next_rowid_;
+  stored(row, row.eviction_queue);
   return true;
 }
 
@@ -74,14 +76,13 @@ std::optional<RemovedRow> SqliteWriter::replace(const PutRow& row) {
   bind_row(*write, row, rowid, reads);
   write->run();
   count_removed(before->byte_size, before->eviction_queue);
-  stored(row, rowid, before->eviction_queue);
+  stored(row, before->eviction_queue);
   return before;
 }
 
-void SqliteWriter::stored(const PutRow& row, std::int64_t rowid, std::int64_t queue) {
+void SqliteWriter::stored(const PutRow& row, std::int64_t queue) {
   count_added(row.byte_size, queue);
   last_stamp_ = std::max(last_stamp_, row.stamp);
-  due_.note({row.deadlines.expires_at, rowid}, row.deadlines.keep_until);
 }
 
 // The row of a key, its rowid, and its reads added to `*reads`: they are kept when it is replaced.
@@ -90,6 +91,7 @@ std::optional<RemovedRow> SqliteWriter::find(std::string_view key, std::int64_t*
   StatementUse found = use(&WriterSql::find);
   found->bind_text(1, key);
   if (!found->step()) return std::nullopt;
+  require_key(*found, 9, key);
   *rowid = found->integer(0);
   *reads = bounded(found->integer(7)) + bounded(*reads);
   return removed_row(*found, key);
@@ -108,6 +110,8 @@ void SqliteWriter::bind_row(Statement& write, const PutRow& row, std::int64_t ro
   bind_unless_zero(write, 12, row.cost_us);
   write.bind(13, row.eviction_counter);
   write.bind_value(15, row.value);
+  write.bind(
+      17, checksum_of(row.key, row.value, row.deadlines, row.calculation_id, row.record_version));
 }
 
 base::Result<std::optional<RemovedRow>> SqliteWriter::erase(std::string_view key) {
@@ -118,6 +122,29 @@ base::Result<std::optional<RemovedRow>> SqliteWriter::erase(std::string_view key
     if (before) remove(rowid, before->byte_size, before->eviction_queue);
     return before;
   });
+}
+
+base::Result<std::optional<RemovedRow>> SqliteWriter::erase_damaged(std::int64_t rowid) {
+  return change("looking at a damaged entry again", [&] {
+    std::optional<RemovedRow> row = find_damaged(rowid);
+    if (row) remove(rowid, row->byte_size, row->eviction_queue);
+    return row;
+  });
+}
+
+// Nothing: there is no such row, it matches its checksum, or its value is larger than this
+// connection may read.
+std::optional<RemovedRow> SqliteWriter::find_damaged(std::int64_t rowid) {
+  StatementUse row = use(&WriterSql::suspect);
+  row->bind(1, rowid);
+  const int rc = row->try_step();
+  if (rc == SQLITE_DONE || failure_kind(rc) == base::FailureKind::too_large) return std::nullopt;
+  if (rc != SQLITE_ROW) row->fail(rc);
+  RemovedRow found = removed_row(*row, row->text(7));
+  const std::int64_t computed =
+      checksum_of(found.key, row->value(10), found.deadlines, found.calculation_id, row->value(9));
+  if (matches(row->value(11), computed)) return std::nullopt;
+  return found;
 }
 
 void SqliteWriter::remove(std::int64_t rowid, std::int64_t byte_size, std::int64_t queue) {

@@ -18,9 +18,6 @@ namespace {
 // Of byte_size: what one transaction may carry, for each row may dirty several pages.
 constexpr std::int64_t kMaxBytes = 4 * 1024 * 1024;
 
-// Rows looked at by one call of erase_due. Kept ones are passed over at about a microsecond each.
-constexpr int kMaxLookedAt = 20'000;
-
 }  // namespace
 
 /// What one step removes, within its bounds.
@@ -61,7 +58,9 @@ base::Result<Writer::Removed> SqliteWriter::erase_prefix(std::string_view prefix
       select->bind_text(1, range.first());
       select->bind_value(2, range.end());
       select->bind(3, most);
-      while (select->step() && taken.add(*select)) {
+      while (select->step()) {
+        require_key(*select, 7, select->text(9));
+        if (!taken.add(*select)) break;
       }
     }
     return remove_all(std::move(taken));
@@ -71,43 +70,15 @@ base::Result<Writer::Removed> SqliteWriter::erase_prefix(std::string_view prefix
 base::Result<Writer::Due> SqliteWriter::erase_due(std::int64_t now, int most) {
   return change_by_keys("removing expired entries", [&] {
     Taken taken(most);
-    int looked_at = 0;
-    bool is_end = false;
-    while (!is_end && !taken.full && looked_at < kMaxLookedAt) {
-      const DueSweep::Range range = due_.next(now);
-      const DueSweep::Seen seen = look_at(range, now, &taken, &looked_at);
-      due_.seen(range, seen);
-      is_end = range.is_tail() && seen.whole;
+    {
+      StatementUse select = use(&WriterSql::due);
+      select->bind(1, now);
+      while (select->step() && taken.add(*select)) {
+      }
     }
-    passed_over_ = is_end || !taken.rows.empty() ? 0 : passed_over_ + looked_at;
-    const bool more = !is_end && passed_over_ <= std::max<std::int64_t>(totals_.entries, 0);
+    const bool more = taken.full;
     return Due{remove_all(std::move(taken)), more};
   });
-}
-
-DueSweep::Seen SqliteWriter::look_at(const DueSweep::Range& range, std::int64_t now, Taken* taken,
-                                     int* looked_at) {
-  StatementUse select = use(&WriterSql::in_due_range);
-  select->bind(1, range.is_tail() ? now : range.last.expires_at);
-  select->bind(2, range.after.expires_at);
-  select->bind(3, range.after.rowid);
-  select->bind(4, range.last.expires_at);
-  select->bind(5, range.last.rowid);
-  select->bind(6, DueSweep::kRangeRows);
-  DueSweep::Seen seen;
-  seen.last = range.after;
-  int rows = 0;
-  for (; select->step(); ++rows) {
-    const std::int64_t due = deadlines_at(*select, 3).keep_until;
-    if (due <= now && !taken->add(*select)) break;
-    seen.last = {select->integer(5), select->integer(0)};
-    if (due <= now) continue;
-    ++seen.kept;
-    seen.next_due = std::min(seen.next_due, due);
-  }
-  *looked_at += rows;
-  seen.whole = seen.last == range.last || (!taken->full && rows < DueSweep::kRangeRows);
-  return seen;
 }
 
 base::Result<Writer::Removed> SqliteWriter::erase_retired(std::optional<std::int64_t>* rowid,
@@ -149,7 +120,6 @@ base::Result<std::int64_t> SqliteWriter::erase_all() {
   return change("removing all entries", [&] {
     use(&WriterSql::remove_all)->run();
     totals_ = {};
-    due_.reset();
     return std::int64_t{sqlite3_changes64(handle())};
   });
 }

@@ -21,21 +21,23 @@ struct WriterSql {
   Statement last_rowid{"SELECT max(rowid) FROM cache_entries WHERE rowid < ?1"};
 
   // Single entries. A row that was found is changed by its rowid: one way down the primary key. It
-  // stays in its eviction queue, as the newest there.
+  // stays in its eviction queue, as the newest there. Why the join: see reader.hpp.
   Statement find{
-      "SELECT rowid, byte_size, calculation_id, computed_at, fresh_until, expires_at, keep_until,"
-      " access_count, eviction_queue FROM cache_entries WHERE cache_key = ?1"};
+      "SELECT e.rowid, e.byte_size, e.calculation_id, e.computed_at, e.fresh_until, e.expires_at,"
+      " e.keep_until, e.access_count, e.eviction_queue, e.cache_key"
+      " FROM cache_entries AS k LEFT JOIN cache_entries AS e ON e.rowid = k.rowid"
+      " WHERE k.cache_key = ?1"};
   Statement insert{
       "INSERT INTO cache_entries (rowid, byte_size, inserted_at, computed_at, fresh_until,"
       " expires_at, keep_until, accessed_at, access_count, calculation_id, record_version, cost_us,"
-      " eviction_counter, eviction_queue, value, cache_key)"
-      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"
+      " eviction_counter, eviction_queue, value, cache_key, checksum)"
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"
       " ON CONFLICT (cache_key) DO NOTHING"};
   Statement update{
       "UPDATE cache_entries SET byte_size = ?2, inserted_at = ?3, computed_at = ?4,"
       " fresh_until = ?5, expires_at = ?6, keep_until = ?7, accessed_at = ?8, access_count = ?9,"
       " calculation_id = ?10, record_version = ?11, cost_us = ?12, eviction_counter = ?13,"
-      " value = ?15 WHERE rowid = ?1"};
+      " value = ?15, checksum = ?17 WHERE rowid = ?1"};
   Statement remove{"DELETE FROM cache_entries WHERE rowid = ?1"};
   // As it was seen, or not at all: then its byte_size is certain, too. What is of a wrong type is
   // compared as it was read: a row that can never be removed would be the oldest for ever.
@@ -58,15 +60,24 @@ struct WriterSql {
 
   // What removals choose from. All columns but the rowid and the key are those of a RemovedRow.
   Statement in_key_range{
-      "SELECT rowid, byte_size, calculation_id, computed_at, fresh_until, expires_at, keep_until,"
-      " cache_key, eviction_queue FROM cache_entries WHERE cache_key >= ?1 AND cache_key < ?2"
-      " ORDER BY cache_key LIMIT ?3"};
-  Statement in_due_range{
+      "SELECT e.rowid, e.byte_size, e.calculation_id, e.computed_at, e.fresh_until, e.expires_at,"
+      " e.keep_until, e.cache_key, e.eviction_queue, k.cache_key"
+      " FROM cache_entries AS k LEFT JOIN cache_entries AS e ON e.rowid = k.rowid"
+      " WHERE k.cache_key >= ?1 AND k.cache_key < ?2 ORDER BY k.cache_key LIMIT ?3"};
+  // Each row that ends is in one of the two indexes. Each part follows its index, the row that ends
+  // first comes first, and only rows that must go are met.
+  Statement due{
       "SELECT rowid, byte_size, calculation_id, computed_at, fresh_until, expires_at, keep_until,"
       " cache_key, eviction_queue FROM cache_entries INDEXED BY cache_entries_expires_at"
-      " WHERE expires_at <= ?1 AND (expires_at, rowid) > (?2, ?3) AND (expires_at, rowid) <= (?4, "
-      "?5)"
-      " ORDER BY expires_at, rowid LIMIT ?6"};
+      " WHERE expires_at <= ?1 AND keep_until IS NULL"
+      " UNION ALL"
+      " SELECT rowid, byte_size, calculation_id, computed_at, fresh_until, expires_at, keep_until,"
+      " cache_key, eviction_queue FROM cache_entries INDEXED BY cache_entries_keep_until"
+      " WHERE keep_until <= ?1"};
+  Statement suspect{
+      "SELECT rowid, byte_size, calculation_id, computed_at, fresh_until, expires_at, keep_until,"
+      " cache_key, eviction_queue, record_version, value, checksum"
+      " FROM cache_entries WHERE rowid = ?1"};
   Statement after_rowid{
       "SELECT rowid, byte_size, calculation_id, computed_at, fresh_until, expires_at, keep_until,"
       " cache_key, eviction_queue FROM cache_entries WHERE rowid > ?1 ORDER BY rowid"};
@@ -85,12 +96,12 @@ struct WriterSql {
 
   // Calculations.
   Statement put_calculation{
-      "INSERT INTO cache_calculations (id, resource, name, version, policy, retired, hits, "
-      "stale_hits,"
-      " misses, computed, failed, saved_us)"
-      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
+      "INSERT INTO cache_calculations (id, resource, name, version, policy, retired, hits,"
+      " stale_hits, misses, computed, failed, saved_us, result_type)"
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
       " ON CONFLICT (id) DO UPDATE SET resource = excluded.resource, name = excluded.name,"
       " version = excluded.version, policy = excluded.policy, retired = excluded.retired,"
+      " result_type = excluded.result_type,"
       " hits = iif(excluded.retired, excluded.hits, hits),"
       " stale_hits = iif(excluded.retired, excluded.stale_hits, stale_hits),"
       " misses = iif(excluded.retired, excluded.misses, misses),"

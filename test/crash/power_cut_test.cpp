@@ -4,11 +4,13 @@
 #include <sqlite3.h>
 
 #include <ashmemo/cache.hpp>
+#include <filesystem>
 #include <string>
 
 #include "crash/crash_run.hpp"
 #include "support/cache_fixture.hpp"
 #include "support/child.hpp"
+#include "support/data_folder.hpp"
 #include "support/power_cut_vfs.hpp"
 #include "support/raw_database.hpp"
 
@@ -119,6 +121,31 @@ TEST_SUITE("crash") {
         }
         CHECK(f->put("k", 1));
         f->flush();
+        CHECK(f.heard.notices().empty());
+      }
+    }
+  }
+
+  TEST_CASE("a power cut while a file of format 1 is upgraded leaves all results") {
+    for (int change = 1; change <= 40; ++change) {
+      for (std::uint64_t seed = 0; seed < 3; ++seed) {
+        INFO("change " << change << ", seed " << seed);
+        CacheFixture f;
+        std::filesystem::copy_file(std::string(kDataFolder) + "/format-1.cache.db", f.path);
+        using std::filesystem::perms;
+        std::filesystem::permissions(f.path, perms::owner_read | perms::owner_write);
+        {
+          Child child([&](Child::Parent& parent) -> std::string {
+            cut_power_at_file_change(change, seed);
+            const Cache cache(f.path, f.options);
+            parent.notify();
+            return {};
+          });
+          (void)child.wait_for();
+        }
+        CHECK(f->stats().entries == 12);
+        CHECK(f->get<std::string>("large") == std::string(10'000, 'x'));
+        CHECK(f->check().ok);
         CHECK(f.heard.notices().empty());
       }
     }

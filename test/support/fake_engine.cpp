@@ -96,7 +96,7 @@ std::optional<std::string> FakeEngine::get(std::string_view key) {
   TextSink sink;
   engine::Answer answer;
   const std::int64_t now = engine::read(engine, std::span(&query, 1), sink, std::span(&answer, 1));
-  engine::settle(engine, std::span(&query, 1), std::span(&answer, 1), now);
+  engine::record_answers(engine, std::span(&query, 1), std::span(&answer, 1), now);
   return sink.text;
 }
 

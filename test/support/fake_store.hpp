@@ -27,6 +27,7 @@ struct FakeRow {
   std::int64_t cost_us = 0;
   std::int64_t eviction_counter = 0;
   std::int64_t eviction_queue = 0;
+  bool is_damaged = false;  // does not match its checksum
   store::Deadlines deadlines{};
   Value record_version{};
   Value value{};
@@ -77,7 +78,6 @@ class FakeFile {
   std::atomic<bool> foreign_reader{false};
   std::atomic<bool> own_reader{false};    // one that takes long
   std::atomic<bool> foreign_lock{false};  // another program is writing
-  std::atomic<int> searches{0};           // so many calls for due rows pass over kept ones only
   std::atomic<bool> vacuums{true};        // false: free pages stay free, whatever is asked
   std::atomic<std::int64_t> file_bytes{0};
   std::atomic<std::int64_t> wal_file_bytes{0};  // as `stat` sees it

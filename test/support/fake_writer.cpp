@@ -104,6 +104,7 @@ class FakeWriter final : public store::Writer {
     row.access_count += put.touches;
     row.calculation_id = put.calculation_id;
     row.cost_us = put.cost_us;
+    row.is_damaged = false;
     row.deadlines = put.deadlines;
     row.record_version = Value(put.record_version);
     row.value = Value(put.value);
@@ -140,6 +141,17 @@ class FakeWriter final : public store::Writer {
     return {};
   }
 
+  Result<std::optional<RemovedRow>> erase_damaged(std::int64_t rowid) override {
+    const Alone alone = change();
+    for (auto at = state_.rows.begin(); at != state_.rows.end(); ++at) {
+      if (at->second.rowid != rowid || !at->second.is_damaged) continue;
+      auto before = std::optional(removed_row(at->first, at->second));
+      remove(at);
+      return before;
+    }
+    return std::optional<RemovedRow>();
+  }
+
   Status reinsert(std::int64_t rowid, const store::Placement& to) override {
     const Alone alone = change();
     FakeRow* const row = by_rowid(rowid);
@@ -162,11 +174,6 @@ class FakeWriter final : public store::Writer {
   }
 
   Result<Due> erase_due(std::int64_t now, int most) override {
-    if (file_.searches > 0) {
-      const Alone alone = change();
-      --file_.searches;
-      return Due{{}, true};
-    }
     const auto is_due = [now](const std::string&, const FakeRow& row) {
       return row.deadlines.keep_until <= now;
     };

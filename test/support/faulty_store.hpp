@@ -20,6 +20,7 @@ enum class Call : std::uint8_t {
   erase,
   touch,
   erase_row,
+  erase_damaged,
   reinsert,
   erase_prefix,
   erase_due,

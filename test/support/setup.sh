@@ -7,8 +7,8 @@ build_root=$project_root/.build
 # What Debian 12 and Ubuntu 24.04 call the things that every build and test needs.
 needed_packages=(
   g++ meson ninja-build cmake pkgconf
-  libsqlite3-dev libsqlitecpp-dev libfmt-dev nlohmann-json3-dev libcli11-dev doctest-dev
-  sqlite3
+  libsqlite3-dev libsqlitecpp-dev libfmt-dev libxxhash-dev nlohmann-json3-dev libcli11-dev
+  doctest-dev sqlite3
 )
 
 # Without apt the libraries come from the system or from subprojects; only these are looked for.

@@ -8,8 +8,8 @@
 
 #include <ashmemo/ashmemo.hpp>
 
-#include "data_folder.hpp"
 #include "support/cache_fixture.hpp"
+#include "support/data_folder.hpp"
 
 // The golden file was written by version 0.1.0 in format 1. Every later version must open it and
 // find its entries. It is never rewritten for an existing format.

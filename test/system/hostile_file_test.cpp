@@ -54,7 +54,7 @@ void make_in_utf16(const std::string& path) {
   write_file(path, "");
   RawDatabase raw(path);
   raw.run("PRAGMA encoding = 'UTF-16le'; PRAGMA auto_vacuum = INCREMENTAL");
-  raw.run("PRAGMA application_id = " + std::to_string(0x414D6D6F) + "; PRAGMA user_version = 1");
+  raw.run("PRAGMA application_id = " + std::to_string(0x414D6D6F) + "; PRAGMA user_version = 2");
   for (const auto& object : store::kSchemaObjects) raw.run(std::string(object.sql));
   raw.run("INSERT INTO cache_totals VALUES (1, 0, 0, 0, 0, 0)");
 }

@@ -44,7 +44,7 @@ TEST_SUITE("system") {
   TEST_CASE("a file of a newer version is quarantined unchanged") {
     const TempDir dir;
     make_cache(dir.path("x"));
-    shell(dir.path("x"), "PRAGMA user_version=2");
+    shell(dir.path("x"), "PRAGMA user_version=3");
     check_quarantined(dir, dir.path("x"), "newer version");
   }
 

@@ -11,6 +11,7 @@
 
 #include "base/platform.hpp"
 #include "support/child.hpp"
+#include "support/data_folder.hpp"
 #include "support/dying_vfs.hpp"
 #include "support/opening.hpp"
 #include "support/temp_dir.hpp"
@@ -114,6 +115,23 @@ TEST_SUITE("system") {
         kill_at_each_change([](const std::string&) {}, open_at,
                             [](const std::string& path) { CHECK(check_opens_empty(path) == 0); });
     CHECK(changes > 20);
+    CHECK(changes < 200);
+  }
+
+  TEST_CASE("a process that is killed at any moment of an upgrade leaves all results") {
+    const std::string old = std::string(kDataFolder) + "/format-1.cache.db";
+    const Files files{{"", read_file(old)}};
+    const auto check = [](const std::string& path) {
+      const auto opening = open_at(path);
+      CHECK(opening.quarantine.empty());
+      REQUIRE_MESSAGE(opening.store, opening.store.failure().what);
+      CHECK((*opening.store)->totals()->entries == 12);
+      CHECK((*opening.store)->page("", "", 99)->size() == 12);
+      CHECK(put(**opening.store, "new") == "committed");
+    };
+    const int changes = kill_at_each_change(
+        [&](const std::string& path) { write_files(path, files); }, open_at, check);
+    CHECK(changes > 15);
     CHECK(changes < 200);
   }
 

@@ -37,7 +37,7 @@ TEST_SUITE("system") {
       CHECK(outcome(opening) == "unavailable");
       CHECK(opening.store.failure().what ==
             "cannot open the cache '" + dir.path(name) + "': " + why +
-                "; open it for writing once, which creates a cache");
+                "; open it for writing once, which creates or upgrades the cache");
     }
   }
 

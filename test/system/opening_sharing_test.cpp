@@ -103,7 +103,7 @@ TEST_SUITE("system") {
     make_cache(path);
     const std::string whole = read_file(path);
     std::vector<std::string> damaged = {whole.substr(0, 4'096), "garbage"};
-    shell(path, "PRAGMA user_version=2; PRAGMA journal_mode=DELETE");
+    shell(path, "PRAGMA user_version=3; PRAGMA journal_mode=DELETE");
     damaged.push_back(read_file(path));
     for (const std::string& content : damaged) {
       write_file(path, content);

@@ -27,7 +27,7 @@ store::CalculationRow row_of(FakeEngine& fake, const engine::CalculationPtr& cal
 engine::CalculationPtr known_calculation(FakeEngine& fake) {
   const auto words = fake.engine.catalog.add("Post", "words", 1, "");
   fake.file->change([&](auto& state) {
-    for (const auto& row : fake.engine.catalog.take_undelivered()) state.calculations[row.id] = row;
+    for (const auto& row : fake.engine.catalog.take_unwritten()) state.calculations[row.id] = row;
   });
   return words;
 }

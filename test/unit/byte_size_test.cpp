@@ -59,7 +59,7 @@ class Churn {
     auto& raw = file_.raw();
     const auto pages = raw.integer("PRAGMA page_count") - raw.integer("PRAGMA freelist_count");
     // The pages of a file without entries.
-    constexpr std::int64_t kEmptyPages = 12;
+    constexpr std::int64_t kEmptyPages = 13;
     return static_cast<double>(pages - kEmptyPages) * 4'096 / static_cast<double>(keys_.size());
   }
 

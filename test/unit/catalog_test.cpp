@@ -52,13 +52,13 @@ TEST_SUITE("unit") {
     Catalog catalog;
     const auto words = catalog.add("Post", "words", 1, "ttl 1h");
     CHECK(words->id == 1);
-    const Rows undelivered = catalog.take_undelivered();
-    REQUIRE(undelivered.size() == 1);
-    CHECK(undelivered[0].id == 1);
-    CHECK(undelivered[0].resource == "Post");
-    CHECK(undelivered[0].name == "words");
-    CHECK(undelivered[0].version == 1);
-    CHECK_FALSE(undelivered[0].retired);
+    const Rows unwritten = catalog.take_unwritten();
+    REQUIRE(unwritten.size() == 1);
+    CHECK(unwritten[0].id == 1);
+    CHECK(unwritten[0].resource == "Post");
+    CHECK(unwritten[0].name == "words");
+    CHECK(unwritten[0].version == 1);
+    CHECK_FALSE(unwritten[0].retired);
     CHECK(catalog.is_current(1));
   }
 
@@ -67,8 +67,8 @@ TEST_SUITE("unit") {
     CHECK(catalog.load({row(7, "words", 3)}).empty());
     const auto words = catalog.add("Post", "words", 3, "ttl 1h");
     CHECK(words->id == 7);
-    const Rows undelivered = catalog.take_undelivered();
-    CHECK(undelivered.empty());
+    const Rows unwritten = catalog.take_unwritten();
+    CHECK(unwritten.empty());
     CHECK_FALSE(catalog.has_retired());
   }
 
@@ -77,9 +77,9 @@ TEST_SUITE("unit") {
     CHECK(catalog.load({row(7, "words", 3)}).empty());
     const auto words = catalog.add("Post", "words", 3, "ttl 2h");
     CHECK(words->id == 7);
-    const Rows undelivered = catalog.take_undelivered();
-    REQUIRE(undelivered.size() == 1);
-    CHECK(undelivered[0].policy == "ttl 2h");
+    const Rows unwritten = catalog.take_unwritten();
+    REQUIRE(unwritten.size() == 1);
+    CHECK(unwritten[0].policy == "ttl 2h");
   }
 
   TEST_CASE("the catalog assigns a new id and retires the old one when the version differs") {
@@ -88,14 +88,73 @@ TEST_SUITE("unit") {
       CHECK(catalog.load({row(7, "words", 3)}).empty());
       const auto words = catalog.add("Post", "words", version, "ttl 1h");
       CHECK(words->id == 8);
-      const Rows undelivered = catalog.take_undelivered();
-      CHECK(ids_of(undelivered) == Ids{7, 8});
-      CHECK(with_id(undelivered, 7).retired);
-      CHECK_FALSE(with_id(undelivered, 8).retired);
+      const Rows unwritten = catalog.take_unwritten();
+      CHECK(ids_of(unwritten) == Ids{7, 8});
+      CHECK(with_id(unwritten, 7).retired);
+      CHECK_FALSE(with_id(unwritten, 8).retired);
       CHECK_FALSE(catalog.is_current(7));
       CHECK(catalog.is_current(8));
       CHECK(ids_of(catalog.retired()) == Ids{7});
     }
+  }
+
+  TEST_CASE("results of another type get a new id and retire the old one") {
+    Catalog catalog;
+    CalculationRow known = row(7, "words", 3);
+    known.result_type = "vector of float";
+    CHECK(catalog.load({known}).empty());
+    const auto words = catalog.add("Post", "words", 3, "ttl 1h", "vector of uint8");
+    CHECK(words->id == 8);
+    const Rows unwritten = catalog.take_unwritten();
+    CHECK(ids_of(unwritten) == Ids{7, 8});
+    CHECK(with_id(unwritten, 7).retired);
+    CHECK(with_id(unwritten, 7).result_type == "vector of float");
+    CHECK(with_id(unwritten, 8).result_type == "vector of uint8");
+    CHECK_FALSE(catalog.is_current(7));
+  }
+
+  TEST_CASE("results of the same type keep their id") {
+    Catalog catalog;
+    CalculationRow known = row(7, "words", 3);
+    known.result_type = "text";
+    CHECK(catalog.load({known}).empty());
+    CHECK(catalog.add("Post", "words", 3, "ttl 1h", "text")->id == 7);
+    CHECK_FALSE(catalog.has_unwritten());
+  }
+
+  TEST_CASE("a file that does not know the type of results takes the program's") {
+    Catalog catalog;
+    CHECK(catalog.load({row(7, "words", 3)}).empty());
+    CHECK(catalog.add("Post", "words", 3, "ttl 1h", "text")->id == 7);
+    const Rows unwritten = catalog.take_unwritten();
+    CHECK(ids_of(unwritten) == Ids{7});
+    CHECK(with_id(unwritten, 7).result_type == "text");
+    CHECK_FALSE(with_id(unwritten, 7).retired);
+    // The same when another such file is opened while the program runs.
+    const Rows told = catalog.load({row(9, "words", 3)});
+    CHECK(ids_of(told) == Ids{9});
+    CHECK(with_id(told, 9).result_type == "text");
+  }
+
+  TEST_CASE("another file's results of another type are retired") {
+    Catalog catalog;
+    const auto words = catalog.add("Post", "words", 2, "", "text");
+    CalculationRow known = row(5, "words", 2);
+    known.result_type = "integer";
+    CHECK(ids_of(catalog.load({known})) == Ids{1, 5});
+    CHECK(words->id == 1);
+    CHECK_FALSE(catalog.is_current(5));
+  }
+
+  TEST_CASE("one calculation with two types in one process is misuse") {
+    Catalog catalog;
+    const auto first = catalog.add("Post", "words", 1, "", "text");
+    CHECK(catalog.add("Post", "words", 1, "", "text") == first);
+    CHECK_THROWS_WITH_AS(
+        static_cast<void>(catalog.add("Post", "words", 1, "", "integer")),
+        "calculation Post.words is in use with version 1 and results of type 'text' in this process"
+        " and cannot be registered with version 1 and results of type 'integer' too",
+        Error);
   }
 
   TEST_CASE("registering a calculation again throws only if the version differs") {
@@ -123,10 +182,10 @@ TEST_SUITE("unit") {
     catalog.renew(words);
     CHECK(words->id == 8);
     CHECK_FALSE(catalog.is_current(7));
-    const Rows undelivered = catalog.take_undelivered();
-    CHECK(ids_of(undelivered) == Ids{7, 8});
-    CHECK(with_id(undelivered, 8).hits == 40);
-    CHECK(with_id(undelivered, 7).hits == 0);  // otherwise the file would count them twice
+    const Rows unwritten = catalog.take_unwritten();
+    CHECK(ids_of(unwritten) == Ids{7, 8});
+    CHECK(with_id(unwritten, 8).hits == 40);
+    CHECK(with_id(unwritten, 7).hits == 0);  // otherwise the file would count them twice
   }
 
   TEST_CASE("the catalog clears the counters of a retired calculation of the file") {
@@ -149,7 +208,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(catalog.is_current(6));
     CHECK(ids_of(catalog.retired()) == Ids{6});
     const Ids six{6};
-    catalog.forget(six);
+    catalog.drop_retired(six);
     CHECK_FALSE(catalog.has_retired());
     CHECK_FALSE(catalog.is_current(6));
   }
@@ -181,7 +240,7 @@ TEST_SUITE("unit") {
     CHECK(taken[0].saved_us == 500);
     CHECK(catalog.take_counters().empty());
     catalog.renew(words);
-    CHECK(with_id(catalog.take_undelivered(), 3).hits == 3);
+    CHECK(with_id(catalog.take_unwritten(), 3).hits == 3);
   }
 
   TEST_CASE("the catalog returns saved time without hits") {
@@ -206,7 +265,7 @@ TEST_SUITE("unit") {
     CHECK(taken[0].hits == 5);
     CHECK(taken[0].failed == 1);
     catalog.renew(words);
-    CHECK(with_id(catalog.take_undelivered(), 2).hits == 5);
+    CHECK(with_id(catalog.take_unwritten(), 2).hits == 5);
   }
 
   // ---- The process opens another file.
@@ -216,11 +275,11 @@ TEST_SUITE("unit") {
     CHECK(catalog.load({row(7, "words", 1)}).empty());
     const auto words = catalog.add("Post", "words", 1, "ttl 1h");
     const auto chars = catalog.add("Post", "chars", 2, "ttl 2h");
-    const Rows undelivered = catalog.load({});
-    CHECK(ids_of(undelivered) == Ids{7, 8});
-    CHECK(with_id(undelivered, 8).name == "chars");
-    CHECK(with_id(undelivered, 8).version == 2);
-    CHECK(with_id(undelivered, 8).policy == "ttl 2h");
+    const Rows unwritten = catalog.load({});
+    CHECK(ids_of(unwritten) == Ids{7, 8});
+    CHECK(with_id(unwritten, 8).name == "chars");
+    CHECK(with_id(unwritten, 8).version == 2);
+    CHECK(with_id(unwritten, 8).policy == "ttl 2h");
     CHECK(words->id == 7);
     CHECK(chars->id == 8);
     CHECK(catalog.is_current(7));
@@ -257,10 +316,10 @@ TEST_SUITE("unit") {
     Catalog catalog;
     const auto words = catalog.add("Post", "words", 1, "");
     CHECK(words->id == 1);
-    const Rows undelivered = catalog.load({row(1, "other", 1)});
+    const Rows unwritten = catalog.load({row(1, "other", 1)});
     CHECK(words->id == 2);
-    CHECK(ids_of(undelivered) == Ids{2});
-    CHECK(undelivered[0].name == "words");
+    CHECK(ids_of(unwritten) == Ids{2});
+    CHECK(unwritten[0].name == "words");
     CHECK(catalog.is_current(1));
     CHECK(catalog.is_current(2));
   }
@@ -268,10 +327,10 @@ TEST_SUITE("unit") {
   TEST_CASE("the catalog retires another version that the new file contains") {
     Catalog catalog;
     const auto words = catalog.add("Post", "words", 2, "");
-    const Rows undelivered = catalog.load({row(5, "words", 1)});
+    const Rows unwritten = catalog.load({row(5, "words", 1)});
     CHECK(words->id == 1);
-    CHECK(ids_of(undelivered) == Ids{1, 5});
-    CHECK(with_id(undelivered, 5).retired);
+    CHECK(ids_of(unwritten) == Ids{1, 5});
+    CHECK(with_id(unwritten, 5).retired);
     CHECK_FALSE(catalog.is_current(5));
     CHECK(ids_of(catalog.retired()) == Ids{5});
   }
@@ -282,12 +341,12 @@ TEST_SUITE("unit") {
     CHECK(catalog.load({row(7, "words", 1)}).empty());
     const auto words = catalog.add("Post", "words", 1, "ttl 1h");
     catalog.renew(words);
-    const Rows undelivered = catalog.load({row(7, "words", 1)});
+    const Rows unwritten = catalog.load({row(7, "words", 1)});
     CHECK(words->id == 8);
     CHECK_FALSE(catalog.is_current(7));
     CHECK(catalog.is_current(8));
-    CHECK(ids_of(undelivered) == Ids{7, 8});
-    CHECK(with_id(undelivered, 7).retired);
+    CHECK(ids_of(unwritten) == Ids{7, 8});
+    CHECK(with_id(unwritten, 7).retired);
     CHECK(ids_of(catalog.retired()) == Ids{7});
   }
 
@@ -296,10 +355,10 @@ TEST_SUITE("unit") {
     Catalog catalog;
     CHECK(catalog.load({row(7, "words", 1)}).empty());
     catalog.renew(catalog.add("Post", "words", 1, "ttl 1h"));
-    const Rows undelivered = catalog.load({row(7, "other", 1)});
+    const Rows unwritten = catalog.load({row(7, "other", 1)});
     CHECK(catalog.is_current(7));
     CHECK_FALSE(catalog.has_retired());
-    CHECK(ids_of(undelivered) == Ids{8});
+    CHECK(ids_of(unwritten) == Ids{8});
   }
 
   TEST_CASE("a read-only catalog does not use the ids of the previous file") {
@@ -330,31 +389,31 @@ TEST_SUITE("unit") {
     CHECK(words->id == 1'001);
     CHECK_FALSE(catalog.is_current(1'000));
     CHECK_FALSE(catalog.has_retired());
-    CHECK(ids_of(catalog.take_undelivered()) == Ids{1'001});
-    CHECK_FALSE(catalog.has_undelivered());
+    CHECK(ids_of(catalog.take_unwritten()) == Ids{1'001});
+    CHECK_FALSE(catalog.has_unwritten());
   }
 
   TEST_CASE(
       "renewing a calculation retires an id that a writer has taken, even if the commit failed") {
     Catalog catalog;
     const auto words = catalog.add("Post", "words", 1, "");
-    const Rows taken = catalog.take_undelivered();
+    const Rows taken = catalog.take_unwritten();
     catalog.renew(words);
-    catalog.give_back_undelivered(taken);
+    catalog.give_back_unwritten(taken);
     CHECK(ids_of(catalog.retired()) == Ids{1});
-    const Rows undelivered = catalog.take_undelivered();
-    CHECK(ids_of(undelivered) == Ids{1, 2});
-    CHECK(with_id(undelivered, 1).retired);
+    const Rows unwritten = catalog.take_unwritten();
+    CHECK(ids_of(unwritten) == Ids{1, 2});
+    CHECK(with_id(unwritten, 1).retired);
   }
 
   TEST_CASE("rows that could not be written are taken again with their current counters") {
     Catalog catalog;
     const auto words = catalog.add("Post", "words", 1, "");
-    const Rows taken = catalog.take_undelivered();
+    const Rows taken = catalog.take_unwritten();
     words->unwritten.hits.add(3);
     CHECK(catalog.take_counters().size() == 1);
-    catalog.give_back_undelivered(taken);
-    CHECK(with_id(catalog.take_undelivered(), 1).hits == 3);
+    catalog.give_back_unwritten(taken);
+    CHECK(with_id(catalog.take_unwritten(), 1).hits == 3);
   }
 
   TEST_CASE("the catalog applies an earlier invalidation to a new file with any ids") {
@@ -362,15 +421,15 @@ TEST_SUITE("unit") {
       Catalog catalog;
       const auto words = catalog.add("Post", "words", 1, "ttl 1h");
       catalog.renew(words);
-      const Rows undelivered = catalog.load({row(id, "words", 1)});
+      const Rows unwritten = catalog.load({row(id, "words", 1)});
       CHECK(words->id != id);
       CHECK_FALSE(catalog.is_current(id));
       CHECK(catalog.is_current(words->id));
       CHECK(ids_of(catalog.retired()) == Ids{id});
-      CHECK(with_id(undelivered, id).retired);
-      CHECK_FALSE(with_id(undelivered, words->id).retired);
+      CHECK(with_id(unwritten, id).retired);
+      CHECK_FALSE(with_id(unwritten, words->id).retired);
       // The same file again, which now contains these rows.
-      CHECK(catalog.load(undelivered).empty());
+      CHECK(catalog.load(unwritten).empty());
       CHECK(catalog.is_current(words->id));
     }
   }

@@ -28,21 +28,6 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("expired entries are deleted first even behind entries that are kept for errors") {
-    for (const Eviction eviction : kAll) {
-      FakeEngine fake(limited(eviction, 2));
-      REQUIRE(fake.open().ok());
-      put_each(fake, {"a"});
-      fake.put("due", "1", {1, 1, 1});
-      REQUIRE(fake.worker.flush().ok());
-      fake.clock->advance(Duration::microseconds(5));
-      fake.file->searches = 3;
-      put_each(fake, {"b"});
-      CHECK(fake.file->keys() == Keys{"a", "b"});
-      CHECK(fake.engine.counters.evicted.get() == 0);
-    }
-  }
-
   TEST_CASE("limits can be lowered, raised, set to 0 and removed at run time") {
     for (const Eviction eviction : kAll) {
       FakeEngine fake(limited(eviction, unlimited));

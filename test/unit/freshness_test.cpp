@@ -7,7 +7,7 @@
 
 using namespace ashmemo;
 using engine::deadlines_from;
-using engine::judge;
+using engine::freshness_of;
 using engine::Lifetimes;
 
 namespace {
@@ -16,7 +16,7 @@ constexpr std::int64_t kNow = 1'000'000;
 constexpr std::int64_t kLast = std::numeric_limits<std::int64_t>::max();
 
 Freshness after(const engine::Deadlines& entry, std::int64_t microseconds) {
-  return judge(entry, entry.computed_at + microseconds);
+  return freshness_of(entry, entry.computed_at + microseconds);
 }
 
 }  // namespace
@@ -50,7 +50,7 @@ TEST_SUITE("unit") {
   TEST_CASE("an entry without lifetimes stays fresh forever") {
     const auto entry = deadlines_from(kNow, {});
     CHECK(entry.expires_at == base::kForever);
-    CHECK(judge(entry, kLast - 1) == Freshness::fresh);
+    CHECK(freshness_of(entry, kLast - 1) == Freshness::fresh);
   }
 
   TEST_CASE("a very long ttl becomes the largest time and never a time in the past") {
@@ -61,18 +61,18 @@ TEST_SUITE("unit") {
 
   TEST_CASE("an entry from the future is gone until the clock has reached its time") {
     const auto entry = deadlines_from(kNow, {100, 200, 300});
-    CHECK(judge(entry, kNow - 1) == Freshness::gone);
-    CHECK(judge(entry, kNow) == Freshness::fresh);
-    CHECK(judge(deadlines_from(kNow, {}), kNow - 1) == Freshness::gone);
+    CHECK(freshness_of(entry, kNow - 1) == Freshness::gone);
+    CHECK(freshness_of(entry, kNow) == Freshness::fresh);
+    CHECK(freshness_of(deadlines_from(kNow, {}), kNow - 1) == Freshness::gone);
   }
 
   TEST_CASE("lifetimes have the same length before 1970 and across it") {
     for (const std::int64_t now : {std::int64_t{-1'000}, std::int64_t{-50}, std::int64_t{0}}) {
       CAPTURE(now);
       const auto entry = deadlines_from(now, {100, 100, 100});
-      CHECK(judge(entry, now - 1) == Freshness::gone);
-      CHECK(judge(entry, now + 99) == Freshness::fresh);
-      CHECK(judge(entry, now + 100) == Freshness::gone);
+      CHECK(freshness_of(entry, now - 1) == Freshness::gone);
+      CHECK(freshness_of(entry, now + 99) == Freshness::fresh);
+      CHECK(freshness_of(entry, now + 100) == Freshness::gone);
       CHECK(deadlines_from(now, {}).expires_at == base::kForever);
       CHECK(deadlines_from(now, {}).keep_until == base::kForever);
     }

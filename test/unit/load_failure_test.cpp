@@ -308,8 +308,8 @@ TEST_SUITE("unit") {
       (void)handle(Post{1, "", 0});
       return cache.stats();
     };
-    (void)open([](const Post&) { return std::string("text"); });
-    const ashmemo::Stats stats = open([](const Post&) { return 7; });
+    (void)open([](const Post&) { return 300; });
+    const ashmemo::Stats stats = open([](const Post&) { return std::int8_t{7}; });
     CHECK(stats.undecodable == 1);
     CHECK(stats.computed == 1);
     CHECK(stats.hits == 1);

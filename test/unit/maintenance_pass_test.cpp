@@ -236,20 +236,6 @@ TEST_SUITE("unit") {
     CHECK(bench.fake.engine.entries == 0);
   }
 
-  TEST_CASE("expiry continues past many entries that are kept for stale_if_error") {
-    Bench bench;
-    bench.fake.put("due", "v", {1, 1, 1});
-    bench.run_once();
-    bench.advance(60 * kSecond);
-    bench.fake.file->searches = 3;
-    for (int i = 0; i < 3; ++i) {
-      CHECK(bench.run_once());
-      bench.advance(100'000);
-    }
-    CHECK_FALSE(bench.run_once());
-    CHECK_FALSE(bench.fake.file->has("due"));
-  }
-
   TEST_CASE("background deletions run at most ten times a second") {
     Options options = FakeEngine::manual();
     options.eviction = Eviction::fifo;

@@ -60,7 +60,7 @@ struct PathFixture : FakeEngine {
     Answer answer;
     const std::int64_t now =
         engine::read(engine, std::span(&query, 1), sink, std::span(&answer, 1));
-    engine::settle(engine, std::span(&query, 1), std::span(&answer, 1), now);
+    engine::record_answers(engine, std::span(&query, 1), std::span(&answer, 1), now);
     return answer.is_hit() ? sink.text : std::nullopt;
   }
 

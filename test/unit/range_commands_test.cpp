@@ -157,7 +157,7 @@ TEST_SUITE("unit") {
     REQUIRE(fake.worker.flush().ok());
     CHECK(fake.file->has("Post:1:words"));
     CHECK(fake.file->state()->calculations.contains(words->id));
-    CHECK_FALSE(fake.engine.catalog.has_undelivered());
+    CHECK_FALSE(fake.engine.catalog.has_unwritten());
   }
 
   TEST_CASE("repeated invalidation queues one command while the store refuses writes") {

@@ -106,9 +106,9 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("compare_schema distinguishes a newer format version from an impossible one") {
-    const SchemaVerdict newer = verdict_after("PRAGMA user_version = 2");
+    const SchemaVerdict newer = verdict_after("PRAGMA user_version = 3");
     CHECK(newer.state == State::newer);
-    CHECK(newer.why.find("format 2") != std::string::npos);
+    CHECK(newer.why.find("format 3") != std::string::npos);
     CHECK(verdict_after("PRAGMA user_version = 0").state == State::changed);
     CHECK(verdict_after("PRAGMA user_version = -1").state == State::changed);
   }
@@ -161,6 +161,9 @@ TEST_SUITE("unit") {
          "CREATE INDEX cache_entries_expires_at ON cache_entries (expires_at)",
          "'cache_entries_expires_at'"},
         {"DROP TRIGGER cache_entries_count_insert", "missing"},
+        {"DROP TRIGGER cache_entries_unchecked_update", "missing"},
+        {"DROP INDEX cache_entries_keep_until", "missing"},
+        {"PRAGMA user_version = 1", "'cache_entries'"},
         {"DROP TRIGGER cache_entries_count_insert; CREATE TRIGGER cache_entries_count_insert"
          " AFTER INSERT ON cache_entries BEGIN SELECT 1; END",
          "'cache_entries_count_insert'"},

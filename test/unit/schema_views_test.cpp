@@ -61,6 +61,56 @@ TEST_SUITE("unit") {
     CHECK(shell(path, probation) == "0|0\n");
   }
 
+  TEST_CASE("a row that another program changes or inserts is not checked any more") {
+    // The setting, and what the program does; 1: the row keeps its checksum.
+    struct Case {
+      std::string sql;
+      std::string keeps;
+    };
+    const std::string columns =
+        "cache_key, byte_size, inserted_at, computed_at, accessed_at, value, checksum";
+    const std::vector<Case> changes = {
+        {"UPDATE cache_entries SET value = 'w'", "0"},
+        {"UPDATE cache_entries SET value = value", "0"},
+        {"UPDATE cache_entries SET cache_key = 'b'", "0"},
+        {"UPDATE cache_entries SET computed_at = 5", "0"},
+        {"UPDATE cache_entries SET fresh_until = 5", "0"},
+        {"UPDATE cache_entries SET expires_at = 5", "0"},
+        {"UPDATE cache_entries SET keep_until = 5", "0"},
+        {"UPDATE cache_entries SET calculation_id = 5", "0"},
+        {"UPDATE cache_entries SET record_version = 5", "0"},
+        {"UPDATE cache_entries SET value = 'w', rowid = 50", "0"},
+        {"UPDATE cache_entries SET value = 'w', checksum = 5", "0"},
+        {"UPDATE OR REPLACE cache_entries SET cache_key = 'c'", "0"},
+        {"INSERT INTO cache_entries (" + columns +
+             ") VALUES ('a', 1, 1, 1, 1, 'w', 9)"
+             " ON CONFLICT DO UPDATE SET value = excluded.value",
+         "0"},
+        {"INSERT INTO cache_entries (" + columns +
+             ") VALUES ('a', 1, 1, 1, 1, 'w', 9)"
+             " ON CONFLICT DO UPDATE SET access_count = 7",
+         "1"},
+        {"REPLACE INTO cache_entries (" + columns + ") VALUES ('a', 1, 1, 1, 1, 'w', 9)", "0"},
+        {"DELETE FROM cache_entries; INSERT INTO cache_entries (" + columns +
+             ") VALUES ('a', 1, 1, 1, 1, 'w', 9)",
+         "0"},
+        {"UPDATE cache_entries SET access_count = 5, accessed_at = 5, inserted_at = 5", "1"},
+        {"UPDATE cache_entries SET byte_size = 5, eviction_queue = 1", "1"},
+    };
+    for (const std::string setting : {"", "PRAGMA recursive_triggers = ON; "}) {
+      for (const Case& change : changes) {
+        INFO(setting << change.sql);
+        const TempDir dir;
+        const std::string path = new_file(dir);
+        shell(path, insert("a", "NULL", "0", "NULL", "NULL", "NULL") +
+                        "UPDATE cache_entries SET checksum = 9");
+        shell(path, setting + change.sql);
+        CHECK(shell(path, "SELECT count(*), checksum IS 9 FROM cache_entries") ==
+              "1|" + change.keeps + "\n");
+      }
+    }
+  }
+
   TEST_CASE("our connections run neither triggers nor views") {
     const TempDir dir;
     const std::string path = new_file(dir);
@@ -70,6 +120,17 @@ TEST_SUITE("unit") {
       CHECK_THROWS(connection->database().exec("SELECT * FROM cache_overview"));
     }
     CHECK(shell(path, "SELECT entries FROM cache_overview") == "0\n");
+  }
+
+  TEST_CASE("our own connections keep the checksum of a row that they change") {
+    const TempDir dir;
+    const std::string path = new_file(dir);
+    {
+      const auto connection = open_schema(path);
+      connection->database().exec(insert("a", "NULL", "0", "NULL", "NULL", "NULL"));
+      connection->database().exec("UPDATE cache_entries SET value = 'w', checksum = 9");
+    }
+    CHECK(shell(path, "SELECT checksum FROM cache_entries") == "9\n");
   }
 
   TEST_CASE("the readable view shows the same state of an entry as the library") {

@@ -59,7 +59,7 @@ TEST_SUITE("unit") {
     const std::vector<Query> queries{query("a", words.get()), query("b", words.get()), query("c")};
     std::vector<Answer> answers;
     for (const Query& one : queries) answers.push_back(fake.ask(one));
-    engine::settle(fake.engine, queries, answers, fake.clock->wall_now());
+    engine::record_answers(fake.engine, queries, answers, fake.clock->wall_now());
     for (const auto* counters : {&words->since_open, &words->unwritten}) {
       CHECK(counters->hits.get() == 1);
       CHECK(counters->misses.get() == 1);

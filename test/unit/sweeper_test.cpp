@@ -31,7 +31,7 @@ void put_results(FakeEngine& fake, const engine::CalculationPtr& calculation, in
 engine::CalculationPtr known_calculation(FakeEngine& fake) {
   const auto words = fake.engine.catalog.add("Post", "words", 1, "");
   fake.file->change([&](auto& state) {
-    for (const auto& row : fake.engine.catalog.take_undelivered()) state.calculations[row.id] = row;
+    for (const auto& row : fake.engine.catalog.take_unwritten()) state.calculations[row.id] = row;
   });
   return words;
 }
@@ -64,15 +64,90 @@ TEST_SUITE("unit") {
     CHECK(fake.engine.entries == 2);
   }
 
-  TEST_CASE("compact continues past many entries that are kept for stale_if_error") {
-    FakeEngine fake;
+  TEST_CASE("a damaged entry is a miss, is counted, and is removed by the worker") {
+    std::vector<std::string> removals;
+    Options options = FakeEngine::manual();
+    options.memory_bytes = 0;
+    options.hooks.on_removal = [&removals](const Removal& removal) {
+      removals.push_back(std::string(removal.key) + ' ' + std::string(to_string(removal.cause)));
+    };
+    FakeEngine fake(options);
+    for (const char* key : {"a", "b"}) {
+      FakeRow row;
+      row.byte_size = 100;
+      row.value = Value::text("v");
+      row.is_damaged = key == std::string("a");
+      fake.file->plant(key, row);
+    }
     REQUIRE(fake.open().ok());
-    fake.put("due", "v", {1, 1, 1});
+    CHECK_FALSE(fake.get("a"));
+    CHECK_FALSE(fake.get("a"));
+    CHECK(fake.get("b") == "v");
+    CHECK(fake.engine.counters.damaged.get() == 2);
+    CHECK(fake.engine.counters.reads.sums().misses == 2);
+    CHECK(fake.file->has("a"));
+    run_all(fake);
+    CHECK(fake.file->keys() == std::vector<std::string>{"b"});
+    CHECK(removals == std::vector<std::string>{"a damaged"});
+    CHECK(fake.told->count(NoticeKind::entry_damaged) == 1);
+    CHECK(fake.health() == HealthState::ok);
+  }
+
+  TEST_CASE("an entry that was written anew after a damaged read stays") {
+    Options options = FakeEngine::manual();
+    options.memory_bytes = 0;
+    FakeEngine fake(options);
+    FakeRow row;
+    row.byte_size = 100;
+    row.is_damaged = true;
+    fake.file->plant("a", row);
+    REQUIRE(fake.open().ok());
+    CHECK_FALSE(fake.get("a"));
+    fake.put("a", "new");
     REQUIRE(fake.worker.flush().ok());
-    fake.clock->advance(std::chrono::seconds(1));
-    fake.file->searches = 3;
-    REQUIRE(fake.worker.compact().ok());
-    CHECK_FALSE(fake.file->has("due"));
+    run_all(fake);
+    CHECK(fake.get("a") == "new");
+    CHECK(fake.told->count(NoticeKind::entry_damaged) == 0);
+  }
+
+  TEST_CASE("a damaged entry that could not be removed is found by its next read") {
+    FakeEngine fake;
+    FakeRow row;
+    row.byte_size = 100;
+    row.is_damaged = true;
+    fake.file->plant("a", row);
+    REQUIRE(fake.open().ok());
+    CHECK_FALSE(fake.get("a"));
+    fake.faults->fail(Call::erase_damaged, FailureKind::full);
+    run_all(fake);
+    CHECK(fake.file->has("a"));
+    CHECK_FALSE(fake.get("a"));
+    run_all(fake);
+    CHECK_FALSE(fake.file->has("a"));
+  }
+
+  TEST_CASE("a cache that only reads does not note damaged entries") {
+    Options options = FakeEngine::manual();
+    options.access = Access::read_only;
+    FakeEngine fake(options);
+    FakeRow row;
+    row.is_damaged = true;
+    fake.file->plant("a", row);
+    REQUIRE(fake.open().ok());
+    CHECK_FALSE(fake.get("a"));
+    CHECK(fake.engine.counters.damaged.get() == 1);
+    CHECK(fake.engine.suspects.empty());
+  }
+
+  TEST_CASE("the rows that the worker is to look at are bounded and each is noted once") {
+    engine::SuspectRows rows;
+    CHECK(rows.empty());
+    CHECK(rows.add(1));
+    CHECK_FALSE(rows.add(1));
+    for (int i = 2; i < 1'000; ++i) CHECK_FALSE(rows.add(i));
+    CHECK(rows.take().size() == engine::SuspectRows::kMaxRows);
+    CHECK(rows.empty());
+    CHECK(rows.add(1));
   }
 
   TEST_CASE("an entry that is kept for stale_if_error is removed when that time ends") {
@@ -203,8 +278,7 @@ TEST_SUITE("unit") {
     const auto words = known_calculation(fake);
     put_results(fake, words, 2'500);
     fake.engine.catalog.renew(words);
-    static_cast<void>(
-        fake.engine.catalog.take_undelivered());  // as if another transaction stored it
+    static_cast<void>(fake.engine.catalog.take_unwritten());  // as if another transaction stored it
     CHECK(fake.worker.run(0));
     FakeRow row;
     row.calculation_id = words->id;

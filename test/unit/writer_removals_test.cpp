@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <sqlite3.h>
 
 #include <algorithm>
 #include <map>
@@ -7,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "store/due_sweep.hpp"
+#include "store/writer_sql.hpp"
 #include "support/store_fixture.hpp"
 
 using namespace ashmemo;
@@ -130,30 +131,51 @@ TEST_SUITE("unit") {
       }
       put_expiring(writer, "due", 100, 100);
     });
-    file.transaction([](store::Writer& writer) {
-      for (int i = 0; i < 2; ++i) {
-        const auto passed = erase_due(writer, 200);  // searches 20,000 rows
-        CHECK(passed.rows.empty());
-        CHECK(passed.more);
-      }
+    file.transaction([&file](store::Writer& writer) {
       const auto found = erase_due(writer, 200);
       CHECK(keys_of(found.rows) == Keys{"due"});
       CHECK_FALSE(found.more);
-      CHECK_FALSE(erase_due(writer, 200).more);
-      // All rows are known now, so entries that become due are found at once.
       CHECK(keys_of(erase_due(writer, 5'001).rows) == Keys{"kept0", "kept1"});
       put_expiring(writer, "kept44000", 20, 400);
       CHECK(keys_of(erase_due(writer, 400).rows) == Keys{"kept44000"});
     });
-    // A change by another program restarts the search each time, but the search still ends.
-    int searches = 0;
-    for (bool more = true; more; ++searches) {
-      REQUIRE(searches < 10);
-      file.raw().run(
-          "UPDATE cache_entries SET access_count = access_count + 1 WHERE cache_key = 'kept5'");
-      file.transaction([&more](store::Writer& writer) { more = erase_due(writer, 400).more; });
-    }
-    CHECK(searches == 3);
+    // Of the rows that stay not one is looked at: SQLite counts what it steps over in an index.
+    sqlite3_stmt* due = nullptr;
+    const store::WriterSql sql;
+    REQUIRE(sqlite3_prepare_v2(file.raw().handle(), sql.due.sql(), -1, &due, nullptr) == SQLITE_OK);
+    REQUIRE(sqlite3_bind_int64(due, 1, 4'999) == SQLITE_OK);
+    CHECK(sqlite3_step(due) == SQLITE_DONE);
+    CHECK(sqlite3_stmt_status(due, SQLITE_STMTSTATUS_VM_STEP, 0) < 100);
+    CHECK(sqlite3_stmt_status(due, SQLITE_STMTSTATUS_SORT, 0) == 0);
+    sqlite3_finalize(due);
+  }
+
+  TEST_CASE("entries that end first go first, those that were kept after the others") {
+    StoreFixture file;
+    file.transaction([](store::Writer& writer) {
+      put_expiring(writer, "b", 20, 20);
+      put_expiring(writer, "kept b", 5, 30);
+      put_expiring(writer, "a", 10, 10);
+      put_expiring(writer, "kept a", 6, 15);
+      CHECK(keys_of(erase_due(writer, 100, 3).rows) == Keys{"a", "b", "kept a"});
+      CHECK(keys_of(erase_due(writer, 100, 3).rows) == Keys{"kept b"});
+    });
+  }
+
+  TEST_CASE("each entry that ends is in one index of ends, and entries that never end in none") {
+    StoreFixture file;
+    file.transaction([](store::Writer& writer) {
+      put_expiring(writer, "plain", 10, 10);
+      put_expiring(writer, "kept", 10, 20);
+      REQUIRE(writer.put(row_of("never", ValueView::integer(1), 9)));
+    });
+    const auto keys_in = [&file](const std::string& index, const std::string& condition) {
+      return file.raw().rows("SELECT cache_key FROM cache_entries INDEXED BY " + index + " WHERE " +
+                             condition);
+    };
+    CHECK(keys_in("cache_entries_expires_at", "expires_at IS NOT NULL AND keep_until IS NULL") ==
+          "plain");
+    CHECK(keys_in("cache_entries_keep_until", "keep_until IS NOT NULL") == "kept");
   }
 
   TEST_CASE("erase_due finds entries again after a rollback") {
@@ -222,30 +244,6 @@ TEST_SUITE("unit") {
         ends = expected;
       }
     }
-  }
-
-  TEST_CASE("DueSweep searches only ranges that can contain due entries") {
-    using Sweep = store::DueSweep;
-    Sweep sweep;
-    CHECK(sweep.next(100).is_tail());
-    sweep.seen(sweep.next(100), {{50, 7}, 600, 500, false});
-    CHECK(sweep.next(100).is_tail());
-    CHECK(sweep.next(100).after == Sweep::Position{50, 7});
-    sweep.seen(sweep.next(100), {{90, 3}, 600, 300, true});
-
-    const Sweep::Range second = sweep.next(300);
-    CHECK(second.after == Sweep::Position{50, 7});
-    CHECK(second.last == Sweep::Position{90, 3});
-    sweep.seen(second, {{90, 3}, 10, 800, true});  // small now, so it joins the first range
-    const Sweep::Range both = sweep.next(500);
-    CHECK(both.after == Sweep::Position{});
-    CHECK(both.last == Sweep::Position{90, 3});
-
-    sweep.note({60, 1}, 200);
-    CHECK_FALSE(sweep.next(200).is_tail());
-    CHECK(sweep.next(199).is_tail());
-    sweep.note({95, 1}, 100);  // in the tail, which is searched in any case
-    CHECK(sweep.next(199).is_tail());
   }
 
   TEST_CASE("erase_retired removes entries of retired calculations in one pass over all rows") {

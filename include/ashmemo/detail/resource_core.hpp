@@ -32,9 +32,10 @@ struct CalculationDeclaration {
   std::string_view name;
   std::uint32_t version = 1;
   bool takes_batches = false;
-  bool storable = false;  // the result has a codec
-  bool copyable = false;  // the result can be given to several records
-  bool optional = false;  // the result may be nothing
+  bool storable = false;      // the result has a codec
+  bool copyable = false;      // the result can be given to several records
+  bool optional = false;      // the result may be nothing
+  std::string result_type{};  // its name for the file: see type_name.hpp
   std::type_index type = typeid(void);
   std::shared_ptr<void> typed;  // what `find` hands out again
 };
