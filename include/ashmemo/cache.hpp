@@ -97,7 +97,7 @@ class Cache {
   /// Whether there is a live entry. Counts nothing and marks no touch.
   [[nodiscard]] bool contains(std::string_view key) const;
 
-  /// Describes an entry; nullopt if there is none. It also describes stale entries, and entries that
+  /// Describes an entry; nullopt if the key has no entry. It also describes stale entries, and entries that
   /// are kept for errors. Counts nothing and marks no touch.
   [[nodiscard]] std::optional<EntryInfo> entry(std::string_view key) const;
 
@@ -155,7 +155,7 @@ class Cache {
   // ----------------------------------------------------------------------------------------
   // memoizing
 
-  /// The value of `key`. If there is none, calls `compute()`, stores its result and returns it. An
+  /// The value of `key`. If the key has no live entry, calls `compute()`, stores its result and returns it. An
   /// exception of `compute` reaches the caller, and nothing is stored. Callers that ask for the same
   /// key at the same time share one computation.
   /// Errors: cycle if `compute` asks for its own key, directly or through others; invalid_key;

@@ -122,8 +122,6 @@ std::size_t Core::erase_range(engine::Range::Kind kind, std::string_view prefix)
   range->kind = kind;
   range->prefix = prefix;
   (void)engine::run_range(engine, range);
-  if (engine.process.is_forked_child())
-    return 0;  // a forked child: nobody may ever unlock the queue
   return static_cast<std::size_t>(range->removed.load());
 }
 
