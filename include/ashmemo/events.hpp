@@ -6,60 +6,60 @@
 
 #include <ashmemo/entry.hpp>
 
-// What a cache tells its program about, besides its answers: Options::hooks. Both hooks are called
-// by the worker (in manual mode: by whoever does the worker's work; in a cache opened read-only,
-// which has none: by `flush`, `run_maintenance`, `compact`, `check`, `backup` and `close`), after
-// the transaction in question was committed and without any lock. They may call the cache. On that
-// thread nothing waits: puts beyond the queue's bound are dropped, removals and `commit`/`power`
-// puts are queued and return at once, and `flush`, `close` and `run_maintenance` throw
-// ErrorCode::misuse.
+// The events of a cache: Options::hooks. The worker calls both hooks after it has committed the
+// transaction, and without a mutex. In manual mode the thread that does the worker's work calls them.
+// A cache that is open read-only has no worker; there `flush`, `run_maintenance`, `compact`, `check`,
+// `backup` and `close` call them.
 //
-// Everything is told once and in order. Where the worker has a thread, a call that does its work
-// (`flush`, `run_maintenance`, `compact`) tells what there is when it is done, and leaves to the
-// thread what others bring meanwhile. Hooks that are slower than that hold the worker up: no more
-// than some 10,000 removals wait for them, and once the queue is full puts find no room.
+// Hooks may call the cache. No call waits there: puts beyond the limit of the queue are dropped,
+// removals and `commit`/`power` puts are queued and return at once, and `flush`, `close` and
+// `run_maintenance` throw ErrorCode::misuse.
 //
-// Another cache they may use in full, whatever its hooks do with this one: where a caller would
-// wait for the other's worker, a hook does that worker's work itself, and may so run the other's
-// hooks. Only `close` is misuse for any cache: it waits for hooks. A hook may destroy the caches
-// that it has made itself, and no others.
+// Every event is delivered once and in order. If the worker has a thread, a call that does its work
+// (`flush`, `run_maintenance`, `compact`) delivers the events that are queued when it is done; the
+// thread delivers later ones. Slow hooks delay the worker: at most about 10,000 removals wait for them,
+// and once the queue is full, puts are dropped.
+//
+// A hook may use another cache fully. If a caller would wait for the worker of that cache, a hook does
+// the worker's work itself, and may run the hooks of that cache. Only `close` is misuse for every
+// cache, because it waits for hooks. A hook may destroy only caches that it has created.
 
 namespace ashmemo {
 
-/// What a notice is about. The numbers never change.
+/// The subject of a notice. The numbers never change.
 enum class NoticeKind : std::uint8_t {
-  unavailable = 1,     ///< there is no store at the moment; names the path and the reason
-  available = 2,       ///< the store is back
-  busy = 3,            ///< another program holds the write lock, or a long read of ours the log
+  unavailable = 1,  ///< the store cannot be used at the moment; names the path and the reason
+  available = 2,    ///< the store is back
+  busy = 3,  ///< another program holds the write lock, or a long read of this cache holds the log
   write_failed = 4,    ///< the store refuses to write: disk full, I/O error
   recovered = 5,       ///< writing works again, or reading
-  quarantined = 6,     ///< a damaged file was renamed and a new one begun; told each time
-  writes_dropped = 7,  ///< accepted or offered writes were not kept
+  quarantined = 6,     ///< a damaged file was renamed and replaced by a new one; reported each time
+  writes_dropped = 7,  ///< writes were not stored
   removal_uncommitted = 8,  ///< a removal returned before it could be committed
   undecodable = 9,          ///< a stored value does not decode as the type that was asked for
-  unencodable = 10,         ///< a value's own codec failed; the value was returned and not kept
+  unencodable = 10,         ///< the codec of a value threw; the value was returned but not stored
   refused = 11,          ///< an entry over the single-entry limit, or a write under Eviction::none
   default_limit = 12,    ///< the first eviction under the default max_bytes
   listener_failed = 13,  ///< on_removal threw
   worker_failed = 14,    ///< an unexpected exception in the worker; it goes on
-  foreign_reader = 15,   ///< another program's read keeps the WAL from being reset
+  foreign_reader = 15,   ///< a read of another program prevents the reset of the write-ahead log
   calculation_failed = 16,  ///< a background refresh failed, or stale-if-error answered
-  read_failed = 17,         ///< the store could not be read; the reads in question were misses
-  file_lost = 18,           ///< the open file was deleted, moved away or replaced; told each time
-  everything_removed = 19,  ///< too many removals waited for the file: all entries go instead
+  read_failed = 17,         ///< the store could not be read; those reads were misses
+  file_lost = 18,           ///< the open file was deleted, moved or replaced; reported each time
+  everything_removed = 19,  ///< too many removals waited, so all entries were removed
   entry_damaged = 20,       ///< an entry did not match its checksum and was removed
 };
 
 [[nodiscard]] std::string_view to_string(NoticeKind kind) noexcept;
 
-/// A fault, or a change of state. The first of each kind per state is told; the rest is only
-/// counted. `busy`, `write_failed`, `read_failed` and `foreign_reader` last until `recovered` says
-/// so, `unavailable` until `available`. Reading has recovered when a read works and none has failed
-/// for a second, and without a word when another file is opened. `writes_dropped`,
-/// `removal_uncommitted` and `everything_removed` are over with the trouble that led to them, and
-/// are told anew the next time. `calculation_failed` is told of each calculation by itself, and
-/// lasts until a run of it succeeds. What has no end is told once while the cache is open. Keys
-/// appear in it: they may hold what the program would rather not log.
+/// A fault or a change of state. The first notice of each kind is reported; while the state lasts,
+/// further ones are only counted. `busy`, `write_failed`, `read_failed` and `foreign_reader` last until
+/// `recovered`, `unavailable` until `available`. Reading has recovered when a read works and no read has
+/// failed for a second. It ends without a notice when another file is opened. `writes_dropped`,
+/// `removal_uncommitted` and `everything_removed` end with the trouble that caused them, and are
+/// reported again the next time. `calculation_failed` is reported for each calculation, and lasts until
+/// a run of it succeeds. A kind without an end is reported once while the cache is open. Notices contain
+/// keys, which a program may not want to log.
 struct Notice {
   NoticeKind kind = NoticeKind::unavailable;
   std::string what;     ///< what happened, to which file or key, and what to do

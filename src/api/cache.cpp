@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "api/browse.hpp"
 #include "api/core.hpp"
 #include "api/options.hpp"
 #include "engine/reading.hpp"
@@ -38,7 +39,7 @@ void report_unencodable(engine::Engine& engine, std::string_view key) {
   if (engine.process.is_forked_child()) return;
   engine.notices.notify(
       NoticeKind::unencodable,
-      fmt::format("the value for {} could not be encoded by its codec and was not kept", key),
+      fmt::format("the value for {} was not stored, because its Codec threw", key),
       std::string(key));
 }
 
@@ -73,8 +74,8 @@ std::size_t put_many(Core& core, std::span<EncodedPut> puts, const PutOptions& o
 
 namespace {
 
-// In a forked child nothing of it may be touched: its threads are not there, and its locks are held
-// by them for ever. It stays where it is until the child ends.
+// In a forked child the core remains until the child ends. Its threads do not exist there, and they
+// may have locked its mutexes.
 void end_of(detail::Core* core) {
   if (!core->engine.process.is_forked_child()) delete core;
 }
@@ -100,25 +101,30 @@ bool Cache::contains(std::string_view key) const {
   return engine::count_live(core_->engine, detail::queries_for(std::span(&key, 1))) == 1;
 }
 
-std::optional<EntryInfo> Cache::entry(std::string_view key) const { return core_->entry(key); }
-
-void Cache::visit_pages(std::string_view prefix, const detail::EntryVisitor& visit) const {
-  core_->visit(prefix, visit);
+std::optional<EntryInfo> Cache::entry(std::string_view key) const {
+  detail::require_key(key);
+  return detail::find_entry(core_->engine, key);
 }
 
-std::vector<StoredCalculation> Cache::calculations() const { return core_->calculations(); }
+void Cache::visit_pages(std::string_view prefix, const detail::EntryVisitor& visit) const {
+  detail::visit_entries(core_->engine, prefix, visit);
+}
+
+std::vector<StoredCalculation> Cache::calculations() const {
+  return detail::stored_calculations(core_->engine);
+}
 
 bool Cache::touch(std::string_view key) { return touch_many(std::span(&key, 1)) == 1; }
 
-std::size_t Cache::touch_many(std::span<const std::string_view> keys) {
-  return engine::touch(core_->engine, detail::queries_for(keys));
+std::size_t Cache::touch_many(const Keys& keys) {
+  return engine::touch(core_->engine, detail::queries_for(keys.views()));
 }
 
 bool Cache::erase(std::string_view key) { return erase_many(std::span(&key, 1)) == 1; }
 
-std::size_t Cache::erase_many(std::span<const std::string_view> keys) {
-  for (const std::string_view key : keys) detail::require_key(key);
-  return engine::erase(core_->engine, keys);
+std::size_t Cache::erase_many(const Keys& keys) {
+  for (const std::string_view key : keys.views()) detail::require_key(key);
+  return engine::erase(core_->engine, keys.views());
 }
 
 std::size_t Cache::erase_prefix(std::string_view prefix) {

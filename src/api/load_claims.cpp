@@ -6,12 +6,11 @@
 
 namespace ashmemo::api {
 
-Claims::Claims(engine::Engine& engine, std::span<const engine::Query> queries, IdOf id_of,
-               std::optional<std::uint64_t> removals)
+Claims::Claims(engine::Engine& engine, std::span<const engine::Query> queries, IdOf id_of)
     : engine_(engine),
       queries_(queries),
       id_of_(std::move(id_of)),
-      removals_(removals.value_or(engine.in_flight.removals())),
+      removals_(engine.in_flight.removals()),
       ended_(engine.in_flight.ended()),
       changes_(engine.pending.changes()) {}
 
@@ -25,8 +24,8 @@ std::vector<engine::InFlightTable::Wanted> Claims::keys_of(
   return keys;
 }
 
-// Before anything is claimed: a flight that is in the table and not here would never end.
-void Claims::make_wal_space(std::size_t more) {
+// Called before the claim: if memory ran out after it, the claimed results would never end.
+void Claims::reserve(std::size_t more) {
   own_.resize(queries_.size());
   in_flight_.reserve(in_flight_.size() + more);
   joined_.reserve(joined_.size() + more);
@@ -39,7 +38,7 @@ void Claims::take(std::size_t query, engine::InFlightPtr flight) noexcept {
 
 std::vector<std::size_t> Claims::claim(const std::vector<std::size_t>& wanted) {
   if (wanted.empty() || is_alone()) return wanted;
-  make_wal_space(wanted.size());
+  reserve(wanted.size());
   std::vector<std::size_t> own;
   own.reserve(wanted.size());
   auto claims = engine_.in_flight.claim(keys_of(wanted), removals_, engine::this_waiter());
@@ -57,7 +56,7 @@ std::vector<std::size_t> Claims::claim(const std::vector<std::size_t>& wanted) {
 
 void Claims::claim_alone(const std::vector<std::size_t>& wanted) {
   if (is_alone()) return;
-  make_wal_space(wanted.size());
+  reserve(wanted.size());
   auto in_flight = engine_.in_flight.claim_alone(keys_of(wanted), removals_, engine::this_waiter());
   for (std::size_t i = 0; i < wanted.size(); ++i) take(wanted[i], std::move(in_flight[i]));
 }
@@ -79,10 +78,12 @@ void Claims::end_failed(std::size_t query, const std::string& why) {
   if (engine::InFlight* const flight = own(query)) engine_.in_flight.end_failed(*flight, why);
 }
 
-// InFlightTable that were claimed before a fork stay where they are in the child.
-void Claims::leave() {
-  if (engine_.process.is_forked_child()) return;
-  engine_.in_flight.leave(std::exchange(in_flight_, {}));
+void Claims::leave() { engine_.in_flight.leave(std::exchange(in_flight_, {})); }
+
+void Claims::forget() noexcept {
+  own_.clear();
+  in_flight_.clear();
+  joined_.clear();
 }
 
 }  // namespace ashmemo::api

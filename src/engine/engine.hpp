@@ -20,7 +20,6 @@
 #include "engine/executor_slot.hpp"
 #include "engine/in_flight.hpp"
 #include "engine/notices.hpp"
-#include "engine/refreshes.hpp"
 #include "engine/suspect_rows.hpp"
 #include "engine/time.hpp"
 #include "engine/write_queue.hpp"
@@ -168,7 +167,6 @@ struct Engine {
   memory::TierWatch tier_watch;
   InFlightTable in_flight;
   WriteQueue pending;
-  Refreshes refreshes;
   AccessBuffer access_buffer;
   SuspectRows suspects;
   SequenceClock sequence_clock;

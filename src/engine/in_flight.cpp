@@ -19,7 +19,7 @@ base::Mutex& mutex_of_waits() {
   return *mutex;
 }
 
-// A wait for a flight that has ended is as good as over.
+// A result that has ended keeps no thread waiting.
 bool waits_for(const InFlight& flight, const Waiter& waiter) {
   const InFlight* next = &flight;
   while (next != nullptr && next->is_running()) {
@@ -49,67 +49,48 @@ Wait::Wait(WaiterPtr waiter, InFlightPtr flight) : waiter_(std::move(waiter)) {
 }
 
 Wait::~Wait() {
-  InFlightPtr ended;  // let go of after the lock
+  InFlightPtr ended;  // destroyed after the mutex is released
   base::Lock lock(mutex_of_waits());
   if (!closes_circle_) ended = std::exchange(waiter_->waiting_for, nullptr);
 }
 
-void RecentRemovals::add_key(std::string_view key) noexcept {
-  add(false, std::hash<std::string_view>()(key), {});
+void RemovalFilter::add_key(std::string_view key) noexcept {
+  ++count_;
+  add(key);
 }
 
-void RecentRemovals::add_prefix(std::string_view prefix) noexcept {
-  add(true, 0, prefix.substr(0, kMaxPrefix));
+void RemovalFilter::add_prefix(std::string_view prefix) noexcept {
+  prefix = prefix.substr(0, kMaxPrefix);
+  prefixes_[prefix.size()] = ++count_;
+  add(prefix);
 }
 
-void RecentRemovals::add(bool is_prefix, std::size_t hash, std::string_view prefix) noexcept {
-  ++last_;
-  try {
-    known_.push_back({is_prefix, hash, std::string(prefix)});
-    if (known_.size() > kMax) known_.pop_front();
-  } catch (const std::bad_alloc&) {
-    known_.clear();
+void RemovalFilter::add(std::string_view text) noexcept {
+  const std::size_t hash = std::hash<std::string_view>()(text);
+  Bucket& bucket = buckets_[hash % kBuckets];
+  if (bucket.hash != hash) bucket.others = bucket.last;
+  bucket.hash = hash;
+  bucket.last = count_;
+}
+
+bool RemovalFilter::is_removed(std::string_view text, std::uint64_t since) const noexcept {
+  const std::size_t hash = std::hash<std::string_view>()(text);
+  const Bucket& bucket = buckets_[hash % kBuckets];
+  return bucket.others > since || (bucket.hash == hash && bucket.last > since);
+}
+
+bool RemovalFilter::covers(std::string_view key, std::uint64_t since) const noexcept {
+  if (count_ == since) return false;
+  if (is_removed(key, since)) return true;
+  for (std::size_t length = 0; length <= std::min(kMaxPrefix, key.size()); ++length) {
+    if (prefixes_[length] > since && is_removed(key.substr(0, length), since)) return true;
   }
-}
-
-RecentRemovals::Since::Since(const RecentRemovals& removals, std::uint64_t number) {
-  const std::uint64_t missed = removals.last_ - number;
-  all_ = missed > removals.known_.size();
-  if (all_ || missed == 0) return;
-  for (auto at = removals.known_.end() - static_cast<std::ptrdiff_t>(missed);
-       at != removals.known_.end(); ++at) {
-    if (at->is_prefix) {
-      prefixes_.push_back(at->prefix);
-    } else {
-      keys_.push_back(at->hash);
-    }
-  }
-  sort();
-}
-
-void RecentRemovals::Since::sort() {
-  std::sort(keys_.begin(), keys_.end());
-  std::sort(prefixes_.begin(), prefixes_.end());
-  std::vector<std::string_view> shortest;
-  for (const std::string_view prefix : prefixes_) {
-    if (shortest.empty() || !prefix.starts_with(shortest.back())) shortest.push_back(prefix);
-  }
-  prefixes_.swap(shortest);
-}
-
-bool RecentRemovals::Since::covers(std::string_view key) const {
-  if (all_) return true;
-  if (keys_.empty() && prefixes_.empty()) return false;
-  if (std::binary_search(keys_.begin(), keys_.end(), std::hash<std::string_view>()(key))) {
-    return true;
-  }
-  const auto after = std::upper_bound(prefixes_.begin(), prefixes_.end(), key);
-  return after != prefixes_.begin() && key.starts_with(*(after - 1));
+  return false;
 }
 
 namespace {
 
-// A clock that is moved by hand wakes nobody: who waits until a moment looks at it this often.
+// A clock that a test moves wakes no thread, so a wait with a deadline looks at the clock this often.
 constexpr std::chrono::microseconds kLook{2'000};
 constexpr std::chrono::microseconds kLongLook{3'600'000'000};
 
@@ -126,14 +107,14 @@ InFlightPtr InFlightTable::find_locked(const Wanted& wanted) const {
   return nullptr;
 }
 
-InFlightPtr InFlightTable::add_locked(const Wanted& wanted, const RecentRemovals::Since& removed,
+InFlightPtr InFlightTable::add_locked(const Wanted& wanted, std::uint64_t removals_before,
                                       const WaiterPtr& waiter) {
   auto flight = std::make_shared<InFlight>();
   flight->key = wanted.key;
   flight->record_version = Value(wanted.record_version);
   flight->calculation_id = wanted.calculation_id;
   flight->owner = waiter;
-  flight->superseded = removed.covers(wanted.key);
+  flight->superseded = removal_filter_.covers(wanted.key, removals_before);
   if (!flight->superseded) table_.emplace(flight->key, flight);
   size_ = table_.size();
   return flight;
@@ -145,14 +126,14 @@ std::vector<InFlightTable::Claim> InFlightTable::claim(std::span<const Wanted> w
   std::vector<Claim> claims;
   claims.reserve(wanted.size());
   base::Lock lock(mutex_);
-  const RecentRemovals::Since removed(recent_removals_, removals_before);
   try {
     for (const Wanted& one : wanted) {
       InFlightPtr found = find_locked(one);
       const bool is_own = !found;
-      claims.push_back({is_own ? add_locked(one, removed, waiter) : std::move(found), is_own});
+      claims.push_back(
+          {is_own ? add_locked(one, removals_before, waiter) : std::move(found), is_own});
     }
-  } catch (...) {  // no memory: nobody would ever end those that were added
+  } catch (...) {  // no memory: no caller would ever end those that were added
     for (const Claim& claim : claims) {
       if (claim.is_own) remove_locked(*claim.flight);
     }
@@ -167,10 +148,9 @@ std::vector<InFlightPtr> InFlightTable::claim_alone(std::span<const Wanted> want
   std::vector<InFlightPtr> in_flight;
   in_flight.reserve(wanted.size());
   base::Lock lock(mutex_);
-  const RecentRemovals::Since removed(recent_removals_, removals_before);
   try {
     for (const Wanted& one : wanted) {
-      in_flight.push_back(add_locked(one, removed, waiter));
+      in_flight.push_back(add_locked(one, removals_before, waiter));
       in_flight.back()->is_joinable = false;
     }
   } catch (...) {
@@ -252,6 +232,36 @@ void InFlightTable::close() {
   ended_condition_.notify_all();
 }
 
+std::vector<std::size_t> InFlightTable::begin_refresh(RefreshKeys& batch,
+                                                      std::span<const std::string_view> keys,
+                                                      std::uint64_t removals_before) {
+  std::vector<std::size_t> taken;
+  taken.reserve(keys.size());
+  std::size_t bytes = 0;
+  for (const std::string_view key : keys) bytes += key.size();
+  batch.reserve(keys.size(), bytes);
+  base::Lock lock(mutex_);
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (refreshes_.contains(keys[i]) || removal_filter_.covers(keys[i], removals_before)) continue;
+    batch.add(keys[i]);
+    refreshes_.emplace(batch[batch.size() - 1], false);
+    taken.push_back(i);
+  }
+  return taken;
+}
+
+std::vector<bool> InFlightTable::removed_since_begin(const RefreshKeys& batch) const {
+  std::vector<bool> removed(batch.size());
+  base::Lock lock(mutex_);
+  for (std::size_t i = 0; i < batch.size(); ++i) removed[i] = refreshes_.at(batch[i]);
+  return removed;
+}
+
+void InFlightTable::end_refresh(const RefreshKeys& batch) noexcept {
+  base::Lock lock(mutex_);
+  for (std::size_t i = 0; i < batch.size(); ++i) refreshes_.erase(batch[i]);
+}
+
 void InFlightTable::supersede_locked(std::string_view key, const InFlight* but) {
   const auto [first, last] = table_.equal_range(key);
   for (auto at = first; at != last;) {
@@ -274,15 +284,19 @@ void InFlightTable::stored(std::string_view key, const InFlight* by) {
 
 void InFlightTable::removed(std::string_view key) {
   base::Lock lock(mutex_);
-  recent_removals_.add_key(key);
-  removals_ = recent_removals_.last();
+  removal_filter_.add_key(key);
+  removals_ = removal_filter_.count();
   supersede_locked(key, nullptr);
+  if (const auto refreshed = refreshes_.find(key); refreshed != refreshes_.end()) {
+    refreshed->second = true;
+  }
 }
 
 void InFlightTable::removed_prefix(std::string_view prefix) {
   base::Lock lock(mutex_);
-  recent_removals_.add_prefix(prefix);
-  removals_ = recent_removals_.last();
+  removal_filter_.add_prefix(prefix);
+  removals_ = removal_filter_.count();
+  for (auto& [key, is_removed] : refreshes_) is_removed = is_removed || key.starts_with(prefix);
   for (auto at = table_.begin(); at != table_.end();) {
     if (!at->first.starts_with(prefix)) {
       ++at;

@@ -1,10 +1,10 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <exception>
 #include <memory>
 #include <span>
@@ -23,23 +23,22 @@ namespace ashmemo::engine {
 struct InFlight;
 using InFlightPtr = std::shared_ptr<InFlight>;
 
-/// A thread that computes or waits, with everything nested in it. It waits for one flight at a
-/// time.
+/// A thread that computes or waits. It waits for one result at a time.
 struct Waiter {
-  InFlightPtr waiting_for;  // guarded by the mutex of all waits: see waits.hpp
+  InFlightPtr waiting_for;  // guarded by the mutex of all waits, in in_flight.cpp
 };
 using WaiterPtr = std::shared_ptr<Waiter>;
 
-/// One result that somebody is computing, for whoever else wants it meanwhile. Callers meet in a
-/// flight only if they want the same: key, version of the record, and calculation id, which a new
-/// version of the calculation and each invalidation of all its results change.
+/// One result that a caller is computing. Other callers that want it wait for it. They must want the
+/// same key, version of the record, and calculation id. The id changes with each version of the
+/// calculation and with each invalidation of all its results.
 struct InFlight {
   enum class State : std::uint8_t {
     running,
     completed,  // `value` is the result
     thrown,     // `thrown` is what a run for this key alone threw
-    failed,     // `why` a batch gave no result for this key
-    cancelled,  // there will be none: whoever wants it computes it
+    failed,     // a batch gave no result for this key; `why` is the reason
+    cancelled,  // there will be no result: a caller that waits computes it
   };
 
   std::string key;
@@ -48,10 +47,10 @@ struct InFlight {
   WaiterPtr owner;
   bool is_joinable = true;
 
-  /// Somebody stored or removed the key since: the result is true for those who wait, and must not
-  /// be stored. The queue of pending writes sets and asks it under its lock.
+  /// The key was stored or removed since the computation began. Callers that wait still get the
+  /// result, but it must not be stored. The write queue sets and reads this under its mutex.
   std::atomic<bool> superseded{false};
-  std::atomic<State> state{State::running};  // once it is another, what goes with it stays
+  std::atomic<State> state{State::running};  // after another state nothing here changes
 
   Value value;
   std::exception_ptr thrown;
@@ -60,14 +59,14 @@ struct InFlight {
   [[nodiscard]] bool is_running() const noexcept { return state.load() == State::running; }
 };
 
-// Who waits for whom, over all caches of the process: a loader of one cache may ask another.
+// Waits are known for all caches of the process, because a loader of one cache may ask another.
 
-/// The calling thread's.
+/// The waiter of the calling thread.
 [[nodiscard]] const WaiterPtr& this_waiter();
 
-/// One wait of a party for a flight; made before it, gone after it. If waiting would close a
-/// circle, the flight's owner waiting for this party by whatever number of others, there must be no
-/// wait. Each party waits for one flight at a time, so the check follows one chain.
+/// One wait of a waiter for a result. Make it before the wait and destroy it afterwards. Do not wait
+/// if this closes a circle: the owner of the result waits for this waiter, directly or through
+/// others. Each waiter waits for one result at a time, so the check follows one chain.
 class Wait {
  public:
   Wait(WaiterPtr waiter, InFlightPtr flight);
@@ -82,9 +81,9 @@ class Wait {
   bool closes_circle_ = false;
 };
 
-/// While it lives, the calling thread runs a refresh of a cache, of which `closed` says whether it
-/// is being closed. That waits for the refresh, perhaps in a calculation which this thread waits
-/// for in another cache.
+/// While it lives, the calling thread runs a refresh of a cache. `closed` says whether that cache is
+/// being closed. Closing waits for the refresh, perhaps inside of a calculation for which this
+/// thread waits in another cache, so the refresh must then stop waiting.
 class Refreshing {
  public:
   explicit Refreshing(const std::atomic<bool>& closed) noexcept
@@ -96,7 +95,7 @@ class Refreshing {
   Refreshing& operator=(const Refreshing&) = delete;
 
   [[nodiscard]] static bool is_here() noexcept { return innermost_ != nullptr; }
-  /// Whether somebody who closes a cache waits for the calling thread.
+  /// Whether a thread that closes a cache waits for the calling thread.
   [[nodiscard]] static bool must_end() noexcept;
 
  private:
@@ -105,68 +104,83 @@ class Refreshing {
   const Refreshing* const outer_;
 };
 
-/// The last removals, by number: what was removed since a moment. Guarded by who has it.
-///
-/// What it does not remember exactly it takes for larger: a key is kept as its hash, of a long
-/// prefix the beginning; whoever asks for more than it remembers is told that all was removed.
-class RecentRemovals {
+/// Which keys were removed since an earlier moment, in a fixed amount of memory. It is conservative:
+/// after many removals it can report a key that was not removed, but it never misses one that was.
+/// The owner guards it with a mutex.
+class RemovalFilter {
  public:
-  static constexpr std::size_t kMax = 1'024;
+  /// Longer prefixes are cut to this length, so they cover more keys than were removed.
   static constexpr std::size_t kMaxPrefix = 64;
 
-  /// The number of the last one.
-  [[nodiscard]] std::uint64_t last() const noexcept { return last_; }
+  /// The number of removals until now.
+  [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
   void add_key(std::string_view key) noexcept;
   void add_prefix(std::string_view prefix) noexcept;  // empty: everything
-
-  /// What was removed after a number.
-  class Since {
-   public:
-    Since(const RecentRemovals& removals, std::uint64_t number);
-    [[nodiscard]] bool covers(std::string_view key) const;
-
-   private:
-    void sort();
-
-    bool all_ = false;
-    std::vector<std::size_t> keys_;  // hashes, sorted
-    // Sorted, and none begins with another: only the last one up to a key can be its beginning.
-    std::vector<std::string_view> prefixes_;
-  };
+  /// Whether the key may have been removed since there were `since` removals.
+  [[nodiscard]] bool covers(std::string_view key, std::uint64_t since) const noexcept;
 
  private:
-  struct Removal {
-    bool is_prefix = false;
-    std::size_t hash = 0;
-    std::string prefix;
+  /// A removal has a number, its place in the order of removals.
+  struct Bucket {
+    std::size_t hash = 0;      // of the last text that was removed here
+    std::uint64_t last = 0;    // its number
+    std::uint64_t others = 0;  // the number of the last removal here of another text
   };
+  static constexpr std::size_t kBuckets = 256;
 
-  void add(bool is_prefix, std::size_t hash, std::string_view prefix) noexcept;
+  void add(std::string_view text) noexcept;
+  [[nodiscard]] bool is_removed(std::string_view text, std::uint64_t since) const noexcept;
 
-  std::uint64_t last_ = 0;
-  std::deque<Removal> known_;  // up to the last one
+  std::uint64_t count_ = 0;
+  std::array<Bucket, kBuckets> buckets_{};
+  std::array<std::uint64_t, kMaxPrefix + 1> prefixes_{};  // by length: the number of the last one
 };
 
-/// Single flight: what is being computed, each key once, however many callers ask for pages that
-/// overlap. The caller who claims a key first computes it; the others wait for the result.
+/// The keys that one background batch refreshes, copied into one piece of memory.
+class RefreshKeys {
+ public:
+  void reserve(std::size_t keys, std::size_t bytes) {
+    ends_.reserve(keys);
+    text_.reserve(bytes);
+  }
+  void add(std::string_view key) {
+    text_ += key;
+    ends_.push_back(text_.size());
+  }
+  [[nodiscard]] std::size_t size() const noexcept { return ends_.size(); }
+  [[nodiscard]] std::string_view operator[](std::size_t i) const noexcept {
+    const std::size_t begin = i == 0 ? 0 : ends_[i - 1];
+    return std::string_view(text_).substr(begin, ends_[i] - begin);
+  }
+
+ private:
+  std::string text_;
+  std::vector<std::size_t> ends_;
+};
+
+/// Single flight: each result is computed once, even if the pages of many callers overlap. The
+/// caller that claims a key first computes it; the others wait for the result.
 ///
-/// A flight stays in the table until its result is in the pending writes, or was dropped: whoever
-/// asks in between takes what it came to. What is stored, put or removed meanwhile supersedes it.
+/// A result stays in the table until it is in the write queue, or was dropped. A caller that comes
+/// in between takes it from the table. A put or a removal of the key supersedes the result.
 ///
-/// Threads: any. No user code runs under the lock.
+/// The table also knows the keys that background batches refresh or will refresh. A removal marks
+/// them, and a refresh skips marked keys. A queued refresh claims nothing, so no load waits for it.
+///
+/// Threads: any. No user code runs under the mutex.
 class InFlightTable {
  public:
-  /// One key as its caller finds it.
+  /// The answer for one wanted key.
   struct Claim {
     InFlightPtr flight;
-    bool is_own = false;  // the caller has to compute it, and to end the flight
+    bool is_own = false;  // the caller has to compute it and to end it
   };
 
-  /// How many flights have left: a caller who sees it unchanged since before its look-up knows that
-  /// nothing can have been stored by a flight in between.
+  /// How often results have left. If it is unchanged since before a look-up, no result was stored
+  /// since.
   [[nodiscard]] std::uint64_t ended() const noexcept { return ended_.load(); }
 
-  /// How many removals there were; read before a look-up and handed to `claim`.
+  /// The number of removals until now. A load reads it before its look-up and passes it to `claim`.
   [[nodiscard]] std::uint64_t removals() const noexcept { return removals_.load(); }
 
   struct Wanted {
@@ -174,44 +188,58 @@ class InFlightTable {
     ValueView record_version;
     std::int64_t calculation_id = 0;  // as it was before the look-up
   };
-  /// In the order of `wanted`, which are all different. A key that was removed since the look-up
-  /// may have been missing for that reason, and the caller's record may be older: its new flight is
-  /// superseded from the beginning, and nobody joins it.
+  /// Claims the keys, which are all different; the claims are in the same order. If a key was removed
+  /// since the look-up, the caller's record may be older than the removal. Its claim is then
+  /// superseded from the beginning, and no other caller joins it.
   [[nodiscard]] std::vector<Claim> claim(std::span<const Wanted> wanted,
                                          std::uint64_t removals_before, const WaiterPtr& waiter);
-  /// InFlightTable that nobody joins, beside those that may be there: for a caller who could not have the
-  /// result of another. In the order of `wanted`.
+  /// Claims the keys although other callers may compute them too. No other caller joins these. For a
+  /// caller that could not get the result of another one.
   [[nodiscard]] std::vector<InFlightPtr> claim_alone(std::span<const Wanted> wanted,
                                                      std::uint64_t removals_before,
                                                      const WaiterPtr& waiter);
 
-  // How a flight of the caller's ends; the first end counts.
+  // How a claimed result ends. Only the first end counts.
   void complete(InFlight& flight, const Value& value);
   void end_thrown(InFlight& flight, std::exception_ptr thrown);
   void end_failed(InFlight& flight, const std::string& why);
-  /// They leave; those that have not ended are abandoned.
+  /// Removes them from the table. Those that have not ended are cancelled.
   void leave(std::span<const InFlightPtr> in_flight);
 
   enum class Waited : std::uint8_t { ended, circle, late };
-  /// Waits until the flight has ended, unless that would close a circle; `patience` may be null.
-  /// Late, too: this is a refresh, and its own cache is being closed.
+  /// Waits until the result has ended, unless that would close a circle. `deadline` may be null.
+  /// `late` is also the answer for a refresh whose own cache is being closed.
   Waited wait(const InFlightPtr& flight, const WaiterPtr& waiter, const Deadline* deadline);
-  /// Refreshes wait no more: closing waits for them, perhaps in a calculation that they wait for.
+  /// Refreshes stop waiting: closing waits for them, perhaps in a calculation for which they wait.
   void close();
   [[nodiscard]] const std::atomic<bool>& closed() const noexcept { return closed_; }
 
-  // Somebody stores or removes a key: results that are being computed for it must not be stored
-  // after that, and nobody joins them any more. Called by the queue, under its lock.
+  // ---- refreshes
+
+  /// Takes into `batch`, which is empty, those of `keys` that no other batch has and that were not
+  /// removed since `removals_before`. Returns their positions in `keys`. The batch must not move
+  /// before `end_refresh`.
+  [[nodiscard]] std::vector<std::size_t> begin_refresh(RefreshKeys& batch,
+                                                       std::span<const std::string_view> keys,
+                                                       std::uint64_t removals_before);
+  /// For each key of the batch: whether it was removed since `begin_refresh`.
+  [[nodiscard]] std::vector<bool> removed_since_begin(const RefreshKeys& batch) const;
+  void end_refresh(const RefreshKeys& batch) noexcept;
+
+  // ---- changes. The write queue calls these under its mutex. Results that are being computed for
+  // the key must not be stored afterwards, and no caller joins them any more.
+
   void stored(std::string_view key, const InFlight* by);
   void removed(std::string_view key);
   void removed_prefix(std::string_view prefix);  // empty: everything
 
  private:
-  using Table =
-      std::unordered_multimap<std::string_view, InFlightPtr>;  // views of the flights' keys
+  // Both have views of the keys of their values.
+  using Table = std::unordered_multimap<std::string_view, InFlightPtr>;
+  using Refreshes = std::unordered_map<std::string_view, bool>;  // true: removed
 
   [[nodiscard]] InFlightPtr find_locked(const Wanted& wanted) const ASHMEMO_REQUIRES(mutex_);
-  InFlightPtr add_locked(const Wanted& wanted, const RecentRemovals::Since& removed,
+  InFlightPtr add_locked(const Wanted& wanted, std::uint64_t removals_before,
                          const WaiterPtr& waiter) ASHMEMO_REQUIRES(mutex_);
   void remove_locked(const InFlight& flight) ASHMEMO_REQUIRES(mutex_);
   void end_locked(InFlight& flight, InFlight::State state) ASHMEMO_REQUIRES(mutex_);
@@ -220,12 +248,13 @@ class InFlightTable {
   mutable base::Mutex mutex_;
   base::Condition ended_condition_;
   Table table_ ASHMEMO_GUARDED_BY(mutex_);
+  Refreshes refreshes_ ASHMEMO_GUARDED_BY(mutex_);
   std::size_t waiting_ ASHMEMO_GUARDED_BY(mutex_) = 0;
-  RecentRemovals recent_removals_ ASHMEMO_GUARDED_BY(mutex_);
+  RemovalFilter removal_filter_ ASHMEMO_GUARDED_BY(mutex_);
   std::atomic<bool> closed_{false};
   std::atomic<std::size_t> size_{0};
   std::atomic<std::uint64_t> ended_{0};
-  std::atomic<std::uint64_t> removals_{0};  // the number of the last one
+  std::atomic<std::uint64_t> removals_{0};
 };
 
 }  // namespace ashmemo::engine

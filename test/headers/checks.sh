@@ -7,6 +7,7 @@ source_folders=(base store eviction memory engine maintenance api cli)
 run_headers_suite() {
   check_headers_alone
   check_ranges
+  check_mistakes
   check "public headers include only the standard library and each other" only_public_includes
   check "a folder of src includes no higher one" only_lower_includes
   check "only the store knows SQLite" sqlite_in_store_only
@@ -51,6 +52,32 @@ check_ranges() {
       "$compiler" -std=c++20 "${warnings[@]}" -fsyntax-only -I "$project_root/include" \
       -include "$project_root/test/headers/ranges.hpp" -x c++ /dev/null
   done
+}
+
+# Each program of test/headers/mistakes has one usual mistake. The first error names it in a sentence of
+# this library, and few lines follow.
+check_mistakes() {
+  local compiler mistake
+  for compiler in g++ clang++; do
+    command -v "$compiler" >/dev/null || continue
+    for mistake in $(project_files 'test/headers/mistakes/*.cpp'); do
+      check "$compiler explains $(basename "$mistake" .cpp)" \
+        explains_mistake "$compiler" "$project_root/$mistake"
+    done
+  done
+}
+
+explains_mistake() {
+  local output lines
+  output=$(LC_ALL=C "$1" -std=c++20 -Wall -fsyntax-only -I "$project_root/include" "$2" 2>&1) && {
+    printf 'it compiles\n'
+    return 1
+  }
+  lines=$(grep -E '(error|warning|note):' <<<"$output")
+  [[ $(head -1 <<<"$lines") == *error:*ashmemo:* && $(wc -l <<<"$lines") -le 6 ]] || {
+    printf '%s\n' "$output"
+    return 1
+  }
 }
 
 # includes FILE...: prints "FILE:HEADER" for each #include. HEADER has its < > or quotes.
@@ -113,10 +140,11 @@ cli_uses_public_headers() {
     fails_if_any "the program includes"
 }
 
-# The nearest meson.build above each source file must name the file.
+# The nearest meson.build above each source file must name the file. The programs of test/headers/mistakes do
+# not compile.
 sources_are_listed() {
   local file folder
-  for file in $(project_files '*.cpp'); do
+  for file in $(project_files '*.cpp' | lines_with -v '^test/headers/mistakes/'); do
     folder=$(dirname "$file")
     while [[ ! -e $project_root/$folder/meson.build ]]; do
       folder=$(dirname "$folder")
@@ -176,7 +204,7 @@ readme_names_commands() {
 without_file=(
   Clock ManualClock Executor  # implemented by the application
   Error CalculationFailed     # exceptions
-  Duration Limit Records Value ValueView BoundCalculation # plain values
+  Duration Limit Records Keys Value ValueView BoundCalculation # plain values
 )
 
 # operations_of CLASS HEADER: prints the names of its public functions, without constructors, assignments

@@ -24,13 +24,13 @@
 using namespace ashmemo;
 using namespace ashmemo::test;
 using namespace std::chrono_literals;
-using Keys = std::vector<std::string>;
+using Texts = std::vector<std::string>;
 
 namespace {
 
 /// A loader that returns "<key>!" and records the keys of each call.
 struct Loader {
-  std::vector<Keys> calls;
+  std::vector<Texts> calls;
   std::vector<std::string> operator()(std::span<const std::string_view> missing) {
     calls.emplace_back(missing.begin(), missing.end());
     std::vector<std::string> out;
@@ -39,7 +39,7 @@ struct Loader {
   }
 };
 
-std::vector<std::string> expected_for(const Keys& keys) {
+std::vector<std::string> expected_for(const Texts& keys) {
   std::vector<std::string> out;
   for (const std::string& key : keys) out.push_back(key + '!');
   return out;
@@ -51,7 +51,12 @@ std::vector<std::string> expected_for(const Keys& keys) {
 template <class E>
 struct Made {
   struct Iterator {
+    using value_type = std::remove_cvref_t<E>;
+    using difference_type = std::ptrdiff_t;
     E operator*() const;
+    Iterator& operator++();
+    Iterator operator++(int);
+    bool operator==(const Iterator&) const;
   };
   [[nodiscard]] Iterator begin() const;
   [[nodiscard]] Iterator end() const;
@@ -81,11 +86,11 @@ TEST_SUITE("system") {
   TEST_CASE("an empty batch calls no loader and writes nothing") {
     CacheFixture f;
     Loader loader;
-    CHECK(f->get_many<int>(Keys()).empty());
-    CHECK(f->get_or_compute_many<std::string>(Keys(), loader).empty());
+    CHECK(f->get_many<int>(Texts()).empty());
+    CHECK(f->get_or_compute_many<std::string>(Texts(), loader).empty());
     CHECK(f->put_many(std::vector<std::pair<std::string, int>>()) == 0);
     CHECK(f->touch_many({}) == 0);
-    CHECK(f->erase_many(Keys()) == 0);
+    CHECK(f->erase_many(Texts()) == 0);
     f->flush();
     CHECK(loader.calls.empty());
     const Stats stats = f->stats();
@@ -95,15 +100,15 @@ TEST_SUITE("system") {
   TEST_CASE("the loader gets exactly the missing keys") {
     CacheFixture f;
     Loader loader;
-    const Keys keys = {"d", "a", "c", "b"};
-    CHECK(f->get_or_compute_many<std::string>(Keys{"a", "b"}, loader) ==
+    const Texts keys = {"d", "a", "c", "b"};
+    CHECK(f->get_or_compute_many<std::string>(Texts{"a", "b"}, loader) ==
           std::vector<std::string>{"a!", "b!"});
     for (const std::string place : {"pending", "in the file"}) {
       INFO(place);
       loader.calls.clear();
-      CHECK(f->erase_many(Keys{"c", "d"}) == (place == "pending" ? 0 : 2));
+      CHECK(f->erase_many(Texts{"c", "d"}) == (place == "pending" ? 0 : 2));
       CHECK(f->get_or_compute_many<std::string>(keys, loader) == expected_for(keys));
-      CHECK(loader.calls == std::vector<Keys>{{"d", "c"}});
+      CHECK(loader.calls == std::vector<Texts>{{"d", "c"}});
       CHECK(f->get_or_compute_many<std::string>(keys, loader) == expected_for(keys));
       CHECK(loader.calls.size() == 1);
       f->flush();
@@ -123,7 +128,7 @@ TEST_SUITE("system") {
         present.insert(key);
       }
       if (random() % 2 == 0) f->flush();
-      Keys asked;
+      Texts asked;
       for (auto i = random() % 40; i > 0; --i) {
         asked.push_back("k" + std::to_string(random() % 15));
       }
@@ -164,7 +169,7 @@ TEST_SUITE("system") {
       INFO(count);
       const auto error = thrown_by([&] {
         (void)f->get_or_compute_many<std::string>(
-            Keys{"a", "there", "b"}, [&](auto) { return std::vector<std::string>(count, "x"); });
+            Texts{"a", "there", "b"}, [&](auto) { return std::vector<std::string>(count, "x"); });
       });
       REQUIRE(error);
       CHECK(error->code() == ErrorCode::wrong_number_of_results);
@@ -177,7 +182,7 @@ TEST_SUITE("system") {
 
   TEST_CASE("an exception of a loader reaches the caller and nothing is stored") {
     CacheFixture f;
-    const Keys keys = {"a", "b"};
+    const Texts keys = {"a", "b"};
     const auto load = [&](auto&& thrown) {
       (void)f->get_or_compute_many<int>(keys, [&](auto) -> std::vector<int> { throw thrown; });
     };
@@ -237,11 +242,11 @@ TEST_SUITE("system") {
   TEST_CASE("the reads inside get_or_compute_many count once") {
     CacheFixture f;
     Loader loader;
-    (void)f->get_or_compute_many<std::string>(Keys{"a", "b", "a"}, loader);
+    (void)f->get_or_compute_many<std::string>(Texts{"a", "b", "a"}, loader);
     CHECK(f->stats().misses == 3);
     CHECK(f->stats().computed == 2);
     CHECK(f->stats().puts == 2);
-    (void)f->get_or_compute_many<std::string>(Keys{"a", "c"}, loader);
+    (void)f->get_or_compute_many<std::string>(Texts{"a", "c"}, loader);
     CHECK(f->stats().hits == 1);
     CHECK(f->stats().misses == 4);
     CHECK(f->stats().computed == 3);
@@ -265,7 +270,7 @@ TEST_SUITE("system") {
       f.options.timing.max_wait = 10min;  // a busy machine is slow, but no write may be dropped
     }
     constexpr int kKeys = 100'000;
-    const Keys keys = numbered("key ", kKeys);
+    const Texts keys = numbered("key ", kKeys);
     std::vector<std::pair<std::string, int>> pairs;
     for (int i = 0; i < kKeys; i += 2) pairs.emplace_back(keys[static_cast<std::size_t>(i)], i);
     CHECK(f->put_many(pairs) == pairs.size());

@@ -47,12 +47,6 @@ struct Change : Blog {
   const bool cached = (posts.cache_calculation("slow", {}), true);
 };
 
-std::vector<std::string> many_keys() {
-  std::vector<std::string> keys;
-  for (int i = 0; i < 2'000; ++i) keys.push_back("other " + std::to_string(i));
-  return keys;
-}
-
 }  // namespace
 
 TEST_SUITE("unit") {
@@ -130,10 +124,6 @@ TEST_SUITE("unit") {
         [](Blog& blog) { (void)blog.cache.erase("Post:7:length"); },
         [](Blog& blog) { (void)blog.cache.erase_prefix("Post:7:"); },
         [](Blog& blog) { (void)blog.cache.clear(); },
-        [](Blog& blog) {
-          const std::vector<std::string> keys = many_keys();  // more than the engine remembers
-          (void)blog.cache.erase_many(keys);
-        },
     };
     for (std::size_t i = 0; i < removals.size(); ++i) {
       INFO(i);

@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "api/load_run.hpp"
+#include "api/load.hpp"
 #include "blog_fixture.hpp"
 #include "support/allocations.hpp"
 #include "support/rendezvous.hpp"

@@ -126,6 +126,23 @@ TEST_SUITE("unit") {
     CHECK(length(one) == 3);
   }
 
+  TEST_CASE("a queued refresh stays queued after thousands of removals of other keys") {
+    WithExecutor with;
+    Blog& blog = with.blog;
+    auto length = blog.cached_length(kSwr);
+    CHECK(length(Post{1, "x", 0}) == 1);
+    blog.clock->advance(10min);
+    CHECK(length(Post{1, "x", 0}) == 1);
+    for (int i = 0; i < 1'100; ++i) {
+      blog.posts.invalidate(Post{100 + i, {}, 0});
+      (void)blog.cache.erase("other " + std::to_string(i));
+    }
+    CHECK(with.executor->run() == 1);
+    CHECK(blog.calls.size() == 2);
+    CHECK(length(Post{1, "x", 0}) == 1);
+    CHECK(with.executor->waiting() == 0);
+  }
+
   TEST_CASE("a stale load requests a new refresh after the executor dropped the last one") {
     WithExecutor with;
     Blog& blog = with.blog;

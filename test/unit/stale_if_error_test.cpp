@@ -1,6 +1,8 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <cstddef>
+#include <functional>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -162,5 +164,69 @@ TEST_SUITE("unit") {
     round = 2;
     blog.clock->advance(10min);
     CHECK(fragile(page) == std::vector<int>{2, 1, 2});
+  }
+
+  TEST_CASE("a failing calculation throws if its older value was removed meanwhile") {
+    using Removal = std::function<void(Blog&, Calculation<Post, int>&)>;
+    const std::vector<Removal> removals = {
+        [](Blog& blog, auto&) {
+          blog.posts.invalidate(Post{1, {}, 0});
+        },
+        [](Blog&, auto& calculation) {
+          calculation.invalidate(Post{1, {}, 0});
+        },
+        [](Blog&, auto& calculation) { calculation.invalidate_all(); },
+        [](Blog& blog, auto&) { (void)blog.cache.erase_prefix("Post:1:"); },
+        [](Blog& blog, auto&) { (void)blog.cache.clear(); },
+        [](Blog& blog, auto& calculation) {
+          (void)blog.cache.put(calculation.key(Post{1, {}, 0}), 7);
+        },
+    };
+    for (std::size_t i = 0; i < removals.size(); ++i) {
+      for (const bool batch : {false, true}) {
+        INFO(i, " ", batch);
+        Blog blog;
+        bool failing = false;
+        Calculation<Post, int> calculation;
+        const auto fail = [&] { removals[i](blog, calculation); };
+        if (batch) {
+          calculation = blog.posts.calculation("c", [&](Records<Post> records) {
+            std::vector<Outcome<int>> results(records.size(), Outcome<int>(1));
+            if (failing) {
+              fail();
+              results.front() = Failed{"the source is down"};
+            }
+            return results;
+          });
+        } else {
+          calculation = blog.posts.calculation("c", [&](const Post&) {
+            if (!failing) return 1;
+            fail();
+            throw std::runtime_error("the source is down");
+          });
+        }
+        blog.posts.cache_calculation("c", kSie);
+        CHECK(calculation(Post{1, {}, 0}) == 1);
+        blog.clock->advance(11min);
+        failing = true;
+        CHECK_THROWS((void)calculation(Post{1, {}, 0}));
+      }
+    }
+  }
+
+  TEST_CASE("a failing calculation still answers with its older value if another key was removed") {
+    Blog blog;
+    bool failing = false;
+    auto calculation = blog.posts.calculation("c", [&](const Post&) {
+      if (!failing) return 1;
+      (void)blog.cache.erase("other");
+      blog.posts.invalidate(Post{12, {}, 0});
+      throw std::runtime_error("the source is down");
+    });
+    blog.posts.cache_calculation("c", kSie);
+    CHECK(calculation(Post{1, {}, 0}) == 1);
+    blog.clock->advance(11min);
+    failing = true;
+    CHECK(calculation(Post{1, {}, 0}) == 1);
   }
 }

@@ -12,8 +12,8 @@
 
 #include <ashmemo/codec.hpp>
 
-// What a calculation's row in the file says of the type of its results: see codec.hpp. Results of
-// one type are never read as another.
+// The name of the type of a calculation's results, for its row in the file: see codec.hpp. Results of
+// one type are never read as another type.
 
 namespace ashmemo::detail {
 
@@ -26,7 +26,7 @@ template <class T>
   return static_cast<const char*>(__PRETTY_FUNCTION__);
 }
 
-/// `app::Mood` out of the signature, with GCC's and Clang's names for what has no name made equal.
+/// `app::Mood` from the signature. GCC's and Clang's texts for an anonymous namespace become equal.
 [[nodiscard]] std::string type_in_signature(std::string_view signature);
 
 /// "int32": the width matters where numbers stand one behind the other.
