@@ -62,7 +62,11 @@ bool Events::deliver_some() {
   if (!begin(&events)) return false;
   {
     const InHook in_hook;
-    for (const Event& event : events) call_hook(event);
+    for (const Event& event : events) {
+      call_hook(event);
+      // The hook has forked. The other events belong to the parent process.
+      if (engine_.process.is_forked_child()) return false;
+    }
   }
   return end();
 }

@@ -56,6 +56,11 @@ bool Worker::is_manual() const { return engine_.options.hooks.worker == WorkerMo
 // ---- the maintenance lock
 
 Status Worker::with_maintenance_lock(const Work& work) {
+  // A hook may have forked. The file belongs to the parent process.
+  if (engine_.process.is_forked_child()) {
+    return base::Failure{base::FailureKind::unavailable, 0,
+                         "the cache belongs to the parent process"};
+  }
   events_.wait_for_delivery();
   Status done;
   {
@@ -144,8 +149,10 @@ Status Worker::compact() {
 
 bool Worker::run_pending_now() {
   if (!is_manual()) return false;
-  if (events_.are_behind()) {
-    engine_.pending.set_refusing(true);  // the slow hook may be waiting for this caller
+  // If this is a child that a hook has forked, nothing will be written. If events are behind, the
+  // slow hook may be waiting for this caller. In both cases the caller must not wait without end.
+  if (engine_.process.is_forked_child() || events_.are_behind()) {
+    engine_.pending.set_refusing(true);
     return false;
   }
   return with_free_maintenance_lock(
@@ -173,7 +180,7 @@ Budget Worker::thread_budget() const {
 }
 
 void Worker::loop() {
-  while (!stopping_) {
+  while (!stopping_ && !engine_.process.is_forked_child()) {
     bool more = true;
     try {
       more = pass(thread_budget());
