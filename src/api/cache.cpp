@@ -164,7 +164,7 @@ CheckReport Cache::check() { return core_->check(); }
 void Cache::backup(const std::string& target) { core_->backup(target); }
 
 void Cache::close() {
-  core_->require_closable();
+  core_->require_not_in_hook("close");
   core_->close();
 }
 

@@ -81,18 +81,13 @@ void Core::close() {
 // ---- administration: calls that throw if the store does not work
 
 void Core::require_not_in_hook(std::string_view call) const {
-  if (!worker.is_in_own_hook()) return;
-  throw Error(ErrorCode::misuse,
-              fmt::format("{} cannot be called from a hook: it would wait for itself", call),
-              engine.path);
-}
-
-void Core::require_closable() const {
   if (!worker.is_in_hook()) return;
-  throw Error(ErrorCode::misuse,
-              "close cannot be called from a hook: it waits for hooks, and one of these may be "
-              "waiting for this one",
-              engine.path);
+  throw Error(
+      ErrorCode::misuse,
+      fmt::format("{}: {} cannot be called from a hook, because it waits for hooks; call it "
+                  "from another thread",
+                  engine.path, call),
+      engine.path);
 }
 
 void Core::require_administrable(std::string_view call) const {

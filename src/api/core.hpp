@@ -46,9 +46,8 @@ class Core {
   std::size_t erase_range(engine::Range::Kind kind, std::string_view prefix);
   /// Error (closed), or misuse inside a hook.
   void require_administrable(std::string_view call) const;
-  void require_not_in_hook(std::string_view call) const;
   /// Error (misuse) inside a hook of any cache.
-  void require_closable() const;
+  void require_not_in_hook(std::string_view call) const;
 
   engine::Engine engine;
   maintenance::Worker worker;

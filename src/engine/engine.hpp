@@ -133,23 +133,22 @@ class HealthCell {
   std::atomic<bool> are_reads_failing_{false};
 };
 
-/// How the engine asks for the worker's work. Implemented by the worker.
+/// What the engine asks of the worker. Implemented by the worker, and by a fake in tests.
 class WorkerControl {
  public:
   virtual ~WorkerControl() = default;
-  /// Before a read of a cache that only reads: it may have to look what others did to the file.
-  virtual void follow() noexcept = 0;
-  /// There is work to do, soon or now.
+  /// A caller has added work. Wakes the worker's thread if it should begin before its next time.
   virtual void wake() noexcept = 0;
-  /// As wake, whatever it waits for.
+  /// Wakes the worker's thread in any case.
   virtual void wake_now() noexcept = 0;
-  /// In manual mode, and inside a hook of another cache, whose worker this one's may be waiting
-  /// for: does what is pending on this thread and returns true. Otherwise, and while another thread
-  /// is at that work, false: it is to be waited for.
-  virtual bool drain() = 0;
-  /// Whether this is the thread that does the worker's work at the moment (a listener's thread).
-  [[nodiscard]] virtual bool is_in_own_hook() const noexcept = 0;
-  /// Whether this is inside a hook of any cache: somebody may be waiting for what comes after it.
+  /// In manual mode: writes everything that is pending, on this thread. Returns false if another
+  /// thread does the work, which this thread may wait for. Must not be called inside a hook.
+  virtual bool run_pending_now() = 0;
+  /// Before a read of a read-only cache: at most once a second reads again what other programs
+  /// may have changed. Waits for no other thread.
+  virtual void follow() noexcept = 0;
+  /// Whether this thread is inside a hook of any cache. There no call may wait, because another
+  /// thread may be waiting for the hook.
   [[nodiscard]] virtual bool is_in_hook() const noexcept = 0;
 };
 

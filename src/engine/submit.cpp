@@ -68,11 +68,11 @@ class Offering {
   }
 
   bool wait_for_space(const Deadline& deadline) {
-    if (engine_.closed || engine_.worker->is_in_own_hook()) return false;
+    if (engine_.closed || engine_.worker->is_in_hook()) return false;
     const std::size_t before = engine_.pending.bytes();
     const WriteQueue::Waiting waiting(engine_.pending);
     // If this thread just ran maintenance and that freed nothing, waiting cannot help.
-    if (engine_.worker->drain()) return before == 0 || engine_.pending.bytes() < before;
+    if (engine_.worker->run_pending_now()) return before == 0 || engine_.pending.bytes() < before;
     ASHMEMO_TEST_POINT("deadline: looks");
     if (deadline.is_over()) return false;
     engine_.worker->wake();
@@ -178,7 +178,7 @@ class Awaiting {
 
   template <class ItemPtr>
   bool operator()(const ItemPtr& item) {
-    if (engine_.worker->is_in_own_hook()) return false;
+    if (engine_.worker->is_in_hook()) return false;
     const WriteQueue::Waiting waiting(engine_.pending);
     const std::int64_t at_most = gave_up_ ? 0 : max_wait_;
     const bool done = engine_.pending.wait(item, at_most, [this] { push(); });
@@ -190,7 +190,7 @@ class Awaiting {
   void push() {
     // One call waits `max_wait` in all, not for each of its items.
     if (gave_up_ && engine_.pending.is_refusing()) return;
-    if (!engine_.worker->drain()) engine_.worker->wake();
+    if (!engine_.worker->run_pending_now()) engine_.worker->wake();
   }
 
   Engine& engine_;
@@ -287,7 +287,7 @@ class Removing {
   }
 
   void await_offered() {
-    if (engine_.worker->is_in_own_hook()) return;
+    if (engine_.worker->is_in_hook()) return;
     for (const Offered& removal : offered_) {
       const bool done = awaiting_(removal.slot);
       all_done_ = all_done_ && done;
@@ -354,7 +354,7 @@ std::size_t erase(Engine& engine, std::span<const std::string_view> keys,
   std::vector<std::string_view> distinct(keys.begin(), keys.end());
   std::sort(distinct.begin(), distinct.end());
   distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
-  const bool waits = !engine.worker->is_in_own_hook();
+  const bool waits = !engine.worker->is_in_hook();
   const std::size_t live = waits ? 0 : count_live_keys(engine, distinct);
   for (const RangePtr& range : ranges) (void)queue_range(engine, range);
   Removing removing(engine);
@@ -373,7 +373,7 @@ bool run_range(Engine& engine, const RangePtr& range) {
   require_writable(engine);
   if (engine.is_out_of_use()) return false;
   const RangePtr queued = queue_range(engine, range);
-  if (engine.worker->is_in_own_hook()) return false;
+  if (engine.worker->is_in_hook()) return false;
   const bool done = Awaiting(engine)(queued);
   if (!done && !engine.closed && range->kind != Range::Kind::recount) {
     report_uncommitted(engine, range->prefix.empty() ? "entries" : range->prefix);

@@ -44,7 +44,7 @@ std::size_t erase(Engine& engine, std::span<const std::string_view> keys,
                   std::span<const RangePtr> ranges = {});
 
 /// Queues a range command and waits for it. Returns false if it is not done, because the store
-/// refuses to write or because this is a hook of the cache.
+/// refuses to write or because this is a hook.
 bool run_range(Engine& engine, const RangePtr& range);
 
 /// Queues a range command without waiting for it. Returns the command to wait for (see

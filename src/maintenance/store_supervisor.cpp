@@ -11,13 +11,12 @@ using base::Status;
 
 namespace {
 
-// The first try after a failure follows soon, for most of them pass; later ones cost nothing that
-// anybody would notice.
+// Most failures end soon, so the first pause is short. The maximum makes later attempts cheap.
 constexpr std::int64_t kFirstBackOff = 100'000;
 constexpr std::int64_t kMaxBackOff = 10'000'000;
 
-/// A failure of reads ends though nobody reads any more. That the writer can read proves nothing,
-/// for it has a connection, and pages, of its own.
+/// Ends a failure of reads even if no caller reads any more. A read by the writer would prove
+/// nothing, because the writer has its own connection and page cache.
 void look_at_reads(engine::Engine& engine, store::Store& store) {
   if (engine.health.are_reads_failing() && store.last_stamp().ok()) engine.store_was_read();
 }
@@ -56,8 +55,8 @@ Status StoreSupervisor::open() {
 
 bool StoreSupervisor::is_read_only() const { return engine_.options.access == Access::read_only; }
 
-/// What is at the path is to be set aside, if it is still the file of `store` then: somebody may
-/// put another one there, which is judged anew.
+/// The next opening will quarantine the file of `store`, if it is still at the path. Another file at
+/// the path is checked by itself.
 void StoreSupervisor::mark_corrupt(const store::Store& store, const std::string& why) {
   const auto file = base::inspect(engine_.full_path);
   if (!file || !store.still_in_place()) return;
@@ -68,10 +67,10 @@ void StoreSupervisor::mark_corrupt(const store::Store& store, const std::string&
 Status StoreSupervisor::open_once() {
   auto opened = engine_.open_store(open_options());
   if (!opened.ok()) return opened.failure();
-  found_corrupt_.clear();  // it was set aside, or is gone
-  if (Status met = meet(**opened); !met.ok()) {
-    base::Failure failure = met.failure();
-    // Opening looks at the file's form only; what is in it has just been read for the first time.
+  found_corrupt_.clear();  // the file was quarantined or is gone
+  if (Status loaded = load(**opened); !loaded.ok()) {
+    base::Failure failure = loaded.failure();
+    // Opening checks only the form of the file. This was the first read of its rows.
     if (failure.kind == base::FailureKind::corrupt) mark_corrupt(**opened, failure.what);
     (*opened)->close();
     failure.what = "cannot open the cache '" + engine_.path + "': " + failure.what;
@@ -81,25 +80,27 @@ Status StoreSupervisor::open_once() {
   return {};
 }
 
-/// Reads what the file knows, and tells it what this process knows.
-Status StoreSupervisor::meet(store::Store& store) {
+/// Reads the calculations, the last stamp and the totals of the file, and writes the calculations
+/// that the file does not know.
+Status StoreSupervisor::load(store::Store& store) {
   const auto calculations = store.calculations();
   if (!calculations.ok()) return calculations.failure();
   const auto stamp = store.last_stamp();
   if (!stamp.ok()) return stamp.failure();
   const auto totals = store.totals();
   if (!totals.ok()) return totals.failure();
-  if (Status told = notify(store, engine_.catalog.load(*calculations)); !told.ok()) return told;
+  Status written = write_calculations(store, engine_.catalog.load(*calculations));
+  if (!written.ok()) return written;
   engine_.sequence_clock.raise(*stamp);
   engine_.entries = totals->entries;
   engine_.bytes = totals->bytes;
   return {};
 }
 
-/// Before any entry: its calculation must be known to the file, or its id would come to mean
-/// another.
-Status StoreSupervisor::notify(store::Store& store,
-                               const std::vector<store::CalculationRow>& rows) {
+/// The row of a calculation must precede its entries. Otherwise its id could be used for another
+/// calculation.
+Status StoreSupervisor::write_calculations(store::Store& store,
+                                           const std::vector<store::CalculationRow>& rows) {
   store::Writer* const writer = store.writer();
   if (rows.empty() || writer == nullptr) return {};
   if (const auto begun = writer->begin(); !begun.ok()) return begun.failure();
@@ -110,7 +111,7 @@ Status StoreSupervisor::notify(store::Store& store,
 }
 
 void StoreSupervisor::adopt(std::unique_ptr<store::Store> store) {
-  engine_.access_buffer.clear();  // the rowids were another file's
+  engine_.access_buffer.clear();  // its rowids belong to another file
   back_off_ = 0;
   {
     const memory::TierChange change(engine_.tier.get());
@@ -125,10 +126,10 @@ void StoreSupervisor::adopt(std::unique_ptr<store::Store> store) {
 }
 
 std::shared_ptr<store::Store> StoreSupervisor::ensure() {
-  if (engine_.store.corruption()) look_at_file();  // another one may be there by now
+  if (engine_.store.corruption()) look_at_file();  // the path may mean another file now
   if (const auto why = engine_.store.corruption()) {
     if (const auto damaged = engine_.store.get()) mark_corrupt(*damaged, *why);
-    let_go();
+    drop_store();
   }
   auto store = engine_.store.get();
   if (store) store->allow_entries_of(engine_.limits.get().max_entry_bytes);
@@ -163,7 +164,7 @@ void StoreSupervisor::look_at_file() {
                              " was deleted, moved away or replaced while it was open: "
                              "what was in it is gone, and the path is opened again",
                          engine_.path);
-  let_go();
+  drop_store();
 }
 
 void StoreSupervisor::follow() {
@@ -171,19 +172,21 @@ void StoreSupervisor::follow() {
   const auto store = engine_.store.get();
   if (!store) return (void)ensure();
   store->allow_entries_of(engine_.limits.get().max_entry_bytes);
-  if (const Status met = meet(*store); !met.ok()) engine_.store_failed(*store, met.failure());
+  if (const Status loaded = load(*store); !loaded.ok()) {
+    engine_.store_failed(*store, loaded.failure());
+  }
 }
 
-// Closing waits for reads that may take long: whoever waits for a commit must not wait for them.
+// Closing waits for reads, which may take long. Callers that wait for a commit must not wait for
+// them, so the store counts as refusing to write.
 std::shared_ptr<store::Store> StoreSupervisor::take_store() {
   engine_.pending.set_refusing(true);
   const memory::TierChange change(engine_.tier.get());
   return engine_.store.set(nullptr);
 }
 
-// A store that only reads keeps nobody out, and it may be a reader who is here: the last one that
-// uses it closes it.
-void StoreSupervisor::let_go() {
+// A read-only store holds no lock, so there is nothing to wait for. The last shared_ptr closes it.
+void StoreSupervisor::drop_store() {
   const auto old = take_store();
   if (old && !is_read_only()) old->close();
 }

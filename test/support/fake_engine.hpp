@@ -73,9 +73,8 @@ class NoWorker final : public engine::WorkerControl {
  public:
   void wake() noexcept override { ++wakes; }
   void wake_now() noexcept override { ++wakes_now; }
-  bool drain() override { return false; }
+  bool run_pending_now() override { return false; }
   void follow() noexcept override {}
-  [[nodiscard]] bool is_in_own_hook() const noexcept override { return in_hook; }
   [[nodiscard]] bool is_in_hook() const noexcept override { return in_hook; }
 
   std::atomic<int> wakes{0};

@@ -1,6 +1,8 @@
 // Forks at every test point of the code, on the thread that reaches the point.
 
 #include <doctest/doctest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <ashmemo/cache.hpp>
 #include <ashmemo/registry.hpp>
@@ -238,6 +240,43 @@ TEST_SUITE("system") {
       CHECK(f->get<int>("l") == 2);
       f.close();
       CHECK(events.times("forked") == 1);
+    }
+  }
+
+  TEST_CASE("a forked child that returns from a hook does not go on with its parent's work") {
+    const Watchdog watchdog("a return from a hook in a child");
+    for (const bool thread : {false, true}) {
+      INFO(std::string(thread ? "with a thread" : "manual"));
+      CacheFixture f;
+      if (thread) f.use_thread();
+      Events events;
+      pid_t child = -1;
+      int calls = 0;
+      f.options.hooks.on_removal = [&](const Removal&) {
+        if (++calls == 1) child = ::fork();
+        if (child == 0) {
+          ::alarm(60);  // ends a child that hangs
+        } else if (calls == 2) {
+          events.happened("called twice");
+        }
+      };
+      CHECK(f->put("k", 1));
+      CHECK(f->put("l", 2));
+      f->flush();
+      CHECK(f->erase_many({"k", "l"}) == 2);
+      if (!thread && child == 0) {  // in thread mode the child ends with its only thread
+        const bool is_right = calls == 1 && code_thrown_by([&] { f->flush(); }) == "closed";
+        ::_exit(is_right ? 0 : 1);
+      }
+      events.wait_for("called twice");
+      int status = 0;
+      CHECK(::waitpid(child, &status, 0) == child);
+      CHECK(WIFEXITED(status));
+      if (!thread) CHECK(WEXITSTATUS(status) == 0);
+      CHECK(f->put("m", 3));
+      f->flush();
+      CHECK(f.keys() == "m");
+      f.close();
     }
   }
 }

@@ -14,7 +14,7 @@
 using namespace ashmemo;
 using namespace ashmemo::test;
 using namespace std::chrono_literals;
-using Keys = std::vector<std::string>;
+using KeyList = std::vector<std::string>;
 
 TEST_SUITE("system") {
   TEST_CASE("removals are in the file when they return") {
@@ -26,7 +26,7 @@ TEST_SUITE("system") {
       f->flush();
       CHECK(f->erase("a"));
       CHECK_FALSE(f.in_file("a"));
-      CHECK(f->erase_many(Keys{"b", "c"}) == 2);
+      CHECK(f->erase_many(KeyList{"b", "c"}) == 2);
       CHECK(f.rows_in_file() == 3);
       CHECK(f->erase_prefix("p") == 2);
       CHECK(f.rows_in_file() == 1);
@@ -51,8 +51,8 @@ TEST_SUITE("system") {
     CacheFixture f;
     CHECK(f->put_many<int>({{"a", 1}, {"b", 2}, {"c", 3}}) == 3);
     f->flush();
-    CHECK(f->erase_many(Keys()) == 0);
-    CHECK(f->erase_many(Keys{"a", "unknown", "a", "b", "unknown", "a"}) == 2);
+    CHECK(f->erase_many(KeyList()) == 0);
+    CHECK(f->erase_many(KeyList{"a", "unknown", "a", "b", "unknown", "a"}) == 2);
     CHECK(f.keys() == "c");
     CHECK(f->stats().erased == 2);
   }
@@ -68,7 +68,7 @@ TEST_SUITE("system") {
     CHECK(f->put("k", 1));
     f->flush();
     CHECK(f->put("k", 2));
-    CHECK(f->erase_many(Keys{"k"}) == 1);
+    CHECK(f->erase_many(KeyList{"k"}) == 1);
     CHECK_FALSE(f->contains("k"));
     CHECK(f.rows_in_file() == 0);
   }
@@ -125,8 +125,8 @@ TEST_SUITE("system") {
 
   TEST_CASE("erase_prefix removes keys with the prefix and has no wildcards") {
     CacheFixture f;
-    const Keys keys = {"Post:1:a", "Post:10:a", "Post:1", "Post%",    "Post_", "Posts",
-                       "post:1",   "Pos",       "\xFF",   "\xFF\xFF", "*",     "?"};
+    const KeyList keys = {"Post:1:a", "Post:10:a", "Post:1", "Post%",    "Post_", "Posts",
+                          "post:1",   "Pos",       "\xFF",   "\xFF\xFF", "*",     "?"};
     for (const std::string& key : keys) CHECK(f->put(key, 1));
     f->flush();
     CHECK(f->erase_prefix("Post:1:") == 1);

@@ -23,20 +23,25 @@ struct Bench {
   explicit Bench(Options options = FakeEngine::manual())
       : fake(std::move(options)),
         events(fake.engine),
-        transactions(fake.engine, events),
+        disk_full(fake.engine),
+        transactions(fake.engine, events, disk_full),
         policy(eviction::make_eviction_policy(fake.engine.options.eviction)),
+        upkeep(fake.engine, transactions, disk_full),
         sweeper(fake.engine, transactions),
-        committer(fake.engine, transactions, policy.get(), sweeper) {
+        committer(fake.engine, transactions, upkeep, sweeper, policy.get()) {
     REQUIRE(fake.open().ok());
   }
 
   SlotPtr offer(std::string_view key, const engine::WritePtr& write) {
     return fake.engine.pending.offer(key, write).slot;
   }
-  base::Status commit(bool has_wal_space = true) {
-    return committer.commit_next(
-        *fake.engine.store.get(),
-        [has_wal_space](bool) -> base::Result<bool> { return has_wal_space; });
+  base::Status commit() {
+    return committer.commit_next(*fake.engine.store.get(), {maintenance::WaitsForReads::once});
+  }
+  /// Makes the write-ahead log full, as a long read of this process does.
+  void fill_wal() {
+    fake.file->own_reader = true;
+    fake.file->wal_bytes = 8 * MiB;
   }
   /// Writes entries that are expired as soon as they are written.
   void put_expired(int count, std::int64_t byte_size) {
@@ -53,8 +58,10 @@ struct Bench {
 
   FakeEngine fake;
   maintenance::Events events;
+  maintenance::DiskFullMode disk_full;
   maintenance::Transactions transactions;
   std::unique_ptr<eviction::EvictionPolicy> policy;
+  maintenance::Upkeep upkeep;
   maintenance::Sweeper sweeper;
   maintenance::Committer committer;
 };
@@ -294,9 +301,11 @@ TEST_SUITE("unit") {
     Bench bench(without_eviction(2, unlimited));
     bench.put_expired(2, 100);
     const SlotPtr slot = bench.offer("new", text_write("1"));
-    REQUIRE(bench.commit(false).ok());
+    bench.fill_wal();
+    REQUIRE(bench.commit().ok());
     CHECK_FALSE(slot->done);
     CHECK(bench.fake.file->keys().empty());
+    bench.fake.file->own_reader = false;
     REQUIRE(bench.commit().ok());
     CHECK(slot->kept);
   }

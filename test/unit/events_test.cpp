@@ -158,7 +158,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("a hook may read and write its cache and never waits") {
     FakeEngine* cache = nullptr;
-    bool in_worker = false;
+    bool in_hook = false;
     std::size_t erased = 99;
     std::optional<std::string> read;
     Options options = FakeEngine::manual();
@@ -167,7 +167,7 @@ TEST_SUITE("unit") {
     Listening fake(
         [&](const Removal& removal) {
           if (removal.key != "a") return;
-          in_worker = cache->worker.is_in_own_hook();
+          in_hook = cache->worker.is_in_hook();
           read = cache->get("b");
           taken = cache->put("from the hook", "1");
           erased = cache->erase("b");
@@ -176,11 +176,11 @@ TEST_SUITE("unit") {
     cache = fake.fake.get();
     fake->put_all({"a", "b"}, "1");
     CHECK(fake->erase("a") == 1);
-    CHECK(in_worker);
+    CHECK(in_hook);
     CHECK(read == "1");
     CHECK(taken == 0);   // the value is not yet in the file when `put` returns
     CHECK(erased == 1);  // the entry existed for this process
-    CHECK_FALSE(fake->worker.is_in_own_hook());
+    CHECK_FALSE(fake->worker.is_in_hook());
     CHECK_FALSE(fake->get("b"));
     CHECK(fake->get("from the hook") == "1");
     REQUIRE(fake->worker.flush().ok());
@@ -233,11 +233,7 @@ TEST_SUITE("unit") {
     Listening fake([&](const Removal& removal) {
       CHECK(++depth == 1);
       reported.emplace_back(removal.key);
-      if (removal.key == "a") {
-        // A caller that has to wait calls `drain`. In a hook it does nothing.
-        CHECK(cache->worker.drain());
-        CHECK(cache->erase("c") == 1);
-      }
+      if (removal.key == "a") CHECK(cache->erase("c") == 1);
       --depth;
     });
     cache = fake.fake.get();
@@ -249,29 +245,53 @@ TEST_SUITE("unit") {
     CHECK(reported == std::vector<std::string>{"a", "b", "c"});
   }
 
-  TEST_CASE("a thread in nested hooks is in the hook of each of their caches") {
-    FakeEngine* outer = nullptr;
-    FakeEngine* inner = nullptr;
-    std::vector<bool> seen;
-    Listening second([&](const Removal&) {
-      seen.push_back(outer->worker.is_in_own_hook());
-      seen.push_back(inner->worker.is_in_own_hook());
+  TEST_CASE("a hook hands work to another cache without running its maintenance") {
+    FakeEngine other;
+    REQUIRE(other.open().ok());
+    other.put_all({"x", "y", "z"}, "1");
+    REQUIRE(other.worker.flush().ok());
+    const int begun = other.faults->calls(Call::begin);
+    std::size_t erased = 0;
+    bool range_done = true;
+    Listening fake([&](const Removal&) {
+      erased = other.erase("x");
+      auto range = std::make_shared<engine::Range>();
+      range->kind = engine::Range::Kind::erase_prefix;
+      range->prefix = "y";
+      range_done = engine::run_range(other.engine, range);
+      CHECK(other.put("new", "2") == 1);
     });
-    Listening first([&](const Removal&) {
-      seen.push_back(inner->worker.is_in_own_hook());
-      CHECK(inner->erase("x") == 1);
-      seen.push_back(inner->worker.is_in_own_hook());
-      seen.push_back(outer->worker.is_in_own_hook());
+    fake->put("a", "1");
+    REQUIRE(fake->worker.flush().ok());
+    CHECK(fake->erase("a") == 1);
+    CHECK(erased == 1);  // the entry existed for this process
+    CHECK_FALSE(range_done);
+    CHECK(other.faults->calls(Call::begin) == begun);
+    CHECK_FALSE(other.get("x"));
+    CHECK_FALSE(other.get("y"));
+    REQUIRE(other.worker.flush().ok());
+    CHECK(other.file->keys() == std::vector<std::string>{"new", "z"});
+  }
+
+  TEST_CASE("a hook that opens and closes a cache is still inside a hook") {
+    using maintenance::Events;
+    bool inside = false;
+    bool after = false;
+    Listening fake([&](const Removal&) {
+      {
+        Listening own([&](const Removal&) { inside = Events::is_in_hook(); });
+        own->put("x", "1");
+        REQUIRE(own->worker.flush().ok());
+        CHECK(own->erase("x") == 1);
+      }  // calls the hook of `own`
+      after = Events::is_in_hook();
     });
-    inner = second.fake.get();
-    outer = first.fake.get();
-    second->put("x", "1");
-    first->put("a", "1");
-    REQUIRE(second->worker.flush().ok());
-    REQUIRE(first->worker.flush().ok());
-    CHECK(first->erase("a") == 1);
-    CHECK(seen == std::vector<bool>{false, true, true, false, true});
-    CHECK_FALSE(outer->worker.is_in_own_hook());
+    fake->put("a", "1");
+    REQUIRE(fake->worker.flush().ok());
+    CHECK(fake->erase("a") == 1);
+    CHECK(inside);
+    CHECK(after);
+    CHECK_FALSE(Events::is_in_hook());
   }
 
   TEST_CASE("removed keys are not collected without a removal hook") {

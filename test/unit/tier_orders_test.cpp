@@ -9,7 +9,6 @@
 
 #include "maintenance/committer.hpp"
 #include "maintenance/evictor.hpp"
-#include "maintenance/sweeper.hpp"
 #include "support/fake_engine.hpp"
 #include "support/history.hpp"
 #include "support/interleaving.hpp"
@@ -42,7 +41,7 @@ Options with_small_memory() {
 /// A cache at its limit that can be reset, and the operations that run on it.
 class World {
  public:
-  World() : events_(fake_.engine), transactions_(fake_.engine, events_) {
+  World() : events_(fake_.engine), transactions_(fake_.engine, events_, disk_full_) {
     REQUIRE(fake_.open().ok());
     no_worker_.in_hook = true;  // so that no call waits
     fake_.engine.worker = &no_worker_;
@@ -117,10 +116,7 @@ class World {
   }
 
   void queue_put() { record_put("v2"); }
-  void commit() {
-    const auto has_space = [](bool) -> base::Result<bool> { return true; };
-    CHECK(committer_.commit_next(store(), has_space).ok());
-  }
+  void commit() { CHECK(committer_.commit_next(store(), {}).ok()); }
   void commit_all() {
     while (!fake_.engine.pending.empty()) commit();
   }
@@ -163,12 +159,14 @@ class World {
   test::NoWorker no_worker_;
   FakeEngine fake_{with_small_memory()};
   maintenance::Events events_;
+  maintenance::DiskFullMode disk_full_{fake_.engine};
   maintenance::Transactions transactions_;
   const std::unique_ptr<eviction::EvictionPolicy> policy_ =
       eviction::make_eviction_policy(fake_.engine.options.eviction);
+  maintenance::Upkeep upkeep_{fake_.engine, transactions_, disk_full_};
   maintenance::Sweeper sweeper_{fake_.engine, transactions_};
-  maintenance::Committer committer_{fake_.engine, transactions_, policy_.get(), sweeper_};
-  maintenance::Evictor evictor_{fake_.engine, transactions_, policy_.get()};
+  maintenance::Committer committer_{fake_.engine, transactions_, upkeep_, sweeper_, policy_.get()};
+  maintenance::Evictor evictor_{fake_.engine, transactions_, disk_full_, policy_.get()};
   std::optional<History> history_;
   bool was_seen_ = false;  // whether the worker has seen the other program's change
 };

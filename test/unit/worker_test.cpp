@@ -54,17 +54,17 @@ TEST_SUITE("unit") {
     CHECK_FALSE(fake.worker.run(-5));
   }
 
-  TEST_CASE("drain runs on the calling thread only in manual mode") {
+  TEST_CASE("run_pending_now runs on the calling thread only in manual mode") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     fake.put("a", "1");
-    CHECK(fake.worker.drain());
+    CHECK(fake.worker.run_pending_now());
     CHECK(fake.file->has("a"));
 
     Options options = FakeEngine::manual();
     options.hooks.worker = WorkerMode::thread;
     FakeEngine threaded(options);
-    CHECK_FALSE(threaded.worker.drain());
+    CHECK_FALSE(threaded.worker.run_pending_now());
   }
 
   TEST_CASE("close writes all accepted puts, removals and touches") {

@@ -148,6 +148,7 @@ template <class P>
 concept PairRange = requires(const P& pairs) {
   { std::begin(pairs)->first } -> std::convertible_to<std::string_view>;
   requires LastingReference<decltype(*std::begin(pairs)), IteratorOf<const P>> ||
+               LastingReference<decltype(std::begin(pairs)->first), IteratorOf<const P>> ||
                kLastsAlone<std::remove_cvref_t<decltype(std::begin(pairs)->first)>>;
   std::begin(pairs)->second;
   std::end(pairs);
