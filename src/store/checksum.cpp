@@ -25,7 +25,7 @@ std::uint64_t hash(std::string_view bytes) noexcept {
   return XXH3_64bits(bytes.data(), bytes.size());
 }
 
-// Without its type.
+// Hashes the value without its type.
 std::uint64_t content(ValueView value) noexcept {
   switch (value.type()) {
     case ValueType::null:

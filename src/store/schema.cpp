@@ -20,7 +20,7 @@ namespace {
 
 using State = SchemaVerdict::State;
 
-// A reason why the schema is not ours any more; none: it is.
+// The reason why the schema is changed; nullopt if it is as we made it.
 using Objection = std::optional<std::string>;
 
 std::int64_t pragma(SQLite::Database& database, const char* name) {
@@ -76,8 +76,8 @@ std::vector<Line> read_lines(SQLite::Database& database) {
   return lines;
 }
 
-// The columns of an index on one of our tables, as far as they can do harm: an expression is code,
-// and a collation that we do not know cannot be written.
+// Checks the columns of an index on one of our tables. An expression is code, and an index with an
+// unknown collation cannot be written.
 Objection object_to_columns(SQLite::Database& database, const std::string& index) {
   SQLite::Statement query(database, "SELECT cid, coll FROM pragma_index_xinfo(?1)");
   query.bind(1, index);
@@ -93,7 +93,7 @@ Objection object_to_columns(SQLite::Database& database, const std::string& index
 }
 
 Objection object_to_index(SQLite::Database& database, const Line& line) {
-  // Behind our own primary keys: SQLite keeps such names to itself, and they have no definition.
+  // Indexes of our primary keys. SQLite reserves such names, and they have no definition.
   if (line.sql.empty() && line.name.starts_with("sqlite_autoindex_")) return std::nullopt;
   SQLite::Statement query(database,
                           "SELECT \"unique\", partial FROM pragma_index_list(?1) WHERE name = ?2");
@@ -105,12 +105,11 @@ Objection object_to_index(SQLite::Database& database, const Line& line) {
   return object_to_columns(database, line.name);
 }
 
-// Something that create_schema did not make.
+// Checks an object that create_schema did not make.
 Objection object_to_stranger(SQLite::Database& database, const Line& line) {
   if (line.type == "trigger") return fmt::format("the trigger '{}' is not ours", line.name);
-  // A virtual one begins otherwise; its other marks can be forged. SQLite itself writes the
-  // beginning of each definition so, and refuses a schema with a line that is not of the type it
-  // says.
+  // Recognizes a virtual table by the beginning of its definition, because its other marks can be
+  // forged. SQLite itself writes this beginning, and refuses a schema with a line of another type.
   if (line.type == "table" && !line.sql.starts_with("CREATE TABLE ")) {
     return fmt::format("the table '{}' is not ours, and no plain one", line.name);
   }
@@ -138,7 +137,7 @@ Objection object_to_lines(SQLite::Database& database, std::int64_t format) {
 
 Objection object_to_settings(SQLite::Database& database) {
   constexpr int kIncremental = 2;
-  // In another one, texts that are not UTF-8 would be changed, and keys be in another order.
+  // In another encoding, text that is not UTF-8 would change and keys would have another order.
   if (database.execAndGet("PRAGMA encoding").getString() != "UTF-8") {
     return "its encoding was changed";
   }
@@ -191,8 +190,8 @@ SchemaVerdict compare(SQLite::Database& database) {
 void create(SQLite::Database& database) {
   database.exec(fmt::format("PRAGMA page_size={}", kPageSize));
   SQLite::Transaction transaction(database, SQLite::TransactionBehavior::DEFERRED);
-  // First in the transaction: it must come before the first page, and by itself it would write and
-  // commit one, without our application_id.
+  // The first statement of the transaction, because it must precede the first page. Outside of the
+  // transaction it would write and commit a page without our application_id.
   database.exec("PRAGMA auto_vacuum=INCREMENTAL");
   database.exec(fmt::format("PRAGMA application_id={}; PRAGMA user_version={}", kApplicationId,
                             kFormatVersion));
@@ -202,8 +201,7 @@ void create(SQLite::Database& database) {
   transaction.commit();
 }
 
-// Our views as they are now, in the place of those that are there. A view that somebody has removed
-// stays removed.
+// Replaces our views by the current ones. A view that a person removed stays removed.
 void renew_views(SQLite::Database& database) {
   for (const SchemaObject& view : kSchemaViews) {
     SQLite::Statement query(database,
@@ -216,8 +214,8 @@ void renew_views(SQLite::Database& database) {
   }
 }
 
-// Compared again inside the transaction: only what is as it should be is committed, and only what
-// this code knows by its text is changed.
+// Compares again inside the transaction, so that only a correct schema is committed and only known
+// definitions are changed.
 SchemaVerdict upgrade(SQLite::Database& database) {
   SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
   if (SchemaVerdict found = compare(database); found.state != State::older) return found;
@@ -235,7 +233,7 @@ SchemaVerdict upgrade(SQLite::Database& database) {
   return upgraded;
 }
 
-// The answer comes before the commit, which may fail: only the end of the statement tells.
+// SQLite returns the answer before the commit, which may fail: only the end of the statement shows it.
 std::string switch_to_wal(SQLite::Database& database) {
   SQLite::Statement statement(database, "PRAGMA journal_mode=WAL");
   std::string mode;

@@ -5,12 +5,11 @@
 
 #include "store/schema_sql.hpp"
 
-// What was different in format 1: the definitions as that format had them, and the statements that
-// make format 2 of it.
+// The differences of format 1: its definitions, and the statements that upgrade it to format 2.
 
 namespace ashmemo::store {
 
-/// In the place of the objects of the same names in kSchemaObjects.
+/// Replace the objects of the same names in kSchemaObjects.
 inline constexpr std::array<SchemaObject, 3> kFormat1Objects{{
     {"table", "cache_entries",
      R"sql(CREATE TABLE cache_entries (
@@ -50,11 +49,11 @@ inline constexpr std::array<SchemaObject, 3> kFormat1Objects{{
 ) STRICT)sql"},
 }};
 
-/// What format 1 did not have.
+/// Objects that format 1 did not have.
 inline constexpr std::array<std::string_view, 3> kNewInFormat2{
     "cache_entries_keep_until", "cache_entries_unchecked_insert", "cache_entries_unchecked_update"};
 
-/// Adds the columns. The indexes and triggers of format 2 are made from kSchemaObjects afterwards.
+/// Adds the columns. The indexes and triggers of format 2 are created from kSchemaObjects afterwards.
 inline constexpr const char* kColumnsOfFormat2 =
     "ALTER TABLE cache_entries ADD COLUMN checksum INTEGER;"
     "ALTER TABLE cache_calculations ADD COLUMN result_type TEXT;"

@@ -17,8 +17,8 @@ struct SchemaObject {
 
 inline constexpr std::array<SchemaObject, 12> kSchemaObjects{{
     {"table", "cache_entries",
-     // The small columns come first: they are read without the value's overflow pages. What a later
-     // format has added stands at the end, as ALTER TABLE writes it.
+     // The small columns are first, so that they are read without the value's overflow pages. Columns
+     // of later formats are at the end, where ALTER TABLE adds them.
      R"sql(CREATE TABLE cache_entries (
   cache_key TEXT PRIMARY KEY NOT NULL,
   byte_size INTEGER NOT NULL,
@@ -36,8 +36,8 @@ inline constexpr std::array<SchemaObject, 12> kSchemaObjects{{
   eviction_queue INTEGER NOT NULL DEFAULT 0,
   value ANY
 , checksum INTEGER) STRICT)sql"},
-    // The rows that end, each in one of these two indexes: the first has the rows that end when they
-    // expire, the second the rows that are kept longer, for stale-if-error.
+    // Each row with a deadline is in one of these two indexes. The first has the rows that end when
+    // they expire, the second the rows that are kept longer for stale-if-error.
     {"index", "cache_entries_expires_at",
      "CREATE INDEX cache_entries_expires_at ON cache_entries (expires_at)"
      " WHERE expires_at IS NOT NULL AND keep_until IS NULL"},
@@ -47,8 +47,8 @@ inline constexpr std::array<SchemaObject, 12> kSchemaObjects{{
     {"index", "cache_entries_inserted_at_accessed_at",
      "CREATE INDEX cache_entries_inserted_at_accessed_at"
      " ON cache_entries (inserted_at, accessed_at)"},
-    // The second queue of S3-FIFO: it holds a tenth of the entries, which need not be looked for
-    // among all others.
+    // The probation queue of S3-FIFO, a tenth of the entries. With this index they are found without
+    // reading all others.
     {"index", "cache_entries_probation",
      "CREATE INDEX cache_entries_probation ON cache_entries (inserted_at)"
      " WHERE eviction_queue = 1"},
@@ -112,13 +112,13 @@ AFTER UPDATE OF cache_key, computed_at, fresh_until, expires_at, keep_until, cal
 END)sql"},
 }};
 
-// The views, for people. They stay within what every shell of the last years can do, and use
-// nothing that a shell with an untrusted schema refuses.
+// The views are for people. They use only functions of older SQLite shells, and nothing that a shell
+// refuses in an untrusted schema.
 inline constexpr std::array<SchemaObject, 3> kSchemaViews{{
     {"view", "cache_overview",
-     // Scalar queries, so that only what is asked for is looked up: `oldest` and `never_read` walk
-     // through all entries and `next_expiry` through those that are kept for errors. The rest is
-     // quick at any size.
+     // Scalar queries, so that SQLite evaluates only the selected columns: `oldest` and `never_read`
+     // read all entries, and `next_expiry` reads those that are kept for errors. The other columns
+     // are fast at any size.
      R"sql(CREATE VIEW cache_overview AS
 SELECT
   t.entries AS entries,
@@ -170,9 +170,9 @@ SELECT NULL, '(put directly)', NULL, NULL, 0, count(*), coalesce(sum(byte_size),
   NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM cache_entries WHERE calculation_id IS NULL)sql"},
     {"view", "cache_entries_readable",
-     // A calculation's key is Resource:record:call, and no part of it has a bare colon in it, so
-     // the record is what stands between the first and the last. `now` is in whole milliseconds,
-     // which is why an entry may lie one ahead of it.
+     // The key of a result is Resource:record:call, and colons in its parts are escaped. So the
+     // record is the part between the first and the last colon. `now` has whole milliseconds, so
+     // an entry may be up to one millisecond in the future.
      R"sql(CREATE VIEW cache_entries_readable AS
 SELECT
   cache_key,

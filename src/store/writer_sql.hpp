@@ -4,8 +4,8 @@
 
 namespace ashmemo::store {
 
-/// The writer's statements. Each is prepared when it is first used: opening is quick, and a program
-/// that only reads never pays for them.
+/// The writer's statements. Each one is prepared at its first use, so that opening stays fast and a
+/// program that only reads never prepares them.
 struct WriterSql {
   // Transactions.
   Statement begin{"BEGIN IMMEDIATE"};
@@ -20,8 +20,8 @@ struct WriterSql {
       " probation_bytes = ?4, last_stamp = ?5 WHERE id = 1"};
   Statement last_rowid{"SELECT max(rowid) FROM cache_entries WHERE rowid < ?1"};
 
-  // Single entries. A row that was found is changed by its rowid: one way down the primary key. It
-  // stays in its eviction queue, as the newest there. Why the join: see reader.hpp.
+  // Single entries. A found row is changed by its rowid, which costs one search in the table. It stays
+  // in its eviction queue as the newest row. reader.hpp explains the join.
   Statement find{
       "SELECT e.rowid, e.byte_size, e.calculation_id, e.computed_at, e.fresh_until, e.expires_at,"
       " e.keep_until, e.access_count, e.eviction_queue, e.cache_key"
@@ -39,17 +39,16 @@ struct WriterSql {
       " calculation_id = ?10, record_version = ?11, cost_us = ?12, eviction_counter = ?13,"
       " value = ?15, checksum = ?17 WHERE rowid = ?1"};
   Statement remove{"DELETE FROM cache_entries WHERE rowid = ?1"};
-  // As it was seen, or not at all: then its byte_size is certain, too. What is of a wrong type is
-  // compared as it was read: a row that can never be removed would be the oldest for ever.
+  // Deletes the row only if it is still as it was read, so that its byte_size is certain. A value of
+  // a wrong type is compared as it was read. Otherwise such a row could never be deleted.
   Statement remove_candidate{
       "DELETE FROM cache_entries WHERE rowid = ?1"
       " AND coalesce(CAST(cache_key AS BLOB), x'') = ?2"
       " AND coalesce(CAST(inserted_at AS INTEGER), 0) = ?3"
       " AND coalesce(CAST(byte_size AS INTEGER), 0) = ?4"};
-  // Counters are bounded (?4): SQLite turns a sum that overflows into a real, and the row is
-  // refused.
-  // The eviction counter gets reads, too: the policy that sees the row later asks for those since
-  // the row's last place, however they came into the file.
+  // Counters have a maximum (?4), because SQLite turns a sum that overflows into a real, which the
+  // table refuses. The eviction counter gets the reads, too, because the policy later asks for all
+  // reads since the row's last placement.
   Statement touch{
       "UPDATE cache_entries SET accessed_at = max(accessed_at, ?2),"
       " access_count = min(access_count, ?4) + ?3,"
@@ -58,14 +57,14 @@ struct WriterSql {
       "UPDATE cache_entries SET accessed_at = ?2, access_count = min(access_count, ?4) + ?3,"
       " inserted_at = ?5, eviction_counter = ?6, eviction_queue = ?7 WHERE rowid = ?1"};
 
-  // What removals choose from. All columns but the rowid and the key are those of a RemovedRow.
+  // Candidates for deletion. All columns except the rowid and the key are those of a RemovedRow.
   Statement in_key_range{
       "SELECT e.rowid, e.byte_size, e.calculation_id, e.computed_at, e.fresh_until, e.expires_at,"
       " e.keep_until, e.cache_key, e.eviction_queue, k.cache_key"
       " FROM cache_entries AS k LEFT JOIN cache_entries AS e ON e.rowid = k.rowid"
       " WHERE k.cache_key >= ?1 AND k.cache_key < ?2 ORDER BY k.cache_key LIMIT ?3"};
-  // Each row that ends is in one of the two indexes. Each part follows its index, the row that ends
-  // first comes first, and only rows that must go are met.
+  // Each row with a deadline is in one of the two indexes. Each part reads its index in order, the
+  // earliest deadline first, and reads only rows that must be deleted.
   Statement due{
       "SELECT rowid, byte_size, calculation_id, computed_at, fresh_until, expires_at, keep_until,"
       " cache_key, eviction_queue FROM cache_entries INDEXED BY cache_entries_expires_at"
@@ -86,7 +85,8 @@ struct WriterSql {
       "SELECT rowid, cache_key, byte_size, inserted_at, accessed_at, calculation_id,"
       " eviction_counter, eviction_queue FROM cache_entries"
       " WHERE eviction_queue IS NOT 1 ORDER BY inserted_at, accessed_at LIMIT ?1"};
-  // As above for the probation queue, through its own index: the condition must stand as it does.
+  // The same for the probation queue, through its own index. The condition must be written exactly as
+  // in the index.
   Statement oldest_on_probation{
       "SELECT rowid, cache_key, byte_size, inserted_at, accessed_at, calculation_id,"
       " eviction_counter, eviction_queue FROM cache_entries INDEXED BY cache_entries_probation"

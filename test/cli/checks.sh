@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Sourced by test/run: the suite "cli". Each test/cli/NAME.sh runs the program ashmemo on caches that
-# make_cache has made, in an empty directory, with the functions below.
+# Sourced by test/run: the suite "cli". Each test/cli/NAME.sh tests the program ashmemo in an empty
+# directory. It creates caches with make_cache and uses the functions below.
 
 run_cli_suite() {
   local script name
@@ -10,7 +10,7 @@ run_cli_suite() {
   done
 }
 
-# In a shell of its own, which ends with the first command that fails.
+# run_cli_test NAME: runs the script in a new shell, which exits at the first command that fails.
 run_cli_test() {
   local directory status=0
   directory=$(mktemp -d)
@@ -22,20 +22,20 @@ run_cli_test() {
   return "$status"
 }
 
-# ashmemo ARGUMENT...: the program itself.
+# ashmemo ARGUMENT...: runs the program.
 ashmemo() {
   # shellcheck disable=SC2086 # the launcher is words
   $launcher timeout 300 "$build_directory/src/cli/ashmemo" "$@"
 }
 
-# make_cache FILE [OPTION]...
+# make_cache FILE [OPTION]...: creates a cache; see test/cli/make_cache.cpp.
 make_cache() {
   # shellcheck disable=SC2086 # the launcher is words
   $launcher timeout 300 "$build_directory/test/cli/make_cache" "$@"
 }
 
-# run STATUS ARGUMENT...: runs the program, which must end with this status; `output` and `errors`
-# are what it prints.
+# run STATUS ARGUMENT...: runs the program and checks its exit status. Sets `output` and `errors` to its
+# standard output and standard error.
 run() {
   local wanted=$1 status=0
   shift
@@ -53,23 +53,23 @@ fail() {
   exit 1
 }
 
-# expect TEXT: the last run printed exactly this.
+# expect TEXT: the last run must have printed exactly this.
 expect() {
-  diff <(printf '%s\n' "$1") <(printf '%s\n' "$output") || fail "it printed something else"
+  diff <(printf '%s\n' "$1") <(printf '%s\n' "$output") || fail "the output differs"
 }
 
-# expect_line REGEX: a line of what it printed matches.
+# expect_line REGEX: a line of the output must match.
 expect_line() {
   grep -qE -- "$1" <<<"$output" || fail "no line matches: $1"
 }
 
-# expect_error TEXT: what it said on standard error contains this; on standard output it said nothing.
+# expect_error TEXT: standard error must contain this, and standard output must be empty.
 expect_error() {
-  [[ $errors == *"$1"* ]] || fail "no error says: $1"
-  [[ -z $output ]] || fail "it printed something, too"
+  [[ $errors == *"$1"* ]] || fail "no error contains: $1"
+  [[ -z $output ]] || fail "standard output is not empty"
 }
 
-# expect_json PATH VALUE: what is there in the JSON that was printed; PATH as SQLite has it.
+# expect_json PATH VALUE: the JSON output must have this value. PATH is a JSON path of SQLite.
 expect_json() {
   local value
   printf '%s' "$output" >output.json
@@ -77,7 +77,7 @@ expect_json() {
   [[ $value == "$2" ]] || fail "$1 is '$value', not '$2'"
 }
 
-# hold FILE: an application opens the file, and has it until `release`.
+# hold FILE: an application opens the cache and keeps it open until `release`.
 hold() {
   local line
   coproc holder { make_cache "$1" --hold; }
@@ -91,7 +91,7 @@ release() {
   wait "$pid"
 }
 
-# What sqlite3 answers.
+# ask FILE SQL: prints the result of the SQL.
 ask() {
   sqlite3 "$1" "$2"
 }

@@ -15,12 +15,13 @@
 #include <type_traits>
 #include <utility>
 #include <vector>
-#ifndef __clang__  // with libstdc++ 12 clang 14 cannot read it
+#ifndef __clang__  // clang 14 cannot compile <ranges> of libstdc++ 12
 #include <istream>
 #include <ranges>
 #endif
 
-// Which ranges of keys, pairs and records calls take. Nothing here runs: checks.sh compiles it.
+// Asserts which ranges of keys, pairs and records the calls accept. checks.sh only compiles this
+// file.
 
 namespace ashmemo::test {
 
@@ -46,7 +47,7 @@ struct RangeOf {
 };
 
 // ------------------------------------------------------------------------------------------------
-// what can be read again is taken
+// accepted: ranges that can be read again
 
 static_assert(KeyRange<std::vector<std::string>> && KeyRange<std::string[3]> &&
               KeyRange<const char* [3]>);
@@ -61,7 +62,7 @@ static_assert(Page<std::vector<Post>> && Page<Post (&)[3]> && Page<std::span<Pos
 static_assert(Page<std::vector<std::shared_ptr<Post>>&> && Page<RangeOf<const Post*>>);
 
 // ------------------------------------------------------------------------------------------------
-// a stream reads into its own iterator: `*it` is a reference, but not to what lasts
+// rejected: streams; `*it` refers to an element inside the iterator, which does not last
 
 static_assert(!KeyRange<RangeOf<std::istream_iterator<std::string>>>);
 static_assert(!Pairs<RangeOf<std::istream_iterator<Pair>>>);
@@ -74,8 +75,8 @@ static_assert(Pairs<RangeOf<std::istream_iterator<PairOf<std::string_view>>>>);
 static_assert(Pairs<RangeOf<std::istream_iterator<PairOf<const char*>>>>);
 static_assert(Page<RangeOf<std::istream_iterator<const Post*>>>);
 
-/// What a coroutine's generator has: it says by no tag that it can be read only once, but by the
-/// lack of all that could read it again.
+/// The iterator of a coroutine's generator. It has no tag for reading only once. It lacks the
+/// operations that reading again needs.
 template <class E>
 struct Generated {
   using value_type = std::remove_cvref_t<E>;
@@ -95,7 +96,7 @@ static_assert(!KeyRange<RangeOf<Generated<std::string_view>>>);
 static_assert(Page<RangeOf<Generated<Post*>>>);
 
 // ------------------------------------------------------------------------------------------------
-// iterators with no more than a loop needs
+// iterators with only the operations that a loop needs
 
 struct NoTag {};
 struct InputTag {
@@ -132,7 +133,7 @@ static_assert(!Pairs<PlainRange<PairOf<const std::string&>, InputTag>>);
 static_assert(Pairs<PlainRange<PairOf<std::string_view>, InputTag>>);
 static_assert(!KeyRange<PlainRange<const std::string&, InputTag>>);
 
-// What is taken compiles to its end.
+// Accepted ranges also compile when the functions are instantiated.
 inline void call(Cache& cache, const Calculation<Post, int>& calculation) {
   (void)calculation(PlainRange<Post&>());
   (void)cache.put_many(PlainRange<Pair&>());

@@ -63,7 +63,7 @@ TEST_SUITE("storm") {
     Heard heard;
     Cache cache(path, options_with(heard));
     CheckingThreads::store_shared(cache);
-    CheckingThreads threads(cache, {.own_keys = 200, .most_bytes = 4'000});
+    CheckingThreads threads(cache, {.own_keys = 200, .max_bytes = 4'000});
     hold_lock(path);
     threads.stop();
     CHECK(becomes_true([&] { return cache.stats().queue_bytes == 0; }));

@@ -24,7 +24,7 @@ std::string shared_value(const std::string& key) { return value_of(key, 0, kShar
 
 }  // namespace
 
-/// One thread's part.
+/// The work of one thread.
 class CheckingThreads::Caller {
  public:
   Caller(CheckingThreads& all, int number)
@@ -42,7 +42,7 @@ class CheckingThreads::Caller {
       try {
         step();
       } catch (const std::exception& error) {
-        say("a call threw", error.what());
+        report("a call threw", error.what());
       }
       ++calls;
     }
@@ -50,7 +50,7 @@ class CheckingThreads::Caller {
 
   std::atomic<bool> stopping{false};
   std::atomic<std::int64_t> calls{0};
-  // The thread's own until its end.
+  // Only this thread uses these until it has ended.
   std::int64_t hits = 0;
   std::int64_t refused = 0;
   std::int64_t longest = 0;
@@ -67,7 +67,9 @@ class CheckingThreads::Caller {
   struct Own {
     std::string key;
     Found stored;
-    std::vector<std::string> refused;  // since then: without a file, memory may have them
+    // The values that were not accepted since `stored`. While the cache has no file, a read may
+    // return them from memory.
+    std::vector<std::string> refused;
   };
 
   void step() {
@@ -107,7 +109,7 @@ class CheckingThreads::Caller {
     }
     const bool was_refused =
         found && std::find(own.refused.begin(), own.refused.end(), *found) != own.refused.end();
-    if (!work_.is_disturbed || !was_refused) say(own.key, found);
+    if (!work_.is_disturbed || !was_refused) report(own.key, found);
   }
 
   void erase_own(Own& own) {
@@ -118,7 +120,7 @@ class CheckingThreads::Caller {
 
   void get_shared() {
     const std::string key = any_shared();
-    judge_shared(key, timed([&] { return cache_.get<std::string>(key); }));
+    check_shared(key, timed([&] { return cache_.get<std::string>(key); }));
   }
 
   void get_many() {
@@ -126,20 +128,20 @@ class CheckingThreads::Caller {
     keys.reserve(10);
     for (int i = 0; i < 10; ++i) keys.push_back(any_shared());
     const auto found = timed([&] { return cache_.get_many<std::string>(keys); });
-    for (std::size_t i = 0; i < keys.size(); ++i) judge_shared(keys[i], found[i]);
+    for (std::size_t i = 0; i < keys.size(); ++i) check_shared(keys[i], found[i]);
   }
 
-  void judge_shared(const std::string& key, const Found& found) {
+  void check_shared(const std::string& key, const Found& found) {
     hits += found ? 1 : 0;
     if (found == shared_value(key)) return;
-    if (!work_.is_disturbed || (found && !is_foreign(key, *found))) say(key, found);
+    if (!work_.is_disturbed || (found && !is_foreign(key, *found))) report(key, found);
   }
 
   void compute() {
     const std::string key = "c" + std::to_string(below(kComputedKeys));
     const std::string value =
         timed([&] { return cache_.get_or_compute(key, [&] { return new_value(key); }); });
-    if (!is_value_of(key, value)) say(key, value);
+    if (!is_value_of(key, value)) report(key, value);
   }
 
   void load() {
@@ -148,7 +150,7 @@ class CheckingThreads::Caller {
     for (int i = 0; i < 5; ++i) page.push_back({static_cast<std::int64_t>(below(kItems))});
     const std::vector<std::string> texts = timed([&] { return text_(page); });
     for (std::size_t i = 0; i < page.size(); ++i) {
-      if (texts[i] != text_of(page[i])) say("item", texts[i]);
+      if (texts[i] != text_of(page[i])) report("item", texts[i]);
     }
   }
 
@@ -162,7 +164,7 @@ class CheckingThreads::Caller {
     return result;
   }
 
-  void say(const std::string& key, const Found& found) {
+  void report(const std::string& key, const Found& found) {
     if (wrong.size() > 2'000) return;  // enough to see what is wrong
     wrong += key + ": " + (found ? found->substr(0, 80) : "nothing") + '\n';
   }
@@ -174,7 +176,7 @@ class CheckingThreads::Caller {
   [[nodiscard]] Own& any_own() { return own_[below(own_.size())]; }
   [[nodiscard]] std::string any_shared() { return "k" + std::to_string(below(kSharedKeys)); }
   [[nodiscard]] std::string new_value(const std::string& key) {
-    return value_of(key, static_cast<std::uint32_t>(random_()), below(work_.most_bytes));
+    return value_of(key, static_cast<std::uint32_t>(random_()), below(work_.max_bytes));
   }
 
   Cache& cache_;
@@ -250,9 +252,9 @@ std::int64_t CheckingThreads::refused() const {
 }
 
 std::int64_t CheckingThreads::longest_call() const {
-  std::int64_t most = 0;
-  for (const auto& caller : callers_) most = std::max(most, caller->longest);
-  return most;
+  std::int64_t longest = 0;
+  for (const auto& caller : callers_) longest = std::max(longest, caller->longest);
+  return longest;
 }
 
 std::map<std::string, std::string> CheckingThreads::stored() const {

@@ -13,21 +13,21 @@
 
 namespace ashmemo::test {
 
-/// Threads that put, read, compute, load and remove at once until they are stopped, and judge what
-/// they read. Each has keys of its own ("t2 17") and knows what must be found there: what it has
-/// stored last. All read the shared keys ("k17"), which none of them changes.
+/// Threads that put, read, compute, load and erase at once until they are stopped, and check the
+/// values that they read. Each thread has its own keys ("t2 17") and knows the value that it stored
+/// last. All threads read the shared keys ("k17"), which no thread changes.
 class CheckingThreads {
  public:
   struct Work {
     int threads = 4;
-    int own_keys = 50;             // of each
-    std::size_t most_bytes = 300;  // of a value of these
-    /// Somebody else removes entries or loses the file, so that nothing is right, too; or puts
-    /// foreign_value(key) there.
+    int own_keys = 50;            // per thread
+    std::size_t max_bytes = 300;  // per value of these
+    /// The test removes entries, loses the file, or stores foreign_value(key) from outside. So a
+    /// miss and a foreign value are also correct.
     bool is_disturbed = false;
   };
 
-  /// What they read in the cache, before they begin.
+  /// Stores the shared keys. Call this before the threads start.
   static void store_shared(Cache& cache);
   [[nodiscard]] static std::vector<std::string> shared_keys();
   [[nodiscard]] static std::string foreign_value(const std::string& key) {
@@ -39,19 +39,19 @@ class CheckingThreads {
   CheckingThreads(const CheckingThreads&) = delete;
   CheckingThreads& operator=(const CheckingThreads&) = delete;
 
-  /// Until each of them has done so many calls from now on. False: they did not within minutes.
+  /// Waits until each thread has made this many more calls. Returns false after five minutes.
   [[nodiscard]] bool go_on(int calls) const;
   void stop();
 
-  // After the end.
+  // Results; call these after `stop`.
 
-  /// What was wrong, a line each; empty: nothing.
+  /// A line for each wrong result; empty if all were correct.
   [[nodiscard]] std::string wrong() const;
   [[nodiscard]] std::int64_t calls() const;
-  [[nodiscard]] std::int64_t hits() const;          // of the shared keys
-  [[nodiscard]] std::int64_t refused() const;       // puts that were not taken
+  [[nodiscard]] std::int64_t hits() const;          // on shared keys
+  [[nodiscard]] std::int64_t refused() const;       // puts that were not accepted
   [[nodiscard]] std::int64_t longest_call() const;  // microseconds
-  /// What must be in the file under their own keys, if nobody disturbs them.
+  /// The values that the file must contain under the own keys, if `is_disturbed` is false.
   [[nodiscard]] std::map<std::string, std::string> stored() const;
 
  private:

@@ -6,7 +6,7 @@ namespace ashmemo::test {
 
 namespace {
 
-/// Options with the clock and the hooks of a FakeEngine, where the test has none of its own.
+/// Adds the clock and the hooks of a FakeEngine, unless the test has set its own.
 Options completed(Options options, const std::shared_ptr<Told>& told,
                   const std::shared_ptr<ManualClock>& clock) {
   Hooks& hooks = options.hooks;
@@ -134,10 +134,10 @@ engine::WritePtr removal() {
   return write;
 }
 
-std::vector<std::string> numbered(std::string_view base, int most) {
-  const std::size_t digits = std::to_string(most).size();
+std::vector<std::string> numbered(std::string_view base, int count) {
+  const std::size_t digits = std::to_string(count).size();
   std::vector<std::string> out;
-  for (int i = 1; i <= most; ++i) {
+  for (int i = 1; i <= count; ++i) {
     const std::string number = std::to_string(i);
     out.push_back(std::string(base) + std::string(digits - number.size(), '0') + number);
   }

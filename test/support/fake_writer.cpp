@@ -25,7 +25,7 @@ void require(bool holds, const char* rule) {
   std::abort();
 }
 
-/// A thread that is in the writer, and must be the only one.
+/// Aborts if another thread is in the writer.
 class Alone {
  public:
   explicit Alone(std::atomic<bool>& busy) : busy_(busy) {
@@ -296,7 +296,8 @@ class FakeWriter final : public store::Writer {
       file_.wal_bytes = 0;
       file_.file_bytes -= file_.given_back.exchange(0);
     }
-    // As the real one: behind a reader of its own it does not see a foreign one.
+    // As the real writer, which cannot see a foreign reader while an own reader blocks the
+    // checkpoint.
     return Checkpoint{frames, frames, file_.foreign_reader && !file_.own_reader, file_.own_reader};
   }
 
@@ -366,10 +367,10 @@ class FakeWriter final : public store::Writer {
   FakeFile& file_;
   std::atomic<std::uint64_t>& commits_;
   std::atomic<bool> busy_{false};
-  std::unique_lock<std::mutex> transaction_;  // held: in one
+  std::unique_lock<std::mutex> transaction_;  // locked during a transaction
   bool changed_ = false;
   FakeFile::State state_;
-  FakeFile::StatePtr last_;  // as we have left it
+  FakeFile::StatePtr last_;  // the state after the last transaction of this writer
 };
 
 }  // namespace

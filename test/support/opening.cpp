@@ -78,7 +78,7 @@ std::string outcome_in_child(const std::string& path) {
   return in_child([&] { return outcome(open_at(path)); }).said;
 }
 
-std::string words_of(const Opening& opening) {
+std::string message_of(const Opening& opening) {
   return opening.store ? "" : opening.store.failure().what;
 }
 

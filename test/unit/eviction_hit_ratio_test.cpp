@@ -230,7 +230,7 @@ void check_cost_of_the_bound(Eviction eviction) {
   for (const Trace& trace : {zipf_trace(), zipf_and_scans()}) {
     const auto counts = simulate(eviction, trace);
     CHECK(counts.reinsertions <= kForEach * (counts.evictions + 1));
-    CHECK(counts.most_reinsertions <= eviction::Reinsertions::kMaxSaved);
+    CHECK(counts.max_reinsertions <= eviction::Reinsertions::kMaxSaved);
     CHECK(std::abs(hit_percent(counts.hits, trace) - textbook_hit_percent<Textbook>(trace)) < 0.3);
   }
 }
@@ -255,7 +255,7 @@ TEST_SUITE("unit") {
       "a limit of four re-insertions for a deletion costs less than 0.3 points of the hit ratio") {
     check_cost_of_the_bound<TextbookLru>(Eviction::lru);
     check_cost_of_the_bound<TextbookClock>(Eviction::clock);
-    CHECK(simulate(Eviction::clock, zipf_trace()).most_reinsertions > kForEach);
+    CHECK(simulate(Eviction::clock, zipf_trace()).max_reinsertions > kForEach);
   }
 
   TEST_CASE("s3fifo has about the hit ratio of the textbook version with exact ghosts") {

@@ -89,12 +89,12 @@ class World {
   }
   [[nodiscard]] Body evicting() {
     return {
-        [this] { record(Kind::leave, [this] { CHECK(evictor_.evict_some(store(), 2).ok()); }); },
+        [this] { record(Kind::evict, [this] { CHECK(evictor_.evict_some(store(), 2).ok()); }); },
         "commit:"};
   }
   [[nodiscard]] Body expiring() {
     return {[this] {
-              record(Kind::leave, [this] {
+              record(Kind::evict, [this] {
                 bool more = false;
                 fake_.clock->set_wall(10 * kSecond);
                 CHECK(sweeper_.expire_some(store(), &more).ok());
@@ -336,8 +336,8 @@ TEST_SUITE("unit") {
     CHECK_FALSE(fits(Kind::put, "v2", "v1", "v1"));
     CHECK(fits(Kind::erase, {}, "v1", {}));
     CHECK_FALSE(fits(Kind::erase, {}, "v1", "v1"));
-    CHECK(fits(Kind::leave, {}, "v1", "v1"));
-    CHECK(fits(Kind::leave, {}, {}, {}));
-    CHECK_FALSE(fits(Kind::leave, {}, {}, "v1"));
+    CHECK(fits(Kind::evict, {}, "v1", "v1"));
+    CHECK(fits(Kind::evict, {}, {}, {}));
+    CHECK_FALSE(fits(Kind::evict, {}, {}, "v1"));
   }
 }

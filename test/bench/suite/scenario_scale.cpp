@@ -3,12 +3,12 @@
 
 #include "bench/suite/bench.hpp"
 
-// The same work on more and more entries, with page caches in proportion.
+// The same work on growing numbers of entries, with page caches in proportion.
 
 namespace ashmemo::bench {
 namespace {
 
-// What the defaults are to the 300,000 entries of the other scenarios.
+// The ratio of the default page cache to the 300,000 entries of the other scenarios.
 constexpr std::int64_t kCacheBytesOfEntry = (4 << 20) / 300'000;
 constexpr std::int64_t kMinCacheBytes = 256 << 10;
 constexpr std::size_t kKeys = 100;

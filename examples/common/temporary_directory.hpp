@@ -9,12 +9,14 @@
 
 namespace example {
 
-/// A directory for the files of an example, removed with this object.
+/// A new directory for the files of an example. The destructor removes it.
 class TemporaryDirectory {
  public:
   TemporaryDirectory()
       : path_((std::filesystem::temp_directory_path() / "ashmemo-example-XXXXXX").string()) {
-    if (::mkdtemp(path_.data()) == nullptr) throw std::runtime_error("cannot make " + path_);
+    if (::mkdtemp(path_.data()) == nullptr) {
+      throw std::runtime_error("cannot create the directory " + path_);
+    }
   }
   ~TemporaryDirectory() {
     std::error_code ignored;
@@ -24,7 +26,7 @@ class TemporaryDirectory {
   TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
 
   [[nodiscard]] std::filesystem::path path() const { return path_; }
-  [[nodiscard]] std::string file(const char* name) const { return (path() / name).string(); }
+  [[nodiscard]] std::string file(const std::string& name) const { return (path() / name).string(); }
 
  private:
   std::string path_;
