@@ -442,6 +442,7 @@ void Load::refresh(const engine::RefreshKeys& keys) {
 }
 
 void Load::refresh_stale() {
+  if (stale_.empty() || engine_.is_out_of_use()) return;
   auto next = stale_.begin();  // in the order of the queries, and so of the cached runs
   for (const std::size_t run : cached_) {
     const std::size_t end = runs_[run].first_query + records_;
@@ -735,6 +736,7 @@ void Load::join() {
 
 bool Load::take_joined(const Claims::Joined& joined, const engine::Deadline* deadline) {
   using Waited = engine::InFlightTable::Waited;
+  if (joined.flight == nullptr) return false;
   // The caller that computes may wait for the worker, which runs this hook.
   if (engine_.worker->is_in_hook()) return false;
   ASHMEMO_TEST_POINT("load: waits");

@@ -83,7 +83,7 @@ void Claims::leave() { engine_.in_flight.leave(std::exchange(in_flight_, {})); }
 void Claims::forget() noexcept {
   own_.clear();
   in_flight_.clear();
-  joined_.clear();
+  for (Joined& joined : joined_) joined.flight.reset();
 }
 
 }  // namespace ashmemo::api

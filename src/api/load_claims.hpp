@@ -35,7 +35,7 @@ class Claims {
 
   struct Joined {
     std::size_t query = 0;
-    engine::InFlightPtr flight;
+    engine::InFlightPtr flight;  // null: forgotten
   };
 
   /// Claims these queries; returns those that no other caller computes. The others are in `joined`.
@@ -63,7 +63,7 @@ class Claims {
   void end_failed(std::size_t query, const std::string& why);
   /// Call when the claimed results are in the write queue, or were dropped.
   void leave();
-  /// For a forked child: forgets everything and locks nothing. A mutex may be locked there by a
+  /// For a forked child: forgets all claims, its own and those of others, and locks nothing. A mutex may be locked there by a
   /// thread that does not exist in the child.
   void forget() noexcept;
 

@@ -54,36 +54,44 @@ Wait::~Wait() {
   if (!closes_circle_) ended = std::exchange(waiter_->waiting_for, nullptr);
 }
 
+namespace {
+
+std::size_t hash_of_key(std::string_view key) { return std::hash<std::string_view>()(key); }
+
+// Different from the hash of a key with the same text.
+std::size_t hash_of_prefix(std::string_view prefix) { return ~hash_of_key(prefix); }
+
+}  // namespace
+
 void RemovalFilter::add_key(std::string_view key) noexcept {
   ++count_;
-  add(key);
+  add(hash_of_key(key));
 }
 
 void RemovalFilter::add_prefix(std::string_view prefix) noexcept {
   prefix = prefix.substr(0, kMaxPrefix);
   prefixes_[prefix.size()] = ++count_;
-  add(prefix);
+  add(hash_of_prefix(prefix));
 }
 
-void RemovalFilter::add(std::string_view text) noexcept {
-  const std::size_t hash = std::hash<std::string_view>()(text);
+void RemovalFilter::add(std::size_t hash) noexcept {
   Bucket& bucket = buckets_[hash % kBuckets];
   if (bucket.hash != hash) bucket.others = bucket.last;
   bucket.hash = hash;
   bucket.last = count_;
 }
 
-bool RemovalFilter::is_removed(std::string_view text, std::uint64_t since) const noexcept {
-  const std::size_t hash = std::hash<std::string_view>()(text);
+bool RemovalFilter::is_removed(std::size_t hash, std::uint64_t since) const noexcept {
   const Bucket& bucket = buckets_[hash % kBuckets];
   return bucket.others > since || (bucket.hash == hash && bucket.last > since);
 }
 
 bool RemovalFilter::covers(std::string_view key, std::uint64_t since) const noexcept {
   if (count_ == since) return false;
-  if (is_removed(key, since)) return true;
+  if (is_removed(hash_of_key(key), since)) return true;
   for (std::size_t length = 0; length <= std::min(kMaxPrefix, key.size()); ++length) {
-    if (prefixes_[length] > since && is_removed(key.substr(0, length), since)) return true;
+    if (prefixes_[length] <= since) continue;
+    if (is_removed(hash_of_prefix(key.substr(0, length)), since)) return true;
   }
   return false;
 }

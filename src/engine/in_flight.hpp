@@ -122,14 +122,14 @@ class RemovalFilter {
  private:
   /// A removal has a number, its place in the order of removals.
   struct Bucket {
-    std::size_t hash = 0;      // of the last text that was removed here
+    std::size_t hash = 0;      // of the last key or prefix that was removed here
     std::uint64_t last = 0;    // its number
-    std::uint64_t others = 0;  // the number of the last removal here of another text
+    std::uint64_t others = 0;  // the number of the last removal here with another hash
   };
   static constexpr std::size_t kBuckets = 256;
 
-  void add(std::string_view text) noexcept;
-  [[nodiscard]] bool is_removed(std::string_view text, std::uint64_t since) const noexcept;
+  void add(std::size_t hash) noexcept;
+  [[nodiscard]] bool is_removed(std::size_t hash, std::uint64_t since) const noexcept;
 
   std::uint64_t count_ = 0;
   std::array<Bucket, kBuckets> buckets_{};

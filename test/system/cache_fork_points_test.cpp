@@ -196,6 +196,38 @@ TEST_SUITE("system") {
     CHECK(events.times("forked") == 1);
   }
 
+  TEST_CASE("a child forked in a calculation computes the records of other threads itself") {
+    const Watchdog watchdog("a child that goes on with a load");
+    struct Post {
+      int id;
+    };
+    CacheFixture f;
+    Registry registry(f.cache());
+    auto& posts = registry.resource<Post>("Post", &Post::id);
+    Events events;
+    pid_t child = -1;
+    const auto twice = posts.calculation("twice", [&](const Post& post) {
+      if (post.id == 1) {
+        child = ::fork();
+        if (child != 0) events.happened("forked");
+      } else if (child != 0) {
+        events.happened("computes");
+        events.wait_for("forked");
+      }
+      return 2 * post.id;
+    });
+    posts.cache_calculation("twice", {});
+    std::thread owner([&] { CHECK(twice(Post{2}) == 4); });
+    events.wait_for("computes");
+    const std::vector<int> results = twice(std::vector<Post>{{1}, {2}});
+    if (child == 0) ::_exit(results == std::vector<int>{2, 4} ? 0 : 1);
+    owner.join();
+    int status = -1;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    CHECK(status == 0);
+    CHECK(results == std::vector<int>{2, 4});
+  }
+
   TEST_CASE("a fork works while a background refresh starts its thread") {
     struct Post {
       int id;
