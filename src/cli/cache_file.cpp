@@ -26,7 +26,7 @@ Options common_options() {
 /// Other problems are not final: if one lasts, `flush` throws.
 bool is_final(NoticeKind kind) {
   switch (kind) {
-    case NoticeKind::set_aside:
+    case NoticeKind::quarantined:
     case NoticeKind::read_failed:
     case NoticeKind::writes_dropped:
     case NoticeKind::worker_failed:
