@@ -7,6 +7,7 @@
 #include <ashmemo/error.hpp>
 
 #include "api/core.hpp"
+#include "base/test_point.hpp"
 #include "engine/freshness.hpp"
 
 namespace ashmemo::detail {
@@ -48,6 +49,7 @@ class Walk {
       : engine_(engine),
         visit_(visit),
         prefix_(prefix),
+        removed_(engine.pending.range_removals()),
         pending_(engine.pending.with_prefix(prefix)) {}
 
   void run() {
@@ -70,6 +72,7 @@ class Walk {
     }
     engine_.store_was_read();
     page_ = std::move(*page);
+    ASHMEMO_TEST_POINT("walk: has a page");
     // Only an empty page is the last one. A page of large values is shorter than kPage.
     if (!page_.empty()) after_ = page_.back().info.key;
     return !page_.empty();
@@ -94,6 +97,8 @@ class Walk {
     if (overlaid) return true;  // shown with the next key
     const engine::Pending pending = engine_.pending.find(entry.info.key);
     if (pending.kind == engine::Pending::Kind::removed) return true;
+    // A removal that waited when the walk began may be in the file by now, but not in this page.
+    if (removed_.cover(entry.info.key, 0)) return true;
     return show(std::move(entry));
   }
 
@@ -107,6 +112,7 @@ class Walk {
   engine::Engine& engine_;
   const EntryVisitor& visit_;
   const std::string prefix_;
+  const engine::RangeRemovals removed_;  // when the walk began; before pending_
   const std::vector<std::pair<std::string, engine::Pending>> pending_;
   std::size_t at_ = 0;  // in pending_
   std::vector<store::StoredEntry> page_;

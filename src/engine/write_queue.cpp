@@ -269,6 +269,11 @@ std::vector<std::pair<std::string, Pending>> WriteQueue::with_prefix(
   return out;
 }
 
+RangeRemovals WriteQueue::range_removals() const {
+  base::Lock lock(mutex_);
+  return removals_;
+}
+
 void WriteQueue::wait_a_little(std::int64_t at_most) {
   base::Lock lock(mutex_);
   if (!closed_) changed_.wait_for(mutex_, slice_of(at_most));

@@ -190,6 +190,9 @@ class WriteQueue {
   [[nodiscard]] std::vector<std::pair<std::string, Pending>> with_prefix(
       std::string_view prefix) const;
 
+  /// A copy of the range removals that are not yet in the file.
+  [[nodiscard]] RangeRemovals range_removals() const;
+
   /// Created by a caller that is about to wait, before it wakes the worker. The queue is urgent as
   /// long as one exists.
   class Waiting {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "support/cache_fixture.hpp"
+#include "support/rendezvous.hpp"
 
 using namespace ashmemo;
 using namespace ashmemo::test;
@@ -34,6 +35,25 @@ TEST_SUITE("system") {
       CHECK(seen == keys.size());
       f->flush();
     }
+  }
+
+  TEST_CASE("for_each visits no entry whose removal was accepted before it began") {
+    CacheFixture f;
+    f.options.timing.max_wait = 0s;
+    f.fill("range", 3);
+    f->flush();
+    f.raw().run("BEGIN IMMEDIATE");
+    CHECK(f->erase_prefix("range") == 0);  // queued
+    bool is_committed = false;
+    const AtTestPoints points{[&](std::string_view point) {
+      if (point != "walk: has a page" || is_committed) return;
+      is_committed = true;
+      f.raw().run("ROLLBACK");
+      f->flush();
+    }};
+    CHECK(f.keys("range") == "");
+    CHECK(is_committed);
+    CHECK(f.rows_in_file() == 0);
   }
 
   TEST_CASE("for_each visits all entries when large values end its pages early") {
