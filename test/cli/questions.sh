@@ -1,12 +1,13 @@
 # shellcheck shell=bash
-# the commands in the README answer its questions while an application runs
+# the commands in the guide "Looking into a cache" answer its questions while an application runs
 
+source "$project_root/test/support/documents.sh"
 make_cache blog.cache.db
 hold blog.cache.db
-block=$(sed -n '/^<!-- questions -->$/,/^```$/p' "$project_root/README.md" | sed -e '1,2d;$d')
+block=$(document_block questions)
 mapfile -t questions < <(grep '^#' <<<"$block")
 mapfile -t commands < <(grep -v '^#' <<<"$block")
-((${#questions[@]} == 10 && ${#commands[@]} == 10)) || fail "the README does not have ten questions of one line each"
+((${#questions[@]} == 10 && ${#commands[@]} == 10)) || fail "the guide does not have ten questions of one line each"
 
 # answer QUESTION EXPECTED [ORDER]: runs the command below the question that contains this text,
 # without its box. ORDER is `sort` if the order of the answers does not matter.
@@ -22,7 +23,7 @@ answer() {
     expect "$2"
     return
   done
-  fail "the README does not ask: $1"
+  fail "the guide does not ask: $1"
 }
 
 answer 'How full' '20|24505'
@@ -30,11 +31,11 @@ answer 'How often' $'Post|word_count|0.4
 Post|mood\x1B[5m|0.0
 Post|rate|0.0
 |(put directly)|'
-answer 'most room' 'large|20547
+answer 'most space' 'large|20547
 Post:42:mood%1B%5B5m|267
 Post:1:mood%1B%5B5m|261'
 answer 'seconds of computing' '3.0'
-answer 'oldest' TIME
+answer 'oldest entry' TIME
 answer 'record 1' 'Post:1:mood%1B%5B5m|0.5
 Post:1:rate|1
 Post:1:word_count|10' sort
@@ -53,14 +54,14 @@ answer 'never read' "$(ask blog.cache.db \
 # The times are whole hours, because they become shorter while the test runs.
 commands=("${commands[@]/ttl_left FROM/CAST(ttl_left \/ 3600 AS INTEGER) FROM}")
 commands=("${commands[@]/ORDER BY ttl_left LIMIT 3/ORDER BY ttl_left LIMIT 4}")
-answer 'about to expire' 'Post:1:word_count|7
+answer 'expire next' 'Post:1:word_count|7
 Post:42:word_count|7
 Post:7:word_count|7
 soon|1' sort
 
-# The commands of the program ashmemo in the README work, too. The cache here has another calculation.
-lines=$(sed -n '/^<!-- program -->$/,/^```$/p' "$project_root/README.md" | sed -e '1,2d;$d')
-(($(wc -l <<<"$lines") == 5)) || fail "the README does not have five commands"
+# The commands of the program ashmemo in the guide work, too. The cache here has another calculation.
+lines=$(document_block program)
+(($(wc -l <<<"$lines") == 5)) || fail "the guide does not have five commands"
 eval "${lines/Post:1:length/Post:1:word_count}"
 [[ -s copy.cache.db ]] || fail "there is no backup"
 
