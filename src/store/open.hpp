@@ -13,33 +13,14 @@
 
 namespace ashmemo::store {
 
-struct OpenOptions {
-  std::string path;
-  bool read_only = false;
-  bool synced = false;  // Durability::power: every commit goes through the device
-  bool erase_securely = false;
-  std::int64_t reader_cache_bytes = 0;
-  std::int64_t writer_cache_bytes = 0;
-  std::int64_t max_entry_bytes = 0;  // bounds SQLITE_LIMIT_LENGTH
-  std::shared_ptr<Clock> clock;
-  /// Not empty: why `corrupt_file` was found corrupt while it was open. It is set aside even if it
-  /// looks whole, for opening does not look at the entries. Another file at the path is judged as
-  /// any other.
-  std::string found_corrupt;
-  base::FileIdentity corrupt_file;
-  /// A damaged file was renamed to this name and a new one begun.
-  std::function<void(const std::string& file, const std::string& renamed_to,
-                     const std::string& why)>
-      on_quarantine;
-};
-
-/// Opens or creates the cache file, judging what is at the path before SQLite sees it: see
-/// judge.hpp. A file of ours that is damaged, newer, or no longer as we made it (schema.hpp) is set
-/// aside, and a new one begun. Costs the same at any number of entries.
+/// Opens or creates the cache file. Checks what is at the path before SQLite opens it (file_check.hpp).
+/// A file of ours that is damaged, newer or changed (schema.hpp) is quarantined and replaced by a new
+/// one. The cost does not depend on the number of entries, except for an upgrade of the format.
 ///
-/// Failures: in_use, not_ours (both leave every byte alone), busy (another program holds a lock on
-/// it at the moment), or why there is no place for the file. Read-only, nothing is created or set
-/// aside: unavailable where there is no file, corrupt where a writer would set it aside.
+/// Failures: in_use, not_ours (both without a change of the file), busy (another program holds a
+/// lock), or the reason why the file cannot be created. A read-only opening creates and quarantines
+/// nothing: it fails with unavailable if there is no file, and with corrupt if a writer would
+/// quarantine it.
 [[nodiscard]] base::Result<std::unique_ptr<Store>> open_store(const OpenOptions& options);
 
 }  // namespace ashmemo::store

@@ -4,7 +4,6 @@
 
 #include "store/claim.hpp"
 #include "store/connection.hpp"
-#include "store/open.hpp"
 #include "store/store.hpp"
 
 namespace ashmemo::store {

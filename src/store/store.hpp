@@ -9,6 +9,9 @@
 #include <string_view>
 #include <vector>
 
+#include <ashmemo/clock.hpp>
+
+#include "base/platform.hpp"
 #include "base/result.hpp"
 #include "store/rows.hpp"
 
@@ -113,6 +116,27 @@ class Writer {
 struct FileSizes {
   std::int64_t file_bytes = 0;
   std::int64_t wal_bytes = 0;
+};
+
+/// How a cache file is opened; see open_store in open.hpp.
+struct OpenOptions {
+  std::string path;
+  bool read_only = false;
+  bool synced = false;  // Durability::power: each commit is synced to the device
+  bool erase_securely = false;
+  std::int64_t reader_cache_bytes = 0;
+  std::int64_t writer_cache_bytes = 0;
+  std::int64_t max_entry_bytes = 0;  // bounds SQLITE_LIMIT_LENGTH
+  std::shared_ptr<Clock> clock;
+  /// Not empty: why `corrupt_file` was found corrupt while it was open. That file is quarantined even
+  /// if it looks intact, because opening does not read the entries. Another file at the path is
+  /// checked as usual.
+  std::string found_corrupt;
+  base::FileIdentity corrupt_file;
+  /// Called after a damaged file was renamed and a new one was created.
+  std::function<void(const std::string& file, const std::string& renamed_to,
+                     const std::string& why)>
+      on_quarantine;
 };
 
 /// An open cache file. Threads: any. Reads never wait for the writer.
