@@ -7,12 +7,12 @@
 
 #include "base/result.hpp"
 
-// Everything that the operating system must do for us and the standard library cannot. The only
-// place with system calls: platform_posix.cpp implements it for POSIX systems.
+// Calls to the operating system that the standard library does not offer. No other place has system
+// calls. platform_posix.cpp implements this for POSIX systems.
 
 namespace ashmemo::base {
 
-/// Which file a name means at the moment: the same numbers, the same file.
+/// The identity of a file. Two paths with equal identities lead to the same file.
 struct FileIdentity {
   std::uint64_t device = 0;
   std::uint64_t inode = 0;
@@ -21,7 +21,7 @@ struct FileIdentity {
 
 enum class FileType : std::uint8_t { missing, regular, directory, link, other };
 
-/// What `stat` says; nothing is opened.
+/// The result of `stat`. Nothing is opened.
 struct FileState {
   FileType type = FileType::missing;
   FileIdentity identity;
@@ -30,43 +30,41 @@ struct FileState {
   bool writable_by_others = false;  // group or world
 };
 
-/// The state of `path` itself: a symbolic link is a link. Missing is a state, not a failure.
+/// The state of `path` itself, without following a symbolic link. A missing file is not a failure.
 [[nodiscard]] Result<FileState> inspect(const std::string& path);
 
-/// The first bytes of a regular file, at most 100. Opens and closes it: never call it for a file
-/// that this process may have locked or SQLite may have open, for closing any descriptor drops the
-/// process's locks on the file. A cache file's header is read through SQLite instead
-/// (store/header.hpp).
+/// The first bytes of a regular file, at most 100. Never call it for a file that this process may have
+/// locked or SQLite may have open: it closes a descriptor, which drops all locks of the process on
+/// the file. The header of a cache file is read through SQLite instead (store/header.hpp).
 [[nodiscard]] Result<std::string> read_start(const std::string& path);
 
 /// Creates an empty file that only its owner may read and write. Fails if anything is there.
 [[nodiscard]] Status create_private_file(const std::string& path);
-/// Takes a file's rights from everybody but its owner. Follows no link.
+/// Gives only the owner access to the file. Follows no link.
 [[nodiscard]] Status make_private(const std::string& path);
 
-/// Renames, replacing nothing.
+/// Renames a file. Fails if `to` exists.
 [[nodiscard]] Status rename_file(const std::string& from, const std::string& to);
-/// A file that is missing already is no failure.
+/// Removes a file. A missing file is not a failure.
 [[nodiscard]] Status remove_file(const std::string& path);
 
-/// The engine's own lock: FILE-lock beside the cache file. Held by the process, released by the
-/// system when the process ends in whatever way, not inherited by a child, closed on exec.
+/// The lock of the engine: FILE-lock beside the cache file. The process holds it, and the system
+/// releases it when the process ends in any way. A child does not inherit it, and exec closes it.
 ///
-/// It keeps other processes out, not this one: a second acquire here would succeed, and the end of
-/// either would give up the lock of both. store/open_files.hpp sees to that.
+/// It keeps other processes out, but not this one: a second acquire in this process would succeed, and
+/// destroying either object would release both. store/open_files.hpp prevents that.
 class FileLock {
  public:
-  /// Takes the lock, creating the file with `magic` as its content. FailureKind::busy: another
-  /// process has it. FailureKind::not_ours: what lies there does not begin with the magic, and is
-  /// untouched.
+  /// Takes the lock and creates the file with `magic` as its content. Fails with busy if another
+  /// process has the lock, and with not_ours, without a change, if the file does not begin with the
+  /// magic.
   [[nodiscard]] static Result<std::unique_ptr<FileLock>> acquire(const std::string& path,
                                                                  std::string_view magic);
   ~FileLock();
   FileLock(const FileLock&) = delete;
   FileLock& operator=(const FileLock&) = delete;
 
-  /// Whether a lock file with this magic was there before acquire: then the file beside it was
-  /// ours.
+  /// Whether a lock file with this magic existed before acquire. Then the file beside it was ours.
   [[nodiscard]] bool was_ours() const noexcept { return was_ours_; }
 
  private:
@@ -75,12 +73,11 @@ class FileLock {
   bool was_ours_;
 };
 
-/// Microseconds since 1970 as of the system's last tick, which is some milliseconds ago; where the
-/// system does not tell that, as of now. Quicker than to ask for the exact time.
+/// Microseconds since 1970 at the system's last tick, some milliseconds ago, or now if the system does
+/// not offer that. Faster than the exact time.
 [[nodiscard]] std::int64_t rough_wall_now() noexcept;
 
-/// Remembers the process in which it was made: whoever keeps one sees whether it came into a forked
-/// child with it.
+/// Remembers the process that created it, so that its owner can notice that it runs in a forked child.
 class ProcessMark {
  public:
   ProcessMark();

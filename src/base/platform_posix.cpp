@@ -15,7 +15,7 @@
 #include "base/platform.hpp"
 #include "base/test_point.hpp"
 
-// Before each change of a file stands a test point "system: ...".
+// There is a test point "system: ..." before each change of a file.
 
 namespace ashmemo::base {
 namespace {
@@ -69,14 +69,14 @@ class Descriptor {
   int number_;
 };
 
-// In a program whose standard streams are closed their numbers are free, and what it prints would
-// end in whichever file takes one.
+// If the program has closed a standard stream, a new file could get its number. Then output of the
+// program would be written into that file.
 Descriptor above_streams(Descriptor file) {
   if (!file.is_open() || file.get() > STDERR_FILENO) return file;
   return Descriptor(::fcntl(file.get(), F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
 }
 
-// O_NONBLOCK: opening a FIFO that somebody has put there must not wait for its other end.
+// O_NONBLOCK, because opening a FIFO at that path must not wait for its other end.
 Descriptor open_file(const std::string& path, int flags) {
   constexpr int kAlways = O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK;
   return above_streams(
@@ -120,8 +120,7 @@ Result<std::string> read_beginning(int descriptor, const std::string& path) {
   return content;
 }
 
-// Written once in the file's life and then synced: after a power cut it must still say whose the
-// file beside it is.
+// Written once and synced, because it must identify the file beside it after a power cut.
 Status write_magic(int descriptor, std::string_view magic, const std::string& path) {
   ASHMEMO_TEST_POINT("system: writes");
   std::size_t done = 0;
@@ -138,7 +137,7 @@ Status write_magic(int descriptor, std::string_view magic, const std::string& pa
   return Ok{};
 }
 
-// A lock file; not open: it came or went in between, try again.
+// A lock file. If it is not open, it was created or removed in between: try again.
 Result<Descriptor> open_lock_file(const std::string& path) {
   Descriptor file = open_file(path, O_RDWR);
   if (file.is_open()) return file;
@@ -148,7 +147,7 @@ Result<Descriptor> open_lock_file(const std::string& path) {
   if (!created.is_open() && errno == EEXIST) return created;
   if (!created.is_open()) return failed(errno, "create", path);
   ASHMEMO_TEST_POINT("system: sets a mode");
-  // The umask may have taken even the owner's rights.
+  // The umask may have removed even the owner's access.
   if (::fchmod(created.get(), kOwnerOnly) != 0) return failed(errno, "set the mode of", path);
   return created;
 }
@@ -168,14 +167,14 @@ Failure not_our_lock(const std::string& path) {
   return {FailureKind::not_ours, 0, fmt::format("'{}' is not a lock file of ours", path)};
 }
 
-// Somebody may have removed the file after it was opened; such a lock would keep nobody out.
+// The file may have been removed after it was opened. Then its lock would not keep any process out.
 bool still_named(const struct stat& open, const std::string& path) {
   struct stat named = {};
   return ::lstat(path.c_str(), &named) == 0 && identity_of(open) == identity_of(named);
 }
 
-// Whether the file has the magic already. A beginning of it, or nothing, is a creation that was cut
-// off: the rest is written. Anything else is not ours.
+// Whether the file has the magic. If it has only a part of it or is empty, its creation was interrupted
+// and the rest is written. Any other content is not ours.
 Result<bool> ensure_magic(int descriptor, std::string_view magic, const std::string& path) {
   Result<std::string> content = read_beginning(descriptor, path);
   if (!content) return content.failure();
@@ -184,7 +183,7 @@ Result<bool> ensure_magic(int descriptor, std::string_view magic, const std::str
   const Status written = write_magic(descriptor, magic, path);
   if (written) return false;
   ASHMEMO_TEST_POINT("system: removes");
-  // On a full disk no empty file is left lying about. We hold the lock: nobody relies on it.
+  // Removes the empty file that a full disk may leave. We hold the lock, so no process relies on it.
   ::unlink(path.c_str());
   return written.failure();
 }
@@ -231,8 +230,8 @@ Status rename_file(const std::string& from, const std::string& to) {
   if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return Ok{};
   if (errno != ENOSYS && errno != EINVAL) return failed(errno, "rename", from);
 #endif
-  // Some file systems cannot refuse by themselves. Between looking and renaming somebody could put
-  // a file there; nobody has a reason to.
+  // Some file systems cannot refuse to replace a file. Another process could create a file between the
+  // check and the rename, but none has a reason to.
   const Result<FileState> there = inspect(to);
   if (!there) return there.failure();
   if (there->type != FileType::missing) return failed(EEXIST, "rename", from);
@@ -249,7 +248,7 @@ Status remove_file(const std::string& path) {
 Result<std::unique_ptr<FileLock>> FileLock::acquire(const std::string& path,
                                                     std::string_view magic) {
   constexpr int kTries =
-      100;  // each one lost to somebody who creates or removes the file meanwhile
+      100;  // attempts that failed because another process created or removed the file
   for (int tried = 0; tried < kTries; ++tried) {
     Result<Descriptor> opened = open_lock_file(path);
     if (!opened) return opened.failure();

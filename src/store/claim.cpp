@@ -22,7 +22,7 @@ Failure in_use(const std::string& file, std::string_view by) {
                   file, by)};
 }
 
-// Whether the name means another file now, or none. Not being able to tell is no.
+// Whether the path leads to another file now or to no file. Returns false if the system fails.
 bool has_changed(const std::string& path, const base::FileIdentity& identity) {
   const auto state = base::inspect(path);
   return state && (state->type == FileType::missing || !(state->identity == identity));
@@ -50,8 +50,7 @@ base::Result<std::unique_ptr<ClaimedFile>> ClaimedFile::for_reading(const std::s
   return claim;
 }
 
-// What failed to be taken has no entry, and needs none of this: it may end while the table is
-// locked.
+// A claim that failed has no entry and returns at once: it may be destroyed while the table is locked.
 ClaimedFile::~ClaimedFile() {
   if (!entry_) return;
   OpenFiles& table = OpenFiles::of_this_process();
@@ -67,8 +66,8 @@ base::Status ClaimedFile::take_for_writing(OpenFiles& table) {
   if (!lock) return lock.failure();
   if (table.has_engine(paths_.file, *file, *lock)) return in_use(paths_.file, "this process");
   const bool listed = table.lists(*file);
-  // It is judged under the lock, for until then anything could happen. But beside what is not ours
-  // no lock file may appear: without one it is judged before, too.
+  // Checks the file while FILE-lock is held, because before that other processes may change it. If
+  // there is no FILE-lock, checks before as well: no lock file may be created beside a foreign file.
   const auto lock_is_ours = has_our_lock(paths_);
   if (!lock_is_ours) return lock_is_ours.failure();
   if (!*lock_is_ours) {
@@ -78,7 +77,7 @@ base::Status ClaimedFile::take_for_writing(OpenFiles& table) {
   auto done = check_under_lock(listed);
   if (done) done = enter(table);
   if (done) return done;
-  // A lock file without a file would say of whatever comes to lie there that it is ours.
+  // A lock file without a file would claim any file that is created there later as ours.
   if (!lock_->was_ours()) {
     [[maybe_unused]] const auto removed = base::remove_file(paths_.lock);
   }
@@ -105,7 +104,7 @@ base::Status ClaimedFile::check_under_lock(bool listed) {
 }
 
 base::Status ClaimedFile::make_new(Found found) {
-  // What a deleted cache has left behind: it must not be taken for the new one's.
+  // Remains of a deleted cache, which must not be taken for files of the new one.
   for (const std::string& path : {paths_.wal, paths_.shm, paths_.journal}) {
     if (auto removed = base::remove_file(path); !removed) return removed;
   }
@@ -119,7 +118,7 @@ base::Status ClaimedFile::take_for_reading(OpenFiles& table) {
   const auto lock = base::inspect(paths_.lock);
   if (!lock) return lock.failure();
   const bool listed = table.lists(*file);
-  // A lock that an engine of this process holds must not be opened either.
+  // A lock file that an engine of this process holds must not be opened either.
   const bool held_here = table.has_engine(paths_.file, *file, *lock);
   const auto lock_is_ours = held_here ? base::Result<bool>(true) : has_our_lock(paths_);
   if (!lock_is_ours) return lock_is_ours.failure();
@@ -179,10 +178,10 @@ void ClaimedFile::remember_wal() {
 bool ClaimedFile::still_in_place() const noexcept try {
   if (has_changed(paths_.file, file_)) return false;
   if (wal_ && has_changed(paths_.wal, *wal_)) return false;
-  // Without the file that we have locked the next process would not be kept out.
+  // If the locked file is gone, the lock would not keep the next process out.
   return lock_ == nullptr || !has_changed(paths_.lock, lock_file_);
 } catch (...) {
-  return true;  // no memory for a message: nothing is known
+  return true;  // out of memory: nothing is known
 }
 
 }  // namespace ashmemo::store

@@ -11,21 +11,22 @@
 
 namespace ashmemo::store {
 
-/// The right to use a cache file: it was judged and found to be ours, FILE-lock keeps other
-/// processes out, and an entry in the table of open files this one. From its making to its end
-/// nobody but SQLite opens FILE, FILE-wal or FILE-shm in this process. Destroyed after all
+/// The right to use a cache file. The file was checked and is ours; FILE-lock keeps other processes
+/// out, and an entry in the table of open files keeps other caches of this process out. While it
+/// exists, only SQLite opens FILE, FILE-wal and FILE-shm in this process. It is destroyed after all
 /// connections are closed.
 ///
-/// For reading only, it holds no lock and keeps nobody out: it stands for the entry in the table.
+/// A claim for reading holds no lock; it is only an entry in the table.
 ///
-/// Failures of both ways to get one: in_use and not_ours, with every byte left as it was; else why
-/// there is no place for the file.
+/// Failures of both functions: in_use and not_ours, without a change of any file, or the reason why
+/// the file cannot be created.
 class ClaimedFile {
  public:
-  /// FILE exists afterwards: where there was none, it is created empty, for its owner alone.
+  /// FILE exists afterwards. A missing file is created empty, with access for its owner only.
   [[nodiscard]] static base::Result<std::unique_ptr<ClaimedFile>> for_writing(
       const std::string& path);
-  /// The file must exist and be whole: corrupt otherwise, for only a writer may set it aside.
+  /// The file must exist and be intact. Fails with corrupt otherwise, because only a writer may
+  /// quarantine it.
   [[nodiscard]] static base::Result<std::unique_ptr<ClaimedFile>> for_reading(
       const std::string& path);
   ~ClaimedFile();
@@ -35,19 +36,18 @@ class ClaimedFile {
   [[nodiscard]] const CachePaths& paths() const noexcept { return paths_; }
   [[nodiscard]] const std::string& path() const noexcept { return paths_.file; }
 
-  /// Which file it is at the moment.
+  /// The current file at the path.
   [[nodiscard]] const base::FileIdentity& identity() const noexcept { return file_; }
-  /// Why the file cannot be used as it is and must be set aside first; empty: it looks whole.
+  /// Why the file must be quarantined before use; empty if it looks intact.
   [[nodiscard]] const std::string& damage() const noexcept { return damage_; }
-  /// Renames the file with its WAL and leaves a new, empty one in its place; the answer is the new
-  /// name of the old one. Only for writing, and while no connection is open.
+  /// Renames the file with its WAL and creates a new, empty file. Returns the new name of the old
+  /// file. Only for a claim for writing, while no connection is open.
   [[nodiscard]] base::Result<std::string> quarantine(std::int64_t wall_now);
 
-  /// To be called when SQLite has opened the file and read it once: from now on its WAL belongs to
-  /// it.
+  /// Call it after SQLite has opened the file and read from it: from then on the WAL belongs to it.
   void remember_wal();
-  /// Whether the names still mean the files that were opened. Asks by `lstat` only. An error of the
-  /// system is no evidence that they do not.
+  /// Whether the paths still lead to the opened files. Uses `lstat` only. Returns true after an error
+  /// of the system, because that is no evidence of a replacement.
   [[nodiscard]] bool still_in_place() const noexcept;
 
  private:

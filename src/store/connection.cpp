@@ -11,8 +11,8 @@
 namespace ashmemo::store {
 namespace {
 
-// A row is more than its value: a key, a record version, a header. SQLite measures some of these
-// together, so the limit leaves them room.
+// Additional bytes for key, record version and header, because SQLite applies its limit to the whole
+// row in some cases.
 constexpr std::int64_t kBesideTheValue = 64 * 1024;
 
 int open_flags(const ConnectionOptions& options) {
@@ -51,7 +51,7 @@ Connection::Connection(const std::string& path, const ConnectionOptions& options
   set_pragmas();
 }
 
-// Calls, not statements: a statement would read the schema first.
+// Uses C functions, because a statement would read the schema first.
 void Connection::restrict() {
   sqlite3* const db = handle();
   configure(db, SQLITE_DBCONFIG_DEFENSIVE, 1);

@@ -39,7 +39,7 @@ std::string_view describe(FileType type) {
   return "is of an unknown kind";
 }
 
-// Whether it is a file that only we can have written; its content is another matter.
+// Whether only we can have written the file, independent of its content.
 base::Status check_kind(const std::string& path, const FileState& state) {
   if (state.type == FileType::missing) return {};
   if (state.type != FileType::regular) return not_ours(path, describe(state.type));
@@ -48,7 +48,7 @@ base::Status check_kind(const std::string& path, const FileState& state) {
   return {};
 }
 
-// The files that SQLite keeps beside FILE. True: there is one.
+// Checks the files that SQLite keeps beside FILE. Returns whether one exists.
 base::Result<bool> check_beside(const CachePaths& paths) {
   bool any = false;
   for (const std::string* path : {&paths.wal, &paths.shm, &paths.journal}) {
@@ -70,8 +70,8 @@ base::Result<FileCheck> judge_new(const CachePaths& paths, Found found, bool loc
                   paths.file)};
 }
 
-// SQLite cannot open a file beside a log of another format, and would say that it cannot be opened:
-// as if the place were at fault, for ever.
+// SQLite cannot open a file beside a log of an unknown format and reports that as a failure of
+// opening. Without this check the cache would stay unavailable.
 base::Result<FileCheck> judge_log(const CachePaths& paths) {
   const auto state = base::inspect(paths.wal);
   if (!state) return state.failure();
@@ -82,8 +82,8 @@ base::Result<FileCheck> judge_log(const CachePaths& paths) {
   return FileCheck{Found::damaged, "its write-ahead log is of an unknown format"};
 }
 
-// A power cut while the file was made may have lost its beginning: SQLite takes back what the
-// journal knows.
+// A power cut during creation may have lost the beginning of the file. SQLite restores it from the
+// journal.
 base::Result<bool> is_half_made(const CachePaths& paths, const Header& header) {
   if (!header.is_blank) return false;
   const auto journal = base::inspect(paths.journal);

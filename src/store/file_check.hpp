@@ -6,26 +6,25 @@
 #include "base/platform.hpp"
 #include "base/result.hpp"
 
-// What is at the path of a cache file, and may we use it? Judged by `lstat` and the first 100
-// bytes, before SQLite sees the file: what is not ours is not changed by one byte.
+// Checks what is at the path of a cache file and whether we may use it. It uses `lstat` and the first
+// 100 bytes, before SQLite opens the file, so that a foreign file is not changed by one byte.
 //
 //   nothing, or 0 bytes                            a new file
 //   an SQLite database with our application_id     ours
-//     ... of a newer format, or a broken header    ours, to be set aside
+//     ... of a newer format, or a broken header    ours, to be quarantined
 //   not an SQLite database, but beside it a
-//   FILE-lock that begins with our magic           ours, to be set aside
+//   FILE-lock that begins with our magic           ours, to be quarantined
 //   an SQLite database with another id, any other
 //   file, a link, FIFO, device, directory,
 //   another owner, writable by group or others     not ours: FailureKind::not_ours, naming it
 //
-// FILE-wal, -shm, -journal and -lock must be plain files of the same owner too. Where FILE is
-// missing or empty but a FILE-wal, -shm or -journal lies beside, our FILE-lock decides again: with
-// it they are what a deleted cache has left behind, without it they are somebody's (SQLite would
-// delete them).
+// FILE-wal, -shm, -journal and -lock must be regular files of the same owner, too. If FILE is missing
+// or empty but FILE-wal, -shm or -journal exists, our FILE-lock decides: with it they are remains of a
+// deleted cache; without it they are foreign, and SQLite would delete them.
 
 namespace ashmemo::store {
 
-/// FILE and the names beside it. Absolute, and without symbolic links but for the last component.
+/// FILE and the names beside it. Absolute; only the last component may be a symbolic link.
 struct CachePaths {
   std::string file;
   std::string wal;
@@ -34,27 +33,27 @@ struct CachePaths {
   std::string lock;
 };
 
-/// The first line of FILE-lock, and all of it. It also says, when FILE itself can no longer be
-/// read, that FILE was ours.
+/// The whole content of FILE-lock. It also shows that FILE was ours if FILE cannot be read any more.
 inline constexpr std::string_view kLockMagic =
     "ashmemo lock: the file beside, named as this without -lock, is a cache of ashmemo\n";
 
-/// Resolves the folder, which must exist: SQLite is told to follow no link, and would refuse one
-/// there.
+/// Resolves the folder, which must exist. SQLite runs with an option to follow no link and would refuse
+/// a link in the folder.
 [[nodiscard]] base::Result<CachePaths> resolve(const std::string& path);
 
 enum class Found : std::uint8_t { nothing, empty, ours, damaged };
 
 struct FileCheck {
   Found found = Found::nothing;
-  std::string why;  // why it is to be set aside
+  std::string why;  // the reason for a quarantine
 };
 
-/// Whether there is a FILE-lock with our magic. Opens it: not while this process has it locked.
+/// Whether there is a FILE-lock with our magic. Opens it, so do not call it while this process holds
+/// the lock.
 [[nodiscard]] base::Result<bool> has_our_lock(const CachePaths& paths);
 
-/// `lock_is_ours`: see has_our_lock. `listed`: this process has the file open already, so it is
-/// ours and must not be opened for its header.
+/// `lock_is_ours`: see has_our_lock. `listed`: this process has the file open, so it is ours and must
+/// not be opened for its header.
 [[nodiscard]] base::Result<FileCheck> judge(const CachePaths& paths, bool lock_is_ours,
                                             bool listed);
 

@@ -29,7 +29,7 @@ std::int32_t big_endian(std::string_view bytes, std::size_t at) noexcept {
   return static_cast<std::int32_t>(number);
 }
 
-// 1 is a rollback journal, 2 a WAL; no others have been seen in twenty years.
+// 1 is a rollback journal, 2 a WAL. SQLite has no other values.
 bool is_known_version(char version) noexcept { return version == 1 || version == 2; }
 
 void check(sqlite3* handle, int rc) {
@@ -69,7 +69,7 @@ bool is_known_log(std::string_view bytes) noexcept {
 
 base::Result<Header> read_header(const std::string& path) {
   return guarded(fmt::format("reading the header of '{}'", path), [&] {
-    // Opening reads nothing and locks nothing: SQLite puts that off until the first statement.
+    // Opening neither reads nor locks: SQLite does that at the first statement.
     SQLite::Database database(path, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOFOLLOW |
                                         SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE);
     return parse_header(read_start(database));

@@ -8,28 +8,27 @@
 
 namespace ashmemo::store {
 
-/// The first 100 bytes of a file, as far as they tell whose it is.
+/// The facts in the first 100 bytes of a file that show whether it is ours.
 struct Header {
-  bool is_sqlite = false;  // begins as SQLite databases do, and is long enough for one
+  bool is_sqlite = false;  // begins like an SQLite database and is long enough
   bool is_blank = false;   // only zeroes
-  bool is_known = false;   // in a format that every SQLite of today can read and write
+  bool is_known = false;   // in a format that current versions of SQLite read and write
   std::int32_t application_id = 0;
   std::int32_t user_version = 0;
 };
 
-/// Of any bytes, of any length.
+/// Accepts any bytes of any length.
 [[nodiscard]] Header parse_header(std::string_view bytes) noexcept;
 
-/// Whether a write-ahead log that begins with these bytes can be read: false for a format that
-/// SQLite refuses to open the file with. What is no log at all it ignores.
+/// Whether SQLite can open a database beside a write-ahead log that begins with these bytes. SQLite
+/// refuses a log of an unknown format and ignores a file that is not a log.
 [[nodiscard]] bool is_known_log(std::string_view bytes) noexcept;
 
 /// Reads a regular file's header.
 ///
-/// Through SQLite's own file layer, which is why it is here: closing a descriptor drops all locks
-/// that the process has on a file, and whoever hands us the path of a database that his own program
-/// has open must not lose its locks over it. SQLite keeps such a descriptor open until they are
-/// gone. No lock is taken, no other file opened, nothing written.
+/// Reads through SQLite's file layer, because closing any descriptor drops all locks of the process on
+/// a file. If the program has the database open, it must not lose its locks; SQLite keeps such a
+/// descriptor open until they are released. Takes no lock, opens no other file and writes nothing.
 [[nodiscard]] base::Result<Header> read_header(const std::string& path);
 
 }  // namespace ashmemo::store

@@ -18,11 +18,11 @@ using base::Failure;
 using base::FailureKind;
 using State = SchemaVerdict::State;
 
-// A connection to a file that is as it should be, or why the file must be set aside.
+// A connection to an intact file, or the reason to quarantine the file.
 struct Opened {
   std::unique_ptr<Connection> connection;
   std::string damage;
-  bool is_in_doubt = false;  // it may be as it should all the same
+  bool is_in_doubt = false;  // the file may be intact nevertheless
 };
 
 ConnectionOptions connection_options(const OpenOptions& options) {
@@ -35,7 +35,7 @@ ConnectionOptions connection_options(const OpenOptions& options) {
   return wanted;
 }
 
-// Whether SQLite has the memory for a schema like ours.
+// Whether SQLite has enough memory for a schema like ours.
 bool has_memory() {
   const auto probe = guarded("looking for memory", []() -> base::Result<SchemaVerdict> {
     SQLite::Database database(":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
@@ -45,8 +45,8 @@ bool has_memory() {
   return probe.ok();
 }
 
-// SQLITE_ERROR comes of a schema that SQLite cannot read: to us the same as corrupt. So does
-// SQLITE_NOMEM, where a text of the schema claims a length that cannot be.
+// A schema that SQLite cannot read gives SQLITE_ERROR, and a text of the schema that claims an
+// impossible length gives SQLITE_NOMEM. Both count as damage.
 bool is_lack_of_memory(const Failure& failure) {
   return (failure.sqlite_code & 0xFF) == SQLITE_NOMEM;
 }
@@ -61,8 +61,8 @@ base::Result<Opened> failed(const Failure& failure) {
   return failure;
 }
 
-// While a file is only being judged, the end of a connection must not write what is in its WAL into
-// it: neither into a file that turns out to be somebody else's, nor into one that is set aside.
+// While a file is only checked, closing the connection must not move the WAL into it: the file may be
+// foreign, or it may be quarantined.
 void keep_wal_at_close(Connection& connection, bool keep) {
   sqlite3_db_config(connection.handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep ? 1 : 0, nullptr);
 }
@@ -80,7 +80,7 @@ base::Status check_writable(const std::string& path, Connection& connection) {
   return Failure{FailureKind::io, 0, fmt::format("'{}' may not be written", path)};
 }
 
-// A log that could only be opened for reading stays so for as long as the connection is open.
+// If the log could only be opened for reading, it stays read-only for the life of the connection.
 base::Status check_log_writable(const std::string& path, Connection& connection) {
   const int rc =
       sqlite3_exec(connection.handle(), "BEGIN IMMEDIATE; ROLLBACK", nullptr, nullptr, nullptr);
@@ -95,7 +95,7 @@ base::Result<SchemaVerdict> create(Connection& connection) {
   return compare_schema(connection.database());
 }
 
-// Creates what a new file lacks. Anything but `ours` is left as it is.
+// Creates the schema in a new file. A file that is not `ours` does not change.
 base::Result<SchemaVerdict> prepare_schema(Connection& connection) {
   auto verdict = compare_schema(connection.database());
   if (verdict && verdict->state == State::empty) verdict = create(connection);
@@ -134,19 +134,19 @@ base::Result<Opened> open_connection(const std::string& path, const OpenOptions&
   return Opened{std::move(*connection), {}, false};
 }
 
-// Why the file must be set aside before it is opened; empty: it looks whole.
+// Why the file must be quarantined before it is opened; empty if it looks intact.
 std::string damage_of(const ClaimedFile& claim, const OpenOptions& options) {
   const bool is_marked_corrupt =
       !options.found_corrupt.empty() && claim.identity() == options.corrupt_file;
   return is_marked_corrupt ? options.found_corrupt : claim.damage();
 }
 
-// What is damaged gives way to a new file, once.
+// Replaces a damaged file by a new one, once.
 base::Result<Opened> open_or_replace(ClaimedFile& claim, const OpenOptions& options) {
   std::string damage = damage_of(claim, options);
   if (damage.empty()) {
     auto opened = open_connection(claim.path(), options);
-    // Memory may have been short for a moment only.
+    // The lack of memory may have been temporary.
     if (opened && opened->is_in_doubt) opened = open_connection(claim.path(), options);
     if (!opened || opened->damage.empty()) return opened;
     damage = opened->damage;
@@ -170,7 +170,7 @@ base::Result<std::unique_ptr<Store>> open_for_writing(const OpenOptions& options
   return make_sqlite_store(std::move(*claim), std::move(opened->connection), options);
 }
 
-// Its connection is not kept: the readers open their own when they are asked for something.
+// Closes this connection, because readers open their own at the first read.
 base::Status check_for_reading(const ClaimedFile& claim, const OpenOptions& options) {
   const auto connection = Connection::open(claim.path(), connection_options(options));
   if (!connection) return connection.failure();
@@ -192,7 +192,7 @@ base::Result<std::unique_ptr<Store>> open_for_reading(const OpenOptions& options
   return make_sqlite_store(std::move(*claim), nullptr, options);
 }
 
-// What to do about it, where that can be said.
+// Advice for the user, if there is any.
 std::string_view advice(FailureKind kind, bool read_only) {
   switch (kind) {
     case FailureKind::busy:

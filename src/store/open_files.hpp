@@ -19,29 +19,28 @@ struct OpenFile {
 
 /// All cache files that this process has open, asked before any of them is opened again.
 ///
-/// The locks of POSIX are the process's, not the opener's: a second opener in the same process is
-/// given the first one's lock, and the end of any descriptor gives up all locks on its file, the
-/// ones that SQLite holds on FILE included. The next `sqlite3` shell would then take itself for the
-/// last one to leave and delete the WAL under us. So what is listed here is never opened, not even
-/// for its header.
+/// POSIX locks belong to the process. A second opener in the same process gets the lock of the first,
+/// and closing any descriptor drops all locks of the process on that file, including SQLite's locks on
+/// FILE. Then a `sqlite3` shell that ends would delete the WAL that we use. So a listed file is never
+/// opened again, not even to read its header.
 ///
-/// A file is meant by its identity, not by its name: there are relative paths and hard links. But a
-/// file that somebody has deleted while it is open is found by its name or its lock file.
+/// Files are compared by identity, because of relative paths and hard links. A file that was deleted
+/// while it is open is found by its name or its lock file.
 class OpenFiles {
  public:
   using Entry = std::list<OpenFile>::iterator;
 
-  /// The one of this process. Never destroyed: caches may be static objects.
+  /// The table of this process. It is never destroyed, because caches may be static objects.
   static OpenFiles& of_this_process();
 
-  /// Held from the question until the entry is made, and while the lock of an entry is given up: in
-  /// between nobody else may open a file.
+  /// Held from the lookup until the entry is added, and while the lock of an entry is released, so
+  /// that no other thread opens a file in between.
   base::Mutex mutex;
 
-  /// Whether an engine has this file, under any name.
+  /// Whether an engine has this file open, under any name.
   [[nodiscard]] bool has_engine(const std::string& path, const base::FileState& file,
                                 const base::FileState& lock) const ASHMEMO_REQUIRES(mutex);
-  /// Whether anybody has it.
+  /// Whether the table has this file.
   [[nodiscard]] bool lists(const base::FileState& file) const ASHMEMO_REQUIRES(mutex);
 
   Entry add(OpenFile file) ASHMEMO_REQUIRES(mutex);

@@ -24,7 +24,7 @@ bool is_missing(const std::string& path) {
   return state && state->type == FileType::missing;
 }
 
-// Two damages within a microsecond, or under a clock that stands still, need two names.
+// Two quarantines within a microsecond, or with a clock that does not advance, need different names.
 std::string free_name(const std::string& file, std::int64_t wall_now) {
   std::int64_t time = std::max<std::int64_t>(wall_now, 0);
   const auto name = [&] { return fmt::format("{}{}{}", file, kInfix, time); };
@@ -60,7 +60,7 @@ std::vector<std::string> older_copies(const std::string& file, const std::string
   return copies;
 }
 
-// What cannot be removed stays: the new file matters more.
+// Ignores files that cannot be removed, because the new file is more important.
 void remove_older_copies(const std::string& file, const std::string& newest) {
   for (const std::string& path : older_copies(file, newest)) {
     const auto state = base::inspect(path);
@@ -69,8 +69,7 @@ void remove_older_copies(const std::string& file, const std::string& newest) {
   }
 }
 
-// Somebody else's WAL beside the new file would be taken for its own: if it cannot be kept, it
-// goes.
+// A foreign WAL beside the new file would be taken for its own. If it cannot be renamed, it is removed.
 base::Status move_wal(const std::string& wal, const std::string& to) {
   if (is_missing(wal) || base::rename_file(wal, to)) return {};
   return base::remove_file(wal);
@@ -80,8 +79,8 @@ base::Status move_wal(const std::string& wal, const std::string& to) {
 
 base::Result<std::string> quarantine(const CachePaths& paths, std::int64_t wall_now) {
   const std::string name = free_name(paths.file, wall_now);
-  // FILE first. Were it the WAL, and the process killed before FILE follows, then FILE would be
-  // opened next time without its last commits: what was erased in them would be back.
+  // Renames FILE first. If the WAL came first and the process was killed in between, the next opening
+  // would use FILE without its last commits, and erased entries would return.
   if (const auto moved = base::rename_file(paths.file, name); !moved) return moved.failure();
   if (const auto moved = move_wal(paths.wal, name + std::string(kWal)); !moved) {
     return moved.failure();

@@ -34,7 +34,7 @@ base::FailureKind failure_kind(int sqlite_code) noexcept {
 }
 
 base::Failure failure_of(const SQLite::Exception& error, std::string_view doing) {
-  // The extended code is missing where the error did not come with a connection.
+  // There is no extended code if the error did not come from a connection.
   const int extended = error.getExtendedErrorCode();
   const int code = extended > 0 ? extended : error.getErrorCode();
   return {failure_kind(code), code,

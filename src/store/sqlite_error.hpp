@@ -9,15 +9,15 @@
 
 #include "base/result.hpp"
 
-// The only place where SQLite's errors become the store's: everything in this folder lets
-// SQLite::Exception fly and runs inside `guarded`.
+// The only place that converts SQLite's errors to failures of the store. The other files of this folder
+// do not catch SQLite::Exception and run inside `guarded`.
 
 namespace ashmemo::store {
 
-/// What an SQLite result code means to the layers above. Takes primary and extended codes.
+/// The kind of failure for an SQLite result code. Accepts primary and extended codes.
 [[nodiscard]] base::FailureKind failure_kind(int sqlite_code) noexcept;
 
-/// `doing` says what was being done, as in "reading entries".
+/// `doing` names the operation, for example "reading entries".
 [[nodiscard]] base::Failure failure_of(const SQLite::Exception& error, std::string_view doing);
 [[nodiscard]] base::Failure out_of_memory(std::string_view doing);
 
@@ -38,7 +38,7 @@ struct GuardedResult<void> {
 
 }  // namespace detail
 
-/// Runs `f` and answers its value, or its Result. SQLite::Exception and std::bad_alloc become
+/// Runs `f` and returns its value or its Result. Converts SQLite::Exception and std::bad_alloc to a
 /// Failure.
 template <class F>
 auto guarded(std::string_view doing, F&& f) ->
