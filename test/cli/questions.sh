@@ -1,16 +1,17 @@
 # shellcheck shell=bash
-# The README's questions, one line of the stock sqlite3 program each, while an application has the
-# file open.
+# The ten questions of the guide "Looking into a cache": one line of the sqlite3 program each, while an
+# application has the file open.
 
+source "$project_root/test/support/documents.sh"
 make_cache blog.cache.db
 hold blog.cache.db
-block=$(sed -n '/^<!-- questions -->$/,/^```$/p' "$project_root/README.md" | sed -e '1,2d;$d')
+block=$(document_block questions)
 mapfile -t questions < <(grep '^#' <<<"$block")
 mapfile -t commands < <(grep -v '^#' <<<"$block")
 ((${#questions[@]} == 10 && ${#commands[@]} == 10)) || fail "not ten questions of a line each"
 
 # answer QUESTION EXPECTED [ORDER]: runs the line below the question that has this text, without its
-# box, which is for people. ORDER is sort where the question leaves the order open.
+# box, which is for people. ORDER is sort if the question does not fix the order.
 answer() {
   local at order=${3:-cat}
   for at in "${!questions[@]}"; do
@@ -23,7 +24,7 @@ answer() {
     expect "$2"
     return
   done
-  fail "the README does not ask: $1"
+  fail "the guide does not ask: $1"
 }
 
 answer 'How full' '20|24505'
@@ -31,11 +32,11 @@ answer 'How often' $'Post|word_count|0.4
 Post|mood\x1B[5m|0.0
 Post|rate|0.0
 |(put directly)|'
-answer 'most room' 'large|20547
+answer 'most space' 'large|20547
 Post:42:mood%1B%5B5m|267
 Post:1:mood%1B%5B5m|261'
 answer 'seconds of computing' '3.0'
-answer 'oldest' TIME
+answer 'oldest entry' TIME
 answer 'record 1' 'Post:1:mood%1B%5B5m|0.5
 Post:1:rate|1
 Post:1:word_count|10' sort
@@ -54,13 +55,13 @@ answer 'never read' "$(ask blog.cache.db \
 # An hour and a half, less the time that the test takes; then three that were stored together.
 commands=("${commands[@]/ttl_left FROM/CAST(ttl_left \/ 3600 AS INTEGER) FROM}")
 commands=("${commands[@]/ORDER BY ttl_left LIMIT 3/ORDER BY ttl_left LIMIT 4}")
-answer 'about to expire' 'Post:1:word_count|7
+answer 'expire next' 'Post:1:word_count|7
 Post:42:word_count|7
 Post:7:word_count|7
 soon|1' sort
 
-# The README's lines of the program itself; its own file has another calculation.
-lines=$(sed -n '/^<!-- program -->$/,/^```$/p' "$project_root/README.md" | sed -e '1,2d;$d')
+# The guide's lines of the program ashmemo; this file has another calculation.
+lines=$(document_block program)
 (($(wc -l <<<"$lines") == 5)) || fail "not five lines of the program"
 eval "${lines/Post:1:length/Post:1:word_count}"
 [[ -s copy.cache.db ]] || fail "no backup"
