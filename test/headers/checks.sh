@@ -17,6 +17,7 @@ run_headers_suite() {
   check "no test returns from a SUBCASE" subcases_do_not_return
   check "no path or host of one machine" nothing_of_one_machine
   check "the README names both commands" readme_names_commands
+  check "the links of every document lead to files" links_lead_to_files
   check "every public operation is tried with faults of the system" operations_meet_faults
 }
 
@@ -158,6 +159,16 @@ readme_names_commands() {
   for command in './examples/run' './test/run'; do
     grep -qxE " *$command" "$project_root/README.md" || printf '%s\n' "$command"
   done | fails_if_any "the README has no line"
+}
+
+# Without code blocks, where a lambda looks like a link. Links to other sites have a colon.
+links_lead_to_files() {
+  local file link
+  for file in $(project_files '*.md'); do
+    while read -r link; do
+      [[ -e $project_root/$(dirname "$file")/$link ]] || printf '%s: %s\n' "$file" "$link"
+    done < <(sed '/^```/,/^```$/d' "$project_root/$file" | grep -oP '\]\(\K[^)#:]+(?=[)#])')
+  done | fails_if_any "these links lead nowhere"
 }
 
 # Classes that never touch a cache's file.
