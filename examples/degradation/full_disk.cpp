@@ -18,44 +18,34 @@ bool would_grow(int file, off_t end) {
 }
 
 ssize_t write_at(int file, const void* from, std::size_t bytes, off_t at) {
-  if (would_grow(file, at + static_cast<off_t>(bytes))) {
-    errno = ENOSPC;
-    return -1;
-  }
-  return ::pwrite(file, from, bytes, at);
+  if (!would_grow(file, at + static_cast<off_t>(bytes))) return ::pwrite(file, from, bytes, at);
+  errno = ENOSPC;
+  return -1;
 }
 
-// Some builds of SQLite move to the place first, and then write.
+// Some builds of SQLite call lseek and then write.
 ssize_t write_here(int file, const void* from, std::size_t bytes) {
-  if (would_grow(file, ::lseek(file, 0, SEEK_CUR) + static_cast<off_t>(bytes))) {
-    errno = ENOSPC;
-    return -1;
-  }
-  return ::write(file, from, bytes);
+  return write_at(file, from, bytes, ::lseek(file, 0, SEEK_CUR));
 }
 
 int allocate(int file, off_t at, off_t bytes) {
   return would_grow(file, at + bytes) ? ENOSPC : ::posix_fallocate(file, at, bytes);
 }
 
-/// nullptr: the system's own again. A name that a build of SQLite does not know is no error here.
-void replace(const char* name, sqlite3_syscall_ptr call) {
+/// nullptr restores the system's own call. Some builds of SQLite do not have all of these names;
+/// that is not an error.
+void replace(const char* name, void* call) {
   sqlite3_vfs* const system = sqlite3_vfs_find(nullptr);
-  (void)system->xSetSystemCall(system, name, call);
-}
-
-template <class F>
-sqlite3_syscall_ptr as_system_call(F* function) {
-  return reinterpret_cast<sqlite3_syscall_ptr>(function);
+  (void)system->xSetSystemCall(system, name, reinterpret_cast<sqlite3_syscall_ptr>(call));
 }
 
 }  // namespace
 
 FullDisk::FullDisk() {
-  replace("pwrite", as_system_call(write_at));
-  replace("pwrite64", as_system_call(write_at));
-  replace("write", as_system_call(write_here));
-  replace("fallocate", as_system_call(allocate));
+  replace("pwrite", reinterpret_cast<void*>(write_at));
+  replace("pwrite64", reinterpret_cast<void*>(write_at));
+  replace("write", reinterpret_cast<void*>(write_here));
+  replace("fallocate", reinterpret_cast<void*>(allocate));
 }
 
 FullDisk::~FullDisk() {

@@ -2,9 +2,9 @@
 
 namespace degradation {
 
-/// A disk without room, for as long as this object lives: what SQLite writes finds the place that
-/// its files have already, and they cannot grow. (SQLite lets a program replace the system calls it
-/// makes. With a real full disk the same happens, but an example should not fill yours.)
+/// Simulates a full disk during its lifetime: SQLite can overwrite the bytes that its files have,
+/// but the files cannot grow. SQLite lets a program replace the system calls that it makes, so the
+/// real disk of the user does not have to be filled.
 class FullDisk {
  public:
   FullDisk();

@@ -5,24 +5,29 @@
 #include <string>
 
 #include "prometheus.hpp"
-#include "window.hpp"
 
 namespace monitoring {
 
-/// Shows snapshots in the terminal, each in the place of the one before, as much as there is room
-/// for. Where the output is no terminal: a line for each.
+/// Shows snapshots in the terminal. Each snapshot replaces the one before and is cut to the size of
+/// the window. If the output is not a terminal, each snapshot is one line.
 class Display {
  public:
   Display();
   void show(const Snapshot& snapshot, const std::deque<std::string>& events);
 
  private:
-  void show_in_place(const std::string& text, const Window& window);
+  struct Window {
+    std::size_t columns = 80;
+    std::size_t rows = 24;
+    friend bool operator==(const Window&, const Window&) = default;
+  };
+  static Window window();
+  void replace(const std::string& page);
 
-  bool in_place_;
-  std::size_t shown_lines_ = 0;
-  Window window_;  ///< in which they were shown
-  ashmemo::Stats before_;
+  bool is_terminal_;
+  Window window_{};  ///< when the latest snapshot was shown
+  std::size_t lines_ = 0;
+  ashmemo::Stats before_{};
 };
 
 }  // namespace monitoring

@@ -1,83 +1,68 @@
-// Watches a cache: its statistics and events in the terminal, refreshed in place, and as a file for
-// Prometheus, from the textfile collector of its node_exporter. A small load makes something to
-// see.
+// Monitors a cache: its statistics and events in the terminal, and as a file for Prometheus that
+// the textfile collector of node_exporter can read. A small load gives the cache something to do.
 //
 //     monitoring [--cache FILE] [--prometheus FILE.prom] [--frames N] [--every MS]
-//
-// Where the output is no terminal it prints a line for each frame. With --frames 5, and with other
-// numbers each time:
-//
-// == begin
-// health ok, hit ratio 13.2 %, entries 188, evicted 0, notices 0
-// health ok, hit ratio 22.8 %, entries 688, evicted 0, notices 0
-// health ok, hit ratio 28.7 %, entries 1,221, evicted 0, notices 1
-// health ok, hit ratio 34.5 %, entries 1,695, evicted 0, notices 1
-// health ok, hit ratio 39.6 %, entries 1,985, evicted 414, notices 1
-// == end
 
 #include <ashmemo/ashmemo.hpp>
 
 #include <fmt/core.h>
+#include <signal.h>
 #include <CLI/CLI.hpp>
 
-#include <charconv>
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <deque>
-#include <exception>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <random>
 #include <string>
-#include <system_error>
 #include <vector>
 
-#include "../command_line.hpp"
-#include "../printable.hpp"
-#include "../temporary_directory.hpp"
+#include "../common/program.hpp"
+#include "../common/temporary_directory.hpp"
+#include "../common/terminal.hpp"
 #include "display.hpp"
-#include "end_signals.hpp"
 #include "prometheus.hpp"
 
 namespace monitoring {
 namespace {
 
-/// The latest events. The cache's own thread tells them, another one reads them.
+using SteadyTime = std::chrono::steady_clock::time_point;
+
+/// The latest events. The cache's own thread adds them, another thread reads them.
 class Events {
  public:
   void add(const ashmemo::Notice& notice) {
-    constexpr std::size_t kMost = 4;
+    constexpr std::size_t kMaxShown = 4;
     const std::lock_guard lock(mutex_);
     ++counts_[std::string(to_string(notice.kind))];
-    latest_.push_back(fmt::format("{}: {}", to_string(notice.kind), notice.what));
-    if (latest_.size() > kMost) latest_.pop_front();
+    notices_.push_back(fmt::format("{}: {}", to_string(notice.kind), notice.what));
+    if (notices_.size() > kMaxShown) notices_.pop_front();
   }
-  /// Many entries leave in a second: the last one is enough to see.
+  /// Keeps only the latest removal, because there are many in a second.
   void add(const ashmemo::Removal& removal) {
     const std::lock_guard lock(mutex_);
-    last_removal_ =
-        fmt::format("{}: {}", to_string(removal.cause), example::printable(removal.key));
+    removal_ = fmt::format("{}: {}", to_string(removal.cause), example::printable(removal.key));
   }
-  /// By kind.
   [[nodiscard]] std::map<std::string, int> counts() const {
     const std::lock_guard lock(mutex_);
     return counts_;
   }
   [[nodiscard]] std::deque<std::string> latest() const {
     const std::lock_guard lock(mutex_);
-    std::deque<std::string> events = latest_;
-    if (!last_removal_.empty()) events.push_back(last_removal_);
+    std::deque<std::string> events = notices_;
+    if (!removal_.empty()) events.push_back(removal_);
     return events;
   }
 
  private:
   mutable std::mutex mutex_;
-  std::map<std::string, int> counts_;
-  std::deque<std::string> latest_;
-  std::string last_removal_;
+  std::map<std::string, int> counts_;  ///< notices by kind
+  std::deque<std::string> notices_;
+  std::string removal_;
 };
 
 struct Article {
@@ -91,28 +76,27 @@ double score_of(const Article& article) {
   return score;
 }
 
+/// Some summaries are larger than the limit for one entry, so the cache refuses them.
 std::string summary_of(const Article& article) {
-  constexpr std::size_t kTooLong =
-      300'000;  // more than one entry may have: it is refused, and told
   std::string summary = std::to_string(score_of(article));
-  summary.resize(article.id % 1000 == 999 ? kTooLong : 200, '.');
+  summary.resize(article.id % 1000 == 999 ? 300'000 : 200, '.');
   return summary;
 }
 
-/// A program with a cache that is too small for it, so that something happens.
+/// A program whose cache is too small for it, so that there are events.
 class Program {
  public:
   explicit Program(const std::string& file)
       : file_(file),
         cache_(file, {.limits = {.max_entries = 2000, .max_bytes = 2 * ashmemo::MiB},
                       .hooks = {.on_error = [this](const auto& notice) { events_.add(notice); },
-                                .on_removal = [this](const auto& gone) { events_.add(gone); }},
+                                .on_removal = [this](const auto& entry) { events_.add(entry); }},
                       .memory_bytes = 512 * ashmemo::KiB}) {
     articles_.cache_calculation("summary", {});
     articles_.cache_calculation("score", {.ttl = std::chrono::seconds(2)});
   }
 
-  /// Somebody reads pages of articles, newer ones more often.
+  /// Loads pages of articles. Articles with a low id are more popular.
   void work() {
     for (int pages = 0; pages < 20; ++pages) {
       std::vector<Article> page;
@@ -124,7 +108,7 @@ class Program {
       (void)articles_.load(page, summary_, score_);
     }
   }
-  [[nodiscard]] Snapshot look() const {
+  [[nodiscard]] Snapshot snapshot() const {
     return {file_,
             cache_.stats(),
             cache_.health(),
@@ -136,7 +120,7 @@ class Program {
   void flush() {
     try {
       cache_.flush();
-    } catch (const ashmemo::Error&) {  // the cache's health says it, and is shown
+    } catch (const ashmemo::Error&) {  // health() shows that the file cannot be written
     }
   }
 
@@ -152,6 +136,32 @@ class Program {
   ashmemo::Calculation<Article, double> score_ = articles_.calculation("score", score_of);
 };
 
+/// Waits for Ctrl-C and the other signals that ask a program to end. The program then ends in the
+/// normal way and removes its temporary files.
+class EndSignals {
+ public:
+  /// Blocks the signals in this thread and in all threads that it starts later.
+  EndSignals() {
+    ::sigemptyset(&signals_);
+    for (const int one : {SIGINT, SIGTERM, SIGHUP}) ::sigaddset(&signals_, one);
+    ::pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+  }
+  /// Waits until `time`, or until a signal arrives. Returns whether one has arrived.
+  [[nodiscard]] bool wait_until(SteadyTime time) const {
+    using std::chrono::nanoseconds;
+    const nanoseconds left =
+        std::max(nanoseconds{0}, nanoseconds{time - std::chrono::steady_clock::now()});
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(left);
+    timespec length{};
+    length.tv_sec = seconds.count();
+    length.tv_nsec = (left - seconds).count();
+    return ::sigtimedwait(&signals_, nullptr, &length) > 0;
+  }
+
+ private:
+  sigset_t signals_{};
+};
+
 struct Arguments {
   std::string cache_file;
   std::string prometheus_file;
@@ -161,57 +171,36 @@ struct Arguments {
 
 void run(const Arguments& arguments) {
   const EndSignals end_signals;  // before the first thread is started
-  const example::TemporaryDirectory own;
-  Program program(arguments.cache_file.empty() ? own.file("articles.cache.db")
+  const example::TemporaryDirectory directory;
+  Program program(arguments.cache_file.empty() ? directory.file("articles.cache.db")
                                                : arguments.cache_file);
   Display display;
-  auto next = std::chrono::steady_clock::now();
-  bool is_ended = false;
-  for (int frame = 0; frame < arguments.frames && !is_ended; ++frame) {
+  SteadyTime next = std::chrono::steady_clock::now();
+  for (int frame = 1; frame <= arguments.frames; ++frame) {
     program.work();
-    if (frame + 1 == arguments.frames) program.flush();  // the last one shows all that was done
-    const Snapshot snapshot = program.look();
+    if (frame == arguments.frames) program.flush();  // so that the last frame shows everything
+    const Snapshot snapshot = program.snapshot();
     display.show(snapshot, program.events());
     if (!arguments.prometheus_file.empty()) {
       write_atomically(arguments.prometheus_file, to_prometheus(snapshot));
     }
     next += std::chrono::milliseconds(arguments.milliseconds);
-    is_ended = end_signals.came_before(next);
+    if (end_signals.wait_until(next)) return;
   }
-}
-
-/// For an option that is a number.
-CLI::Validator at_least(int least) {
-  const std::string allowed = fmt::format("a whole number, {} or more", least);
-  return {[least, allowed](const std::string& text) {
-            int number = 0;
-            const char* const end = text.data() + text.size();
-            const auto parsed = std::from_chars(text.data(), end, number);
-            const bool is_right = parsed.ec == std::errc{} && parsed.ptr == end && number >= least;
-            return is_right ? std::string() : "must be " + allowed;
-          },
-          ""};
 }
 
 }  // namespace
 }  // namespace monitoring
 
 int main(int argc, char** argv) {
-  CLI::App app("Watches a cache under a small load", "monitoring");
+  CLI::App app("Monitors a cache under a small load.", "monitoring");
   monitoring::Arguments arguments;
-  app.add_option("--cache", arguments.cache_file, "the cache file (default: one for this run)");
-  app.add_option("--prometheus", arguments.prometheus_file, "written anew with each frame");
-  using monitoring::at_least;
-  app.add_option("--frames", arguments.frames, "how often it is shown (default: 40)")
-      ->check(at_least(1));
-  app.add_option("--every", arguments.milliseconds, "milliseconds for a frame (default: 250)")
-      ->check(at_least(0));
-  if (const auto status = example::parse(app, argc, argv)) return *status;
-  try {
-    monitoring::run(arguments);
-    return EXIT_SUCCESS;
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "monitoring: {}\n", example::printable(error.what()));
-    return EXIT_FAILURE;
-  }
+  constexpr int kMax = std::numeric_limits<int>::max();
+  app.add_option("--cache", arguments.cache_file, "cache file (default: a temporary one)");
+  app.add_option("--prometheus", arguments.prometheus_file, "file to replace with each frame");
+  app.add_option("--frames", arguments.frames, "number of frames (default: 40)")
+      ->check(CLI::Range(1, kMax));
+  app.add_option("--every", arguments.milliseconds, "milliseconds per frame (default: 250)")
+      ->check(CLI::Range(0, kMax));
+  return example::run_program(app, argc, argv, [&] { monitoring::run(arguments); });
 }

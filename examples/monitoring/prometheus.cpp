@@ -13,131 +13,124 @@
 namespace monitoring {
 namespace {
 
-using Labels = std::vector<std::pair<std::string_view, std::string_view>>;
+using ashmemo::CalculationStats;
+using ashmemo::HealthState;
+using ashmemo::Stats;
 
-/// A label's value may be anything, once these three are escaped.
-std::string escaped(std::string_view value) {
-  std::string text;
+std::string label(std::string_view name, std::string_view value) {
+  std::string escaped;
   for (const char c : value) {
-    if (c == '\\' || c == '"') text += '\\';
-    text += c == '\n' ? "\\n" : std::string(1, c);
+    if (c == '\\' || c == '"') escaped += '\\';
+    escaped += c == '\n' ? "\\n" : std::string(1, c);
   }
-  return text;
+  return fmt::format("{}=\"{}\"", name, escaped);
 }
 
-/// Builds the text: a family of samples is a name with help and type, and a line for each set of
-/// labels. Counters end in _total; times are in seconds, sizes in bytes.
+/// Writes lines "ashmemo_NAME{cache="FILE",LABELS} VALUE". Prometheus wants a help text and a type
+/// before the first sample of a name. A name that ends in _total is a counter.
 class Writer {
  public:
-  explicit Writer(std::string_view file) : file_(file) {}
+  explicit Writer(const std::string& file) : cache_(label("cache", file)) {}
 
-  void family(std::string_view name, std::string_view type, std::string_view help) {
-    name_ = fmt::format("ashmemo_{}", name);
-    text_ += fmt::format("# HELP {} {}\n# TYPE {} {}\n", name_, help, name_, type);
-  }
   template <class Number>
-  void sample(Number value, const Labels& labels = {}) {
-    text_ += fmt::format("{}{{cache=\"{}\"", name_, escaped(file_));
-    for (const auto& label : labels) {
-      text_ += fmt::format(",{}=\"{}\"", label.first, escaped(label.second));
+  void sample(std::string_view name, std::string_view help, const std::string& labels,
+              Number value) {
+    if (name != name_) {
+      text_ += fmt::format("# HELP ashmemo_{} {}\n# TYPE ashmemo_{} {}\n", name, help, name,
+                           name.ends_with("_total") ? "counter" : "gauge");
+      name_ = name;
     }
-    text_ += fmt::format("}} {}\n", value);
-  }
-  void counter(std::string_view name, std::int64_t value, std::string_view help) {
-    family(name, "counter", help);
-    sample(value);
-  }
-  void gauge(std::string_view name, std::int64_t value, std::string_view help) {
-    family(name, "gauge", help);
-    sample(value);
+    text_ += fmt::format("ashmemo_{}{{{}{}{}}} {}\n", name, cache_, labels.empty() ? "" : ",",
+                         labels, value);
   }
   [[nodiscard]] std::string take() { return std::move(text_); }
 
  private:
-  std::string_view file_;
-  std::string name_;
+  std::string cache_;
+  std::string name_;  ///< of the latest sample
   std::string text_;
 };
 
 double in_seconds(ashmemo::Duration length) { return static_cast<double>(length.count()) * 1e-6; }
 
-void write_contents(Writer& to, const ashmemo::Stats& stats) {
-  to.gauge("entries", stats.entries, "Entries in the file.");
-  to.gauge("entries_size_bytes", stats.bytes, "What the entries cost in the file.");
-  to.gauge("file_size_bytes", stats.file_bytes, "Size of the file.");
-  to.gauge("wal_size_bytes", stats.wal_bytes, "Size of the file's write-ahead log.");
-  to.gauge("queue_size_bytes", stats.queue_bytes, "Writes accepted and not yet committed.");
-  to.gauge("memory_entries", stats.memory_entries, "Copies of entries in memory.");
-  to.gauge("memory_size_bytes", stats.memory_bytes, "What the copies in memory take.");
-}
-
-void write_work(Writer& to, const ashmemo::Stats& stats) {
-  to.family("requests_total", "counter", "Keys asked for, by what answered.");
-  to.sample(stats.hits, {{"result", "hit"}});
-  to.sample(stats.stale_hits, {{"result", "stale_hit"}});
-  to.sample(stats.misses, {{"result", "miss"}});
-  to.counter("memory_hits_total", stats.memory_hits, "Hits that were answered from memory.");
-  to.counter("computed_total", stats.computed, "Results that were computed.");
-  to.counter("puts_total", stats.puts, "Values offered to be kept.");
-  to.family("puts_not_kept_total", "counter", "Values that were offered and not kept, by reason.");
-  to.sample(stats.refused, {{"reason", "refused"}});
-  to.sample(stats.dropped, {{"reason", "dropped"}});
-  to.family("removals_total", "counter", "Entries that left the file, by cause.");
-  to.sample(stats.erased, {{"cause", "erased"}});
-  to.sample(stats.replaced, {{"cause", "replaced"}});
-  to.sample(stats.expired, {{"cause", "expired"}});
-  to.sample(stats.evicted, {{"cause", "evicted"}});
-  to.counter("commits_total", stats.commits, "Transactions committed.");
-  to.counter("written_bytes_total", stats.bytes_written, "Bytes of the entries written.");
-  to.family("saved_seconds_total", "counter", "Time that computing the hits would have taken.");
-  to.sample(in_seconds(stats.saved));
+void write_stats(Writer& to, const Stats& stats) {
+  struct Metric {
+    const char* name;
+    const char* help;
+    std::int64_t Stats::*value;
+    std::string labels{};
+  };
+  const Metric metrics[] = {
+      {"entries", "Entries in the file.", &Stats::entries},
+      {"entries_size_bytes", "Bytes of the entries in the file.", &Stats::bytes},
+      {"file_size_bytes", "Size of the file.", &Stats::file_bytes},
+      {"wal_size_bytes", "Size of the write-ahead log.", &Stats::wal_bytes},
+      {"queue_size_bytes", "Writes accepted and not yet committed.", &Stats::queue_bytes},
+      {"memory_entries", "Copies of entries in memory.", &Stats::memory_entries},
+      {"memory_size_bytes", "Bytes of the copies in memory.", &Stats::memory_bytes},
+      {"requests_total", "Keys asked for, by result.", &Stats::hits, label("result", "hit")},
+      {"requests_total", "", &Stats::stale_hits, label("result", "stale_hit")},
+      {"requests_total", "", &Stats::misses, label("result", "miss")},
+      {"memory_hits_total", "Hits answered from memory.", &Stats::memory_hits},
+      {"computed_total", "Results computed.", &Stats::computed},
+      {"puts_total", "Values offered to the cache.", &Stats::puts},
+      {"puts_not_kept_total", "Values offered and not kept, by reason.", &Stats::refused,
+       label("reason", "refused")},
+      {"puts_not_kept_total", "", &Stats::dropped, label("reason", "dropped")},
+      {"removals_total", "Entries removed from the file, by cause.", &Stats::erased,
+       label("cause", "erased")},
+      {"removals_total", "", &Stats::replaced, label("cause", "replaced")},
+      {"removals_total", "", &Stats::expired, label("cause", "expired")},
+      {"removals_total", "", &Stats::evicted, label("cause", "evicted")},
+      {"commits_total", "Transactions committed.", &Stats::commits},
+      {"written_bytes_total", "Bytes of the entries written.", &Stats::bytes_written},
+  };
+  for (const Metric& metric : metrics) {
+    to.sample(metric.name, metric.help, metric.labels, stats.*metric.value);
+  }
+  to.sample("saved_seconds_total", "Time that computing the hits would take.", "",
+            in_seconds(stats.saved));
 }
 
 void write_calculations(Writer& to, const std::vector<Snapshot::Calculation>& calculations) {
-  const auto each = [&](std::string_view name, std::string_view help, auto value) {
-    to.family(name, "counter", help);
+  const auto write = [&](std::string_view name, std::string_view help, auto value_of) {
     for (const Snapshot::Calculation& one : calculations) {
-      to.sample(value(one.stats), {{"resource", one.resource}, {"calculation", one.name}});
+      to.sample(name, help, label("resource", one.resource) + "," + label("calculation", one.name),
+                value_of(one.stats));
     }
   };
-  using Stats = ashmemo::CalculationStats;
-  each("calculation_hits_total", "Hits of one calculation.", [](const Stats& s) { return s.hits; });
-  each("calculation_misses_total", "Misses of one calculation.",
-       [](const Stats& s) { return s.misses; });
-  each("calculation_failed_total", "Records for which one calculation failed.",
-       [](const Stats& s) { return s.failed; });
-  each("calculation_saved_seconds_total", "Time that computing one calculation's hits takes.",
-       [](const Stats& s) { return in_seconds(s.saved); });
-}
-
-void write_health(Writer& to, const Snapshot& snapshot) {
-  using ashmemo::HealthState;
-  to.family("health", "gauge", "1 for the state that the cache is in, 0 for the others.");
-  for (const HealthState state :
-       {HealthState::ok, HealthState::degraded, HealthState::unavailable, HealthState::closed}) {
-    to.sample(snapshot.health.state == state ? 1 : 0, {{"state", to_string(state)}});
-  }
-  if (snapshot.notices.empty()) return;
-  to.family("notices_total", "counter", "Faults and changes of state told, by kind.");
-  for (const auto& [kind, count] : snapshot.notices) to.sample(count, {{"kind", kind}});
+  write("calculation_hits_total", "Hits of one calculation.",
+        [](const CalculationStats& stats) { return stats.hits; });
+  write("calculation_misses_total", "Misses of one calculation.",
+        [](const CalculationStats& stats) { return stats.misses; });
+  write("calculation_failed_total", "Records for which one calculation failed.",
+        [](const CalculationStats& stats) { return stats.failed; });
+  write("calculation_saved_seconds_total", "Time that computing one calculation's hits would take.",
+        [](const CalculationStats& stats) { return in_seconds(stats.saved); });
 }
 
 }  // namespace
 
 std::string to_prometheus(const Snapshot& snapshot) {
   Writer to(snapshot.file);
-  to.family("info", "gauge", "1, with the library's version.");
-  to.sample(1, {{"version", ashmemo::version()}});
-  write_health(to, snapshot);
-  write_contents(to, snapshot.stats);
-  write_work(to, snapshot.stats);
+  to.sample("info", "1, with the version of the library.", label("version", ashmemo::version()), 1);
+  for (const HealthState state :
+       {HealthState::ok, HealthState::degraded, HealthState::unavailable, HealthState::closed}) {
+    to.sample("health", "1 for the current state of the cache, 0 for the others.",
+              label("state", to_string(state)), snapshot.health.state == state ? 1 : 0);
+  }
+  for (const auto& [kind, count] : snapshot.notices) {
+    to.sample("notices_total", "Notices of faults and changes of state, by kind.",
+              label("kind", kind), count);
+  }
+  write_stats(to, snapshot.stats);
   write_calculations(to, snapshot.calculations);
   return to.take();
 }
 
 void write_atomically(const std::string& file, const std::string& text) {
-  // Beside it, for a file is renamed within one file system; with an ending that node_exporter,
-  // which reads all of *.prom, does not look at.
+  // In the same directory, because rename works only within a file system. node_exporter reads all
+  // *.prom files, so the temporary name ends differently.
   const std::string temporary = fmt::format("{}.{}.tmp", file, ::getpid());
   std::ofstream output(temporary, std::ios::binary);
   output << text;

@@ -8,7 +8,7 @@
 
 namespace monitoring {
 
-/// What is known about one cache at one moment.
+/// The state of one cache at one moment.
 struct Snapshot {
   struct Calculation {
     std::string resource;
@@ -19,15 +19,15 @@ struct Snapshot {
   ashmemo::Stats stats;
   ashmemo::Health health;
   std::vector<Calculation> calculations;
-  std::map<std::string, int> notices;  ///< told so far, by kind
+  std::map<std::string, int> notices;  ///< number of notices so far, by kind
 };
 
-/// In the text format of Prometheus. Each sample is labelled with the cache's file, so that several
-/// programs on a machine can be told apart.
+/// The snapshot in the text format of Prometheus. Each sample has the cache file as a label, to
+/// distinguish several programs on one machine.
 [[nodiscard]] std::string to_prometheus(const Snapshot& snapshot);
 
-/// Replaces the file at once: who reads it meanwhile gets the old text or the new one, never half.
-/// Throws std::runtime_error that names the file.
+/// Replaces the file in one step, so that a reader gets either the old text or the new text. Throws
+/// std::runtime_error with the name of the file.
 void write_atomically(const std::string& file, const std::string& text);
 
 }  // namespace monitoring

@@ -5,47 +5,30 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstddef>
 #include <cstdio>
 #include <map>
 
-#include "../grouped.hpp"
-#include "../terminal.hpp"
+#include "../common/terminal.hpp"
 
 namespace n_plus_one {
-namespace {
 
-constexpr std::int64_t kTogether = 10'000;  // posts in one transaction
-
-/// A line that is written over, where somebody is looking.
-void show_progress(std::int64_t done, std::int64_t all) {
-  if (!example::is_terminal(STDERR_FILENO)) return;
-  constexpr std::int64_t kWidth = 40;
-  const auto full = static_cast<std::size_t>(kWidth * done / all);
-  fmt::print(stderr, "\rseeding [{:<40}] {} posts", std::string(full, '#'), example::grouped(done));
-  if (done == all) fmt::print(stderr, "\r\033[K");
-}
-
-}  // namespace
-
-Database::Database(const std::string& file)
-    : database_(file, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE) {
+Database::Database(const std::string& file, std::int64_t posts)
+    : database_(file, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE), posts_(posts) {
+  constexpr std::int64_t kPerTransaction = 10'000;
+  const bool shows_progress = example::is_terminal(STDERR_FILENO);
   database_.exec(
       "PRAGMA synchronous = OFF;"
       "CREATE TABLE posts (id INTEGER PRIMARY KEY, title TEXT NOT NULL);"
       "CREATE TABLE comments (id INTEGER PRIMARY KEY, post INTEGER NOT NULL, text TEXT NOT NULL)");
-}
-
-void Database::seed(std::int64_t posts) {
-  for (std::int64_t from = 0; from < posts; from += kTogether) {
-    seed_posts(from, std::min(from + kTogether, posts));
-    show_progress(std::min(from + kTogether, posts), posts);
+  for (std::int64_t from = 0; from < posts; from += kPerTransaction) {
+    insert(from, std::min(from + kPerTransaction, posts));
+    if (shows_progress) fmt::print(stderr, "\rposts written: {:L} of {:L}", from, posts);
   }
+  if (shows_progress) fmt::print(stderr, "\r\033[K");  // clears the line
   database_.exec("CREATE INDEX comments_post ON comments (post)");
-  posts_ = posts;
 }
 
-void Database::seed_posts(std::int64_t from, std::int64_t to) {
+void Database::insert(std::int64_t from, std::int64_t to) {
   SQLite::Transaction transaction(database_);
   SQLite::Statement post(database_, "INSERT INTO posts VALUES (?, ?)");
   SQLite::Statement comment(database_, "INSERT INTO comments (post, text) VALUES (?, 'I think')");
@@ -56,7 +39,7 @@ void Database::seed_posts(std::int64_t from, std::int64_t to) {
     post.reset();
   }
   for (std::int64_t id = 3 * from; id < 3 * to; ++id) {
-    comment.bind(1, id * id % to);  // some posts have many, some have none
+    comment.bind(1, id * id % to);  // some posts get many comments, some get none
     comment.exec();
     comment.reset();
   }

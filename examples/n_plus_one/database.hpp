@@ -13,25 +13,26 @@ struct Post {
   std::string title;
 };
 
-/// The application's own database of posts and comments, which counts its queries.
+/// The application's own database of posts and comments. It counts its queries.
+/// For one thread at a time.
 class Database {
  public:
-  explicit Database(const std::string& file);
+  /// Creates and fills the database. Shows the progress if the standard error is a terminal.
+  Database(const std::string& file, std::int64_t posts);
 
-  /// Fills it, with a progress bar on a terminal.
-  void seed(std::int64_t posts);
   [[nodiscard]] std::int64_t posts() const { return posts_; }
   [[nodiscard]] std::int64_t comments() const { return 3 * posts_; }
   [[nodiscard]] std::int64_t queries() const { return queries_; }
 
+  /// `count` posts, beginning with the id `from`.
   [[nodiscard]] std::vector<Post> page(std::int64_t from, std::int64_t count);
-  /// How many comments a post has.
+  /// The number of comments of one post.
   [[nodiscard]] int comments_of(std::int64_t post);
-  /// As above for many posts in one query, in the order asked.
+  /// The number of comments of each of these posts, in the same order. One query for all.
   [[nodiscard]] std::vector<int> comments_of(const std::vector<std::int64_t>& posts);
 
  private:
-  void seed_posts(std::int64_t from, std::int64_t to);
+  void insert(std::int64_t from, std::int64_t to);
 
   SQLite::Database database_;
   std::int64_t posts_ = 0;

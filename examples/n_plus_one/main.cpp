@@ -1,18 +1,10 @@
-// Pages of posts from an application's own database, and for each post the number of its comments:
-// one query for the page and then one for each post, N + 1 in all. The same with a cache, one post
-// at a time and a page at a time. Run as `n_plus_one [POSTS]`, for 100 to 1,000,000 posts; prints
-// (the times are those of one run):
+// Pages of posts from an application's own database, with the number of comments of each post. The
+// plain way needs one query for the page and one for each post: N + 1 queries. This program counts
+// queries, lookups and calls of the calculation without a cache and with one, for a calculation of
+// one post and for one of a whole page. Then threads ask at the same time for pages that overlap:
+// the cache computes each result once.
 //
-// == begin
-// 10,000 posts with 30,000 comments; 100 pages of 50 posts
-//
-//                                 queries  look-ups  computed in calls        ms
-//   no cache                        5,100         0     5,000    5,000      24.1
-//   cache, post by post, empty      5,100     5,000     5,000    5,000      43.5
-//   cache, post by post, again        100     5,000         0        0       9.5
-//   cache, page by page, empty        200       100     5,000      100      26.0
-//   cache, page by page, again        100       100         0        0       4.5
-// == end
+//     n_plus_one [POSTS]
 
 #include <ashmemo/ashmemo.hpp>
 
@@ -23,52 +15,53 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
-#include <exception>
 #include <functional>
+#include <future>
+#include <map>
+#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
-#include "../command_line.hpp"
-#include "../grouped.hpp"
-#include "../temporary_directory.hpp"
+#include "../common/program.hpp"
+#include "../common/temporary_directory.hpp"
 #include "database.hpp"
 
 namespace n_plus_one {
 namespace {
 
-using example::grouped;
+using Page = std::vector<Post>;
 
 constexpr std::int64_t kPage = 50;
-constexpr std::int64_t kMostPages = 100;
+constexpr std::int64_t kMaxPages = 100;
+constexpr std::int64_t kThreads = 8;
 
-/// The calculation in both of its forms. What takes long is the query, not the counting.
+/// The same calculation in two forms: for one post, and for a batch of posts.
 class Comments {
  public:
   Comments(const std::string& file, Database& database) : database_(database), cache_(file) {
     posts_.cache_calculation("comments", {});
-    posts_.cache_calculation("comments_of_all", {});
+    posts_.cache_calculation("comments_of_page", {});
   }
 
-  /// A look-up for each post, and for each one that misses a query.
-  std::vector<int> one_by_one(const std::vector<Post>& page) {
+  /// One lookup for each post, and one query for each post that misses.
+  std::vector<int> post_by_post(const Page& page) {
     std::vector<int> counts;
     for (const Post& post : page) counts.push_back(comments_(post));
-    look_ups_ += static_cast<std::int64_t>(page.size());
+    lookups_ += std::ssize(page);
     return counts;
   }
-  /// One look-up for the page, and one query for all that miss.
-  std::vector<int> all_at_once(const std::vector<Post>& page) {
-    ++look_ups_;
-    return comments_of_all_(page);
+  /// One lookup for the page, and one query for all posts that miss.
+  std::vector<int> whole_page(const Page& page) {
+    ++lookups_;
+    return comments_of_page_(page);
   }
 
-  [[nodiscard]] std::int64_t look_ups() const { return look_ups_; }
-  [[nodiscard]] std::int64_t computed() const { return cache_.stats().computed; }
+  [[nodiscard]] std::int64_t lookups() const { return lookups_; }
   [[nodiscard]] std::int64_t calls() const { return calls_; }
+  [[nodiscard]] ashmemo::Stats stats() const { return cache_.stats(); }
   void flush() { cache_.flush(); }
 
  private:
@@ -76,7 +69,7 @@ class Comments {
     ++calls_;
     return database_.comments_of(post.id);
   }
-  std::vector<int> compute_all(ashmemo::Records<Post> batch) {
+  std::vector<int> compute_page(ashmemo::Records<Post> batch) {
     ++calls_;
     std::vector<std::int64_t> ids;
     for (const Post& post : batch) ids.push_back(post.id);
@@ -84,129 +77,159 @@ class Comments {
   }
 
   Database& database_;
-  std::int64_t look_ups_ = 0;
+  std::int64_t lookups_ = 0;
   std::int64_t calls_ = 0;
   ashmemo::Cache cache_;
   ashmemo::Registry registry_{cache_};
   ashmemo::Resource<Post>& posts_ = registry_.resource<Post>("Post", &Post::id);
   ashmemo::Calculation<Post, int> comments_ =
       posts_.calculation("comments", [this](const Post& post) { return compute(post); });
-  ashmemo::Calculation<Post, int> comments_of_all_ = posts_.calculation(
-      "comments_of_all", [this](ashmemo::Records<Post> batch) { return compute_all(batch); });
+  ashmemo::Calculation<Post, int> comments_of_page_ = posts_.calculation(
+      "comments_of_page", [this](ashmemo::Records<Post> batch) { return compute_page(batch); });
 };
 
-/// What one way of doing it took.
-struct Took {
-  std::int64_t queries = 0;
-  std::int64_t look_ups = 0;
-  std::int64_t computed = 0;
-  std::int64_t calls = 0;
-  double milliseconds = 0;
-};
-
-void print_head(const Database& database, std::int64_t pages) {
-  fmt::print("{} posts with {} comments; {} pages of {} posts\n\n{:30}{:>9}{:>10}{:>10} {}{:>10}\n",
-             grouped(database.posts()), grouped(database.comments()), grouped(pages), kPage, "",
-             "queries", "look-ups", "computed", "in calls", "ms");
-}
-
-void print_row(std::string_view what, const Took& took) {
-  fmt::print("  {:<28}{:>9}{:>10}{:>10}{:>9}{:>10.1f}\n", what, grouped(took.queries),
-             grouped(took.look_ups), grouped(took.computed), grouped(took.calls),
-             took.milliseconds);
-}
-
-using Counting = std::function<std::vector<int>(const std::vector<Post>&)>;
-
-/// Loads all pages in this way; returns how many comments they have.
-std::int64_t load_pages(Database& database, std::int64_t pages, const Counting& count) {
-  std::int64_t sum = 0;
-  for (std::int64_t page = 0; page < pages; ++page) {
-    for (const int comments : count(database.page(page * kPage, kPage))) sum += comments;
-  }
-  return sum;
-}
-
+/// Loads all pages in different ways. Each way must find the same number of comments.
 class Comparison {
  public:
-  Comparison(Database& database, std::int64_t pages) : database_(database), pages_(pages) {}
+  explicit Comparison(Database& database)
+      : database_(database), pages_(std::min(database.posts() / kPage, kMaxPages)) {
+    fmt::print("{:L} posts with {:L} comments; {:L} pages of {} posts\n\n", database.posts(),
+               database.comments(), pages_, kPage);
+    fmt::print("{:30}{:>9}{:>9}{:>10}{:>9}{:>10}\n", "", "queries", "lookups", "computed", "calls",
+               "ms");
+  }
 
   void without_cache() {
-    Took took;
-    measure("no cache", took, [&](const std::vector<Post>& page) {
+    std::int64_t calls = 0;
+    const auto load = [&](const Page& page) {
       std::vector<int> counts;
       for (const Post& post : page) counts.push_back(database_.comments_of(post.id));
-      took.computed += static_cast<std::int64_t>(page.size());
-      took.calls = took.computed;
+      calls += std::ssize(page);
       return counts;
-    });
-  }
-  void with_cache(std::string_view what, Comments& comments,
-                  std::vector<int> (Comments::*count)(const std::vector<Post>&)) {
-    Took took{0, -comments.look_ups(), -comments.computed(), -comments.calls()};
-    const auto add = [&] {
-      took.look_ups += comments.look_ups();
-      took.computed += comments.computed();
-      took.calls += comments.calls();
     };
-    measure(
-        what, took, [&](const std::vector<Post>& page) { return (comments.*count)(page); }, add);
+    const Cost cost = measure(load);
+    print("no cache", cost, 0, calls, calls);
+  }
+  void with_cache(std::string_view name, Comments& comments,
+                  std::vector<int> (Comments::*load)(const Page&)) {
+    const std::int64_t lookups = comments.lookups();
+    const std::int64_t computed = comments.stats().computed;
+    const std::int64_t calls = comments.calls();
+    const Cost cost = measure([&](const Page& page) { return (comments.*load)(page); });
+    print(name, cost, comments.lookups() - lookups, comments.stats().computed - computed,
+          comments.calls() - calls);
     comments.flush();
   }
 
  private:
-  void measure(
-      std::string_view what, Took& took, const Counting& count,
-      const std::function<void()>& add = [] {}) {
+  struct Cost {
+    std::int64_t queries = 0;
+    double milliseconds = 0;
+  };
+
+  Cost measure(const std::function<std::vector<int>(const Page&)>& load) {
     const std::int64_t queries = database_.queries();
     const auto start = std::chrono::steady_clock::now();
-    const std::int64_t sum = load_pages(database_, pages_, count);
-    const std::chrono::duration<double, std::milli> length =
-        std::chrono::steady_clock::now() - start;
-    took.milliseconds = length.count();
-    took.queries = database_.queries() - queries;
-    add();
-    print_row(what, took);
-    if (sum_ != 0 && sum != sum_) throw std::runtime_error("another number of comments");
+    std::int64_t sum = 0;
+    for (std::int64_t page = 0; page < pages_; ++page) {
+      for (const int comments : load(database_.page(page * kPage, kPage))) sum += comments;
+    }
+    const std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - start;
+    if (sum_ != 0 && sum != sum_) throw std::runtime_error("wrong number of comments");
     sum_ = sum;
+    return {database_.queries() - queries, time.count()};
+  }
+  static void print(std::string_view name, const Cost& cost, std::int64_t lookups,
+                    std::int64_t computed, std::int64_t calls) {
+    fmt::print("  {:<28}{:>9L}{:>9L}{:>10L}{:>9L}{:>10.1f}\n", name, cost.queries, lookups,
+               computed, calls, cost.milliseconds);
   }
 
   Database& database_;
-  const std::int64_t pages_;
+  std::int64_t pages_;
   std::int64_t sum_ = 0;
+};
+
+/// Threads that ask at the same time. If one of them computes a result, the others wait for it.
+class Crowd {
+ public:
+  Crowd(const std::string& file, Database& database) : database_(database), cache_(file) {
+    posts_.cache_calculation("comments", {});
+  }
+
+  /// Thread n asks for two pages, beginning with page n. Half of the posts are asked for twice.
+  void ask(std::string_view title) {
+    const ashmemo::Stats before = cache_.stats();
+    std::vector<std::future<void>> threads;
+    for (std::int64_t thread = 0; thread < kThreads; ++thread) {
+      threads.push_back(std::async(std::launch::async, [this, thread] {
+        Page page;
+        for (std::int64_t i = 0; i < 2 * kPage; ++i) {
+          page.push_back({(thread * kPage + i) % database_.posts(), ""});
+        }
+        (void)comments_(page);
+      }));
+    }
+    for (std::future<void>& thread : threads) thread.get();
+    const ashmemo::Stats after = cache_.stats();
+    const auto by_count = [](const auto& a, const auto& b) { return a.second < b.second; };
+    fmt::print("  {:<7}{:>8}{:>8}{:>10}{:>8}{:>8}{:>20}\n", title, kThreads * 2 * kPage,
+               after.hits - before.hits, after.computed - before.computed,
+               after.joined - before.joined, times_.size(),
+               std::max_element(times_.begin(), times_.end(), by_count)->second);
+  }
+
+ private:
+  std::vector<int> compute(ashmemo::Records<Post> batch) {
+    // Waits until all threads have asked, as if this calculation took a long time.
+    while (cache_.stats().misses < kThreads * 2 * kPage) std::this_thread::yield();
+    const std::lock_guard lock(mutex_);  // the calculation runs on several threads at once
+    std::vector<std::int64_t> ids;
+    for (const Post& post : batch) {
+      ids.push_back(post.id);
+      ++times_[post.id];
+    }
+    return database_.comments_of(ids);
+  }
+
+  Database& database_;
+  std::mutex mutex_;
+  std::map<std::int64_t, int> times_;  ///< how often the result of each post was computed
+  ashmemo::Cache cache_;
+  ashmemo::Registry registry_{cache_};
+  ashmemo::Resource<Post>& posts_ = registry_.resource<Post>("Post", &Post::id);
+  ashmemo::Calculation<Post, int> comments_ = posts_.calculation(
+      "comments", [this](ashmemo::Records<Post> batch) { return compute(batch); });
 };
 
 void run(std::int64_t posts) {
   const example::TemporaryDirectory directory;
-  Database database(directory.file("blog.db"));
-  database.seed(posts);
-  const std::int64_t pages = std::min(posts / kPage, kMostPages);
-  print_head(database, pages);
-  Comparison comparison(database, pages);
+  Database database(directory.file("blog.db"), posts);
+  Comparison comparison(database);
   comparison.without_cache();
-  Comments one(directory.file("one.cache.db"), database);
-  comparison.with_cache("cache, post by post, empty", one, &Comments::one_by_one);
-  comparison.with_cache("cache, post by post, again", one, &Comments::one_by_one);
-  Comments all(directory.file("all.cache.db"), database);
-  comparison.with_cache("cache, page by page, empty", all, &Comments::all_at_once);
-  comparison.with_cache("cache, page by page, again", all, &Comments::all_at_once);
+  Comments single(directory.file("single.cache.db"), database);
+  comparison.with_cache("post by post, empty cache", single, &Comments::post_by_post);
+  comparison.with_cache("post by post, again", single, &Comments::post_by_post);
+  Comments batch(directory.file("batch.cache.db"), database);
+  comparison.with_cache("whole pages, empty cache", batch, &Comments::whole_page);
+  comparison.with_cache("whole pages, again", batch, &Comments::whole_page);
+
+  fmt::print("\n{} threads ask at the same time for pages that overlap\n", kThreads);
+  fmt::print("{:9}{:>8}{:>8}{:>10}{:>8}{:>8}{:>20}\n", "", "asked", "hits", "computed", "joined",
+             "posts", "runs for one post");
+  Crowd crowd(directory.file("crowd.cache.db"), database);
+  crowd.ask("first");
+  crowd.ask("again");
 }
 
 }  // namespace
 }  // namespace n_plus_one
 
 int main(int argc, char** argv) {
-  CLI::App app("Counts the queries for pages of posts: without a cache, and with one",
+  CLI::App app("Counts the queries for pages of posts, without a cache and with one.",
                "n_plus_one");
   std::int64_t posts = 10'000;
-  app.add_option("POSTS", posts, "how many posts there are (default: 10,000)")
+  app.add_option("POSTS", posts, "number of posts (default: 10,000)")
       ->check(CLI::Range(std::int64_t{100}, std::int64_t{1'000'000}));
-  if (const auto status = example::parse(app, argc, argv)) return *status;
-  try {
-    n_plus_one::run(posts);
-    return EXIT_SUCCESS;
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "n_plus_one: {}\n", error.what());
-    return EXIT_FAILURE;
-  }
+  return example::run_program(app, argc, argv, [&] { n_plus_one::run(posts); });
 }

@@ -1,11 +1,12 @@
 #include "configuration.hpp"
 
 #include <fmt/core.h>
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cerrno>
 #include <charconv>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -16,7 +17,6 @@
 #include <stdexcept>
 #include <string_view>
 #include <system_error>
-#include <utility>
 #include <vector>
 
 namespace policies {
@@ -24,136 +24,123 @@ namespace {
 
 using nlohmann::json;
 
-/// A value of the file, with where it stands: "calculations.price.ttl".
+/// A value in the file and its path: "calculations.price.ttl". The path of the whole file is empty.
 struct Field {
   const json& value;
   std::string path;
 
+  [[nodiscard]] Field member(const std::string& name) const {
+    return {value.at(name), path.empty() ? name : path + "." + name};
+  }
   [[noreturn]] void refuse(std::string_view allowed) const {
-    throw std::runtime_error(fmt::format("{} is {}; allowed is {}",
-                                         path.empty() ? "the file" : path, value.dump(), allowed));
+    throw std::runtime_error(fmt::format("{} is {}; allowed: {}", path.empty() ? "the file" : path,
+                                         value.dump(), allowed));
   }
 };
 
-using Reader = std::function<void(const Field&)>;
-
-/// Each member is read by the reader of its name; a name without one is likely a slip of the pen.
-void read_members(const Field& object, const std::map<std::string, Reader>& readers) {
+/// Calls the reader that belongs to the name of each member. Refuses a member without a reader,
+/// because its name is probably a spelling mistake.
+void read_members(const Field& object,
+                  const std::map<std::string, std::function<void(const Field&)>>& readers) {
   if (!object.value.is_object()) object.refuse("an object: {...}");
-  for (const auto& [name, value] : object.value.items()) {
-    const std::string path = object.path.empty() ? name : object.path + "." + name;
-    const auto reader = readers.find(name);
+  for (const auto& item : object.value.items()) {
+    const Field member = object.member(item.key());
+    const auto reader = readers.find(item.key());
     if (reader == readers.end()) {
       std::vector<std::string_view> known;
       for (const auto& one : readers) known.push_back(one.first);
       throw std::runtime_error(
-          fmt::format("there is no {}; allowed is {}", path, fmt::join(known, ", ")));
+          fmt::format("unknown field {}; allowed: {}", member.path, fmt::join(known, ", ")));
     }
-    reader->second({value, path});
+    reader->second(member);
   }
 }
 
-struct Amount {
-  std::int64_t count = 0;
-  std::string unit;
-};
-
-/// "30m" or "64 MiB"; nullopt where it is not a number and a unit.
-std::optional<Amount> amount_of(const json& value) {
+/// "30m" or "64 MiB" as a number of the smallest unit. nullopt if it is something else or too large.
+std::optional<std::int64_t> read_amount(const json& value,
+                                        const std::map<std::string, std::int64_t>& units) {
   if (!value.is_string()) return std::nullopt;
   const std::string text = value;
-  Amount amount;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), amount.count);
-  if (error != std::errc{} || amount.count < 0) return std::nullopt;
-  amount.unit = text.substr(static_cast<std::size_t>(end - text.data()));
-  amount.unit.erase(0, amount.unit.find_first_not_of(' '));
-  return amount;
-}
-
-/// The amount in the smallest unit, if its unit is one of these and it is not too much.
-std::optional<std::int64_t> in_units(const json& value,
-                                     const std::map<std::string, std::int64_t>& units) {
-  const std::optional<Amount> amount = amount_of(value);
-  if (!amount) return std::nullopt;
-  const auto unit = units.find(amount->unit);
-  if (unit == units.end()) return std::nullopt;
-  if (amount->count > std::numeric_limits<std::int64_t>::max() / unit->second) return std::nullopt;
-  return amount->count * unit->second;
+  std::int64_t count = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  std::string name = text.substr(static_cast<std::size_t>(end - text.data()));
+  name.erase(0, name.find_first_not_of(' '));
+  const auto unit = units.find(name);
+  if (error != std::errc{} || count < 0 || unit == units.end()) return std::nullopt;
+  if (count > std::numeric_limits<std::int64_t>::max() / unit->second) return std::nullopt;
+  return count * unit->second;
 }
 
 ashmemo::Duration read_duration(const Field& field) {
-  static const std::map<std::string, std::int64_t> kUnits = {
-      {"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}};
-  const auto milliseconds = in_units(field.value, kUnits);
+  const auto milliseconds = read_amount(
+      field.value, {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}});
   if (!milliseconds) field.refuse("a whole number and ms, s, m, h or d, such as \"30m\"");
   return std::chrono::milliseconds(*milliseconds);
 }
 
-ashmemo::Limit read_limit(const Field& field, bool has_units) {
+ashmemo::Limit read_limit(const Field& field) {
   if (field.value == "unlimited") return ashmemo::unlimited;
   if (field.value.is_number_unsigned()) return field.value.get<std::uint64_t>();
-  static const std::map<std::string, std::int64_t> kUnits = {
-      {"KiB", ashmemo::KiB}, {"MiB", ashmemo::MiB}, {"GiB", ashmemo::GiB}};
-  const auto bytes = has_units ? in_units(field.value, kUnits) : std::nullopt;
+  field.refuse("a whole number, or \"unlimited\"");
+}
+
+ashmemo::Limit read_bytes(const Field& field) {
+  const auto bytes = read_amount(
+      field.value, {{"KiB", ashmemo::KiB}, {"MiB", ashmemo::MiB}, {"GiB", ashmemo::GiB}});
   if (bytes) return *bytes;
-  field.refuse(has_units ? "a whole number, perhaps with KiB, MiB or GiB as in \"64 MiB\", or "
-                           "\"unlimited\""
-                         : "a whole number, or \"unlimited\"");
+  if (field.value.is_number_unsigned() || field.value == "unlimited") return read_limit(field);
+  field.refuse("a whole number, also with KiB, MiB or GiB as in \"64 MiB\", or \"unlimited\"");
 }
 
 ashmemo::Eviction read_eviction(const Field& field) {
-  using ashmemo::Eviction;
-  for (const Eviction eviction :
-       {Eviction::none, Eviction::fifo, Eviction::lru, Eviction::clock, Eviction::s3fifo}) {
-    if (field.value == to_string(eviction)) return eviction;
+  if (field.value.is_string()) {
+    if (const auto eviction = ashmemo::eviction_from(field.value.get<std::string>())) {
+      return *eviction;
+    }
   }
   field.refuse("\"none\", \"fifo\", \"lru\", \"clock\" or \"s3fifo\"");
 }
 
-ashmemo::Limits read_limits(const Field& field) {
-  ashmemo::Limits limits;
-  read_members(field,
-               {{"max_entries", [&](const Field& f) { limits.max_entries = read_limit(f, false); }},
-                {"max_bytes", [&](const Field& f) { limits.max_bytes = read_limit(f, true); }}});
-  return limits;
-}
-
 ashmemo::CachePolicy read_policy(const Field& field) {
   ashmemo::CachePolicy policy;
-  const auto duration = [](std::optional<ashmemo::Duration>* to) {
-    return [to](const Field& f) { *to = read_duration(f); };
+  const auto duration = [](std::optional<ashmemo::Duration>& target) {
+    return [&target](const Field& f) { target = read_duration(f); };
   };
-  read_members(field, {{"ttl", duration(&policy.ttl)},
-                       {"stale_while_revalidate", duration(&policy.stale_while_revalidate)},
-                       {"stale_if_error", duration(&policy.stale_if_error)},
-                       {"negative_ttl", duration(&policy.negative_ttl)},
+  read_members(field, {{"ttl", duration(policy.ttl)},
+                       {"stale_while_revalidate", duration(policy.stale_while_revalidate)},
+                       {"stale_if_error", duration(policy.stale_if_error)},
+                       {"negative_ttl", duration(policy.negative_ttl)},
                        {"eviction", [&](const Field& f) { policy.eviction = read_eviction(f); }}});
   return policy;
 }
 
 Configuration read(const json& tree) {
-  Configuration read;
-  const auto read_policies = [&](const Field& calculations) {
-    if (!calculations.value.is_object()) calculations.refuse("an object: {\"name\": {...}}");
-    for (const auto& [name, value] : calculations.value.items()) {
-      read.calculations[name] = read_policy({value, calculations.path + "." + name});
+  Configuration result;
+  const auto read_limits = [&](const Field& field) {
+    read_members(
+        field, {{"max_entries", [&](const Field& f) { result.limits.max_entries = read_limit(f); }},
+                {"max_bytes", [&](const Field& f) { result.limits.max_bytes = read_bytes(f); }}});
+  };
+  const auto read_policies = [&](const Field& field) {
+    if (!field.value.is_object()) field.refuse("an object: {\"name\": {...}}");
+    for (const auto& item : field.value.items()) {
+      result.calculations[item.key()] = read_policy(field.member(item.key()));
     }
   };
-  read_members({tree, ""}, {{"limits", [&](const Field& f) { read.limits = read_limits(f); }},
-                            {"eviction", [&](const Field& f) { read.eviction = read_eviction(f); }},
-                            {"calculations", read_policies}});
-  return read;
+  read_members({tree, ""},
+               {{"limits", read_limits},
+                {"eviction", [&](const Field& f) { result.eviction = read_eviction(f); }},
+                {"calculations", read_policies}});
+  return result;
 }
 
 }  // namespace
 
 Configuration read_configuration(const std::string& file) {
   try {
-    if (std::filesystem::is_directory(file)) throw std::runtime_error("it is a directory");
+    if (std::filesystem::is_directory(file)) throw std::runtime_error("is a directory");
     std::ifstream text(file);
-    if (!text) {
-      throw std::runtime_error("it cannot be read: " + std::generic_category().message(errno));
-    }
+    if (!text) throw std::runtime_error("cannot read: " + std::generic_category().message(errno));
     constexpr bool kThrows = true;
     constexpr bool kIgnoresComments = true;
     return read(json::parse(text, nullptr, kThrows, kIgnoresComments));

@@ -7,14 +7,14 @@
 
 namespace policies {
 
-/// What the file says. The names of calculations are checked by the library, which knows them.
+/// The content of a configuration file. The library checks the names of the calculations.
 struct Configuration {
   ashmemo::Limits limits;
   ashmemo::Eviction eviction = ashmemo::Options{}.eviction;
   std::map<std::string, ashmemo::CachePolicy> calculations;
 };
 
-/// Throws std::runtime_error that names the file, the field, what it says and what is allowed.
+/// Throws std::runtime_error with the file, the field, its value and the allowed values.
 [[nodiscard]] Configuration read_configuration(const std::string& file);
 
 }  // namespace policies

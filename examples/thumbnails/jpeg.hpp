@@ -8,17 +8,12 @@ namespace thumbnails {
 
 using Bytes = std::vector<std::uint8_t>;
 
-/// Red, green and blue of each pixel, a row after the other.
-struct Picture {
-  int width = 0;
-  int height = 0;
-  Bytes pixels;
-};
+// All functions throw std::runtime_error with the message of the JPEG library.
 
-/// Both throw std::runtime_error with what the JPEG library says.
-[[nodiscard]] Bytes to_jpeg(const Picture& picture);
-/// The picture in a JPEG file, smaller: neither side is longer than `longest`. (Turned as the
-/// camera was held: what EXIF says is not looked at.)
-[[nodiscard]] Picture small_picture_of(std::span<const std::uint8_t> jpeg, int longest);
+/// A JPEG file with a thumbnail of the photo. Its sides are an eighth as long as those of the photo.
+[[nodiscard]] Bytes make_thumbnail(std::span<const std::uint8_t> photo);
+
+/// A JPEG file with circles of many colours. The same number gives the same picture.
+[[nodiscard]] Bytes paint_photo(int number);
 
 }  // namespace thumbnails

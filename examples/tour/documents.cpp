@@ -23,72 +23,49 @@ bool is_build_directory(const fs::path& directory) {
          fs::exists(directory / "CMakeCache.txt", ignored);
 }
 
-/// One walk through a directory and those below it.
-class Walk {
- public:
-  explicit Walk(fs::path cache_file) : cache_file_(std::move(cache_file)) {}
+bool belongs_to_cache(const fs::path& file, const fs::path& cache_file) {
+  std::string_view name = file.native();
+  if (!name.starts_with(cache_file.native())) return false;
+  name.remove_prefix(cache_file.native().size());
+  return name.empty() || name == "-wal" || name == "-shm" || name == "-lock" ||
+         name.starts_with(".corrupt-");
+}
 
-  void list(const fs::path& directory) {
-    std::error_code error;
-    for (fs::directory_iterator at(directory, error), end; !error && at != end;
-         at.increment(error)) {
-      take(at->path());
-    }
-    if (error) ++listing_.unreadable;
+void add_file(const fs::path& file, Listing& listing) try {
+  Document document = describe(file);
+  if (document.size > kMaxMiB << 20) {
+    ++listing.too_large;
+  } else if (::access(file.c_str(), R_OK) != 0) {
+    ++listing.unreadable;
+  } else {
+    listing.files.push_back(std::move(document));
   }
+} catch (const fs::filesystem_error&) {
+  ++listing.unreadable;
+}
 
-  Listing finish() {
-    std::sort(listing_.files.begin(), listing_.files.end(),
-              [](const Document& a, const Document& b) { return a.path < b.path; });
-    return std::move(listing_);
-  }
-
- private:
-  void take(const fs::path& path) {
-    std::error_code error;
-    switch (fs::symlink_status(path, error).type()) {
-      case fs::file_type::directory:
-        if (!is_build_directory(path)) list(path);
-        break;
-      case fs::file_type::regular:
-        if (!belongs_to_cache(path)) take_file(path);
-        break;
-      default:
-        break;
+void add_directory(const fs::path& directory, const fs::path& cache_file, Listing& listing) {
+  std::error_code error;
+  for (fs::directory_iterator at(directory, error), end; !error && at != end; at.increment(error)) {
+    std::error_code unknown;
+    const fs::file_type type = at->symlink_status(unknown).type();
+    if (type == fs::file_type::directory && !is_build_directory(at->path())) {
+      add_directory(at->path(), cache_file, listing);
+    } else if (type == fs::file_type::regular && !belongs_to_cache(at->path(), cache_file)) {
+      add_file(at->path(), listing);
     }
   }
-
-  void take_file(const fs::path& path) try {
-    Document document = describe(path);
-    if (document.size > kMostBytes) {
-      ++listing_.too_large;
-    } else if (::access(path.c_str(), R_OK) != 0) {
-      ++listing_.unreadable;
-    } else {
-      listing_.files.push_back(std::move(document));
-    }
-  } catch (const fs::filesystem_error&) {
-    ++listing_.unreadable;
-  }
-
-  [[nodiscard]] bool belongs_to_cache(const fs::path& path) const {
-    std::string_view name = path.native();
-    if (!name.starts_with(cache_file_.native())) return false;
-    name.remove_prefix(cache_file_.native().size());
-    return name.empty() || name == "-wal" || name == "-shm" || name == "-lock" ||
-           name.starts_with(".corrupt-");
-  }
-
-  fs::path cache_file_;
-  Listing listing_;
-};
+  if (error) ++listing.unreadable;
+}
 
 }  // namespace
 
 Listing list_files(const fs::path& directory, const fs::path& cache_file) {
-  Walk walk(cache_file);
-  walk.list(fs::canonical(directory));
-  return walk.finish();
+  Listing listing;
+  add_directory(fs::canonical(directory), cache_file, listing);
+  std::sort(listing.files.begin(), listing.files.end(),
+            [](const Document& a, const Document& b) { return a.path < b.path; });
+  return listing;
 }
 
 Document describe(const fs::path& file) {
@@ -105,9 +82,7 @@ std::string read_text(const Document& document) {
   std::ifstream file(document.path, std::ios::binary);
   std::string text(static_cast<std::size_t>(document.size), '\0');
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (!file && !file.eof()) {
-    throw std::runtime_error("cannot read " + document.path + ": start the tour again without it");
-  }
+  if (!file && !file.eof()) throw std::runtime_error("cannot read " + document.path);
   text.resize(static_cast<std::size_t>(file.gcount()));
   return text;
 }

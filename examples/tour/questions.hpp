@@ -2,22 +2,18 @@
 
 #include <filesystem>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace tour {
 
-/// Something that can be asked of the cache file with the sqlite3 program, and the answer.
+/// A question about the cache file that the sqlite3 program can answer.
 struct Question {
-  std::string asks;                   ///< in plain words
+  std::string text;
   std::string command;                ///< a line for a shell
-  std::vector<std::string> answer{};  ///< the lines that sqlite3 prints for it
+  std::vector<std::string> answer{};  ///< the lines that the command prints
 };
 
-/// Asks a closed cache file. Errors: SQLite::Exception.
+/// Asks a closed cache file. Throws SQLite::Exception.
 [[nodiscard]] std::vector<Question> ask(const std::filesystem::path& cache_file);
-
-/// A word of a shell's command line that stands for exactly this text.
-[[nodiscard]] std::string shell_quoted(std::string_view text);
 
 }  // namespace tour

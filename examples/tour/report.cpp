@@ -1,180 +1,135 @@
 #include "report.hpp"
 
-#include <unistd.h>
+#include <fmt/core.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
-#include <cstdio>
-#include <cstdlib>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <string>
 #include <utility>
 
-#include "../printable.hpp"
-#include "../terminal.hpp"
-#include "format.hpp"
+#include "../common/terminal.hpp"
 
 namespace tour {
 namespace {
 
 using example::printable;
 
-constexpr std::size_t kMostShown = 5;
-
-std::string shown(const std::filesystem::path& path) { return printable(path.string()); }
+constexpr std::size_t kMaxShown = 5;
 
 std::string short_path(const Scene& scene, std::size_t document) {
   const std::filesystem::path path = scene.selection.documents[document].path;
-  return shown(path.lexically_relative(scene.directory));
+  return printable(path.lexically_relative(scene.directory).string());
 }
 
-std::string as_json(const Pass& pass, std::size_t number) {
-  constexpr double kPerMs = 1000;
-  return nlohmann::ordered_json{
-      {"pass", number},
-      {"name", pass.name},
-      {"documents", pass.documents},
-      {"hits", pass.hits},
-      {"misses", pass.misses},
-      {"computed", pass.computed},
-      {"ms", std::round(pass.ms * kPerMs) / kPerMs},
-  }
-      .dump();
-}
-
-// What the load takes when it computes everything: a pass that hits says how much it was spared.
-double ms_without_cache(const Pass& pass) { return pass.ms + pass.saved_ms; }
-
-std::string about_first(const Pass& pass) {
-  if (pass.hits == 0) return "nothing is known: the files are read, all is computed and kept";
-  return text("warm: an earlier run computed {:.0f} % of it, in {:.1Lf} ms",
-              100.0 * static_cast<double>(pass.hits) / static_cast<double>(pass.hits + pass.misses),
-              pass.saved_ms);
-}
-
-// The words that are frequent in most documents, with the number of these.
-std::vector<std::pair<std::string, int>> common_words(const Results& results) {
-  std::map<std::string, int> counts;
+void print_common_words(const Results& results) {
+  std::map<std::string, int> counts;  // number of documents, by word
   for (const FrequentWords& frequent : results.frequent_words) {
     for (const auto& [word, count] : frequent.words) ++counts[word];
   }
   std::vector<std::pair<std::string, int>> words(counts.begin(), counts.end());
   std::stable_sort(words.begin(), words.end(),
                    [](const auto& a, const auto& b) { return a.second > b.second; });
-  words.resize(std::min(words.size(), kMostShown));
-  return words;
+  words.resize(std::min(words.size(), kMaxShown));
+  for (const auto& [word, documents] : words) {
+    fmt::print("  {:<20} is frequent in documents: {:L}\n", printable(word), documents);
+  }
+}
+
+void print_near_duplicates(const Scene& scene, const Results& results) {
+  const std::vector<Pair> found = find_near_duplicates(results.signatures);
+  fmt::print("\nNear-duplicates, found with the signatures alone: {:L}\n", found.size());
+  for (std::size_t i = 0; i < std::min(found.size(), kMaxShown); ++i) {
+    fmt::print("{:>4.0f} %  {}\n        {}\n", 100 * found[i].similarity,
+               short_path(scene, found[i].second), short_path(scene, found[i].first));
+  }
 }
 
 }  // namespace
 
-Report::Report(bool json)
-    : json_(json),
-      styled_(example::is_terminal(STDOUT_FILENO) && std::getenv("NO_COLOR") == nullptr) {}
-
-// A message that follows begins a line of its own.
-Report::~Report() {
-  if (in_line_) std::putc('\n', stdout);
-  std::fflush(stdout);
-}
-
-void Report::heading(std::string_view what) const {
-  line(styled_ ? "\n\033[1m{}\033[0m" : "\n{}", what);
-}
-
-void Report::scene(const Scene& scene) const {
-  if (json_) return;
+void print_scene(const Scene& scene) {
   std::int64_t bytes = 0;
   for (const Document& document : scene.selection.documents) bytes += document.size;
-  line("directory   {}", shown(scene.directory));
-  line("documents   {:L} of text, {}", scene.selection.documents.size(), in_bytes(bytes));
-  line("skipped     {:L} not text, {:L} unreadable, {:L} over {}", scene.selection.not_text,
-       scene.listing.unreadable + scene.selection.unreadable, scene.listing.too_large,
-       in_bytes(kMostBytes));
-  line("cache file  {}", shown(scene.cache_file));
-  line("            {}", scene.entries_before == 0
-                             ? "a new file"
-                             : counted(scene.entries_before, "entry", "entries") + " from before");
-  heading("Four calculations on each document");
-  line("Word count, reading time, frequent words; and a signature: the smallest of each");
-  line("of 256 hashes over all runs of nine characters, which is the work.\n");
-  line("{:<14}{:>10}{:>11}{:>11}{:>11}{:>11}{:>11}", "pass", "documents", "hits", "misses",
-       "computed", "ms", "speed-up");
+  fmt::print("directory   {}\n", printable(scene.directory.string()));
+  fmt::print("documents   {:L} of text, {:L} KiB\n", scene.selection.documents.size(),
+             bytes / 1024);
+  fmt::print("skipped     {:L} not text, {:L} unreadable, {:L} over {} MiB\n",
+             scene.selection.not_text, scene.listing.unreadable + scene.selection.unreadable,
+             scene.listing.too_large, kMaxMiB);
+  fmt::print("cache file  {}\n", printable(scene.cache_file.string()));
+  fmt::print("            entries from earlier runs: {:L}\n", scene.entries_before);
+  fmt::print(
+      "\nFour calculations on each document: word count, reading time, frequent words,\n"
+      "and a signature, which needs most of the time: 256 hashes of each run of nine\n"
+      "characters.\n\n");
+  fmt::print("{:<14}{:>10}{:>11}{:>11}{:>11}{:>11}{:>11}\n", "pass", "documents", "hits", "misses",
+             "computed", "ms", "speed-up");
 }
 
-void Report::begin_pass(std::string_view name, std::size_t documents) {
-  if (json_) return;
-  fmt::print("{:<14}{:>10}", text("{} {}", passes_.size() + 1, name), text("{:L}", documents));
-  std::fflush(stdout);
-  in_line_ = true;
+void print_row(std::size_t number, const Pass& pass, const Pass& first) {
+  // The time without a cache: hits also count with the time that computing them took.
+  const double ms_without_cache = first.ms + first.saved_ms;
+  fmt::print("{:<14}{:>10L}{:>11L}{:>11L}{:>11L}{:>11.1Lf}{:>9.0Lf} x\n",
+             fmt::format("{} {}", number, pass.name), pass.documents, pass.hits, pass.misses,
+             pass.computed, pass.ms, ms_without_cache / pass.ms);
 }
 
-void Report::pass(Pass done) {
-  in_line_ = false;
-  passes_.push_back(std::move(done));
-  const Pass& pass = passes_.back();
-  if (json_) {
-    line("{}", as_json(pass, passes_.size()));
-    return;
+void print_json(std::size_t number, const Pass& pass) {
+  fmt::print("{}\n",
+             nlohmann::ordered_json{
+                 {"pass", number},
+                 {"name", pass.name},
+                 {"documents", pass.documents},
+                 {"hits", pass.hits},
+                 {"misses", pass.misses},
+                 {"computed", pass.computed},
+                 {"ms", std::round(pass.ms * 1000) / 1000},
+             }
+                 .dump());
+}
+
+void print_explanation(const Scene& scene, const Pass& first, std::span<const Document> computed) {
+  fmt::print("\nDocuments computed again in pass 4: {:L}\n", computed.size());
+  for (const Document& document : computed.first(std::min(computed.size(), kMaxShown))) {
+    fmt::print("  {}\n", printable(document.path));
   }
-  line("{:>11L}{:>11L}{:>11L}{:>11.1Lf}{:>11}", pass.hits, pass.misses, pass.computed, pass.ms,
-       text("{:.0Lf} x", ms_without_cache(passes_.front()) / pass.ms));
-}
-
-void Report::computed_again(std::span<const Document> documents) const {
-  if (json_) return;
-  line("");
-  line("Computed again in pass 4: {}.", counted(std::ssize(documents), "document", "documents"));
-  for (const Document& document : documents.first(std::min(documents.size(), kMostShown))) {
-    line("  {}", printable(document.path));
+  fmt::print("It is a copy of {}.\n", short_path(scene, 0));
+  fmt::print(
+      "Its results were in the cache. Then the tour added a line to it. The modification\n"
+      "time is the version of the record, so the old results no longer answer.\n\n"
+      "Hits, misses and computed count results: four for each document. ms is the\n"
+      "time of the load. Speed-up compares with the time to compute all results.\n");
+  if (first.hits == 0) {
+    fmt::print("  1  the cache is empty: the files are read, all results are computed\n");
+  } else {
+    const std::int64_t values = first.hits + first.misses;
+    fmt::print("  1  an earlier run computed {} % of the results, in {:.1Lf} ms\n",
+               100 * first.hits / values, first.saved_ms);
   }
+  fmt::print(
+      "  2  the same page in the same process: one lookup, no file is read\n"
+      "  3  the cache was closed and opened, as when a program starts again\n"
+      "  4  the same page, and the changed copy\n");
 }
 
-void Report::legend(const Scene& scene) const {
-  if (json_) return;
-  line("It is a copy of {}, known to the cache until", short_path(scene, 0));
-  line("a line was added: then its modification time, and so its version, is another.");
-  line("");
-  line("Hits, misses and computed are values, four for each document. ms: the loads");
-  line("alone. Speed-up: over computing everything, as measured. The passes:");
-  line("  1  {}", about_first(passes_.front()));
-  line("  2  the same page in the same process: one lookup, no file is read");
-  line("  3  the cache was closed and opened again, as when a program starts anew");
-  line("  4  the same page, and the changed copy");
-}
-
-void Report::results(const Results& results) const {
-  if (json_) return;
+void print_results(const Scene& scene, const Results& results) {
   std::int64_t words = 0;
   for (const std::int64_t count : results.word_counts) words += count;
   std::chrono::seconds time{0};
   for (const std::chrono::seconds one : results.reading_times) time += one;
-  heading("What came out");
-  line("{} to read in {}", counted(words, "word", "words"), in_words(time));
-  for (const auto& [word, documents] : common_words(results)) {
-    line("  {:<20} is frequent in {}", printable(word),
-         counted(documents, "document", "documents"));
-  }
+  fmt::print("\nResults\nwords {:L}, minutes to read them {:L}\n", words,
+             std::chrono::ceil<std::chrono::minutes>(time).count());
+  print_common_words(results);
+  print_near_duplicates(scene, results);
 }
 
-void Report::near_duplicates(const Scene& scene, std::span<const Resemblance> found) const {
-  if (json_) return;
-  heading("Near-duplicates, found from the signatures alone");
-  if (found.empty())
-    line("none: no document has {:.0f} % in common with another", 100 * kNearDuplicate);
-  for (const Resemblance& pair : found.first(std::min(found.size(), kMostShown))) {
-    line("{:>4.0f} %  {}", 100 * pair.similarity, short_path(scene, pair.second));
-    line("        {}", short_path(scene, pair.first));
-  }
-  if (found.size() > kMostShown) line("and {:L} more", found.size() - kMostShown);
-}
-
-void Report::questions(std::span<const Question> questions) const {
-  if (json_) return;
-  heading("The cache is an SQLite file. Ask it yourself:");
+void print_questions(std::span<const Question> questions) {
+  fmt::print("\nThe cache is an SQLite file. Ask it yourself:\n");
   for (const Question& question : questions) {
-    line("\n# {}", question.asks);
-    line("{}", printable(question.command));
-    for (const std::string& row : question.answer) line("  {}", printable(row));
+    fmt::print("\n# {}\n{}\n", question.text, printable(question.command));
+    for (const std::string& row : question.answer) fmt::print("  {}\n", printable(row));
   }
 }
 

@@ -3,17 +3,17 @@
 #include <cstdint>
 #include <filesystem>
 #include <span>
-#include <string_view>
 #include <vector>
 
 #include "documents.hpp"
-#include "near_duplicates.hpp"
 #include "questions.hpp"
 #include "session.hpp"
 
+// The parts of the output, in 80 columns except for long paths and for commands.
+
 namespace tour {
 
-/// What the tour looks at.
+/// What the tour works on.
 struct Scene {
   std::filesystem::path directory;
   std::filesystem::path cache_file;
@@ -22,35 +22,14 @@ struct Scene {
   Selection selection;
 };
 
-/// Prints what the tour sees, as it sees it: for people, in 80 columns where paths allow; or the
-/// passes alone, as one JSON object a line.
-class Report {
- public:
-  explicit Report(bool json);
-  ~Report();
-  Report(const Report&) = delete;
-  Report& operator=(const Report&) = delete;
-
-  void scene(const Scene& scene) const;
-  /// Begins a line of the table: the pass may take its time.
-  void begin_pass(std::string_view name, std::size_t documents);
-  /// Ends it.
-  void pass(Pass pass);
-  /// What the last pass stored.
-  void computed_again(std::span<const Document> documents) const;
-  /// What the passes were.
-  void legend(const Scene& scene) const;
-  void results(const Results& results) const;
-  void near_duplicates(const Scene& scene, std::span<const Resemblance> found) const;
-  void questions(std::span<const Question> questions) const;
-
- private:
-  void heading(std::string_view what) const;
-
-  bool json_;
-  bool styled_;
-  bool in_line_ = false;  // of the table
-  std::vector<Pass> passes_;
-};
+void print_scene(const Scene& scene);
+/// One row of the table of passes. `first` is the pass to compare with.
+void print_row(std::size_t number, const Pass& pass, const Pass& first);
+/// The same as a JSON object in one line.
+void print_json(std::size_t number, const Pass& pass);
+/// Explains the table. `computed` are the documents that the last pass computed.
+void print_explanation(const Scene& scene, const Pass& first, std::span<const Document> computed);
+void print_results(const Scene& scene, const Results& results);
+void print_questions(std::span<const Question> questions);
 
 }  // namespace tour

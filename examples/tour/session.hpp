@@ -1,20 +1,49 @@
 #pragma once
 
 #include <ashmemo/ashmemo.hpp>
+#include <ashmemo/json.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "calculations.hpp"
 #include "documents.hpp"
+#include "signature.hpp"
 
 namespace tour {
 
-/// What one load of a page took and counted. A value is one calculation's result for one document.
+/// The most frequent words of a document and their counts, in descending order. A result with
+/// structure.
+struct FrequentWords {
+  std::vector<std::pair<std::string, int>> words;
+};
+
+void to_json(nlohmann::json& json, const FrequentWords& frequent);
+void from_json(const nlohmann::json& json, FrequentWords& frequent);
+
+}  // namespace tour
+
+/// The file contains JSON text: {"cache":31,"entry":12}.
+template <>
+struct ashmemo::Codec<tour::FrequentWords> : ashmemo::JsonCodec<tour::FrequentWords> {};
+
+namespace tour {
+
+/// The results of one load. Index n of each vector belongs to document n of the page.
+struct Results {
+  std::vector<std::int64_t> word_counts;
+  std::vector<std::chrono::seconds> reading_times;
+  std::vector<FrequentWords> frequent_words;
+  std::vector<Signature> signatures;
+};
+
+/// One load of a page, with its counts. A value is the result of one calculation for one document.
 struct Pass {
   std::string name;
   std::size_t documents = 0;
@@ -22,16 +51,8 @@ struct Pass {
   std::int64_t misses = 0;    ///< values
   std::int64_t computed = 0;  ///< values
   double ms = 0;              ///< of the load alone
-  double saved_ms = 0;        ///< what computing the hits took, when they were computed
-  std::int64_t started = 0;   ///< microseconds since 1970 UTC, as the times in the cache file
-};
-
-/// The results of one load: the n-th of each are the n-th document's.
-struct Results {
-  std::vector<std::int64_t> word_counts;
-  std::vector<std::chrono::seconds> reading_times;
-  std::vector<FrequentWords> frequent_words;
-  std::vector<Signature> signatures;
+  double saved_ms = 0;        ///< what it took to compute the hits when they were computed
+  Results results;
 };
 
 /// The files that are text, and how many are not.
@@ -41,31 +62,38 @@ struct Selection {
   std::size_t unreadable = 0;
 };
 
-/// The cache file, open from here to the end of this object, and the calculations on it.
+/// The open cache, and the calculations on documents. Each calculation reads the file; a result
+/// from the cache does not.
 class Session {
  public:
-  /// Errors: as ashmemo::Cache; there must be a place for the file.
+  /// Throws ashmemo::Error as ashmemo::Cache does, and also if there is no place for the file.
   explicit Session(const std::filesystem::path& cache_file);
 
   [[nodiscard]] std::int64_t entries() const { return cache_.stats().entries; }
-
-  /// Sorts out what is text: a question on the files' content, so the answers are cached too.
+  /// Selects the files that are text. Their content decides, so these answers are cached too.
   [[nodiscard]] Selection select_text(const std::vector<Document>& files) const;
-
-  /// Loads all calculations for a page. Afterwards everything is in the file: that is not measured.
-  [[nodiscard]] Pass load(std::string name, std::span<const Document> page, Results& results);
-
-  /// Those of a page's documents whose word count was stored at that time or later.
+  /// Loads four calculations for a page. Afterwards all results are in the file; the time for that
+  /// is not measured.
+  [[nodiscard]] Pass load(const std::string& name, std::span<const Document> page);
+  /// The documents of a page whose word count was stored at this time or later, in microseconds
+  /// since 1970 UTC.
   [[nodiscard]] std::vector<Document> stored_since(std::int64_t time,
                                                    std::span<const Document> page) const;
-
-  /// Removes what is kept for one document.
-  void forget(const Document& document) { calculations_.documents->invalidate(document); }
+  /// Removes all results for one document.
+  void invalidate(const Document& document) { documents_.invalidate(document); }
 
  private:
   ashmemo::Cache cache_;
-  ashmemo::Registry registry_;
-  Calculations calculations_;
+  ashmemo::Registry registry_{cache_};
+  ashmemo::Resource<Document>& documents_ =
+      registry_.resource<Document>("Document", &Document::path);
+  /// Empty for a file that cannot be read.
+  ashmemo::Calculation<Document, std::optional<bool>> is_text_;
+  ashmemo::Calculation<Document, std::int64_t> word_count_;
+  ashmemo::Calculation<Document, std::chrono::seconds> reading_time_;
+  ashmemo::Calculation<Document, FrequentWords> frequent_words_;
+  /// The expensive one. It takes a whole batch.
+  ashmemo::Calculation<Document, Signature> signature_;
 };
 
 }  // namespace tour

@@ -3,23 +3,23 @@
 #include <ashmemo/codec.hpp>
 #include <ashmemo/json.hpp>
 
+#include <fmt/core.h>
+
 #include <charconv>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 
-#include <fmt/core.h>
-
-// Types of one's own, and how they are kept. A Codec must be declared before its type is first used
-// with a cache: best beside the type.
+// Types of an application, and how the cache stores them. A Codec must be declared before the first
+// use of its type with a cache. The best place is beside the type.
 
 namespace values {
 
-/// An enum needs nothing: its number is kept.
+/// An enum needs no Codec: its number is stored.
 enum class Weekday : std::uint8_t { monday = 1, sunday = 7 };
 
-/// Kept as JSON, see below.
+/// Stored as JSON.
 struct Ingredient {
   std::string name;
   double grams = 0;
@@ -28,7 +28,7 @@ struct Ingredient {
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Ingredient, name, grams)
 
-/// Kept in a form of its own, see below.
+/// Stored by its own Codec.
 struct Colour {
   std::uint32_t rgb = 0;
 
@@ -40,21 +40,20 @@ struct Colour {
 template <>
 struct ashmemo::Codec<values::Ingredient> : ashmemo::JsonCodec<values::Ingredient> {};
 
-/// As people write colours: "#ff8000". An integer would do as well, but who could read it?
+/// Stores the text "#ff8000". An integer needs less space, but a person cannot read it.
 template <>
 struct ashmemo::Codec<values::Colour> {
-  static constexpr std::uint32_t kMost = 0xffffff;
-
   static Value encode(const values::Colour& colour) {
     return Value::text(fmt::format("#{:06x}", colour.rgb));
   }
-  /// The file may have been changed by anybody: what `encode` cannot have written is nullopt.
+  /// Returns nullopt for everything that `encode` cannot have written, because another program can
+  /// change the file.
   static std::optional<values::Colour> decode(ValueView stored) {
     const std::string_view text = stored.bytes();
     if (stored.type() != ValueType::text || text.empty()) return std::nullopt;
     values::Colour colour;
     (void)std::from_chars(text.data() + 1, text.data() + text.size(), colour.rgb, 16);
-    if (colour.rgb > kMost || encode(colour).bytes() != text) return std::nullopt;
+    if (encode(colour).bytes() != text) return std::nullopt;
     return colour;
   }
 };

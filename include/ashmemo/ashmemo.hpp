@@ -12,8 +12,8 @@
 /// - Plain keys and values: ashmemo::Cache.
 /// - How a cache is opened: ashmemo::Options, with ashmemo::Limits, ashmemo::Timing and
 ///   ashmemo::Hooks.
-/// - What can be a value: ashmemo::Codec; what can be in a key: ashmemo::KeyPart.
-/// - What happens: ashmemo::Stats, ashmemo::Health, ashmemo::Notice, ashmemo::Error.
+/// - Types of values: ashmemo::Codec. Types of parts of keys: ashmemo::KeyPart.
+/// - State and errors: ashmemo::Stats, ashmemo::Health, ashmemo::Notice, ashmemo::Error.
 /// - Tests without sleeps: ashmemo::ManualClock, ashmemo::WorkerMode.
 
 #include <ashmemo/cache.hpp>
@@ -27,8 +27,8 @@
 #include <ashmemo/events.hpp>
 #include <ashmemo/executor.hpp>
 #include <ashmemo/key_part.hpp>
+#include <ashmemo/keys.hpp>
 #include <ashmemo/options.hpp>
-#include <ashmemo/parsed_key.hpp>
 #include <ashmemo/put_options.hpp>
 #include <ashmemo/records.hpp>
 #include <ashmemo/registry.hpp>

@@ -2,7 +2,6 @@
 
 #include <concepts>
 #include <cstddef>
-#include <cstdint>
 #include <functional>
 #include <initializer_list>
 #include <memory>
@@ -19,54 +18,54 @@
 #include <ashmemo/detail/typed.hpp>
 #include <ashmemo/entry.hpp>
 #include <ashmemo/error.hpp>
+#include <ashmemo/keys.hpp>
 #include <ashmemo/options.hpp>
 #include <ashmemo/put_options.hpp>
 #include <ashmemo/stats.hpp>
 
 namespace ashmemo {
 
-/// A range of things that read as keys: strings, string views, character pointers. Not one that
-/// makes its strings as it is read, and of strings none that can be read only once (a stream may
-/// read them all into one object): they would be gone when they are looked up.
-template <class K>
-concept KeyRange = !std::convertible_to<const K&, std::string_view> && requires(const K& keys) {
-  { *std::begin(keys) } -> detail::LastingKey<detail::IteratorOf<const K>>;
-  std::end(keys);
-};
-
-/// A cache in one SQLite file, inside this process. It keeps values under keys; a Registry on top
-/// of it keeps the results of calculations on records.
+/// A cache in one SQLite file, inside this process. It stores values under keys. A Registry on top
+/// of it stores the results of calculations on records.
 ///
-/// Life of an entry: see Freshness. An entry also leaves by eviction when a limit is passed.
+/// Life of an entry: see Freshness. An entry is also evicted when a limit is exceeded.
 ///
-/// Keys: 1 byte to 4 KiB, no NUL; anything else is an Error (invalid_key). Keys of calculations
-/// ("Post:42:word_count") share the space with keys of direct puts.
+/// Keys: 1 byte to 4 KiB, no NUL; any other key is an Error (invalid_key). Keys of calculations
+/// ("Post:42:word_count") and keys of direct puts share one space.
 ///
-/// Writes: one worker writes the file. `put` hands a value to it; from then on every read sees it.
-/// With Durability::relaxed `put` returns at once; it waits at most `max_wait` for room in the
-/// queue. Removals return when they are committed, whatever the durability: a removal that a crash
-/// undoes is a wrong answer (a power cut may undo one, unless the durability is `power`). Only when
-/// the store has refused to write for `max_wait` do they return before; they hold in this process
-/// all the same, and `on_error` says so.
+/// Writes: one worker writes the file. `put` gives a value to it, and every later read sees the
+/// value. With Durability::relaxed `put` returns at once; it waits at most `max_wait` if the queue is
+/// full. Removals return when they are committed, with any durability, because a removal that a crash
+/// undoes would be a wrong answer. (A power cut can undo a removal, unless the durability is
+/// `power`.) If the store refuses to write for `max_wait`, a removal returns uncommitted. It is still
+/// in force in this process, and `on_error` reports it.
 ///
-/// Reads: never wait for the writer. A value of another type than asked for is a miss, counted.
+/// Reads: never wait for the writer. A value of another type is a miss, and is counted.
 ///
-/// Errors: a broken cache never breaks its user. Nothing here throws because of the store but the
-/// explicit administration (`flush`, `backup`, `check`, `compact`); see ErrorCode, health() and
+/// Types: a value that is put directly keeps only its SQLite type, not its C++ type. A value that was
+/// put as 90 s is read as 90 ms by a program that asks for milliseconds. A vector of float is read as
+/// a vector of bytes, and one enum as another. If the type of a value changes, use another key.
+/// Results of calculations know their type: see codec.hpp.
+///
+/// Damage: each entry has a checksum. An entry that does not match it is a miss, is counted, and is
+/// removed.
+///
+/// Errors: a broken cache does not break the program. Because of the store, only the explicit
+/// administration throws (`flush`, `backup`, `check`, `compact`). See ErrorCode, health() and
 /// Hooks::on_error.
 ///
-/// Threads: everything may be called from any thread at any time, except moving and destroying,
-/// which no hook may do either, to any cache but one that it has made itself. Each key is
-/// linearizable by itself; batches are not atomic against each other. A cache that was moved from
-/// can only be assigned to or destroyed.
+/// Threads: any thread may call any function at any time, except moving and destroying. A hook may
+/// move or destroy only caches that it has created itself. Each key is linearizable. Batches are not
+/// atomic against each other. A cache that was moved from can only be assigned to or destroyed.
 class Cache {
  public:
-  /// Opens or creates the cache file. Cost: flat in the number of entries. A relative path means
-  /// the file below the folder that the process is in now, also when it goes to another one later.
-  /// Errors: invalid_options; file_in_use; not_a_cache (nothing is touched); unavailable, and
-  /// damaged for a file that is only read, if `when_unavailable` says so.
+  /// Opens or creates the cache file. A relative path is resolved against the current folder at this
+  /// moment.
+  /// Errors: invalid_options; file_in_use; not_a_cache (the file is not touched); unavailable, and
+  /// damaged for a read-only file, if `when_unavailable` is `throw_error`.
+  /// Cost: independent of the number of entries.
   explicit Cache(std::string path, Options options = {});
-  /// As close().
+  /// Calls close().
   ~Cache();
   Cache(Cache&&) noexcept;
   Cache& operator=(Cache&&) noexcept;
@@ -74,7 +73,7 @@ class Cache {
   // ----------------------------------------------------------------------------------------
   // reading
 
-  /// The value of `key`; nullopt where there is no live one. Counts one hit or miss, marks one
+  /// The value of `key`; nullopt if there is no live entry. Counts one hit or miss, and marks one
   /// touch.
   template <class T>
   [[nodiscard]] std::optional<T> get(std::string_view key) const {
@@ -84,69 +83,58 @@ class Cache {
     return sink.take_result();
   }
 
-  /// The values of `keys`, in the order asked; nullopt where there is no live one. One lookup for
-  /// the whole batch (one state of the file each 10,000 keys), duplicates are read once. Counts and
-  /// marks each key.
+  /// The values of `keys`, in the same order; nullopt if there is no live entry. Counts and marks each
+  /// key. Cost: one look-up for the whole batch (one state of the file for each 10,000 keys); a key
+  /// that occurs twice is read once.
   template <class T>
-  [[nodiscard]] std::vector<std::optional<T>> get_many(
-      std::span<const std::string_view> keys) const {
+  [[nodiscard]] std::vector<std::optional<T>> get_many(const Keys& keys) const {
     detail::require_storable<T>();
     detail::DecodingSink<T> sink(keys.size());
-    detail::get_many(*core_, keys, sink);
+    detail::get_many(*core_, keys.views(), sink);
     return sink.take_results();
   }
-  template <class T>
-  [[nodiscard]] std::vector<std::optional<T>> get_many(
-      std::initializer_list<std::string_view> keys) const {
-    return get_many<T>(std::span(keys.begin(), keys.size()));
-  }
-  template <class T, KeyRange K>
-  [[nodiscard]] std::vector<std::optional<T>> get_many(const K& keys) const {
-    const std::vector<std::string_view> views(std::begin(keys), std::end(keys));
-    return get_many<T>(std::span(views));
-  }
 
-  /// Whether there is a live entry. Counts nothing, touches nothing.
+  /// Whether there is a live entry. Counts nothing and marks no touch.
   [[nodiscard]] bool contains(std::string_view key) const;
 
-  /// What is known about the entry; nullopt where none is kept (one that is stale or kept for
-  /// errors is still told). Counts nothing, touches nothing.
+  /// Describes an entry; nullopt if the key has no entry. It also describes stale entries, and entries that
+  /// are kept for errors. Counts nothing and marks no touch.
   [[nodiscard]] std::optional<EntryInfo> entry(std::string_view key) const;
 
-  /// Calls `visit` for each entry that is not gone and whose key begins with `prefix`, in the order
-  /// of the keys: with its EntryInfo, or with that and its value as it is in the file (a ValueView,
-  /// good for the call). Reads pages of entries: `visit` runs between them and may call the cache;
-  /// what changes meanwhile may or may not be seen. Counts nothing. `visit` returns nothing, or
-  /// false to stop.
+  /// Calls `visit` for each entry whose key begins with `prefix`, except `gone` ones, in the order of
+  /// the keys. `visit` takes an EntryInfo, or an EntryInfo and a ValueView of the stored value, which
+  /// is valid during the call. It returns nothing, or false to stop. It may call the cache: for_each
+  /// reads pages of entries, and `visit` runs between the reads. Changes made meanwhile may or may
+  /// not be seen. Counts nothing.
   template <class F>
   void for_each(std::string_view prefix, F&& visit) const {
     visit_pages(prefix, detail::entry_visitor(visit));
   }
 
-  /// The calculations whose results are kept in this file, whichever program has declared them, in
-  /// the order of their ids; with their counters as they were last written to it, which is what
-  /// `cache_by_calculation` shows. Empty where the file cannot be read. Costs a query over a row
-  /// for each calculation: for tools, not for each request. Counts nothing.
+  /// The calculations that have results in this file, of any program, in the order of their ids. Their
+  /// counters are those that were last written to the file, as `cache_by_calculation` shows them.
+  /// Empty if the file cannot be read. Counts nothing.
+  /// Cost: a query with one row for each calculation. Use it in tools, not for each request.
   [[nodiscard]] std::vector<StoredCalculation> calculations() const;
 
   // ----------------------------------------------------------------------------------------
   // writing
 
-  /// Keeps `value` under `key`, in the place of whatever was there. True: it was taken (`relaxed`)
-  /// or is in the file (`commit`, `power`). False: it is not kept, and counted: refused (too large,
-  /// or the limit under Eviction::none), dropped (no room in the queue, no file) or unencodable
-  /// (its codec threw). What is refused or unencodable ends the older value of the key all the
-  /// same; what is dropped may leave it. Errors: invalid_key; misuse for a ttl that is not
-  /// positive.
+  /// Stores `value` under `key` and replaces an older value. True: the queue has it (`relaxed`) or the
+  /// file has it (`commit`, `power`). False: it is not stored, and counted as refused (too large, or
+  /// over a limit under Eviction::none), dropped (no room in the queue, or no file) or unencodable
+  /// (its Codec threw). A refused or unencodable value still removes the older value of the key; a
+  /// dropped value may leave the older value in place.
+  /// Errors: invalid_key; misuse for a ttl that is not longer than 0.
   template <class T>
   bool put(std::string_view key, const T& value, PutOptions options = {}) {
     detail::EncodedPut one{key, detail::try_encode(value)};
     return detail::put_many(*core_, std::span(&one, 1), options) == 1;
   }
 
-  /// Keeps all these values: pairs of a key and a value, in order (of two with the same key the
-  /// later stays). Keys that are strings must outlast the look at their pair, as in a KeyRange.
-  /// Written in transactions of at most 1,000 rows or 4 MiB. Returns how many were taken.
+  /// Stores pairs of a key and a value, in their order; the later of two equal keys wins. The keys
+  /// must live until the call returns. Returns how many were stored, as `put` counts them.
+  /// Cost: transactions of at most 1,000 rows or 4 MiB.
   template <detail::PairRange P>
   std::size_t put_many(const P& pairs, PutOptions options = {}) {
     std::vector<detail::EncodedPut> puts;
@@ -164,11 +152,14 @@ class Cache {
     return put_many(std::span(pairs.begin(), pairs.size()), options);
   }
 
-  // ------------------------------------------------------------------------------------- memoizing
+  // ----------------------------------------------------------------------------------------
+  // memoizing
 
-  /// The value of `key`; where there is none, what `compute()` returns, which is then kept.
-  /// Whatever `compute` throws reaches the caller, and nothing is kept. A `compute` that asks for
-  /// the key it is computing, by itself or through others, is an Error (cycle).
+  /// The value of `key`. If the key has no live entry, calls `compute()`, stores its result and returns it. An
+  /// exception of `compute` reaches the caller, and nothing is stored. Callers that ask for the same
+  /// key at the same time share one computation.
+  /// Errors: cycle if `compute` asks for its own key, directly or through others; invalid_key;
+  /// misuse.
   template <std::invocable F>
   auto get_or_compute(std::string_view key, F&& compute, PutOptions options = {})
       -> stored_t<std::invoke_result_t<F&>> {
@@ -181,99 +172,74 @@ class Cache {
     return std::move(get_or_compute_many<T>(std::span(&key, 1), all, options).front());
   }
 
-  /// The values of `keys`, in the order asked. `compute` is called once, with those that missed
-  /// (each once, as a span of string_view), and returns a vector of their values in that order:
-  /// another number of them is an Error (wrong_number_of_results). They are kept in one bulk write.
+  /// The values of `keys`, in the same order. Calls `compute` once with the keys that missed, each
+  /// once, as std::span<const std::string_view>. It returns a std::vector of their values in that
+  /// order. The values are stored in one bulk write.
+  /// Errors: wrong_number_of_results; those of get_or_compute.
   template <class T, class F>
-  std::vector<T> get_or_compute_many(std::span<const std::string_view> keys, F&& compute,
-                                     PutOptions options = {}) {
+  std::vector<T> get_or_compute_many(const Keys& keys, F&& compute, PutOptions options = {}) {
     detail::require_storable<T>();
-    detail::LoaderRun<T, std::remove_reference_t<F>> run(keys, compute);
-    detail::get_or_compute(*core_, keys, run, options);
+    detail::LoaderRun<T, std::remove_reference_t<F>> run(keys.views(), compute);
+    detail::get_or_compute(*core_, keys.views(), run, options);
     return run.take_results();
-  }
-  template <class T, class F>
-  std::vector<T> get_or_compute_many(std::initializer_list<std::string_view> keys, F&& compute,
-                                     PutOptions options = {}) {
-    return get_or_compute_many<T>(std::span(keys.begin(), keys.size()), compute, options);
-  }
-  template <class T, KeyRange K, class F>
-  std::vector<T> get_or_compute_many(const K& keys, F&& compute, PutOptions options = {}) {
-    const std::vector<std::string_view> views(std::begin(keys), std::end(keys));
-    return get_or_compute_many<T>(std::span(views), compute, options);
   }
 
   // ---------------------------------------------------------------------------------------
   // touching
 
-  /// Marks the entry as read now, without reading its value. False: there is no live one.
+  /// Marks the entry as read now, without reading its value. False: there is no live entry.
   bool touch(std::string_view key);
-  /// As touch, in one lookup; returns how many there were.
-  std::size_t touch_many(std::span<const std::string_view> keys);
-  std::size_t touch_many(std::initializer_list<std::string_view> keys) {
-    return touch_many(std::span(keys.begin(), keys.size()));
-  }
-  template <KeyRange K>
-  std::size_t touch_many(const K& keys) {
-    const std::vector<std::string_view> views(std::begin(keys), std::end(keys));
-    return touch_many(std::span(views));
-  }
+  /// Touches several entries in one look-up; returns how many were live.
+  std::size_t touch_many(const Keys& keys);
 
   // ---------------------------------------------------------------------------------------
-  // removing. Errors: invalid_key; misuse if the cache was opened read-only.
+  // removing. Errors: invalid_key; misuse if the cache is open read-only.
 
-  /// Removes the entry; true if a live one was there. Returns when it is committed (see above).
+  /// Removes the entry; true if it was live. Returns when the removal is committed (see above).
   bool erase(std::string_view key);
-  /// As erase; how many live ones were there. Duplicates and unknown keys are no error.
-  std::size_t erase_many(std::span<const std::string_view> keys);
-  std::size_t erase_many(std::initializer_list<std::string_view> keys) {
-    return erase_many(std::span(keys.begin(), keys.size()));
-  }
-  template <KeyRange K>
-  std::size_t erase_many(const K& keys) {
-    const std::vector<std::string_view> views(std::begin(keys), std::end(keys));
-    return erase_many(std::span(views));
-  }
-  /// Removes every entry whose key begins with `prefix`, which must not be empty. In bounded
-  /// transactions; in force for this process from the start. Returns how many rows were removed.
+  /// Removes several entries; returns how many were live. Duplicates and unknown keys are no error.
+  std::size_t erase_many(const Keys& keys);
+  /// Removes every entry whose key begins with `prefix`, which must not be empty. Takes several
+  /// bounded transactions, but is in force in this process from the start. Returns the number of
+  /// removed rows.
   std::size_t erase_prefix(std::string_view prefix);
-  /// Removes everything; returns how many rows there were. Fast where nobody listens to removals.
+  /// Removes everything; returns the number of rows. Fast if there is no on_removal hook.
   std::size_t clear();
 
   // ----------------------------------------------------------------------------------
-  // administration. Errors of all that work on the file: closed; misuse inside a hook. In a cache
-  // opened read-only `flush` and `compact` do nothing but call Hooks::on_error, for which these,
-  // `run_maintenance` (which looks at the file at once), `check`, `backup` and `close` are the
-  // occasions there.
+  // administration. Errors of all calls that use the file: closed; misuse inside a hook. In a cache
+  // that is open read-only, `flush` and `compact` only call Hooks::on_error. There the hooks run
+  // during these two calls, and during `run_maintenance` (which looks at the file at once), `check`,
+  // `backup` and `close`.
 
   [[nodiscard]] Stats stats() const;
   [[nodiscard]] Health health() const;
-  /// As they were given: what was not set stays not set.
+  /// The limits as they were given. A limit that was not set is still not set.
   [[nodiscard]] Limits limits() const;
-  /// New limits, defaults resolved as at opening. Enforced by the worker right away. Errors:
-  /// invalid_options; then nothing has changed.
+  /// Sets new limits; defaults are as at opening. The worker enforces them at once. Errors:
+  /// invalid_options; nothing has changed then.
   void set_limits(Limits limits);
 
-  /// Returns when all work accepted so far is in the file, touches included, and the limits hold.
+  /// Returns when all work accepted until now is in the file, touches included, and the limits hold.
   /// Errors: store_failed if the file cannot be written.
   void flush();
-  /// Does a bounded step of the worker's work: at most about `budget`. True: there is more to do.
-  /// In manual mode this and flush are the worker.
+  /// Does a part of the worker's work, for at most about `budget`. True: there is more to do. In
+  /// manual mode only this call and `flush` do that work.
   bool run_maintenance(Duration budget = std::chrono::milliseconds(10));
-  /// Finishes what the worker does in slices: removes what is due, gives all free pages back to the
-  /// system and shortens the write-ahead log. Errors: store_failed.
+  /// Finishes the work that the worker does in parts: removes expired entries, returns all free pages
+  /// to the system, and truncates the write-ahead log. Errors: store_failed.
   void compact();
-  /// Looks through the whole file for damage and recounts the totals, correcting them. Slow.
-  /// Errors: store_failed if the file cannot be read, or what was accepted not be written first.
+  /// Searches the whole file for damage, recounts the totals and corrects them. Slow.
+  /// Errors: store_failed if the file cannot be read, or if accepted work cannot be written first.
   CheckReport check();
-  /// Copies the cache as it is now to a new file with mode 0600. Errors: store_failed if what was
-  /// accepted cannot be written first, if `target` exists, if there is not room enough for it (says
-  /// what is needed), or if copying fails.
+  /// Copies the current content to a new file with mode 0600. Errors: store_failed if accepted work
+  /// cannot be written first, if `target` exists, if its file system has too little space (the
+  /// message says how much is necessary), or if copying fails.
   void backup(const std::string& target);
-  /// Writes what was accepted, ends the worker and releases the file. Waits for the refresh that
-  /// runs on the cache's own background thread, if one does; drops those that have not begun.
-  /// Calculations that run go on and return their values. Afterwards reads miss and writes are
-  /// false, calculations compute. Closing twice is no error. In a hook of any cache it is misuse.
+  /// Writes accepted work, stops the worker and releases the file. Waits for the refresh that runs on
+  /// the cache's own background thread, and drops queued refreshes. Running calculations continue and
+  /// return their values. Afterwards reads miss, writes return false and calculations compute.
+  /// Closing twice is no error. Errors: misuse in a hook of any cache.
   void close();
 
  private:

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -23,63 +24,64 @@ class Resource;
 template <class T, class R, class... Args>
 class BoundCalculation;
 
-/// A calculation on records of type `T`, with a result of type `R` and perhaps arguments: what
-/// Resource::calculation and Resource::find return. A handle: cheap to copy, with a type that can
-/// be named, so that it can be a member of a class:
+/// A calculation on records of type `T`, with a result of type `R` and perhaps arguments. It is the
+/// handle that Resource::calculation and Resource::find return. It is cheap to copy, and its type has
+/// a name, so it can be a member of a class:
 ///
 ///     ashmemo::Calculation<Post, int> word_count;
 ///     ashmemo::Calculation<Post, std::string, int> excerpt;   // excerpt(page, 80)
 ///
-/// What it answers with: for each record the result that is kept in the cache, if there is a fresh
-/// one for the record's version, else what the calculation computes, which is then kept. A
-/// calculation that is not cached (Resource::cache_calculation) computes every time.
+/// Answer: for each record the cached result, if it is fresh and of the record's version. Otherwise
+/// the calculation computes the result, which is then stored. A calculation that is not cached
+/// (Resource::cache_calculation) computes every time.
 ///
-/// Stale results answer at once where the policy has stale_while_revalidate; one batch for all of
-/// them runs in the background, on copies of records and arguments. See CachePolicy, also for what
+/// Stale results answer at once if the policy has stale_while_revalidate. One batch for all of them
+/// then runs in the background, on copies of records and arguments. CachePolicy also describes the
 /// answers when the calculation fails.
 ///
-/// Callers at the same time: each result is computed by one of them, however their pages overlap;
-/// the others wait for it, each for as long as it takes or LoadOptions::wait says. They share what
-/// a run for a single record throws; of a batch that throws each computes its own records itself.
-/// What is stored, removed or invalidated while a result is being computed wins over it, and a load
-/// that begins after an invalidation has returned never joins a run that began before.
+/// Callers at the same time: one of them computes each result, even if their pages overlap only in
+/// part. The others wait for it, at most for LoadOptions::wait. They share the exception of a run for
+/// a single record; after a batch that throws, each of them computes its own records. A put, a removal
+/// or an invalidation during the computation wins over its result. A load that begins after an
+/// invalidation has returned never joins a run that began before.
 ///
-/// Calculations may load others, and themselves for other records. If waiting would close a circle
-/// of threads, the caller computes the record itself. Calculations that need each other without end
-/// are ErrorCode::cycle, with the path of runs; at least one of them must be cached to be seen.
+/// Nesting: a calculation may load others, and itself for other records. If waiting would close a
+/// circle of threads, the caller computes the record itself. Calculations that need the results of
+/// each other without end are ErrorCode::cycle, with the path of runs. At least one of them must be
+/// cached, otherwise the cycle is not seen.
 ///
-/// What the calculation itself must keep to: a result depends on its own record, on the arguments
-/// and on nothing else, the other records of a batch included. It may call the cache and other
-/// calculations. It may run on several threads at once.
+/// Rules for the calculation itself: a result depends only on its own record and on the arguments,
+/// not on other records of the batch. It may call the cache and other calculations. It may run on
+/// several threads at once.
 ///
-/// Records are given as
-///   one record     a `T`, or something derived from `T`: exactly that, nothing that converts to it
-///   a page         any range of `T&`, or of pointers to `T` (`const T*`, std::shared_ptr<T>,
-///                  std::optional<T>, ...), which is read once; or an initializer list. A range
-///                  that cannot be read again (a stream: its iterators are input iterators and no
-///                  more) must be of plain pointers, or does not compile. A null pointer or an
-///                  empty optional is ErrorCode::misuse that names its index.
+/// Records are
+///   one record     a `T` or a class derived from it; a type that only converts to `T` is refused
+///   a page         any range of `T&` or of pointers to `T` (`const T*`, std::shared_ptr<T>,
+///                  std::optional<T>, ...), which is read once; or an initializer list. The elements
+///                  of a range that can be read only once (a stream with input iterators) must be
+///                  plain pointers; other elements do not compile. A null pointer or an empty optional
+///                  is ErrorCode::misuse, which names its index.
 ///
-/// Cost of a page, whatever its length: one lookup (one state of the file each 10,000 keys), one
-/// run of the calculation for what is missing, one bulk write. A record that stands in it twice is
-/// computed once, where the calculation is cached; the same record in two versions is two.
+/// Errors: none because of the store. An exception of the calculation reaches the caller unchanged;
+/// after a batch nothing is stored then, after single records the results before it are.
+/// CalculationFailed, after the good results are stored, if a batch returned Failed for some records.
+/// wrong_number_of_results. misuse for an empty handle, and if another registry of the open cache uses
+/// another version of a calculation of this resource (CalculationOptions::version). A result with a
+/// key over 4 KiB is computed and not stored; it is counted as uncached_keys.
 ///
-/// Errors: none because of the store. Whatever the calculation throws reaches the caller unchanged;
-/// of a batch nothing is kept then, of single records what was computed before. CalculationFailed,
-/// once the good results are kept, if a batch answered Failed for some. wrong_number_of_results.
-/// misuse for an empty handle, and where the open cache has another version of a calculation of
-/// this resource in use (CalculationOptions::version). Results with a key over 4 KiB are computed
-/// and not kept, counted as uncached_keys.
+/// Life: it owns what it needs. After the cache was closed or destroyed it computes. A calculation
+/// must not own a handle of its own registry by value, because they would keep each other and the
+/// cache alive. Its function captures handles by reference, or finds them as members of an object that
+/// it captures by reference.
 ///
-/// Life: it keeps what it needs. After the cache was closed or destroyed it computes. A calculation
-/// must not hold a handle of its own registry by value: they would keep each other and the cache
-/// for ever. Its function captures handles by reference, or finds them as members of an object that
-/// it has by reference.
+/// Threads: any number of threads may use a handle at once. The calculation runs on the calling
+/// thread, without a mutex of the cache. Threads that a calculation starts may use handles too. The
+/// cache does not know their starter, so it cannot see a cycle through them: such a thread must not
+/// ask for a result that its starter computes.
 ///
-/// Threads: a handle may be used by any number of threads at once. The calculation runs on the
-/// thread that asks, without any lock of the cache. Threads that a calculation starts by itself may
-/// use handles too; the cache does not know on whose behalf, so it cannot see a cycle that runs
-/// through them: such a thread must not ask for what its own starter is computing.
+/// Cost of a page of any length: one look-up (one state of the file for each 10,000 keys), one run of
+/// the calculation for missing records, one bulk write. If the calculation is cached, a record that
+/// occurs twice is computed once; the same record in two versions counts as two.
 template <class T, class R, class... Args>
 class Calculation {
  public:
@@ -91,19 +93,31 @@ class Calculation {
   // asking
 
   /// The result for one record. Counts one hit or miss.
-  template <detail::RecordOf<T> U>
-  R operator()(const U& record, const Args&... arguments) const {
-    const T* const one = std::addressof(static_cast<const T&>(record));
-    return load(std::span(&one, 1), arguments...).take_first();
-  }
-  /// The results for a page, in its order. Counts one hit or miss each.
+  ///
+  /// The results for a page, in its order, as std::vector<R>. Counts one hit or miss for each record.
   template <class P>
-    requires detail::PageOf<P, T>
-  std::vector<R> operator()(P&& page, const Args&... arguments) const {
-    return load(detail::pointers_to<T>(page), arguments...).take_results();
+  auto operator()(P&& records, const Args&... arguments) const
+      -> std::conditional_t<detail::RecordOf<P, T>, R, std::vector<R>> {
+    if constexpr (detail::RecordOf<P, T>) {
+      const T* const one = detail::pointer_to<T>(records);
+      return load(std::span(&one, 1), arguments...).take_first();
+    } else {
+      return load(detail::pointers_to<T>(records), arguments...).take_results();
+    }
   }
   std::vector<R> operator()(std::initializer_list<T> page, const Args&... arguments) const {
     return load(detail::pointers_to<T>(page), arguments...).take_results();
+  }
+
+  /// Wrong arguments. It only gives the message of the compiler.
+  template <class P, class... A>
+    requires(!detail::kArgumentsFit<detail::Types<Args...>, A...>)
+  R operator()(P&&, const A&...) const {
+    static_assert(
+        detail::kArgumentsFit<detail::Types<Args...>, A...>,
+        "ashmemo: these are not the arguments of the calculation: after the record, their "
+        "number and types are those of its declaration");
+    detail::throw_empty_handle();
   }
 
   /// The calculation with its arguments, for Resource::load: `excerpt.with(80)`. Copies them.
@@ -111,28 +125,29 @@ class Calculation {
     return {*this, arguments...};
   }
 
-  /// The results that are there already, stale ones too; nullopt for all others. For a thread that
-  /// must not wait, such as a user interface's: never computes, starts nothing. One lookup. Counts
-  /// nothing, marks a touch for each result.
-  template <detail::RecordOf<T> U>
-  [[nodiscard]] std::optional<R> cached(const U& record, const Args&... arguments) const {
-    const T* const one = std::addressof(static_cast<const T&>(record));
-    return std::move(look_up(std::span(&one, 1), arguments...).front());
-  }
+  /// The results that are cached already, stale ones too, as std::optional<R> for one record or
+  /// std::vector<std::optional<R>> for a page; nullopt for all others. For a thread that must not
+  /// wait, such as the thread of a user interface: it computes and starts nothing. Counts nothing and
+  /// marks a touch for each result. Cost: one look-up.
   template <class P>
-    requires detail::PageOf<P, T>
-  [[nodiscard]] std::vector<std::optional<R>> cached(P&& page, const Args&... arguments) const {
-    return look_up(detail::pointers_to<T>(page), arguments...);
+  [[nodiscard]] auto cached(P&& records, const Args&... arguments) const
+      -> std::conditional_t<detail::RecordOf<P, T>, std::optional<R>,
+                            std::vector<std::optional<R>>> {
+    if constexpr (detail::RecordOf<P, T>) {
+      const T* const one = detail::pointer_to<T>(records);
+      return std::move(look_up(std::span(&one, 1), arguments...).front());
+    } else {
+      return look_up(detail::pointers_to<T>(records), arguments...);
+    }
   }
   [[nodiscard]] std::vector<std::optional<R>> cached(std::initializer_list<T> page,
                                                      const Args&... arguments) const {
     return look_up(detail::pointers_to<T>(page), arguments...);
   }
 
-  /// Computes and keeps what is missing of a page; returns how many were computed. Counts as asking
-  /// does. Does nothing where the calculation is not cached.
+  /// Computes and stores the missing results of a page; returns how many were computed. Counts hits
+  /// and misses. Does nothing if the calculation is not cached.
   template <class P>
-    requires detail::PageOf<P, T>
   std::size_t warm(P&& page, const Args&... arguments) const {
     return fill(detail::pointers_to<T>(page), arguments...);
   }
@@ -144,16 +159,16 @@ class Calculation {
   // removing
 
   /// Removes this calculation's results for the record: all arguments, all scopes, all versions of
-  /// the record. Returns when that is committed, as Cache::erase does.
-  template <detail::RecordOf<T> U>
+  /// the record. Returns when the removal is committed, as Cache::erase does.
+  template <class U>
   void invalidate(const U& record) const {
-    const T* const one = std::addressof(static_cast<const T&>(record));
+    const T* const one = detail::pointer_to<T>(record);
     const auto& made = definition();
     detail::invalidate_record(
         *made.resource, detail::RecordPage<T>(*made.access, std::span(&one, 1)), *made.calculation);
   }
-  /// Makes all results of this calculation invisible by one small commit, at the same cost for any
-  /// number of them. Returns when that is committed. Ends the registration, as a load does.
+  /// Makes all results of this calculation invisible with one small commit. Returns when that is
+  /// committed. Ends the registration, as a load does. Cost: the same for any number of results.
   void invalidate_all() const {
     detail::invalidate_all(*definition().resource, *definition().calculation);
   }
@@ -164,16 +179,17 @@ class Calculation {
   [[nodiscard]] const std::string& name() const {
     return detail::name_of(*definition().calculation);
   }
-  /// The key of the record's result in the cache: "Post:42:excerpt(80)@acme". Asks the scope.
-  template <detail::RecordOf<T> U>
+  /// The key of the record's result in the cache: "Post:42:excerpt(80)@acme". Calls the scope
+  /// function.
+  template <class U>
   [[nodiscard]] std::string key(const U& record, const Args&... arguments) const {
-    const T* const one = std::addressof(static_cast<const T&>(record));
+    const T* const one = detail::pointer_to<T>(record);
     const auto& made = definition();
     const Run run(definition_, {}, arguments...);
     return detail::cache_key(*made.resource,
                              detail::RecordPage<T>(*made.access, std::span(&one, 1)), run);
   }
-  /// What happened to this calculation, restarts included. Reads counters only.
+  /// The counters of this calculation, restarts included. Runs no query.
   [[nodiscard]] CalculationStats stats() const {
     return detail::stats_of(*definition().calculation);
   }
@@ -211,10 +227,10 @@ class Calculation {
     return detail::load(*made.resource, detail::RecordPage<T>(*made.access, page), runs, {}, true);
   }
 
-  std::shared_ptr<const Definition> definition_;  // shares the ownership of its resource
+  std::shared_ptr<const Definition> definition_;  // also owns the resource
 };
 
-/// A calculation with its arguments: what `excerpt.with(80)` returns. For Resource::load.
+/// A calculation with its arguments, for Resource::load: `excerpt.with(80)` returns it.
 template <class T, class R, class... Args>
 class BoundCalculation {
  private:

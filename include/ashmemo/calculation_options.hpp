@@ -9,65 +9,67 @@
 
 namespace ashmemo {
 
-/// What belongs to the code of a calculation.
+/// Options that belong to the code of a calculation.
 struct CalculationOptions {
-  /// Raise it when the code gives other results than before: everything that any other version
-  /// computed becomes invisible at once, at the same cost for ten results and ten million (from the
-  /// resource's first load on). An open cache knows one version of a calculation: where another
-  /// registry has loaded one, loads of a resource that declares another are ErrorCode::misuse,
-  /// until the cache is opened anew.
+  /// Raise it when the code gives other results than before. After the resource's first load, all
+  /// results of other versions are invisible. Cost: the same for any number of results. Another type
+  /// of results has the same effect without a new version (see codec.hpp). An open cache knows one
+  /// version and one type of a calculation: if another registry has loaded it, loads of a resource
+  /// that declares another version or type are ErrorCode::misuse until the cache is opened again.
   std::uint32_t version = 1;
 };
 
-/// How long the results of a calculation are kept, and what they are good for when that time is
-/// over.
+/// How long the results of a calculation are stored, and when they answer.
 ///
 ///     stored ------- ttl -------|-- stale_while_revalidate --|
 ///            fresh              |   stale                    |
 ///                               |-------- stale_if_error --------|
 ///
-/// All windows are counted from the moment a result is stored, and saturate. A policy that is
-/// shortened holds for what was stored before, too. A ttl that is not positive and any negative
-/// window is ErrorCode::misuse that names it.
+/// All windows begin when a result is stored, and saturate. A shorter policy also applies to results
+/// that were stored before. A ttl that is not longer than 0, and a negative window, are
+/// ErrorCode::misuse that names the field.
 struct CachePolicy {
-  /// How long a result answers. Default: for ever; it leaves only by eviction.
+  /// How long a result answers. Default: forever, until it is evicted.
   std::optional<Duration> ttl{};
   /// How long after the ttl the result still answers, while a refresh runs in the background on
-  /// Hooks::executor (RFC 5861). A result is refreshed by one task at a time. One that fails
-  /// changes nothing: it is counted, told as NoticeKind::calculation_failed, and the calculation's
-  /// refreshes pause, for 1 s after the first failure in a row, twice as long after each further
-  /// one, 1 min at most. Refused for records that cannot be copied, or are polymorphic: a refresh
-  /// needs records of its own. It runs on another thread than the load: see Resource::scope for
-  /// what it then knows of the caller. Default: not at all.
+  /// Hooks::executor (RFC 5861). One task at a time refreshes a result. If a refresh fails, the result
+  /// does not change. The failure is counted and reported as NoticeKind::calculation_failed, and the
+  /// refreshes of the calculation pause: 1 s after the first failure in a row, then twice as long after
+  /// each further failure, at most 1 min. A removal of the record during that time wins: the refresh
+  /// then stores nothing. Refused for records that cannot be copied or are polymorphic, because a
+  /// refresh needs copies of them. It runs on another thread than the load: Resource::scope describes
+  /// the scope that it uses. Default: not at all.
   std::optional<Duration> stale_while_revalidate{};
-  /// How long after the ttl the result is kept in the file, to answer where computing fails (RFC
-  /// 5861): where the calculation throws, if all records of that run have such a result, and for
-  /// single records that are Failed. The failure is told, and the calculation pauses as above:
-  /// until then these results answer without calling it. They count as misses. Default: not at all.
+  /// How long after the ttl the result is kept in the file, to answer if computing fails (RFC 5861).
+  /// It answers if the calculation throws and all records of that run have such a result, and for
+  /// single records that are Failed. It does not answer if the record was removed, or its key stored,
+  /// during the failing run; then the load throws. The failure is reported, and the calculation pauses
+  /// as above; until then these results answer without a call. They count as misses. Default: not at
+  /// all.
   std::optional<Duration> stale_if_error{};
-  /// The ttl of results that are "nothing" (an empty std::optional). Default: as `ttl`. Zero: such
-  /// a result is not kept. Without a meaning for results of other types.
+  /// The ttl of results that are "nothing" (an empty std::optional). Zero: such a result is not
+  /// stored. It has no effect on results of other types. Default: as `ttl`.
   std::optional<Duration> negative_ttl{};
-  /// Eviction::fifo: reads leave no touches on its results, so that under any policy of the cache
-  /// they leave in the order they were stored, and cost no writes when read. For results that are
-  /// read once, or scanned. Any other value is ErrorCode::misuse. Default: as the cache's.
+  /// Eviction::fifo: reads do not touch its results. Under any policy of the cache they are then
+  /// evicted in the order in which they were stored, and reading them costs no writes. For results
+  /// that are read once, or scanned. Any other value is ErrorCode::misuse. Default: as the cache's.
   std::optional<Eviction> eviction{};
 
   friend bool operator==(const CachePolicy&, const CachePolicy&) = default;
 };
 
-/// One line for people: "ttl 30m, stale_while_revalidate 1h". What is not set is not named, but the
-/// ttl.
+/// One line for people: "ttl 30m, stale_while_revalidate 1h". It contains the ttl and all fields that
+/// are set.
 [[nodiscard]] std::string to_string(const CachePolicy& policy);
 
-/// How one load goes about its work.
+/// Options of one load.
 struct LoadOptions {
-  /// The longest that this load waits for results that other callers are computing; past it, it
-  /// computes them itself. Negative is ErrorCode::misuse. Default: as long as they take.
+  /// The maximum time that this load waits for results that other callers compute. Afterwards it
+  /// computes them itself. Negative is ErrorCode::misuse. Default: no maximum.
   std::optional<Duration> wait{};
 };
 
-/// One calculation of a resource, for programs that look at themselves.
+/// One calculation of a resource, for programs that show their own state.
 struct CalculationInfo {
   std::string name;
   std::uint32_t version = 1;
@@ -75,17 +77,17 @@ struct CalculationInfo {
   std::optional<CachePolicy> policy{};  ///< nullopt: not cached
 };
 
-/// What happened to one calculation; see Stats for the words. Of a cached one since its file was
-/// begun: the numbers are in the file (`cache_by_calculation`) and survive a restart; a crash loses
-/// those since the last flush. Of any other one since it was declared.
+/// The counters of one calculation; Stats explains the words. For a cached calculation they begin with
+/// its file: they are in the file (`cache_by_calculation`) and survive a restart, but a crash loses
+/// the counts since the last flush. For other calculations they begin with the declaration.
 struct CalculationStats {
   std::int64_t hits = 0;
   std::int64_t stale_hits = 0;
   std::int64_t misses = 0;
   std::int64_t computed = 0;  ///< results, of uncached calculations too
-  std::int64_t failed =
-      0;             ///< records for which it threw or answered Failed; a batch that throws: all
-  Duration saved{};  ///< what computing the values that hits answered took, summed
+  /// Records for which it threw or returned Failed; all records of a batch that throws.
+  std::int64_t failed = 0;
+  Duration saved{};  ///< the sum of the times that computing the values of all hits took
 };
 
 }  // namespace ashmemo

@@ -8,11 +8,12 @@
 
 namespace ashmemo {
 
-/// Where the cache takes its time from.
+/// The source of time of the cache.
 ///
-/// Two clocks, because they answer different questions. The wall clock decides lifetimes: its
-/// moments are stored and must mean something after a restart. The steady clock measures waits and
-/// intervals: it never jumps. Both may be called from any thread, at any time, and must be quick.
+/// It has two clocks. The wall clock decides lifetimes, because its moments are stored and must still
+/// be valid after a restart. The steady clock measures waits and intervals, because it never jumps.
+///
+/// Threads: the cache calls both from any thread, at any time. They must be fast.
 class Clock {
  public:
   virtual ~Clock() = default;
@@ -22,10 +23,10 @@ class Clock {
   [[nodiscard]] virtual std::int64_t steady_now() const noexcept = 0;
 };
 
-/// The machine's own clocks: the default.
+/// The clocks of the machine. This is the default.
 [[nodiscard]] std::shared_ptr<Clock> system_clock();
 
-/// A clock that stands still until it is told to move: for tests, the user's own included.
+/// A clock that moves only when a test moves it. For your own tests too.
 /// `advance` moves both clocks, `set_wall` only the wall clock, in either direction.
 class ManualClock final : public Clock {
  public:

@@ -45,11 +45,37 @@ namespace ashmemo {
 ///
 /// Such a specialisation must be declared before the type is first used with a cache.
 ///
-/// Errors:  `decode` answers nullopt for whatever it cannot have written: another type, a number
-///          out of range, a blob of the wrong size. That is a miss, counted, and never an
-///          exception: the file may have been changed by anybody. Should a codec of your own throw
-///          all the same, that is taken as nullopt. What `encode` throws means that the value
-///          cannot be kept.
+/// Types of results
+/// ----------------
+/// The file keeps the name of the type of each calculation's results. If a program declares the
+/// calculation with a type of another name, the stored results are misses, as with another version.
+/// So seconds are never read as milliseconds, and a vector of float never as a vector of bytes. The
+/// name is
+///
+///   integers other than bool      "integer"                 of every width: the number is the same
+///   bool, float, double           "bool", "float", "double"
+///   enums                         "enum app::Mood of integer"
+///   std::string                   "text"
+///   vectors                       "vector of float", "vector of uint8", ...
+///   durations                     "duration of integer in 1/1000 s"
+///   time points                   the duration's name and the clock's
+///   std::optional                 "optional ", and the name of the inner type
+///   a type with its own codec     what the codec says, otherwise the type as the compiler writes it
+///
+/// A codec of your own may say it, so that the name stays when the class is renamed or moved, and
+/// changes when the form of the value changes:
+///
+///   template <>
+///   struct ashmemo::Codec<Colour> {
+///     static constexpr std::string_view type_name = "app.colour.2";
+///     ...
+///
+/// Values that are put directly have no such name: see Cache.
+///
+/// Errors:  `decode` returns nullopt for any value that `encode` cannot have written: another type, a
+///          number out of range, a blob of the wrong size. That is a miss and is counted. It does not
+///          throw, because other programs may change the file. If your own `decode` throws, that counts
+///          as nullopt. If `encode` throws, the value is not stored.
 /// Threads: both functions may run on several threads at once.
 
 namespace detail {
@@ -68,9 +94,9 @@ struct Stored<T> {
 
 }  // namespace detail
 
-/// What is stored for an argument of type `T`, and what reads it back: std::string for everything
-/// that reads as text and has no codec of its own (string literals, `const char*`,
-/// std::string_view), `T` itself for the rest.
+/// The type that is stored for an argument of type `T`, and that reads it back: std::string for every
+/// text without a codec of its own (string literals, `const char*`, std::string_view), and `T` for
+/// all other types.
 template <class T>
 using stored_t = typename detail::Stored<std::remove_cvref_t<T>>::type;
 
@@ -102,7 +128,7 @@ template <class T>
   }
 }
 
-/// What was stored; nullopt if it is not a `T`.
+/// The stored value; nullopt if it is not a `T`.
 template <class T>
 [[nodiscard]] std::optional<T> decode(ValueView stored) {
   require_storable<T>();

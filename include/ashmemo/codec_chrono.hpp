@@ -16,8 +16,9 @@ concept StoredNumber = std::is_arithmetic_v<T> && Storable<T>;
 }  // namespace detail
 
 /// Durations as their count, in their own unit: an integer, or a real if they count in floating
-/// point. The unit is not stored: a program that turns seconds into milliseconds must raise the
-/// version of the calculation.
+/// point. The unit is a part of the type of a calculation's results: results in seconds are misses
+/// for a program that now counts in milliseconds. For values that are put directly the unit is not
+/// stored: see Cache.
 ///
 /// Decodes: what the counting type decodes from.
 template <detail::StoredNumber Rep, class Period>

@@ -82,8 +82,8 @@ struct Codec<bool> : detail::BuiltInCodec<bool> {
 /// As a SQLite real; infinities and -0 keep their bits. Not a number becomes the text 'nan',
 /// because SQLite turns such a real into NULL; its sign and payload are lost.
 ///
-/// Decodes: a real, 'nan', and an integer that the type holds exactly (somebody who writes with the
-///          sqlite3 program writes 1, not 1.0).
+/// Decodes: a real, 'nan', and an integer that the type can represent exactly (a user of the sqlite3
+///          program writes 1, not 1.0).
 template <>
 struct Codec<double> : detail::BuiltInCodec<double> {
   [[nodiscard]] static Value encode(const double& value) { return detail::encode_real(value); }
@@ -98,7 +98,7 @@ struct Codec<double> : detail::BuiltInCodec<double> {
 ///
 /// Decodes: what a double decodes from, if a float holds exactly that number. 0.1 stored as a
 /// double
-///          is therefore not a float: that is a miss, rather than a number nobody computed.
+///          is therefore not a float: that is a miss, and not a rounded number.
 template <>
 struct Codec<float> : detail::BuiltInCodec<float> {
   [[nodiscard]] static Value encode(const float& value) {
@@ -111,8 +111,8 @@ struct Codec<float> : detail::BuiltInCodec<float> {
 };
 
 /// As the number of the enumerator. Give the enum a fixed underlying type (`enum class`, or
-/// `enum Colour : int`): the language leaves open what a plain enum holds when the number is beyond
-/// its named ones.
+/// `enum Colour : int`). Otherwise the language does not define its value for numbers beyond its
+/// enumerators.
 ///
 /// Decodes: a number that fits the underlying type, whether or not it has a name. Where only named
 ///          numbers will do, write a codec of your own.

@@ -14,7 +14,7 @@ namespace ashmemo {
 template <class T>
 struct Codec;
 
-/// Whether values of type `T` can be kept: `Codec<T>` exists and has both functions.
+/// Whether values of type `T` can be stored: `Codec<T>` exists and has both functions.
 template <class T>
 concept Storable = requires(const T& value, ValueView stored) {
   { Codec<T>::encode(value) } -> std::convertible_to<Value>;
@@ -23,8 +23,8 @@ concept Storable = requires(const T& value, ValueView stored) {
 
 namespace detail {
 
-/// The mark of a built-in codec. It names the type, so that a codec of the user's that derives from
-/// a built-in one does not pass for built-in itself.
+/// The mark of a built-in codec. It names the type, so a user's codec that derives from a built-in one
+/// does not count as built-in.
 template <class T>
 struct BuiltInCodec {
   using InPlaceFor = T;
@@ -46,9 +46,9 @@ inline constexpr bool kIsOptional<std::optional<T>> = true;
 
 }  // namespace detail
 
-/// Whether decoding a `T` runs built-in code only. Then it may read straight from the database's
-/// own memory; the bytes of any other type are copied out first, so that no code of the user's runs
-/// while the cache holds a connection or a lock.
+/// Whether decoding a `T` runs only built-in code. If so, it reads directly from the database's own
+/// memory. For other types the bytes are copied first, so that no user code runs while the cache uses a
+/// connection or holds a mutex.
 template <class T>
 inline constexpr bool decodes_in_place = detail::is_built_in<T>();
 

@@ -64,8 +64,8 @@ template <class Scale, std::integral Rep>
   const std::uint64_t magnitude = negative ? 0 - bits : bits;
   const std::uint64_t whole = magnitude / kDen;
   const std::uint64_t part = magnitude % kDen * kNum / kDen;
-  constexpr std::uint64_t kMost = std::numeric_limits<std::uint64_t>::max();
-  if (whole > (kMost - part) / kNum) return signed_saturated(kMost, negative);
+  constexpr std::uint64_t kMax = std::numeric_limits<std::uint64_t>::max();
+  if (whole > (kMax - part) / kNum) return signed_saturated(kMax, negative);
   return signed_saturated(whole * kNum + part, negative);
 }
 
@@ -89,16 +89,16 @@ template <class Rep, class Period>
 
 }  // namespace detail
 
-/// A length of time, as every option of ashmemo takes it.
+/// A length of time, for all options of ashmemo.
 ///
 /// Any std::chrono duration converts to it, without a cast: `30min`, `24h`, `std::chrono::days(7)`,
 /// `std::chrono::duration<double>(0.5)`.
 ///
 /// Units:   microseconds, as a signed 64-bit number: about 292,000 years either way.
-/// Errors:  none. What is too long is held at the end of the range: `std::chrono::hours::max()`
-///          becomes `Duration::max()`, which means for ever, and never a negative number. Fractions
+/// Errors:  none. A length out of range is held at the end of the range: `std::chrono::hours::max()`
+///          becomes `Duration::max()`, which means forever, and never a negative number. Fractions
 ///          of a microsecond are cut off, towards zero. A count that is not a number becomes zero,
-///          which every option that needs a length of time refuses by name.
+///          which options that need a length of time refuse.
 /// Threads: a plain value.
 class Duration {
  public:
@@ -116,7 +116,7 @@ class Duration {
     return length;
   }
 
-  /// For ever. Adding it to any moment gives the last moment there is.
+  /// Forever. Adding it to any moment gives the last possible moment.
   [[nodiscard]] static constexpr Duration max() noexcept {
     return microseconds(std::numeric_limits<std::int64_t>::max());
   }

@@ -10,14 +10,14 @@
 
 namespace ashmemo {
 
-/// Where an entry stands in its life at a given moment.
+/// The state of an entry at a given moment.
 ///
 ///     computed_at ---- fresh_until ---- expires_at ---- keep_until
 ///        fresh            stale           kept            gone
 ///
-/// An entry with a plain ttl has its three deadlines at one moment. At exactly a deadline the next
-/// state begins. An entry whose `computed_at` lies in the future (the clock was set back) is `gone`
-/// until the clock has passed it again.
+/// An entry with a plain ttl has its three deadlines at the same moment. The next state begins exactly
+/// at the deadline. If `computed_at` is in the future because the clock was set back, the entry is
+/// `gone` until the clock has passed that moment again.
 enum class Freshness : std::uint8_t {
   fresh = 0,  ///< answers
   stale = 1,  ///< answers, while a refresh runs (stale-while-revalidate, RFC 5861)
@@ -25,11 +25,11 @@ enum class Freshness : std::uint8_t {
   gone = 3,   ///< never answers; removed by the worker
 };
 
-/// What is known about one entry. Moments are microseconds since 1970-01-01 UTC.
+/// The description of one entry. Moments are microseconds since 1970-01-01 UTC.
 struct EntryInfo {
   std::string key;
   std::int64_t byte_size = 0;               ///< what the entry costs in the file
-  std::int64_t inserted_at = 0;             ///< place in the eviction queue, not a time to rely on
+  std::int64_t inserted_at = 0;             ///< position in the eviction queue; not an exact time
   std::int64_t computed_at = 0;             ///< when the value was stored
   std::optional<std::int64_t> fresh_until;  ///< nullopt: as expires_at
   std::optional<std::int64_t> expires_at;   ///< nullopt: never
@@ -38,15 +38,16 @@ struct EntryInfo {
   std::int64_t access_count = 0;               ///< touches written: a lower bound of the reads
   std::optional<std::int64_t> calculation_id;  ///< nullopt: put directly
   std::optional<Duration> cost;                ///< what computing it took
-  Freshness freshness = Freshness::fresh;      ///< at the moment of asking
+  Freshness freshness = Freshness::fresh;      ///< at the moment of the call
 };
 
 /// Why an entry left the cache.
 enum class RemovalCause : std::uint8_t {
   erased = 0,    ///< by a call: erase, clear, an invalidation
   replaced = 1,  ///< by a newer value for the same key
-  expired = 2,   ///< its time was over
+  expired = 2,   ///< its last deadline passed
   evicted = 3,   ///< to keep the cache within its limits
+  damaged = 4,   ///< it did not match its checksum
 };
 
 [[nodiscard]] std::string_view to_string(RemovalCause cause) noexcept;

@@ -10,13 +10,13 @@
 
 namespace ashmemo {
 
-/// What an Error is about. The numbers never change.
+/// The reason of an Error. The numbers never change.
 enum class ErrorCode : std::uint8_t {
-  invalid_options = 1,      ///< an option that cannot be; names the field and the value
+  invalid_options = 1,      ///< an impossible option; names the field and the value
   invalid_key = 2,          ///< empty, longer than 4 KiB, or with a NUL byte in it
-  file_in_use = 3,          ///< another engine, in this process or beside it, has the file open
-  not_a_cache = 4,          ///< what is at the path is not ours and was not touched
-  unavailable = 5,          ///< there is no place for the file (missing, read-only, full, failing)
+  file_in_use = 3,          ///< another cache, in this or another process, has the file open
+  not_a_cache = 4,          ///< the file at the path is no cache; it was not touched
+  unavailable = 5,          ///< the file cannot be used (missing folder, read-only, full, failing)
   misuse = 6,               ///< a call that the state of the object does not allow
   unknown_calculation = 7,  ///< no calculation of that name; lists the known ones
   wrong_number_of_results = 8,  ///< a batch calculation returned more or fewer results than records
@@ -24,15 +24,15 @@ enum class ErrorCode : std::uint8_t {
   closed = 10,                  ///< the cache was closed
   store_failed = 11,            ///< an explicit administrative call could not do its work
   cycle = 12,                   ///< calculations that need each other's results; names the path
-  damaged = 13,  ///< the file is damaged or was tampered with, and is only read: not set aside
+  damaged = 13,  ///< the file is damaged and open read-only, so it is not quarantined
 };
 
 [[nodiscard]] std::string_view to_string(ErrorCode code) noexcept;
 
-/// Thrown for impossible options, for opening what is not ours or in use, for misuse, and by
-/// explicit administration (`flush`, `backup`, `check`, `compact`). Never by `get*`, `put*`,
-/// `touch*` or a calculation because of the store. `what()` says what happened, to which file or
-/// key, and what to do.
+/// Thrown for impossible options, for opening a file that is in use or is no cache, for misuse, and by
+/// explicit administration (`flush`, `backup`, `check`, `compact`). Because of the store, `get*`,
+/// `put*`, `touch*` and calculations never throw. `what()` says what happened, to which file or key,
+/// and what to do.
 class Error : public std::runtime_error {
  public:
   Error(ErrorCode code, const std::string& what, std::string subject = {})
@@ -47,15 +47,15 @@ class Error : public std::runtime_error {
   std::string subject_;
 };
 
-/// Thrown by a load in which a batch calculation answered `Failed` for single records. The results
-/// of the other records were stored: asking again computes only the failed ones.
+/// Thrown by a load if a batch calculation returned `Failed` for single records. The results of the
+/// other records were stored, so another load computes only the failed records.
 class CalculationFailed : public Error {
  public:
   /// One record that failed.
   struct Record {
     std::size_t index = 0;  ///< position in the page that was asked for
     std::string key;        ///< the cache key
-    std::string why;        ///< what the calculation said
+    std::string why;        ///< the text of the calculation
   };
 
   CalculationFailed(const std::string& what, std::string calculation, std::vector<Record> records)

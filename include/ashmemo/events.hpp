@@ -6,66 +6,75 @@
 
 #include <ashmemo/entry.hpp>
 
-// What a cache tells its program about, besides its answers: Options::hooks. Both hooks are called
-// by the worker (in manual mode: by whoever does the worker's work; in a cache opened read-only,
-// which has none: by `flush`, `run_maintenance`, `compact`, `check`, `backup` and `close`), after
-// the transaction in question was committed and without any lock. They may call the cache. On that
-// thread nothing waits: puts beyond the queue's bound are dropped, removals and `commit`/`power`
-// puts are queued and return at once, and `flush`, `close` and `run_maintenance` throw
-// ErrorCode::misuse.
+// The hooks of a cache: Options::hooks. `on_error` receives faults and changes of state, `on_removal`
+// each entry that was removed from the file.
 //
-// Everything is told once and in order. Where the worker has a thread, a call that does its work
-// (`flush`, `run_maintenance`, `compact`) tells what there is when it is done, and leaves to the
-// thread what others bring meanwhile. Hooks that are slower than that hold the worker up: no more
-// than some 10,000 removals wait for them, and once the queue is full puts find no room.
+// When. Hooks are called after the commit, without any lock, once for each event and in order. The
+// worker's thread calls them, and so does each call that runs maintenance itself: `flush`,
+// `run_maintenance`, `compact`, and in manual mode any call that has to wait. Such a call delivers
+// the events that are queued when its work is done; the worker's thread delivers later ones. A
+// read-only cache has no worker: there `flush`, `run_maintenance`, `compact`, `check`, `backup` and
+// `close` call the hooks.
 //
-// Another cache they may use in full, whatever its hooks do with this one: where a caller would
-// wait for the other's worker, a hook does that worker's work itself, and may so run the other's
-// hooks. Only `close` is misuse for any cache: it waits for hooks. A hook may destroy the caches
-// that it has made itself, and no others.
+// Slow hooks delay the worker: at most about 10,000 removals wait for them. Then nothing is written
+// until they return, and a full queue drops puts.
+//
+// Inside a hook a program may use this cache and any other cache. No call waits there, because
+// another thread may be waiting for the hook:
+//   - Puts are queued. If the queue is full, they are dropped and counted.
+//   - With Durability::commit and power a put returns false although it is queued.
+//   - Removals are queued and hold at once for all readers of this process. `erase` returns whether
+//     the entry existed; `erase_prefix` and `clear` return 0.
+//   - Loads do not wait for other loads; they compute.
+//   - `flush`, `run_maintenance`, `compact`, `check`, `backup` and `close` throw ErrorCode::misuse.
+// A hook may open caches, and destroy those that it has opened itself, but no others.
 
 namespace ashmemo {
 
-/// What a notice is about. The numbers never change.
+/// The subjects of notices. The numbers never change.
 enum class NoticeKind : std::uint8_t {
   unavailable = 1,     ///< there is no store at the moment; names the path and the reason
   available = 2,       ///< the store is back
-  busy = 3,            ///< another program holds the write lock, or a long read of ours the log
+  busy = 3,            ///< another program holds the write lock, or a long read of this one the WAL
   write_failed = 4,    ///< the store refuses to write: disk full, I/O error
-  recovered = 5,       ///< writing works again, or reading
-  set_aside = 6,       ///< a damaged file was renamed and a new one begun; told each time
+  recovered = 5,       ///< writing or reading works again
+  quarantined = 6,     ///< a damaged file was renamed and a new one begun; reported each time
   writes_dropped = 7,  ///< accepted or offered writes were not kept
   removal_uncommitted = 8,  ///< a removal returned before it could be committed
   undecodable = 9,          ///< a stored value does not decode as the type that was asked for
-  unencodable = 10,         ///< a value's own codec failed; the value was returned and not kept
+  unencodable = 10,         ///< the codec of a value threw; the value was returned but not stored
   refused = 11,          ///< an entry over the single-entry limit, or a write under Eviction::none
   default_limit = 12,    ///< the first eviction under the default max_bytes
-  listener_failed = 13,  ///< on_removal threw
-  worker_failed = 14,    ///< an unexpected exception in the worker; it goes on
-  foreign_reader = 15,   ///< another program's read keeps the WAL from being reset
+  listener_failed = 13,  ///< a hook threw an exception
+  worker_failed = 14,    ///< an unexpected exception in the worker, which continues
+  foreign_reader = 15,   ///< a read of another program prevents the WAL from starting over
   calculation_failed = 16,  ///< a background refresh failed, or stale-if-error answered
-  read_failed = 17,         ///< the store could not be read; the reads in question were misses
-  file_lost = 18,           ///< the open file was deleted, moved away or replaced; told each time
-  everything_removed = 19,  ///< too many removals waited for the file: all entries go instead
+  read_failed = 17,         ///< the store could not be read; these reads were misses
+  file_lost = 18,  ///< the open file was deleted, moved away or replaced; reported each time
+  everything_removed = 19,  ///< too many removals waited for the file, so all entries were removed
+  entry_damaged = 20,       ///< an entry did not match its checksum and was removed
 };
 
 [[nodiscard]] std::string_view to_string(NoticeKind kind) noexcept;
 
-/// A fault, or a change of state. The first of each kind per state is told; the rest is only
-/// counted. `busy`, `write_failed`, `read_failed` and `foreign_reader` last until `recovered` says
-/// so, `unavailable` until `available`. Reading has recovered when a read works and none has failed
-/// for a second, and without a word when another file is opened. `writes_dropped`,
-/// `removal_uncommitted` and `everything_removed` are over with the trouble that led to them, and
-/// are told anew the next time. `calculation_failed` is told of each calculation by itself, and
-/// lasts until a run of it succeeds. What has no end is told once while the cache is open. Keys
-/// appear in it: they may hold what the program would rather not log.
+/// A fault, or a change of state. Only the first notice of a kind is delivered until its state ends;
+/// later ones are counted. When states end:
+///   - `busy`, `write_failed`, `read_failed` and `foreign_reader`: with `recovered`. Reading has
+///     recovered when a read works and none has failed for a second. `read_failed` also ends,
+///     without a notice, when another file is opened.
+///   - `unavailable`: with `available`.
+///   - `writes_dropped`, `removal_uncommitted` and `everything_removed`: with the fault that caused
+///     them.
+///   - `calculation_failed`: for each calculation when a run of it succeeds.
+///   - The others: never while the cache is open.
+/// A notice may contain keys. Consider this before you log it.
 struct Notice {
   NoticeKind kind = NoticeKind::unavailable;
-  std::string what;     ///< what happened, to which file or key, and what to do
+  std::string what;     ///< the event, its file or key, and what to do
   std::string subject;  ///< the file, key or calculation
 };
 
-/// One entry that left the file.
+/// One entry that was removed from the file.
 struct Removal {
   std::string_view key;  ///< valid during the call
   RemovalCause cause = RemovalCause::erased;

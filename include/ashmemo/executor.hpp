@@ -6,15 +6,14 @@ namespace ashmemo {
 
 /// Runs work in the background for the cache: the refreshes of stale entries.
 ///
-/// `post` may run the task on any thread, at any later time, but not before it returns: its caller
-/// is in the middle of a load. A task never throws. It holds what it needs, so it may outlive the
-/// cache: it then ends at once. A task that is dropped is over, too: a later load that finds its
-/// entries stale posts another.
+/// `post` may run the task on any thread and at any later time, but not before it returns, because its
+/// caller is inside of a load. A task never throws. It owns what it needs, so it may outlive the cache;
+/// it then ends at once. If an executor drops a task, a later load that finds the entries stale posts
+/// another one.
 ///
-/// Life: the cache holds its executor until it is closed or destroyed, and lets go of it on the
-/// thread that does that. An executor that nobody else holds ends there, and may wait in its
-/// destructor for its own threads. Where a task may close the cache, or destroy it, such an
-/// executor must be held elsewhere, too.
+/// Life: the cache owns its executor until the cache is closed or destroyed, and releases it on that
+/// thread. If no other object owns the executor, it is destroyed there, and its destructor may wait for
+/// its own threads. If a task may close or destroy the cache, the program must own the executor too.
 class Executor {
  public:
   virtual ~Executor() = default;

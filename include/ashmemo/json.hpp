@@ -56,9 +56,9 @@ inline constexpr int kMaxJsonDepth = 64;
 /// is a miss each time. Text must be UTF-8.
 ///
 /// Errors:  `encode` throws what the conversion throws, nlohmann::json::type_error for text that is
-///          not UTF-8, and std::length_error when arrays and objects nest deeper than 64: the value
-///          is then not kept. `decode` never throws: what is not JSON, is not text, nests too deep
-///          or does not convert is nullopt, a miss.
+///          not UTF-8, and std::length_error if arrays and objects nest deeper than 64; the value is
+///          then not stored. `decode` never throws. It returns nullopt, a miss, if the value is not
+///          text, is not JSON, nests too deep or does not convert.
 /// Cost:    a tree is built on both ways; for large numeric data use a vector, which is one copy.
 template <class T>
 struct JsonCodec {

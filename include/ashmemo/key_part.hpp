@@ -16,8 +16,8 @@ namespace ashmemo {
 
 /// Keys of calculations
 /// --------------------
-/// The cache builds them of names, of the record's own key, and of arguments, so that they are
-/// readable and no two calculations share one:
+/// The cache builds them from names, from the key of the record, and from arguments. They are
+/// readable, and no two calculations share a key:
 ///
 ///     Post:42:word_count             resource, primary key, calculation
 ///     OrderLine:7:3:total            composite key
@@ -32,7 +32,7 @@ namespace ashmemo {
 ///
 ///   % : ( ) , @ ; [ ] ~    and the control characters 0x00 to 0x1F and 0x7F
 ///
-/// Everything else, UTF-8 too, stands as it is. Parts can be:
+/// All other characters, UTF-8 too, remain as they are. Parts can be:
 ///
 ///   integers, characters, enums   their number              42, -7
 ///   bool                          true, false
@@ -45,7 +45,7 @@ namespace ashmemo {
 ///                                 "~" in front for each level
 ///   std::vector                   [a;b;] so that [] and [;], one empty text, differ
 ///
-/// For a type of your own write one function. What it returns is escaped by the library; two values
+/// For a type of your own write one function. The library escapes the text that it returns. Two values
 /// that differ must give texts that differ:
 ///
 ///   template <>
@@ -53,11 +53,11 @@ namespace ashmemo {
 ///     static std::string text(const Isbn& isbn) { return isbn.digits; }
 ///   };
 ///
-/// A part says nothing of its type: 42 and "42" are the same key. The types of a resource's key and
-/// of a calculation's arguments are fixed by their declaration.
+/// A part does not contain its type: 42 and "42" give the same key. The declaration of a resource or a
+/// calculation fixes the types of its parts.
 ///
-/// Errors:  none; a key may become longer than kMaxKeyBytes, which whoever uses it has to check.
-/// Cost:    one pass over the text, appended to a string that is given.
+/// Errors:  none. A key may become longer than kMaxKeyBytes; its user has to check that.
+/// Cost:    one pass over the text, appended to a given string.
 template <class T>
 struct KeyPart;
 
@@ -72,8 +72,8 @@ void append_unsigned(std::string& out, std::uint64_t number);
 void append_real(std::string& out, double number);
 void append_real(std::string& out, float number);
 
-/// The mark of a built-in part, which escapes by itself. It names the type, so that a part of the
-/// user's that derives from a built-in one does not pass for built-in.
+/// The mark of a built-in part, which escapes its text itself. It names the type, so a user's part that
+/// derives from a built-in one does not count as built-in.
 template <class T>
 struct BuiltInKeyPart {
   using EscapesFor = T;
@@ -206,8 +206,8 @@ struct KeyPart<std::optional<T>> : detail::BuiltInKeyPart<std::optional<T>> {
   static void append(std::string& out, const std::optional<T>& value) {
     const std::size_t start = out.size();
     if (value) detail::append_key_part(out, *value);
-    // Only the "nothing" of something inside begins with an unescaped tilde: one more tells it
-    // from our own.
+    // Only an inner "nothing" begins with an unescaped tilde. One more tilde distinguishes it from an
+    // outer one.
     const bool inner_nothing = out.size() > start && out[start] == '~';
     if (!value || inner_nothing) out += '~';
   }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -15,10 +16,10 @@
 #include <ashmemo/events.hpp>
 #include <ashmemo/executor.hpp>
 
-// Everything that can be set when a cache is opened. Each field has its default, unit and cost
-// here. All of it is checked before anything is opened: an impossible value is an Error with
-// ErrorCode::invalid_options that names the field and the value. The order of the fields is the
-// order of this documentation and never changes, so that designated initializers keep compiling.
+// Everything that can be set when a cache is opened. Each field has its default, unit and cost here. All
+// fields are checked before anything is opened; an impossible value is an Error (invalid_options) that
+// names the field and the value. The order of the fields never changes, so designated initializers
+// keep compiling.
 
 namespace ashmemo {
 
@@ -27,11 +28,11 @@ inline constexpr std::int64_t MiB = 1024 * KiB;
 inline constexpr std::int64_t GiB = 1024 * MiB;
 
 struct Unlimited {};
-/// No limit at all, where a Limit may be that.
+/// No limit.
 inline constexpr Unlimited unlimited{};
 
-/// A number of entries or bytes, or `unlimited`, or not set (then the documented default holds).
-/// 0 is a limit too: nothing is kept.
+/// A number of entries or bytes, or `unlimited`, or not set (then the documented default applies). With
+/// 0 nothing is stored.
 class Limit {
  public:
   constexpr Limit() = default;
@@ -39,130 +40,125 @@ class Limit {
   template <std::integral I>
   constexpr Limit(I count)
       : kind_(Kind::number),
-        count_(std::cmp_greater(count, kMost) ? kMost : static_cast<std::int64_t>(count)) {}
+        count_(std::cmp_greater(count, kMax) ? kMax : static_cast<std::int64_t>(count)) {}
 
   [[nodiscard]] constexpr bool is_set() const { return kind_ != Kind::unset; }
   [[nodiscard]] constexpr bool is_unlimited() const { return kind_ == Kind::without_end; }
-  /// The number; for an unlimited one the largest there is.
+  /// The number. For an unlimited one it is the maximum of the type.
   [[nodiscard]] constexpr std::int64_t count() const {
-    return kind_ == Kind::number ? count_ : kMost;
+    return kind_ == Kind::number ? count_ : kMax;
   }
   friend constexpr bool operator==(const Limit&, const Limit&) = default;
 
  private:
   enum class Kind : std::uint8_t { unset, without_end, number };
-  static constexpr std::int64_t kMost = INT64_MAX;
+  static constexpr std::int64_t kMax = INT64_MAX;
   Kind kind_ = Kind::unset;
-  std::int64_t count_ = kMost;
+  std::int64_t count_ = kMax;
 };
 
-/// How much the cache may keep. Both totals hold at once; whatever passes one of them is evicted
-/// right after the commit that passed it. May be changed while the cache is open
-/// (`Cache::set_limits`).
+/// The maximum content of the cache. Both totals apply at once. Entries over a limit are evicted right
+/// after the commit that exceeded it. `Cache::set_limits` changes them while the cache is open.
 struct Limits {
   Limit max_entries{};  ///< entries; default: unlimited
-  Limit max_bytes{};    ///< bytes, by what entries cost in the file; default: 256 MiB
-  /// Bytes of one entry; a larger one is refused and counted, and nothing is evicted for it. Always
-  /// bounded, by 1 GiB at most. Default: an eighth of max_bytes, at most 64 MiB.
+  Limit max_bytes{};    ///< bytes that entries take in the file; default: 256 MiB
+  /// Bytes of one entry. A larger entry is refused and counted, and nothing is evicted for it. At most
+  /// 1 GiB, never unlimited. Default: an eighth of max_bytes, at most 64 MiB.
   Limit max_entry_bytes{};
 };
 
-/// When things happen. All intervals run on the steady clock.
+/// Intervals and waits. They use the steady clock.
 struct Timing {
-  /// One entry's `accessed_at` and `access_count` are written at most this often; reads in between
-  /// are still counted, and written with the next touch (of an entry that is read thousands of
-  /// times a second not every one). 0: with every flush. Costs: writes.
+  /// The minimum time between two writes of `accessed_at` and `access_count` of one entry. Reads in
+  /// between are counted, and written with the next touch, except some reads of entries that are read
+  /// thousands of times a second. 0: with every flush. Cost: writes.
   Duration touch_interval = std::chrono::minutes(1);
-  /// How long an accepted `relaxed` write waits for others to share its commit, at most: the worker
-  /// writes it sooner when it has other work, or looks for some. Costs: what a crash can lose,
-  /// against one commit's work, after which every reader's page cache starts empty.
+  /// The maximum time that an accepted `relaxed` write waits for other writes to share its commit. The
+  /// worker writes it earlier if it has other work. Cost: a longer interval loses more in a crash; a
+  /// shorter one commits more often, and after each commit the page caches of all readers are empty.
   Duration flush_interval = std::chrono::milliseconds(100);
-  /// How often the idle worker looks for work nobody announced: a safety net.
+  /// How often the idle worker looks for work without a signal, for safety.
   Duration maintenance_interval = std::chrono::minutes(1);
-  /// The longest that a call waits for a store that does not take its write. Costs: the caller's
-  /// time.
+  /// The maximum time that a call waits for a store that does not accept its write.
   Duration max_wait = std::chrono::milliseconds(100);
-  /// How long `close` goes on trying to write what was accepted; the rest is dropped and counted.
+  /// How long `close` tries to write accepted work. The rest is dropped and counted.
   Duration close_wait = std::chrono::seconds(5);
 };
 
-/// Who does the worker's work.
+/// Where the worker's work runs.
 enum class WorkerMode : std::uint8_t {
   thread = 0,  ///< one thread, started by opening and stopped by closing
-  /// Nobody, until somebody calls `run_maintenance` or `flush`; a call that would have to wait for
-  /// the worker does its work itself, or waits for the thread that is doing it. For tests, and for
-  /// programs that own all their threads.
+  /// No thread. The program calls `run_maintenance` or `flush`. A call that would wait for the worker
+  /// does the worker's work itself, or waits for the thread that does it. For tests, and for programs
+  /// that own all their threads.
   manual = 1,
 };
 
-/// What a program can put in the place of the cache's own parts, and what it wants to be told.
+/// Parts of the cache that a program can replace, and functions that the cache calls.
 struct Hooks {
   std::shared_ptr<Clock> clock{};  ///< default: system_clock()
   std::shared_ptr<Executor>
       executor{};  ///< runs background refreshes; default: one thread, started when first needed
-  /// Told of faults and changes of state (see Notice). Called by the worker, never under a lock;
-  /// what it throws is counted and dropped. May call the cache: nothing waits there.
+  /// Called for faults and changes of state (see Notice), by the worker and without a mutex. Its
+  /// exceptions are counted and dropped. It may call the cache; no call waits there.
   std::function<void(const Notice&)> on_error{};
-  /// Told of every entry that leaves the file (see Removal), after the commit. As on_error.
+  /// Called for every entry that is removed from the file (see Removal), after the commit. Otherwise
+  /// as on_error.
   std::function<void(const Removal&)> on_removal{};
   WorkerMode worker = WorkerMode::thread;
 };
 
-/// What an accepted write has survived when `put` returns.
+/// What an accepted write survives after `put` returned.
 enum class Durability : std::uint8_t {
-  relaxed = 0,  ///< taken: a crash of the process loses what was not yet committed
+  relaxed = 0,  ///< in the queue: a crash of the process loses writes that are not committed yet
   commit = 1,   ///< in the file: survives a crash of the process, not always a power cut
   power = 2,    ///< synced: survives a power cut
 };
 
-/// Which entry leaves first when a limit is passed. Expired ones always go before any other.
+/// Which entry is evicted first when a limit is exceeded. Expired entries are always removed first. A
+/// new policy is also added to the table in src/api/text.cpp.
 enum class Eviction : std::uint8_t {
-  none = 0,    ///< nobody: writes that would pass a limit are refused
-  fifo = 1,    ///< the one stored first
-  lru = 2,     ///< the one not read for longest
-  clock = 3,   ///< the oldest that was not read since it was last passed over (second chance)
-  s3fifo = 4,  ///< what was read only once leaves early (S3-FIFO, Yang et al., SOSP 2023)
+  none = 0,    ///< no entry: writes that would exceed a limit are refused
+  fifo = 1,    ///< the entry that was stored first
+  lru = 2,     ///< the entry that was not read for the longest time
+  clock = 3,   ///< the oldest entry that was not read since its last chance (second chance)
+  s3fifo = 4,  ///< entries that are read once are evicted early (S3-FIFO, Yang et al., SOSP 2023)
 };
 
 /// How the file is opened.
 enum class Access : std::uint8_t {
   read_write = 0,
-  /// For tools beside a running application: no lock, no worker, nothing written, touches not
-  /// counted. What the application commits is seen at once; what concerns more than single entries
-  /// (new and invalidated calculations, Stats::entries and bytes, another file in the place of this
-  /// one) by the next call after a second at most. Where there is no file yet, or none any more,
-  /// calls look for it again, with back-off.
+  /// For tools beside a running application. No lock, no worker, nothing is written, touches are not
+  /// counted. Commits of the application are seen at once. Changes that concern more than single entries
+  /// (new and invalidated calculations, Stats::entries and bytes, a file that was replaced) are seen by
+  /// the next call after at most a second. While there is no file, calls look for it again, with
+  /// back-off.
   read_only = 1,
 };
 
-/// What opening does when there is no place for the file (missing folder, read-only, full,
-/// failing).
+/// What opening does if the file cannot be used (missing folder, read-only, full, failing).
 enum class WhenUnavailable : std::uint8_t {
-  /// Open all the same, and go on with what the memory tier has room for (without one, every read
-  /// misses). Puts answer false; opening is tried again with back-off, and then what memory had is
-  /// forgotten.
+  /// Opens, and uses only the memory tier. (Without a memory tier every read misses.) Puts return false.
+  /// Opening is tried again with back-off; after it succeeds, the content of the memory tier is dropped.
   go_on = 0,
   throw_error = 1,  ///< Error with ErrorCode::unavailable; damaged for a file that is only read
 };
 
-/// How a cache is opened. Every field has a default; all are checked before anything is opened, and
-/// an impossible one is an Error (invalid_options) that names the field and its value. The order of
-/// the fields never changes.
+/// The options of a cache. Every field has a default.
 struct Options {
-  // What is kept and what can be lost.
+  // What is stored and what can be lost.
   Limits limits{};
   Timing timing{};
   Hooks hooks{};
   Durability durability = Durability::relaxed;
   Eviction eviction = Eviction::s3fifo;  ///< has the best hit ratios of these on real traces
-  // What it costs in memory.
-  // Each of these is 64 KiB to 64 GiB.
-  /// The memory tier: copies of entries that were read, in front of the file. 0: none. All of it is
-  /// used only once so much was read. A change by another program is seen within a second (in
-  /// manual mode: at the next run_maintenance or flush); this process sees its own at once.
+  // Memory. Each of these is 64 KiB to 64 GiB.
+  /// The memory tier: copies of entries that were read, in front of the file. 0: none. The memory is
+  /// used only as entries are read. A change by another program is seen within a second (in manual
+  /// mode: at the next run_maintenance or flush), a change by this process at once.
   std::int64_t memory_bytes = 16 * MiB;
-  /// Bound of the writes accepted and not yet committed: what a burst may bring before put waits.
-  /// Removals that the file does not take may take as much again; if they would take more, all
+  /// The maximum size of writes that are accepted but not committed. A burst beyond it makes `put` wait.
+  /// Removals that the file does not accept may take the same size again. If they would take more, all
   /// entries are removed instead.
   std::int64_t queue_bytes = 8 * MiB;
   std::int64_t reader_cache_bytes = 4 * MiB;  ///< page cache of one reader connection
@@ -170,15 +166,18 @@ struct Options {
   // How the file is treated.
   Access access = Access::read_write;
   WhenUnavailable when_unavailable = WhenUnavailable::go_on;
-  /// Overwrite deleted content with zeroes: in the file when the log is moved into it (compact and
-  /// close do that at once); the log itself has old content until a clean close removes it. Values
-  /// stored while it was not set may have left copies in pages that were split. Costs writes.
+  /// Overwrites deleted content with zeroes in the file when the log is copied to it; compact and close
+  /// do that at once. The log itself contains old content until a clean close removes it. Values that
+  /// were stored while this was not set may have left copies in pages that were split. Cost: writes.
   bool erase_securely = false;
 };
 
-/// One line a group of settings, defaults resolved: for logs.
+/// One line for each group of settings, with defaults resolved. For logs.
 [[nodiscard]] std::string to_string(const Options& options);
 [[nodiscard]] std::string_view to_string(Durability value) noexcept;
 [[nodiscard]] std::string_view to_string(Eviction value) noexcept;
+/// The policy of that name, for programs that read it from a configuration file; nullopt: there is
+/// none. The reverse of to_string.
+[[nodiscard]] std::optional<Eviction> eviction_from(std::string_view name) noexcept;
 
 }  // namespace ashmemo

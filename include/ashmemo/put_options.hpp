@@ -6,13 +6,12 @@
 
 namespace ashmemo {
 
-/// How long one value is kept.
+/// Options of one stored value.
 ///
-/// The deadlines are counted from the moment at which the value is handed over, after it was
-/// computed. They saturate: a ttl of `hours::max()` never ends. A ttl that is not positive is
-/// ErrorCode::misuse that names it.
+/// The ttl begins when the value is put, after it was computed. It saturates: a ttl of `hours::max()`
+/// never ends. A ttl that is not longer than 0 is ErrorCode::misuse that names it.
 struct PutOptions {
-  std::optional<Duration> ttl{};  ///< default: never expires, leaves only by eviction
+  std::optional<Duration> ttl{};  ///< default: never expires, only eviction removes it
 };
 
 }  // namespace ashmemo

@@ -9,13 +9,13 @@
 
 namespace ashmemo {
 
-/// The records that one call of a batch calculation is for: const references to the caller's own
-/// objects, nothing copied. A range like any other; also `batch[i]`, `size()`, `empty()`.
+/// The records of one call of a batch calculation: const references to the caller's own objects,
+/// without copies. It is a range, and has `batch[i]`, `size()` and `empty()`.
 ///
-/// It holds each record that is missing in the cache once, in the order asked, and is never empty.
-/// A calculation that is not cached is given all that were asked for.
+/// It contains each record that misses in the cache once, in the order of the page. It is never empty.
+/// A calculation that is not cached gets all records of the page.
 ///
-/// Threads: a plain value; good until the calculation returns.
+/// Threads: a plain value. It is valid until the calculation returns.
 template <class T>
 class Records {
  public:
@@ -70,13 +70,14 @@ class Records<T>::Iterator {
   const T* const* at_ = nullptr;
 };
 
-/// One record of a batch could not be computed, and why. The other records of the batch are kept.
+/// One record of a batch that could not be computed, and the reason. The results of the other records
+/// are stored.
 struct Failed {
   std::string why;
 };
 
-/// What a batch calculation returns for each record, where single records may fail:
-/// `std::vector<Outcome<int>>` in the place of `std::vector<int>`. Callers still get
+/// The result of a batch calculation for one record, if single records may fail:
+/// `std::vector<Outcome<int>>` instead of `std::vector<int>`. Callers still get
 /// `std::vector<int>`, or CalculationFailed if any record failed.
 template <class R>
 using Outcome = std::variant<R, Failed>;

@@ -14,35 +14,35 @@
 
 namespace ashmemo {
 
-/// The kinds of record of a program, by name, with the calculations on them: a layer on a Cache.
+/// The resources of a program, by name, with their calculations. It is a layer on a Cache.
 ///
 ///     ashmemo::Cache cache{"blog.cache.db"};
 ///     ashmemo::Registry registry{cache};
 ///     auto& posts = registry.resource<Post>("Post", &Post::id);
 ///
-/// Life: the registry and every handle of a calculation keep what they need of the cache. Once the
-/// cache is closed or destroyed, handles compute.
+/// Life: the registry and every handle of a calculation own the parts of the cache that they need.
+/// After the cache is closed or destroyed, handles compute.
 ///
-/// Errors: ErrorCode::misuse, by name.
+/// Errors: ErrorCode::misuse, which names the resource.
 ///
-/// Threads: `resource` is for one thread at a time, with nobody else using the registry; the rest
-/// may be called by any number of threads at once.
+/// Threads: while one thread calls `resource`, no other thread may use the registry. Any number of
+/// threads may call the other functions at once.
 class Registry {
  public:
   /// Errors: misuse for a cache that was moved from.
   explicit Registry(Cache& cache);
 
-  /// Declares a kind of record. `key` tells records apart: one or several members or callables, or
-  /// a callable that returns a std::tuple; each part can stand in a key (see KeyPart). The
-  /// reference is good for as long as the registry lives. Errors: misuse for a name that is empty
-  /// or taken.
+  /// Declares a kind of record. `key` identifies a record: one or several members or callables, or a
+  /// callable that returns a std::tuple. Each part must be a possible part of a key (KeyPart). The
+  /// reference is valid as long as the registry lives.
+  /// Errors: misuse for a name that is empty or declared already.
   template <class T, class... K>
   Resource<T>& resource(std::string_view name, K... key) {
-    static_assert(sizeof...(K) > 0, "ashmemo: a resource needs a key that tells its records apart");
+    static_assert(sizeof...(K) > 0, "ashmemo: a resource needs a key that identifies its records");
     static_assert((std::invocable<K&, const T&> && ...),
                   "ashmemo: the key of a resource is a member of it, or takes `const T&`");
     static_assert(std::same_as<T, std::remove_cvref_t<T>>,
-                  "ashmemo: a resource is of a plain type: no reference, no const");
+                  "ashmemo: the type of a resource must not be a reference or const");
     const detail::RecordTraits traits{.copyable = std::copy_constructible<T>,
                                       .polymorphic = std::is_polymorphic_v<T>};
     require_new(name);
@@ -52,9 +52,8 @@ class Registry {
     return *made;
   }
 
-  /// What `resource` returned for this name.
-  /// Errors: misuse for a name that is unknown (lists the known ones), or declared for another
-  /// type.
+  /// The resource of this name.
+  /// Errors: misuse for an unknown name (lists the known names), or for another type of record.
   template <class T>
   [[nodiscard]] Resource<T>& find_resource(std::string_view name) const {
     return *static_cast<Resource<T>*>(find(name, typeid(Resource<T>)));

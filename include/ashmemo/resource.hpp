@@ -17,10 +17,11 @@
 
 #include <ashmemo/calculation.hpp>
 #include <ashmemo/detail/record_access.hpp>
+#include <ashmemo/detail/type_name.hpp>
 
 namespace ashmemo {
 
-/// One kind of record, how its key is got, and the calculations on it. Made by Registry::resource.
+/// One kind of record: how to get its key, and the calculations on it. Registry::resource creates it.
 ///
 ///     auto& posts = registry.resource<Post>("Post", &Post::id);
 ///     posts.record_version(&Post::updated_at);
@@ -29,15 +30,15 @@ namespace ashmemo {
 ///
 ///     auto [counts, moods] = posts.load(page, word_count, sentiment);
 ///
-/// Registering ends with the first load of the resource (`cached`, `warm` and `invalidate_all` are
-/// loads in this sense): afterwards `record_version`, `scope`, `calculation` and
-/// `cache_calculation` are ErrorCode::misuse; so is setting `record_version` or `scope` twice.
+/// The first load of the resource ends the registration; `cached`, `warm` and `invalidate_all` count
+/// as loads here. Afterwards `record_version`, `scope`, `calculation` and `cache_calculation` are
+/// ErrorCode::misuse. Setting `record_version` or `scope` twice is misuse too.
 ///
-/// Errors: misuse and unknown_calculation as said at each function; see Calculation for loads.
-/// Invalidating is misuse in a cache that was opened read-only.
+/// Errors: misuse and unknown_calculation as described at each function. Calculation describes the
+/// errors of loads. Invalidating is misuse in a cache that is open read-only.
 ///
-/// Threads: registering is for one thread at a time, before anybody loads. Everything else may be
-/// called by any number of threads at once.
+/// Threads: one thread registers, before other threads load. Any number of threads may call all other
+/// functions at once.
 template <class T>
 class Resource {
  public:
@@ -47,26 +48,31 @@ class Resource {
   // -------------------------------------------------------------------------------------
   // registering
 
-  /// How to tell that a record has changed: a member or a callable whose result has a Codec.
-  /// Versions are only ever compared for being equal: a result that was computed of another version
+  /// Sets the version of a record: a member, or a callable that takes the record. Its result needs a
+  /// Codec. Versions are only compared for equality. A result that was computed from another version
   /// is a miss.
   template <class V>
-    requires std::invocable<V&, const T&>
   Resource& record_version(V version) {
-    detail::claim_record_version(*state_->core);
-    state_->access.version = detail::version_access<T>(std::move(version));
+    constexpr bool is_version = detail::VersionOf<V, T>;
+    static_assert(is_version,
+                  "ashmemo: record_version takes a member of the record or a callable that takes "
+                  "`const T&`, and its result needs an ashmemo::Codec");
+    if constexpr (is_version) {
+      detail::claim_record_version(*state_->core);
+      state_->access.version = detail::version_access<T>(std::move(version));
+    }
     return *this;
   }
 
-  /// What results depend on beside the record: a tenant, a user, a locale. Its text becomes the
-  /// last part of every key: "Post:42:word_count@acme". Called once a load, on the caller's thread.
-  /// It may be any type that can be part of a key.
+  /// Sets the scope: everything on which results depend besides the record, such as a tenant, a user
+  /// or a locale. Its text becomes the last part of every key: "Post:42:word_count@acme". It may be any
+  /// type that can be part of a key. The function is called once for each load, on the calling thread.
   ///
-  /// A refresh in the background has the scope of the load that asked for it, and so have the loads
-  /// of this resource that its calculation makes on its thread: none of them calls this. What a
-  /// refresh asks of other resources calls theirs, on the background thread. A calculation that
-  /// itself reads what the scope is made from (a global tenant, say) reads it there too, and may
-  /// find another: let it have that as an argument, or from the record.
+  /// A background refresh uses the scope of the load that queued it. So do loads of this resource that
+  /// its calculation makes on its thread; they do not call the function. Loads of other resources call
+  /// the functions of those resources, on the background thread. A calculation that reads the source
+  /// of the scope itself (a global tenant, for example) also reads it there, and may find another
+  /// value. Give it that value as an argument, or in the record.
   template <std::invocable S>
   Resource& scope(S scope) {
     detail::set_scope(*state_->core, detail::scope_access(std::move(scope)));
@@ -77,29 +83,33 @@ class Resource {
   ///
   ///   one record      `R f(const T&)`, or `R f(const T&, args...)`
   ///   a whole batch   `std::vector<R> f(ashmemo::Records<T>)`, or with arguments; or
-  ///                   `std::vector<Outcome<R>>` where single records may fail
+  ///                   `std::vector<Outcome<R>>` if single records may fail
   ///
-  /// Arguments must be able to stand in a key (KeyPart). They are kept: a std::string_view or a
-  /// `const char*` as a std::string, all others as they are. So no other argument may refer to what
-  /// it does not own. A std::string_view in an optional or a vector does not compile; another
-  /// library's view, or a class that holds one, cannot be told from an owner, compiles and dangles.
-  /// A result that reads as text and has no codec of its own becomes a std::string.
+  /// Arguments must be possible parts of a key (KeyPart). The library keeps copies of them: a
+  /// std::string_view or a `const char*` as a std::string, all others as their own type. So no other
+  /// argument may refer to an object that it does not own. A std::string_view in an optional or a
+  /// vector does not compile. A view class of another library, or a class that contains one, looks like
+  /// an owner: it compiles and dangles. A result that is text and has no Codec of its own becomes a
+  /// std::string.
   ///
-  /// See Calculation for what the function must keep to. Errors: misuse for a name that is empty or
-  /// taken.
+  /// Calculation describes the rules for the function. Errors: misuse for a name that is empty or
+  /// declared already.
   template <class F>
   auto calculation(std::string_view name, F function, CalculationOptions options = {}) {
-    static_assert(detail::HasSignature<F>,
-                  "ashmemo: a calculation is a callable with exactly one signature");
-    using Maker = detail::DefinitionOf<T, F>;
-    return typename Maker::Handle(
-        declare(name, Maker::make(std::move(function)), Maker::kBatch, options));
+    constexpr bool has_signature = detail::HasSignature<F>;
+    static_assert(has_signature,
+                  "ashmemo: a calculation is a callable with exactly one signature; a lambda with "
+                  "`auto` parameters has many, so write out their types");
+    if constexpr (has_signature) {
+      using Maker = detail::DefinitionOf<T, F>;
+      return typename Maker::Handle(
+          declare(name, Maker::make(std::move(function)), Maker::kBatch, options));
+    }
   }
 
-  /// Keeps the results of a calculation. By name, so that a configuration file can do it.
-  /// Errors: unknown_calculation, which lists the known ones; misuse, by name, for a result without
-  /// a Codec or that cannot be copied, for a second policy, and for what CachePolicy says cannot
-  /// be.
+  /// Caches the results of a calculation. It takes the name, so a configuration file can choose it.
+  /// Errors: unknown_calculation, which lists the known names; misuse for a result without a Codec or
+  /// that cannot be copied, for a second policy, and for an impossible policy (see CachePolicy).
   void cache_calculation(std::string_view name, const CachePolicy& policy) {
     detail::cache(*state_->core, name, policy);
   }
@@ -107,9 +117,9 @@ class Resource {
   // ------------------------------------------------------------------------------------------
   // asking
 
-  /// The handle of a calculation that was declared elsewhere, by the types of its result and
-  /// arguments: `posts.find<int>("word_count")`, `posts.find<std::string, int>("excerpt")`. Errors:
-  /// unknown_calculation, which lists the known ones; misuse if the types are others.
+  /// The handle of a declared calculation, by the types of its result and its arguments:
+  /// `posts.find<int>("word_count")`, `posts.find<std::string, int>("excerpt")`.
+  /// Errors: unknown_calculation, which lists the known names; misuse if the types differ.
   template <class R, class... Args>
   [[nodiscard]] Calculation<T, R, Args...> find(std::string_view name) const {
     using Made = detail::Definition<T, R, Args...>;
@@ -117,16 +127,15 @@ class Resource {
     return handle(static_cast<const Made*>(found.get()));
   }
 
-  /// The results of several calculations for a page: a tuple with a vector for each. One lookup and
-  /// one bulk write for all of them; each calculation runs at most once for what it misses. If one
-  /// throws, what was computed before is kept, those after it do not run.
+  /// The results of several calculations for a page: a tuple with a vector for each calculation. If
+  /// one throws, the results before it are stored, and the calculations after it do not run.
+  /// Cost: one look-up and one bulk write for all; each calculation runs at most once, for the records
+  /// that miss.
   template <class P, class... C>
-    requires detail::PageOf<P, T>
   auto load(P&& page, const C&... calculations) const {
     return load_all(detail::pointers_to<T>(page), {}, bound(calculations)...);
   }
   template <class P, class... C>
-    requires detail::PageOf<P, T>
   auto load(P&& page, const LoadOptions& options, const C&... calculations) const {
     return load_all(detail::pointers_to<T>(page), options, bound(calculations)...);
   }
@@ -143,15 +152,15 @@ class Resource {
   // ----------------------------------------------------------------------------------------
   // removing
 
-  /// Removes everything that is kept for the record: all calculations, arguments, scopes and
-  /// versions. Returns when that is committed, as Cache::erase_prefix does.
-  template <detail::RecordOf<T> U>
+  /// Removes all results of the record: all calculations, arguments, scopes and versions. Returns when
+  /// the removal is committed, as Cache::erase_prefix does.
+  template <class U>
   void invalidate(const U& record) const {
-    const T* const one = std::addressof(static_cast<const T&>(record));
+    const T* const one = detail::pointer_to<T>(record);
     detail::invalidate_record(*state_->core, page_of_one(&one));
   }
-  /// Makes the results of all calculations of this resource invisible by one small commit, at the
-  /// same cost for any number of results. Returns when that is committed.
+  /// Makes the results of all calculations of this resource invisible with one small commit. Returns
+  /// when that is committed. Cost: the same for any number of results.
   void invalidate_all() const { detail::invalidate_all(*state_->core); }
 
   // -----------------------------------------------------------------------------------
@@ -162,17 +171,17 @@ class Resource {
   [[nodiscard]] std::vector<CalculationInfo> calculations() const {
     return detail::calculations_of(*state_->core);
   }
-  /// What the keys of the record's results begin with: "Post:42".
-  template <detail::RecordOf<T> U>
+  /// The prefix of the keys of the record's results: "Post:42".
+  template <class U>
   [[nodiscard]] std::string key(const U& record) const {
-    const T* const one = std::addressof(static_cast<const T&>(record));
+    const T* const one = detail::pointer_to<T>(record);
     return detail::record_key(*state_->core, page_of_one(&one));
   }
 
  private:
   friend class Registry;
 
-  /// Handles share this: they may outlive the resource's registry.
+  /// Handles share this, because they may outlive the registry of the resource.
   struct State {
     std::shared_ptr<detail::ResourceCore> core;  // owns the definitions
     detail::RecordAccess<T> access;
@@ -204,6 +213,7 @@ class Resource {
                                          .storable = Storable<R>,
                                          .copyable = std::copy_constructible<R>,
                                          .optional = detail::kIsOptional<R>,
+                                         .result_type = detail::type_name<R>(),
                                          .type = typeid(detail::Definition<T, R, Args...>),
                                          .typed = made});
     return {state_, made.get()};
@@ -241,7 +251,7 @@ class Resource {
   template <class... Bound>
   auto load_all(std::span<const T* const> page, const LoadOptions& options,
                 const Bound&... calculations) const {
-    static_assert(sizeof...(Bound) > 0, "ashmemo: a load names at least one calculation");
+    static_assert(sizeof...(Bound) > 0, "ashmemo: a load needs at least one calculation");
     auto runs = std::make_tuple(run_of(calculations, page)...);
     return std::apply(
         [&](auto&... run) {

@@ -12,15 +12,15 @@ namespace ashmemo {
 /// The five kinds of value that a SQLite column holds, under the names SQLite gives them.
 enum class ValueType : std::uint8_t { null = 0, integer = 1, real = 2, text = 3, blob = 4 };
 
-/// One SQLite value that somebody else owns. `Codec<T>::decode` reads a `T` from it.
+/// A view of one SQLite value. `Codec<T>::decode` reads a `T` from it.
 ///
-/// A view refers to the bytes of a text or blob and does not copy them: it is good for as long as
-/// these bytes stay where they are. A view handed to a codec is good for that call only.
+/// It refers to the bytes of a text or blob and does not copy them. It is valid as long as these bytes
+/// exist and do not move. A view that a codec gets is valid during that call only.
 ///
 /// Units:   integers are 64-bit and signed, reals are doubles, sizes are in bytes. A text may
 /// contain
 ///          NUL bytes and need not be UTF-8; nothing here looks for an end mark.
-/// Errors:  none. Asking for what the value is not gives zero or no bytes: look at `type()` first.
+/// Errors:  none. A getter of another type returns zero or no bytes, so check `type()` first.
 /// Threads: a plain value.
 /// Cost:    four words; pass it by value.
 class ValueView {
@@ -34,7 +34,7 @@ class ValueView {
     return {ValueType::integer, value, kNoBytes};
   }
 
-  /// SQLite turns a real that is not a number into NULL, so `Codec<double>` never makes one.
+  /// SQLite turns a real that is not a number into NULL, so `Codec<double>` never returns one.
   [[nodiscard]] static constexpr ValueView real(double value) noexcept {
     return {ValueType::real, std::bit_cast<std::int64_t>(value), kNoBytes};
   }
@@ -63,7 +63,7 @@ class ValueView {
   /// even of an empty text: SQLite would take that for NULL.
   [[nodiscard]] constexpr std::string_view bytes() const noexcept { return bytes_; }
 
-  /// What the content takes: its bytes, 8 for a number, 0 for NULL.
+  /// The size of the content: its bytes, 8 for a number, 0 for NULL.
   [[nodiscard]] constexpr std::size_t size_bytes() const noexcept {
     const bool number = type_ == ValueType::integer || type_ == ValueType::real;
     return number ? sizeof(number_) : bytes_.size();
@@ -86,10 +86,10 @@ class ValueView {
   std::string_view bytes_ = kNoBytes;
 };
 
-/// One SQLite value that owns its bytes. `Codec<T>::encode` makes it of a `T`.
+/// One SQLite value that owns its bytes. `Codec<T>::encode` returns it.
 ///
-/// Units, errors and threads as for ValueView. A value that was moved from may be assigned to and
-/// destroyed, nothing else.
+/// Units, errors and threads are as for ValueView. A value that was moved from can only be assigned to
+/// or destroyed.
 /// Cost:    a text or blob is one std::string, moved in and never copied by the factories.
 class Value {
  public:
@@ -115,7 +115,7 @@ class Value {
     return {ValueType::blob, std::move(bytes)};
   }
 
-  /// Good until this value is changed, moved or destroyed.
+  /// Valid until this value is changed, moved or destroyed.
   [[nodiscard]] ValueView view() const noexcept { return {type_, number_, bytes_}; }
   operator ValueView() const noexcept { return view(); }
 

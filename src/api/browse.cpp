@@ -1,3 +1,5 @@
+#include "api/browse.hpp"
+
 #include <algorithm>
 #include <utility>
 #include <vector>
@@ -5,23 +7,22 @@
 #include <ashmemo/error.hpp>
 
 #include "api/core.hpp"
+#include "base/test_point.hpp"
 #include "engine/freshness.hpp"
-
-// Looking at entries without reading them as anybody's values: pending writes laid over pages of
-// the store.
 
 namespace ashmemo::detail {
 
 namespace {
 
-// So many entries are copied at a time; between pages no reader is leased and visitors run.
+// The number of entries that are copied at a time. Visitors run between pages, while no reader
+// connection is in use.
 constexpr int kPage = 256;
 
 std::optional<std::int64_t> unless(std::int64_t moment, std::int64_t same_as) {
   return moment == same_as ? std::nullopt : std::optional(moment);
 }
 
-/// A pending write as the entry that it will be.
+/// The entry that a pending write will become.
 store::StoredEntry entry_of(std::string key, const engine::Write& write) {
   store::StoredEntry entry;
   entry.deadlines = write.deadlines;
@@ -41,13 +42,14 @@ store::StoredEntry entry_of(std::string key, const engine::Write& write) {
   return entry;
 }
 
-/// One pass over all entries with a prefix.
+/// One pass over all entries with a prefix. It merges pending writes into the pages of the store.
 class Walk {
  public:
   Walk(engine::Engine& engine, std::string_view prefix, const EntryVisitor& visit)
       : engine_(engine),
         visit_(visit),
         prefix_(prefix),
+        removed_(engine.pending.range_removals()),
         pending_(engine.pending.with_prefix(prefix)) {}
 
   void run() {
@@ -70,7 +72,8 @@ class Walk {
     }
     engine_.store_was_read();
     page_ = std::move(*page);
-    // Only an empty page is the last: one of large values is shorter than what was asked for.
+    ASHMEMO_TEST_POINT("walk: has a page");
+    // Only an empty page is the last one. A page of large values is shorter than kPage.
     if (!page_.empty()) after_ = page_.back().info.key;
     return !page_.empty();
   }
@@ -86,15 +89,21 @@ class Walk {
   }
 
   bool show_stored(store::StoredEntry& entry) {
+    if (entry.is_damaged) {
+      engine_.row_is_damaged(entry.rowid);
+      return true;
+    }
     const bool overlaid = at_ < pending_.size() && pending_[at_].first == entry.info.key;
     if (overlaid) return true;  // shown with the next key
     const engine::Pending pending = engine_.pending.find(entry.info.key);
     if (pending.kind == engine::Pending::Kind::removed) return true;
+    // A removal that waited when the walk began may be in the file by now, but not in this page.
+    if (removed_.cover(entry.info.key, 0)) return true;
     return show(std::move(entry));
   }
 
   bool show(store::StoredEntry entry) {
-    entry.info.freshness = engine::judge(entry.deadlines, engine_.clock->wall_now());
+    entry.info.freshness = engine::freshness_of(entry.deadlines, engine_.clock->wall_now());
     if (entry.info.freshness == Freshness::gone) return true;
     if (!engine_.catalog.is_current(entry.info.calculation_id.value_or(0))) return true;
     return visit_(entry.info, entry.value);
@@ -103,6 +112,7 @@ class Walk {
   engine::Engine& engine_;
   const EntryVisitor& visit_;
   const std::string prefix_;
+  const engine::RangeRemovals removed_;  // when the walk began; before pending_
   const std::vector<std::pair<std::string, engine::Pending>> pending_;
   std::size_t at_ = 0;  // in pending_
   std::vector<store::StoredEntry> page_;
@@ -121,15 +131,18 @@ std::optional<store::StoredEntry> find(engine::Engine& engine, std::string_view 
     return std::nullopt;
   }
   engine.store_was_read();
-  return std::move(*entry);
+  if (!entry->has_value() || !(*entry)->is_damaged) return std::move(*entry);
+  engine.row_is_damaged((*entry)->rowid);
+  return std::nullopt;
 }
 
-StoredCalculation told(store::CalculationRow row) {
+StoredCalculation stored_calculation(store::CalculationRow row) {
   StoredCalculation calculation;
   calculation.id = row.id;
   calculation.resource = std::move(row.resource);
   calculation.name = std::move(row.name);
   calculation.version = row.version;
+  calculation.result_type = std::move(row.result_type);
   calculation.policy = std::move(row.policy);
   calculation.stats = {.hits = row.hits,
                        .stale_hits = row.stale_hits,
@@ -142,22 +155,21 @@ StoredCalculation told(store::CalculationRow row) {
 
 }  // namespace
 
-std::optional<EntryInfo> Core::entry(std::string_view key) {
-  require_key(key);
+std::optional<EntryInfo> find_entry(engine::Engine& engine, std::string_view key) {
   if (engine.is_out_of_use()) return std::nullopt;
   std::optional<store::StoredEntry> entry = find(engine, key);
   if (!entry) return std::nullopt;
-  entry->info.freshness = engine::judge(entry->deadlines, engine.clock->wall_now());
+  entry->info.freshness = engine::freshness_of(entry->deadlines, engine.clock->wall_now());
   const bool current = engine.catalog.is_current(entry->info.calculation_id.value_or(0));
   if (!current || entry->info.freshness == Freshness::gone) return std::nullopt;
   return std::move(entry->info);
 }
 
-void Core::visit(std::string_view prefix, const EntryVisitor& visit) {
+void visit_entries(engine::Engine& engine, std::string_view prefix, const EntryVisitor& visit) {
   if (!engine.is_out_of_use()) Walk(engine, prefix, visit).run();
 }
 
-std::vector<StoredCalculation> Core::calculations() {
+std::vector<StoredCalculation> stored_calculations(engine::Engine& engine) {
   std::vector<StoredCalculation> all;
   if (engine.is_out_of_use()) return all;
   const auto store = engine.store_to_read();
@@ -169,7 +181,7 @@ std::vector<StoredCalculation> Core::calculations() {
   }
   engine.store_was_read();
   for (store::CalculationRow& row : *rows) {
-    if (!row.retired) all.push_back(told(std::move(row)));
+    if (!row.retired) all.push_back(stored_calculation(std::move(row)));
   }
   return all;
 }

@@ -6,9 +6,9 @@
 
 #include <fmt/format.h>
 
+#include "api/browse.hpp"
 #include "api/core.hpp"
 #include "api/options.hpp"
-#include "engine/memory_hit.hpp"
 #include "engine/reading.hpp"
 #include "engine/submit.hpp"
 
@@ -17,19 +17,6 @@ namespace ashmemo {
 namespace detail {
 
 namespace {
-
-/// A ValueSink of the typed layer as the engine sees it.
-class Forward final : public engine::AnswerSink {
- public:
-  explicit Forward(ValueSink& sink) : sink_(sink) {}
-  bool take(std::size_t index, Freshness, ValueView value) override {
-    return sink_.take(index, value);
-  }
-  [[nodiscard]] bool in_place(std::size_t) const noexcept override { return sink_.in_place(); }
-
- private:
-  ValueSink& sink_;
-};
 
 std::vector<engine::Query> queries_for(std::span<const std::string_view> keys) {
   std::vector<engine::Query> queries(keys.size());
@@ -42,18 +29,17 @@ std::vector<engine::Query> queries_for(std::span<const std::string_view> keys) {
 
 void ask(engine::Engine& engine, std::span<const engine::Query> queries, ValueSink& sink,
          std::span<engine::Answer> answers) {
-  Forward forward(sink);
-  const std::int64_t now = engine::read(engine, queries, forward, answers);
-  engine::settle(engine, queries, answers, now);
+  const std::int64_t now = engine::read(engine, queries, sink, answers);
+  engine::record_answers(engine, queries, answers, now);
 }
 
-void tell_unencodable(engine::Engine& engine, std::string_view key) {
+void report_unencodable(engine::Engine& engine, std::string_view key) {
   engine.counters.puts.add();
   engine.counters.unencodable.add();
-  if (engine.home.is_elsewhere()) return;
-  engine.notices.tell(
+  if (engine.process.is_forked_child()) return;
+  engine.notices.notify(
       NoticeKind::unencodable,
-      fmt::format("the value for {} could not be encoded by its codec and was not kept", key),
+      fmt::format("the value for {} was not stored, because its Codec threw", key),
       std::string(key));
 }
 
@@ -62,8 +48,7 @@ void tell_unencodable(engine::Engine& engine, std::string_view key) {
 void get_many(Core& core, std::span<const std::string_view> keys, ValueSink& sink) {
   if (keys.size() == 1) {
     require_key(keys[0]);
-    Forward forward(sink);
-    if (engine::hit_in_memory(core.engine, keys[0], forward)) return;
+    if (engine::hit_in_memory(core.engine, keys[0], sink)) return;
     const engine::Query query{keys[0]};
     engine::Answer answer;
     return ask(core.engine, std::span(&query, 1), sink, std::span(&answer, 1));
@@ -79,7 +64,7 @@ std::size_t put_many(Core& core, std::span<EncodedPut> puts, const PutOptions& o
   entries.reserve(puts.size());
   for (const EncodedPut& put : puts) require_key(put.key);
   for (EncodedPut& put : puts) {
-    if (!put.value) tell_unencodable(core.engine, put.key);
+    if (!put.value) report_unencodable(core.engine, put.key);
     entries.push_back({put.key, std::move(put.value), lifetimes, 0, {}, 0});
   }
   return engine::put(core.engine, entries);
@@ -89,10 +74,10 @@ std::size_t put_many(Core& core, std::span<EncodedPut> puts, const PutOptions& o
 
 namespace {
 
-// In a forked child nothing of it may be touched: its threads are not there, and its locks are held
-// by them for ever. It stays where it is until the child ends.
+// In a forked child the core remains until the child ends. Its threads do not exist there, and they
+// may have locked its mutexes.
 void end_of(detail::Core* core) {
-  if (!core->engine.home.is_elsewhere()) delete core;
+  if (!core->engine.process.is_forked_child()) delete core;
 }
 
 }  // namespace
@@ -116,25 +101,30 @@ bool Cache::contains(std::string_view key) const {
   return engine::count_live(core_->engine, detail::queries_for(std::span(&key, 1))) == 1;
 }
 
-std::optional<EntryInfo> Cache::entry(std::string_view key) const { return core_->entry(key); }
-
-void Cache::visit_pages(std::string_view prefix, const detail::EntryVisitor& visit) const {
-  core_->visit(prefix, visit);
+std::optional<EntryInfo> Cache::entry(std::string_view key) const {
+  detail::require_key(key);
+  return detail::find_entry(core_->engine, key);
 }
 
-std::vector<StoredCalculation> Cache::calculations() const { return core_->calculations(); }
+void Cache::visit_pages(std::string_view prefix, const detail::EntryVisitor& visit) const {
+  detail::visit_entries(core_->engine, prefix, visit);
+}
+
+std::vector<StoredCalculation> Cache::calculations() const {
+  return detail::stored_calculations(core_->engine);
+}
 
 bool Cache::touch(std::string_view key) { return touch_many(std::span(&key, 1)) == 1; }
 
-std::size_t Cache::touch_many(std::span<const std::string_view> keys) {
-  return engine::touch(core_->engine, detail::queries_for(keys));
+std::size_t Cache::touch_many(const Keys& keys) {
+  return engine::touch(core_->engine, detail::queries_for(keys.views()));
 }
 
 bool Cache::erase(std::string_view key) { return erase_many(std::span(&key, 1)) == 1; }
 
-std::size_t Cache::erase_many(std::span<const std::string_view> keys) {
-  for (const std::string_view key : keys) detail::require_key(key);
-  return engine::erase(core_->engine, keys);
+std::size_t Cache::erase_many(const Keys& keys) {
+  for (const std::string_view key : keys.views()) detail::require_key(key);
+  return engine::erase(core_->engine, keys.views());
 }
 
 std::size_t Cache::erase_prefix(std::string_view prefix) {
@@ -150,12 +140,12 @@ Health Cache::health() const { return core_->health(); }
 
 Limits Cache::limits() const {
   const engine::Engine& engine = core_->engine;
-  return engine.home.is_elsewhere() ? engine.options.limits : engine.limits.as_given();
+  return engine.process.is_forked_child() ? engine.options.limits : engine.limits.as_given();
 }
 
 void Cache::set_limits(Limits limits) {
   api::validate(limits);
-  if (core_->engine.home.is_elsewhere()) return;
+  if (core_->engine.process.is_forked_child()) return;
   core_->engine.limits.set(limits);
   core_->worker.wake_now();
 }
@@ -174,7 +164,7 @@ CheckReport Cache::check() { return core_->check(); }
 void Cache::backup(const std::string& target) { core_->backup(target); }
 
 void Cache::close() {
-  core_->require_closable();
+  core_->require_not_in_hook("close");
   core_->close();
 }
 

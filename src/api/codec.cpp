@@ -7,6 +7,7 @@
 
 #include <ashmemo/codec_bytes.hpp>
 #include <ashmemo/codec_number.hpp>
+#include <ashmemo/detail/type_name.hpp>
 
 namespace ashmemo::detail {
 namespace {
@@ -37,8 +38,8 @@ std::optional<double> exact_double(std::int64_t number) noexcept {
 std::optional<float> exact_float(double real) noexcept {
   if (std::isnan(real)) return std::numeric_limits<float>::quiet_NaN();
   // Outside a float's range the conversion itself is undefined.
-  constexpr auto kMost = static_cast<double>(std::numeric_limits<float>::max());
-  if (std::isfinite(real) && std::abs(real) > kMost) return std::nullopt;
+  constexpr auto kMax = static_cast<double>(std::numeric_limits<float>::max());
+  if (std::isfinite(real) && std::abs(real) > kMax) return std::nullopt;
   const auto narrow = static_cast<float>(real);
   if (static_cast<double>(narrow) != real) return std::nullopt;
   return narrow;
@@ -118,6 +119,19 @@ void from_little_endian(std::string_view bytes, void* numbers, std::size_t width
   if (std::endian::native == std::endian::big) {
     reverse_each(static_cast<char*>(numbers), bytes.size(), width);
   }
+}
+
+std::string type_in_signature(std::string_view signature) {
+  constexpr std::string_view kBefore = "T = ";
+  const std::size_t from = signature.find(kBefore) + kBefore.size();
+  std::string name(signature.substr(from, signature.rfind(']') - from));
+  for (const std::string_view unnamed : {"{anonymous}", "(anonymous namespace)"}) {
+    for (std::size_t at = name.find(unnamed); at != std::string::npos;
+         at = name.find(unnamed, at)) {
+      name.replace(at, unnamed.size(), "(anonymous)");
+    }
+  }
+  return name;
 }
 
 }  // namespace ashmemo::detail

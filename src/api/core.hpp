@@ -1,24 +1,32 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include <ashmemo/detail/core.hpp>
-#include <ashmemo/detail/typed.hpp>
 #include <ashmemo/options.hpp>
 #include <ashmemo/stats.hpp>
 
 #include "engine/engine.hpp"
 #include "engine/freshness.hpp"
+#include "engine/write_queue.hpp"
 #include "maintenance/worker.hpp"
+
+// The folder api is the compiled half of the public headers. It owns the open cache (core), the
+// registered resources and calculations, and loads. It turns failures of the engine into Error, and
+// runs user code: calculations, loaders, codecs, keys, scopes.
+//
+// Mutexes: only ResourceCore has one, for the first load of a resource. No mutex is locked while user
+// code runs.
+//
+// Threads: calls come from any thread. Refreshes run on the engine's background thread or on the
+// program's executor.
 
 namespace ashmemo::detail {
 
-/// One open cache: the shared state and the worker on it. Held by the Cache, by registries and by
-/// calculation handles, so that a handle may outlive them: it then computes without a cache.
+/// One open cache: the engine and its worker. The Cache, registries and calculation handles share
+/// it, so a handle can outlive the Cache. It then computes without a cache.
 class Core {
  public:
   Core(std::string path, Options options);
@@ -27,23 +35,19 @@ class Core {
   Core& operator=(const Core&) = delete;
   void close();
 
-  // What Cache's calls of these names do.
+  // The calls of Cache of the same names.
   [[nodiscard]] Stats stats() const;
   [[nodiscard]] Health health() const;
   [[nodiscard]] CheckReport check();
   void backup(const std::string& target);
-  [[nodiscard]] std::optional<EntryInfo> entry(std::string_view key);
-  void visit(std::string_view prefix, const EntryVisitor& visit);
-  [[nodiscard]] std::vector<StoredCalculation> calculations();
 
-  /// Runs one of the worker's administrative calls; its failure is an Error (store_failed).
+  /// Runs one of the worker's administrative calls. If it fails: Error (store_failed).
   void administer(std::string_view call, base::Status (maintenance::Worker::*work)());
   std::size_t erase_range(engine::Range::Kind kind, std::string_view prefix);
   /// Error (closed), or misuse inside a hook.
   void require_administrable(std::string_view call) const;
-  void require_not_in_hook(std::string_view call) const;
   /// Error (misuse) inside a hook of any cache.
-  void require_closable() const;
+  void require_not_in_hook(std::string_view call) const;
 
   engine::Engine engine;
   maintenance::Worker worker;
@@ -55,7 +59,7 @@ class Core {
 /// Error (invalid_key) unless `key` may be a key: 1 byte to 4 KiB, no NUL.
 void require_key(std::string_view key);
 
-/// The lifetimes that a ttl means; Error (misuse) unless it is positive.
+/// The lifetimes of a value with this ttl. Error (misuse) unless the ttl is longer than 0.
 [[nodiscard]] engine::Lifetimes lifetimes_of(const PutOptions& options);
 
 }  // namespace ashmemo::detail

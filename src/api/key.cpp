@@ -3,11 +3,22 @@
 #include <array>
 #include <charconv>
 #include <cmath>
-
-#include "api/key_escape.hpp"
+#include <cstddef>
+#include <string_view>
 
 namespace ashmemo::detail {
 namespace {
+
+// A table by character code, because a key has up to 4,096 characters.
+constexpr std::array<bool, 256> kNeedsEscape = [] {
+  std::array<bool, 256> needs{};
+  for (std::size_t control = 0; control < 0x20; ++control) needs[control] = true;
+  needs[0x7f] = true;
+  for (const char separator : std::string_view("%:(),@;[]~")) {
+    needs[static_cast<unsigned char>(separator)] = true;
+  }
+  return needs;
+}();
 
 constexpr std::string_view kHexDigits = "0123456789ABCDEF";
 
@@ -35,8 +46,8 @@ void append_real_of(std::string& out, Real number) {
 void append_escaped(std::string& out, std::string_view text) {
   std::size_t start = 0;
   for (std::size_t at = 0; at < text.size(); ++at) {
-    if (!api::needs_escape(text[at])) continue;
     const auto byte = static_cast<unsigned char>(text[at]);
+    if (!kNeedsEscape[byte]) continue;
     out.append(text, start, at - start);
     out += '%';
     out += kHexDigits[byte >> 4];

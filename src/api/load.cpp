@@ -3,18 +3,22 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <exception>
 #include <functional>
+#include <memory>
+#include <numeric>
+#include <optional>
 #include <string_view>
+#include <tuple>
 #include <unordered_map>
 #include <unordered_set>
 
 #include <ashmemo/error.hpp>
 #include <ashmemo/key_part.hpp>
 
-#include "api/load_refresh.hpp"
 #include "api/resource.hpp"
 #include "base/test_point.hpp"
-#include "engine/submit.hpp"
+#include "engine/in_flight.hpp"
 
 namespace ashmemo::api {
 
@@ -30,13 +34,13 @@ std::size_t hash_of(const engine::Query& query) {
   return hash * 31 + of_bytes(version.bytes());
 }
 
-/// Queries by what they ask for.
+/// Finds queries for the same key and version.
 class Distinct {
  public:
-  Distinct(std::span<const engine::Query> queries, std::size_t most)
-      : first_(most, Hash{queries}, Same{queries}) {}
+  Distinct(std::span<const engine::Query> queries, std::size_t max)
+      : first_(max, Hash{queries}, Same{queries}) {}
 
-  /// The first query given here that asks for the same; `query` itself if it is that.
+  /// The first query with this key and version; `query` itself if it is the first.
   [[nodiscard]] std::size_t leader_of(std::size_t query) { return *first_.insert(query).first; }
 
  private:
@@ -54,20 +58,309 @@ class Distinct {
   std::unordered_set<std::size_t, Hash, Same> first_;
 };
 
+/// Collects the results of one call of a calculation, and the time of each.
+class RunRecorder final : public detail::RunObserver {
+ public:
+  using Completed = std::function<void(const Computed&)>;
+
+  RunRecorder(const Clock& clock, std::size_t run, bool one_call, std::size_t asked,
+              const Completed& completed)
+      : clock_(clock),
+        run_(run),
+        one_call_(one_call),
+        completed_(completed),
+        last_(clock.steady_now()) {
+    report_.computed.reserve(asked);
+  }
+
+  void done(std::size_t record) override {
+    const Computed computed{run_, record, one_call_ ? 0 : lap()};
+    if (!one_call_) completed_(computed);
+    report_.computed.push_back(computed);  // after `completed_`, which may throw
+  }
+  void failed(std::size_t record, std::string why) override {
+    report_.failed.push_back({run_, record, std::move(why)});
+  }
+
+  [[nodiscard]] ComputeReport finish(std::size_t asked, std::exception_ptr thrown) {
+    report_.failures = static_cast<std::int64_t>(report_.failed.size());
+    if (one_call_ && thrown) {
+      report_.computed.clear();
+      report_.failed.clear();
+      report_.failures = static_cast<std::int64_t>(asked);
+    } else if (one_call_) {
+      complete_batch(asked);
+    } else if (thrown) {
+      ++report_.failures;
+    }
+    report_.thrown = std::move(thrown);
+    return std::move(report_);
+  }
+
+ private:
+  // The time of a batch is divided equally among its records.
+  void complete_batch(std::size_t asked) {
+    const std::int64_t each = lap() / static_cast<std::int64_t>(asked);
+    for (Computed& computed : report_.computed) {
+      computed.cost_us = each;
+      completed_(computed);
+    }
+  }
+  [[nodiscard]] std::int64_t lap() {
+    const std::int64_t now = clock_.steady_now();
+    return now - std::exchange(last_, now);
+  }
+
+  const Clock& clock_;
+  const std::size_t run_;
+  const bool one_call_;
+  const Completed& completed_;
+  std::int64_t last_;
+  ComputeReport report_;
+};
+
+/// The text of an exception of any type.
+std::string what_is(const std::exception_ptr& thrown) {
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const std::exception& error) {
+    return error.what();
+  } catch (...) {
+    return "an exception that is not a std::exception";
+  }
+}
+
+void report_unencodable(engine::Engine& engine, std::string_view key) {
+  engine.counters.unencodable.add();
+  engine.notices.notify(
+      NoticeKind::unencodable,
+      fmt::format("the result for {} was returned and not kept: its Codec failed", key),
+      std::string(key));
+}
+
+// ---- the chain of nested runs
+
+/// A run of a calculation on this thread. The runs in which it is nested are its chain.
+///
+/// A nested run of the same calculation that would contain all keys of a run on the chain would never
+/// end: that is a cycle. Calculations that end never do this. Runs of calculations that are not
+/// cached have no keys, so they are not seen.
+class RunOnChain {
+ public:
+  /// `what` identifies the calculation. Error (cycle), with the path of runs.
+  RunOnChain(const void* what, std::vector<const engine::Query*> keys);
+  ~RunOnChain();
+  RunOnChain(const RunOnChain&) = delete;
+  RunOnChain& operator=(const RunOnChain&) = delete;
+
+ private:
+  [[nodiscard]] bool contains_all_of(const RunOnChain& other) const;
+  [[noreturn]] void throw_cycle(const RunOnChain& since) const;
+  [[nodiscard]] std::string shown() const;
+
+  const void* const what_;
+  const std::vector<const engine::Query*> keys_;  // sorted
+  const RunOnChain* const outer_;
+};
+
+thread_local const RunOnChain* innermost_run = nullptr;
+// Any order is good in which equal queries are neighbours.
+bool before(const engine::Query* a, const engine::Query* b) {
+  const auto parts = [](const engine::Query& query) {
+    const ValueView version = query.record_version;
+    return std::tuple(query.key, version.type(), version.as_integer(), version.as_real(),
+                      version.bytes());
+  };
+  return parts(*a) < parts(*b);
+}
+
+std::vector<const engine::Query*> sorted(std::vector<const engine::Query*> keys) {
+  if (keys.size() > 1) std::sort(keys.begin(), keys.end(), before);
+  return keys;
+}
+
+RunOnChain::RunOnChain(const void* what, std::vector<const engine::Query*> keys)
+    : what_(what), keys_(sorted(std::move(keys))), outer_(innermost_run) {
+  for (const RunOnChain* run = outer_; run != nullptr; run = run->outer_) {
+    if (run->what_ == what_ && contains_all_of(*run)) throw_cycle(*run);
+  }
+  innermost_run = this;
+}
+
+RunOnChain::~RunOnChain() { innermost_run = outer_; }
+
+bool RunOnChain::contains_all_of(const RunOnChain& other) const {
+  return other.keys_.size() <= keys_.size() &&
+         std::includes(keys_.begin(), keys_.end(), other.keys_.begin(), other.keys_.end(), before);
+}
+
+void RunOnChain::throw_cycle(const RunOnChain& since) const {
+  std::string path = shown();
+  for (const RunOnChain* run = outer_;; run = run->outer_) {
+    path.insert(0, run->shown() + " -> ");
+    if (run == &since) break;
+  }
+  throw Error(ErrorCode::cycle, "these calculations need each other's results: " + path,
+              std::string(keys_.front()->key));
+}
+
+std::string RunOnChain::shown() const {
+  const std::string first(keys_.front()->key);
+  return keys_.size() == 1 ? first : fmt::format("{} (and {} more)", first, keys_.size() - 1);
+}
+
+// ---- refreshes in the background
+
+bool pauses(const engine::Engine& engine, const engine::CalculationState& calculation) {
+  return !calculation.back_off.is_over(engine.clock->steady_now());
+}
+
+/// A background batch. It recomputes stale values of one calculation, on copies of their records and
+/// in the scope of the load that queued it.
+///
+/// When it runs, it recomputes only entries that are still stale and were not removed since that
+/// load. If the calculation fails, the old values remain, and the refreshes of the calculation pause.
+///
+/// A queued batch claims nothing, so no load waits for it.
+class Refresh {
+ public:
+  /// `stale` has the numbers of queries of the run with a stale value. Leaves out those that another
+  /// batch refreshes. Null: there are none, or the calculation pauses. `removals` is the number of
+  /// removals before the look-up, and so before the records were copied.
+  [[nodiscard]] static std::shared_ptr<Refresh> begin(engine::Engine& engine, const LoadRun& run,
+                                                      std::span<const engine::Query> queries,
+                                                      std::span<const std::size_t> stale,
+                                                      std::uint64_t removals);
+  ~Refresh();
+  Refresh(const Refresh&) = delete;
+  Refresh& operator=(const Refresh&) = delete;
+
+  void run() noexcept;
+
+ private:
+  Refresh(engine::Engine& engine, const LoadRun& run);
+  void take(std::unique_ptr<detail::OwnedRun> records);
+  [[nodiscard]] std::vector<std::size_t> take_over(std::span<const engine::Query> queries,
+                                                   std::span<const std::size_t> stale,
+                                                   std::size_t first_query, std::uint64_t removals);
+  [[nodiscard]] std::vector<engine::Query> queries() const;
+  void compute();
+
+  std::unique_ptr<detail::OwnedRun> records_;  // owns the engine too, so it is destroyed last
+  engine::Engine& engine_;
+  LoadRun run_;
+  const std::string scope_;
+  engine::Query like_;  // the common part of all queries
+  engine::RefreshKeys keys_;
+  std::vector<Value> versions_;  // by key; trailing null ones are left out
+};
+
+std::shared_ptr<Refresh> Refresh::begin(engine::Engine& engine, const LoadRun& run,
+                                        std::span<const engine::Query> queries,
+                                        std::span<const std::size_t> stale,
+                                        std::uint64_t removals) {
+  if (engine.options.access == Access::read_only) return nullptr;  // it could not be stored
+  const engine::CalculationState* const state = run.registered->calculation().state();
+  if (state == nullptr || pauses(engine, *state)) return nullptr;
+  std::shared_ptr<Refresh> refresh(new Refresh(engine, run));
+  const std::vector<std::size_t> records =
+      refresh->take_over(queries, stale, run.first_query, removals);
+  if (records.empty()) return nullptr;
+  refresh->take(run.registered->own(records));
+  return refresh;
+}
+
+Refresh::Refresh(engine::Engine& engine, const LoadRun& run)
+    : engine_(engine), run_(run), scope_(run.scope) {
+  run_.first_query = 0;
+  run_.scope = scope_;
+}
+
+void Refresh::take(std::unique_ptr<detail::OwnedRun> records) {
+  records_ = std::move(records);
+  run_.run = run_.registered = &records_->run();
+}
+
+Refresh::~Refresh() {
+  if (engine_.process.is_forked_child()) return;  // the calculation forked, or queued tasks ended
+  if (keys_.size() != 0) engine_.in_flight.end_refresh(keys_);
+}
+
+/// Returns the records of the queries that no other batch refreshes.
+std::vector<std::size_t> Refresh::take_over(std::span<const engine::Query> queries,
+                                            std::span<const std::size_t> stale,
+                                            std::size_t first_query, std::uint64_t removals) {
+  like_ = queries[stale.front()];
+  like_.record_version = {};
+  std::vector<std::string_view> keys;
+  keys.reserve(stale.size());
+  for (const std::size_t query : stale) keys.push_back(queries[query].key);
+  const std::vector<std::size_t> taken = engine_.in_flight.begin_refresh(keys_, keys, removals);
+  std::vector<std::size_t> records;
+  records.reserve(taken.size());
+  for (const std::size_t place : taken) {
+    const engine::Query& query = queries[stale[place]];
+    if (query.record_version.type() != ValueType::null) {
+      versions_.resize(records.size() + 1);
+      versions_.back() = Value(query.record_version);
+    }
+    records.push_back(stale[place] - first_query);
+  }
+  return records;
+}
+
+std::vector<engine::Query> Refresh::queries() const {
+  std::vector<engine::Query> queries(keys_.size(), like_);
+  for (std::size_t i = 0; i < keys_.size(); ++i) queries[i].key = keys_[i];
+  for (std::size_t i = 0; i < versions_.size(); ++i) queries[i].record_version = versions_[i];
+  return queries;
+}
+
+void Refresh::run() noexcept try {
+  // Another refresh may have failed since this one was queued.
+  if (!engine_.is_out_of_use() && !pauses(engine_, *like_.calculation)) compute();
+} catch (const std::exception& error) {
+  engine_.counters.worker_errors.add();
+  run_.registered->calculation().report_failure(error.what());
+} catch (...) {
+  engine_.counters.worker_errors.add();
+}
+
+void Refresh::compute() {
+  const engine::Refreshing refreshing(engine_.in_flight.closed());
+  const detail::CarriedScope carried(run_.registered->calculation().resource(), scope_);
+  const std::vector<engine::Query> all = queries();
+  const auto key_of = [this](const LoadRun&, std::size_t record) {
+    return std::string(keys_[record]);
+  };
+  Load(engine_, std::span(&run_, 1), all.size(), all, key_of, {}).refresh(keys_);
+}
+
 }  // namespace
 
+ComputeReport compute(const Clock& clock, const LoadRun& run, std::size_t number,
+                      std::span<const std::size_t> records,
+                      const std::function<void(const Computed&)>& completed) {
+  RunRecorder recorder(clock, number, run.one_call, records.size(), completed);
+  std::exception_ptr thrown;
+  try {
+    run.run->compute(records, recorder);
+  } catch (...) {
+    thrown = std::current_exception();
+  }
+  return recorder.finish(records.size(), std::move(thrown));
+}
+
 Load::Load(engine::Engine& engine, std::span<const LoadRun> runs, std::size_t records,
-           std::span<const engine::Query> queries, KeyOf key_of, const LoadOptions& options,
-           std::optional<std::uint64_t> removals)
+           std::span<const engine::Query> queries, KeyOf key_of, const LoadOptions& options)
     : engine_(engine),
       runs_(runs),
       records_(records),
       queries_(queries),
       key_of_(std::move(key_of)),
       wait_(options.wait),
-      claims_(
-          engine, queries,
-          [this](std::size_t query) { return run_of(query).keeping->calculation_id; }, removals) {
+      claims_(engine, queries,
+              [this](std::size_t query) { return run_of(query).keeping->calculation_id; }) {
   for (std::size_t i = 0; i < runs.size(); ++i) {
     if (runs[i].keeping) cached_.push_back(i);
   }
@@ -108,12 +401,12 @@ std::vector<std::size_t> Load::split() {
   for (std::size_t query = 0; query < answers_.size(); ++query) {
     if (!answers_now(query)) missing.push_back(query);
   }
-  engine::settle(engine_, queries_, answers_, looked_up_at_);
+  engine::record_answers(engine_, queries_, answers_, looked_up_at_);
   return missing;
 }
 
-// A loader has no background: what is stale is over for it. An entry kept for errors is no hit; it
-// answers while the calculation pauses after one.
+// A loader has no refreshes, so a stale entry is a miss for it. An entry that is kept for errors is
+// no hit; it answers while the calculation pauses after a failure.
 bool Load::answers_now(std::size_t query) {
   engine::Answer& answer = answers_[query];
   const engine::CalculationState* const state = queries_[query].calculation;
@@ -129,23 +422,27 @@ bool Load::answers_now(std::size_t query) {
   return !state->back_off.is_over(engine_.clock->steady_now());
 }
 
-void Load::refresh() {
+void Load::refresh(const engine::RefreshKeys& keys) {
   look_up();
+  // A removed record is newer than the copy of this batch. Removals since the constructor are
+  // noticed by the claims.
+  const std::vector<bool> removed = engine_.in_flight.removed_since_begin(keys);
   std::vector<std::size_t> stale;
   for (std::size_t query = 0; query < answers_.size(); ++query) {
     const engine::Answer& answer = answers_[query];
-    if (answer.is_hit() && answer.freshness == Freshness::stale) stale.push_back(query);
+    const bool is_stale = answer.is_hit() && answer.freshness == Freshness::stale;
+    if (is_stale && !removed[query]) stale.push_back(query);
   }
   std::vector<std::size_t> own = claim(distinct(stale));
-  // Its record is older than a removal: what is stale now was computed from a newer one.
   std::erase_if(own, [this](std::size_t query) { return claims_.is_superseded(query); });
   compute(own, false);
   keep();
-  if (thrown_) tell_failed(0, what_is(thrown_));
-  if (!failed_.empty()) tell_failed(0, failed_.front().why);
+  if (thrown_) report_failure(0, what_is(thrown_));
+  if (!failed_.empty()) report_failure(0, failed_.front().why);
 }
 
 void Load::refresh_stale() {
+  if (stale_.empty() || engine_.is_out_of_use()) return;
   auto next = stale_.begin();  // in the order of the queries, and so of the cached runs
   for (const std::size_t run : cached_) {
     const std::size_t end = runs_[run].first_query + records_;
@@ -155,14 +452,14 @@ void Load::refresh_stale() {
   }
 }
 
-// The page is answered already: a record that cannot be copied, say, takes nothing away from it.
+// The page has its answer already, so a failure here, such as a record whose copy throws, is only
+// reported.
 void Load::refresh_run(std::size_t run, std::span<const std::size_t> stale) try {
-  if (const auto refresh =
-          Refresh::begin(engine_, runs_[run], queries_, stale, claims_.removals())) {
-    engine_.executor.post([refresh] { refresh->run(); });
-  }
+  const std::uint64_t removals = claims_.removals();
+  const auto refresh = Refresh::begin(engine_, runs_[run], queries_, stale, removals);
+  if (refresh) engine_.executor.post([refresh] { refresh->run(); });
 } catch (...) {
-  tell_failed(run, what_is(std::current_exception()));
+  report_failure(run, what_is(std::current_exception()));
 }
 
 std::vector<std::size_t> Load::distinct(const std::vector<std::size_t>& missing) {
@@ -229,6 +526,247 @@ void Load::share() {
       to.registered->copy_of(*from.registered, record, record_of(twin.twin));
     }
   }
+}
+
+// ---- computing
+
+void Load::compute(const std::vector<std::size_t>& wanted, bool with_uncached) {
+  auto next = wanted.begin();  // in the order of the queries, and so of the cached runs
+  std::vector<std::size_t> records;
+  for (std::size_t run = 0; run < runs_.size(); ++run) {
+    records.clear();
+    if (runs_[run].keeping) {
+      const std::size_t end = runs_[run].first_query + records_;
+      for (; next != wanted.end() && *next < end; ++next) records.push_back(record_of(*next));
+    } else if (with_uncached) {
+      records.resize(records_);
+      std::iota(records.begin(), records.end(), std::size_t{0});
+    }
+    if (!records.empty()) compute_one(run, records);
+    if (is_lost()) return;
+  }
+}
+
+void Load::compute_one(std::size_t run, std::span<const std::size_t> records) {
+  const std::int64_t began = engine_.clock->steady_now();
+  bool failed = false;
+  while (!records.empty()) records = compute_part(run, records, &failed);
+  if (runs_[run].keeping) settle_back_off(run, failed, began);
+}
+
+// Returns the records that remain to be computed. If a record throws and an older value answers for
+// it, these are the records after it.
+std::span<const std::size_t> Load::compute_part(std::size_t run,
+                                                std::span<const std::size_t> records,
+                                                bool* failed) {
+  ComputeReport report = compute_on_chain(run, records);
+  after_user_code();
+  const std::size_t done = report.computed.size();
+  computed_ += done;
+  engine_.counters.computed.add(static_cast<std::int64_t>(done));
+  if (detail::CalculationRun* const registered = runs_[run].registered) {
+    registered->calculation().count(static_cast<std::int64_t>(done), report.failures);
+  }
+  const bool threw = static_cast<bool>(report.thrown);
+  *failed = *failed || threw || !report.failed.empty();
+  if (runs_[run].keeping) end_flights(run, records, report);
+  if (!kept_.empty() && runs_[run].keeping) answer_with_kept(run, records, report);
+  failed_ = std::move(report.failed);
+  thrown_ = std::move(report.thrown);
+  const bool goes_on = threw && !thrown_ && !runs_[run].one_call;
+  return records.subspan(goes_on ? done + 1 : records.size());
+}
+
+ComputeReport Load::compute_on_chain(std::size_t run, std::span<const std::size_t> records) {
+  const auto completed = [this](const Computed& computed) { complete(computed); };
+  const auto compute_it = [&] {
+    return api::compute(*engine_.clock, runs_[run], run, records, completed);
+  };
+  if (!runs_[run].keeping) return compute_it();
+  std::vector<const engine::Query*> keys;
+  keys.reserve(records.size());
+  for (const std::size_t record : records) keys.push_back(&queries_[query_of(run, record)]);
+  const void* const what = runs_[run].registered != nullptr
+                               ? static_cast<const void*>(&runs_[run].registered->calculation())
+                               : &engine_;
+  try {
+    const RunOnChain on_chain(what, std::move(keys));
+    return compute_it();
+  } catch (...) {  // a cycle
+    ComputeReport report;
+    report.thrown = std::current_exception();
+    return report;
+  }
+}
+
+void Load::settle_back_off(std::size_t run, bool failed, std::int64_t began) {
+  engine::CalculationState* const state = queries_[runs_[run].first_query].calculation;
+  if (state == nullptr) return;
+  failed ? state->back_off.failed(began, engine_.clock->steady_now()) : state->back_off.succeeded();
+  if (!failed) state->failure_reported = false;
+}
+
+// A run that is superseded throws: its older value is no longer valid.
+bool Load::has_kept(std::size_t query) const {
+  return !kept_.empty() && kept_[query] && !claims_.is_superseded(query) &&
+         engine_.catalog.is_current(run_of(query).keeping->calculation_id);
+}
+
+// Stale-if-error: all records of the failure must have an older value.
+void Load::answer_with_kept(std::size_t run, std::span<const std::size_t> records,
+                            ComputeReport& report) {
+  std::erase_if(report.failed, [&](const FailedRecord& failed) {
+    const bool answered = has_kept(query_of(run, failed.record));
+    if (answered) report_failure(run, failed.why);
+    return answered;
+  });
+  if (!report.thrown) return;
+  if (!runs_[run].one_call) records = records.subspan(report.computed.size(), 1);
+  const bool all_kept = std::all_of(records.begin(), records.end(), [&](std::size_t record) {
+    return has_kept(query_of(run, record));
+  });
+  if (!all_kept) return;
+  report_failure(run, what_is(report.thrown));
+  report.thrown = nullptr;
+}
+
+void Load::report_failure(std::size_t run, const std::string& why) {
+  runs_[run].registered->calculation().report_failure(why);
+}
+
+// Callers that wait share the exception of a run for one key. If a batch threw, each of them computes
+// its own records.
+void Load::end_flights(std::size_t run, std::span<const std::size_t> records,
+                       const ComputeReport& report) {
+  for (const FailedRecord& failed : report.failed) {
+    claims_.end_failed(query_of(run, failed.record), failed.why);
+  }
+  if (!report.thrown || (runs_[run].one_call && records.size() > 1)) return;
+  const std::size_t at = report.computed.size();  // the first record without a result
+  if (at < records.size()) claims_.end_thrown(query_of(run, records[at]), report.thrown);
+}
+
+// User code may have forked. In the child the threads of the other callers do not exist, and they may
+// have locked mutexes.
+void Load::after_user_code() noexcept {
+  if (engine_.process.is_forked_child()) claims_.forget();
+}
+
+void Load::complete(const Computed& computed) {
+  const LoadRun& run = runs_[computed.run];
+  if (!run.keeping) return;
+  after_user_code();
+  const std::size_t query = query_of(computed.run, computed.record);
+  if (engine_.is_out_of_use() && claims_.own(query) == nullptr) return;  // no caller can use it
+  std::optional<Value> value = run.run->encode(computed.record);
+  after_user_code();
+  if (value) {
+    claims_.complete(query, *value);
+  } else {
+    report_unencodable(engine_, queries_[query].key);
+  }
+  add_entry(computed, std::move(value));
+}
+
+void Load::add_entry(const Computed& computed, std::optional<Value> value) {
+  const LoadRun& run = runs_[computed.run];
+  const std::size_t number = query_of(computed.run, computed.record);
+  const engine::Query& query = queries_[number];
+  if (engine_.is_out_of_use()) return;
+  if (query.key.size() > kMaxKeyBytes) return engine_.counters.uncached_keys.add();
+  const bool is_nothing = run.run->is_nothing(computed.record);
+  const std::optional lifetimes =
+      is_nothing ? run.keeping->nothing : std::optional(run.keeping->something);
+  if (!lifetimes) value.reset();
+  // An entry without a value removes an older value that would still answer.
+  if (!value && !answers_[number].is_hit() && (kept_.empty() || !kept_[number])) return;
+  entries_.push_back({.key = query.key,
+                      .value = std::move(value),
+                      .lifetimes = lifetimes.value_or(engine::Lifetimes{}),
+                      .calculation_id = run.keeping->calculation_id,
+                      .record_version = Value(query.record_version),
+                      .cost_us = computed.cost_us,
+                      .flight = claims_.own(number)});
+}
+
+// ---- results of other callers
+
+std::vector<std::size_t> Load::claim(const std::vector<std::size_t>& missing) {
+  ASHMEMO_TEST_POINT("load: looked up");
+  std::vector<std::size_t> own = claims_.claim(missing);
+  return claims_.must_look_again() ? look_again(own) : own;
+}
+
+// Another caller may have stored a result after the look-up. It need not be computed again.
+std::vector<std::size_t> Load::look_again(const std::vector<std::size_t>& wanted) {
+  std::vector<engine::Query> queries;
+  queries.reserve(wanted.size());
+  for (const std::size_t query : wanted) queries.push_back(queries_[query]);
+  std::vector<engine::Answer> answers(queries.size());
+  RunSink found = sink();
+  found.read_only_again(wanted);
+  engine::read(engine_, queries, found, answers);
+  std::vector<std::size_t> missing;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (!answers[i].is_hit() || answers[i].freshness != Freshness::fresh) {
+      missing.push_back(wanted[i]);
+      continue;
+    }
+    engine_.counters.joined.add();
+    if (const auto value = run_of(wanted[i]).run->encode(record_of(wanted[i]))) {
+      claims_.complete(wanted[i], *value);
+    }
+  }
+  return missing;
+}
+
+void Load::join() {
+  std::optional<engine::Deadline> deadline;
+  if (wait_) deadline.emplace(*engine_.clock, wait_->count());
+  std::vector<std::size_t> own;  // results that another caller did not give
+  for (const Claims::Joined& joined : claims_.joined()) {
+    if (!take_joined(joined, deadline ? &*deadline : nullptr)) own.push_back(joined.query);
+    if (thrown_) return;
+  }
+  if (own.empty() || is_lost()) return;
+  claims_.claim_alone(own);
+  compute(look_again(own), false);
+  keep();
+}
+
+bool Load::take_joined(const Claims::Joined& joined, const engine::Deadline* deadline) {
+  using Waited = engine::InFlightTable::Waited;
+  if (joined.flight == nullptr) return false;
+  // The caller that computes may wait for the worker, which runs this hook.
+  if (engine_.worker->is_in_hook()) return false;
+  ASHMEMO_TEST_POINT("load: waits");
+  const Waited waited = engine_.in_flight.wait(joined.flight, engine::this_waiter(), deadline);
+  return waited == Waited::ended && take_ended(joined.query, *joined.flight);
+}
+
+bool Load::take_ended(std::size_t query, const engine::InFlight& flight) {
+  using State = engine::InFlight::State;
+  switch (flight.state) {
+    case State::completed:
+      if (!run_of(query).run->decode(record_of(query), flight.value)) return false;
+      engine_.counters.joined.add();
+      return true;
+    case State::thrown:
+      if (flight.superseded || !has_kept(query)) thrown_ = flight.thrown;
+      return true;
+    case State::failed: {
+      if (!flight.superseded && has_kept(query)) return true;
+      const std::size_t run = cached_[query / records_];
+      if (failed_.empty() || failed_.front().run == run) {
+        failed_.push_back({run, record_of(query), flight.why});
+      }
+      return true;
+    }
+    case State::running:
+    case State::cancelled:
+      break;
+  }
+  return false;
 }
 
 }  // namespace ashmemo::api

@@ -12,73 +12,135 @@
 #include <vector>
 
 #include <ashmemo/calculation_options.hpp>
+#include <ashmemo/clock.hpp>
 #include <ashmemo/detail/core.hpp>
 #include <ashmemo/detail/resource_core.hpp>
 #include <ashmemo/error.hpp>
 
 #include "api/load_claims.hpp"
-#include "api/load_run.hpp"
+#include "engine/freshness.hpp"
 #include "engine/reading.hpp"
 #include "engine/submit.hpp"
 
 namespace ashmemo::api {
 
-/// Makes what a read finds the results of runs. `runs`: those that are asked for, `records` queries
-/// each.
-class RunSink final : public engine::AnswerSink {
+/// How the results of a run are stored.
+struct Keeping {
+  /// The id before the look-up, so that results of a calculation that is invalidated during the load
+  /// remain invalid. 0: as a direct put.
+  std::int64_t calculation_id = 0;
+  engine::Lifetimes something;
+  std::optional<engine::Lifetimes> nothing;  // of results that are "nothing"; nullopt: not stored
+};
+
+/// One calculation of a load, or the loader of a get_or_compute.
+struct LoadRun {
+  detail::PageRun* run = nullptr;
+  detail::CalculationRun* registered = nullptr;  // the same; null for a loader
+  bool one_call = true;                          // computes all its records in one call
+  std::optional<Keeping> keeping;                // nullopt: not cached
+  std::size_t first_query = 0;                   // if cached: the query of record 0
+  std::string_view scope;                        // of its keys: "@acme"
+};
+
+/// One result that was computed.
+struct Computed {
+  std::size_t run = 0;
+  std::size_t record = 0;
+  std::int64_t cost_us = 0;
+};
+
+/// One record for which a batch calculation returned Failed.
+struct FailedRecord {
+  std::size_t run = 0;
+  std::size_t record = 0;
+  std::string why;
+};
+
+/// The outcome of one call of PageRun::compute.
+struct ComputeReport {
+  std::vector<Computed> computed;
+  std::vector<FailedRecord> failed;
+  std::exception_ptr thrown;
+  std::int64_t failures = 0;  // the number of records without a result, for the counters
+};
+
+/// Runs the calculation for these records and measures the time of each. If a batch throws, it has no
+/// results; if a single record throws, the results before it remain. Calls `completed` with each
+/// result at once.
+[[nodiscard]] ComputeReport compute(const Clock& clock, const LoadRun& run, std::size_t number,
+                                    std::span<const std::size_t> records,
+                                    const std::function<void(const Computed&)>& completed);
+
+/// Makes the values that a read finds the results of runs.
+class RunSink final : public engine::ValueSink {
  public:
+  /// Each run has `records` queries; run 0 has the first ones.
   RunSink(std::vector<detail::PageRun*> runs, std::size_t records)
       : runs_(std::move(runs)), records_(records) {}
 
-  bool take(std::size_t index, Freshness /*freshness*/, ValueView value) override {
-    return runs_[index / records_]->decode(index % records_, value);
+  /// For a read of only these queries. It takes only fresh values.
+  void read_only_again(std::span<const std::size_t> queries) { again_ = queries; }
+
+  bool take(std::size_t index, Freshness freshness, ValueView value) override {
+    if (!again_.empty() && freshness != Freshness::fresh) return false;
+    const std::size_t query = query_of(index);
+    return runs_[query / records_]->decode(query % records_, value);
   }
   [[nodiscard]] bool in_place(std::size_t index) const noexcept override {
-    return runs_[index / records_]->decodes_in_place();
+    return runs_[query_of(index) / records_]->decodes_in_place();
   }
 
  private:
+  [[nodiscard]] std::size_t query_of(std::size_t index) const noexcept {
+    return again_.empty() ? index : again_[index];
+  }
+
   const std::vector<detail::PageRun*> runs_;
   const std::size_t records_;
+  std::span<const std::size_t> again_;
 };
 
 /// One load: any number of calculations over one page of records, or the keys of a get_or_compute
-/// with their loader. Knows no types: keys, versions and values only.
+/// with their loader. It knows keys, versions and values, but not the user's types.
 ///
-/// Every cached run has one query for each record; a query is named by its number, and stands for
-/// its record in its run all through the load. The steps, in this order:
+/// Every cached run has one query for each record. A query is identified by its number during the
+/// whole load. The steps, in this order:
 ///
-///   look_up   one read for all queries
-///   split     what is fresh or stale has its result; the rest is missing
-///   distinct  of queries for the same key and version, one stands for its twins
-///   claim     the missing ones that no other caller computes; what came in meanwhile is looked up
-///   compute   these, and all records of runs that are not cached; one call a batch form. Whoever
-///             waits for a result gets it as soon as it stands
-///   keep      one write for all that was computed, also where something was thrown on the way
-///   refresh   what is stale is computed anew in the background, one batch a calculation
-///   join      waits for what others compute; what cannot be had there is computed and kept, too
-///   share     twins get the result of the one that stood for them
+///   look_up   reads all queries in one call
+///   split     queries with a fresh or stale value have their result; the others are missing
+///   distinct  of several queries for the same key and version, keeps one; the others are its twins
+///   claim     claims the missing queries that no other caller computes, and looks up again what
+///             another caller may have stored in between
+///   compute   computes the claimed queries, and all records of runs that are not cached. A batch
+///             calculation gets one call. Callers that wait get each result as soon as it is there
+///   keep      stores all computed results in one write, also if a calculation threw
+///   refresh   queues a background batch for the stale queries of each calculation
+///   join      waits for the results of other callers, and computes those that it cannot get
+///   share     copies results to the twins
 ///
-/// Threads: a load is one thread's. No lock is held while the user's code runs.
+/// Threads: a load belongs to one thread. No mutex is locked while the user's code runs.
+///
+/// Fork: user code can fork. In the child the load goes on without claims: see after_user_code.
 class Load {
  public:
-  /// The key of a record's result, for messages.
+  /// Returns the key of a record's result, for messages.
   using KeyOf = std::function<std::string(const LoadRun& run, std::size_t record)>;
 
-  /// All spans are the caller's. `queries` has `records` of them for each cached run, in order.
-  /// `removals`: how many there were when the records were copied; nullopt: they are new.
+  /// The spans must outlive the load. `queries` has `records` queries for each cached run, in the
+  /// order of the runs.
   Load(engine::Engine& engine, std::span<const LoadRun> runs, std::size_t records,
-       std::span<const engine::Query> queries, KeyOf key_of, const LoadOptions& options,
-       std::optional<std::uint64_t> removals = {});
+       std::span<const engine::Query> queries, KeyOf key_of, const LoadOptions& options);
 
-  /// Returns how many results were computed. Throws what a calculation threw.
+  /// Returns the number of computed results. Throws the exception of a calculation.
   std::size_t run();
-  /// Computes anew what is stale, on the thread of a background task; nothing else. Throws nothing
-  /// of the calculation's: a failure is counted and told, and the calculation pauses.
-  void refresh();
+  /// Recomputes the queries that are still stale, for a background batch. `keys` are the keys of the
+  /// queries; it skips those that were removed since the batch began. It does not throw the exception
+  /// of a calculation: it counts and reports the failure, and the calculation pauses.
+  void refresh(const engine::RefreshKeys& keys);
 
  private:
-  /// The queries `twin` and `leader` ask for the same.
+  /// Both queries are for the same key and version.
   struct Twin {
     std::size_t leader = 0;
     std::size_t twin = 0;
@@ -93,8 +155,9 @@ class Load {
   void settle_back_off(std::size_t run, bool failed, std::int64_t began);
   void answer_with_kept(std::size_t run, std::span<const std::size_t> records,
                         ComputeReport& report);
-  void tell_failed(std::size_t run, const std::string& why);
-  [[nodiscard]] bool is_kept(std::size_t query) const { return !kept_.empty() && kept_[query]; }
+  void report_failure(std::size_t run, const std::string& why);
+  /// Whether an older value answers if computing the query fails.
+  [[nodiscard]] bool has_kept(std::size_t query) const;
   [[nodiscard]] std::vector<std::size_t> distinct(const std::vector<std::size_t>& missing);
   [[nodiscard]] std::vector<std::size_t> claim(const std::vector<std::size_t>& missing);
   [[nodiscard]] std::vector<std::size_t> look_again(const std::vector<std::size_t>& wanted);
@@ -107,12 +170,13 @@ class Load {
                                                std::span<const std::size_t> records);
   void end_flights(std::size_t run, std::span<const std::size_t> records,
                    const ComputeReport& report);
-  void land(const Computed& computed);
+  void after_user_code() noexcept;
+  void complete(const Computed& computed);
   void add_entry(const Computed& computed, std::optional<Value> value);
   void keep();
   void join();
-  [[nodiscard]] bool take_joined(const Claims::Joined& joined, const engine::Patience* patience);
-  [[nodiscard]] bool take_ended(std::size_t query, const engine::Flight& flight);
+  [[nodiscard]] bool take_joined(const Claims::Joined& joined, const engine::Deadline* deadline);
+  [[nodiscard]] bool take_ended(std::size_t query, const engine::InFlight& flight);
   void throw_what_failed() const;
   [[nodiscard]] std::vector<CalculationFailed::Record> failed_records() const;
   void share();
@@ -131,17 +195,17 @@ class Load {
   const std::size_t records_;
   const std::span<const engine::Query> queries_;
   const KeyOf key_of_;
-  std::vector<std::size_t> cached_;  // the cached ones of runs_, in order
+  std::vector<std::size_t> cached_;  // the positions of cached runs in runs_, in order
   std::vector<engine::Answer> answers_;
   std::int64_t looked_up_at_ = 0;
   std::vector<std::size_t> stale_;  // queries
-  std::vector<bool> kept_;          // by query: has a value for where computing fails
+  std::vector<bool> kept_;          // by query: whether it has a value for failures
   std::vector<Twin> twins_;
   const std::optional<Duration> wait_;
   Claims claims_;
-  std::vector<engine::NewEntry> entries_;  // computed and not yet kept
+  std::vector<engine::NewEntry> entries_;  // computed and not yet stored
   std::size_t computed_ = 0;
-  std::vector<FailedRecord> failed_;  // all of one run: no other runs after it
+  std::vector<FailedRecord> failed_;  // all of the same run, which is the last one
   std::exception_ptr thrown_;
 };
 

@@ -2,21 +2,21 @@
 
 #include <utility>
 
-#include "engine/waits.hpp"
+#include "engine/in_flight.hpp"
 
 namespace ashmemo::api {
 
-Claims::Claims(engine::Engine& engine, std::span<const engine::Query> queries, IdOf id_of,
-               std::optional<std::uint64_t> removals)
+Claims::Claims(engine::Engine& engine, std::span<const engine::Query> queries, IdOf id_of)
     : engine_(engine),
       queries_(queries),
       id_of_(std::move(id_of)),
-      removals_(removals.value_or(engine.flights.removals())),
-      ended_(engine.flights.ended()),
+      removals_(engine.in_flight.removals()),
+      ended_(engine.in_flight.ended()),
       changes_(engine.pending.changes()) {}
 
-std::vector<engine::Flights::Wanted> Claims::keys_of(const std::vector<std::size_t>& wanted) const {
-  std::vector<engine::Flights::Wanted> keys;
+std::vector<engine::InFlightTable::Wanted> Claims::keys_of(
+    const std::vector<std::size_t>& wanted) const {
+  std::vector<engine::InFlightTable::Wanted> keys;
   keys.reserve(wanted.size());
   for (const std::size_t query : wanted) {
     keys.push_back({queries_[query].key, queries_[query].record_version, id_of_(query)});
@@ -24,26 +24,26 @@ std::vector<engine::Flights::Wanted> Claims::keys_of(const std::vector<std::size
   return keys;
 }
 
-// Before anything is claimed: a flight that is in the table and not here would never end.
-void Claims::make_room(std::size_t more) {
+// Called before the claim: if memory ran out after it, the claimed results would never end.
+void Claims::reserve(std::size_t more) {
   own_.resize(queries_.size());
-  flights_.reserve(flights_.size() + more);
+  in_flight_.reserve(in_flight_.size() + more);
   joined_.reserve(joined_.size() + more);
 }
 
-void Claims::take(std::size_t query, engine::FlightPtr flight) noexcept {
-  flights_.push_back(flight);
+void Claims::take(std::size_t query, engine::InFlightPtr flight) noexcept {
+  in_flight_.push_back(flight);
   own_[query] = std::move(flight);
 }
 
 std::vector<std::size_t> Claims::claim(const std::vector<std::size_t>& wanted) {
   if (wanted.empty() || is_alone()) return wanted;
-  make_room(wanted.size());
+  reserve(wanted.size());
   std::vector<std::size_t> own;
   own.reserve(wanted.size());
-  auto claims = engine_.flights.claim(keys_of(wanted), removals_, engine::this_party());
+  auto claims = engine_.in_flight.claim(keys_of(wanted), removals_, engine::this_waiter());
   for (std::size_t i = 0; i < wanted.size(); ++i) {
-    engine::FlightPtr& flight = claims[i].flight;
+    engine::InFlightPtr& flight = claims[i].flight;
     if (!claims[i].is_own) {
       joined_.push_back({wanted[i], std::move(flight)});
       continue;
@@ -56,32 +56,34 @@ std::vector<std::size_t> Claims::claim(const std::vector<std::size_t>& wanted) {
 
 void Claims::claim_alone(const std::vector<std::size_t>& wanted) {
   if (is_alone()) return;
-  make_room(wanted.size());
-  auto flights = engine_.flights.claim_alone(keys_of(wanted), removals_, engine::this_party());
-  for (std::size_t i = 0; i < wanted.size(); ++i) take(wanted[i], std::move(flights[i]));
+  reserve(wanted.size());
+  auto in_flight = engine_.in_flight.claim_alone(keys_of(wanted), removals_, engine::this_waiter());
+  for (std::size_t i = 0; i < wanted.size(); ++i) take(wanted[i], std::move(in_flight[i]));
 }
 
 bool Claims::must_look_again() const {
-  return !flights_.empty() &&
-         (engine_.flights.ended() != ended_ || engine_.pending.changes() != changes_);
+  return !in_flight_.empty() &&
+         (engine_.in_flight.ended() != ended_ || engine_.pending.changes() != changes_);
 }
 
-void Claims::land(std::size_t query, const Value& value) {
-  if (engine::Flight* const flight = own(query)) engine_.flights.land(*flight, value);
+void Claims::complete(std::size_t query, const Value& value) {
+  if (engine::InFlight* const flight = own(query)) engine_.in_flight.complete(*flight, value);
 }
 
 void Claims::end_thrown(std::size_t query, const std::exception_ptr& thrown) {
-  if (engine::Flight* const flight = own(query)) engine_.flights.end_thrown(*flight, thrown);
+  if (engine::InFlight* const flight = own(query)) engine_.in_flight.end_thrown(*flight, thrown);
 }
 
 void Claims::end_failed(std::size_t query, const std::string& why) {
-  if (engine::Flight* const flight = own(query)) engine_.flights.end_failed(*flight, why);
+  if (engine::InFlight* const flight = own(query)) engine_.in_flight.end_failed(*flight, why);
 }
 
-// Flights that were claimed before a fork stay where they are in the child.
-void Claims::leave() {
-  if (engine_.home.is_elsewhere()) return;
-  engine_.flights.leave(std::exchange(flights_, {}));
+void Claims::leave() { engine_.in_flight.leave(std::exchange(in_flight_, {})); }
+
+void Claims::forget() noexcept {
+  own_.clear();
+  in_flight_.clear();
+  for (Joined& joined : joined_) joined.flight.reset();
 }
 
 }  // namespace ashmemo::api

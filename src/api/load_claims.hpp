@@ -4,74 +4,75 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
-#include <ashmemo/duration.hpp>
 #include <ashmemo/value.hpp>
 
 #include "engine/engine.hpp"
-#include "engine/flights.hpp"
+#include "engine/in_flight.hpp"
 #include "engine/reading.hpp"
 
 namespace ashmemo::api {
 
-/// What one load computes itself and what it waits for. Queries are named by their numbers.
+/// The results that one load computes itself, and those of other callers for which it waits. Queries
+/// are identified by their numbers.
 ///
-/// In a closed cache and in a forked child there is nobody to share with: then every claim is the
-/// load's own, and no lock is touched.
+/// A closed cache and a forked child share nothing with other callers. There the load computes
+/// everything that it claims, and no mutex is locked.
 class Claims {
  public:
-  using IdOf = std::function<std::int64_t(std::size_t query)>;  // of its calculation
+  /// The calculation id of a query.
+  using IdOf = std::function<std::int64_t(std::size_t query)>;
 
-  /// Made before the look-up: what is stored or removed after that is noticed.
-  /// `removals`: what was removed since that many is noticed, too; for records that are older.
-  Claims(engine::Engine& engine, std::span<const engine::Query> queries, IdOf id_of,
-         std::optional<std::uint64_t> removals = {});
-  /// Whatever has no result is given up: others compute it.
+  /// Make it before the look-up, so that it notices everything that is stored or removed later.
+  Claims(engine::Engine& engine, std::span<const engine::Query> queries, IdOf id_of);
+  /// Cancels claims that have no result, so that other callers compute these.
   ~Claims() { leave(); }
   Claims(const Claims&) = delete;
   Claims& operator=(const Claims&) = delete;
 
   struct Joined {
     std::size_t query = 0;
-    engine::FlightPtr flight;
+    engine::InFlightPtr flight;  // null: forgotten
   };
 
-  /// Claims these; returns those that nobody else computes. The others are then in `joined`.
+  /// Claims these queries; returns those that no other caller computes. The others are in `joined`.
   [[nodiscard]] std::vector<std::size_t> claim(const std::vector<std::size_t>& wanted);
   [[nodiscard]] const std::vector<Joined>& joined() const noexcept { return joined_; }
-  /// Claims these although others may compute them, too: nobody joins. What is stored or removed
-  /// meanwhile is noticed as for any claim.
+  /// Claims these queries although other callers may compute them too. No other caller joins.
   void claim_alone(const std::vector<std::size_t>& wanted);
-  /// Whether what was claimed may have been stored between the look-up and the claim.
+  /// Whether a claimed result may have been stored between the look-up and the claim.
   [[nodiscard]] bool must_look_again() const;
-  /// How many removals there were when this was made, or those that it was given.
+  /// The number of removals before the look-up.
   [[nodiscard]] std::uint64_t removals() const noexcept { return removals_; }
 
-  /// The query's own flight; null: it has none, or this is a child that was forked since.
-  [[nodiscard]] engine::Flight* own(std::size_t query) const {
-    return query < own_.size() && !engine_.home.is_elsewhere() ? own_[query].get() : nullptr;
+  /// The query's own claim; null: it has none.
+  [[nodiscard]] engine::InFlight* own(std::size_t query) const {
+    return query < own_.size() ? own_[query].get() : nullptr;
   }
-  /// Whether its key was stored or removed since: what is computed for it will not be kept.
+  /// Whether the query's key was stored or removed since the look-up. A result that is computed for
+  /// it is then not stored.
   [[nodiscard]] bool is_superseded(std::size_t query) const {
-    const engine::Flight* const flight = own(query);
+    const engine::InFlight* const flight = own(query);
     return flight != nullptr && flight->superseded;
   }
-  void land(std::size_t query, const Value& value);
+  void complete(std::size_t query, const Value& value);
   void end_thrown(std::size_t query, const std::exception_ptr& thrown);
   void end_failed(std::size_t query, const std::string& why);
-  /// What was claimed is stored, or will not be.
+  /// Call when the claimed results are in the write queue, or were dropped.
   void leave();
+  /// For a forked child: forgets all claims, its own and those of others, and locks nothing. A mutex may be locked there by a
+  /// thread that does not exist in the child.
+  void forget() noexcept;
 
  private:
   [[nodiscard]] bool is_alone() const { return engine_.is_out_of_use(); }
-  [[nodiscard]] std::vector<engine::Flights::Wanted> keys_of(
+  [[nodiscard]] std::vector<engine::InFlightTable::Wanted> keys_of(
       const std::vector<std::size_t>& wanted) const;
-  void make_room(std::size_t more);
-  void take(std::size_t query, engine::FlightPtr flight) noexcept;
+  void reserve(std::size_t more);
+  void take(std::size_t query, engine::InFlightPtr flight) noexcept;
 
   engine::Engine& engine_;
   const std::span<const engine::Query> queries_;
@@ -79,8 +80,8 @@ class Claims {
   const std::uint64_t removals_;
   const std::uint64_t ended_;
   const std::uint64_t changes_;
-  std::vector<engine::FlightPtr> own_;  // by query
-  std::vector<engine::FlightPtr> flights_;
+  std::vector<engine::InFlightPtr> own_;        // by query
+  std::vector<engine::InFlightPtr> in_flight_;  // the same, without gaps
   std::vector<Joined> joined_;
 };
 

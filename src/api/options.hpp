@@ -4,11 +4,11 @@
 
 namespace ashmemo::api {
 
-/// The options, if each of them can be; otherwise Error (invalid_options) naming the field and the
-/// value.
+/// Returns the options if every value is possible. Otherwise it throws Error (invalid_options), which
+/// names the field and the value.
 [[nodiscard]] Options validated(Options options);
 
-/// As validated, for limits set while the cache is open.
+/// Checks limits in the same way; they can be set while the cache is open.
 void validate(const Limits& limits);
 
 }  // namespace ashmemo::api

@@ -4,13 +4,16 @@
 
 #include <algorithm>
 
+#include <ashmemo/detail/page.hpp>
+#include <ashmemo/detail/resource_core.hpp>
+#include <ashmemo/detail/typed.hpp>
 #include <ashmemo/error.hpp>
 
 namespace ashmemo {
 
 Registry::Registry(Cache& cache) : core_(cache.core_) {
   if (core_ == nullptr)
-    throw Error(ErrorCode::misuse, "a registry needs a cache: this one was moved from");
+    throw Error(ErrorCode::misuse, "a registry needs a cache, but this cache was moved from");
 }
 
 std::vector<std::string> Registry::resources() const {
@@ -32,8 +35,7 @@ void* Registry::find(std::string_view name, std::type_index type) const {
   for (const Known& known : resources_) {
     if (known.name == name && known.type == type) return known.resource.get();
     if (known.name == name) {
-      throw Error(ErrorCode::misuse,
-                  fmt::format("resource '{}' is of another type than was asked for", name),
+      throw Error(ErrorCode::misuse, fmt::format("resource '{}' has records of another type", name),
                   std::string(name));
     }
     names += (names.empty() ? "" : ", ") + known.name;
@@ -45,3 +47,34 @@ void* Registry::find(std::string_view name, std::type_index type) const {
 }
 
 }  // namespace ashmemo
+
+namespace ashmemo::detail {
+
+void throw_empty_record(std::size_t index) {
+  throw Error(
+      ErrorCode::misuse,
+      fmt::format("record {} of the page is empty: a null pointer or an optional of nothing",
+                  index),
+      std::to_string(index));
+}
+
+void throw_empty_handle() {
+  throw Error(
+      ErrorCode::misuse,
+      "an empty Calculation was used: assign the result of Resource::calculation or find first");
+}
+
+void throw_foreign(const ResourceCore& resource, const CalculationCore& calculation) {
+  throw Error(ErrorCode::misuse,
+              fmt::format("{} was given to a load of another resource, '{}'", label_of(calculation),
+                          name_of(resource)),
+              name_of(calculation));
+}
+
+void throw_wrong_number(std::string_view who, std::size_t got, std::size_t asked) {
+  throw Error(ErrorCode::wrong_number_of_results,
+              fmt::format("{} returned {} results where {} were asked for", who, got, asked),
+              std::string(who));
+}
+
+}  // namespace ashmemo::detail

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <exception>
 #include <utility>
 
 #include <ashmemo/error.hpp>
@@ -28,6 +30,41 @@ std::string names_of(const std::deque<CalculationCore>& calculations) {
   return out.empty() ? "none" : out;
 }
 
+engine::RangePtr removal_of(std::string prefix) {
+  auto range = std::make_shared<engine::Range>();
+  range->kind = engine::Range::Kind::erase_prefix;
+  range->prefix = std::move(prefix);
+  return range;
+}
+
+std::string prefix_of(const ResourceCore& resource, const RecordSource& record) {
+  std::string out = resource.key_prefix();
+  record.append_key(0, out);
+  return out;
+}
+
+/// Also renews a calculation that is not cached now, because the file may have its older results.
+void renew(engine::Engine& engine, const CalculationCore& calculation) {
+  engine.catalog.renew(calculation.enter());
+}
+
+/// Writes in one commit everything that `renew_some` renews.
+template <class F>
+void renew_and_wait(ResourceCore& resource, F renew_some) {
+  engine::Engine& engine = resource.engine();
+  if (engine.options.access == Access::read_only) {
+    // A renewal would hide the results from this process only.
+    throw Error(ErrorCode::misuse, engine.path + " is open read-only: nothing can be removed",
+                engine.path);
+  }
+  resource.freeze();
+  if (engine.is_out_of_use()) return;
+  auto range = std::make_shared<engine::Range>();
+  range->kind = engine::Range::Kind::put_calculations;
+  renew_some(engine);
+  engine::run_range(engine, range);
+}
+
 }  // namespace
 
 ResourceCore::ResourceCore(std::shared_ptr<Core> core, std::string_view name, RecordTraits traits)
@@ -41,7 +78,7 @@ void ResourceCore::require_registering(std::string_view what) const {
   if (!loaded_.load()) return;
   throw Error(
       ErrorCode::misuse,
-      fmt::format("{} of '{}' comes too late: registering ends with the first load", what, name_),
+      fmt::format("{} of '{}' is too late: the first load ends the registration", what, name_),
       name_);
 }
 
@@ -58,7 +95,7 @@ CalculationCore& ResourceCore::declare(const CalculationDeclaration& declaration
                 fmt::format("calculation '{}' of '{}' is registered already", name, name_),
                 std::string(name));
   }
-  return calculations_.emplace_back(*this, declaration);
+  return calculations_.emplace_back(*this, name_, engine(), declaration);
 }
 
 void ResourceCore::cache(std::string_view calculation, const CachePolicy& policy) {
@@ -98,7 +135,7 @@ const CalculationCore& ResourceCore::find(std::string_view name) const {
 
 void ResourceCore::freeze() {
   if (!loaded_.load()) loaded_.store(true);
-  // In a forked child the lock may be held by a thread that is not there.
+  // In a forked child the mutex may be locked by a thread that does not exist there.
   if (entered_.load() || engine().is_out_of_use()) return;
   base::Lock lock(entering_);
   if (entered_.load()) return;
@@ -111,19 +148,111 @@ void ResourceCore::enter_calculations() {
   for (CalculationCore& calculation : calculations_) {
     if (!calculation.is_cached()) continue;
     try {
-      calculation.set_state(calculation.enter(engine().catalog));
+      calculation.enter_and_publish();
     } catch (...) {
       refused = std::current_exception();
       break;
     }
   }
-  // Also what was entered before a refusal: the catalog has it by now.
-  if (engine().catalog.has_untold()) {
+  // Also after an exception, because the catalog has the calculations that were entered before.
+  if (engine().catalog.has_unwritten()) {
     auto range = std::make_shared<engine::Range>();
     range->kind = engine::Range::Kind::put_calculations;
-    engine::queue_range(engine(), range);
+    (void)engine::queue_range(engine(), range);
   }
   if (refused) std::rethrow_exception(refused);
+}
+
+thread_local const CarriedScope* CarriedScope::innermost_ = nullptr;
+
+CarriedScope::CarriedScope(const ResourceCore& resource, std::string_view scope)
+    : resource_(resource), scope_(scope), outer_(innermost_) {
+  innermost_ = this;
+}
+
+CarriedScope::~CarriedScope() { innermost_ = outer_; }
+
+const std::string_view* CarriedScope::of(const ResourceCore& resource) {
+  // Only the innermost refresh counts. An outer refresh on this thread, and a hook that runs during a
+  // refresh, work for another caller.
+  const bool is_its = innermost_ != nullptr && &innermost_->resource_ == &resource &&
+                      !resource.engine().worker->is_in_hook();
+  return is_its ? &innermost_->scope_ : nullptr;
+}
+
+// ---- the functions of detail/resource_core.hpp
+
+std::shared_ptr<ResourceCore> make_resource(const std::shared_ptr<Core>& core,
+                                            std::string_view name, RecordTraits traits) {
+  return std::make_shared<ResourceCore>(core, name, traits);
+}
+
+CalculationCore& declare(ResourceCore& resource, const CalculationDeclaration& declaration) {
+  return resource.declare(declaration);
+}
+
+void cache(ResourceCore& resource, std::string_view calculation, const CachePolicy& policy) {
+  resource.cache(calculation, policy);
+}
+
+void claim_record_version(ResourceCore& resource) { resource.claim_record_version(); }
+
+void set_scope(ResourceCore& resource, std::function<void(std::string&)> append_scope) {
+  resource.set_scope(std::move(append_scope));
+}
+
+const std::string& name_of(const ResourceCore& resource) noexcept { return resource.name(); }
+
+std::vector<CalculationInfo> calculations_of(const ResourceCore& resource) {
+  std::vector<CalculationInfo> out;
+  for (const CalculationCore& calculation : resource.calculations()) {
+    out.push_back(calculation.info());
+  }
+  return out;
+}
+
+std::shared_ptr<void> find(const ResourceCore& resource, std::string_view calculation,
+                           std::type_index type) {
+  const CalculationCore& found = resource.find(calculation);
+  if (found.is_of(type)) return found.typed();
+  throw Error(ErrorCode::misuse, found.label() + " has a result or arguments of another type",
+              found.name());
+}
+
+const std::string& name_of(const CalculationCore& calculation) noexcept {
+  return calculation.name();
+}
+
+std::string label_of(const CalculationCore& calculation) { return calculation.label(); }
+
+CalculationStats stats_of(const CalculationCore& calculation) { return calculation.stats(); }
+
+// Invalidating one record removes its entries. Invalidating a whole calculation gives it a new id,
+// which hides all its results at once.
+
+void invalidate_record(ResourceCore& resource, const RecordSource& record) {
+  engine::run_range(resource.engine(), removal_of(prefix_of(resource, record)));
+}
+
+void invalidate_record(ResourceCore& resource, const RecordSource& record,
+                       const CalculationCore& calculation) {
+  engine::Engine& engine = resource.engine();
+  if (engine.is_out_of_use()) return;
+  std::string key = prefix_of(resource, record);
+  append_calculation(key, calculation.name());
+  const std::array ranges{removal_of(key + '('), removal_of(key + '@')};
+  const std::string_view plain = key;
+  engine::erase(engine, std::span(&plain, 1), ranges);
+}
+
+void invalidate_all(ResourceCore& resource) {
+  renew_and_wait(resource, [&](engine::Engine& engine) {
+    for (const CalculationCore& calculation : resource.calculations()) renew(engine, calculation);
+  });
+}
+
+void invalidate_all(ResourceCore& resource, CalculationCore& calculation) {
+  renew_and_wait(resource, [&](engine::Engine& engine) { renew(engine, calculation); });
 }
 
 }  // namespace ashmemo::detail

@@ -1,76 +1,22 @@
 #pragma once
 
 #include <atomic>
-#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include <ashmemo/detail/resource_core.hpp>
 
+#include "api/calculation.hpp"
 #include "api/core.hpp"
-#include "api/resource_policy.hpp"
 #include "base/mutex.hpp"
-#include "engine/catalog.hpp"
-
-// What the registry knows of a resource and its calculations. Both are constant from the first load
-// on (but for counters), so that loads read them without a lock; that load tells the catalog about
-// them.
 
 namespace ashmemo::detail {
 
-class CalculationCore {
- public:
-  CalculationCore(const ResourceCore& resource, const CalculationDeclaration& declaration);
-
-  [[nodiscard]] const ResourceCore& resource() const noexcept { return resource_; }
-  [[nodiscard]] const std::string& name() const noexcept { return name_; }
-  [[nodiscard]] bool takes_batches() const noexcept { return takes_batches_; }
-  [[nodiscard]] bool is_of(std::type_index type) const noexcept { return type_ == type; }
-  [[nodiscard]] const std::shared_ptr<void>& typed() const noexcept { return typed_; }
-  [[nodiscard]] CalculationInfo info() const;
-  /// For messages.
-  [[nodiscard]] std::string label() const;
-
-  /// Error (misuse) if the results cannot be kept in this way.
-  void set_policy(const CachePolicy& policy, const RecordTraits& records);
-  [[nodiscard]] bool is_cached() const noexcept { return policy_.has_value(); }
-  [[nodiscard]] const api::PolicyLifetimes& lifetimes() const noexcept { return lifetimes_; }
-
-  /// Tells the catalog about this calculation. Called under the lock of freezing, or where no state
-  /// is kept.
-  engine::CalculationPtr enter(engine::Catalog& catalog) const;
-  void set_state(engine::CalculationPtr state) { state_ = std::move(state); }
-  /// Null: not cached, or the cache was out of use at the first load already.
-  [[nodiscard]] engine::CalculationState* state() const noexcept;
-
-  void count(std::int64_t computed, std::int64_t failed);
-  /// Tells the program that older values stand in for a failure, unless it knows.
-  void tell_failed(std::string_view why) const noexcept;
-  [[nodiscard]] CalculationStats stats() const;
-
- private:
-  [[nodiscard]] store::CalculationRow counted_before() const;
-
-  const ResourceCore& resource_;
-  const std::string name_;
-  const std::uint32_t version_;
-  const bool takes_batches_;
-  const bool storable_;
-  const bool copyable_;
-  const bool optional_;
-  const std::type_index type_;
-  const std::shared_ptr<void> typed_;
-  std::optional<CachePolicy> policy_;
-  api::PolicyLifetimes lifetimes_;
-  engine::CalculationPtr state_;
-  engine::CalculationCounters uncached_;  // in the place of state_'s
-};
-
+/// One resource: its name, its scope and its calculations. It is constant after the first load, so
+/// loads read it without a mutex. The first load enters its calculations in the catalog.
 class ResourceCore {
  public:
   ResourceCore(std::shared_ptr<Core> core, std::string_view name, RecordTraits traits);
@@ -83,7 +29,7 @@ class ResourceCore {
   /// Appends "@acme", or nothing. Runs the user's callable.
   void append_scope(std::string& out) const;
 
-  // ---- registering: one thread, before the first load; Error (misuse) afterwards
+  // ---- registering: one thread, before the first load; later it is Error (misuse)
 
   CalculationCore& declare(const CalculationDeclaration& declaration);
   void cache(std::string_view calculation, const CachePolicy& policy);
@@ -92,16 +38,13 @@ class ResourceCore {
 
   // ---- any thread
 
-  /// Ends the registration. Of the first call also: enters the cached calculations in the catalog.
+  /// Ends the registration. The first call also enters the cached calculations in the catalog.
   void freeze();
-  /// Whether the calculations' states may be read.
-  [[nodiscard]] bool is_entered() const noexcept { return entered_.load(); }
-
   [[nodiscard]] std::deque<CalculationCore>& calculations() noexcept { return calculations_; }
   [[nodiscard]] const std::deque<CalculationCore>& calculations() const noexcept {
     return calculations_;
   }
-  /// Error (unknown_calculation) if there is none.
+  /// Error (unknown_calculation) if there is no calculation of that name.
   [[nodiscard]] const CalculationCore& find(std::string_view name) const;
 
  private:
@@ -118,6 +61,25 @@ class ResourceCore {
   base::Mutex entering_;
   std::atomic<bool> loaded_{false};
   std::atomic<bool> entered_{false};
+};
+
+/// While it lives, loads of the resource on this thread use this scope and do not call the user's
+/// scope function. A refresh runs on a thread that does not know the scope of its caller.
+class CarriedScope {
+ public:
+  CarriedScope(const ResourceCore& resource, std::string_view scope);
+  ~CarriedScope();
+  CarriedScope(const CarriedScope&) = delete;
+  CarriedScope& operator=(const CarriedScope&) = delete;
+
+  /// The scope that loads of the resource must use; null: they call the scope function.
+  [[nodiscard]] static const std::string_view* of(const ResourceCore& resource);
+
+ private:
+  static thread_local const CarriedScope* innermost_;
+  const ResourceCore& resource_;
+  const std::string_view scope_;  // "@acme"
+  const CarriedScope* const outer_;
 };
 
 }  // namespace ashmemo::detail

@@ -7,7 +7,7 @@
 namespace ashmemo::base {
 
 void BackgroundThread::post(std::function<void()> task) {
-  start();  // first: if that fails, no task waits for a thread that never comes
+  start();  // first: if it throws, the task must not wait for a thread
   {
     const Lock lock(tasks_->mutex);
     if (tasks_->stopped) return;
@@ -38,7 +38,7 @@ void BackgroundThread::run(const std::shared_ptr<Tasks>& tasks) {
 }
 
 void BackgroundThread::stop() noexcept {
-  std::deque<std::function<void()>> dropped;  // ends after the locks
+  std::deque<std::function<void()>> dropped;  // destroyed after the mutex is released
   {
     const Lock lock(tasks_->mutex);
     tasks_->stopped = true;

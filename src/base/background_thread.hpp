@@ -12,19 +12,21 @@
 
 namespace ashmemo::base {
 
-/// An executor with one thread, which is started by the first task.
+/// An executor with one thread. The first task starts it.
+///
+/// Threads: any.
 class BackgroundThread final : public Executor {
  public:
   ~BackgroundThread() override { stop(); }
 
-  /// Throws what starting a thread throws; then the task is not kept.
+  /// Throws std::system_error if the thread cannot be started; then the task is not stored.
   void post(std::function<void()> task) override;
-  /// Drops what has not begun and waits for the task that has, unless this is that task's own
-  /// thread. Later tasks are dropped, too.
+  /// Drops the tasks that have not begun and waits for the running task, unless that task calls this.
+  /// Later tasks are dropped, too.
   void stop() noexcept;
 
  private:
-  // Shared with the thread, which may outlive this object by its last task.
+  // Shared with the thread, because its last task may run longer than this object exists.
   struct Tasks {
     Mutex mutex;
     Condition changed;

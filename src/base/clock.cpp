@@ -37,7 +37,7 @@ std::shared_ptr<Clock> system_clock() {
 
 void ManualClock::advance(Duration by) noexcept {
   add(&wall_, by.count());
-  // A steady clock never goes back, whatever is asked of it.
+  // A steady clock never goes back, even if a test asks for it.
   if (by.count() > 0) add(&steady_, by.count());
 }
 

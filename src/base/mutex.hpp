@@ -14,8 +14,8 @@
 #define ASHMEMO_THREAD(x)
 #endif
 
-// ThreadSanitizer of GCC 12 does not know the call behind waits on the steady clock: it would take
-// the mutex for held all through them. With it, and only with it, waits go by the wall clock.
+// The ThreadSanitizer of GCC 12 does not know the system call for waits on the steady clock and
+// assumes that the mutex is held during the wait. So builds with ThreadSanitizer use the wall clock.
 #if defined(__SANITIZE_THREAD__)
 #define ASHMEMO_WAITS_BY_WALL_CLOCK
 #elif defined(__has_feature)
@@ -41,7 +41,7 @@ class ASHMEMO_THREAD(capability("mutex")) Mutex {
   std::mutex mutex_;
 };
 
-/// Says that a mutex is locked already, by try_lock.
+/// A tag: the mutex is already locked, by try_lock.
 struct Locked {};
 
 class ASHMEMO_THREAD(scoped_lockable) Lock {
@@ -70,7 +70,7 @@ class Condition {
     held.release();
   }
 
-  /// On the steady clock: whoever sets the wall clock makes no wait longer.
+  /// Uses the steady clock, so that setting the wall clock does not change a wait.
   void wait_for(Mutex& mutex, std::chrono::microseconds at_most) ASHMEMO_REQUIRES(mutex) {
     std::unique_lock held(mutex.mutex_, std::adopt_lock);
 #if defined(ASHMEMO_WAITS_BY_WALL_CLOCK)

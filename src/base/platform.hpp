@@ -85,7 +85,7 @@ class ProcessMark {
  public:
   ProcessMark();
   /// Reads one atomic: no system call, no lock.
-  [[nodiscard]] bool is_elsewhere() const noexcept;
+  [[nodiscard]] bool is_forked_child() const noexcept;
 
  private:
   std::uint32_t forks_before_;

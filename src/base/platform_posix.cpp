@@ -286,7 +286,7 @@ std::int64_t rough_wall_now() noexcept {
   return std::int64_t{now.tv_sec} * 1'000'000 + now.tv_nsec / 1'000;
 }
 
-bool ProcessMark::is_elsewhere() const noexcept {
+bool ProcessMark::is_forked_child() const noexcept {
   return forks.load(std::memory_order_relaxed) != forks_before_;
 }
 

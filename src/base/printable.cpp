@@ -11,14 +11,14 @@ constexpr unsigned char kDelete = 0x7F;
 
 bool is_control(unsigned char byte) noexcept { return byte < 0x20 || byte == kDelete; }
 
-// The characters U+0080 to U+009F in UTF-8: to some terminals they are commands, too.
+// The characters U+0080 to U+009F in UTF-8: some terminals take them for commands.
 bool begins_control(const std::string& text, std::size_t at) noexcept {
   if (text[at] != '\xC2' || at + 1 == text.size()) return false;
   const auto next = static_cast<unsigned char>(text[at + 1]);
   return next >= 0x80 && next < 0xA0;
 }
 
-// How many bytes from here on are a control character; 0: none.
+// The number of bytes of the control character at this position; 0 if there is no control character.
 std::size_t control_bytes(const std::string& text, std::size_t at) noexcept {
   if (begins_control(text, at)) return 2;
   return is_control(static_cast<unsigned char>(text[at])) ? 1 : 0;

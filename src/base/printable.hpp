@@ -4,8 +4,8 @@
 
 namespace ashmemo::base {
 
-/// A text that may be printed: control characters, which can be commands to a terminal or begin a
-/// new line of a log, stand as \xNN. For what is said of keys, and of names that a file holds.
+/// The text with control characters written as \xNN, because they can be commands to a terminal or
+/// begin a new line in a log. For messages that contain keys or names from a file.
 [[nodiscard]] std::string printable(std::string text);
 
 }  // namespace ashmemo::base

@@ -7,29 +7,29 @@
 
 namespace ashmemo::base {
 
-/// What went wrong in the store, in the classes that are treated differently above it.
+/// The kinds of failures of the store that the layers above treat differently.
 enum class FailureKind : std::uint8_t {
   busy,         // another program holds a lock: try again later
   full,         // the disk has no room
-  io,           // the device fails; also: no permission to write, read-only
-  corrupt,      // the file is damaged, or is no longer ours
-  unavailable,  // there is no store at the moment
+  io,           // the device fails, or the file cannot be written (permission, read-only)
+  corrupt,      // the file is damaged, or it is not our file any more
+  unavailable,  // there is no store now
   in_use,       // another engine, in this process or beside it, has the file open
-  not_ours,     // what is at the path is not a cache file of ours: never touched
+  not_ours,     // the file at the path is not a cache of ours; it is never changed
   too_large,    // this one value cannot be stored
-  other,        // anything else, out of memory included
+  other,        // everything else, including out of memory
 };
 
 /// A store error as a value: below the API no store error is an exception.
 struct Failure {
   FailureKind kind = FailureKind::other;
-  int sqlite_code = 0;  // extended result code; 0 where none applies
-  std::string what;     // what was being done, and what SQLite or the system said
+  int sqlite_code = 0;  // extended result code; 0 if SQLite did not fail
+  std::string what;     // which operation failed, and the message of SQLite or the system
 };
 
 struct Ok {};
 
-/// A value, or the failure that stands in its place.
+/// A value or a failure.
 template <class T = Ok>
 class [[nodiscard]] Result {
  public:

@@ -7,10 +7,10 @@
 
 namespace ashmemo::base {
 
-/// A moment that never comes; larger than any real one.
+/// A time that never comes; it is larger than any real one.
 inline constexpr std::int64_t kForever = std::numeric_limits<std::int64_t>::max();
 
-/// a + b, held at the ends of the range instead of overflowing.
+/// a + b, clamped to the range of the type instead of overflowing.
 using detail::add_saturated;
 using detail::subtract_saturated;
 

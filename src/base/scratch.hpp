@@ -6,7 +6,7 @@
 
 namespace ashmemo::base {
 
-/// Memory for the work of one call, freed all at once: small calls need none of the heap's.
+/// Memory for the work of one call, freed at its end. Small calls do not use the heap.
 class Scratch {
  public:
   [[nodiscard]] std::pmr::memory_resource* memory() noexcept { return &memory_; }

@@ -11,7 +11,7 @@ namespace {
 
 using Hook = std::function<void(std::string_view)>;
 
-// No lock: a forked child may be at a point, too.
+// Without a mutex, because a forked child may reach a test point, too.
 std::atomic<const Hook*> hook{nullptr};
 
 }  // namespace

@@ -1,8 +1,8 @@
 #pragma once
 
-// A named place in the code where a test can make a thread wait, so that it can force every order
-// of what threads do, or end the process. Compiled only with ASHMEMO_TEST_POINTS, which no
-// release build has.
+// A test point is a named place in the code. A test can make a thread wait there to force an order of
+// events, or end the process. Test points exist only with ASHMEMO_TEST_POINTS, never in a release
+// build.
 
 #if defined(ASHMEMO_TEST_POINTS)
 
@@ -11,8 +11,8 @@
 
 namespace ashmemo::base {
 
-/// Called at each point, on the thread that is there. Set before, and cleared after, any other
-/// thread can be at a point; empty: nothing happens.
+/// Called at each test point, on the thread that reaches it. Set it before any other thread can reach
+/// a point, and clear it after that; empty: nothing happens.
 void set_at_test_point(std::function<void(std::string_view)> what);
 void at_test_point(std::string_view name);
 

@@ -1,25 +1,28 @@
+// The commands that remove entries: erase and clear.
+
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cstdint>
+#include <iostream>
+#include <iterator>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "cli/cache_file.hpp"
 #include "cli/commands.hpp"
-#include "cli/format.hpp"
-#include "cli/open.hpp"
 #include "cli/terminal.hpp"
 #include "cli/text.hpp"
-
-// Commands that remove entries: erase, clear.
 
 namespace ashmemo::cli {
 
 const char* const kEraseHelp =
-    R"(Ends with 4 if one of the keys is not there; the others are removed all the
-same. The file must not be in use: beside an application, use sqlite3 (see
-the README). What has expired is removed as well.
+    R"(If a key does not exist, the exit code is 4. The other keys are removed all the
+same. Expired entries are removed, too. No application may have the file open.
+While one has, use sqlite3 (see the README).
 
-JSON: file, removed, and not_found: a list of keys.
+JSON: file, removed, and not_found, a list of keys.
 
 Examples:
   ashmemo erase blog.cache.db Post:42:word_count theme
@@ -27,8 +30,8 @@ Examples:
   ashmemo erase blog.cache.db -- -a-key-like-an-option)";
 
 const char* const kClearHelp =
-    R"(The file must not be in use. Asks before it does so; where there is no
-terminal to ask on, --yes is needed.
+    R"(Asks for confirmation. If there is no terminal to ask on, --yes is required. No
+application may have the file open.
 
 JSON: file, removed.
 
@@ -38,76 +41,72 @@ Examples:
 
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-std::vector<std::string> not_among(const Cache& cache, const std::vector<std::string>& keys) {
-  std::vector<std::string> missing;
-  for (const std::string& key : keys) {
-    if (!cache.entry(key)) missing.push_back(key);
-  }
-  return missing;
+void print_removed(std::int64_t removed) {
+  fmt::print("removed {}\n", counted(removed, "entry", "entries"));
 }
 
-void print_removed(const Common& options, std::int64_t removed,
-                   const std::vector<std::string>& missing) {
-  if (options.json) {
-    return write_json(Json{{"file", options.file}, {"removed", removed}, {"not_found", missing}});
+/// Throws unless the user agrees to remove all entries.
+void require_consent(const Arguments& arguments) {
+  if (arguments.yes) return;
+  const std::int64_t entries = open_for_reading(arguments.file).stats().entries;
+  if (isatty(STDIN_FILENO) == 0 || isatty(STDERR_FILENO) == 0) {
+    throw CommandError(Exit::usage, "clear needs --yes if there is no terminal to ask on");
   }
-  print(fmt::format("removed {}\n", counted(removed, "entry", "entries")));
-}
-
-Exit erase_keys(const EraseOptions& options) {
-  Change change(options.file);
-  const std::vector<std::string> missing = not_among(change.cache(), options.keys);
-  const std::int64_t before = change.cache().stats().entries;
-  (void)change.cache().erase_many(options.keys);
-  const std::int64_t removed = before - change.cache().stats().entries;
-  change.finish();
-  print_removed(options, removed, missing);
-  for (const std::string& key : missing) {
-    complain(fmt::format("'{}' has no entry '{}'", options.file, escaped(key)));
+  fmt::print(stderr, "Remove all of {}, {}? [y/N] ", escaped(arguments.file),
+             counted(entries, "entry", "entries"));
+  std::string answer;
+  std::getline(std::cin, answer);
+  if (answer != "y" && answer != "Y" && answer != "yes") {
+    throw CommandError(Exit::failed, "nothing was removed");
   }
-  return missing.empty() ? Exit::ok : Exit::not_found;
-}
-
-Exit erase_prefix(const EraseOptions& options) {
-  Change change(options.file);
-  const std::size_t removed = change.cache().erase_prefix(options.prefix);
-  change.finish();
-  print_removed(options, static_cast<std::int64_t>(removed), {});
-  return Exit::ok;
-}
-
-/// CommandError unless the user wants it. Asked before the file is opened for writing.
-void require_consent(const ClearOptions& options) {
-  if (options.yes) return;
-  const std::int64_t entries = open_for_reading(options.file).stats().entries;
-  const auto answer = confirmed(fmt::format("Remove all of {}, {}?", printable(options.file),
-                                            counted(entries, "entry", "entries")));
-  if (!answer) {
-    throw CommandError(Exit::usage, "clear needs --yes where there is no terminal to ask on");
-  }
-  if (!*answer) throw CommandError(Exit::failed, "nothing was removed");
 }
 
 }  // namespace
 
-Exit erase(const EraseOptions& options) {
-  if (options.keys.empty() == options.prefix.empty()) {
+Exit erase(const Arguments& arguments) {
+  if (arguments.keys.empty() == arguments.prefix.empty()) {
     throw CommandError(Exit::usage,
-                       "erase needs either keys or a --prefix, which must not be empty (to remove "
-                       "all: clear)");
+                       "erase needs either keys or a --prefix that is not empty; 'ashmemo clear' "
+                       "removes all entries");
   }
-  return options.prefix.empty() ? erase_keys(options) : erase_prefix(options);
+  std::int64_t removed = 0;
+  std::vector<std::string> missing;
+  change_file(arguments.file, [&](Cache& cache) {
+    if (!arguments.prefix.empty()) {
+      removed = static_cast<std::int64_t>(cache.erase_prefix(arguments.prefix));
+      return;
+    }
+    const std::set<std::string> keys(arguments.keys.begin(), arguments.keys.end());
+    for (const std::string& key : keys) {
+      if (!cache.entry(key)) missing.push_back(key);
+    }
+    removed = std::ssize(keys) - std::ssize(missing);
+    cache.erase_many(keys);
+  });
+  if (arguments.json) {
+    print_json({{"file", arguments.file}, {"removed", removed}, {"not_found", missing}});
+  } else {
+    print_removed(removed);
+  }
+  for (const std::string& key : missing) {
+    complain(
+        fmt::format("'{}' has no entry '{}'; 'ashmemo list' shows its keys", arguments.file, key));
+  }
+  return missing.empty() ? Exit::ok : Exit::not_found;
 }
 
-Exit clear(const ClearOptions& options) {
-  require_consent(options);
-  Change change(options.file);
-  const std::size_t removed = change.cache().clear();
-  change.cache().compact();  // there is nothing left that the room could be kept for
-  change.finish();
-  print_removed(options, static_cast<std::int64_t>(removed), {});
+Exit clear(const Arguments& arguments) {
+  require_consent(arguments);
+  std::int64_t removed = 0;
+  change_file(arguments.file, [&removed](Cache& cache) {
+    removed = static_cast<std::int64_t>(cache.clear());
+    cache.compact();  // an empty cache needs no free space
+  });
+  if (arguments.json) {
+    print_json({{"file", arguments.file}, {"removed", removed}});
+  } else {
+    print_removed(removed);
+  }
   return Exit::ok;
 }
 

@@ -1,27 +1,29 @@
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
 
-#include "cli/calculations.hpp"
+#include "cli/cache_file.hpp"
 #include "cli/commands.hpp"
-#include "cli/entry_text.hpp"
-#include "cli/format.hpp"
-#include "cli/hexdump.hpp"
-#include "cli/open.hpp"
-#include "cli/table.hpp"
+#include "cli/entry.hpp"
+#include "cli/terminal.hpp"
 #include "cli/text.hpp"
 
 namespace ashmemo::cli {
 
 const char* const kShowHelp =
-    R"(Of a long value only the beginning is shown: --raw and --json give all of it.
+    R"(A blob is printed as hex digits. Only the beginning of a long value is printed;
+--raw and --json print all of it.
 
-JSON: as an entry of 'list', then type (null, integer, real, text or blob),
-length in bytes, and value; of a blob hex in its place.
-Bytes of a text that are no UTF-8 are replaced: --raw has them.
+JSON: the fields of an entry of 'list', then type (null, integer, real, text
+or blob), length in bytes, and value, or hex for a blob. Bytes of a text that
+are not UTF-8 are replaced; --raw writes them.
 
 Examples:
   ashmemo show blog.cache.db Post:42:word_count
@@ -30,154 +32,123 @@ Examples:
 
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-constexpr std::size_t kTextShown = 4'096;
-constexpr std::size_t kBlobShown = 256;
-
 struct Found {
   EntryInfo info;
   Value value;
 };
 
-Found find(const Cache& cache, const ShowOptions& options) {
+Found find(const Cache& cache, const Arguments& arguments) {
   std::optional<Found> found;
-  // Nothing that begins with the key comes before the key itself.
-  cache.for_each(options.key, [&](const EntryInfo& entry, ValueView value) {
-    if (entry.key == options.key) found = Found{entry, Value(value)};
+  // Keys come in order, so the key itself comes before all longer keys that begin with it.
+  cache.for_each(arguments.key, [&](const EntryInfo& entry, ValueView value) {
+    if (entry.key == arguments.key) found = Found{entry, Value(value)};
     return false;
   });
-  require_read(cache);
+  require_complete(cache);
   if (!found) {
     throw CommandError(Exit::not_found,
-                       fmt::format("'{}' has no entry '{}'", options.file, escaped(options.key)));
+                       fmt::format("'{}' has no entry '{}'; 'ashmemo list' shows its keys",
+                                   arguments.file, arguments.key));
   }
   return std::move(*found);
 }
 
-const char* type_name(ValueType type) {
-  switch (type) {
-    case ValueType::null:
-      return "null";
-    case ValueType::integer:
-      return "integer";
-    case ValueType::real:
-      return "real";
-    case ValueType::text:
-      return "text";
-    case ValueType::blob:
-      return "blob";
-  }
-  return "?";
+std::string_view type_name(ValueType type) {
+  constexpr std::array<std::string_view, 5> kNames{"null", "integer", "real", "text", "blob"};
+  return kNames[static_cast<std::size_t>(type)];
 }
 
-std::string number_text(ValueView value) {
-  return value.type() == ValueType::integer ? fmt::to_string(value.as_integer())
-                                            : fmt::format("{}", value.as_real());
+bool has_bytes(ValueView value) {
+  return value.type() == ValueType::text || value.type() == ValueType::blob;
 }
 
-// JSON has no infinite numbers: they stand as text.
-Json json_value(const Value& value) {
-  switch (value.type()) {
-    case ValueType::integer:
-      return value.as_integer();
-    case ValueType::real:
-      return std::isfinite(value.as_real()) ? Json(value.as_real()) : Json(number_text(value));
-    case ValueType::text:
-      return std::string(value.bytes());
-    case ValueType::null:
-    case ValueType::blob:
-      return nullptr;
-  }
-  return nullptr;
+/// The value as --raw writes it.
+std::string raw_text(ValueView value) {
+  if (value.type() == ValueType::integer) return fmt::to_string(value.as_integer());
+  if (value.type() == ValueType::real) return fmt::to_string(value.as_real());
+  return std::string(value.bytes());
 }
 
-std::string title_of(const StoredCalculation& calculation) {
-  return fmt::format("{}, version {}", name_of(calculation), calculation.version);
+Json value_json(ValueView value) {
+  if (value.type() == ValueType::null) return nullptr;
+  if (value.type() == ValueType::integer) return value.as_integer();
+  const bool is_finite = value.type() == ValueType::real && std::isfinite(value.as_real());
+  if (is_finite) return value.as_real();
+  return raw_text(value);  // JSON has no infinite numbers
 }
 
-std::string kind_of(ValueView value) {
-  const bool has_length = value.type() == ValueType::text || value.type() == ValueType::blob;
-  if (!has_length) return type_name(value.type());
-  return fmt::format("{}, {}", type_name(value.type()),
-                     bytes_text(static_cast<std::int64_t>(value.size_bytes())));
-}
-
-std::string facts_of(const Found& found, const StoredCalculation* calculation) {
-  const EntryInfo& entry = found.info;
-  const std::int64_t now = system_clock()->wall_now();
-  Facts facts;
-  facts.add("key", escaped(entry.key));
-  facts.add("calculation", calculation == nullptr ? "none: put directly" : title_of(*calculation));
-  facts.add("state", std::string(state_of(entry)));
-  facts.add("stored",
-            fmt::format("{}, {} ago", moment_text(entry.computed_at), age_text(entry, now)));
-  if (entry.fresh_until) facts.add("fresh until", moment_text(*entry.fresh_until));
-  facts.add("expires", entry.expires_at ? moment_text(*entry.expires_at) : "never");
-  if (entry.keep_until) facts.add("kept until", moment_text(*entry.keep_until));
-  facts.add("reads", grouped(entry.access_count));
-  facts.add("cost", entry.cost ? cost_text(entry.cost->count()) : "not known");
-  facts.add("size", bytes_text(entry.byte_size) + " in the file");
-  facts.add("value", kind_of(found.value));
-  return facts.text();
-}
-
-std::string rest_of(std::size_t bytes, std::size_t shown) {
-  if (bytes <= shown) return {};
-  return fmt::format("... {} more: --raw writes all\n",
-                     counted(static_cast<std::int64_t>(bytes - shown), "byte", "bytes"));
-}
-
-std::string value_text(ValueView value) {
-  const std::string_view bytes = value.bytes();
+void print_value(ValueView value) {
+  constexpr std::size_t kMaxText = 4'096;
+  constexpr std::size_t kMaxBlob = 256;
+  const std::size_t limit = value.type() == ValueType::blob ? kMaxBlob : kMaxText;
+  const std::string_view shown = value.bytes().substr(0, limit);
   switch (value.type()) {
     case ValueType::null:
-      return "NULL\n";
-    case ValueType::integer:
-    case ValueType::real:
-      return number_text(value) + '\n';
+      fmt::print("NULL\n");
+      break;
     case ValueType::text:
-      return escaped(bytes.substr(0, kTextShown)) + '\n' + rest_of(bytes.size(), kTextShown);
+      fmt::print("{}\n", escaped(shown));
+      break;
     case ValueType::blob:
-      return hexdump(bytes.substr(0, kBlobShown)) + rest_of(bytes.size(), kBlobShown);
+      fmt::print("{}\n", hex(shown));
+      break;
+    default:
+      fmt::print("{}\n", raw_text(value));
   }
-  return {};
+  if (const std::size_t rest = value.bytes().size() - shown.size(); rest > 0) {
+    fmt::print("... {} more; --raw writes all\n",
+               counted(static_cast<std::int64_t>(rest), "byte", "bytes"));
+  }
 }
 
 void print_text(const Found& found, const StoredCalculation* calculation) {
-  print(facts_of(found, calculation) + '\n' + value_text(found.value));
+  const EntryInfo& entry = found.info;
+  print_property("key", escaped(entry.key));
+  print_property("calculation",
+                 calculation == nullptr
+                     ? "none: put directly"
+                     : fmt::format("{}, version {}", name_of(*calculation), calculation->version));
+  print_property("state", state_of(entry));
+  print_property("stored",
+                 fmt::format("{}, {} ago", moment_text(entry.computed_at), age_of(entry)));
+  if (entry.fresh_until) print_property("fresh until", moment_text(*entry.fresh_until));
+  print_property("expires", entry.expires_at ? moment_text(*entry.expires_at) : "never");
+  if (entry.keep_until) print_property("kept until", moment_text(*entry.keep_until));
+  print_property("reads", grouped(entry.access_count));
+  print_property("cost", entry.cost ? time_text(entry.cost->count()) : "unknown");
+  print_property("size", bytes_text(entry.byte_size) + " in the file");
+  const auto length = static_cast<std::int64_t>(found.value.size_bytes());
+  print_property("value", fmt::format("{}{}", type_name(found.value.type()),
+                                      has_bytes(found.value) ? ", " + bytes_text(length) : ""));
+  fmt::print("\n");
+  print_value(found.value);
 }
 
-void print_json(const Found& found, const StoredCalculation* calculation) {
-  Json json = json_of(found.info, calculation);
+void print_as_json(const Found& found, const Calculations& calculations) {
+  Json json = json_of(found.info, calculations);
   json["type"] = type_name(found.value.type());
   json["length"] = found.value.size_bytes();
   if (found.value.type() == ValueType::blob) {
     json["hex"] = hex(found.value.bytes());
   } else {
-    json["value"] = json_value(found.value);
+    json["value"] = value_json(found.value);
   }
-  write_json(json);
-}
-
-void print_raw(const Value& value) {
-  const bool is_number = value.type() == ValueType::integer || value.type() == ValueType::real;
-  if (is_number) return print(number_text(value));
-  print(value.bytes());
+  print_json(json);
 }
 
 }  // namespace
 
-Exit show(const ShowOptions& options) {
-  const Cache cache = open_for_reading(options.file);
-  const Found found = find(cache, options);
-  if (options.raw) {
-    print_raw(found.value);
-    return Exit::ok;
+Exit show(const Arguments& arguments) {
+  const Cache cache = open_for_reading(arguments.file);
+  const Found found = find(cache, arguments);
+  if (arguments.raw) {
+    fmt::print("{}", raw_text(found.value));
+  } else if (arguments.json) {
+    print_as_json(found, calculations_of(cache));
+  } else {
+    const Calculations calculations = calculations_of(cache);
+    print_text(found, calculation_of(found.info, calculations));
   }
-  const Calculations calculations(cache);
-  const StoredCalculation* const calculation = calculations.find(found.info);
-  options.json ? print_json(found, calculation) : print_text(found, calculation);
   return Exit::ok;
 }
 

@@ -1,45 +1,42 @@
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
-#include <optional>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
-// The only place that asks whether people look at what is printed.
+// Output: messages, JSON, tables and progress.
 
 namespace ashmemo::cli {
 
-/// A terminal that is written to.
-struct Screen {
-  std::size_t columns = 0;
-  std::string_view omission;  ///< what stands there for what was left out: one sign, or "..."
-};
+using Json = nlohmann::ordered_json;
 
-/// The one that standard output is; nullopt: it is none, or does not tell its width.
-[[nodiscard]] std::optional<Screen> screen();
+/// Prints a message to standard error. Escapes it.
+void complain(std::string_view message);
 
-/// How far long work has come, on one line of standard error that is gone afterwards. Prints
-/// nothing where that is no terminal.
+/// Prints JSON to standard output. Replaces bytes that are not UTF-8.
+void print_json(const Json& json);
+
+using Row = std::vector<std::string>;
+
+/// Prints one line of two columns: the name and the text, which must be escaped.
+void print_property(std::string_view name, std::string_view text);
+
+/// Prints aligned columns: the first one on the left, the others on the right. The first row has
+/// the titles. If a terminal is too narrow, long texts in the first column are shortened. All texts
+/// must be escaped.
+void print_table(const std::vector<Row>& rows);
+
+/// While it exists, standard error shows that a long operation runs, if it is a terminal.
 class Progress {
  public:
-  explicit Progress(std::string_view work);
+  explicit Progress(std::string_view operation);
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  /// One more entry is done.
-  void step();
-
  private:
-  void show() const;
-
-  std::string work_;
-  std::int64_t steps_ = 0;
-  bool is_shown_ = false;
+  bool is_shown_;
 };
-
-/// Asks on the terminal; nullopt: there is none to ask on.
-[[nodiscard]] std::optional<bool> confirmed(std::string_view question);
 
 }  // namespace ashmemo::cli

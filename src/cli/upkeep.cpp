@@ -1,34 +1,33 @@
+// The commands for the file as a whole: check, backup and compact.
+
 #include <fmt/format.h>
 
-#include <ashmemo/error.hpp>
 #include <cstdint>
 #include <string>
 
+#include "cli/cache_file.hpp"
 #include "cli/commands.hpp"
-#include "cli/format.hpp"
-#include "cli/open.hpp"
 #include "cli/terminal.hpp"
 #include "cli/text.hpp"
-
-// Commands on the file as a whole: check, backup, compact.
 
 namespace ashmemo::cli {
 
 const char* const kCheckHelp =
-    R"(Reads the whole file, also beside an application, and changes nothing. Ends
-with 1 where there is damage. An application that meets it renames the file
-and begins a new one: what a cache holds can be computed again.
+    R"(Reads the whole file and changes nothing. Works while an application has the
+file open. If there is damage, the exit code is 1. An application that meets
+damage renames the file and creates a new one. Nothing is lost for good,
+because the application can compute the results again.
 
-JSON: file, ok, problems: what SQLite's integrity check says, or why the file
-cannot even be opened.
+JSON: file, ok, and problems, a list of the damage that SQLite's integrity
+check finds, or of the reason why the file cannot be opened.
 
 Examples:
   ashmemo check blog.cache.db
   ashmemo check blog.cache.db --json | jq .ok)";
 
 const char* const kBackupHelp =
-    R"(Also beside an application. The copy is a cache file of its own, for its
-owner only, with all that was written so far.
+    R"(Works while an application has the file open. The copy is a cache file. It has
+everything that was written to the file so far. Only its owner may read it.
 
 JSON: file, target, bytes.
 
@@ -36,10 +35,10 @@ Examples:
   ashmemo backup blog.cache.db copy.cache.db)";
 
 const char* const kCompactHelp =
-    R"(Removes what has expired or is of an older version, and gives the free room
-in the file back to the system. Applications do the same by themselves, a
-little at a time. Nothing that still answers is removed. The file must not be
-in use.
+    R"(Removes entries that expired or were computed by an older version, and returns
+the free space in the file to the system. Applications do the same, a little
+at a time. Entries that can still be read are kept. No application may have
+the file open.
 
 JSON: file, entries, file_bytes_before, file_bytes.
 
@@ -48,76 +47,56 @@ Examples:
 
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-// A file that cannot even be opened for its damage has that for its only problem.
-CheckReport checked(const std::string& file) {
-  try {
-    Cache cache = open_for_reading(file);
-    const Progress progress("checking");
-    return cache.check();
-  } catch (const Error& error) {
-    if (error.code() != ErrorCode::damaged) throw;
-    CheckReport report;
-    report.ok = false;
-    report.problems.emplace_back(error.what());
-    return report;
-  }
-}
-
 std::int64_t bytes_with_log(const std::string& file) {
   return bytes_of(file) + bytes_of(file + "-wal");
 }
 
 }  // namespace
 
-Exit check(const Common& options) {
-  const CheckReport report = checked(options.file);
-  if (options.json) {
-    write_json(Json{{"file", options.file}, {"ok", report.ok}, {"problems", report.problems}});
-  } else if (report.ok) {
-    print(printable(options.file) + ": ok\n");
+Exit check(const Arguments& arguments) {
+  const CheckReport report = check_file(arguments.file);
+  if (arguments.json) {
+    print_json({{"file", arguments.file}, {"ok", report.ok}, {"problems", report.problems}});
   } else {
-    print(printable(options.file) + " is damaged:\n");
-    for (const std::string& problem : report.problems) print("  " + printable(problem) + '\n');
+    fmt::print("{}{}\n", escaped(arguments.file), report.ok ? ": ok" : " is damaged:");
+    for (const std::string& problem : report.problems) fmt::print("  {}\n", escaped(problem));
   }
   return report.ok ? Exit::ok : Exit::failed;
 }
 
-Exit backup(const BackupOptions& options) {
-  Cache cache = open_for_reading(options.file);
+Exit backup(const Arguments& arguments) {
   {
+    Cache cache = open_for_reading(arguments.file);
     const Progress progress("copying");
-    cache.backup(options.target);
+    cache.backup(arguments.target);
   }
-  const std::int64_t bytes = bytes_of(options.target);
-  if (options.json) {
-    write_json(Json{{"file", options.file}, {"target", options.target}, {"bytes", bytes}});
+  const std::int64_t bytes = bytes_of(arguments.target);
+  if (arguments.json) {
+    print_json({{"file", arguments.file}, {"target", arguments.target}, {"bytes", bytes}});
   } else {
-    print(fmt::format("copied {} to {}: {}\n", printable(options.file), printable(options.target),
-                      bytes_text(bytes)));
+    fmt::print("copied {} to {}: {}\n", escaped(arguments.file), escaped(arguments.target),
+               bytes_text(bytes));
   }
   return Exit::ok;
 }
 
-Exit compact(const Common& options) {
-  const std::int64_t before = bytes_with_log(options.file);
-  Change change(options.file);
-  {
+Exit compact(const Arguments& arguments) {
+  const std::int64_t before = bytes_with_log(arguments.file);
+  std::int64_t entries = 0;
+  change_file(arguments.file, [&entries](Cache& cache) {
     const Progress progress("compacting");
-    change.cache().compact();
-  }
-  const std::int64_t entries = change.cache().stats().entries;
-  change.finish();
-  const std::int64_t after = bytes_with_log(options.file);
-  if (options.json) {
-    write_json(Json{{"file", options.file},
-                    {"entries", entries},
-                    {"file_bytes_before", before},
-                    {"file_bytes", after}});
+    cache.compact();
+    entries = cache.stats().entries;
+  });
+  const std::int64_t after = bytes_with_log(arguments.file);
+  if (arguments.json) {
+    print_json({{"file", arguments.file},
+                {"entries", entries},
+                {"file_bytes_before", before},
+                {"file_bytes", after}});
   } else {
-    print(fmt::format("{}: {} before, {} now, {}\n", printable(options.file), size_text(before),
-                      size_text(after), counted(entries, "entry", "entries")));
+    fmt::print("{}: {} before, {} now, {}\n", escaped(arguments.file), size_text(before),
+               size_text(after), counted(entries, "entry", "entries"));
   }
   return Exit::ok;
 }

@@ -11,12 +11,21 @@ namespace ashmemo::engine {
 
 namespace {
 
-// Another program may have put any number there: counting goes on below.
-constexpr std::int64_t kMostId = std::int64_t{1} << 62;
+// Another program may have written any id. Larger ids are ignored when the next one is chosen.
+constexpr std::int64_t kMaxId = std::int64_t{1} << 62;
+
+/// Whether the results of this row are results of that code.
+bool is_of(const store::CalculationRow& row, std::int64_t version, std::string_view result_type) {
+  return row.version == version && (row.result_type.empty() || row.result_type == result_type);
+}
+
+std::string describe(std::int64_t version, std::string_view result_type) {
+  return fmt::format("version {} and results of type '{}'", version, result_type);
+}
 
 }  // namespace
 
-Catalog::Catalog(bool tells) : tells_(tells), last_id_(tells ? 0 : kMostId) {}
+Catalog::Catalog(bool writes) : writes_(writes), last_id_(writes ? 0 : kMaxId) {}
 
 std::vector<store::CalculationRow> Catalog::load(const std::vector<store::CalculationRow>& rows) {
   base::Lock lock(mutex_);
@@ -25,24 +34,24 @@ std::vector<store::CalculationRow> Catalog::load(const std::vector<store::Calcul
   Names in_file;
   for (const store::CalculationRow& row : rows) {
     const Name name{row.resource, row.name};
-    if (row.id < kMostId) last_id_ = std::max(last_id_, row.id);
+    if (row.id < kMaxId) last_id_ = std::max(last_id_, row.id);
     in_file[row.id] = name;
     (row.retired ? retired_[row.id] : rows_[name]) = row.retired ? as_retired(row) : row;
   }
-  Rows untold;
-  if (tells_) keep_retired_locked(retired_before, in_file, untold);
+  Rows unwritten;
+  if (writes_) keep_retired_locked(retired_before, in_file, unwritten);
   for (const auto& [name, state] : states_) {
-    settle_locked(*state, rows_before.at(name), in_file, untold);
+    assign_id_locked(*state, rows_before.at(name), in_file, unwritten);
   }
   current_.clear();
   for (const auto& [name, row] : rows_) current_.insert(row.id);
   fresh_.clear();
-  return untold;
+  return unwritten;
 }
 
-// The file may not have been told yet, or be an older copy of ours.
+// The file may not have these rows yet, or it may be an older copy.
 void Catalog::keep_retired_locked(const std::map<std::int64_t, store::CalculationRow>& before,
-                                  const Names& in_file, Rows& untold) {
+                                  const Names& in_file, Rows& unwritten) {
   for (const auto& [id, row] : before) {
     const Name name{row.resource, row.name};
     const auto known = in_file.find(id);
@@ -50,69 +59,75 @@ void Catalog::keep_retired_locked(const std::map<std::int64_t, store::Calculatio
     const auto current = rows_.find(name);
     if (current != rows_.end() && current->second.id == id) rows_.erase(current);
     retired_[id] = row;
-    untold.push_back(row);
+    unwritten.push_back(row);
   }
 }
 
-void Catalog::settle_locked(CalculationState& state, store::CalculationRow row,
-                            const Names& in_file, Rows& untold) {
+void Catalog::assign_id_locked(CalculationState& state, store::CalculationRow row,
+                               const Names& in_file, Rows& unwritten) {
   const Name name{state.resource, state.name};
   const auto found = rows_.find(name);
   if (found != rows_.end() && may_answer_locked(state, row, found->second)) {
     state.id = found->second.id;
     found->second.policy = state.policy;
+    const bool knows_type = found->second.result_type == state.result_type;
+    found->second.result_type = state.result_type;
+    if (!knows_type) unwritten.push_back(found->second);
     return;
   }
   if (found != rows_.end()) {
     store::CalculationRow old = as_retired(found->second);
     retired_[old.id] = old;
-    untold.push_back(std::move(old));
+    unwritten.push_back(std::move(old));
   }
-  // An id that was the file's own means nothing once the file has it no more: another file may give
-  // it to something else.
-  if (in_file.contains(row.id) || (!tells_ && row.id < kMostId)) row.id = ++last_id_;
+  // An id of the old file has no meaning in a file that does not know it: the new file may give it to
+  // another calculation.
+  if (in_file.contains(row.id) || (!writes_ && row.id < kMaxId)) row.id = ++last_id_;
   state.id = row.id;
   rows_[name] = row;
-  untold.push_back(std::move(row));
+  unwritten.push_back(std::move(row));
 }
 
-// What was invalidated here before this file was seen is not in force there: then only results
-// under an id that the file has from this process are any good.
+// This process may have invalidated the calculation before it saw this file. Then only results with
+// an id that this process wrote to the file may answer.
 bool Catalog::may_answer_locked(const CalculationState& state, const store::CalculationRow& own,
                                 const store::CalculationRow& in_file) const {
-  if (in_file.version != state.version) return false;
+  if (!is_of(in_file, state.version, state.result_type)) return false;
   return !state.is_renewed || (in_file.id == own.id && !fresh_.contains(own.id));
 }
 
 CalculationPtr Catalog::add(std::string_view resource, std::string_view name, std::int64_t version,
-                            std::string_view policy) {
+                            std::string_view policy, std::string_view result_type) {
   const Name key{resource, name};
   base::Lock lock(mutex_);
   if (const auto known = states_.find(key); known != states_.end()) {
-    if (known->second->version == version) return known->second;
-    throw Error(
-        ErrorCode::misuse,
-        fmt::format("calculation {}.{} is in use with version {} in this process and cannot be "
-                    "registered with version {} too",
-                    resource, name, known->second->version, version),
-        std::string(name));
+    const CalculationState& used = *known->second;
+    if (used.version == version && used.result_type == result_type) return known->second;
+    throw Error(ErrorCode::misuse,
+                fmt::format("calculation {}.{} is in use with {} in this process and cannot be "
+                            "registered with {} too",
+                            resource, name, describe(used.version, used.result_type),
+                            describe(version, result_type)),
+                std::string(name));
   }
   auto state = std::make_shared<CalculationState>();
   state->resource = resource;
   state->name = name;
   state->version = version;
   state->policy = policy;
+  state->result_type = result_type;
   states_[key] = state;
   const auto row = rows_.find(key);
-  if (row == rows_.end() || row->second.version != version) {
+  if (row == rows_.end() || !is_of(row->second, version, result_type)) {
     renew_locked(state);
     return state;
   }
   state->id = row->second.id;
   state->at_open = row->second;
-  if (row->second.policy == policy) return state;
+  if (row->second.policy == policy && row->second.result_type == result_type) return state;
   row->second.policy = policy;
-  untold_.insert(row->second.id);
+  row->second.result_type = result_type;
+  unwritten_.insert(row->second.id);
   return state;
 }
 
@@ -133,8 +148,9 @@ void Catalog::renew_locked(const CalculationPtr& calculation) {
   row.id = ++last_id_;
   row.version = calculation->version;
   row.policy = calculation->policy;
+  row.result_type = calculation->result_type;
   current_.insert(row.id);
-  untold_.insert(row.id);
+  unwritten_.insert(row.id);
   fresh_.insert(row.id);
   if (calculation->id == 0) calculation->at_open = row;
   calculation->id = row.id;
@@ -143,43 +159,43 @@ void Catalog::renew_locked(const CalculationPtr& calculation) {
 void Catalog::retire_locked(const store::CalculationRow& row) {
   current_.erase(row.id);
   if (fresh_.erase(row.id) != 0) {
-    untold_.erase(row.id);
+    unwritten_.erase(row.id);
     return;
   }
-  untold_.insert(row.id);
+  unwritten_.insert(row.id);
   retired_[row.id] = as_retired(row);
 }
 
-// What was counted goes on in the row that takes its place: the file must not have it twice.
+// The counters continue in the new row of the calculation, so they must not be in the file twice.
 store::CalculationRow Catalog::as_retired(store::CalculationRow row) {
   add(row, row, -1);
   row.retired = true;
   return row;
 }
 
-bool Catalog::has_untold() const {
+bool Catalog::has_unwritten() const {
   base::Lock lock(mutex_);
-  return !untold_.empty();
+  return !unwritten_.empty();
 }
 
-std::vector<store::CalculationRow> Catalog::take_untold() {
+std::vector<store::CalculationRow> Catalog::take_unwritten() {
   base::Lock lock(mutex_);
   Rows out;
-  if (untold_.empty()) return out;
+  if (unwritten_.empty()) return out;
   for (const auto& [id, row] : retired_) {
-    if (untold_.contains(id)) out.push_back(row);
+    if (unwritten_.contains(id)) out.push_back(row);
   }
   for (const auto& [name, row] : rows_) {
-    if (untold_.contains(row.id)) out.push_back(row);
+    if (unwritten_.contains(row.id)) out.push_back(row);
   }
-  untold_.clear();
+  unwritten_.clear();
   fresh_.clear();
   return out;
 }
 
-void Catalog::give_back_untold(std::span<const store::CalculationRow> rows) {
+void Catalog::give_back_unwritten(std::span<const store::CalculationRow> rows) {
   base::Lock lock(mutex_);
-  for (const store::CalculationRow& row : rows) untold_.insert(row.id);
+  for (const store::CalculationRow& row : rows) unwritten_.insert(row.id);
 }
 
 bool Catalog::is_current(std::int64_t id) const {
@@ -200,11 +216,11 @@ bool Catalog::has_retired() const {
   return !retired_.empty();
 }
 
-void Catalog::forget(std::span<const std::int64_t> retired) {
+void Catalog::drop_retired(std::span<const std::int64_t> ids) {
   base::Lock lock(mutex_);
-  for (const std::int64_t id : retired) {
+  for (const std::int64_t id : ids) {
     retired_.erase(id);
-    untold_.erase(id);
+    unwritten_.erase(id);
   }
 }
 

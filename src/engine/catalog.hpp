@@ -13,79 +13,86 @@
 #include <vector>
 
 #include "base/mutex.hpp"
-#include "engine/back_off.hpp"
 #include "engine/counters.hpp"
+#include "engine/time.hpp"
 #include "store/rows.hpp"
 
 namespace ashmemo::engine {
 
-/// What is counted for one calculation; the worker adds it to the calculation's row.
+/// The counters of one calculation. The worker adds them to the calculation's row.
 struct CalculationCounters {
   Counter hits, stale_hits, misses, computed, failed, saved_us;
 };
 
-/// One calculation as this process knows it. Its results carry `id` in the file: a new id makes all
-/// older results invisible at once, at the same cost for ten and for ten million.
+/// One calculation as this process knows it. Its results have `id` in the file. A new id makes all
+/// older results invisible at once, at the same cost for ten results and for ten million.
 struct CalculationState {
   std::string resource;
   std::string name;
   std::int64_t version = 0;
-  std::string policy;  // for people
+  std::string policy;       // for people who read the file
+  std::string result_type;  // the name that the codec gives
   std::atomic<std::int64_t> id{0};
-  bool is_renewed = false;                // by this process; guarded by the catalog
-  std::atomic<bool> is_touched{true};     // by reads
-  BackOff back_off;                       // of runs that stale values can stand in for
-  std::atomic<bool> failure_told{false};  // since the last run that succeeded
-  store::CalculationRow at_open;          // what was counted before
+  bool is_renewed = false;                    // by this process; guarded by the catalog's mutex
+  std::atomic<bool> is_touched{true};         // whether its reads are marked
+  BackOff back_off;                           // after failed runs that stale values can replace
+  std::atomic<bool> failure_reported{false};  // since the last successful run
+  store::CalculationRow at_open;              // the counters from before
   CalculationCounters since_open;
   CalculationCounters unwritten;  // not yet in the file
 };
 using CalculationPtr = std::shared_ptr<CalculationState>;
 
 /// The calculations of the file and of this process, and which of their ids are current.
+///
+/// Threads: any. Its mutex is the last one that a thread takes.
 class Catalog {
  public:
-  /// `tells`: new ids will be told to the file. Otherwise they are such as no file has, for another
-  /// program may give out the next one.
-  explicit Catalog(bool tells = true);
+  /// `writes`: new ids will be written to the file. Otherwise new ids are larger than any id in a
+  /// file, because another program may give the next id to another calculation.
+  explicit Catalog(bool writes = true);
 
-  /// What the file says, at opening and whenever it is read anew. The answer is what it must be
-  /// told, before any entry is written to it: nothing at the first opening; later, when it is
-  /// another file than before, all that this process calculates. Calculations that the new file
-  /// knows by the same version take its ids; results that were retired here stay so.
+  /// Takes over the rows of the file, at each opening. Returns the rows that must be written to it
+  /// before any entry: none at the first opening; later, if it is another file than before, all
+  /// calculations of this process. A calculation that the new file has with the same version takes
+  /// the id of the file. Results that were retired here stay retired.
   [[nodiscard]] std::vector<store::CalculationRow> load(
       const std::vector<store::CalculationRow>& rows);
 
-  /// A calculation's state. Another version than the file's, newer or older, gets a new id and
-  /// retires the old one. A version other than the one this process uses already is an Error
-  /// (misuse).
+  /// The state of a calculation. If the file has another version of it, newer or older, or another
+  /// type of results, the calculation gets a new id and the old one is retired. A file of format 1
+  /// does not know the type; then it takes this one. Error (misuse) if this process already uses
+  /// another version or type.
   [[nodiscard]] CalculationPtr add(std::string_view resource, std::string_view name,
-                                   std::int64_t version, std::string_view policy);
-  /// Gives the calculation a new id: all its results become invisible. An id that no writer was
-  /// told of is forgotten at once: the file has nothing of it.
+                                   std::int64_t version, std::string_view policy,
+                                   std::string_view result_type = {});
+  /// Gives the calculation a new id, so that all its results become invisible. An old id that was
+  /// never written is dropped at once, because the file has no results of it.
   void renew(const CalculationPtr& calculation);
 
-  /// Whether there are rows that the file was not told of, as they are now.
-  [[nodiscard]] bool has_untold() const;
-  /// These rows: the writer puts them before any entry, in the same transaction at the latest.
-  [[nodiscard]] std::vector<store::CalculationRow> take_untold();
-  /// They could not be written: they are taken again.
-  void give_back_untold(std::span<const store::CalculationRow> rows);
+  /// Whether a row changed since it was last written to the file.
+  [[nodiscard]] bool has_unwritten() const;
+  /// Takes these rows. The writer must write them before any entry, at the latest in the same
+  /// transaction.
+  [[nodiscard]] std::vector<store::CalculationRow> take_unwritten();
+  /// The rows could not be written and will be taken again.
+  void give_back_unwritten(std::span<const store::CalculationRow> rows);
 
-  /// Whether entries with this id may answer. 0 (put directly) always may.
+  /// Whether entries with this id may answer. Always true for 0, the id of direct puts.
   [[nodiscard]] bool is_current(std::int64_t id) const;
-  /// Rows whose entries are to be deleted.
+  /// The rows whose entries the worker must delete.
   [[nodiscard]] std::vector<store::CalculationRow> retired() const;
   [[nodiscard]] bool has_retired() const;
-  void forget(std::span<const std::int64_t> retired);
+  /// The entries of these ids are deleted.
+  void drop_retired(std::span<const std::int64_t> ids);
 
-  /// What the file has of a calculation, of whatever version; an empty row: nothing.
+  /// The file's row of a calculation, of any version; an empty row if it has none.
   [[nodiscard]] store::CalculationRow row_of(const std::string& resource,
                                              const std::string& name) const;
   [[nodiscard]] std::vector<CalculationPtr> calculations() const;
-  /// What was counted since the last call, by id. A row that is told later has it already.
+  /// The counters since the last call, by id. They are already part of rows that are taken later.
   [[nodiscard]] std::vector<store::CalculationRow> take_counters();
-  /// It could not be written: it is taken again.
+  /// The counters could not be written and will be taken again.
   void give_back_counters(std::span<const store::CalculationRow> counted);
 
  private:
@@ -101,20 +108,21 @@ class Catalog {
                                        const store::CalculationRow& in_file) const
       ASHMEMO_REQUIRES(mutex_);
   void keep_retired_locked(const std::map<std::int64_t, store::CalculationRow>& before,
-                           const Names& in_file, Rows& untold) ASHMEMO_REQUIRES(mutex_);
-  void settle_locked(CalculationState& state, store::CalculationRow row, const Names& in_file,
-                     Rows& untold) ASHMEMO_REQUIRES(mutex_);
+                           const Names& in_file, Rows& unwritten) ASHMEMO_REQUIRES(mutex_);
+  void assign_id_locked(CalculationState& state, store::CalculationRow row, const Names& in_file,
+                        Rows& unwritten) ASHMEMO_REQUIRES(mutex_);
   static void add(store::CalculationRow& row, const store::CalculationRow& delta,
                   std::int64_t sign) noexcept;
 
-  const bool tells_;
+  const bool writes_;
   mutable base::Mutex mutex_;
-  std::map<Name, store::CalculationRow> rows_ ASHMEMO_GUARDED_BY(mutex_);  // the current ones
+  std::map<Name, store::CalculationRow> rows_ ASHMEMO_GUARDED_BY(mutex_);  // the current rows
   std::map<Name, CalculationPtr> states_ ASHMEMO_GUARDED_BY(mutex_);
   std::map<std::int64_t, store::CalculationRow> retired_ ASHMEMO_GUARDED_BY(mutex_);
   std::unordered_set<std::int64_t> current_ ASHMEMO_GUARDED_BY(mutex_);  // ids of rows_
-  std::set<std::int64_t> untold_ ASHMEMO_GUARDED_BY(mutex_);             // ids to tell the file of
-  std::set<std::int64_t> fresh_ ASHMEMO_GUARDED_BY(mutex_);  // of these, no writer ever had
+  std::set<std::int64_t> unwritten_ ASHMEMO_GUARDED_BY(mutex_);          // ids of changed rows
+  std::set<std::int64_t> fresh_
+      ASHMEMO_GUARDED_BY(mutex_);  // unwritten ids that no writer ever took
   std::int64_t last_id_ ASHMEMO_GUARDED_BY(mutex_);
 };
 

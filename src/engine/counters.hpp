@@ -7,36 +7,36 @@
 
 namespace ashmemo::engine {
 
-/// One number that many threads add to and somebody reads now and then. Relaxed: the numbers of
-/// Stats need not be of one moment.
+/// One number that many threads add to. Relaxed: the numbers of Stats need not be of one moment.
 class Counter {
  public:
   void add(std::int64_t n = 1) noexcept {
     if (n != 0) value_.fetch_add(n, std::memory_order_relaxed);
   }
   [[nodiscard]] std::int64_t get() const noexcept { return value_.load(std::memory_order_relaxed); }
-  /// What was added since the last call.
+  /// Returns the number and sets it to 0.
   std::int64_t take() noexcept { return value_.exchange(0, std::memory_order_relaxed); }
 
  private:
   std::atomic<std::int64_t> value_{0};
 };
 
-/// What reads add to. Each hit is counted in one place only.
+/// The counters of reads. Each hit is counted in one of them.
 struct alignas(64) ReadCounters {
-  Counter hits_in_memory_coalesced;  // with their touches: such a hit costs one addition in all
+  Counter
+      hits_in_memory_coalesced;  // counts the hit and its touch together, so that a hit costs one addition
   Counter hits_in_memory, hits_in_file, stale_in_memory, stale_in_file, misses, saved_us;
-  // Each mark is one of these.
+  // Each touch is counted in one of these.
   Counter touches_begun, touches_coalesced, touches_unplaced;
 };
 
-/// Their sums, as Stats tells them.
+/// Their sums, as in Stats.
 struct ReadSums {
   std::int64_t hits = 0, stale_hits = 0, memory_hits = 0, misses = 0, saved_us = 0;
   std::int64_t touches_marked = 0, touches_coalesced = 0, touches_unplaced = 0;
 };
 
-/// Each thread adds to a cell of its own, which no other core keeps taking away from it.
+/// A set of counters for each thread, so that cores do not take cache lines from each other.
 class SpreadReadCounters {
  public:
   [[nodiscard]] ReadCounters& mine() noexcept { return cells_[cell_of_thread()]; }
@@ -45,7 +45,7 @@ class SpreadReadCounters {
  private:
   static constexpr std::size_t kCells = 16;
 
-  /// More threads than cells share them.
+  /// If there are more threads than cells, threads share cells.
   [[nodiscard]] static std::size_t cell_of_thread() noexcept {
     static std::atomic<std::size_t> threads{0};
     static thread_local const std::size_t mine =
@@ -74,13 +74,13 @@ inline ReadSums SpreadReadCounters::sums() const noexcept {
   return sums;
 }
 
-/// What Stats tells, as it is counted. See there for what each one means.
+/// The counters of Stats; stats.hpp says what each one means.
 struct Counters {
   SpreadReadCounters reads;
-  Counter expired_misses, undecodable, unread, computed, joined, uncached_keys;
+  Counter expired_misses, undecodable, damaged, unread, computed, joined, uncached_keys;
   Counter puts, refused, dropped, unencodable, superseded;
   Counter erased, replaced, expired, evicted;
-  Counter touches_written, touches_lost;  // lost: whose row was gone, or that could not be written
+  Counter touches_written, touches_lost;  // lost: the row was gone, or the write failed
   Counter commits, bytes_written, worker_errors;
 };
 

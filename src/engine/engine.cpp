@@ -12,27 +12,28 @@ namespace ashmemo::engine {
 namespace {
 
 constexpr std::int64_t kDefaultMaxBytes = 256 * MiB;
-constexpr std::int64_t kMostDefaultEntry = 64 * MiB;
+constexpr std::int64_t kMaxDefaultEntryBytes = 64 * MiB;
 
-constexpr std::int64_t kReadsWorkAfter = 1'000'000;
+constexpr std::int64_t kReadsRecoverAfter = 1'000'000;
 
-/// Damage is set aside by one that writes, and a value that is too large is no fault of the
-/// store's.
+/// A writer quarantines a damaged file, so damage degrades only a read-only cache. A value that is too
+/// large is not a failure of the store.
 bool is_fault_of_reading(base::FailureKind kind, Access access) {
   if (kind == base::FailureKind::corrupt) return access == Access::read_only;
   return kind != base::FailureKind::too_large;
 }
 
-std::unique_ptr<MemoryTier> tier_of(const Options& options) {
-  return options.access == Access::read_only ? nullptr : make_memory_tier(options.memory_bytes);
+std::unique_ptr<memory::MemoryTier> tier_of(const Options& options) {
+  return options.access == Access::read_only ? nullptr
+                                             : memory::make_memory_tier(options.memory_bytes);
 }
 
 std::shared_ptr<Clock> clock_of(const Options& options) {
   return options.hooks.clock ? options.hooks.clock : system_clock();
 }
 
-/// Where the folder that the process is in is gone, the path stays as it is.
-std::string full(const std::string& path) {
+/// The absolute path; the path itself if the current folder does not exist any more.
+std::string absolute_of(const std::string& path) {
   std::error_code error;
   const auto absolute = std::filesystem::absolute(path, error);
   return error || path.empty() ? path : absolute.string();
@@ -52,22 +53,22 @@ std::shared_ptr<store::Store> StoreSlot::get() const {
 
 std::shared_ptr<store::Store> StoreSlot::set(std::shared_ptr<store::Store> store) {
   base::Lock lock(mutex_);
-  condemned_.reset();
+  corruption_.reset();
   std::swap(store_, store);
   is_there_ = store_ != nullptr;
   return store;
 }
 
-bool StoreSlot::condemn(const store::Store& store, std::string why) {
+bool StoreSlot::mark_corrupt(const store::Store& store, std::string why) {
   base::Lock lock(mutex_);
   if (store_.get() != &store) return false;
-  if (!condemned_) condemned_ = std::move(why);
+  if (!corruption_) corruption_ = std::move(why);
   return true;
 }
 
-std::optional<std::string> StoreSlot::condemned() const {
+std::optional<std::string> StoreSlot::corruption() const {
   base::Lock lock(mutex_);
-  return condemned_;
+  return corruption_;
 }
 
 ResolvedLimits resolve(const Limits& limits) {
@@ -77,7 +78,7 @@ ResolvedLimits resolve(const Limits& limits) {
   out.max_bytes = out.default_max_bytes ? kDefaultMaxBytes : limits.max_bytes.count();
   out.max_entry_bytes = limits.max_entry_bytes.is_set()
                             ? limits.max_entry_bytes.count()
-                            : std::min(out.max_bytes / 8, kMostDefaultEntry);
+                            : std::min(out.max_bytes / 8, kMaxDefaultEntryBytes);
   return out;
 }
 
@@ -118,7 +119,7 @@ void HealthCell::read_failed(bool degrades, const Clock& clock) {
 bool HealthCell::read_worked(const Clock& clock) {
   base::Lock lock(mutex_);
   const std::int64_t now = clock.steady_now();
-  if (!are_reads_failing_ || now - last_failed_read_ < kReadsWorkAfter) return false;
+  if (!are_reads_failing_ || now - last_failed_read_ < kReadsRecoverAfter) return false;
   are_reads_failing_ = false;
   set_locked(state_, false, clock.wall_now());
   return true;
@@ -146,36 +147,41 @@ Engine::Engine(std::string file, const Options& given)
 
 Engine::Engine(std::string file, std::shared_ptr<Executor> own, Options given)
     : path(std::move(file)),
-      full_path(full(path)),
+      full_path(absolute_of(path)),
       options(std::move(given)),
       clock(clock_of(options)),
-      rough_clock(options.hooks.clock),
+      coarse_clock(options.hooks.clock),
       limits(options.limits),
       tier(tier_of(options)),
-      pending(static_cast<std::size_t>(options.queue_bytes), clock, flights,
+      pending(static_cast<std::size_t>(options.queue_bytes), clock, in_flight,
               options.timing.max_wait.count()),
       catalog(options.access == Access::read_write),
       background(own ? nullptr : std::make_shared<base::BackgroundThread>()),
       executor(own ? std::move(own) : background),
       open_store(store::open_store) {}
 
-bool Engine::is_out_of_use() const noexcept { return closed.load() || home.is_elsewhere(); }
+bool Engine::is_out_of_use() const noexcept { return closed.load() || process.is_forked_child(); }
 
 void Engine::store_failed(const store::Store& failed, const base::Failure& failure) {
-  if (store.get().get() != &failed) return;  // it has been closed and replaced meanwhile
+  if (store.get().get() != &failed) return;  // it was replaced in the meantime
   const bool is_damaged = failure.kind == base::FailureKind::corrupt;
   const bool may_replace = options.access == Access::read_write;
-  if (is_damaged && may_replace && store.condemn(failed, failure.what) && worker != nullptr) {
+  if (is_damaged && may_replace && store.mark_corrupt(failed, failure.what) && worker != nullptr) {
     worker->wake_now();
   }
   health.read_failed(is_fault_of_reading(failure.kind, options.access), *clock);
-  notices.tell(NoticeKind::read_failed,
-               path + ": reading failed, answered as misses: " + failure.what, path);
+  notices.notify(NoticeKind::read_failed, path + ": reading failed, so reads miss: " + failure.what,
+                 path);
 }
 
-void Engine::tell_reads_work() {
-  notices.tell_end(NoticeKind::read_failed, NoticeKind::recovered, path + ": reading works again",
-                   path);
+void Engine::row_is_damaged(std::int64_t rowid) noexcept {
+  if (options.access == Access::read_only) return;  // there is nobody who removes it
+  if (suspects.add(rowid) && worker != nullptr) worker->wake_now();
+}
+
+void Engine::report_reads_work() {
+  notices.notify_end(NoticeKind::read_failed, NoticeKind::recovered, path + ": reading works again",
+                     path);
 }
 
 }  // namespace ashmemo::engine

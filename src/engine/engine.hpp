@@ -14,58 +14,70 @@
 #include "base/mutex.hpp"
 #include "base/platform.hpp"
 #include "base/result.hpp"
+#include "engine/access_buffer.hpp"
 #include "engine/catalog.hpp"
 #include "engine/counters.hpp"
 #include "engine/executor_slot.hpp"
-#include "engine/flights.hpp"
-#include "engine/memory_tier.hpp"
+#include "engine/in_flight.hpp"
 #include "engine/notices.hpp"
-#include "engine/pending_writes.hpp"
-#include "engine/refreshes.hpp"
-#include "engine/rough_clock.hpp"
-#include "engine/stamps.hpp"
-#include "engine/tier_watch.hpp"
-#include "engine/touch_marks.hpp"
+#include "engine/suspect_rows.hpp"
+#include "engine/time.hpp"
+#include "engine/write_queue.hpp"
+#include "memory/memory_tier.hpp"
+#include "memory/tier_watch.hpp"
 #include "store/open.hpp"
 #include "store/store.hpp"
 
-// The state that callers and the worker share. What is done with it stands in reading.hpp and
-// submit.hpp (callers) and in src/maintenance (the worker).
+// The folder `engine`: the state that callers and the worker share. reading.hpp and submit.hpp
+// contain the work of callers, src/maintenance the work of the worker.
 //
-// Order of things. A read asks the memory tier, then pending writes, then the store, whose snapshot
-// is taken after that look. The worker commits, then the store raises its commit counter, then the
-// worker takes the writes out of pending. So what is no longer pending is in every snapshot taken
-// after the look, and an accepted write is never unseen.
+// Visibility. A read asks the memory tier, then the write queue, then the store, and it takes the
+// snapshot of the store after it asked the queue. The worker commits, the store raises its commit
+// counter, and only then the writes leave the queue. So a write that has left the queue is in every
+// snapshot that is taken afterwards, and an accepted write is always visible.
 //
-// Locks. Each part has its own mutex and calls no other part while holding it, but for one: the
-// queue of pending writes tells the flights. No mutex is held while user code, SQL or a listener
-// runs.
+// Lock order. A thread that holds a mutex may take only mutexes below it:
+//
+//   ResourceCore::entering_        (api)          one thread at a time declares a resource
+//   Worker::maintenance_mutex_     (maintenance)  held around all SQL of the writer
+//     Events::mutex_               (maintenance)
+//     SqliteStore::file_mutex_     (store)        then OpenFiles::mutex
+//     ReaderPool::mutex_           (store)        SQL that ends a reader's snapshot runs under it
+//     WriteQueue::mutex_           (engine)       then InFlightTable::mutex_
+//   the others, each without another one: Catalog, Notices, StoreSlot, LimitsCell, HealthCell,
+//   BackOff, Refreshes, ExecutorSlot, BackgroundThread, TierShard, Worker::wake_mutex_, and the
+//   mutex of all waits for computations in flight
+//
+// User code (calculations, codecs that are not in place, hooks, executors) runs without any mutex.
+// A user's Clock may be asked under a mutex, so it must not call the cache (see clock.hpp).
+//
+// Threads: any. Members say which thread changes them if it is not any thread.
 
 namespace ashmemo::engine {
 
-/// The store while there is one. Readers hold it by shared_ptr, so none is interrupted when it
-/// goes.
+/// The current store, if there is one. Readers hold it by shared_ptr, so replacing it interrupts
+/// none of them.
 class StoreSlot {
  public:
   [[nodiscard]] std::shared_ptr<store::Store> get() const;
   [[nodiscard]] bool empty() const noexcept { return !is_there_.load(); }
-  /// Puts another store, or none, in its place; the answer is the one before.
+  /// Replaces the store (null: no store) and returns the old one.
   std::shared_ptr<store::Store> set(std::shared_ptr<store::Store> store);
 
-  /// `store` was found damaged. False: it is not in use any more, so nothing follows from it. A
-  /// reader may hold a store that was replaced long ago: that must not condemn the new one.
-  bool condemn(const store::Store& store, std::string why);
-  /// Why the store in use was condemned, if it was.
-  [[nodiscard]] std::optional<std::string> condemned() const;
+  /// `store` was found damaged. Returns false if it is no longer the current one: a reader may hold
+  /// a store that was replaced long ago, and its damage says nothing about the current file.
+  bool mark_corrupt(const store::Store& store, std::string why);
+  /// Why the current store is marked corrupt, if it is.
+  [[nodiscard]] std::optional<std::string> corruption() const;
 
  private:
   mutable base::Mutex mutex_;
   std::shared_ptr<store::Store> store_ ASHMEMO_GUARDED_BY(mutex_);
   std::atomic<bool> is_there_{false};
-  std::optional<std::string> condemned_ ASHMEMO_GUARDED_BY(mutex_);
+  std::optional<std::string> corruption_ ASHMEMO_GUARDED_BY(mutex_);
 };
 
-/// Limits with their defaults resolved. Never "not set".
+/// Limits with defaults filled in.
 struct ResolvedLimits {
   std::int64_t max_entries = 0;
   std::int64_t max_bytes = 0;
@@ -74,7 +86,7 @@ struct ResolvedLimits {
 };
 [[nodiscard]] ResolvedLimits resolve(const Limits& limits);
 
-/// The limits in force; changed as one.
+/// The current limits, which change together.
 class LimitsCell {
  public:
   explicit LimitsCell(const Limits& limits) { set(limits); }
@@ -88,24 +100,24 @@ class LimitsCell {
   ResolvedLimits resolved_ ASHMEMO_GUARDED_BY(mutex_);
 };
 
-/// How well the store is, and since when. Whether it can be written and whether it can be read are
-/// states of their own: the end of one does not end the other.
+/// The health of the store, and since when. Failing writes and failing reads are separate states:
+/// the end of one does not end the other.
 class HealthCell {
  public:
-  /// Of writing, and of the store as a whole.
+  /// Sets the state of writing, and of the store as a whole.
   void change(HealthState state, std::int64_t wall_now);
   void fill(Health* health) const;
 
-  /// A read failed. `degrades`: by the store's fault.
+  /// A read failed. `degrades`: because of the store.
   void read_failed(bool degrades, const Clock& clock);
-  /// Whether a failure of reads lasts: then it is asked whether a read that works ends it.
+  /// Whether reads are failing. Then each successful read calls read_worked.
   [[nodiscard]] bool are_reads_failing() const noexcept {
     return are_reads_failing_.load(std::memory_order_relaxed);
   }
-  /// A read worked. True: the failure ends with it, for there was none for a second. Else a file
-  /// with one bad page would begin and end a failure with every other read.
+  /// A read succeeded. Returns true if that ends the failure, because no read failed for a second.
+  /// Without this pause a file with one bad page would begin and end a failure with every read.
   [[nodiscard]] bool read_worked(const Clock& clock);
-  /// Another store has come: a failure of the old one's reads is over.
+  /// Another store is in use, so the failure of the old store's reads is over.
   void end_failing_reads(const Clock& clock);
 
  private:
@@ -115,81 +127,82 @@ class HealthCell {
 
   mutable base::Mutex mutex_;
   HealthState state_ ASHMEMO_GUARDED_BY(mutex_) = HealthState::ok;
-  std::int64_t since_ ASHMEMO_GUARDED_BY(mutex_) = 0;  // as it is shown
+  std::int64_t since_ ASHMEMO_GUARDED_BY(mutex_) = 0;  // of the shown state
   bool reads_degrade_ ASHMEMO_GUARDED_BY(mutex_) = false;
-  std::int64_t last_failed_read_ ASHMEMO_GUARDED_BY(mutex_) = 0;  // steady
+  std::int64_t last_failed_read_ ASHMEMO_GUARDED_BY(mutex_) = 0;  // steady clock
   std::atomic<bool> are_reads_failing_{false};
 };
 
-/// How the engine asks for the worker's work. Implemented by the worker.
+/// What the engine asks of the worker. Implemented by the worker, and by a fake in tests.
 class WorkerControl {
  public:
   virtual ~WorkerControl() = default;
-  /// Before a read of a cache that only reads: it may have to look what others did to the file.
-  virtual void follow() noexcept = 0;
-  /// There is work to do, soon or now.
+  /// A caller has added work. Wakes the worker's thread if it should begin before its next time.
   virtual void wake() noexcept = 0;
-  /// As wake, whatever it waits for.
+  /// Wakes the worker's thread in any case.
   virtual void wake_now() noexcept = 0;
-  /// In manual mode, and inside a hook of another cache, whose worker this one's may be waiting
-  /// for: does what is pending on this thread and returns true. Otherwise, and while another thread
-  /// is at that work, false: it is to be waited for.
-  virtual bool drain() = 0;
-  /// Whether this is the thread that does the worker's work at the moment (a listener's thread).
-  [[nodiscard]] virtual bool is_this_thread() const noexcept = 0;
-  /// Whether this is inside a hook of any cache: somebody may be waiting for what comes after it.
+  /// In manual mode: writes everything that is pending, on this thread. Returns false if another
+  /// thread does the work, which this thread may wait for. Must not be called inside a hook.
+  virtual bool run_pending_now() = 0;
+  /// Before a read of a read-only cache: at most once a second reads again what other programs
+  /// may have changed. Waits for no other thread.
+  virtual void follow() noexcept = 0;
+  /// Whether this thread is inside a hook of any cache. There no call may wait, because another
+  /// thread may be waiting for the hook.
   [[nodiscard]] virtual bool is_in_hook() const noexcept = 0;
 };
 
 struct Engine {
   Engine(std::string file, const Options& given);
 
-  const std::string path;       // as given: what is told names it so
-  const std::string full_path;  // the same file from any folder that the process goes to
-  const Options options;  // as given, but without the executor; limits may change: see `limits`
+  const std::string path;       // as given; messages use it
+  const std::string full_path;  // absolute, because the process may change its folder
+  const Options options;        // as given, without the executor; for limits use `limits`
   const std::shared_ptr<Clock> clock;
-  const RoughClock rough_clock;
+  const CoarseClock coarse_clock;
   LimitsCell limits;
   StoreSlot store;
-  const std::unique_ptr<MemoryTier> tier;  // null: none
-  TierWatch tier_watch;
-  Flights flights;
-  PendingWrites pending;
-  Refreshes refreshes;
-  TouchMarks marks;
-  Stamps stamps;
+  const std::unique_ptr<memory::MemoryTier> tier;  // null: there is no memory tier
+  memory::TierWatch tier_watch;
+  InFlightTable in_flight;
+  WriteQueue pending;
+  AccessBuffer access_buffer;
+  SuspectRows suspects;
+  SequenceClock sequence_clock;
   Catalog catalog;
   Counters counters;
   Notices notices;
   HealthCell health;
-  const base::ProcessMark home;
-  // For refreshes: our own thread, unless the program has an executor.
+  const base::ProcessMark process;
+  // Runs refreshes, unless the program gave an executor.
   const std::shared_ptr<base::BackgroundThread> background;
   ExecutorSlot executor;
-  WorkerControl* worker = nullptr;  // set before the first caller, constant while open
+  WorkerControl* worker = nullptr;  // set before the first call, constant while open
   std::atomic<bool> closed{false};
 
-  // As of the last commit; for Stats.
+  // After the last commit, for Stats.
   std::atomic<std::int64_t> entries{0};
   std::atomic<std::int64_t> bytes{0};
 
-  /// Closed, or a forked child of the process that opened it: nothing may be done any more.
+  /// The cache is closed, or this is a forked child of the process that opened it.
   [[nodiscard]] bool is_out_of_use() const noexcept;
-  /// The store to read from; null: there is none at the moment.
+  /// The store to read from; null if there is no store.
   [[nodiscard]] std::shared_ptr<store::Store> store_to_read() const {
     if (options.access == Access::read_only && worker != nullptr) worker->follow();
     return store.get();
   }
   void set_health(HealthState state) { health.change(state, clock->wall_now()); }
-  /// A read of `store` failed: reports it, and tells the worker if it is damaged.
+  /// A read of `store` failed: reports it and, if the file is damaged, wakes the worker.
   void store_failed(const store::Store& store, const base::Failure& failure);
-  /// A read of a store worked: ends what failed ones began.
+  /// A read found a row that does not match its checksum. The worker reads it again.
+  void row_is_damaged(std::int64_t rowid) noexcept;
+  /// A read of a store succeeded: ends a failure of reads.
   void store_was_read() {
-    if (health.are_reads_failing() && health.read_worked(*clock)) tell_reads_work();
+    if (health.are_reads_failing() && health.read_worked(*clock)) report_reads_work();
   }
-  void tell_reads_work();
+  void report_reads_work();
 
-  /// How the worker opens the file. Tests put their own stores in its place.
+  /// Opens the file. Tests replace it.
   std::function<base::Result<std::unique_ptr<store::Store>>(const store::OpenOptions&)> open_store;
 
  private:

@@ -4,7 +4,7 @@
 
 namespace ashmemo::engine {
 
-/// Keeps the executor where it is.
+/// Keeps the executor alive during one post.
 class ExecutorSlot::Use {
  public:
   explicit Use(ExecutorSlot& slot) : slot_(slot) {
@@ -23,7 +23,7 @@ class ExecutorSlot::Use {
 
  private:
   ExecutorSlot& slot_;
-  Executor* executor_ = nullptr;  // null: it was given up
+  Executor* executor_ = nullptr;  // null after give_up
 };
 
 ExecutorSlot::ExecutorSlot(std::shared_ptr<Executor> executor) : executor_(std::move(executor)) {}
@@ -34,7 +34,7 @@ void ExecutorSlot::post(std::function<void()> task) {
 }
 
 void ExecutorSlot::give_up() {
-  std::shared_ptr<Executor> last;  // ends after the lock
+  std::shared_ptr<Executor> last;  // destroyed after the mutex is released
   const base::Lock lock(mutex_);
   while (uses_ != 0) unused_.wait(mutex_);
   last.swap(executor_);

@@ -11,15 +11,18 @@ namespace ashmemo::engine {
 
 /// The executor, until the cache is closed.
 ///
-/// The cache may be all that holds it, and its destructor may wait for its threads. So it must not
-/// end on one of these: neither with the last handle, which a task may hold, nor with a post.
+/// This may be the last owner of the executor, and its destructor may wait for its threads. So it
+/// must not be destroyed on one of these threads: `give_up` destroys it on the thread that closes the
+/// cache.
+///
+/// Threads: any.
 class ExecutorSlot {
  public:
   explicit ExecutorSlot(std::shared_ptr<Executor> executor);
 
-  /// Drops the task once the executor was given up.
+  /// Runs the task on the executor. Drops it after `give_up`.
   void post(std::function<void()> task);
-  /// Waits for posts that are under way, and lets go of the executor on this thread.
+  /// Waits for running calls of `post`, then releases the executor on this thread.
   void give_up();
 
  private:

@@ -12,21 +12,20 @@ namespace ashmemo::engine {
 
 using store::Deadlines;
 
-/// How long a policy lets a value answer, counted from computed_at; each includes the one before
-/// it.
+/// How long a value may answer, counted from computed_at. Each duration includes the one before it.
 struct Lifetimes {
   std::int64_t fresh = base::kForever;
   std::int64_t serve = base::kForever;
   std::int64_t keep = base::kForever;
 
-  /// Whether the value is still there, for failures, when it does not answer any more.
+  /// Whether the value is kept longer than it is served, for failures of its calculation.
   [[nodiscard]] constexpr bool is_kept() const { return keep > serve; }
 };
 
-/// Of what must not answer at all.
+/// For values that must never answer.
 inline constexpr Lifetimes kNoLifetimes{0, 0, 0};
 
-/// Never is never, also from a moment before 1970.
+/// A lifetime of kForever never ends, even if `begin` is before 1970.
 [[nodiscard]] constexpr std::int64_t end_of(std::int64_t begin, std::int64_t lifetime) {
   return lifetime == base::kForever ? lifetime : base::add_saturated(begin, lifetime);
 }
@@ -37,7 +36,7 @@ inline constexpr Lifetimes kNoLifetimes{0, 0, 0};
           end_of(now, lifetimes.keep)};
 }
 
-/// The earlier of each: a policy that was shortened since holds for what was stored before.
+/// The earlier deadline of each kind. So a policy that became shorter also applies to older entries.
 [[nodiscard]] constexpr Deadlines shortened(const Deadlines& stored, const Lifetimes& lifetimes) {
   const Deadlines now_allowed = deadlines_from(stored.computed_at, lifetimes);
   return {stored.computed_at, std::min(stored.fresh_until, now_allowed.fresh_until),
@@ -45,11 +44,12 @@ inline constexpr Lifetimes kNoLifetimes{0, 0, 0};
           std::min(stored.keep_until, now_allowed.keep_until)};
 }
 
-/// The one judge of every entry, wherever it lies: memory tier, pending writes or file.
+/// The freshness of an entry at `now`: the only place that decides it, for the memory tier, the write
+/// queue and the file.
 ///
-/// An entry from the future is gone: so a clock that jumped forward and came back heals by itself,
-/// and nothing outlives its ttl by more than the clock was set back.
-[[nodiscard]] constexpr Freshness judge(const Deadlines& entry, std::int64_t now) {
+/// An entry from the future does not answer. So the cache recovers by itself after a clock jumped
+/// forward and back, and an entry outlives its ttl at most by the time that the clock was set back.
+[[nodiscard]] constexpr Freshness freshness_of(const Deadlines& entry, std::int64_t now) {
   if (now < entry.computed_at) return Freshness::gone;
   if (now < entry.fresh_until && now < entry.expires_at) return Freshness::fresh;
   if (now < entry.expires_at) return Freshness::stale;

@@ -8,47 +8,47 @@ namespace ashmemo::engine {
 
 namespace {
 
-/// Events, not states: the next one is another.
-bool is_told_each_time(NoticeKind kind) {
-  return kind == NoticeKind::set_aside || kind == NoticeKind::file_lost;
+/// These are events without a state, so each one is delivered.
+bool is_reported_each_time(NoticeKind kind) {
+  return kind == NoticeKind::quarantined || kind == NoticeKind::file_lost;
 }
 
-// What a store that takes no writes leads to; over with it.
+// These states end together with the state of a store that refuses to write.
 constexpr std::array kConsequences{NoticeKind::writes_dropped, NoticeKind::removal_uncommitted,
                                    NoticeKind::everything_removed};
 
 }  // namespace
 
-void Notices::tell(NoticeKind kind, std::string what, std::string subject) {
-  what = base::printable(std::move(what));  // keys are in it
+void Notices::notify(NoticeKind kind, std::string what, std::string subject) {
+  what = base::printable(std::move(what));  // it contains keys
   base::Lock lock(mutex_);
   last_error_ = what;
-  if (std::exchange(told(kind), true) && !is_told_each_time(kind)) return;
+  if (std::exchange(reported(kind), true) && !is_reported_each_time(kind)) return;
   waiting_.push_back({kind, std::move(what), std::move(subject)});
 }
 
-void Notices::tell(NoticeKind kind, std::string what, std::string subject,
-                   std::atomic<bool>& told) {
+void Notices::notify(NoticeKind kind, std::string what, std::string subject,
+                     std::atomic<bool>& reported) {
   what = base::printable(std::move(what));
   base::Lock lock(mutex_);
   last_error_ = what;
-  if (told.exchange(true)) return;
+  if (reported.exchange(true)) return;
   waiting_.push_back({kind, std::move(what), std::move(subject)});
 }
 
-void Notices::tell_end(NoticeKind ended, NoticeKind kind, std::string what, std::string subject) {
+void Notices::notify_end(NoticeKind ended, NoticeKind kind, std::string what, std::string subject) {
   base::Lock lock(mutex_);
-  if (!std::exchange(told(ended), false)) return;
+  if (!std::exchange(reported(ended), false)) return;
   const bool is_of_writing = ended != NoticeKind::read_failed;
   for (const NoticeKind consequence : kConsequences) {
-    if (is_of_writing) told(consequence) = false;
+    if (is_of_writing) reported(consequence) = false;
   }
   waiting_.push_back({kind, std::move(what), std::move(subject)});
 }
 
 void Notices::end(NoticeKind kind) {
   base::Lock lock(mutex_);
-  told(kind) = false;
+  reported(kind) = false;
 }
 
 std::vector<Notice> Notices::take() {

@@ -12,21 +12,21 @@
 
 namespace ashmemo::engine {
 
-/// What is to be told to the hooks, in order, until the worker delivers it: nothing is told from
-/// inside a lock or a transaction. Of each kind of notice the first is told until its state has
-/// ended, see events.hpp.
+/// Notices for the hooks, in order. The worker delivers them later, because no hook may run inside a
+/// lock or a transaction. Only the first notice of a kind is delivered until its state has ended
+/// (see events.hpp).
 ///
-/// Threads: any; `take` by the worker.
+/// Threads: any; only the worker calls `take`.
 class Notices {
  public:
-  void tell(NoticeKind kind, std::string what, std::string subject);
-  /// As tell, of one of many things that have a state each: `told` is whether that was told of, and
-  /// its end is the caller's business.
-  void tell(NoticeKind kind, std::string what, std::string subject, std::atomic<bool>& told);
-  /// The state that `ended` told of, if it was told, is over: `kind` says so, and the next is told
-  /// again.
-  void tell_end(NoticeKind ended, NoticeKind kind, std::string what, std::string subject);
-  /// The state is over, by something that is told anyway.
+  void notify(NoticeKind kind, std::string what, std::string subject);
+  /// The same for one of many objects that have a state each. `reported` is the state of that
+  /// object; the caller resets it.
+  void notify(NoticeKind kind, std::string what, std::string subject, std::atomic<bool>& reported);
+  /// The state `ended` is over: if it was reported, adds a notice of `kind`. The next notice of
+  /// `ended` is delivered again.
+  void notify_end(NoticeKind ended, NoticeKind kind, std::string what, std::string subject);
+  /// The state is over without a notice, because another notice says so.
   void end(NoticeKind kind);
   [[nodiscard]] std::vector<Notice> take();
   [[nodiscard]] bool empty() const;
@@ -34,13 +34,13 @@ class Notices {
 
  private:
   static constexpr std::size_t kKinds = 32;
-  [[nodiscard]] bool& told(NoticeKind kind) ASHMEMO_REQUIRES(mutex_) {
-    return told_[static_cast<std::size_t>(kind)];
+  [[nodiscard]] bool& reported(NoticeKind kind) ASHMEMO_REQUIRES(mutex_) {
+    return reported_[static_cast<std::size_t>(kind)];
   }
 
   mutable base::Mutex mutex_;
   std::vector<Notice> waiting_ ASHMEMO_GUARDED_BY(mutex_);
-  std::array<bool, kKinds> told_ ASHMEMO_GUARDED_BY(mutex_){};
+  std::array<bool, kKinds> reported_ ASHMEMO_GUARDED_BY(mutex_){};
   std::string last_error_ ASHMEMO_GUARDED_BY(mutex_);
 };
 

@@ -1,33 +1,37 @@
 #include "engine/reading.hpp"
 
 #include <algorithm>
+#include <array>
 #include <exception>
 #include <memory_resource>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include "base/saturate.hpp"
 #include "base/scratch.hpp"
 #include "base/test_point.hpp"
-#include "engine/memory_tier.hpp"
+#include "engine/freshness.hpp"
+#include "memory/memory_tier.hpp"
 
 namespace ashmemo::engine {
 
 namespace {
 
-// A batch reads one state of the file, but not for ever: a snapshot that is held long keeps the
-// write-ahead log from being reset.
+// A batch is read from one state of the file, but only up to this size: a snapshot that is held for
+// long prevents the write-ahead log from starting over.
 constexpr std::size_t kKeysPerSnapshot = 10'000;
 
-/// An entry that was found, wherever it was. Refers to a row or a write.
+/// An entry that was found in any place. It refers to a row or to a queued write.
 struct Found {
   const Deadlines& deadlines;
   std::int64_t calculation_id;
   ValueView record_version;
   ValueView value;
   std::int64_t cost_us;
-  std::int64_t rowid;       // 0: pending
-  const WritePtr* pending;  // null: in the file
+  std::int64_t rowid;       // 0: in the write queue
+  const WritePtr* pending;  // null: in the file or in memory
 };
 
 Found found_in(const WritePtr& write) {
@@ -45,21 +49,21 @@ Found found_in(const store::RowView& row) {
           nullptr};
 }
 
-/// What is done with the entries that one call of read() finds, wherever they were.
-class Judge {
+/// Decides which found entries answer the queries of one call of read(), from all places.
+class Matcher {
  public:
-  Judge(Engine& engine, std::span<const Query> queries, AnswerSink& sink, std::span<Answer> answers,
-        bool want_kept)
+  Matcher(Engine& engine, std::span<const Query> queries, ValueSink& sink,
+          std::span<Answer> answers, bool want_kept)
       : engine_(engine), queries_(queries), sink_(sink), answers_(answers), want_kept_(want_kept) {}
 
-  /// Notes in the answer what was found; how fresh it is where it may be taken.
-  std::optional<Freshness> judge(std::size_t index, const Found& found) {
+  /// Fills the answer. Returns the freshness if the value may answer.
+  std::optional<Freshness> match(std::size_t index, const Found& found) {
     const Query& query = queries_[index];
     if (!matches(query, found)) return std::nullopt;
     const bool is_nothing = found.value.type() == ValueType::null;
     const Deadlines deadlines =
         shortened(found.deadlines, is_nothing ? query.nothing : query.lifetimes);
-    const Freshness freshness = engine::judge(deadlines, now_for(found));
+    const Freshness freshness = freshness_of(deadlines, now_for(found));
     Answer& answer = answers_[index];
     answer.freshness = freshness;
     answer.rowid = found.rowid;
@@ -70,12 +74,14 @@ class Judge {
     return std::nullopt;
   }
 
+  void damaged(std::size_t index) noexcept { answers_[index].kind = Answer::Kind::damaged; }
+
   void take(std::size_t index, Freshness freshness, ValueView value) {
     const bool decoded = sink_.take(index, freshness, value);
     answers_[index].kind = decoded ? Answer::Kind::found : Answer::Kind::undecodable;
   }
 
-  /// The clock is asked again for what is found from here on.
+  /// The clock is asked again for the next found entry.
   void forget_now() noexcept { is_now_known_ = false; }
   [[nodiscard]] std::int64_t now() const noexcept { return now_; }
 
@@ -86,8 +92,8 @@ class Judge {
            found.record_version == query.record_version;
   }
 
-  /// Asked after what it judges was read, once for many: but an entry that seems to be from the
-  /// future may have been stored meanwhile.
+  /// The clock is asked after the entry was read, and once for many entries. It is asked again if an
+  /// entry seems to be from the future, because that may have been stored in the meantime.
   [[nodiscard]] std::int64_t now_for(const Found& found) {
     if (!is_now_known_ || now_ < found.deadlines.computed_at) now_ = engine_.clock->wall_now();
     is_now_known_ = true;
@@ -96,30 +102,30 @@ class Judge {
 
   Engine& engine_;
   const std::span<const Query> queries_;
-  AnswerSink& sink_;
+  ValueSink& sink_;
   const std::span<Answer> answers_;
   const bool want_kept_;
   bool is_now_known_ = false;
   std::int64_t now_ = 0;
 };
 
-/// A query that the memory tier has not answered.
-struct Left {
+/// A query that the memory tier did not answer.
+struct Unanswered {
   std::size_t index;
-  MemoryTier::Look look;
+  memory::MemoryTier::Look look;
 };
 
-/// What is left for pending writes and the store. Visited in the order of the keys, so that equal
-/// keys stand together and neighbours in the file are read together.
-class Rest final : public store::RowSink {
+/// Answers the remaining queries from the write queue and the store. It visits them in the order of
+/// their keys, so that equal keys are looked up once and neighbours in the file are read together.
+class SlowRead final : public store::RowSink {
  public:
-  Rest(Engine& engine, std::span<const Query> queries, AnswerSink& sink, std::span<Answer> answers,
-       Judge& judge)
-      : engine_(engine), queries_(queries), sink_(sink), answers_(answers), judge_(judge) {}
+  SlowRead(Engine& engine, std::span<const Query> queries, ValueSink& sink,
+           std::span<Answer> answers, Matcher& matcher)
+      : engine_(engine), queries_(queries), sink_(sink), answers_(answers), matcher_(matcher) {}
 
-  void add(const Left& left) {
-    if (left_.empty()) left_.reserve(queries_.size() - left.index);
-    left_.push_back(left);
+  void add(const Unanswered& query) {
+    if (unanswered_.empty()) unanswered_.reserve(queries_.size() - query.index);
+    unanswered_.push_back(query);
   }
 
   void run() {
@@ -136,10 +142,15 @@ class Rest final : public store::RowSink {
     try {
       deliver(first, found_in(row));
       ASHMEMO_TEST_POINT("read: has a row");
-      if (engine_.tier) engine_.tier->fill(key_at(first), left_[first].look, row);
+      if (engine_.tier) engine_.tier->fill(key_at(first), unanswered_[first].look, row);
     } catch (...) {
       thrown_ = std::current_exception();
     }
+  }
+
+  void damaged(std::size_t first, std::int64_t rowid) noexcept override {
+    for_each_query(first, [this](std::size_t index) { matcher_.damaged(index); });
+    engine_.row_is_damaged(rowid);
   }
 
  private:
@@ -150,18 +161,18 @@ class Rest final : public store::RowSink {
   };
 
   [[nodiscard]] std::string_view key_at(std::size_t position) const {
-    return queries_[left_[position].index].key;
+    return queries_[unanswered_[position].index].key;
   }
 
   void plan() {
-    const auto by_key = [this](const Left& a, const Left& b) {
+    const auto by_key = [this](const Unanswered& a, const Unanswered& b) {
       return queries_[a.index].key < queries_[b.index].key;
     };
-    if (!std::is_sorted(left_.begin(), left_.end(), by_key)) {
-      std::sort(left_.begin(), left_.end(), by_key);
+    if (!std::is_sorted(unanswered_.begin(), unanswered_.end(), by_key)) {
+      std::sort(unanswered_.begin(), unanswered_.end(), by_key);
     }
-    lookups_.reserve(left_.size());
-    for (std::size_t i = 0; i < left_.size(); ++i) {
+    lookups_.reserve(unanswered_.size());
+    for (std::size_t i = 0; i < unanswered_.size(); ++i) {
       if (i == 0 || key_at(i) != key_at(i - 1)) lookups_.push_back({key_at(i), i});
     }
   }
@@ -192,7 +203,7 @@ class Rest final : public store::RowSink {
 
   void ask_store_for(std::span<const store::Lookup> lookups) {
     const std::shared_ptr<store::Store> store = engine_.store_to_read();
-    judge_.forget_now();
+    matcher_.forget_now();
     base::Status read =
         store ? store->read(lookups, *this)
               : base::Failure{base::FailureKind::unavailable, 0, "there is no store at the moment"};
@@ -206,19 +217,20 @@ class Rest final : public store::RowSink {
     }
   }
 
-  /// Calls `visit` for every query that asks for the key at position `first`.
+  /// Calls `visit` for each query of the key at position `first`.
   template <class Visit>
   void for_each_query(std::size_t first, Visit visit) {
     const std::string_view key = key_at(first);
-    for (std::size_t i = first; i < left_.size() && key_at(i) == key; ++i) visit(left_[i].index);
+    for (std::size_t i = first; i < unanswered_.size() && key_at(i) == key; ++i)
+      visit(unanswered_[i].index);
   }
 
   void deliver(std::size_t first, const Found& found) {
     for_each_query(first, [&](std::size_t index) {
-      const auto freshness = judge_.judge(index, found);
+      const auto freshness = matcher_.match(index, found);
       if (!freshness) return;
       if (sink_.in_place(index)) {
-        judge_.take(index, *freshness, found.value);
+        matcher_.take(index, *freshness, found.value);
       } else {
         copies_.push_back({index, *freshness, Value(found.value)});
       }
@@ -226,19 +238,19 @@ class Rest final : public store::RowSink {
   }
 
   void take_copies() {
-    for (const Copy& copy : copies_) judge_.take(copy.index, copy.freshness, copy.value);
+    for (const Copy& copy : copies_) matcher_.take(copy.index, copy.freshness, copy.value);
   }
 
   Engine& engine_;
   const std::span<const Query> queries_;
-  AnswerSink& sink_;
+  ValueSink& sink_;
   const std::span<Answer> answers_;
-  Judge& judge_;
+  Matcher& matcher_;
   base::Scratch scratch_;
-  std::pmr::vector<Left> left_{scratch_.memory()};  // once planned: by key
-  // One for each different key; index: its first position in left_.
+  std::pmr::vector<Unanswered> unanswered_{scratch_.memory()};  // sorted by key in plan()
+  // One for each different key; `index` is its first position in unanswered_.
   std::pmr::vector<store::Lookup> lookups_{scratch_.memory()};
-  std::vector<Copy> copies_;  // for sinks that are not in place
+  std::vector<Copy> copies_;  // of values that the sink takes only after the read
   std::exception_ptr thrown_;
 };
 
@@ -249,29 +261,29 @@ bool tier_may_answer(Engine& engine) {
   return false;
 }
 
-/// Answers from the memory tier. With nothing leased and no lock held: any codec may decode what
-/// was copied.
+/// Answers from the memory tier. It works on copies, without a lock or a reader, so any codec may
+/// decode them.
 class FromMemory {
  public:
   FromMemory(Engine& engine, std::span<const Query> queries, std::span<Answer> answers,
-             Judge& judge)
+             Matcher& matcher)
       : engine_(engine),
         queries_(queries),
         answers_(answers),
-        judge_(judge),
+        matcher_(matcher),
         may_answer_(tier_may_answer(engine)) {}
 
-  /// False: not from here. `left` is what the next ones to be asked need.
-  bool answer(std::size_t index, Left& left) {
-    left.index = index;
+  /// Returns false if the tier does not answer; then `query` is filled for SlowRead.
+  bool answer(std::size_t index, Unanswered& query) {
+    query.index = index;
     store::RowView row;
-    if (!engine_.tier || !engine_.tier->find(queries_[index].key, left.look, copy_, row)) {
+    if (!engine_.tier || !engine_.tier->find(queries_[index].key, query.look, copy_, row)) {
       return false;
     }
     if (!may_answer_) return false;
     const Found found = found_in(row);
-    if (const auto freshness = judge_.judge(index, found)) {
-      judge_.take(index, *freshness, found.value);
+    if (const auto freshness = matcher_.match(index, found)) {
+      matcher_.take(index, *freshness, found.value);
     }
     answers_[index].in_memory = true;
     return true;
@@ -281,32 +293,217 @@ class FromMemory {
   Engine& engine_;
   const std::span<const Query> queries_;
   const std::span<Answer> answers_;
-  Judge& judge_;
+  Matcher& matcher_;
   const bool may_answer_;
-  TierCopy copy_;
+  memory::TierCopy copy_;
 };
 
 }  // namespace
 
-std::int64_t read(Engine& engine, std::span<const Query> queries, AnswerSink& sink,
+std::int64_t read(Engine& engine, std::span<const Query> queries, ValueSink& sink,
                   std::span<Answer> answers, bool want_kept) {
   if (engine.is_out_of_use()) {
     for (Answer& answer : answers) answer.kind = Answer::Kind::unread;
     return 0;
   }
-  Judge judge(engine, queries, sink, answers, want_kept);
-  FromMemory memory(engine, queries, answers, judge);
+  Matcher matcher(engine, queries, sink, answers, want_kept);
+  FromMemory memory(engine, queries, answers, matcher);
   std::size_t index = 0;
-  Left left;
-  while (index < queries.size() && memory.answer(index, left)) ++index;
-  if (index == queries.size()) return judge.now();
-  Rest rest(engine, queries, sink, answers, judge);
-  rest.add(left);
+  Unanswered query;
+  while (index < queries.size() && memory.answer(index, query)) ++index;
+  if (index == queries.size()) return matcher.now();
+  SlowRead rest(engine, queries, sink, answers, matcher);
+  rest.add(query);
   while (++index < queries.size()) {
-    if (!memory.answer(index, left)) rest.add(left);
+    if (!memory.answer(index, query)) rest.add(query);
   }
   rest.run();
-  return judge.now();
+  return matcher.now();
+}
+
+namespace {
+
+/// The time of a hit; 0 if the entry is not fresh. The coarse clock is enough unless a deadline of
+/// the entry is near.
+std::int64_t moment_of_hit(const Engine& engine, const Deadlines& deadlines) {
+  const std::int64_t coarse = engine.coarse_clock.now();
+  const std::int64_t latest = base::add_saturated(coarse, CoarseClock::kMaxBehind);
+  if (is_fresh_throughout(deadlines, coarse, latest)) return coarse;
+  const std::int64_t now = engine.clock->wall_now();
+  return freshness_of(deadlines, now) == Freshness::fresh ? now : 0;
+}
+
+void count(Engine& engine, const store::RowView& row, std::int64_t now) {
+  ReadCounters& mine = engine.counters.reads.mine();
+  mine.saved_us.add(row.cost_us);
+  switch (engine.access_buffer.mark(row.rowid, now, engine.sequence_clock)) {
+    case AccessBuffer::Marked::coalesced:
+      return mine.hits_in_memory_coalesced.add();
+    case AccessBuffer::Marked::fresh:
+      mine.touches_begun.add();
+      break;
+    case AccessBuffer::Marked::dropped:
+      mine.touches_unplaced.add();
+      break;
+  }
+  mine.hits_in_memory.add();
+}
+
+}  // namespace
+
+bool hit_in_memory(Engine& engine, std::string_view key, ValueSink& sink) {
+  if (!engine.tier || engine.is_out_of_use()) return false;
+  if (!engine.tier_watch.is_awake() && !engine.store.empty()) return false;
+  memory::MemoryTier::Look look;
+  memory::TierCopy copy;
+  store::RowView row;
+  if (!engine.tier->find(key, look, copy, row)) return false;
+  if (!engine.catalog.is_current(row.calculation_id)) return false;
+  const std::int64_t now = moment_of_hit(engine, row.deadlines);
+  if (now == 0 || !sink.take(0, Freshness::fresh, row.value)) return false;
+  count(engine, row, now);
+  return true;
+}
+
+namespace {
+
+/// The sums of one call, which are added to the shared counters once.
+struct Tally {
+  std::int64_t hits[2]{}, stale[2]{};  // from the file, from memory
+  std::int64_t misses = 0, saved_us = 0;
+  std::array<std::int64_t, 6> kinds{};  // by Answer::Kind
+
+  void add(const Answer& answer) {
+    ++kinds[static_cast<std::size_t>(answer.kind)];
+    if (!answer.is_hit()) {
+      ++misses;
+      return;
+    }
+    ++(answer.freshness == Freshness::stale ? stale : hits)[answer.in_memory ? 1 : 0];
+    saved_us += answer.cost_us;
+  }
+
+  [[nodiscard]] std::int64_t of(Answer::Kind kind) const {
+    return kinds[static_cast<std::size_t>(kind)];
+  }
+};
+
+void count(CalculationCounters& counters, const Tally& tally) {
+  counters.hits.add(tally.hits[0] + tally.hits[1]);
+  counters.stale_hits.add(tally.stale[0] + tally.stale[1]);
+  counters.misses.add(tally.misses);
+  counters.saved_us.add(tally.saved_us);
+}
+
+void count(Counters& counters, const Tally& tally) {
+  ReadCounters& mine = counters.reads.mine();
+  mine.hits_in_file.add(tally.hits[0]);
+  mine.hits_in_memory.add(tally.hits[1]);
+  mine.stale_in_file.add(tally.stale[0]);
+  mine.stale_in_memory.add(tally.stale[1]);
+  mine.saved_us.add(tally.saved_us);
+  if (tally.misses == 0) return;
+  mine.misses.add(tally.misses);
+  counters.expired_misses.add(tally.of(Answer::Kind::expired));
+  counters.undecodable.add(tally.of(Answer::Kind::undecodable));
+  counters.damaged.add(tally.of(Answer::Kind::damaged));
+  counters.unread.add(tally.of(Answer::Kind::unread));
+}
+
+/// Loads ask one calculation after the other, so consecutive queries share one tally.
+void count_by_calculation(std::span<const Query> queries, std::span<const Answer> answers) {
+  for (std::size_t i = 0; i < queries.size();) {
+    CalculationState* const calculation = queries[i].calculation;
+    Tally tally;
+    for (; i < queries.size() && queries[i].calculation == calculation; ++i) tally.add(answers[i]);
+    if (calculation == nullptr) continue;
+    count(calculation->since_open, tally);
+    count(calculation->unwritten, tally);
+  }
+}
+
+void report_undecodable(Engine& engine, std::span<const Query> queries,
+                        std::span<const Answer> answers) {
+  const auto first = std::find_if(answers.begin(), answers.end(), [](const Answer& answer) {
+    return answer.kind == Answer::Kind::undecodable;
+  });
+  const std::string key(queries[static_cast<std::size_t>(first - answers.begin())].key);
+  engine.notices.notify(
+      NoticeKind::undecodable,
+      "the stored value of " + key + " does not decode as the requested type; it counts as a miss",
+      key);
+}
+
+/// A queued write counts its own reads.
+AccessBuffer::Marked mark(Engine& engine, const Answer& answer, std::int64_t now) {
+  if (!answer.pending) return engine.access_buffer.mark(answer.rowid, now, engine.sequence_clock);
+  const std::int64_t before = answer.pending->touches.fetch_add(1, std::memory_order_relaxed);
+  return before == 0 ? AccessBuffer::Marked::fresh : AccessBuffer::Marked::coalesced;
+}
+
+bool leaves_touch(const Query& query) {
+  return query.calculation == nullptr || query.calculation->is_touched;
+}
+
+}  // namespace
+
+void record_answers(Engine& engine, std::span<const Query> queries, std::span<const Answer> answers,
+                    std::int64_t now) {
+  Tally tally;
+  for (const Answer& answer : answers) tally.add(answer);
+  count(engine.counters, tally);
+  count_by_calculation(queries, answers);
+  if (tally.of(Answer::Kind::undecodable) > 0) report_undecodable(engine, queries, answers);
+  mark_touches(engine, queries, answers, now);
+}
+
+void mark_touches(Engine& engine, std::span<const Query> queries, std::span<const Answer> answers,
+                  std::int64_t now) {
+  if (engine.options.access == Access::read_only || engine.is_out_of_use()) return;
+  std::array<std::int64_t, 3> marked{};  // by AccessBuffer::Marked
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    if (!answers[i].is_hit() || !leaves_touch(queries[i])) continue;
+    ++marked[static_cast<std::size_t>(mark(engine, answers[i], now))];
+  }
+  ReadCounters& mine = engine.counters.reads.mine();
+  mine.touches_begun.add(marked[0]);
+  mine.touches_coalesced.add(marked[1]);
+  mine.touches_unplaced.add(marked[2]);
+}
+
+namespace {
+
+/// A sink that only needs to know that an entry exists.
+class Presence final : public ValueSink {
+ public:
+  bool take(std::size_t, Freshness, ValueView) override { return true; }
+  [[nodiscard]] bool in_place(std::size_t) const noexcept override { return true; }
+};
+
+/// The answers and the time at which their freshness was decided.
+std::pair<std::vector<Answer>, std::int64_t> look(Engine& engine, std::span<const Query> queries) {
+  std::vector<Answer> answers(queries.size());
+  Presence presence;
+  const std::int64_t now = read(engine, queries, presence, answers);
+  return {std::move(answers), now};
+}
+
+std::size_t count_hits(std::span<const Answer> answers) {
+  std::size_t hits = 0;
+  for (const Answer& answer : answers) hits += answer.is_hit() ? 1U : 0U;
+  return hits;
+}
+
+}  // namespace
+
+std::size_t touch(Engine& engine, std::span<const Query> queries) {
+  const auto [answers, now] = look(engine, queries);
+  mark_touches(engine, queries, answers, now);
+  return count_hits(answers);
+}
+
+std::size_t count_live(Engine& engine, std::span<const Query> queries) {
+  return count_hits(look(engine, queries).first);
 }
 
 }  // namespace ashmemo::engine

@@ -9,8 +9,8 @@
 #include <ashmemo/error.hpp>
 
 #include "base/test_point.hpp"
-#include "engine/patience.hpp"
 #include "engine/reading.hpp"
+#include "engine/time.hpp"
 #include "store/byte_size.hpp"
 
 namespace ashmemo::engine {
@@ -34,23 +34,23 @@ std::shared_ptr<Write> make_write(Engine& engine, NewEntry& entry) {
   write->cost_us = entry.cost_us;
   const std::int64_t now = engine.clock->wall_now();
   write->deadlines = deadlines_from(now, entry.lifetimes);
-  write->stamp = engine.stamps.next(now);
+  write->stamp = engine.sequence_clock.next(now);
   return write;
 }
 
-/// Hands writes to the queue on behalf of one call. The call waits while the worker makes room, but
-/// never longer than `max_wait` for one write; after that it waits no more.
+/// Queues the writes of one call. If the queue is full the call waits, at most `max_wait` for one
+/// write. After the first write that found no space in that time it never waits again.
 class Offering {
  public:
   explicit Offering(Engine& engine)
       : engine_(engine), max_wait_(engine.options.timing.max_wait.count()) {}
 
-  /// Without a slot: there was no room, or the value was superseded.
+  /// The slot is null if the queue is full or the value is superseded.
   Offered offer(const NewEntry& entry, const WritePtr& write) {
     Offered offered = offer_once(entry, write);
     if (offered.slot || offered.superseded || gave_up_) return offered;
-    const Patience patience(*engine_.clock, max_wait_);
-    while (wait_for_room(patience)) {
+    const Deadline deadline(*engine_.clock, max_wait_);
+    while (wait_for_space(deadline)) {
       offered = offer_once(entry, write);
       if (offered.slot || offered.superseded) return offered;
     }
@@ -60,21 +60,21 @@ class Offering {
 
  private:
   Offered offer_once(const NewEntry& entry, const WritePtr& write) {
-    const TierChange change(engine_.tier.get(), entry.key);
+    const memory::TierChange change(engine_.tier.get(), entry.key);
     ASHMEMO_TEST_POINT("change: begun");
     Offered offered = engine_.pending.offer(entry.key, write, entry.flight);
     ASHMEMO_TEST_POINT("change: queued");
     return offered;
   }
 
-  bool wait_for_room(const Patience& patience) {
-    if (engine_.closed || engine_.worker->is_this_thread()) return false;
+  bool wait_for_space(const Deadline& deadline) {
+    if (engine_.closed || engine_.worker->is_in_hook()) return false;
     const std::size_t before = engine_.pending.bytes();
-    const PendingWrites::Waiting waiting(engine_.pending);
-    // Who does the worker's work himself waits for nobody: if that made no room, nothing will.
-    if (engine_.worker->drain()) return before == 0 || engine_.pending.bytes() < before;
-    ASHMEMO_TEST_POINT("patience: looks");
-    if (patience.is_over()) return false;
+    const WriteQueue::Waiting waiting(engine_.pending);
+    // If this thread just ran maintenance and that freed nothing, waiting cannot help.
+    if (engine_.worker->run_pending_now()) return before == 0 || engine_.pending.bytes() < before;
+    ASHMEMO_TEST_POINT("deadline: looks");
+    if (deadline.is_over()) return false;
     engine_.worker->wake();
     engine_.pending.wait_a_little(max_wait_);
     return true;
@@ -85,11 +85,12 @@ class Offering {
   bool gave_up_ = false;
 };
 
-void tell_dropped(Engine& engine, std::string_view key) {
+void report_dropped(Engine& engine, std::string_view key) {
   engine.counters.dropped.add();
-  engine.notices.tell(
+  engine.notices.notify(
       NoticeKind::writes_dropped,
-      fmt::format("{}: the value of {} was not kept: no room in the queue of {} bytes for {} ms",
+      fmt::format("{}: the value of {} was dropped: the queue of {} bytes was full for {} ms "
+                  "(see Options::queue_bytes)",
                   engine.path, key, engine.options.queue_bytes,
                   engine.options.timing.max_wait.count() / 1000),
       std::string(key));
@@ -102,16 +103,17 @@ bool admit(Engine& engine, std::string_view key, std::int64_t byte_size) {
     return true;
   }
   engine.counters.refused.add();
-  engine.notices.tell(
+  engine.notices.notify(
       NoticeKind::refused,
-      fmt::format("{}: {} costs {} bytes and was not kept: the limit for one entry is "
-                  "{} (Limits::max_entry_bytes), for all {}",
+      fmt::format("{}: {} was not stored: it needs {} bytes, and the limit is {} for one entry "
+                  "(Limits::max_entry_bytes) and {} for all (Limits::max_bytes)",
                   engine.path, key, byte_size, limits.max_entry_bytes, limits.max_bytes),
       std::string(key));
   return false;
 }
 
-/// What is queued for an entry: it, or the removal of what it would have replaced.
+/// The write that is queued for an entry: its value or, if that is refused, the removal of the value
+/// that it would have replaced.
 WritePtr write_for(Engine& engine, NewEntry& entry) {
   if (entry.value) {
     WritePtr write = make_write(engine, entry);
@@ -130,23 +132,22 @@ bool can_write(const Engine& engine) {
          !engine.store.empty();
 }
 
-/// The result of a run that began before its calculation was invalidated as a whole: nobody would
-/// see it, and it must not stand in the way of a newer run's.
+/// Whether the calculation of the result was invalidated or got a new version since the run began.
+/// Such a result would never answer, and it must not replace the result of a newer run.
 bool is_outdated(const Engine& engine, const NewEntry& entry) {
   return !engine.catalog.is_current(entry.calculation_id);
 }
 
-/// Without a store the memory tier is all there is: it keeps what there is room for, until the
-/// store is back or something else needs the room.
+/// Without a store the memory tier keeps the entry until it needs the space or a store is back.
 void keep_in_memory(Engine& engine, const NewEntry& entry) {
-  engine.flights.stored(entry.key, entry.flight);
-  { const TierChange change(engine.tier.get(), entry.key); }
-  MemoryTier::Look look;
-  TierCopy copy;
+  engine.in_flight.stored(entry.key, entry.flight);
+  { const memory::TierChange change(engine.tier.get(), entry.key); }
+  memory::MemoryTier::Look look;
+  memory::TierCopy copy;
   store::RowView row;
   (void)engine.tier->find(entry.key, look, copy, row);
   ASHMEMO_TEST_POINT("memory alone: looked");
-  // Whatever changes from here on drops what is kept.
+  // A change from here on invalidates `look`, so that the copy is not stored.
   if (!entry.value || (entry.flight != nullptr && entry.flight->superseded)) return;
   if (!engine.store.empty() || engine.pending.find(entry.key).kind == Pending::Kind::put) return;
   row = {.rowid = 0,
@@ -158,7 +159,7 @@ void keep_in_memory(Engine& engine, const NewEntry& entry) {
   engine.tier->fill(entry.key, look, row);
 }
 
-/// The file does not take them.
+/// The entries cannot go into the file.
 std::size_t put_nowhere(Engine& engine, std::span<const NewEntry> entries) {
   const bool is_for_now =
       !engine.is_out_of_use() && engine.options.access == Access::read_write && engine.tier;
@@ -169,7 +170,7 @@ std::size_t put_nowhere(Engine& engine, std::span<const NewEntry> entries) {
   return 0;
 }
 
-/// Waits for items on behalf of one call, unless this is the worker's own thread; true: it is done.
+/// Waits for the items of one call. Returns true if the item is done; never waits in a hook.
 class Awaiting {
  public:
   explicit Awaiting(Engine& engine)
@@ -177,8 +178,8 @@ class Awaiting {
 
   template <class ItemPtr>
   bool operator()(const ItemPtr& item) {
-    if (engine_.worker->is_this_thread()) return false;
-    const PendingWrites::Waiting waiting(engine_.pending);
+    if (engine_.worker->is_in_hook()) return false;
+    const WriteQueue::Waiting waiting(engine_.pending);
     const std::int64_t at_most = gave_up_ ? 0 : max_wait_;
     const bool done = engine_.pending.wait(item, at_most, [this] { push(); });
     gave_up_ = gave_up_ || !done;
@@ -187,9 +188,9 @@ class Awaiting {
 
  private:
   void push() {
-    // Neither waits nor tries for each of its items anew: one call has one patience.
+    // One call waits `max_wait` in all, not for each of its items.
     if (gave_up_ && engine_.pending.is_refusing()) return;
-    if (!engine_.worker->drain()) engine_.worker->wake();
+    if (!engine_.worker->run_pending_now()) engine_.worker->wake();
   }
 
   Engine& engine_;
@@ -197,10 +198,10 @@ class Awaiting {
   bool gave_up_ = false;
 };
 
-/// A write of a put_many that the queue took.
+/// A write that the queue accepted.
 struct Taken {
   SlotPtr slot;
-  bool is_put = true;  // else it ends the value that it could not replace
+  bool is_put = true;  // false: it removes the older value of a refused one
 };
 
 std::size_t count_kept(Engine& engine, const std::vector<Taken>& taken) {
@@ -214,26 +215,29 @@ std::size_t count_kept(Engine& engine, const std::vector<Taken>& taken) {
 
 void require_writable(const Engine& engine) {
   if (engine.options.access == Access::read_write) return;
-  throw Error(ErrorCode::misuse, engine.path + " was opened read-only: nothing can be removed",
+  throw Error(ErrorCode::misuse,
+              engine.path + " was opened with Access::read_only: entries cannot be removed",
               engine.path);
 }
 
-void tell_uncommitted(Engine& engine, const std::string& what) {
-  engine.notices.tell(NoticeKind::removal_uncommitted,
-                      engine.path + ": the removal of " + what +
-                          " holds in this process but could not be committed yet; it stays queued",
-                      engine.path);
+void report_uncommitted(Engine& engine, const std::string& what) {
+  engine.notices.notify(
+      NoticeKind::removal_uncommitted,
+      engine.path + ": the removal of " + what +
+          " is not committed yet, because the file cannot be written; it is in force in this "
+          "process and stays queued",
+      engine.path);
 }
 
-/// `lost`: as Offered::lost.
-void tell_everything_removed(Engine& engine, const std::optional<std::int64_t>& lost) {
+/// `lost`: see Offered::lost.
+void report_everything_removed(Engine& engine, const std::optional<std::int64_t>& lost) {
   if (!lost) return;
-  { const TierChange all(engine.tier.get()); }
+  { const memory::TierChange all(engine.tier.get()); }
   engine.counters.dropped.add(*lost);
-  engine.notices.tell(
+  engine.notices.notify(
       NoticeKind::everything_removed,
-      fmt::format("{}: the removals that wait for the file take more than {} bytes "
-                  "(Options::queue_bytes): instead all entries are removed, and {} accepted values "
+      fmt::format("{}: the queued removals need more than {} bytes (Options::queue_bytes) and the "
+                  "file cannot be written, so all entries are removed instead; {} accepted values "
                   "were dropped",
                   engine.path, engine.options.queue_bytes, *lost),
       engine.path);
@@ -245,25 +249,25 @@ std::size_t count_live_keys(Engine& engine, std::span<const std::string_view> ke
   return count_live(engine, queries);
 }
 
-/// Whether the removal has removed a live entry.
+/// Whether the removal ended a live entry.
 bool has_removed(Engine& engine, const Offered& removal, bool done) {
   if (!removal.replaced) return done && removal.slot->existed;
-  // It took the place of a write that was not in the file yet: what readers saw was that.
+  // The removal replaced a queued write, which is what readers saw.
   const Write& replaced = *removal.replaced;
   return replaced.is_put && engine.catalog.is_current(replaced.calculation_id) &&
-         is_live(judge(replaced.deadlines, engine.clock->wall_now()));
+         is_live(freshness_of(replaced.deadlines, engine.clock->wall_now()));
 }
 
 Offered offer_removal(Engine& engine, std::string_view key, const WritePtr& removal) {
-  const TierChange change(engine.tier.get(), key);
+  const memory::TierChange change(engine.tier.get(), key);
   ASHMEMO_TEST_POINT("change: begun");
   Offered offered = engine.pending.offer(key, removal);
   ASHMEMO_TEST_POINT("change: queued");
   return offered;
 }
 
-/// The removals of one call. It waits now and then while it hands them to the queue: else the queue
-/// would have no bound.
+/// The removals of one call. While it queues many keys it waits from time to time; otherwise the
+/// queue would have no bound.
 class Removing {
  public:
   explicit Removing(Engine& engine)
@@ -275,7 +279,7 @@ class Removing {
     for (std::size_t at = 0; at < keys.size(); at += kAtOnce) {
       for (const std::string_view key : keys.subspan(at, std::min(kAtOnce, keys.size() - at))) {
         Offered one = offer_removal(engine_, key, removal_);
-        tell_everything_removed(engine_, one.lost);
+        report_everything_removed(engine_, one.lost);
         if (one.slot) offered_.push_back(std::move(one));
       }
       if (engine_.pending.bytes() > bound_) await_offered();
@@ -283,7 +287,7 @@ class Removing {
   }
 
   void await_offered() {
-    if (engine_.worker->is_this_thread()) return;
+    if (engine_.worker->is_in_hook()) return;
     for (const Offered& removal : offered_) {
       const bool done = awaiting_(removal.slot);
       all_done_ = all_done_ && done;
@@ -300,13 +304,14 @@ class Removing {
   [[nodiscard]] bool all_done() const noexcept { return all_done_; }
 
  private:
-  static constexpr std::size_t kAtOnce = 256;  // 0.1 MiB: so much it may be beyond the bound
+  static constexpr std::size_t kAtOnce =
+      256;  // about 0.1 MiB: the queue may exceed its bound by this
 
   Engine& engine_;
   const std::size_t bound_;
   Awaiting awaiting_;
   const WritePtr removal_ = make_removal(RemovalCause::erased);
-  std::vector<Offered> offered_;  // and not yet waited for
+  std::vector<Offered> offered_;  // not yet waited for
   std::size_t count_ = 0;
   std::size_t existed_ = 0;
   bool all_done_ = true;
@@ -332,7 +337,7 @@ std::size_t put(Engine& engine, std::span<NewEntry> entries) {
     } else if (offered.superseded) {
       engine.counters.superseded.add();
     } else {
-      tell_dropped(engine, entry.key);
+      report_dropped(engine, entry.key);
     }
   }
   if (taken.empty()) return 0;
@@ -349,18 +354,17 @@ std::size_t erase(Engine& engine, std::span<const std::string_view> keys,
   std::vector<std::string_view> distinct(keys.begin(), keys.end());
   std::sort(distinct.begin(), distinct.end());
   distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
-  const bool waits = !engine.worker->is_this_thread();
+  const bool waits = !engine.worker->is_in_hook();
   const std::size_t live = waits ? 0 : count_live_keys(engine, distinct);
-  for (const RangePtr& range : ranges) queue_range(engine, range);
+  for (const RangePtr& range : ranges) (void)queue_range(engine, range);
   Removing removing(engine);
   removing.offer(distinct);
   engine.worker->wake();
   if (!waits) return live;
   removing.await_offered();
-  // Not done with the keys: while the store refuses, a range may move behind them.
   for (const RangePtr& range : ranges) removing.await(range);
   if (!removing.all_done() && !engine.closed) {
-    tell_uncommitted(engine, fmt::format("{} keys", removing.count()));
+    report_uncommitted(engine, fmt::format("{} keys", removing.count()));
   }
   return removing.existed();
 }
@@ -368,26 +372,27 @@ std::size_t erase(Engine& engine, std::span<const std::string_view> keys,
 bool run_range(Engine& engine, const RangePtr& range) {
   require_writable(engine);
   if (engine.is_out_of_use()) return false;
-  queue_range(engine, range);
-  if (engine.worker->is_this_thread()) return false;
-  const bool done = Awaiting(engine)(range);
+  const RangePtr queued = queue_range(engine, range);
+  if (engine.worker->is_in_hook()) return false;
+  const bool done = Awaiting(engine)(queued);
   if (!done && !engine.closed && range->kind != Range::Kind::recount) {
-    tell_uncommitted(engine, range->prefix.empty() ? "entries" : range->prefix);
+    report_uncommitted(engine, range->prefix.empty() ? "entries" : range->prefix);
   }
   return done;
 }
 
-void queue_range(Engine& engine, const RangePtr& range) {
-  if (engine.options.access == Access::read_only) return;
-  std::optional<std::int64_t> lost;
+RangePtr queue_range(Engine& engine, const RangePtr& range) {
+  if (engine.options.access == Access::read_only) return range;
+  WriteQueue::Added added;
   {
-    const TierChange change(range->removes() ? engine.tier.get() : nullptr);
+    const memory::TierChange change(range->removes() ? engine.tier.get() : nullptr);
     ASHMEMO_TEST_POINT("change: begun");
-    lost = engine.pending.add(range);
+    added = engine.pending.add(range);
     ASHMEMO_TEST_POINT("change: queued");
   }
-  tell_everything_removed(engine, lost);
+  report_everything_removed(engine, added.lost);
   engine.worker->wake();
+  return added.range;
 }
 
 }  // namespace ashmemo::engine

@@ -12,39 +12,43 @@
 #include "engine/engine.hpp"
 #include "engine/freshness.hpp"
 
-// The write path: what callers hand to the worker, and what they wait for.
+// The write path: callers queue writes and removals for the worker, and wait for them.
 
 namespace ashmemo::engine {
 
-/// One value to keep.
+/// One value to store.
 struct NewEntry {
   std::string_view key;
-  std::optional<Value> value;  // moved out; none: it cannot be kept, and what is there goes
+  std::optional<Value> value;  // moved out; nullopt: it cannot be stored, and the older value ends
   Lifetimes lifetimes;
   std::int64_t calculation_id = 0;
   Value record_version;
   std::int64_t cost_us = 0;
-  const Flight* flight = nullptr;  // that computed it: once superseded, the value is not kept
+  const InFlight* flight =
+      nullptr;  // the computation; if it is superseded, the value is not stored
 };
 
-/// Keeps the entries, in order; returns how many were taken (`relaxed`) or are in the file
-/// (`commit`, `power`). Waits at most `max_wait` for room for one of them; the first that finds
-/// none, and from there on each that would have to wait, is dropped and counted. An entry over the
-/// single-entry limit is refused and counted, and the older value of its key goes: the caller has
-/// replaced it, and must not read it again. While there is no store none is taken, but the memory
-/// tier has them until there is one again.
+/// Stores the entries in order. Returns how many were accepted (`relaxed`) or committed (`commit`,
+/// `power`).
+///
+/// Waits at most `max_wait` for space in the queue. After one entry found no space in that time, it
+/// and each later entry that would have to wait are dropped and counted. An entry over the limit for
+/// one entry is refused and counted, and the older value of its key is removed, because the caller
+/// has replaced it. Without a store no entry is accepted, but the memory tier keeps them until there
+/// is a store again.
 std::size_t put(Engine& engine, std::span<NewEntry> entries);
 
-/// Removes the keys, and what the range removals cover, and waits for the commit; how many live
-/// entries the keys had.
+/// Removes the keys and the entries that `ranges` cover, and waits for the commit. Returns how many
+/// of the keys had a live entry.
 std::size_t erase(Engine& engine, std::span<const std::string_view> keys,
                   std::span<const RangePtr> ranges = {});
 
-/// Queues a range command and waits for it. False: not done yet, because the store refuses, or
-/// because this is the worker's own thread. What it came to is in PendingWrites::committed_for.
+/// Queues a range command and waits for it. Returns false if it is not done, because the store
+/// refuses to write or because this is a hook.
 bool run_range(Engine& engine, const RangePtr& range);
 
-/// Queues a range command that nobody waits for.
-void queue_range(Engine& engine, const RangePtr& range);
+/// Queues a range command without waiting for it. Returns the command to wait for (see
+/// WriteQueue::add).
+RangePtr queue_range(Engine& engine, const RangePtr& range);
 
 }  // namespace ashmemo::engine

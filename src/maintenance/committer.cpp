@@ -1,11 +1,11 @@
 #include "maintenance/committer.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <numeric>
 #include <utility>
 #include <vector>
-
-#include <fmt/format.h>
 
 #include "base/saturate.hpp"
 #include "base/test_point.hpp"
@@ -32,11 +32,11 @@ store::PutRow row_of(const engine::Slot& slot, const engine::Write& write) {
   return row;
 }
 
-/// A group goes back to the queue, whatever happens, unless it was finished.
+/// Gives the group back to the queue unless it was finished.
 class TakenGroup {
  public:
-  TakenGroup(engine::PendingWrites& queue, const Portion& most)
-      : queue_(queue), group_(queue.take(static_cast<std::size_t>(most.rows), most.bytes)) {}
+  TakenGroup(engine::WriteQueue& queue, const Portion& max)
+      : queue_(queue), group_(queue.take(static_cast<std::size_t>(max.rows), max.bytes)) {}
   ~TakenGroup() {
     if (!finished_) queue_.give_back(group_);
   }
@@ -50,17 +50,17 @@ class TakenGroup {
   }
 
  private:
-  engine::PendingWrites& queue_;
+  engine::WriteQueue& queue_;
   const engine::Group group_;
   bool finished_ = false;
 };
 
-/// Failures that come from what is written, not from the file: trying again changes nothing.
-bool is_the_values_fault(const base::Failure& failure) {
+/// Whether the written value caused the failure, so that another try would fail too.
+bool is_caused_by_value(const base::Failure& failure) {
   return failure.kind == FailureKind::too_large || failure.kind == FailureKind::other;
 }
 
-/// What a group brings in, at most: some of it may replace what is there.
+/// The entries and bytes that a group adds at most. Some of its puts may replace entries.
 store::Totals puts_of(const engine::Group& group) {
   store::Totals puts;
   for (const engine::WritePtr& write : group.writes) {
@@ -77,58 +77,65 @@ store::Totals sum(const store::Totals& a, const store::Totals& b) {
 
 }  // namespace
 
-Status Committer::commit_next(store::Store& store, const FindRoom& find_room) {
+Status Committer::commit_next(store::Store& store, const CommitTime& time) {
   TakenGroup taken(engine_.pending, next_portion(store.writer()->totals()));
   const engine::Group& group = taken.group();
   if (group.empty()) return {};
-  // Limits may have grown while this pass goes on, and the group have what only they let in.
+  // The limit for one entry may have grown during this pass, and the group may need it.
   store.allow_entries_of(engine_.limits.get().max_entry_bytes);
   bool finished = true;
   Status done = group.range ? commit_range(store, *group.range, &finished)
-                            : commit_writes(store, group, find_room, &finished);
+                            : commit_writes(store, group, time, &finished);
   ASHMEMO_TEST_POINT("commit: finishes");
   if (done.ok() && finished) taken.finish();
   return done;
 }
 
 Portion Committer::next_portion(const store::Totals& totals) {
-  Portion most = transactions_.portion();
+  Portion portion = transactions_.portion();
   if (singly_ > 0) {
     --singly_;
-    most.rows = 1;
+    portion.rows = 1;
   } else if (engine_.options.erase_securely && totals.entries > 0) {
-    // What a group removes or replaces is overwritten, too: as many rows as are probably no more.
+    // SQLite also overwrites the rows that a group removes or replaces. So the group gets the number
+    // of rows that probably have no more bytes than the portion.
     const std::int64_t average = std::max<std::int64_t>(totals.bytes / totals.entries, 1);
-    most.rows = static_cast<int>(std::clamp<std::int64_t>(most.bytes / average, 1, most.rows));
+    portion.rows =
+        static_cast<int>(std::clamp<std::int64_t>(portion.bytes / average, 1, portion.rows));
   }
-  return most;
+  return portion;
 }
 
-Status Committer::run_told(store::Store& store, const Transactions::Body& body) {
-  std::vector<store::CalculationRow> untold;
+/// Runs a transaction that first writes the calculations that the file does not know. The row of a
+/// calculation must precede its entries. Otherwise its id could be used for another one after a
+/// crash.
+Status Committer::run_with_calculations(store::Store& store, const Transactions::Body& body) {
+  std::vector<store::CalculationRow> unwritten;
   Status done = transactions_.run(store, [&](store::Writer& writer, Changes& changes) -> Status {
-    untold = engine_.catalog.take_untold();
-    for (const store::CalculationRow& row : untold) {
+    unwritten = engine_.catalog.take_unwritten();
+    for (const store::CalculationRow& row : unwritten) {
       if (Status put = writer.put_calculation(row); !put.ok()) return put;
     }
     return body(writer, changes);
   });
-  if (!done.ok()) engine_.catalog.give_back_untold(untold);
+  if (!done.ok()) engine_.catalog.give_back_unwritten(unwritten);
   return done;
 }
 
+// ---- writes
+
 Status Committer::commit_writes(store::Store& store, const engine::Group& group,
-                                const FindRoom& find_room, bool* finished) {
-  const auto room = make_room(store, group, find_room);
-  if (!room.ok()) return room.failure();
-  if (!*room) {
+                                const CommitTime& time, bool* finished) {
+  const auto has_capacity = make_capacity(store, group, time);
+  if (!has_capacity.ok()) return has_capacity.failure();
+  if (!*has_capacity) {
     *finished = false;
     return {};
   }
   Status done = try_writes(store, group);
-  if (done.ok() || !is_the_values_fault(done.failure())) return done;
+  if (done.ok() || !is_caused_by_value(done.failure())) return done;
   if (group.slots.size() == 1) {
-    // A removal that cannot be done stays: what it removes must not come back.
+    // A removal that fails stays queued, because its entry must not become visible again.
     return group.writes.front()->is_put ? drop(store, *group.slots.front(), done.failure()) : done;
   }
   singly_ = static_cast<int>(group.slots.size());
@@ -136,85 +143,89 @@ Status Committer::commit_writes(store::Store& store, const engine::Group& group,
   return {};
 }
 
-/// Where nothing may be evicted, due entries still make room: before the group, for its transaction
-/// has no room for them. False: there is not yet room.
-base::Result<bool> Committer::make_room(store::Store& store, const engine::Group& group,
-                                        const FindRoom& find_room) {
+/// Under Eviction::none only expired entries make room for a group. They are deleted in transactions
+/// of their own, because the group's transaction has no space for them. Returns false if there is
+/// not enough room yet.
+base::Result<bool> Committer::make_capacity(store::Store& store, const engine::Group& group,
+                                            const CommitTime& time) {
   const store::Totals puts = puts_of(group);
   const auto is_beyond = [&] { return is_over_limit(sum(store.writer()->totals(), puts)); };
   bool more_is_due = policy_ == nullptr && puts.entries > 0 && is_beyond();
   while (more_is_due) {
     if (Status s = sweeper_.expire_some(store, &more_is_due); !s.ok()) return s.failure();
     more_is_due = more_is_due && is_beyond();
-    auto room = find_room(!more_is_due);
-    if (!room.ok() || !*room) return room;
+    // When there is room, the group follows in the same pass even if its time is over.
+    if (more_is_due && engine_.clock->steady_now() >= time.until) return false;
+    auto has_space = upkeep_.find_wal_space(store, time.waits);
+    if (!has_space.ok() || !*has_space) return has_space;
   }
   return true;
 }
 
 Status Committer::try_writes(store::Store& store, const engine::Group& group) {
-  // In the order of the keys: neighbours share pages.
+  // In the order of the keys, because neighbours share pages.
   std::vector<std::size_t> order(group.slots.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::sort(order.begin(), order.end(), [&group](std::size_t a, std::size_t b) {
     const auto& [left, right] = std::pair(group.slots[a], group.slots[b]);
     return left->key != right->key ? left->key < right->key : left->number < right->number;
   });
-  std::vector<Fate> fates(group.slots.size());
-  Status done = run_told(store, [&](store::Writer& writer, Changes& changes) -> Status {
-    for (const std::size_t i : order) {
-      Status one = write(writer, *group.slots[i], *group.writes[i], changes, fates[i]);
-      if (!one.ok()) return one;
-    }
-    return {};
-  });
+  std::vector<Outcome> outcomes(group.slots.size());
+  Status done =
+      run_with_calculations(store, [&](store::Writer& writer, Changes& changes) -> Status {
+        for (const std::size_t i : order) {
+          Status one = write(writer, *group.slots[i], *group.writes[i], changes, outcomes[i]);
+          if (!one.ok()) return one;
+        }
+        return {};
+      });
   if (!done.ok()) return done;
-  for (std::size_t i = 0; i < fates.size(); ++i) {
-    group.slots[i]->existed = fates[i].existed;
-    group.slots[i]->kept = fates[i].kept;
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    group.slots[i]->existed = outcomes[i].existed;
+    group.slots[i]->kept = outcomes[i].kept;
   }
   return done;
 }
 
 Status Committer::write(store::Writer& writer, const engine::Slot& slot, const engine::Write& write,
-                        Changes& changes, Fate& fate) {
-  if (write.is_put) return put(writer, slot, write, changes, fate);
+                        Changes& changes, Outcome& outcome) {
+  if (write.is_put) return put(writer, slot, write, changes, outcome);
   auto before = writer.erase(slot.key);
   if (!before.ok()) return before.failure();
   if (!before->has_value()) return {};
-  fate.existed = was_live(**before);
+  outcome.existed = was_live(**before);
   changes.remove(slot.key, write.cause, transactions_.wants_keys());
   return {};
 }
 
 bool Committer::was_live(const store::RemovedRow& row) const {
   return engine_.catalog.is_current(row.calculation_id) &&
-         engine::is_live(engine::judge(row.deadlines, engine_.clock->wall_now()));
+         engine::is_live(engine::freshness_of(row.deadlines, engine_.clock->wall_now()));
 }
 
 Status Committer::put(store::Writer& writer, const engine::Slot& slot, const engine::Write& write,
-                      Changes& changes, Fate& fate) {
-  // A result that was invalidated while it waited: nobody would ever see it, or clear it away.
+                      Changes& changes, Outcome& outcome) {
+  // An invalidated result would never be read, and nothing would delete it later.
   if (!engine_.catalog.is_current(write.calculation_id)) return erase_older(writer, slot, changes);
   store::PutRow row = row_of(slot, write);
   if (policy_ != nullptr) {
-    const engine::Admission admission = policy_->admit(slot.key);
+    const eviction::Admission admission = policy_->admit(slot.key);
     row.eviction_counter = admission.counter;
     row.eviction_queue = admission.queue;
   }
   auto before = writer.put(row);
   if (!before.ok()) return before.failure();
-  fate.existed = before->has_value() && was_live(**before);
+  outcome.existed = before->has_value() && was_live(**before);
   if (before->has_value())
     changes.remove(slot.key, RemovalCause::replaced, transactions_.wants_keys());
   if (policy_ == nullptr && is_over_limit(writer.totals())) return refuse(writer, slot, changes);
-  fate.kept = true;
+  outcome.kept = true;
   newest_stamp_ = std::max(newest_stamp_, row.stamp);
   changes.bytes_written += row.byte_size;
   return {};
 }
 
-/// A value that is not written ends the older one all the same, as one that is refused does.
+/// The caller replaced the older value. So it must go although the new one is not written.
 Status Committer::erase_older(store::Writer& writer, const engine::Slot& slot, Changes& changes) {
   auto before = writer.erase(slot.key);
   if (!before.ok()) return before.failure();
@@ -224,14 +235,15 @@ Status Committer::erase_older(store::Writer& writer, const engine::Slot& slot, C
 }
 
 Status Committer::refuse(store::Writer& writer, const engine::Slot& slot, Changes& changes) {
-  // What was there before is gone too: the caller has replaced it, and must not read it again.
+  // The older value must go too, because the caller replaced it.
   if (auto undone = writer.erase(slot.key); !undone.ok()) return undone.failure();
   ++changes.refused;
-  engine_.notices.tell(NoticeKind::refused,
-                       fmt::format("{}: {} was not kept: the cache is at its limit and "
-                                   "Eviction::none lets nothing leave",
-                                   engine_.path, slot.key),
-                       slot.key);
+  engine_.notices.notify(NoticeKind::refused,
+                         fmt::format("{}: the value of {} was not kept: the cache is at its limit "
+                                     "and Eviction::none evicts nothing; raise the limits or "
+                                     "remove entries",
+                                     engine_.path, slot.key),
+                         slot.key);
   return {};
 }
 
@@ -247,11 +259,66 @@ Status Committer::drop(store::Store& store, const engine::Slot& slot,
     return erase_older(writer, slot, changes);
   });
   if (!done.ok()) return done;
-  engine_.notices.tell(NoticeKind::writes_dropped,
-                       fmt::format("{}: the value of {} cannot be stored and was dropped: {}",
-                                   engine_.path, slot.key, failure.what),
-                       slot.key);
+  engine_.notices.notify(NoticeKind::writes_dropped,
+                         fmt::format("{}: the value of {} cannot be stored and was dropped: {}",
+                                     engine_.path, slot.key, failure.what),
+                         slot.key);
   return done;
+}
+
+// ---- range commands. Each one runs in bounded transactions. Between two of them the pass does its
+// other work, so that the write-ahead log stays small.
+
+Status Committer::commit_range(store::Store& store, engine::Range& range, bool* finished) {
+  std::int64_t removed = 0;
+  Status done = run_with_calculations(store, [&](store::Writer& writer, Changes& changes) {
+    Status step = step_range(writer, range, changes, finished);
+    removed = changes.erased;
+    return step;
+  });
+  if (done.ok()) range.removed += removed;
+  return done;
+}
+
+Status Committer::step_range(store::Writer& writer, engine::Range& range, Changes& changes,
+                             bool* finished) {
+  switch (range.kind) {
+    case engine::Range::Kind::erase_prefix:
+      return erase_some(writer, range.prefix, changes, finished);
+    case engine::Range::Kind::erase_all:
+      return erase_all(writer, changes, finished);
+    case engine::Range::Kind::put_calculations:
+      return {};  // run_with_calculations has written them
+    case engine::Range::Kind::recount: {
+      const auto off = writer.recount();
+      if (!off.ok()) return off.failure();
+      range.totals_off = *off;
+      return {};
+    }
+  }
+  return {};
+}
+
+Status Committer::erase_some(store::Writer& writer, std::string_view prefix, Changes& changes,
+                             bool* finished) {
+  auto removed = writer.erase_prefix(prefix, transactions_.portion().rows);
+  if (!removed.ok()) return removed.failure();
+  for (store::RemovedRow& row : *removed) {
+    changes.remove(std::move(row.key), RemovalCause::erased, transactions_.wants_keys());
+  }
+  *finished = removed->empty();
+  return {};
+}
+
+Status Committer::erase_all(store::Writer& writer, Changes& changes, bool* finished) {
+  // Row by row if a hook needs the keys, or if the rows are overwritten with zeroes, which adds them
+  // to the write-ahead log.
+  if (transactions_.wants_keys() || engine_.options.erase_securely)
+    return erase_some(writer, {}, changes, finished);
+  auto removed = writer.erase_all();
+  if (!removed.ok()) return removed.failure();
+  changes.erased += *removed;
+  return {};
 }
 
 }  // namespace ashmemo::maintenance

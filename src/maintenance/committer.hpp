@@ -1,58 +1,67 @@
 #pragma once
 
-#include <functional>
+#include <cstdint>
+#include <string_view>
 
+#include "base/saturate.hpp"
 #include "engine/engine.hpp"
-#include "engine/eviction_policy.hpp"
-#include "maintenance/sweeper.hpp"
+#include "eviction/eviction_policy.hpp"
+#include "maintenance/background_work.hpp"
 #include "maintenance/transaction.hpp"
+#include "maintenance/upkeep.hpp"
 
 namespace ashmemo::maintenance {
 
-/// Moves what is pending into the file, a group at a time.
+/// How long the commit of a group may take.
+struct CommitTime {
+  WaitsForReads waits = WaitsForReads::at_length;
+  std::int64_t until = base::kForever;  // steady clock
+};
+
+/// Writes the pending items to the file, one group at a time.
 class Committer {
  public:
-  Committer(engine::Engine& engine, Transactions& transactions, engine::EvictionPolicy* policy,
-            Sweeper& sweeper)
-      : engine_(engine), transactions_(transactions), policy_(policy), sweeper_(sweeper) {}
+  /// `policy`: null for Eviction::none.
+  Committer(engine::Engine& engine, Transactions& transactions, Upkeep& upkeep, Sweeper& sweeper,
+            eviction::EvictionPolicy* policy)
+      : engine_(engine),
+        transactions_(transactions),
+        upkeep_(upkeep),
+        sweeper_(sweeper),
+        policy_(policy) {}
 
-  /// Whether the log has room for another transaction, and there is time for it; time is not asked
-  /// for where `is_last`: after what makes room for a group comes the group, in the same pass.
-  using FindRoom = std::function<base::Result<bool>(bool is_last)>;
-  /// Commits the next group. A group that cannot be committed stays pending, in its place; a single
-  /// value that can never be stored is dropped and counted. `find_room` is asked after each
-  /// transaction that must precede the group's own: without room the group stays pending, too.
-  [[nodiscard]] base::Status commit_next(store::Store& store, const FindRoom& find_room);
-  /// Of all puts so far.
+  /// Commits the next group. A group that cannot be committed stays pending, in its place. A single
+  /// value that can never be stored is dropped and counted. The group also stays pending if the
+  /// transactions that must precede its own find no space in the write-ahead log, or no time.
+  [[nodiscard]] base::Status commit_next(store::Store& store, const CommitTime& time);
+  /// The newest stamp of all puts so far.
   [[nodiscard]] std::int64_t newest_stamp() const noexcept { return newest_stamp_; }
 
  private:
-  /// What a transaction found out about one slot, told to its waiters after the commit.
-  struct Fate {
+  /// The outcome of one slot. Its waiting callers see it after the commit.
+  struct Outcome {
     bool existed = false;
     bool kept = false;
   };
 
   [[nodiscard]] Portion next_portion(const store::Totals& totals);
-  /// A transaction that first tells the file of calculations that it does not know: no entry comes
-  /// before the row of its calculation, whose id could else be given out again after a crash.
-  base::Status run_told(store::Store& store, const Transactions::Body& body);
+  base::Status run_with_calculations(store::Store& store, const Transactions::Body& body);
+
   base::Status commit_writes(store::Store& store, const engine::Group& group,
-                             const FindRoom& find_room, bool* finished);
-  [[nodiscard]] base::Result<bool> make_room(store::Store& store, const engine::Group& group,
-                                             const FindRoom& find_room);
+                             const CommitTime& time, bool* finished);
+  [[nodiscard]] base::Result<bool> make_capacity(store::Store& store, const engine::Group& group,
+                                                 const CommitTime& time);
   base::Status try_writes(store::Store& store, const engine::Group& group);
   base::Status write(store::Writer& writer, const engine::Slot& slot, const engine::Write& write,
-                     Changes& changes, Fate& fate);
+                     Changes& changes, Outcome& outcome);
   base::Status put(store::Writer& writer, const engine::Slot& slot, const engine::Write& write,
-                   Changes& changes, Fate& fate);
+                   Changes& changes, Outcome& outcome);
   base::Status erase_older(store::Writer& writer, const engine::Slot& slot, Changes& changes);
   [[nodiscard]] bool was_live(const store::RemovedRow& row) const;
   base::Status refuse(store::Writer& writer, const engine::Slot& slot, Changes& changes);
   [[nodiscard]] bool is_over_limit(const store::Totals& totals) const;
   base::Status drop(store::Store& store, const engine::Slot& slot, const base::Failure& failure);
 
-  // One transaction of a range command; `finished` says whether it was the last.
   base::Status commit_range(store::Store& store, engine::Range& range, bool* finished);
   base::Status step_range(store::Writer& writer, engine::Range& range, Changes& changes,
                           bool* finished);
@@ -62,9 +71,10 @@ class Committer {
 
   engine::Engine& engine_;
   Transactions& transactions_;
-  engine::EvictionPolicy* const policy_;  // null: Eviction::none
+  Upkeep& upkeep_;
   Sweeper& sweeper_;
-  int singly_ = 0;  // so many of the next writes go alone, to find the one that cannot be stored
+  eviction::EvictionPolicy* const policy_;  // null: Eviction::none
+  int singly_ = 0;  // the number of next writes that are committed alone, to find a bad one
   std::int64_t newest_stamp_ = 0;
 };
 

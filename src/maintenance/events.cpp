@@ -8,85 +8,78 @@ namespace ashmemo::maintenance {
 
 namespace {
 
-// The cache whose hooks the thread is in, and those it was in before: a hook of one cache may use
-// another cache, whose hooks may then run on the same thread.
-class Here {
- public:
-  explicit Here(const Events* events) : events_(events), outer_(innermost_) { innermost_ = this; }
-  ~Here() { innermost_ = outer_; }
-  Here(const Here&) = delete;
-  Here& operator=(const Here&) = delete;
+// The number of hooks that the thread is inside of. A hook may open and close a cache of its own,
+// whose hooks then run on the same thread.
+thread_local int hooks_of_thread = 0;
 
-  [[nodiscard]] static bool is_in(const Events* events) noexcept {
-    const Here* here = innermost_;
-    while (here != nullptr && here->events_ != events) here = here->outer_;
-    return here != nullptr;
-  }
-  [[nodiscard]] static bool is_in_any() noexcept { return innermost_ != nullptr; }
-
- private:
-  static thread_local const Here* innermost_;
-  const Events* const events_;
-  const Here* const outer_;
+struct InHook {
+  InHook() noexcept { ++hooks_of_thread; }
+  ~InHook() { --hooks_of_thread; }
+  InHook(const InHook&) = delete;
+  InHook& operator=(const InHook&) = delete;
 };
-
-thread_local const Here* Here::innermost_ = nullptr;
 
 }  // namespace
 
+bool Events::is_in_hook() noexcept { return hooks_of_thread > 0; }
+
 void Events::add(std::vector<RemovedEntry> removed) {
-  base::Lock lock(mutex_);
-  for (RemovedEntry& entry : removed) waiting_.emplace_back(std::move(entry));
+  const base::Lock lock(mutex_);
+  for (RemovedEntry& entry : removed) queued_.emplace_back(std::move(entry));
 }
 
 bool Events::are_behind() const {
-  base::Lock lock(mutex_);
-  return delivering_ && waiting_.size() >= kMost;
+  const base::Lock lock(mutex_);
+  return delivering_ && queued_.size() >= kMax;
 }
 
-void Events::wait_for_teller() {
-  if (is_delivering_any() || !are_behind()) return;
+void Events::wait_for_delivery() {
+  if (is_in_hook() || !are_behind()) return;
   ++waiters_;
-  // To callers it is as if the store refused to write: the hook may take long, or wait for them.
+  // The hook may take long, or wait for other callers. So the store counts as refusing to write.
   engine_.pending.set_refusing(true);
   ASHMEMO_TEST_POINT("events: waits");
   {
-    base::Lock lock(mutex_);
-    while (delivering_ && waiting_.size() >= kMost) told_.wait(mutex_);
+    const base::Lock lock(mutex_);
+    while (delivering_ && queued_.size() >= kMax) delivered_.wait(mutex_);
   }
   --waiters_;
 }
 
 bool Events::begin(std::deque<Event>* events) {
   std::vector<Notice> notices = engine_.notices.take();
-  base::Lock lock(mutex_);
-  for (Notice& notice : notices) waiting_.emplace_back(std::move(notice));
-  if (delivering_ || waiting_.empty()) return false;
-  // Nothing may throw from here until it is over: nobody would tell anything again.
-  events->swap(waiting_);
+  const base::Lock lock(mutex_);
+  for (Notice& notice : notices) queued_.emplace_back(std::move(notice));
+  if (delivering_ || queued_.empty()) return false;
+  // From here to `end` nothing may throw. Otherwise no thread would deliver events again.
+  events->swap(queued_);
   delivering_ = true;
   return true;
 }
 
-bool Events::tell_some() {
+bool Events::deliver_some() {
   std::deque<Event> events;
   if (!begin(&events)) return false;
   {
-    const Here here(this);
-    for (const Event& event : events) tell(event);
+    const InHook in_hook;
+    for (const Event& event : events) {
+      call_hook(event);
+      // The hook has forked. The other events belong to the parent process.
+      if (engine_.process.is_forked_child()) return false;
+    }
   }
   return end();
 }
 
 bool Events::end() {
-  const bool are_notices = !engine_.notices.empty();  // of hooks that threw, too
-  base::Lock lock(mutex_);
+  const bool has_notices = !engine_.notices.empty();  // for example of a hook that threw
+  const base::Lock lock(mutex_);
   delivering_ = false;
-  told_.notify_all();
-  return waiters_ == 0 && (are_notices || !waiting_.empty());
+  delivered_.notify_all();
+  return waiters_ == 0 && (has_notices || !queued_.empty());
 }
 
-void Events::tell(const Event& event) noexcept {
+void Events::call_hook(const Event& event) noexcept {
   const Hooks& hooks = engine_.options.hooks;
   try {
     if (const auto* notice = std::get_if<Notice>(&event)) {
@@ -97,18 +90,15 @@ void Events::tell(const Event& event) noexcept {
     }
   } catch (...) {
     engine_.counters.worker_errors.add();
-    tell_hook_threw();
+    report_hook_threw();
   }
 }
 
-void Events::tell_hook_threw() noexcept try {
-  engine_.notices.tell(NoticeKind::listener_failed,
-                       engine_.path + ": a hook threw; the cache goes on", engine_.path);
-} catch (...) {  // no memory: it is counted
+void Events::report_hook_threw() noexcept try {
+  engine_.notices.notify(NoticeKind::listener_failed,
+                         engine_.path + ": a hook threw an exception; the cache goes on",
+                         engine_.path);
+} catch (...) {  // out of memory; the exception is counted
 }
-
-bool Events::is_delivering_here() const noexcept { return Here::is_in(this); }
-
-bool Events::is_delivering_any() noexcept { return Here::is_in_any(); }
 
 }  // namespace ashmemo::maintenance

@@ -7,20 +7,23 @@
 
 #include "base/saturate.hpp"
 #include "engine/engine.hpp"
-#include "engine/eviction_policy.hpp"
+#include "eviction/eviction_policy.hpp"
+#include "maintenance/disk_full_mode.hpp"
 #include "maintenance/transaction.hpp"
 
 namespace ashmemo::maintenance {
 
-/// Keeps the file within its limits: removes due entries first, then what the policy gives up.
+/// Keeps the file within its limits: deletes expired entries first, then the policy's victims.
 class Evictor {
  public:
-  Evictor(engine::Engine& engine, Transactions& transactions, engine::EvictionPolicy* policy)
-      : engine_(engine), transactions_(transactions), policy_(policy) {}
+  /// `policy`: null for Eviction::none.
+  Evictor(engine::Engine& engine, Transactions& transactions, const DiskFullMode& disk_full,
+          eviction::EvictionPolicy* policy)
+      : engine_(engine), transactions_(transactions), disk_full_(disk_full), policy_(policy) {}
 
-  /// Whether a limit is passed, and something can be done about it.
+  /// Whether a limit is exceeded and eviction can help.
   [[nodiscard]] bool has_work(const store::Totals& totals) const;
-  /// By how much the limits are passed.
+  /// The amount by which the limits are exceeded.
   struct Excess {
     std::int64_t entries = 0;
     std::int64_t bytes = 0;
@@ -29,26 +32,22 @@ class Evictor {
     }
   };
   [[nodiscard]] Excess excess(const store::Totals& totals) const;
-  /// One transaction towards the limits. The row with the stamp `newest` leaves last of all: a put
-  /// that evicts itself is none.
+  /// One transaction towards the limits. The row with the stamp `newest` is evicted only if there is
+  /// no other row, so that a put does not evict itself.
   [[nodiscard]] base::Status evict_some(store::Store& store, std::int64_t newest);
 
-  /// The disk is full: until it is relaxed the limit is somewhat less than what there is now, so
-  /// that new entries find room in what old ones leave. False: nothing may leave for that.
-  bool squeeze(const store::Totals& totals);
-  void relax() noexcept { squeezed_to_ = base::kForever; }
-
  private:
-  /// What may still be done in the transaction that is under way.
-  struct Room {
-    explicit Room(const Portion& portion) : rows(portion.rows), bytes(portion.bytes) {}
+  /// The part of the transaction's portion that is not used yet.
+  struct Remaining {
+    explicit Remaining(const Portion& portion) : rows(portion.rows), bytes(portion.bytes) {}
 
-    [[nodiscard]] bool has(std::int64_t byte_size) const {
+    /// The first row always fits.
+    [[nodiscard]] bool fits(std::int64_t byte_size) const {
       return rows > 0 && (!is_used || byte_size <= bytes);
     }
     void use(std::int64_t byte_size) {
       --rows;
-      bytes -= std::clamp<std::int64_t>(byte_size, 0, bytes);  // the file may claim anything
+      bytes -= std::clamp<std::int64_t>(byte_size, 0, bytes);  // the file may contain any number
       is_used = true;
     }
 
@@ -59,26 +58,26 @@ class Evictor {
 
   [[nodiscard]] bool is_over(const store::Totals& totals, std::int64_t slack) const;
   base::Status evict_a_portion(store::Writer& writer, Changes& changes);
-  base::Status remove_due(store::Writer& writer, Changes& changes, Room& room, bool* more);
-  base::Status evict_one_round(store::Writer& writer, Changes& changes, Room& room);
+  base::Status expire_due(store::Writer& writer, Changes& changes, Remaining& remaining,
+                          bool* more);
+  base::Status evict_one_round(store::Writer& writer, Changes& changes, Remaining& remaining);
   [[nodiscard]] base::Result<std::vector<store::Candidate>> oldest(store::Writer& writer,
                                                                    std::int64_t queue);
-  base::Status judge(store::Writer& writer, store::Candidate& candidate, Changes& changes,
-                     Room& room);
+  base::Status evict_or_reinsert(store::Writer& writer, store::Candidate& candidate,
+                                 Changes& changes, Remaining& remaining);
   base::Status evict(store::Writer& writer, const store::Candidate& candidate, Changes& changes);
-  [[nodiscard]] engine::QueueSizes sizes(const store::Totals& totals) const;
-  [[nodiscard]] std::int64_t max_bytes() const;
+  [[nodiscard]] eviction::QueueSizes sizes(const store::Totals& totals) const;
   void announce_default_limit();
 
   engine::Engine& engine_;
   Transactions& transactions_;
-  engine::EvictionPolicy* const policy_;  // null: Eviction::none
+  const DiskFullMode& disk_full_;
+  eviction::EvictionPolicy* const policy_;  // null: Eviction::none
   std::int64_t newest_ = 0;
-  std::int64_t squeezed_to_ = base::kForever;  // bytes
-  engine::Reinsertions reinsertions_;
-  std::int64_t reads_taken_ = 0;      // with the marks that this transaction has taken
-  std::int64_t earliest_return_ = 0;  // of the rows that were re-inserted in this round
-  // With these totals nothing was found to evict: they are wrong, as another program may make them.
+  eviction::Reinsertions reinsertions_;
+  std::int64_t reads_taken_ = 0;      // by this transaction, from the access buffer
+  std::int64_t earliest_return_ = 0;  // of the rows that this round re-inserted
+  // With these totals nothing was found to evict. They are wrong, as another program can make them.
   std::optional<store::Totals> stuck_at_;
 };
 

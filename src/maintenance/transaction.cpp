@@ -23,6 +23,8 @@ void Changes::remove(std::string key, RemovalCause cause, bool wants_key) {
     case RemovalCause::evicted:
       ++evicted;
       break;
+    case RemovalCause::damaged:  // its reads were counted
+      break;
   }
   if (wants_key) removed.push_back({std::move(key), cause});
 }
@@ -50,8 +52,9 @@ base::Status Transactions::look(store::Store& store) {
   return {};
 }
 
-// The store's commit counter has been raised before: no snapshot that is taken after this is older.
-void Transactions::forget_memory() { const engine::TierChange all(engine_.tier.get()); }
+// The store has raised its commit counter before this. So no later snapshot is older than the
+// foreign change.
+void Transactions::forget_memory() { const memory::TierChange all(engine_.tier.get()); }
 
 void Transactions::publish(const store::Totals& totals) {
   engine_.entries = totals.entries;
@@ -71,10 +74,10 @@ base::Status Transactions::in_transaction(store::Writer& writer, const Body& bod
                                           Changes& changes) {
   try {
     if (base::Status done = body(writer, changes); !done.ok()) return done;
-    // What is removed leaves the memory tier before the commit can be seen.
-    std::deque<engine::TierChange> leaving;
+    // Removed entries must not be in the memory tier when the commit becomes visible.
+    std::deque<memory::TierChange> tier_changes;
     for (const RemovedEntry& entry : changes.removed) {
-      leaving.emplace_back(engine_.tier.get(), entry.key);
+      tier_changes.emplace_back(engine_.tier.get(), entry.key);
     }
     ASHMEMO_TEST_POINT("commit: begins");
     base::Status done = writer.commit(engine_.options.durability == Durability::power);
@@ -83,13 +86,13 @@ base::Status Transactions::in_transaction(store::Writer& writer, const Body& bod
   } catch (const std::exception& error) {
     return unexpected(error.what());
   } catch (...) {
-    return unexpected("no std::exception");
+    return unexpected("an exception that is not a std::exception");
   }
 }
 
 base::Failure Transactions::unexpected(std::string_view what) {
   engine_.counters.worker_errors.add();
-  return {base::FailureKind::other, 0, "unexpected: " + std::string(what)};
+  return {base::FailureKind::other, 0, "unexpected error: " + std::string(what)};
 }
 
 void Transactions::committed(store::Writer& writer, Changes& changes) {
@@ -106,28 +109,29 @@ void Transactions::committed(store::Writer& writer, Changes& changes) {
   counters.touches_lost.add(changes.touches_dropped);
   publish(writer.totals());
   if (events_.wants_removals() && !changes.removed.empty()) events_.add(std::move(changes.removed));
-  if (is_relieving_) return;
+  if (disk_full_.is_freeing_space()) return;
   engine_.pending.set_refusing(false);
   engine_.set_health(HealthState::ok);
   for (const NoticeKind trouble : {NoticeKind::busy, NoticeKind::write_failed}) {
-    engine_.notices.tell_end(trouble, NoticeKind::recovered, engine_.path + ": writing works again",
-                             engine_.path);
+    engine_.notices.notify_end(trouble, NoticeKind::recovered,
+                               engine_.path + ": writing works again", engine_.path);
   }
 }
 
 void Transactions::failed(const store::Store& store, const base::Failure& failure) {
   using base::FailureKind;
   engine_.pending.set_refusing(true);
-  if (failure.kind == FailureKind::too_large) return;  // one value's fault, not the store's
+  if (failure.kind == FailureKind::too_large) return;  // the store itself works
   engine_.set_health(HealthState::degraded);
-  if (failure.kind == FailureKind::corrupt) engine_.store.condemn(store, failure.what);
+  if (failure.kind == FailureKind::corrupt) engine_.store.mark_corrupt(store, failure.what);
   const bool busy = failure.kind == FailureKind::busy;
-  engine_.notices.tell(busy ? NoticeKind::busy : NoticeKind::write_failed,
-                       engine_.path +
-                           (busy ? ": another program holds the write lock; writes wait in memory: "
-                                 : ": writing failed and is tried again; reads go on: ") +
-                           failure.what,
-                       engine_.path);
+  engine_.notices.notify(
+      busy ? NoticeKind::busy : NoticeKind::write_failed,
+      engine_.path +
+          (busy ? ": another program holds the write lock; writes wait in memory: "
+                : ": writing failed and is tried again; reads go on: ") +
+          failure.what,
+      engine_.path);
 }
 
 }  // namespace ashmemo::maintenance

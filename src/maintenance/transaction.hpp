@@ -1,26 +1,19 @@
 #pragma once
 
 #include <functional>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
 #include "engine/engine.hpp"
+#include "maintenance/disk_full_mode.hpp"
 #include "maintenance/events.hpp"
 #include "store/store.hpp"
 
 namespace ashmemo::maintenance {
 
-/// No transaction carries more than this: a row may dirty four pages, and the write-ahead log, the
-/// page cache and whoever waits for the commit feel each of them.
-struct Portion {
-  int rows = 1'000;
-  std::int64_t bytes = 4 * MiB;
-};
-/// On a full disk: what finds room in the log as long as it is kept.
-inline constexpr Portion kSmallPortion{64, 256 * KiB};
-
-/// What a transaction changed, for the counters and the hooks, once it is committed.
+/// The changes of one transaction. They are counted and reported to the hooks after its commit.
 struct Changes {
   std::vector<RemovedEntry> removed;
   std::int64_t erased = 0;
@@ -36,31 +29,29 @@ struct Changes {
   void remove(std::string key, RemovalCause cause, bool wants_key);
 };
 
-/// One transaction on the store's writer. What it changed is counted and told only if it was
-/// committed; whatever fails is booked as the store refusing to write, and ends that state when it
-/// works again. An exception on the way is a failure too: the transaction is rolled back, and the
-/// worker goes on.
+/// Runs transactions on the store's writer, and keeps the health of writing. A failure means that
+/// the store refuses to write. The next successful commit ends that state. An exception rolls the
+/// transaction back and is a failure too.
 class Transactions {
  public:
-  Transactions(engine::Engine& engine, Events& events) : engine_(engine), events_(events) {}
+  Transactions(engine::Engine& engine, Events& events, const DiskFullMode& disk_full)
+      : engine_(engine), events_(events), disk_full_(disk_full) {}
 
   using Body = std::function<base::Status(store::Writer&, Changes&)>;
   [[nodiscard]] base::Status run(store::Store& store, const Body& body);
-  /// What the next one may carry.
-  [[nodiscard]] const Portion& portion() const noexcept { return portion_; }
-  void set_portion(const Portion& portion) noexcept { portion_ = portion; }
-  /// Books a failure that keeps anything from being written as the store refusing to write: one of
-  /// a transaction, or of what must come before it.
+  /// The maximum size of the next transaction.
+  [[nodiscard]] Portion portion() const noexcept { return disk_full_.portion(); }
+  /// Reports that the store refuses to write, because of a transaction or of a step that must come
+  /// before one.
   void failed(const store::Store& store, const base::Failure& failure);
-  /// While it makes room on a full disk, a commit does not mean that writing works again.
-  void set_relieving(bool relieving) noexcept { is_relieving_ = relieving; }
-  /// No transaction: sees what other programs have changed. Afterwards the writer's totals are
-  /// right.
+  /// Checks for changes by other programs, without a transaction. Afterwards the writer's totals
+  /// are those of the file.
   [[nodiscard]] base::Status look(store::Store& store);
 
-  /// Whether the keys of rows are wanted that a caller has removed or replaced.
+  /// Whether the hooks need the keys of entries that a caller erased or replaced.
   [[nodiscard]] bool wants_keys() const { return events_.wants_removals(); }
-  /// Of those that the worker removes by itself. Callers have told the memory tier of theirs.
+  /// Whether the keys of expired and evicted entries are needed. The memory tier needs these too.
+  /// The callers themselves announce the other changes to it.
   [[nodiscard]] bool wants_own_keys() const { return wants_keys() || engine_.tier; }
 
  private:
@@ -74,8 +65,7 @@ class Transactions {
 
   engine::Engine& engine_;
   Events& events_;
-  Portion portion_;
-  bool is_relieving_ = false;
+  const DiskFullMode& disk_full_;
 };
 
 }  // namespace ashmemo::maintenance

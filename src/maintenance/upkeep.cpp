@@ -2,92 +2,144 @@
 
 #include <algorithm>
 
+#include "engine/time.hpp"
+
 namespace ashmemo::maintenance {
 
 using base::Status;
 
 namespace {
 
-// A checkpoint writes each changed page once, however often it is in the log, so a larger log saves
-// writes; it also costs disk, and the time to look a page up in it.
+// A checkpoint writes each changed page once, however often the WAL contains it. So a longer WAL
+// saves writes, but it takes disk space, and reads search it for each page.
 constexpr std::int64_t kCheckpointBytes = 4 * MiB;
 
-// Nothing is added to a log of this length while our own reads keep it from starting over.
-constexpr std::int64_t kMostLogBytes = 2 * kCheckpointBytes;
+// While reads of this process prevent the WAL from starting over, it may grow up to this length.
+constexpr std::int64_t kMaxWalBytes = 2 * kCheckpointBytes;
 
-// Free pages up to this share of the file are kept: new entries will need them soon.
+// For WaitsForReads::at_length. One attempt takes 0.1 seconds.
+constexpr int kMaxAttempts = 100;
+
+// This share of the file may consist of free pages, because new entries will need them soon.
 constexpr std::int64_t kKeptShare = 16;
 constexpr std::int64_t kPageBytes = 4096;
 constexpr int kPagesAtOnce = 256;
 
 }  // namespace
 
-Status Upkeep::judge(const store::Store& store, const base::Failure& failure) const {
+/// `busy` is no failure here, because the next pass tries again. A corrupt store is marked for
+/// quarantine.
+Status Upkeep::tolerate_busy(const store::Store& store, const base::Failure& failure) const {
   if (failure.kind == base::FailureKind::busy) return {};
-  if (failure.kind == base::FailureKind::corrupt) engine_.store.condemn(store, failure.what);
+  if (failure.kind == base::FailureKind::corrupt) engine_.store.mark_corrupt(store, failure.what);
   return failure;
 }
 
 bool Upkeep::wants_checkpoint(store::Store& store) const {
-  // Not the size of its file, which stays as it was when the log starts over.
+  // This is not the size of the WAL file, which does not shrink when the WAL starts over.
   return store.writer()->wal_bytes() >= kCheckpointBytes;
 }
 
 Status Upkeep::checkpoint(store::Store& store, bool truncate) {
   const auto done = store.writer()->checkpoint(truncate);
   own_reader_ = done.ok() && done->own_reader;
-  if (!done.ok()) return judge(store, done.failure());
-  if (done->own_reader) return {};  // behind it a foreign one is not seen: it may still be there
+  if (!done.ok()) return tolerate_busy(store, done.failure());
+  // A reader of this process hides readers in other programs. So the state of those is unknown.
+  if (done->own_reader) return {};
   foreign_reader_ = done->foreign_reader;
   if (done->foreign_reader) {
-    engine_.notices.tell(NoticeKind::foreign_reader,
-                         engine_.path +
-                             "-wal cannot start over: another program has been reading "
-                             "the file since before the last commits",
-                         engine_.path);
+    engine_.notices.notify(NoticeKind::foreign_reader,
+                           engine_.path +
+                               "-wal cannot start over: another program has been reading "
+                               "the file since before the last commits",
+                           engine_.path);
   } else {
-    engine_.notices.tell_end(NoticeKind::foreign_reader, NoticeKind::recovered,
-                             engine_.path + "-wal starts over again", engine_.path);
+    engine_.notices.notify_end(NoticeKind::foreign_reader, NoticeKind::recovered,
+                               engine_.path + "-wal starts over again", engine_.path);
   }
   return {};
 }
 
-base::Result<bool> Upkeep::make_room(store::Store& store) {
+Status Upkeep::checkpoint_if_long(store::Store& store) {
+  if (!disk_full_.is_active() && !wants_checkpoint(store)) return {};
+  Status done = checkpoint(store, false);
+  if (!done.ok()) transactions_.failed(store, done.failure());
+  return done;
+}
+
+base::Result<bool> Upkeep::make_wal_space(store::Store& store) {
   if (!wants_checkpoint(store)) return true;
-  if (Status moved = checkpoint(store, false); !moved.ok()) return moved.failure();
-  return !own_reader_ || store.writer()->wal_bytes() < kMostLogBytes;
+  if (Status done = checkpoint(store, false); !done.ok()) {
+    // Nothing may be written, or the WAL would grow without bound. Callers that wait must know.
+    transactions_.failed(store, done.failure());
+    return done.failure();
+  }
+  return !own_reader_ || store.writer()->wal_bytes() < kMaxWalBytes;
+}
+
+/// A caller must not wait for as long as, for example, a backup of a large file takes. So the store
+/// counts as refusing to write.
+void Upkeep::report_blocked_by_own_read() {
+  engine_.pending.set_refusing(true);
+  engine_.set_health(HealthState::degraded);
+  engine_.notices.notify(
+      NoticeKind::busy,
+      engine_.path +
+          "-wal cannot start over: a read of this program (backup, check, a long "
+          "walk) needs it; writes wait in memory until it ends",
+      engine_.path);
+}
+
+base::Result<bool> Upkeep::find_wal_space(store::Store& store, WaitsForReads waits) {
+  const engine::Deadline deadline(*engine_.clock, engine_.options.timing.max_wait.count());
+  for (int attempts = 1;; ++attempts) {
+    auto space = make_wal_space(store);
+    if (!space.ok() || *space) return space;
+    report_blocked_by_own_read();
+    if (waits == WaitsForReads::once) return false;
+    if (waits == WaitsForReads::max_wait && deadline.is_over()) return false;
+    if (waits == WaitsForReads::at_length && attempts == kMaxAttempts) return true;
+  }
+}
+
+Status Upkeep::require_wal_space(store::Store& store, WaitsForReads waits) {
+  const auto space = find_wal_space(store, waits);
+  if (!space.ok()) return space.failure();
+  if (*space) return {};
+  return base::Failure{base::FailureKind::busy, 0,
+                       "a long read of this program keeps the write-ahead log from starting over"};
 }
 
 Status Upkeep::vacuum_some(store::Store& store, bool* more) {
   *more = false;
   const auto free = store.writer()->vacuum(0);
-  if (!free.ok()) return judge(store, free.failure());
+  if (!free.ok()) return tolerate_busy(store, free.failure());
   const auto bytes = store.writer()->bytes_when_moved();
-  if (!bytes.ok()) return judge(store, bytes.failure());
+  if (!bytes.ok()) return tolerate_busy(store, bytes.failure());
   const std::int64_t kept = *bytes / kPageBytes / kKeptShare;
   if (*free <= std::max<std::int64_t>(kept, kPagesAtOnce)) return {};
   const std::int64_t surplus = std::min<std::int64_t>(*free - kept, kPagesAtOnce);
   const auto left = store.writer()->vacuum(static_cast<int>(surplus));
-  if (!left.ok()) return judge(store, left.failure());
-  *more = *left > kept && *left < *free;  // where nothing can be given back, trying again is no use
+  if (!left.ok()) return tolerate_busy(store, left.failure());
+  *more = *left > kept && *left < *free;  // if no page could be given back, another try is useless
   return {};
+}
+
+Status Upkeep::vacuum_all(store::Store& store) {
+  std::int64_t before = base::kForever;
+  while (true) {
+    if (Status s = require_wal_space(store, WaitsForReads::at_length); !s.ok()) return s;
+    const auto left = store.writer()->vacuum(kPagesAtOnce);
+    if (!left.ok()) return left.failure();
+    if (*left == 0 || *left >= before) return {};
+    before = *left;
+  }
 }
 
 base::Result<bool> Upkeep::can_shrink(store::Store& store) const {
   const auto bytes = store.writer()->bytes_when_moved();
   if (!bytes.ok()) return bytes.failure();
   return *bytes < store.sizes().file_bytes;
-}
-
-Status Upkeep::vacuum_all(store::Store& store, const std::function<Status()>& find_room) {
-  std::int64_t before = base::kForever;
-  while (true) {
-    if (Status s = find_room(); !s.ok()) return s;
-    const auto left = store.writer()->vacuum(kPagesAtOnce);
-    if (!left.ok()) return left.failure();
-    if (*left == 0 || *left >= before) return {};
-    before = *left;
-  }
 }
 
 }  // namespace ashmemo::maintenance

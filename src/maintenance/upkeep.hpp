@@ -2,45 +2,67 @@
 
 #include <atomic>
 #include <cstdint>
-#include <functional>
 
 #include "engine/engine.hpp"
+#include "maintenance/disk_full_mode.hpp"
+#include "maintenance/transaction.hpp"
 
 namespace ashmemo::maintenance {
 
-/// Keeps the file and its write-ahead log small, in slices.
+/// How long work waits for reads of this process that prevent a long write-ahead log (WAL) from
+/// starting over.
+enum class WaitsForReads : std::uint8_t {
+  once,      // one attempt of 0.1 seconds; the next pass tries again
+  max_wait,  // Options::timing.max_wait, because a caller waits; then the writes stay queued
+  at_length  // ten seconds; then the work continues beside the reads
+};
+
+/// Keeps the file and its WAL small. Each function does a bounded amount of work.
 class Upkeep {
  public:
-  explicit Upkeep(engine::Engine& engine) : engine_(engine) {}
+  Upkeep(engine::Engine& engine, Transactions& transactions, const DiskFullMode& disk_full)
+      : engine_(engine), transactions_(transactions), disk_full_(disk_full) {}
 
-  /// Whether the write-ahead log has grown enough to be moved into the file.
+  /// Whether the WAL is long enough to copy it into the file.
   [[nodiscard]] bool wants_checkpoint(store::Store& store) const;
-  /// Moves the log into the file; `truncate` gives its room back as well. Notices whoever keeps it
-  /// from starting over.
+  /// Copies the WAL into the file. `truncate`: also gives the space of the WAL back. Reports a
+  /// reader in another program that prevents the WAL from starting over.
   [[nodiscard]] base::Status checkpoint(store::Store& store, bool truncate);
-  /// Moves a long log into the file. False: reads of our own that take long keep it from starting
-  /// over, and it has no room for more: writing waits for them. A foreign reader, which may stay
-  /// for ever, is not waited for.
-  [[nodiscard]] base::Result<bool> make_room(store::Store& store);
-  /// Gives some free pages back to the system. `*more`: there are more than are kept for new
-  /// entries.
-  [[nodiscard]] base::Status vacuum_some(store::Store& store, bool* more);
-  /// Whether pages were given back that the file still holds, until a checkpoint cuts them off.
-  [[nodiscard]] base::Result<bool> can_shrink(store::Store& store) const;
-  /// Gives all of them back. `find_room` sees to it, before each slice, that the log has room.
-  [[nodiscard]] base::Status vacuum_all(store::Store& store,
-                                        const std::function<base::Status()>& find_room);
+  /// Copies the WAL if it is long, and in disk-full mode always.
+  [[nodiscard]] base::Status checkpoint_if_long(store::Store& store);
 
-  /// Another program's read keeps the log from starting over.
+  /// Makes sure that the WAL has space for another transaction. Returns false if it has none,
+  /// because a long read of this process prevents it from starting over. Then nothing may be
+  /// written. A reader in another program does not count, because it may never end.
+  [[nodiscard]] base::Result<bool> make_wal_space(store::Store& store);
+  /// The same for pending writes: waits for the reads, and the store counts as refusing to write
+  /// meanwhile.
+  [[nodiscard]] base::Result<bool> find_wal_space(store::Store& store, WaitsForReads waits);
+  /// The same, but the failure `busy` instead of false.
+  [[nodiscard]] base::Status require_wal_space(store::Store& store, WaitsForReads waits);
+
+  /// Gives some free pages back to the system. `*more`: there are more free pages than are kept for
+  /// new entries.
+  [[nodiscard]] base::Status vacuum_some(store::Store& store, bool* more);
+  /// Gives all free pages back.
+  [[nodiscard]] base::Status vacuum_all(store::Store& store);
+  /// Whether a checkpoint would make the file shorter.
+  [[nodiscard]] base::Result<bool> can_shrink(store::Store& store) const;
+
+  /// Whether a reader in another program prevented the WAL from starting over at the last attempt.
+  /// Any thread.
   [[nodiscard]] bool has_foreign_reader() const noexcept { return foreign_reader_.load(); }
 
  private:
-  /// Another program is at it, or writes: there is time. What is damaged is to be set aside.
-  [[nodiscard]] base::Status judge(const store::Store& store, const base::Failure& failure) const;
+  void report_blocked_by_own_read();
+  [[nodiscard]] base::Status tolerate_busy(const store::Store& store,
+                                           const base::Failure& failure) const;
 
   engine::Engine& engine_;
+  Transactions& transactions_;
+  const DiskFullMode& disk_full_;
   std::atomic<bool> foreign_reader_{false};
-  bool own_reader_ = false;  // kept the log from starting over at the last try
+  bool own_reader_ = false;  // prevented the WAL from starting over at the last attempt
 };
 
 }  // namespace ashmemo::maintenance

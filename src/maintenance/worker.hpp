@@ -10,94 +10,98 @@
 #include "base/result.hpp"
 #include "engine/engine.hpp"
 #include "maintenance/events.hpp"
-#include "maintenance/steps.hpp"
+#include "maintenance/maintenance_pass.hpp"
+
+// The folder `maintenance`: everything that changes the file after it was opened, and the hooks.
+//
+// `MaintenancePass` contains the work, in bounded steps. `Worker` owns the only pass of a cache and
+// decides which thread runs it and when. `Events` calls the hooks.
+//
+// Threads. In thread mode the worker has one thread, which runs a pass when there is work. `run`,
+// `flush` and `compact` run a pass on the calling thread, in both modes.
+//
+// Locks. The maintenance lock is held around a whole pass, with all its SQL. After it is released, the
+// same thread calls the hooks, without any lock. `Events` has a mutex for the queued events, and the
+// worker one for the sleep of its thread. engine/engine.hpp has the order of all locks.
 
 namespace ashmemo::maintenance {
 
-/// Who does the work, and when. What is done stands in steps.hpp.
-///
-/// The worker's work is a role that one thread has at a time. In thread mode a thread of its own
-/// takes it whenever there is something to do; `run`, `flush` and `compact` take it on the calling
-/// thread, in both modes. After the role was given back, what happened by then is told to the
-/// hooks, in order, without any lock; what comes meanwhile is left to the thread, if there is one.
+/// Runs the maintenance of one cache. Threads: any, except where a function says otherwise.
 class Worker final : public engine::WorkerControl {
  public:
   explicit Worker(engine::Engine& engine);
   ~Worker() override { stop(); }
 
-  /// Opens the store. The failure is for the caller to judge.
+  /// Opens the store.
   [[nodiscard]] base::Status open();
-  /// Goes on after a failed open: it is tried again, with back-off.
+  /// Continues without a store after a failed `open`: opening is tried again, with back-off.
   void start_without_store(const base::Failure& failure);
   /// Starts the thread, in thread mode.
   void start();
-  /// Writes what was accepted (for at most `close_wait`), ends the thread and releases the store.
-  /// Does nothing the second time, or in a forked child.
+  /// Writes what was accepted (for at most `close_wait`), ends the thread and closes the store. Does
+  /// nothing the second time, and in a forked child.
   void stop() noexcept;
 
-  /// A step of about `budget` microseconds; true: there is more to do.
+  /// One pass of about `budget` microseconds. Returns true if there is more work.
   bool run(std::int64_t budget);
   [[nodiscard]] base::Status flush();
   [[nodiscard]] base::Status compact();
-  /// Tells the hooks what there is: in a cache opened read-only nothing else does before it closes.
-  void tell() { tell_events(); }
+  /// Calls the hooks for the queued events. For read-only caches, which have no pass that does it.
+  void notify() { deliver_events(); }
 
-  /// Of a cache that was opened read-only: keeps up with the file, at most once a second, on the
-  /// caller's thread, and does not wait for another's. The hooks are told later.
-  void follow() noexcept override;
   void wake() noexcept override;
-  /// As wake, whatever is pending.
   void wake_now() noexcept override;
-  bool drain() override;
-  [[nodiscard]] bool is_this_thread() const noexcept override;
+  bool run_pending_now() override;
+  void follow() noexcept override;
   [[nodiscard]] bool is_in_hook() const noexcept override;
 
   [[nodiscard]] bool has_foreign_reader() const noexcept { return foreign_reader_.load(); }
 
  private:
-  /// How the thread sleeps: so that a caller need not wake it for nothing.
+  /// How the thread sleeps, so that callers wake it only if that is useful.
   enum class Sleep : std::uint8_t { awake, until_flush, until_work };
-  /// What ended a sleep before its time.
-  enum class Woken : std::uint8_t { by_nobody, by_a_write, by_a_call };
+  /// Why a sleep ended early.
+  enum class Woken : std::uint8_t { no, by_a_write, by_a_call };
+
+  using Work = std::function<base::Status(MaintenancePass&)>;
+  [[nodiscard]] base::Status with_maintenance_lock(const Work& work);
+  bool with_free_maintenance_lock(const Work& work);
+  base::Status in_maintenance_lock(const Work& work) ASHMEMO_REQUIRES(maintenance_mutex_);
+  void after_maintenance();
+  void deliver_events();
+  bool pass(const Budget& budget);
+  base::Failure unexpected(const std::string& what);
+  [[nodiscard]] bool is_manual() const;
 
   [[nodiscard]] Budget thread_budget() const;
   void loop();
-  [[nodiscard]] Sleep choose_sleep() const;
-  [[nodiscard]] std::int64_t length_of(Sleep sleep, bool more) const;
-  [[nodiscard]] std::int64_t watching(std::int64_t length);
-  [[nodiscard]] bool is_needed_now() const;
   void sleep(bool more);
   Woken sleep_once(bool more);
+  [[nodiscard]] Sleep choose_sleep() const;
+  [[nodiscard]] std::int64_t length_of(Sleep sleep, bool more) const;
+  [[nodiscard]] std::int64_t shortened_for_tier(std::int64_t length);
+  [[nodiscard]] bool is_needed_now() const;
   void wake_up(Woken by) noexcept;
-  bool pass(const Budget& budget);
-  bool pass_for_caller(const Budget& budget);
-  using Work = std::function<base::Status(Steps&)>;
-  [[nodiscard]] base::Status with_role(const Work& work);
-  bool with_free_role(const Work& work);
-  base::Status in_role(const Work& work) ASHMEMO_REQUIRES(role_);
-  void after_role();
-  void tell_events();
-  [[nodiscard]] bool is_manual() const;
-  base::Failure unexpected(const std::string& what);
+
   void write_the_rest();
   void try_to_write_the_rest();
   void drop_the_rest();
 
   engine::Engine& engine_;
   Events events_;
-  base::Mutex role_;
-  Steps steps_ ASHMEMO_GUARDED_BY(role_);
+  base::Mutex maintenance_mutex_;
+  MaintenancePass pass_ ASHMEMO_GUARDED_BY(maintenance_mutex_);
   std::atomic<bool> foreign_reader_{false};
-  std::atomic<std::int64_t> next_follow_{0};  // steady
+  std::atomic<std::int64_t> next_follow_{0};  // steady clock
 
   base::Mutex wake_mutex_;
   base::Condition wake_condition_;
-  Woken woken_ ASHMEMO_GUARDED_BY(wake_mutex_) = Woken::by_nobody;
+  Woken woken_ ASHMEMO_GUARDED_BY(wake_mutex_) = Woken::no;
   std::atomic<Sleep> sleep_{Sleep::awake};
   std::atomic<bool> stopping_{false};
   std::thread thread_;
   std::atomic<bool> has_thread_{false};
-  std::atomic<bool> events_left_{false};  // to the thread
+  std::atomic<bool> has_events_for_thread_{false};
 };
 
 }  // namespace ashmemo::maintenance

@@ -8,28 +8,28 @@ namespace {
 
 // From SQLite's file format, for pages of 4096 bytes.
 constexpr std::int64_t kPage = 4096;
-constexpr std::int64_t kPageRoom = kPage - 8;          // without the header of a leaf
-constexpr std::int64_t kOverflowRoom = kPage - 4;      // without the number of the next page
-constexpr std::int64_t kMostInTablePage = kPage - 35;  // of one row; a longer one overflows
-constexpr std::int64_t kMostInIndexPage = 1002;        // of one key
-constexpr std::int64_t kLeastInPage = 489;             // of whatever overflows
+constexpr std::int64_t kPageCapacity = kPage - 8;      // without the header of a leaf
+constexpr std::int64_t kOverflowCapacity = kPage - 4;  // without the number of the next page
+constexpr std::int64_t kMaxInTablePage = kPage - 35;   // of one row; a longer one overflows
+constexpr std::int64_t kMaxInIndexPage = 1002;         // of one key
+constexpr std::int64_t kMinInPage = 489;               // of a record that overflows
 
-// A row without its key, value and record version: a header of 16 bytes, three or four moments of
-// 8, byte_size, calculation_id and cost_us of 6 together.
-constexpr std::int64_t kSmallColumns = 16 + 3 * 8 + 6;
+// A row without its key, value and record version: a header of 17 bytes, three or four times of 8
+// bytes, a checksum of 8, and 6 bytes for byte_size, calculation_id and cost_us together.
+constexpr std::int64_t kSmallColumns = 17 + 3 * 8 + 8 + 6;
 constexpr std::int64_t kExpiryColumn = 8;
-// Around a record in a page: its length, its rowid, its place in the page.
+// The overhead of a record in a page: its length, its rowid and its offset.
 constexpr std::int64_t kAroundRow = 7;
 constexpr std::int64_t kAroundKey = 9;
 
-// Measured: entries of an index take this much when their pages are as full as they stay. Keys
-// arrive anywhere, which keeps their index three quarters full; moments arrive at its end.
+// Measured sizes of index entries in pages of the usual fill. Keys are inserted anywhere, so the index
+// of keys is three quarters full. Times are appended at the end of their index.
 constexpr std::int64_t kKeyFillPercent = 76;
 constexpr std::int64_t kQueueEntry = 49;
 constexpr std::int64_t kExpiryEntry = 30;
 
-// Measured: of 1, 2, ... 9 rows that fit into a page, how many remain, in hundredths. SQLite merges
-// pages that are less than a third full, hence the steps.
+// Measured: if 1, 2, ... 9 rows fit into a page, the number that remains, in hundredths. The steps come
+// from SQLite, which merges pages that are less than a third full.
 constexpr std::array<std::int64_t, 9> kRowsThatStay{100, 148, 251, 289, 332, 431, 468, 510, 605};
 
 std::int64_t hundredths_that_stay(std::int64_t rows_that_fit) noexcept {
@@ -38,8 +38,7 @@ std::int64_t hundredths_that_stay(std::int64_t rows_that_fit) noexcept {
   return kRowsThatStay[static_cast<std::size_t>(std::max<std::int64_t>(rows_that_fit, 1) - 1)];
 }
 
-// How a record of this length is spread: what lies in the b-tree's own page, and whole pages
-// beside.
+// How a record of this length is stored: bytes in the page of the b-tree, and whole overflow pages.
 struct Spread {
   std::int64_t in_page;
   std::int64_t overflow_bytes;
@@ -47,24 +46,24 @@ struct Spread {
 
 Spread spread(std::int64_t length, std::int64_t most_in_page) noexcept {
   if (length <= most_in_page) return {length, 0};
-  const std::int64_t even = kLeastInPage + (length - kLeastInPage) % kOverflowRoom;
-  const std::int64_t in_page = even <= most_in_page ? even : kLeastInPage;
-  const std::int64_t pages = (length - in_page + kOverflowRoom - 1) / kOverflowRoom;
+  const std::int64_t even = kMinInPage + (length - kMinInPage) % kOverflowCapacity;
+  const std::int64_t in_page = even <= most_in_page ? even : kMinInPage;
+  const std::int64_t pages = (length - in_page + kOverflowCapacity - 1) / kOverflowCapacity;
   return {in_page, pages * kPage};
 }
 
 std::int64_t row_cost(std::int64_t length) noexcept {
-  const Spread row = spread(length, kMostInTablePage);
-  const std::int64_t rows_that_fit = kPageRoom / (row.in_page + kAroundRow);
+  const Spread row = spread(length, kMaxInTablePage);
+  const std::int64_t rows_that_fit = kPageCapacity / (row.in_page + kAroundRow);
   return row.overflow_bytes + kPage * 100 / hundredths_that_stay(rows_that_fit);
 }
 
 std::int64_t key_cost(std::int64_t key_bytes) noexcept {
-  const Spread key = spread(key_bytes, kMostInIndexPage);
+  const Spread key = spread(key_bytes, kMaxInIndexPage);
   return key.overflow_bytes + (key.in_page + kAroundKey) * 100 / kKeyFillPercent;
 }
 
-// As SQLite stores it: integers take what they need.
+// The stored size of a value. SQLite stores integers in 0 to 8 bytes.
 std::int64_t stored_bytes(ValueView value) noexcept {
   if (value.type() != ValueType::integer) return static_cast<std::int64_t>(value.size_bytes());
   const std::int64_t number = value.as_integer();

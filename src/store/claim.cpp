@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "store/set_aside.hpp"
+#include "store/quarantine.hpp"
 
 namespace ashmemo::store {
 namespace {
@@ -75,7 +75,7 @@ base::Status ClaimedFile::take_for_writing(OpenFiles& table) {
     if (const auto seen = judge(paths_, false, listed); !seen) return seen.failure();
   }
   if (const auto locked = acquire_lock(); !locked) return locked.failure();
-  auto done = judge_under_lock(listed);
+  auto done = check_under_lock(listed);
   if (done) done = enter(table);
   if (done) return done;
   // A lock file without a file would say of whatever comes to lie there that it is ours.
@@ -96,7 +96,7 @@ base::Status ClaimedFile::acquire_lock() {
   return {};
 }
 
-base::Status ClaimedFile::judge_under_lock(bool listed) {
+base::Status ClaimedFile::check_under_lock(bool listed) {
   auto judged = judge(paths_, lock_->was_ours(), listed);
   if (!judged) return judged.failure();
   damage_ = std::move(judged->why);
@@ -153,13 +153,13 @@ base::Status ClaimedFile::enter(OpenFiles& table) {
   return {};
 }
 
-base::Result<std::string> ClaimedFile::set_aside(std::int64_t wall_now) {
+base::Result<std::string> ClaimedFile::quarantine(std::int64_t wall_now) {
   OpenFiles& table = OpenFiles::of_this_process();
   const base::Lock guard(table.mutex);
   if (has_changed(paths_.file, file_)) {
     return Failure{FailureKind::io, 0, fmt::format("'{}' was replaced meanwhile", paths_.file)};
   }
-  auto renamed_to = store::set_aside(paths_, wall_now);
+  auto renamed_to = store::quarantine(paths_, wall_now);
   if (!renamed_to) return renamed_to.failure();
   if (const auto made = make_new(Found::nothing); !made) return made.failure();
   const auto file = base::inspect(paths_.file);

@@ -6,7 +6,7 @@
 
 #include "base/platform.hpp"
 #include "base/result.hpp"
-#include "store/judge.hpp"
+#include "store/file_check.hpp"
 #include "store/open_files.hpp"
 
 namespace ashmemo::store {
@@ -41,7 +41,7 @@ class ClaimedFile {
   [[nodiscard]] const std::string& damage() const noexcept { return damage_; }
   /// Renames the file with its WAL and leaves a new, empty one in its place; the answer is the new
   /// name of the old one. Only for writing, and while no connection is open.
-  [[nodiscard]] base::Result<std::string> set_aside(std::int64_t wall_now);
+  [[nodiscard]] base::Result<std::string> quarantine(std::int64_t wall_now);
 
   /// To be called when SQLite has opened the file and read it once: from now on its WAL belongs to
   /// it.
@@ -55,7 +55,7 @@ class ClaimedFile {
 
   [[nodiscard]] base::Status acquire_lock();
   [[nodiscard]] base::Status take_for_writing(OpenFiles& table) ASHMEMO_REQUIRES(table.mutex);
-  [[nodiscard]] base::Status judge_under_lock(bool listed);
+  [[nodiscard]] base::Status check_under_lock(bool listed);
   [[nodiscard]] base::Status make_new(Found found);
   [[nodiscard]] base::Status take_for_reading(OpenFiles& table) ASHMEMO_REQUIRES(table.mutex);
   [[nodiscard]] base::Status enter(OpenFiles& table) ASHMEMO_REQUIRES(table.mutex);

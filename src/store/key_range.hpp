@@ -11,8 +11,8 @@ namespace ashmemo::store {
 /// A range of the primary key: `first` <= key < `end`. Keys are compared as bytes.
 class KeyRange {
  public:
-  /// All keys that begin with `prefix`. (LIKE would scan the table, and take `_` and `%` for
-  /// wildcards.)
+  /// All keys that begin with `prefix`. LIKE would read the whole table, and `_` and `%` would be
+  /// wildcards.
   [[nodiscard]] static KeyRange of_prefix(std::string_view prefix) {
     std::string end(prefix);
     while (!end.empty() && end.back() == '\xFF') end.pop_back();
@@ -24,13 +24,13 @@ class KeyRange {
     return {std::string(key), next_after(key)};
   }
 
-  /// Leaves out everything up to `key` itself.
+  /// Excludes all keys up to `key`, and `key` itself.
   void start_after(std::string_view key) {
     if (key >= first_) first_ = next_after(key);
   }
 
   [[nodiscard]] std::string_view first() const noexcept { return first_; }
-  /// A range that no text ends is ended by a blob: in SQLite's order all blobs follow all texts.
+  /// If no text can be the end of the range, a blob is: SQLite orders all blobs after all texts.
   [[nodiscard]] ValueView end() const noexcept {
     return end_.empty() ? ValueView::blob("") : ValueView::text(end_);
   }

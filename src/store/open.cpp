@@ -99,6 +99,7 @@ base::Result<SchemaVerdict> create(Connection& connection) {
 base::Result<SchemaVerdict> prepare_schema(Connection& connection) {
   auto verdict = compare_schema(connection.database());
   if (verdict && verdict->state == State::empty) verdict = create(connection);
+  if (verdict && verdict->state == State::older) verdict = upgrade_schema(connection.database());
   if (!verdict || verdict->state != State::ours) return verdict;
   if (const auto switched = ensure_wal(connection.database()); !switched) {
     return switched.failure();
@@ -125,6 +126,7 @@ base::Result<Opened> open_connection(const std::string& path, const OpenOptions&
       return not_ours(path, verdict->why);
     case State::empty:
     case State::newer:
+    case State::older:
     case State::changed:
       return Opened{nullptr, verdict->why, false};
   }
@@ -134,9 +136,9 @@ base::Result<Opened> open_connection(const std::string& path, const OpenOptions&
 
 // Why the file must be set aside before it is opened; empty: it looks whole.
 std::string damage_of(const ClaimedFile& claim, const OpenOptions& options) {
-  const bool is_condemned =
+  const bool is_marked_corrupt =
       !options.found_corrupt.empty() && claim.identity() == options.corrupt_file;
-  return is_condemned ? options.found_corrupt : claim.damage();
+  return is_marked_corrupt ? options.found_corrupt : claim.damage();
 }
 
 // What is damaged gives way to a new file, once.
@@ -149,9 +151,9 @@ base::Result<Opened> open_or_replace(ClaimedFile& claim, const OpenOptions& opti
     if (!opened || opened->damage.empty()) return opened;
     damage = opened->damage;
   }
-  const auto renamed_to = claim.set_aside(options.clock->wall_now());
+  const auto renamed_to = claim.quarantine(options.clock->wall_now());
   if (!renamed_to) return renamed_to.failure();
-  if (options.on_set_aside) options.on_set_aside(claim.path(), *renamed_to, damage);
+  if (options.on_quarantine) options.on_quarantine(claim.path(), *renamed_to, damage);
   auto opened = open_connection(claim.path(), options);
   if (!opened || opened->damage.empty()) return opened;
   return Failure{
@@ -179,6 +181,7 @@ base::Status check_for_reading(const ClaimedFile& claim, const OpenOptions& opti
   if (verdict->state == State::empty) {
     return Failure{FailureKind::unavailable, 0, "there is no table in the file"};
   }
+  if (verdict->state == State::older) return Failure{FailureKind::unavailable, 0, verdict->why};
   return Failure{FailureKind::corrupt, 0, verdict->why};
 }
 
@@ -199,7 +202,7 @@ std::string_view advice(FailureKind kind, bool read_only) {
     case FailureKind::io:
       return "check that its folder and the files beside it may be written by this user";
     case FailureKind::unavailable:
-      return read_only ? "open it for writing once, which creates a cache"
+      return read_only ? "open it for writing once, which creates or upgrades the cache"
                        : "create its folder, or choose another path";
     case FailureKind::corrupt:
       return "open it for writing once, which begins a new file";

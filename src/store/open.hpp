@@ -30,7 +30,7 @@ struct OpenOptions {
   /// A damaged file was renamed to this name and a new one begun.
   std::function<void(const std::string& file, const std::string& renamed_to,
                      const std::string& why)>
-      on_set_aside;
+      on_quarantine;
 };
 
 /// Opens or creates the cache file, judging what is at the path before SQLite sees it: see

@@ -1,11 +1,19 @@
 #include "store/reader.hpp"
 
+#include <SQLiteCpp/Backup.h>
+
+#include <algorithm>
+#include <string_view>
 #include <utility>
 
+#include "base/printable.hpp"
+#include "store/checksum.hpp"
+#include "store/key_range.hpp"
 #include "store/row_columns.hpp"
 #include "store/sqlite_error.hpp"
 
 namespace ashmemo::store {
+
 namespace {
 
 RowView row_of(const Statement& found) noexcept {
@@ -19,8 +27,15 @@ RowView row_of(const Statement& found) noexcept {
   return row;
 }
 
-// A value over this connection's limit (stored under a larger one, or by another program) is as
-// good as none.
+void deliver(const Lookup& lookup, const RowView& row, ValueView checksum, RowSink& sink) {
+  const std::int64_t computed =
+      checksum_of(lookup.key, row.value, row.deadlines, row.calculation_id, row.record_version);
+  if (matches(checksum, computed)) return sink.row(lookup.index, row);
+  sink.damaged(lookup.index, row.rowid);
+}
+
+// A value above this connection's limit counts as missing. It was stored under a larger limit or by
+// another program.
 bool is_missing(int rc) noexcept {
   return rc == SQLITE_DONE || failure_kind(rc) == base::FailureKind::too_large;
 }
@@ -39,7 +54,7 @@ base::Result<std::unique_ptr<Reader>> Reader::open(const std::string& path,
 
 Reader::Reader(std::unique_ptr<Connection> connection, SnapshotRule rule)
     : connection_(std::move(connection)), rule_(std::move(rule)) {
-  end_.on(database());  // now: letting go must not fail
+  end_.on(database());  // prepared now, so that ending the snapshot cannot fail
 }
 
 base::Status Reader::read(std::span<const Lookup> keys, RowSink& sink) {
@@ -50,7 +65,8 @@ base::Status Reader::read(std::span<const Lookup> keys, RowSink& sink) {
       find->bind_text(1, lookup.key);
       const int rc = find->try_step();
       if (rc == SQLITE_ROW) {
-        sink.row(lookup.index, row_of(*find));
+        require_key(*find, 9, lookup.key);
+        deliver(lookup, row_of(*find), find->value(10), sink);
       } else if (!is_missing(rc)) {
         find->fail(rc);
       }
@@ -59,12 +75,12 @@ base::Status Reader::read(std::span<const Lookup> keys, RowSink& sink) {
   });
 }
 
-// The counter is loaded before the first SELECT, which fixes the snapshot: the snapshot may hold
-// more commits than were counted, never fewer.
+// Loads the counter before the first SELECT, which fixes the snapshot. So the snapshot may contain more
+// commits than were counted, never fewer.
 void Reader::use_snapshot() {
   const std::uint64_t commits = rule_.commits->load();
   const std::int64_t now = rule_.clock->steady_now();
-  if (holds_ && seen_commits_ == commits && now - began_at_ < kMostAge) return;
+  if (holds_ && seen_commits_ == commits && now - began_at_ < kMaxAge) return;
   let_go();
   StatementUse(begin_, database())->run();
   holds_ = true;
@@ -75,7 +91,7 @@ void Reader::use_snapshot() {
 void Reader::let_go() noexcept {
   if (!holds_) return;
   holds_ = false;
-  // Where this fails, the next BEGIN fails too, and the reader is thrown away.
+  // If this fails, the next BEGIN fails, too, and the reader is closed.
   static_cast<void>(end_.try_step());
   end_.reset();
 }
@@ -85,5 +101,236 @@ void Reader::finish() noexcept {
 }
 
 std::int64_t Reader::snapshot_age() const noexcept { return rule_.clock->steady_now() - began_at_; }
+
+// ---- everything except lookups of keys
+
+namespace {
+
+// The maximum memory of a page of for_each, because 1,000 entries may have 64 MiB each.
+constexpr std::size_t kPageBytes = 4 * 1024 * 1024;
+
+// No program has more calculations. A file that claims more is damaged or hostile.
+constexpr std::size_t kMaxCalculations = 100'000;
+constexpr std::size_t kMaxCalculationBytes = 32 * 1024 * 1024;  // of their texts
+
+constexpr int kBackupPages = 1'000;  // a step
+
+template <class T>
+std::optional<T> optional_at(const Statement& row, int column) {
+  if (row.is_null(column)) return std::nullopt;
+  return T{row.integer(column)};
+}
+
+StoredEntry entry_of(const Statement& row) {
+  StoredEntry entry;
+  EntryInfo& info = entry.info;
+  info.key = row.text(0);
+  info.byte_size = size_at(row, 1);
+  info.inserted_at = row.integer(2);
+  info.computed_at = row.integer(3);
+  info.fresh_until = optional_at<std::int64_t>(row, 4);
+  info.expires_at = optional_at<std::int64_t>(row, 5);
+  info.keep_until = optional_at<std::int64_t>(row, 6);
+  info.accessed_at = row.integer(7);
+  info.access_count = row.integer(8);
+  info.calculation_id = optional_at<std::int64_t>(row, 9);
+  if (!row.is_null(10)) info.cost = Duration::microseconds(cost_at(row, 10));
+  entry.deadlines = deadlines_at(row, 3);
+  entry.record_version = Value(row.value(11));
+  entry.value = Value(row.value(12));
+  entry.rowid = row.integer(14);
+  const std::int64_t computed = checksum_of(info.key, entry.value, entry.deadlines,
+                                            info.calculation_id.value_or(0), entry.record_version);
+  entry.is_damaged = !matches(row.value(15), computed);
+  return entry;
+}
+
+/// SQLite reports several problems in one text, and some of them twice.
+void add_lines(std::string_view text, std::vector<std::string>& lines) {
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    std::string line = base::printable(std::string(text.substr(0, end)));
+    const bool is_new = std::find(lines.begin(), lines.end(), line) == lines.end();
+    if (!line.empty() && is_new) lines.push_back(std::move(line));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+}
+
+// Checks the list of free pages together with the schema's table, because SQLite's check of the whole
+// file skips that list if the file has views.
+constexpr const char* kIntegrityChecks[] = {"PRAGMA integrity_check",
+                                            "PRAGMA integrity_check(sqlite_schema)"};
+
+CalculationRow calculation_of(const Statement& row) {
+  CalculationRow calculation;
+  calculation.id = row.integer(0);
+  calculation.resource = row.text(1);
+  calculation.name = row.text(2);
+  calculation.version = row.integer(3);
+  calculation.policy = row.text(4);
+  calculation.retired = row.integer(5) != 0;
+  calculation.hits = summand(row, 6);
+  calculation.stale_hits = summand(row, 7);
+  calculation.misses = summand(row, 8);
+  calculation.computed = summand(row, 9);
+  calculation.failed = summand(row, 10);
+  calculation.saved_us = summand(row, 11);
+  calculation.result_type = row.text(12);
+  return calculation;
+}
+
+// A damaged index may have a loop or keys in any order. Then a walk would never end.
+void require_order(std::string_view key, std::string_view from) {
+  if (key >= from) return;
+  throw SQLite::Exception("the keys of cache_entries are out of order", SQLITE_CORRUPT);
+}
+
+base::Failure damaged(const char* what) { return {base::FailureKind::corrupt, 0, what}; }
+
+void copy_pages(SQLite::Backup& copy, SQLite::Database& target) {
+  while (true) {
+    const int rc = copy.executeStep(kBackupPages);
+    if (rc == SQLITE_DONE) return;
+    if (rc != SQLITE_OK)
+      throw SQLite::Exception(target.getHandle(), rc);  // another connection has locked the target
+  }
+}
+
+}  // namespace
+
+base::Result<std::optional<StoredEntry>> Reader::entry(std::string_view key) {
+  return guarded("reading an entry", [&] {
+    use_snapshot();
+    std::vector<StoredEntry> found;
+    take_page(KeyRange::only(key), 1, &found);
+    return found.empty() ? std::nullopt : std::optional(std::move(found.front()));
+  });
+}
+
+base::Result<std::vector<StoredEntry>> Reader::page(std::string_view prefix, std::string_view after,
+                                                    int most) {
+  return guarded("reading a page of entries", [&] {
+    use_snapshot();
+    std::vector<StoredEntry> found;
+    KeyRange range = KeyRange::of_prefix(prefix);
+    range.start_after(after);
+    while (!take_page(range, most, &found) && found.empty()) range.start_after(first_key(range));
+    return found;
+  });
+}
+
+// Returns false after it stopped at an entry that is too large for this connection. Such an entry
+// counts as missing, as in a lookup.
+bool Reader::take_page(const KeyRange& range, int most, std::vector<StoredEntry>* page) {
+  StatementUse select(page_, database());
+  select->bind_text(1, range.first());
+  select->bind_value(2, range.end());
+  select->bind(3, most);
+  std::string from(range.first());
+  std::size_t bytes = 0;
+  while (bytes < kPageBytes) {
+    const int rc = select->try_step();
+    if (rc == SQLITE_DONE) return true;
+    if (failure_kind(rc) == base::FailureKind::too_large) return false;
+    if (rc != SQLITE_ROW) select->fail(rc);
+    require_key(*select, 0, select->text(13));
+    page->push_back(entry_of(*select));
+    require_order(page->back().info.key, from);
+    from = page->back().info.key + '\0';
+    bytes += page->back().info.key.size() + page->back().value.size_bytes();
+  }
+  return true;
+}
+
+std::string Reader::first_key(const KeyRange& range) {
+  Statement keys(
+      "SELECT cache_key FROM cache_entries WHERE cache_key >= ?1 ORDER BY cache_key LIMIT 1");
+  StatementUse select(keys, database());
+  select->bind_text(1, range.first());
+  select->step();
+  require_order(select->text(0), range.first());
+  return std::string(select->text(0));
+}
+
+base::Result<std::vector<CalculationRow>> Reader::calculations() {
+  using Rows = std::vector<CalculationRow>;
+  return guarded("reading the calculations", [&]() -> base::Result<Rows> {
+    use_snapshot();
+    Statement all(
+        "SELECT id, resource, name, version, policy, retired, hits, stale_hits, misses, computed,"
+        " failed, saved_us, result_type FROM cache_calculations ORDER BY id");
+    StatementUse select(all, database());
+    Rows rows;
+    std::size_t bytes = 0;
+    while (select->step()) {
+      for (const int column : {1, 2, 4, 12}) bytes += select->text(column).size();
+      if (rows.size() == kMaxCalculations || bytes > kMaxCalculationBytes) {
+        return damaged("cache_calculations is larger than any program's");
+      }
+      rows.push_back(calculation_of(*select));
+    }
+    return rows;
+  });
+}
+
+base::Result<Totals> Reader::totals() {
+  return guarded("reading the totals", [&]() -> base::Result<Totals> {
+    use_snapshot();
+    Statement row(
+        "SELECT entries, bytes, probation_entries, probation_bytes FROM cache_totals WHERE id = 1");
+    StatementUse select(row, database());
+    if (!select->step()) return damaged("cache_totals has lost its row");
+    return Totals{select->integer(0), select->integer(1), select->integer(2), select->integer(3)};
+  });
+}
+
+base::Result<std::int64_t> Reader::last_stamp() {
+  return guarded("reading the last stamp", [&] {
+    use_snapshot();
+    // Reads both columns, because entries of another program have their own inserted_at.
+    Statement row(
+        "SELECT max(coalesce((SELECT last_stamp FROM cache_totals WHERE id = 1"
+        "                     AND last_stamp < ?1), 0),"
+        "           coalesce((SELECT max(inserted_at) FROM cache_entries"
+        "                     WHERE inserted_at < ?1), 0))");
+    StatementUse select(row, database());
+    select->bind(1, kNoStamp);
+    select->step();
+    return select->integer(0);
+  });
+}
+
+base::Result<std::vector<std::string>> Reader::integrity() {
+  std::vector<std::string> lines;
+  const auto done = guarded("checking the file", [&] {
+    for (const char* sql : kIntegrityChecks) {
+      Statement pragma(sql);
+      StatementUse check(pragma, database());
+      while (check->step()) {
+        if (check->text(0) != "ok") add_lines(check->text(0), lines);
+      }
+    }
+  });
+  // Some kinds of damage make the check itself fail. That is an answer, too.
+  if (done) return lines;
+  if (done.failure().kind != base::FailureKind::corrupt) return done.failure();
+  lines.push_back(done.failure().what);
+  return lines;
+}
+
+// The open read transaction makes all steps copy the same state.
+base::Status Reader::backup(const std::string& target) {
+  return guarded("copying the file to " + target, [&] {
+    use_snapshot();
+    Statement any("SELECT id FROM cache_totals");  // BEGIN alone takes no snapshot
+    StatementUse(any, database())->step();
+    SQLite::Database copy(plain_name(target),
+                          SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW);
+    // The target needs no journal, because a copy that fails is deleted.
+    copy.exec("PRAGMA journal_mode=OFF; PRAGMA synchronous=FULL; PRAGMA mmap_size=0;");
+    SQLite::Backup backup(copy, database());
+    copy_pages(backup, copy);
+  });
+}
 
 }  // namespace ashmemo::store

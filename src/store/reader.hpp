@@ -17,34 +17,33 @@
 
 namespace ashmemo::store {
 
-/// What tells a reader that its snapshot is too old.
+/// Decides when a reader's snapshot is too old.
 struct SnapshotRule {
-  /// Raised after each commit, and when a change by another program was noticed.
+  /// Incremented after each commit and after a noticed change of another program.
   const std::atomic<std::uint64_t>* commits = nullptr;
   std::shared_ptr<Clock> clock;
-  /// Off for a store without a worker: nobody would make an idle reader let go, and its snapshot
-  /// would keep the application's WAL from starting over.
+  /// False for a store without a worker: no thread would end the snapshot of an idle reader, which
+  /// would prevent the application's WAL from starting over.
   bool keep = true;
 };
 
 /// One reading connection with its statements and its snapshot. Used by one thread at a time.
 ///
-/// A read outside of a transaction costs 5 to 6 us more than inside an open one, so the transaction
-/// stays open between calls: until a commit, or until it is kMostAge old.
+/// The transaction stays open between calls, until a commit or until it is kMaxAge old, because a read
+/// outside of a transaction costs 5 to 6 us more.
 ///
-/// After a failure the reader is in no defined state: throw it away.
+/// After a failure the reader must be closed.
 class Reader {
  public:
-  /// Microseconds. Our own commits end a snapshot at once; this bounds how long a change by another
-  /// program stays unseen. A new snapshot each 50 ms costs a busy reader a ten-thousandth of its
-  /// time.
-  static constexpr std::int64_t kMostAge = 50'000;
+  /// Microseconds. Our own commits end a snapshot at once; this limits how long a change of another
+  /// program stays invisible. A new snapshot each 50 ms costs a busy reader 0.01 % of its time.
+  static constexpr std::int64_t kMaxAge = 50'000;
 
   [[nodiscard]] static base::Result<std::unique_ptr<Reader>> open(const std::string& path,
                                                                   const ConnectionOptions& options,
                                                                   SnapshotRule rule);
 
-  /// See Store::read; all keys in one snapshot.
+  /// See Store::read. Reads all keys in one snapshot.
   [[nodiscard]] base::Status read(std::span<const Lookup> keys, RowSink& sink);
   [[nodiscard]] base::Result<std::optional<StoredEntry>> entry(std::string_view key);
   [[nodiscard]] base::Result<std::vector<StoredEntry>> page(std::string_view prefix,
@@ -56,12 +55,12 @@ class Reader {
   [[nodiscard]] base::Status backup(const std::string& target);
 
   void allow_values_of(std::int64_t bytes) noexcept { connection_->allow_values_of(bytes); }
-  /// Ends the snapshot, if there is one.
+  /// Ends the snapshot if one is open.
   void let_go() noexcept;
-  /// After use: ends a snapshot that would not be used again.
+  /// Called after each use: ends a snapshot that would not be used again.
   void finish() noexcept;
   [[nodiscard]] bool holds_snapshot() const noexcept { return holds_; }
-  /// Microseconds since the snapshot was begun.
+  /// Microseconds since the snapshot began.
   [[nodiscard]] std::int64_t snapshot_age() const noexcept;
 
  private:
@@ -72,23 +71,29 @@ class Reader {
   bool take_page(const KeyRange& range, int most, std::vector<StoredEntry>* page);
   std::string first_key(const KeyRange& range);
 
-  const std::unique_ptr<Connection> connection_;  // outlives its statements
+  const std::unique_ptr<Connection> connection_;  // destroyed after its statements
   const SnapshotRule rule_;
 
   bool holds_ = false;
-  std::uint64_t seen_commits_ = 0;  // all of them are in the snapshot
+  std::uint64_t seen_commits_ = 0;  // commits that the snapshot contains
   std::int64_t began_at_ = 0;
 
   Statement begin_{"BEGIN"};
   Statement end_{"COMMIT"};
+  // `k` is the index of keys, `e` the rows. Without the join SQLite would take `cache_key` from the
+  // index and never notice that the index leads to the row of another key. LEFT JOIN also finds an
+  // index entry without a row. It costs one search in each tree, the same as without the join.
   Statement find_{
-      "SELECT rowid, computed_at, fresh_until, expires_at, keep_until,"
-      " calculation_id, record_version, cost_us, value"
-      " FROM cache_entries WHERE cache_key = ?1"};
+      "SELECT e.rowid, e.computed_at, e.fresh_until, e.expires_at, e.keep_until,"
+      " e.calculation_id, e.record_version, e.cost_us, e.value, e.cache_key, e.checksum"
+      " FROM cache_entries AS k LEFT JOIN cache_entries AS e ON e.rowid = k.rowid"
+      " WHERE k.cache_key = ?1"};
   Statement page_{
-      "SELECT cache_key, byte_size, inserted_at, computed_at, fresh_until, expires_at, keep_until,"
-      " accessed_at, access_count, calculation_id, cost_us, record_version, value"
-      " FROM cache_entries WHERE cache_key >= ?1 AND cache_key < ?2 ORDER BY cache_key LIMIT ?3"};
+      "SELECT e.cache_key, e.byte_size, e.inserted_at, e.computed_at, e.fresh_until, e.expires_at,"
+      " e.keep_until, e.accessed_at, e.access_count, e.calculation_id, e.cost_us, e.record_version,"
+      " e.value, k.cache_key, e.rowid, e.checksum"
+      " FROM cache_entries AS k LEFT JOIN cache_entries AS e ON e.rowid = k.rowid"
+      " WHERE k.cache_key >= ?1 AND k.cache_key < ?2 ORDER BY k.cache_key LIMIT ?3"};
 };
 
 }  // namespace ashmemo::store

@@ -19,22 +19,22 @@ std::size_t ReaderPool::default_size() noexcept {
 }
 
 ReaderPool::ReaderPool(std::string path, const ConnectionOptions& options, SnapshotRule rule,
-                       std::size_t most_readers, std::function<bool()> in_place)
+                       std::size_t max_readers, std::function<bool()> in_place)
     : path_(std::move(path)),
       options_(options),
       rule_(std::move(rule)),
-      most_readers_(most_readers),
+      max_readers_(max_readers),
       in_place_(std::move(in_place)),
       most_value_bytes_(options.max_value_bytes) {
   const base::Lock lock(mutex_);
-  idle_.reserve(most_readers_);  // giving back must not fail
+  idle_.reserve(max_readers_);  // so that giving back cannot fail
 }
 
 base::Result<ReaderPool::Lease> ReaderPool::lease() {
   Slot* added = nullptr;
   {
     const base::Lock lock(mutex_);
-    while (!closed_ && idle_.empty() && shared_ >= most_readers_) changed_.wait(mutex_);
+    while (!closed_ && idle_.empty() && shared_ >= max_readers_) changed_.wait(mutex_);
     if (closed_) return closed_failure();
     if (!idle_.empty()) {
       Slot* const slot = idle_.back();
@@ -68,8 +68,8 @@ ReaderPool::Slot* ReaderPool::add_slot_locked(bool dedicated) {
   return slot;
 }
 
-// Without the mutex: opening reads the file, and other reads go on meanwhile. The place goes back
-// however this ends, but for a reader: nobody else would ever free it.
+// Opens without the mutex, because opening reads the file and other reads must continue. The slot is
+// freed unless this succeeds; otherwise it would stay used.
 base::Result<ReaderPool::Lease> ReaderPool::open(Slot* slot) {
   Lease lease(this, slot);
   lease.discard();
@@ -80,8 +80,8 @@ base::Result<ReaderPool::Lease> ReaderPool::open(Slot* slot) {
   return lease;
 }
 
-// Somebody may have put another file there, which is none of our business. Before: it is not even
-// opened. Afterwards: in between it may have come.
+// Another file may be at the path now. The check before opening keeps us from opening it; the check
+// afterwards notices a file that appeared in between.
 base::Result<std::unique_ptr<Reader>> ReaderPool::open_reader() const {
   const base::Failure gone{base::FailureKind::unavailable, 0,
                            path_ + " was deleted or replaced while it was open"};

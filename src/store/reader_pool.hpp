@@ -17,20 +17,21 @@
 
 namespace ashmemo::store {
 
-/// The reading connections of one open file. Opened when first needed, handed out for one call at a
-/// time, most recently used first: its pages and its snapshot are the warm ones.
+/// The reading connections of one open file. A connection is opened at its first use and serves one
+/// call at a time. The most recently used one is taken first, because its pages and its snapshot are
+/// in memory.
 ///
-/// All methods may be called from any thread, and none waits for the writer.
+/// Threads: any. No function waits for the writer.
 class ReaderPool {
   struct Slot {
     std::unique_ptr<Reader> reader;
     bool dedicated = false;
     bool busy = true;
-    std::uint64_t epoch = 0;  // of the pool when it was handed out
+    std::uint64_t epoch = 0;  // of the pool at the time of the lease
   };
 
  public:
-  /// A reader for as long as this lives.
+  /// A reader for the lifetime of this object.
   class Lease {
    public:
     Lease(Lease&& other) noexcept
@@ -42,7 +43,7 @@ class ReaderPool {
 
     [[nodiscard]] Reader& operator*() const noexcept { return *slot_->reader; }
     [[nodiscard]] Reader* operator->() const noexcept { return slot_->reader.get(); }
-    /// It has seen an error: closed instead of used again.
+    /// The reader failed: it will be closed and not used again.
     void discard() noexcept { keep_ = false; }
 
    private:
@@ -53,32 +54,32 @@ class ReaderPool {
     bool keep_ = true;
   };
 
-  /// `in_place` says whether the path still means the file: where it does not, nothing is opened.
+  /// `in_place` returns whether the path still leads to the file; otherwise nothing is opened.
   ReaderPool(std::string path, const ConnectionOptions& options, SnapshotRule rule,
-             std::size_t most_readers, std::function<bool()> in_place);
+             std::size_t max_readers, std::function<bool()> in_place);
   ~ReaderPool() { close(); }
   ReaderPool(const ReaderPool&) = delete;
   ReaderPool& operator=(const ReaderPool&) = delete;
 
-  /// As many as threads can read at once on this machine, within 2 and 8: each may hold a page
-  /// cache.
+  /// The number of threads that this machine runs at once, but 2 to 8, because each reader has a
+  /// page cache.
   [[nodiscard]] static std::size_t default_size() noexcept;
 
-  /// Waits where all readers are in use: for other reads, never for a writer.
+  /// Waits while all readers are in use. It never waits for a writer.
   [[nodiscard]] base::Result<Lease> lease() ASHMEMO_EXCLUDES(mutex_);
-  /// A reader of its own for what takes long: not counted, never reused, closed at the end.
+  /// An additional reader for a long call. It is not counted, never reused, and closed at the end.
   [[nodiscard]] base::Result<Lease> dedicated() ASHMEMO_EXCLUDES(mutex_);
 
-  /// Readers that are handed out from now on read values as large as that.
+  /// Readers leased from now on can read values of this size.
   void allow_values_of(std::int64_t bytes) noexcept { most_value_bytes_ = bytes; }
-  /// Idle readers let go of snapshots that are at least `max_age` old (microseconds).
+  /// Ends the snapshots of idle readers that are at least `max_age` old (microseconds).
   void release_snapshots(std::int64_t max_age) noexcept ASHMEMO_EXCLUDES(mutex_);
-  /// All readers let go of the snapshots they hold now, those in use at the end of their read.
-  /// False: one was still in use after `at_most`.
+  /// Ends the current snapshots of all readers; a reader in use does it at the end of its read.
+  /// Returns false if one was still in use after `at_most`.
   [[nodiscard]] bool renew_snapshots(std::chrono::milliseconds at_most) noexcept
       ASHMEMO_EXCLUDES(mutex_);
 
-  /// Waits for the readers in use and closes all. Then there is no reader to be had.
+  /// Waits for the readers in use and closes all. Later leases fail.
   void close() noexcept ASHMEMO_EXCLUDES(mutex_);
 
  private:
@@ -94,14 +95,14 @@ class ReaderPool {
   const std::string path_;
   const ConnectionOptions options_;
   const SnapshotRule rule_;
-  const std::size_t most_readers_;
+  const std::size_t max_readers_;
   const std::function<bool()> in_place_;
 
   std::atomic<std::int64_t> most_value_bytes_;
   base::Mutex mutex_;
   base::Condition changed_;
   std::vector<std::unique_ptr<Slot>> slots_ ASHMEMO_GUARDED_BY(mutex_);
-  std::vector<Slot*> idle_ ASHMEMO_GUARDED_BY(mutex_);  // the last one was used last
+  std::vector<Slot*> idle_ ASHMEMO_GUARDED_BY(mutex_);  // the most recently used one is last
   std::size_t shared_ ASHMEMO_GUARDED_BY(mutex_) = 0;   // slots that are not dedicated
   std::uint64_t epoch_ ASHMEMO_GUARDED_BY(mutex_) = 0;  // raised by renew_snapshots
   bool closed_ ASHMEMO_GUARDED_BY(mutex_) = false;

@@ -2,11 +2,15 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <string_view>
+
+#include <SQLiteCpp/Exception.h>
+#include <sqlite3.h>
 
 #include "store/rows.hpp"
 #include "store/statement.hpp"
 
-// How columns become fields: the one place for what NULL means in them.
+// Converts columns to fields. Only this file knows what NULL means in a column.
 
 namespace ashmemo::store {
 
@@ -15,13 +19,20 @@ namespace ashmemo::store {
   return row.is_null(column) ? instead : row.integer(column);
 }
 
-/// A number that sums are made of, whatever the file claims: adding to it never overflows.
+/// Throws unless the row exists and has this key. The index of keys led to the row, so another key
+/// means that the index or the row is damaged.
+inline void require_key(const Statement& row, int column, std::string_view key) {
+  if (!row.is_null(column) && row.text(column) == key) return;
+  throw SQLite::Exception("the index of keys names a row that has another key", SQLITE_CORRUPT);
+}
+
+/// A number from the file, clamped so that adding to it never overflows.
 [[nodiscard]] inline std::int64_t summand(const Statement& row, int column) noexcept {
   return std::clamp<std::int64_t>(row.integer(column), 0, std::int64_t{1} << 61);
 }
 
-/// What an entry costs in the file, whatever that claims: no more than 4 GiB, so that nobody's sum
-/// overflows, and not less than nothing, which would make room for others.
+/// The size of an entry, clamped to 0 to 4 GiB: sums of it cannot overflow, and a negative size
+/// cannot raise the limits.
 [[nodiscard]] inline std::int64_t believable_size(std::int64_t bytes) noexcept {
   return std::clamp<std::int64_t>(bytes, 0, std::int64_t{1} << 32);
 }
@@ -29,14 +40,14 @@ namespace ashmemo::store {
   return believable_size(row.integer(column));
 }
 
-/// What computing a value took, in microseconds: no more than eleven days, so that the sums of all
-/// reads of a process do not overflow.
+/// The time to compute a value in microseconds, clamped to eleven days, so that the sum over all reads
+/// of a process does not overflow.
 [[nodiscard]] inline std::int64_t cost_at(const Statement& row, int column) noexcept {
   return std::clamp<std::int64_t>(row.integer(column), 0, 1'000'000'000'000);
 }
 
-/// Four columns from `first` on: computed_at, fresh_until, expires_at, keep_until.
-/// expires_at NULL: never. The two others NULL: as expires_at.
+/// Reads four columns, beginning with `first`: computed_at, fresh_until, expires_at, keep_until. NULL
+/// means "never" in expires_at, and "the same as expires_at" in fresh_until and keep_until.
 [[nodiscard]] inline Deadlines deadlines_at(const Statement& row, int first) noexcept {
   Deadlines moments;
   moments.computed_at = row.integer(first);
@@ -46,7 +57,7 @@ namespace ashmemo::store {
   return moments;
 }
 
-/// The same four parameters from `first` on.
+/// Binds the same four parameters, beginning with `first`.
 inline void bind_deadlines(Statement& statement, int first, const Deadlines& moments) {
   const auto bind_unless = [&](int index, std::int64_t moment, std::int64_t null_means) {
     moment == null_means ? statement.bind_null(index) : statement.bind(index, moment);
@@ -57,7 +68,7 @@ inline void bind_deadlines(Statement& statement, int first, const Deadlines& mom
   bind_unless(first + 3, moments.keep_until, moments.expires_at);
 }
 
-/// calculation_id and cost_us: none is 0 here and NULL there.
+/// For calculation_id and cost_us: 0 in a field is NULL in the column.
 inline void bind_unless_zero(Statement& statement, int index, std::int64_t value) {
   value == 0 ? statement.bind_null(index) : statement.bind(index, value);
 }

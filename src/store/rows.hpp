@@ -10,15 +10,15 @@
 
 #include "base/saturate.hpp"
 
-// What travels between the store and the layers above it: plain rows, no SQL.
+// The rows that the store and the layers above it exchange. No SQL.
 
 namespace ashmemo::store {
 
-/// A stamp is about a moment in microseconds. From here on (the year 148,000) they are nobody's
-/// stamps: counting on from them would reach the end of the numbers.
+/// A stamp is nearly a time in microseconds. Larger stamps (after the year 148,000) are ignored,
+/// because counting on from them would reach the maximum integer.
 inline constexpr std::int64_t kNoStamp = std::int64_t{1} << 62;
 
-/// The four moments of an entry's life, with NULL already resolved: never is base::kForever.
+/// The four times of an entry's life. A time that never comes is base::kForever.
 struct Deadlines {
   std::int64_t computed_at = 0;
   std::int64_t fresh_until = base::kForever;
@@ -26,39 +26,43 @@ struct Deadlines {
   std::int64_t keep_until = base::kForever;
 };
 
-/// One row as a reader meets it. The views are valid only while the sink is being called.
+/// One row of a reader. The views are valid only during the call of the sink.
 struct RowView {
   std::int64_t rowid = 0;
   Deadlines deadlines;
   std::int64_t calculation_id = 0;  // 0: put directly
-  ValueView record_version;         // null: none
+  ValueView record_version;         // null: the record has no version
   std::int64_t cost_us = 0;
   ValueView value;
 };
 
-/// Receives rows during Store::read. Must be quick, must not throw and must not call the store: a
-/// reader connection is leased meanwhile.
+/// Receives rows during Store::read. It must be fast, must not throw and must not call the store,
+/// because a reader is leased meanwhile.
 class RowSink {
  public:
   virtual ~RowSink() = default;
   virtual void row(std::size_t index, const RowView& row) noexcept = 0;
+  /// The row of this key does not match its checksum, so it must not answer.
+  virtual void damaged(std::size_t /*index*/, std::int64_t /*rowid*/) noexcept {}
 };
 
-/// One key to look up, and what it is called in the caller's own order.
+/// One key to look up, with its index in the order of the caller.
 struct Lookup {
   std::string_view key;
   std::size_t index = 0;
 };
 
-/// A whole entry, copied out: for `entry`, `for_each` and tools.
+/// A copy of a whole entry, for `entry`, `for_each` and tools.
 struct StoredEntry {
+  std::int64_t rowid = 0;
+  bool is_damaged = false;  // does not match its checksum; only the key may be used
   EntryInfo info;
   Deadlines deadlines;
   Value record_version;
   Value value;
 };
 
-/// A row to write: a new entry, or a new value for an old one, which stays in its eviction queue.
+/// A row to write: a new entry, or a new value for an old entry, which stays in its eviction queue.
 struct PutRow {
   std::string_view key;
   ValueView value;
@@ -68,12 +72,12 @@ struct PutRow {
   std::int64_t calculation_id = 0;
   ValueView record_version;
   std::int64_t cost_us = 0;
-  std::int64_t touches = 0;  // reads of the value while it was waiting to be written
+  std::int64_t touches = 0;  // reads of the value while it was in the write queue
   std::int64_t eviction_counter = 0;
   std::int64_t eviction_queue = 0;
 };
 
-/// A row that left the table, or was replaced.
+/// A row that was deleted or replaced.
 struct RemovedRow {
   std::string key;
   std::int64_t byte_size = 0;
@@ -82,11 +86,12 @@ struct RemovedRow {
   std::int64_t eviction_queue = 0;
 };
 
-/// The queue that is counted by itself: S3-FIFO's probation. All others are 0.
+/// The probation queue of S3-FIFO, which has its own totals. All other rows are in queue 0.
 inline constexpr std::int64_t kProbationQueue = 1;
 
-/// Reads are counted up to this for eviction: what was popular once leaves after as many passes.
-inline constexpr std::int64_t kMostEvictionCounter = 3;
+/// The maximum count of reads for eviction. So an entry that was popular once is evicted after at most
+/// this many passes.
+inline constexpr std::int64_t kMaxEvictionCounter = 3;
 
 /// A row at the head of an eviction queue.
 struct Candidate {
@@ -100,8 +105,7 @@ struct Candidate {
   std::int64_t eviction_queue = 0;
 };
 
-/// Where a row goes that may stay: its new place, and the touches that it got since it was last
-/// written.
+/// The new place of a row that stays, with the touches since it was last written.
 struct Placement {
   std::int64_t inserted_at = 0;
   std::int64_t accessed_at = 0;
@@ -110,7 +114,7 @@ struct Placement {
   std::int64_t eviction_queue = 0;
 };
 
-/// Touches of one row, coalesced.
+/// The touches of one row since it was last written.
 struct TouchRow {
   std::int64_t rowid = 0;
   std::int64_t accessed_at = 0;
@@ -120,21 +124,20 @@ struct TouchRow {
 struct Totals {
   std::int64_t entries = 0;
   std::int64_t bytes = 0;
-  // Of these, in eviction queue 1: S3-FIFO must know how full its probation is, without counting.
+  // The part in the probation queue, so that S3-FIFO knows its size without counting.
   std::int64_t probation_entries = 0;
   std::int64_t probation_bytes = 0;
   friend bool operator==(const Totals&, const Totals&) = default;
 };
 
-/// One row of cache_calculations. A calculation has one current row; a change of its version and an
-/// invalidation of all its results give it a new id and retire the old row until its entries are
-/// gone.
+/// One row of cache_calculations. A calculation has one current row. A new version and an invalidation
+/// of all its results give it a new id; the old row stays retired until its entries are deleted.
 struct CalculationRow {
   std::int64_t id = 0;
   std::string resource;
   std::string name;
   std::int64_t version = 0;
-  std::string policy;  // for people
+  std::string policy;  // for people who read the file
   bool retired = false;
   std::int64_t hits = 0;
   std::int64_t stale_hits = 0;
@@ -142,6 +145,7 @@ struct CalculationRow {
   std::int64_t computed = 0;
   std::int64_t failed = 0;
   std::int64_t saved_us = 0;
+  std::string result_type{};  // the name that the codec gives; empty: unknown
 };
 
 }  // namespace ashmemo::store

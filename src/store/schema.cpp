@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/printable.hpp"
+#include "store/schema_format_1.hpp"
 #include "store/schema_sql.hpp"
 #include "store/sqlite_error.hpp"
 
@@ -19,7 +20,7 @@ namespace {
 
 using State = SchemaVerdict::State;
 
-// A reason why the schema is not ours any more; none: it is.
+// The reason why the schema is changed; nullopt if it is as we made it.
 using Objection = std::optional<std::string>;
 
 std::int64_t pragma(SQLite::Database& database, const char* name) {
@@ -28,14 +29,30 @@ std::int64_t pragma(SQLite::Database& database, const char* name) {
 
 std::string to_text(std::string_view sql) { return std::string(sql); }
 
-const SchemaObject* find_object(std::string_view name) {
-  const auto* found = std::find_if(kSchemaObjects.begin(), kSchemaObjects.end(),
-                                   [&](const SchemaObject& object) { return object.name == name; });
-  return found == kSchemaObjects.end() ? nullptr : found;
+template <class Objects>
+const SchemaObject* find_in(const Objects& objects, std::string_view name) {
+  const auto found = std::find_if(objects.begin(), objects.end(),
+                                  [&](const SchemaObject& object) { return object.name == name; });
+  return found == objects.end() ? nullptr : &*found;
+}
+
+bool is_new_in_format_2(std::string_view name) {
+  return std::find(kNewInFormat2.begin(), kNewInFormat2.end(), name) != kNewInFormat2.end();
+}
+
+// The tables, indexes and triggers of a format.
+std::vector<SchemaObject> objects_of(std::int64_t format) {
+  if (format == kFormatVersion) return {kSchemaObjects.begin(), kSchemaObjects.end()};
+  std::vector<SchemaObject> objects;
+  for (const SchemaObject& object : kSchemaObjects) {
+    const SchemaObject* before = find_in(kFormat1Objects, object.name);
+    if (!is_new_in_format_2(object.name)) objects.push_back(before != nullptr ? *before : object);
+  }
+  return objects;
 }
 
 bool is_our_table(std::string_view name) {
-  const SchemaObject* found = find_object(name);
+  const SchemaObject* found = find_in(kSchemaObjects, name);
   return found != nullptr && found->type == "table";
 }
 
@@ -59,8 +76,8 @@ std::vector<Line> read_lines(SQLite::Database& database) {
   return lines;
 }
 
-// The columns of an index on one of our tables, as far as they can do harm: an expression is code,
-// and a collation that we do not know cannot be written.
+// Checks the columns of an index on one of our tables. An expression is code, and an index with an
+// unknown collation cannot be written.
 Objection object_to_columns(SQLite::Database& database, const std::string& index) {
   SQLite::Statement query(database, "SELECT cid, coll FROM pragma_index_xinfo(?1)");
   query.bind(1, index);
@@ -76,7 +93,7 @@ Objection object_to_columns(SQLite::Database& database, const std::string& index
 }
 
 Objection object_to_index(SQLite::Database& database, const Line& line) {
-  // Behind our own primary keys: SQLite keeps such names to itself, and they have no definition.
+  // Indexes of our primary keys. SQLite reserves such names, and they have no definition.
   if (line.sql.empty() && line.name.starts_with("sqlite_autoindex_")) return std::nullopt;
   SQLite::Statement query(database,
                           "SELECT \"unique\", partial FROM pragma_index_list(?1) WHERE name = ?2");
@@ -88,12 +105,11 @@ Objection object_to_index(SQLite::Database& database, const Line& line) {
   return object_to_columns(database, line.name);
 }
 
-// Something that create_schema did not make.
+// Checks an object that create_schema did not make.
 Objection object_to_stranger(SQLite::Database& database, const Line& line) {
   if (line.type == "trigger") return fmt::format("the trigger '{}' is not ours", line.name);
-  // A virtual one begins otherwise; its other marks can be forged. SQLite itself writes the
-  // beginning of each definition so, and refuses a schema with a line that is not of the type it
-  // says.
+  // Recognizes a virtual table by the beginning of its definition, because its other marks can be
+  // forged. SQLite itself writes this beginning, and refuses a schema with a line of another type.
   if (line.type == "table" && !line.sql.starts_with("CREATE TABLE ")) {
     return fmt::format("the table '{}' is not ours, and no plain one", line.name);
   }
@@ -101,10 +117,11 @@ Objection object_to_stranger(SQLite::Database& database, const Line& line) {
   return std::nullopt;
 }
 
-Objection object_to_lines(SQLite::Database& database) {
+Objection object_to_lines(SQLite::Database& database, std::int64_t format) {
+  const std::vector<SchemaObject> objects = objects_of(format);
   std::size_t ours = 0;
   for (const Line& line : read_lines(database)) {
-    const SchemaObject* object = find_object(line.name);
+    const SchemaObject* object = find_in(objects, line.name);
     if (object != nullptr && (line.type != object->type || line.sql != object->sql)) {
       return fmt::format("the definition of '{}' was changed", line.name);
     }
@@ -114,13 +131,13 @@ Objection object_to_lines(SQLite::Database& database) {
       return objection;
     }
   }
-  if (ours < kSchemaObjects.size()) return "a table, an index or a trigger of ours is missing";
+  if (ours < objects.size()) return "a table, an index or a trigger of ours is missing";
   return std::nullopt;
 }
 
 Objection object_to_settings(SQLite::Database& database) {
   constexpr int kIncremental = 2;
-  // In another one, texts that are not UTF-8 would be changed, and keys be in another order.
+  // In another encoding, text that is not UTF-8 would change and keys would have another order.
   if (database.execAndGet("PRAGMA encoding").getString() != "UTF-8") {
     return "its encoding was changed";
   }
@@ -143,12 +160,10 @@ Objection object_to_totals(SQLite::Database& database) {
   return std::nullopt;
 }
 
-SchemaVerdict compare_version(std::int64_t version) {
-  if (version > kFormatVersion) {
-    return {State::newer, fmt::format("it was written by a newer version (format {}, known: {})",
-                                      version, kFormatVersion)};
-  }
-  return {State::changed, fmt::format("its format version {} is none of ours", version)};
+Objection object_to(SQLite::Database& database, std::int64_t format) {
+  if (Objection objection = object_to_settings(database)) return objection;
+  if (Objection objection = object_to_lines(database, format)) return objection;
+  return object_to_totals(database);
 }
 
 SchemaVerdict compare(SQLite::Database& database) {
@@ -156,21 +171,27 @@ SchemaVerdict compare(SQLite::Database& database) {
   if (pragma(database, "application_id") != kApplicationId) {
     return {State::foreign, "its application_id is not ours"};
   }
-  const std::int64_t version = pragma(database, "user_version");
-  if (version != kFormatVersion) return compare_version(version);
-  for (const auto check : {object_to_settings, object_to_lines, object_to_totals}) {
-    if (Objection objection = check(database)) {
-      return {State::changed, base::printable(*std::move(objection))};
-    }
+  const std::int64_t format = pragma(database, "user_version");
+  if (format > kFormatVersion) {
+    return {State::newer, fmt::format("it was written by a newer version (format {}, known: {})",
+                                      format, kFormatVersion)};
   }
-  return {State::ours, {}};
+  if (format < 1) {
+    return {State::changed, fmt::format("its format version {} is none of ours", format)};
+  }
+  if (Objection objection = object_to(database, format)) {
+    return {State::changed, base::printable(*std::move(objection))};
+  }
+  if (format == kFormatVersion) return {State::ours, {}};
+  return {State::older,
+          fmt::format("it is of format {}, and upgraded when it is opened for writing", format)};
 }
 
 void create(SQLite::Database& database) {
   database.exec(fmt::format("PRAGMA page_size={}", kPageSize));
   SQLite::Transaction transaction(database, SQLite::TransactionBehavior::DEFERRED);
-  // First in the transaction: it must come before the first page, and by itself it would write and
-  // commit one, without our application_id.
+  // The first statement of the transaction, because it must precede the first page. Outside of the
+  // transaction it would write and commit a page without our application_id.
   database.exec("PRAGMA auto_vacuum=INCREMENTAL");
   database.exec(fmt::format("PRAGMA application_id={}; PRAGMA user_version={}", kApplicationId,
                             kFormatVersion));
@@ -180,7 +201,39 @@ void create(SQLite::Database& database) {
   transaction.commit();
 }
 
-// The answer comes before the commit, which may fail: only the end of the statement tells.
+// Replaces our views by the current ones. A view that a person removed stays removed.
+void renew_views(SQLite::Database& database) {
+  for (const SchemaObject& view : kSchemaViews) {
+    SQLite::Statement query(database,
+                            "SELECT 1 FROM sqlite_schema WHERE type = 'view' AND name = ?1");
+    query.bind(1, to_text(view.name));
+    if (!query.executeStep()) continue;
+    query.reset();
+    database.exec(fmt::format("DROP VIEW {}", view.name));
+    database.exec(to_text(view.sql));
+  }
+}
+
+// Compares again inside the transaction, so that only a correct schema is committed and only known
+// definitions are changed.
+SchemaVerdict upgrade(SQLite::Database& database) {
+  SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
+  if (SchemaVerdict found = compare(database); found.state != State::older) return found;
+  database.exec(kColumnsOfFormat2);
+  for (const SchemaObject& object : kSchemaObjects) {
+    const bool is_missing =
+        is_new_in_format_2(object.name) ||
+        (object.type == "index" && find_in(kFormat1Objects, object.name) != nullptr);
+    if (is_missing) database.exec(to_text(object.sql));
+  }
+  renew_views(database);
+  database.exec(fmt::format("PRAGMA user_version={}", kFormatVersion));
+  SchemaVerdict upgraded = compare(database);
+  if (upgraded.state == State::ours) transaction.commit();
+  return upgraded;
+}
+
+// SQLite returns the answer before the commit, which may fail: only the end of the statement shows it.
 std::string switch_to_wal(SQLite::Database& database) {
   SQLite::Statement statement(database, "PRAGMA journal_mode=WAL");
   std::string mode;
@@ -192,6 +245,10 @@ std::string switch_to_wal(SQLite::Database& database) {
 
 base::Status create_schema(SQLite::Database& database) {
   return guarded("creating the schema", [&] { create(database); });
+}
+
+base::Result<SchemaVerdict> upgrade_schema(SQLite::Database& database) {
+  return guarded("upgrading the file's format", [&] { return upgrade(database); });
 }
 
 base::Result<SchemaVerdict> compare_schema(SQLite::Database& database) {

@@ -7,20 +7,21 @@
 
 #include "base/result.hpp"
 
-// The cache file: an ordinary SQLite database that anybody may look into.
+// The cache file: an ordinary SQLite database, which people may look into.
 //
-// Beside FILE lie FILE-wal and FILE-shm, as SQLite keeps them in WAL mode, and FILE-lock, which
-// keeps a second engine out and says, even of a FILE that has become unreadable, that it was ours
-// (see claim.hpp). Nothing else is left behind, but for FILE.corrupt-TIME after a damage.
+// Beside FILE there are FILE-wal and FILE-shm, which SQLite keeps in WAL mode, and FILE-lock. The lock
+// keeps a second engine out. It also says that FILE was ours if FILE becomes unreadable (see
+// claim.hpp). After damage there is also FILE.corrupt-TIME, and nothing else.
 //
-// What is in it. `cache_entries` has one row an entry, with a readable key and a value in one of
-// SQLite's own types. `cache_calculations` names the calculations that the entries are results of
-// and keeps their counters. `cache_totals` has one row: how many entries there are and what they
-// cost, so that nobody has to count. Moments are microseconds since 1970 UTC. NULL in fresh_until
-// or keep_until means "as expires_at", NULL in expires_at "never"; a calculation_id of NULL is an
-// entry that was put directly.
+// Content. `cache_entries` has one row for each entry, with a readable key and a value of one of
+// SQLite's types. `cache_calculations` has the calculations of these entries and their counters.
+// `cache_totals` has one row with the number of entries and their size, so that no count is needed.
+// Times are microseconds since 1970 UTC. NULL means "the same as expires_at" in fresh_until and
+// keep_until, "never" in expires_at, and "put directly" in calculation_id. `checksum` covers
+// everything that decides about an answer (see checksum.hpp); NULL means "not checked".
+// `result_type` is the codec's name for the type of a calculation's results; NULL means "unknown".
 //
-// For people there are three views, which we never read ourselves (`sqlite3 FILE '...'`):
+// Three views are for people; the library never reads them (`sqlite3 FILE '...'`):
 //
 //   how full is it            SELECT entries, bytes FROM cache_overview
 //   how old is the oldest     SELECT oldest FROM cache_overview
@@ -33,59 +34,68 @@
 //   what expires next         SELECT cache_key, ttl_left FROM cache_entries_readable
 //                               WHERE ttl_left > 0 ORDER BY ttl_left LIMIT 10
 //
-// Who keeps the totals. Our own writer adds up what it does and writes the sum with each commit.
-// Other programs do not know that, so triggers do it for them. Our connections run with triggers
-// and views disabled: nothing that stands in a file is ever executed by us, and our writes do not
-// pay for it. Two ways around the triggers remain: REPLACE in the shell fires no delete trigger,
-// and a program may disable them as we do. Then the totals are off until somebody calls `check()`.
+// Triggers. Our writer maintains the totals and writes a checksum with each row. Other programs do not
+// know that. So triggers correct the totals for them, and set the checksum of each row that they
+// change to NULL. Our connections run with triggers and views disabled: the library never executes
+// code from a file, and its writes do not pay for the triggers. Two ways around the triggers remain.
+// REPLACE in the shell fires no delete trigger; then the totals are wrong until `check()` is called.
+// A program may disable triggers, too; then the rows that it changes do not match their checksums and
+// are misses, unless it sets `checksum` to NULL itself.
 //
-// Whose it is. The header of FILE carries our application_id from its very first page on: the
-// schema is created with a rollback journal, in one transaction, and only then switched to WAL
-// mode. So whenever the process is killed meanwhile, FILE is empty, or rolled back to empty when it
-// is opened, or whole.
+// Ownership. The header of FILE contains our application_id from the first page on, because one
+// transaction with a rollback journal creates the schema before the switch to WAL mode. If the
+// process is killed in between, FILE is empty, becomes empty at the next opening, or is complete.
 //
-// What counts as changed. The file's own settings, our tables, indexes and triggers must be as we
-// made them, to the letter. A trigger or virtual table that is not ours, or an index on our tables
-// that could refuse or fail a write (unique, partial, on an expression, with a collation of its
-// own), is somebody else's code in our path. All of these make the file one that we set aside. Left
-// alone is what cannot hurt: views (ours may be changed or dropped, too), other tables and their
-// indexes, plain indexes on ours, and what ANALYZE leaves.
+// Changes. The settings of the file and our tables, indexes and triggers must be exactly as we made
+// them. A foreign trigger or virtual table, or an index on our tables that can make a write fail
+// (unique, partial, on an expression, with an own collation), is foreign code. Each of these makes
+// the file one to quarantine. Harmless things are allowed: views (ours may be changed or dropped,
+// too), other tables and their indexes, plain indexes on our tables, and the tables of ANALYZE.
 
 namespace ashmemo::store {
 
-/// "AMmo": in the header of each of our files, and never of anybody else's.
+/// "AMmo": it is in the header of each of our files and of no other file.
 inline constexpr std::int32_t kApplicationId = 0x414D6D6F;
 
 /// The version of the format, as `user_version`. The history:
 ///   1  the first.
-/// A file of an older version is brought up to date when it is opened, one of a newer version is
-/// set aside: a cache can be computed again.
-inline constexpr std::int32_t kFormatVersion = 1;
+///   2  a checksum for each row, result types, two indexes of rows that end.
+/// A file of an older version is upgraded when it is opened for writing. A file of a newer version
+/// is quarantined, because a cache can be computed again.
+inline constexpr std::int32_t kFormatVersion = 2;
 
-/// byte_size is worked out for this size, whatever the default of the build is.
+/// byte_size assumes this size, so it does not depend on the default of the SQLite build.
 inline constexpr int kPageSize = 4096;
 
-/// How a database compares to what create_schema makes.
+/// The result of comparing a database with what create_schema makes.
 struct SchemaVerdict {
   enum class State : std::uint8_t {
-    ours,     // as we made it
-    empty,    // not one page: nothing was created, or its creation was rolled back
+    ours,     // exactly as we made it
+    empty,    // without a page: nothing was created, or the creation was rolled back
     foreign,  // without our application_id
     newer,    // written by a newer version of the library
-    changed,  // ours, and no longer as we made it, or damaged
+    older,    // exactly an older format: call upgrade_schema
+    changed,  // ours, but changed or damaged
   };
   State state = State::ours;
-  std::string why;  // for people; empty when `ours` or `empty`
+  std::string why;  // for messages; empty for `ours` or `empty`
 };
 
-/// Makes an empty database ours. Before or after: nothing in between, whenever the process ends.
+/// Creates the schema in an empty database. If the process ends meanwhile, either all or nothing of it
+/// exists.
 [[nodiscard]] base::Status create_schema(SQLite::Database& database);
 
-/// Compares. Reads the schema and the row of totals, never the entries: the same cost at any size.
-/// Called when a file is opened, and again when another program has changed the schema.
+/// Upgrades an older format to the current one, in one transaction. If the process ends meanwhile, the
+/// file does not change. All rows stay. Reads all rows to make the indexes of format 2: about a second
+/// and 60 MB of memory for a million rows with a deadline. Returns the same as compare_schema
+/// afterwards; a file that is not `ours` then did not change.
+[[nodiscard]] base::Result<SchemaVerdict> upgrade_schema(SQLite::Database& database);
+
+/// Compares the schema and reads the row of totals, never the entries: the cost does not depend on the
+/// size. Called at opening, and again after another program changed the schema.
 [[nodiscard]] base::Result<SchemaVerdict> compare_schema(SQLite::Database& database);
 
-/// Switches to WAL mode, for good; nothing to do is quick. FILE-wal exists afterwards.
+/// Switches the file to WAL mode permanently. Fast if it is in that mode. FILE-wal exists afterwards.
 [[nodiscard]] base::Status ensure_wal(SQLite::Database& database);
 
 }  // namespace ashmemo::store

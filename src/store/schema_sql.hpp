@@ -3,9 +3,9 @@
 #include <array>
 #include <string_view>
 
-// The text of the schema. Each definition is written exactly as SQLite keeps it, which is what
-// compare_schema goes by: "CREATE", the kind, the name, one space each, and then to the letter.
-// A change of any definition other than a view's is a new format version.
+// The text of the schema. Each definition is written exactly as SQLite keeps it, because
+// compare_schema compares the text: "CREATE", the kind, the name, one space each, and then to the
+// letter. A change of any definition other than a view's is a new format version.
 
 namespace ashmemo::store {
 
@@ -15,9 +15,10 @@ struct SchemaObject {
   std::string_view sql;
 };
 
-inline constexpr std::array<SchemaObject, 9> kSchemaObjects{{
+inline constexpr std::array<SchemaObject, 12> kSchemaObjects{{
     {"table", "cache_entries",
-     // The small columns come first: they are read without the value's overflow pages.
+     // The small columns are first, so that they are read without the value's overflow pages. Columns
+     // of later formats are at the end, where ALTER TABLE adds them.
      R"sql(CREATE TABLE cache_entries (
   cache_key TEXT PRIMARY KEY NOT NULL,
   byte_size INTEGER NOT NULL,
@@ -34,15 +35,20 @@ inline constexpr std::array<SchemaObject, 9> kSchemaObjects{{
   eviction_counter INTEGER NOT NULL DEFAULT 0,
   eviction_queue INTEGER NOT NULL DEFAULT 0,
   value ANY
-) STRICT)sql"},
+, checksum INTEGER) STRICT)sql"},
+    // Each row with a deadline is in one of these two indexes. The first has the rows that end when
+    // they expire, the second the rows that are kept longer for stale-if-error.
     {"index", "cache_entries_expires_at",
      "CREATE INDEX cache_entries_expires_at ON cache_entries (expires_at)"
-     " WHERE expires_at IS NOT NULL"},
+     " WHERE expires_at IS NOT NULL AND keep_until IS NULL"},
+    {"index", "cache_entries_keep_until",
+     "CREATE INDEX cache_entries_keep_until ON cache_entries (keep_until)"
+     " WHERE keep_until IS NOT NULL"},
     {"index", "cache_entries_inserted_at_accessed_at",
      "CREATE INDEX cache_entries_inserted_at_accessed_at"
      " ON cache_entries (inserted_at, accessed_at)"},
-    // The second queue of S3-FIFO: it holds a tenth of the entries, which need not be looked for
-    // among all others.
+    // The probation queue of S3-FIFO, a tenth of the entries. With this index they are found without
+    // reading all others.
     {"index", "cache_entries_probation",
      "CREATE INDEX cache_entries_probation ON cache_entries (inserted_at)"
      " WHERE eviction_queue = 1"},
@@ -60,7 +66,7 @@ inline constexpr std::array<SchemaObject, 9> kSchemaObjects{{
   computed INTEGER NOT NULL DEFAULT 0,
   failed INTEGER NOT NULL DEFAULT 0,
   saved_us INTEGER NOT NULL DEFAULT 0
-) STRICT)sql"},
+, result_type TEXT) STRICT)sql"},
     {"table", "cache_totals",
      R"sql(CREATE TABLE cache_totals (
   id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -90,14 +96,29 @@ AFTER UPDATE OF byte_size, eviction_queue ON cache_entries BEGIN
     probation_bytes = probation_bytes + (new.eviction_queue = 1) * new.byte_size
       - (old.eviction_queue = 1) * old.byte_size;
 END)sql"},
+    // A program that changes a row does not know its checksum. These two set it to NULL, "not
+    // checked". They do not start each other, because neither changes a column that the other
+    // waits for.
+    {"trigger", "cache_entries_unchecked_insert",
+     R"sql(CREATE TRIGGER cache_entries_unchecked_insert
+AFTER INSERT ON cache_entries WHEN new.checksum IS NOT NULL BEGIN
+  UPDATE cache_entries SET checksum = NULL WHERE rowid = new.rowid;
+END)sql"},
+    {"trigger", "cache_entries_unchecked_update",
+     R"sql(CREATE TRIGGER cache_entries_unchecked_update
+AFTER UPDATE OF cache_key, computed_at, fresh_until, expires_at, keep_until, calculation_id,
+  record_version, value ON cache_entries BEGIN
+  UPDATE cache_entries SET checksum = NULL WHERE rowid = new.rowid;
+END)sql"},
 }};
 
-// The views, for people. They stay within what every shell of the last years can do, and use
-// nothing that a shell with an untrusted schema refuses.
+// The views are for people. They use only functions of older SQLite shells, and nothing that a shell
+// refuses in an untrusted schema.
 inline constexpr std::array<SchemaObject, 3> kSchemaViews{{
     {"view", "cache_overview",
-     // Scalar queries, so that only what is asked for is looked up: `oldest` and `never_read` walk
-     // through all entries, the rest is quick at any size.
+     // Scalar queries, so that SQLite evaluates only the selected columns: `oldest` and `never_read`
+     // read all entries, and `next_expiry` reads those that are kept for errors. The other columns
+     // are fast at any size.
      R"sql(CREATE VIEW cache_overview AS
 SELECT
   t.entries AS entries,
@@ -111,8 +132,11 @@ SELECT
   (SELECT sum(computed) FROM cache_calculations) AS computed,
   (SELECT sum(failed) FROM cache_calculations) AS failed,
   (SELECT round(sum(saved_us) / 1e6, 3) FROM cache_calculations) AS seconds_saved,
-  (SELECT strftime('%Y-%m-%dT%H:%M:%fZ', min(expires_at) / 1e6, 'unixepoch')
-    FROM cache_entries WHERE expires_at IS NOT NULL) AS next_expiry,
+  (SELECT strftime('%Y-%m-%dT%H:%M:%fZ', min(next) / 1e6, 'unixepoch') FROM (
+    SELECT min(expires_at) AS next FROM cache_entries
+      WHERE expires_at IS NOT NULL AND keep_until IS NULL
+    UNION ALL SELECT min(expires_at) FROM cache_entries WHERE keep_until IS NOT NULL
+  )) AS next_expiry,
   (SELECT strftime('%Y-%m-%dT%H:%M:%fZ', min(computed_at) / 1e6, 'unixepoch')
     FROM cache_entries) AS oldest,
   (SELECT count(*) FROM cache_entries WHERE access_count = 0) AS never_read
@@ -146,9 +170,9 @@ SELECT NULL, '(put directly)', NULL, NULL, 0, count(*), coalesce(sum(byte_size),
   NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM cache_entries WHERE calculation_id IS NULL)sql"},
     {"view", "cache_entries_readable",
-     // A calculation's key is Resource:record:call, and no part of it has a bare colon in it, so
-     // the record is what stands between the first and the last. `now` is in whole milliseconds,
-     // which is why an entry may lie one ahead of it.
+     // The key of a result is Resource:record:call, and colons in its parts are escaped. So the
+     // record is the part between the first and the last colon. `now` has whole milliseconds, so
+     // an entry may be up to one millisecond in the future.
      R"sql(CREATE VIEW cache_entries_readable AS
 SELECT
   cache_key,

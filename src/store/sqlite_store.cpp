@@ -13,7 +13,7 @@
 namespace ashmemo::store {
 namespace {
 
-// A read of more keys goes on with a new snapshot: an old one keeps the WAL from starting over.
+// A read of more keys takes a new snapshot, because an old one prevents the WAL from starting over.
 constexpr std::size_t kKeysPerSnapshot = 10'000;
 
 ConnectionOptions reader_options(const OpenOptions& options) {
@@ -25,7 +25,7 @@ ConnectionOptions reader_options(const OpenOptions& options) {
 }
 
 class SqliteStore final : public Store {
-  // One reader for one call; thrown away where the call has failed.
+  // One reader for one call. It is closed if the call fails.
   template <class F>
   static auto with(base::Result<ReaderPool::Lease> lease, F& f) -> decltype(f(**lease)) {
     if (!lease) return lease.failure();
@@ -80,7 +80,7 @@ class SqliteStore final : public Store {
     return with_reader([](Reader& reader) { return reader.last_stamp(); });
   }
 
-  // These two take long: they must not keep one of the few readers.
+  // These two take long, so they must not use one of the few shared readers.
   base::Result<std::vector<std::string>> integrity() override {
     return with_own_reader([](Reader& reader) { return reader.integrity(); });
   }
@@ -106,7 +106,7 @@ class SqliteStore final : public Store {
     readers_.close();
     if (writer_) writer_->close();
     const base::Lock lock(file_mutex_);
-    file_.reset();  // last: from here on somebody else may open the file
+    file_.reset();  // last: from here on another program may open the file
   }
 
  private:

@@ -9,8 +9,8 @@
 
 namespace ashmemo::store {
 
-/// The Store on a claimed file whose schema was found to be ours. `writer` is null for read-only
-/// access. Opens nothing yet: readers are opened when first needed.
+/// The Store of a claimed file with our schema. `writer` is null for read-only access. Readers are
+/// opened at their first use.
 [[nodiscard]] std::unique_ptr<Store> make_sqlite_store(std::unique_ptr<ClaimedFile> file,
                                                        std::unique_ptr<Connection> writer,
                                                        const OpenOptions& options);

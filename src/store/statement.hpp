@@ -10,18 +10,19 @@
 
 namespace ashmemo::store {
 
-/// A prepared statement, prepared when it is first used and kept.
+/// A statement that is prepared at its first use and then kept.
 ///
-/// Not SQLite::Statement: that one binds text only through std::string, copies a shared pointer for
-/// each column read, and does not give its handle away. Errors are SQLite::Exception here too.
+/// It replaces SQLite::Statement, which binds text only through std::string, copies a shared pointer
+/// for each column, and hides its handle. Errors are SQLite::Exception, too.
 ///
-/// Bound text and blobs are not copied: they must live until the statement is reset, and every
-/// parameter is bound again before each run. Used through StatementUse, which resets.
+/// Bound text and blobs are not copied: they must exist until the statement is reset. Every parameter
+/// is bound again before each run. Use it through StatementUse, which resets it.
 class Statement {
  public:
   explicit Statement(const char* sql) noexcept : sql_(sql) {}
 
-  /// Prepares what is not yet prepared.
+  [[nodiscard]] const char* sql() const noexcept { return sql_; }
+  /// Prepares the statement if necessary.
   Statement& on(SQLite::Database& database) {
     if (!handle_) prepare(database);
     return *this;
@@ -34,23 +35,23 @@ class Statement {
   }
   void bind_value(int index, ValueView value);
 
-  /// True: there is a row. False: done.
+  /// Returns true if there is a row, false at the end.
   bool step() {
     const int rc = sqlite3_step(get());
     if (rc == SQLITE_ROW) return true;
     if (rc == SQLITE_DONE) return false;
     fail(rc);
   }
-  /// Runs a statement that answers no rows.
+  /// Runs a statement that returns no rows.
   void run() {
     while (step()) {
     }
   }
-  /// As step, but the result code.
+  /// The same as step, but returns the result code.
   [[nodiscard]] int try_step() noexcept { return sqlite3_step(get()); }
   void reset() noexcept { sqlite3_reset(get()); }
 
-  // Columns of the current row. Views are good until the next step or reset.
+  // Columns of the current row. Views are valid until the next step or reset.
   [[nodiscard]] bool is_null(int column) const noexcept {
     return sqlite3_column_type(get(), column) == SQLITE_NULL;
   }
@@ -74,8 +75,8 @@ class Statement {
   }
 
   [[nodiscard]] sqlite3_stmt* get() const noexcept { return handle_.get(); }
-  // Text too is fetched as a blob: the same bytes without an end mark to set. The length first: in
-  // a file that is not UTF-8 asking for it converts, and moves the bytes.
+  // Reads text as a blob, which gives the same bytes without a terminator. Reads the length first,
+  // because in a file that is not UTF-8 that call converts and moves the bytes.
   [[nodiscard]] std::string_view bytes(int column) const noexcept {
     const int length = sqlite3_column_bytes(get(), column);
     const auto* data = static_cast<const char*>(sqlite3_column_blob(get(), column));
@@ -91,7 +92,7 @@ class Statement {
   std::unique_ptr<sqlite3_stmt, Finalize> handle_;
 };
 
-/// One run of a statement. Resets it at the end, so that no forgotten SELECT keeps its snapshot.
+/// One run of a statement. Resets it at the end, so that no open SELECT keeps its snapshot.
 class StatementUse {
  public:
   StatementUse(Statement& statement, SQLite::Database& database)

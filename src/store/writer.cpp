@@ -4,17 +4,23 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <chrono>
+#include <limits>
 #include <utility>
 
+#include "base/platform.hpp"
+#include "store/checksum.hpp"
+#include "store/key_range.hpp"
 #include "store/row_columns.hpp"
 #include "store/schema.hpp"
 
 namespace ashmemo::store {
+
 namespace {
 
-// Rowids are given out one by one from the largest below this: a foreign row at the end of the
-// numbers must not stop us.
-constexpr std::int64_t kMostRowid = std::int64_t{1} << 62;
+// New rowids count up from the largest rowid below this. A foreign row with a larger rowid is ignored,
+// because there would be no next one.
+constexpr std::int64_t kMaxRowid = std::int64_t{1} << 62;
 
 void count(std::int64_t& entries, std::int64_t& bytes, std::int64_t more,
            std::int64_t more_bytes) noexcept {
@@ -29,7 +35,7 @@ SqliteWriter::SqliteWriter(std::unique_ptr<Connection> connection, std::string p
     : path_(std::move(path)), readers_(readers), commits_(commits) {
   open_ = Open{std::move(connection), {}};
   watch_wal();
-  // The schema was compared just now. Where this fails, the first transaction compares it again.
+  // The schema was compared just now. If this fails, the first transaction compares it again.
   static_cast<void>(guarded("looking at the file", [&] {
     schema_version_ = pragma(&WriterSql::schema_version);
     data_version_ = pragma(&WriterSql::data_version);
@@ -70,21 +76,20 @@ base::Result<Writer::Begun> SqliteWriter::look() {
   return guarded("looking at the file", [&] { return look_around(); });
 }
 
-// What other programs did since we looked last. The version is read first: what changes while we
-// look, without the write lock, is seen the next time.
+// Notices changes of other programs since the last call. The version is read first, so a change that
+// happens during this call, which holds no write lock, is noticed by the next one.
 base::Result<Writer::Begun> SqliteWriter::look_around() {
   const std::int64_t data_version = pragma(&WriterSql::data_version);
   const bool foreign_change = data_version_ != data_version;
   if (foreign_change) {
-    commits_.fetch_add(1);  // readers: a new snapshot
+    commits_.fetch_add(1);  // readers take a new snapshot
     known_ = false;
-    due_.reset();
     if (const auto same = check_schema(); !same) return same.failure();
   }
   if (!known_) {
     if (const auto loaded = load(); !loaded) return loaded.failure();
   }
-  data_version_ = data_version;  // last: what was not reported is seen again
+  data_version_ = data_version;  // last: a change that was not reported is noticed again
   return Begun{foreign_change};
 }
 
@@ -113,7 +118,7 @@ base::Status SqliteWriter::load() {
   last_stamp_ = std::max(last_stamp_, written_stamp_);
 
   StatementUse rowid = use(&WriterSql::last_rowid);
-  rowid->bind(1, kMostRowid);
+  rowid->bind(1, kMaxRowid);
   rowid->step();
   next_rowid_ = std::max(next_rowid_, rowid->integer(0) + 1);
   known_ = true;
@@ -158,8 +163,8 @@ base::Status SqliteWriter::write_totals() {
   return {};
 }
 
-// What is in the WAL must find room in the file: else a full disk would keep it there for ever, and
-// the WAL from starting over, which is the room that evicting needs. So the file grows first.
+// Grows the file before the commit, so that the WAL can always be moved into it. Otherwise a full disk
+// would prevent the WAL from starting over, and evicting needs space in the WAL.
 base::Status SqliteWriter::grow_file() {
   sqlite3_int64 bytes = pragma(&WriterSql::all_pages) * kPageSize;
   if (bytes <= grown_to_) return {};
@@ -171,8 +176,8 @@ base::Status SqliteWriter::grow_file() {
   return {};
 }
 
-// What synchronous=FULL does after a commit, for this one: the pragma cannot be changed inside a
-// transaction, and two of them around each such commit would cost more.
+// Does for this commit what synchronous=FULL does for all. The pragma cannot be changed inside a
+// transaction, and setting it twice around each such commit would cost more.
 void SqliteWriter::sync_wal() {
   sqlite3_file* wal = nullptr;
   int rc = sqlite3_file_control(handle(), "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
@@ -189,10 +194,9 @@ void SqliteWriter::rollback() noexcept {
   totals_ = written_totals_;
   is_doubtful_ = false;
   is_counted_ = false;
-  due_.reset();
-  // The next commit writes, whatever it is for: one of nothing would not show that writing works.
+  // Makes the next commit write a page even without changes, to show whether writing works.
   last_stamp_ = base::add_saturated(last_stamp_, 1);
-  // Some failures have rolled back already.
+  // SQLite has already rolled back after some failures.
   if (sqlite3_get_autocommit(handle()) == 0) database().tryExec("ROLLBACK");
 }
 
@@ -204,7 +208,7 @@ void SqliteWriter::count_added(std::int64_t bytes, std::int64_t queue) noexcept 
 
 void SqliteWriter::count_removed(std::int64_t bytes, std::int64_t queue) noexcept {
   const std::int64_t less = -believable_size(bytes);
-  // The file's triggers may have added what the row claims.
+  // The file's triggers may have added the size that the row claims.
   is_doubtful_ = is_doubtful_ || bytes != -less;
   count(totals_.entries, totals_.bytes, -1, less);
   if (queue == kProbationQueue) count(totals_.probation_entries, totals_.probation_bytes, -1, less);
@@ -216,6 +220,560 @@ void SqliteWriter::close() noexcept {
   sqlite3_busy_timeout(handle(), 0);
   sqlite3_wal_checkpoint_v2(handle(), "main", SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
   open_.reset();
+}
+
+// ---- changes of single entries
+
+namespace {
+
+// The maximum of a counter, so that adding to it never overflows.
+constexpr std::int64_t kMaxCount = std::int64_t{1} << 61;
+
+// Attempts to find a free rowid: another program may have used the next ones.
+constexpr int kMaxTries = 3;
+
+std::int64_t random_rowid() {
+  std::uint64_t random = 0;
+  sqlite3_randomness(sizeof(random), &random);
+  return static_cast<std::int64_t>(random >> 2) + 1;
+}
+
+std::int64_t bounded(std::int64_t count) {
+  return std::clamp<std::int64_t>(count, -kMaxCount, kMaxCount);
+}
+
+}  // namespace
+
+RemovedRow removed_row(const Statement& row, std::string_view key) {
+  return {std::string(key), row.integer(1), row.integer(2), deadlines_at(row, 3), row.integer(8)};
+}
+
+base::Result<std::optional<RemovedRow>> SqliteWriter::put(const PutRow& row) {
+  return change("storing an entry", [&] {
+    std::optional<RemovedRow> before;
+    // New rows come in runs, and so do new values of old rows. So the last row predicts this one,
+    // which saves a lookup.
+    if (!last_was_new_ || !insert(row)) {
+      before = replace(row);
+      if (!before) static_cast<void>(insert(row));
+    }
+    last_was_new_ = !before;
+    return before;
+  });
+}
+
+// Returns false if the key has a row, which is not changed.
+bool SqliteWriter::insert(const PutRow& row) {
+  StatementUse write = use(&WriterSql::insert);
+  bind_row(*write, row, next_rowid_, row.touches);
+  write->bind(14, row.eviction_queue);
+  write->bind_text(16, row.key);
+  int rc = write->try_step();
+  for (int tries = 0; rc == SQLITE_CONSTRAINT_ROWID && tries < kMaxTries; ++tries) {
+    next_rowid_ = random_rowid();
+    write->reset();
+    write->bind(1, next_rowid_);
+    rc = write->try_step();
+  }
+  if (rc != SQLITE_DONE) write->fail(rc);
+  if (sqlite3_changes(handle()) == 0) return false;
+  ++next_rowid_;
+  stored(row, row.eviction_queue);
+  return true;
+}
+
+// Returns the old row; nullopt if there is no row, and then nothing is written.
+std::optional<RemovedRow> SqliteWriter::replace(const PutRow& row) {
+  std::int64_t rowid = 0;
+  std::int64_t reads = row.touches;
+  std::optional<RemovedRow> before = find(row.key, &rowid, &reads);
+  if (!before) return before;
+  StatementUse write = use(&WriterSql::update);
+  bind_row(*write, row, rowid, reads);
+  write->run();
+  count_removed(before->byte_size, before->eviction_queue);
+  stored(row, before->eviction_queue);
+  return before;
+}
+
+void SqliteWriter::stored(const PutRow& row, std::int64_t queue) {
+  count_added(row.byte_size, queue);
+  last_stamp_ = std::max(last_stamp_, row.stamp);
+}
+
+// Finds the row of a key and its rowid. Adds its reads to `*reads`, because they survive a new value.
+std::optional<RemovedRow> SqliteWriter::find(std::string_view key, std::int64_t* rowid,
+                                             std::int64_t* reads) {
+  StatementUse found = use(&WriterSql::find);
+  found->bind_text(1, key);
+  if (!found->step()) return std::nullopt;
+  require_key(*found, 9, key);
+  *rowid = found->integer(0);
+  *reads = bounded(found->integer(7)) + bounded(*reads);
+  return removed_row(*found, key);
+}
+
+void SqliteWriter::bind_row(Statement& write, const PutRow& row, std::int64_t rowid,
+                            std::int64_t reads) {
+  write.bind(1, rowid);
+  write.bind(2, row.byte_size);
+  write.bind(3, row.stamp);
+  bind_deadlines(write, 4, row.deadlines);
+  write.bind(8, row.stamp);
+  write.bind(9, reads);
+  bind_unless_zero(write, 10, row.calculation_id);
+  write.bind_value(11, row.record_version);
+  bind_unless_zero(write, 12, row.cost_us);
+  write.bind(13, row.eviction_counter);
+  write.bind_value(15, row.value);
+  write.bind(
+      17, checksum_of(row.key, row.value, row.deadlines, row.calculation_id, row.record_version));
+}
+
+base::Result<std::optional<RemovedRow>> SqliteWriter::erase(std::string_view key) {
+  return change("removing an entry", [&] {
+    std::int64_t rowid = 0;
+    std::int64_t reads = 0;
+    std::optional<RemovedRow> before = find(key, &rowid, &reads);
+    if (before) remove(rowid, before->byte_size, before->eviction_queue);
+    return before;
+  });
+}
+
+base::Result<std::optional<RemovedRow>> SqliteWriter::erase_damaged(std::int64_t rowid) {
+  return change("looking at a damaged entry again", [&] {
+    std::optional<RemovedRow> row = find_damaged(rowid);
+    if (row) remove(rowid, row->byte_size, row->eviction_queue);
+    return row;
+  });
+}
+
+// nullopt: there is no such row, it matches its checksum, or its value is too large for this connection.
+std::optional<RemovedRow> SqliteWriter::find_damaged(std::int64_t rowid) {
+  StatementUse row = use(&WriterSql::suspect);
+  row->bind(1, rowid);
+  const int rc = row->try_step();
+  if (rc == SQLITE_DONE || failure_kind(rc) == base::FailureKind::too_large) return std::nullopt;
+  if (rc != SQLITE_ROW) row->fail(rc);
+  RemovedRow found = removed_row(*row, row->text(7));
+  const std::int64_t computed =
+      checksum_of(found.key, row->value(10), found.deadlines, found.calculation_id, row->value(9));
+  if (matches(row->value(11), computed)) return std::nullopt;
+  return found;
+}
+
+void SqliteWriter::remove(std::int64_t rowid, std::int64_t byte_size, std::int64_t queue) {
+  StatementUse statement = use(&WriterSql::remove);
+  statement->bind(1, rowid);
+  statement->run();
+  count_removed(byte_size, queue);
+}
+
+base::Status SqliteWriter::erase_row(const Candidate& row) {
+  return change("evicting an entry", [&] {
+    StatementUse statement = use(&WriterSql::remove_candidate);
+    statement->bind(1, row.rowid);
+    statement->bind_value(2, ValueView::blob(row.key));
+    statement->bind(3, row.inserted_at);
+    statement->bind(4, row.byte_size);
+    statement->run();
+    if (sqlite3_changes(handle()) > 0) count_removed(row.byte_size, row.eviction_queue);
+  });
+}
+
+base::Result<std::optional<std::int64_t>> SqliteWriter::touch(const TouchRow& touch) {
+  return change("writing touches", [&]() -> std::optional<std::int64_t> {
+    const std::optional<Place> row = place_of(touch.rowid);
+    if (!row) return std::nullopt;
+    StatementUse statement = use(&WriterSql::touch);
+    statement->bind(1, touch.rowid);
+    statement->bind(2, touch.accessed_at);
+    statement->bind(3, bounded(touch.count));
+    statement->bind(4, kMaxCount);
+    statement->bind(5, kMaxEvictionCounter);
+    if (!rewrite(*statement)) return std::nullopt;
+    last_stamp_ = std::max(last_stamp_, touch.accessed_at);
+    return std::max<std::int64_t>(row->byte_size, 0);
+  });
+}
+
+base::Status SqliteWriter::reinsert(std::int64_t rowid, const Placement& to) {
+  return change("keeping an entry", [&] {
+    const std::optional<Place> from = place_of(rowid);
+    if (!from) return;
+    StatementUse statement = use(&WriterSql::reinsert);
+    statement->bind(1, rowid);
+    statement->bind(2, to.accessed_at);
+    statement->bind(3, bounded(to.touches));
+    statement->bind(4, kMaxCount);
+    statement->bind(5, to.inserted_at);
+    statement->bind(6, to.eviction_counter);
+    statement->bind(7, to.eviction_queue);
+    // Deletes a row that cannot be read. Otherwise it would stay the oldest row and block eviction.
+    if (!rewrite(*statement)) return remove(rowid, from->byte_size, from->queue);
+    count_removed(from->byte_size, from->queue);
+    count_added(from->byte_size, to.eviction_queue);
+    last_stamp_ = std::max(last_stamp_, to.inserted_at);
+  });
+}
+
+// Changes small columns of a row. SQLite reads the whole row for that. Returns false if there is no
+// such row or its value is too large for this connection (written by another program or under a
+// larger limit).
+bool SqliteWriter::rewrite(Statement& update) {
+  const int rc = update.try_step();
+  if (failure_kind(rc) == base::FailureKind::too_large) return false;
+  if (rc != SQLITE_DONE) update.fail(rc);
+  return sqlite3_changes(handle()) > 0;
+}
+
+std::optional<SqliteWriter::Place> SqliteWriter::place_of(std::int64_t rowid) {
+  StatementUse row = use(&WriterSql::place_of);
+  row->bind(1, rowid);
+  if (!row->step()) return std::nullopt;
+  return Place{row->integer(0), row->integer(1)};
+}
+
+// ---- deletion of many entries, in bounded steps
+//
+// Rows are chosen first and then deleted by their rowids, because the caller needs their keys.
+// DELETE ... RETURNING is not faster: it collects the rows in a temporary table.
+
+namespace {
+
+// The maximum sum of byte_size in one transaction, because each row may dirty several pages.
+constexpr std::int64_t kMaxBytes = 4 * 1024 * 1024;
+
+}  // namespace
+
+/// The rows that one step deletes, within its bounds.
+struct SqliteWriter::Taken {
+  explicit Taken(int most_rows) : most(static_cast<std::size_t>(std::max(most_rows, 0))) {}
+
+  /// Returns false if the bounds allow no further row.
+  bool add(const Statement& row) {
+    const std::int64_t size = std::max<std::int64_t>(row.integer(1), 0);
+    full = full || rows.size() >= most || (!rows.empty() && size > kMaxBytes - bytes);
+    if (full) return false;
+    rows.push_back(removed_row(row, row.text(7)));
+    rowids.push_back(row.integer(0));
+    bytes += std::clamp<std::int64_t>(size, 0, kMaxBytes);
+    return true;
+  }
+
+  std::size_t most;
+  Removed rows;
+  std::vector<std::int64_t> rowids;
+  std::int64_t bytes = 0;
+  bool full = false;
+};
+
+Writer::Removed SqliteWriter::remove_all(Taken&& taken) {
+  for (std::size_t i = 0; i < taken.rows.size(); ++i) {
+    remove(taken.rowids[i], taken.rows[i].byte_size, taken.rows[i].eviction_queue);
+  }
+  return std::move(taken.rows);
+}
+
+base::Result<Writer::Removed> SqliteWriter::erase_prefix(std::string_view prefix, int most) {
+  return change_by_keys("removing entries by prefix", [&] {
+    Taken taken(most);
+    {
+      const KeyRange range = KeyRange::of_prefix(prefix);
+      StatementUse select = use(&WriterSql::in_key_range);
+      select->bind_text(1, range.first());
+      select->bind_value(2, range.end());
+      select->bind(3, most);
+      while (select->step()) {
+        require_key(*select, 7, select->text(9));
+        if (!taken.add(*select)) break;
+      }
+    }
+    return remove_all(std::move(taken));
+  });
+}
+
+base::Result<Writer::Due> SqliteWriter::erase_due(std::int64_t now, int most) {
+  return change_by_keys("removing expired entries", [&] {
+    Taken taken(most);
+    {
+      StatementUse select = use(&WriterSql::due);
+      select->bind(1, now);
+      while (select->step() && taken.add(*select)) {
+      }
+    }
+    const bool more = taken.full;
+    return Due{remove_all(std::move(taken)), more};
+  });
+}
+
+base::Result<Writer::Removed> SqliteWriter::erase_retired(std::optional<std::int64_t>* rowid,
+                                                          int most) {
+  return change_by_keys("removing entries of retired calculations", [&] {
+    const std::vector<std::int64_t> retired = retired_calculations();
+    Taken taken(most);
+    if (!retired.empty() && look_for(retired, rowid, &taken)) return remove_all(std::move(taken));
+    *rowid = std::nullopt;
+    return remove_all(std::move(taken));
+  });
+}
+
+// Looks at as many rows as the step may delete. Returns false at the end of the table.
+bool SqliteWriter::look_for(const std::vector<std::int64_t>& calculations,
+                            std::optional<std::int64_t>* rowid, Taken* taken) {
+  StatementUse select = use(&WriterSql::after_rowid);
+  select->bind(1, rowid->value_or(std::numeric_limits<std::int64_t>::min()));
+  for (std::size_t looked_at = 0; looked_at < taken->most; ++looked_at) {
+    if (!select->step()) return false;
+    const std::int64_t calculation = select->integer(2);
+    const bool wanted = std::binary_search(calculations.begin(), calculations.end(), calculation);
+    if (wanted && !taken->add(*select)) break;
+    *rowid = select->integer(0);
+  }
+  return true;
+}
+
+std::vector<std::int64_t> SqliteWriter::retired_calculations() {
+  std::vector<std::int64_t> ids;
+  StatementUse select = use(&WriterSql::retired);
+  while (select->step()) ids.push_back(select->integer(0));
+  return ids;  // sorted, because the primary key is
+}
+
+// DELETE without WHERE frees whole pages without reading the rows, because no trigger is enabled.
+base::Result<std::int64_t> SqliteWriter::erase_all() {
+  return change("removing all entries", [&] {
+    use(&WriterSql::remove_all)->run();
+    totals_ = {};
+    return std::int64_t{sqlite3_changes64(handle())};
+  });
+}
+
+base::Result<std::vector<Candidate>> SqliteWriter::oldest(std::int64_t queue, int most) {
+  return change_by_keys("looking for the oldest entries", [&] {
+    const bool probation = queue == kProbationQueue;
+    StatementUse select = use(probation ? &WriterSql::oldest_on_probation : &WriterSql::oldest);
+    select->bind(1, most);
+    std::vector<Candidate> candidates;
+    while (select->step()) {
+      candidates.push_back({select->integer(0), std::string(select->text(1)), select->integer(2),
+                            select->integer(3), select->integer(4), select->integer(5),
+                            select->integer(6), select->integer(7)});
+    }
+    return candidates;
+  });
+}
+
+// ---- calculations and their counters
+
+namespace {
+
+void bind_counters(Statement& statement, int first, const CalculationRow& row) {
+  const auto bounded = [](std::int64_t count) {
+    return std::clamp<std::int64_t>(count, -kMaxCount, kMaxCount);
+  };
+  statement.bind(first, bounded(row.hits));
+  statement.bind(first + 1, bounded(row.stale_hits));
+  statement.bind(first + 2, bounded(row.misses));
+  statement.bind(first + 3, bounded(row.computed));
+  statement.bind(first + 4, bounded(row.failed));
+  statement.bind(first + 5, bounded(row.saved_us));
+}
+
+}  // namespace
+
+base::Status SqliteWriter::put_calculation(const CalculationRow& row) {
+  return change("storing a calculation", [&] {
+    StatementUse put = use(&WriterSql::put_calculation);
+    put->bind(1, row.id);
+    put->bind_text(2, row.resource);
+    put->bind_text(3, row.name);
+    put->bind(4, row.version);
+    put->bind_text(5, row.policy);
+    put->bind(6, row.retired ? 1 : 0);
+    bind_counters(*put, 7, row);
+    row.result_type.empty() ? put->bind_null(13) : put->bind_text(13, row.result_type);
+    put->run();
+  });
+}
+
+base::Status SqliteWriter::add_counters(const CalculationRow& deltas) {
+  return change("counting", [&] {
+    StatementUse add = use(&WriterSql::add_counters);
+    add->bind(1, deltas.id);
+    bind_counters(*add, 2, deltas);
+    add->bind(8, kMaxCount);
+    add->run();
+  });
+}
+
+base::Status SqliteWriter::forget_retired(std::span<const std::int64_t> ids) {
+  return change("forgetting retired calculations", [&] {
+    StatementUse forget = use(&WriterSql::forget_retired);
+    for (const std::int64_t id : ids) {
+      forget->bind(1, id);
+      forget->run();
+      forget->reset();
+    }
+  });
+}
+
+// ---- checkpoint, vacuum and recount
+
+namespace {
+
+// The file grows and shrinks in steps of this size, so that both are rare.
+constexpr int kGrowthBytes = 64 * 1024;
+
+// How long the writer waits for reads of an old snapshot. The longest such read, of 10,000 keys, takes
+// about half of this.
+constexpr std::chrono::milliseconds kReadersWait{100};
+
+constexpr std::int64_t kFrameBytes = kPageSize + 24;  // a page and its header
+
+// SQLite calls the busy handler in a checkpoint that needs all readers to finish. This one never waits.
+class NoWaiting {
+ public:
+  explicit NoWaiting(sqlite3* handle) : handle_(handle) { sqlite3_busy_timeout(handle_, 0); }
+  ~NoWaiting() { sqlite3_busy_timeout(handle_, kBusyMilliseconds); }
+  NoWaiting(const NoWaiting&) = delete;
+  NoWaiting& operator=(const NoWaiting&) = delete;
+
+ private:
+  sqlite3* handle_;
+};
+
+int remember_frames(void* frames, sqlite3*, const char*, int count) {
+  *static_cast<std::int64_t*>(frames) = count;
+  return SQLITE_OK;
+}
+
+}  // namespace
+
+struct SqliteWriter::Moved {
+  int rc = SQLITE_OK;
+  int frames = 0;
+  int moved = 0;
+  [[nodiscard]] bool all() const noexcept { return moved == frames; }
+};
+
+// Counts frames, because the file of the WAL does not shrink when the WAL starts over. A WAL that
+// existed at opening counts with its file size.
+void SqliteWriter::watch_wal() {
+  int step = growth_bytes();
+  sqlite3_file_control(handle(), "main", SQLITE_FCNTL_CHUNK_SIZE, &step);
+  sqlite3_wal_hook(handle(), remember_frames, &wal_frames_);
+  const auto wal = base::inspect(path_ + "-wal");
+  wal_frames_ = wal ? wal->bytes / kFrameBytes : 0;
+}
+
+// With erase_securely the file must end at its last page, because bytes after it are not overwritten.
+int SqliteWriter::growth_bytes() const {
+  return open_->connection->options().erase_securely ? kPageSize : kGrowthBytes;
+}
+
+std::int64_t SqliteWriter::wal_bytes() const noexcept { return wal_frames_ * kFrameBytes; }
+
+// Three steps: move all frames, make all readers take a new snapshot, start the WAL over. A reader
+// prevents the start only while its snapshot is older than the last moved frame; a new snapshot
+// reads the file alone.
+base::Result<Writer::Checkpoint> SqliteWriter::checkpoint(bool truncate) {
+  if (!open_) return closed();
+  if (in_transaction_) return open_transaction("moving the WAL into the file");
+  return guarded("moving the WAL into the file", [&] {
+    const NoWaiting no_waiting(handle());
+    readers_.release_snapshots(0);
+    Moved moved = move_frames(SQLITE_CHECKPOINT_PASSIVE);
+    bool only_foreign = true;
+    if (!moved.all()) {
+      only_foreign = readers_.renew_snapshots(kReadersWait);
+      moved = move_frames(SQLITE_CHECKPOINT_PASSIVE);
+    }
+    Checkpoint done{moved.frames, moved.moved, !moved.all() && only_foreign,
+                    !moved.all() && !only_foreign};
+    if (moved.all() && moved.frames > 0) start_over(truncate, &done);
+    return done;
+  });
+}
+
+void SqliteWriter::start_over(bool truncate, Checkpoint* done) {
+  if (!readers_.renew_snapshots(kReadersWait)) {
+    done->own_reader = true;
+    return;
+  }
+  if (move_frames(SQLITE_CHECKPOINT_RESTART).rc == SQLITE_BUSY) {
+    done->foreign_reader = write_lock_is_free();
+    return;
+  }
+  wal_frames_ = 0;
+  if (truncate) shorten_wal();
+}
+
+SqliteWriter::Moved SqliteWriter::move_frames(int mode) {
+  grown_to_ = 0;  // moving all frames truncates the file even if the WAL does not start over
+  Moved result;
+  result.rc = sqlite3_wal_checkpoint_v2(handle(), "main", mode, &result.frames, &result.moved);
+  const bool only_refused = result.rc == SQLITE_BUSY && mode != SQLITE_CHECKPOINT_PASSIVE;
+  if (result.rc != SQLITE_OK && !only_refused) throw SQLite::Exception(handle(), result.rc);
+  return result;
+}
+
+// Distinguishes a reader that prevented the start from another program that writes.
+bool SqliteWriter::write_lock_is_free() {
+  if (database().tryExec("BEGIN IMMEDIATE") != SQLITE_OK) return false;
+  return database().tryExec("ROLLBACK") == SQLITE_OK;
+}
+
+// SQLite truncates a WAL that has started over to journal_size_limit at the next commit that changes a
+// page, so this makes one. SQLITE_CHECKPOINT_TRUNCATE would remove all of its space.
+void SqliteWriter::shorten_wal() {
+  const auto wal = base::inspect(path_ + "-wal");
+  if (!wal || wal->bytes <= kWalLeastBytes) return;
+  database().exec(fmt::format("PRAGMA journal_size_limit={}", kWalLeastBytes));
+  const int rc = database().tryExec(
+      "UPDATE cache_totals SET last_stamp = last_stamp + 1 WHERE last_stamp < 1 << 62");
+  database().exec(fmt::format("PRAGMA journal_size_limit={}", kWalKeptBytes));
+  if (rc != SQLITE_OK) throw SQLite::Exception(handle(), rc);
+}
+
+base::Result<std::int64_t> SqliteWriter::vacuum(int pages) {
+  if (!open_) return closed();
+  if (in_transaction_) return open_transaction("giving pages back");
+  return guarded("giving pages back", [&] {
+    // exec reads all rows: SQLite returns one row for each page.
+    if (pages > 0) database().exec(fmt::format("PRAGMA incremental_vacuum({})", pages));
+    return pragma(&WriterSql::free_pages);
+  });
+}
+
+base::Result<std::int64_t> SqliteWriter::bytes_when_moved() {
+  if (!open_) return closed();
+  return guarded("asking how long the file is", [&] {
+    const std::int64_t step = growth_bytes();
+    return ((pragma(&WriterSql::all_pages) * kPageSize - 1) / step + 1) * step;
+  });
+}
+
+base::Result<Totals> SqliteWriter::recount() {
+  return change("counting all entries", [&] {
+    const Totals before = totals_;
+    count_all();
+    const Totals off{base::subtract_saturated(totals_.entries, before.entries),
+                     base::subtract_saturated(totals_.bytes, before.bytes),
+                     base::subtract_saturated(totals_.probation_entries, before.probation_entries),
+                     base::subtract_saturated(totals_.probation_bytes, before.probation_bytes)};
+    return off;
+  });
+}
+
+void SqliteWriter::count_all() {
+  totals_ = {};
+  StatementUse select = use(&WriterSql::all_sizes);
+  while (select->step()) {
+    count_added(select->integer(0), select->integer(1));
+  }
+  is_counted_ = true;
+  is_doubtful_ = false;
 }
 
 }  // namespace ashmemo::store

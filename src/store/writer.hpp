@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "store/connection.hpp"
-#include "store/due_sweep.hpp"
 #include "store/reader_pool.hpp"
 #include "store/sqlite_error.hpp"
 #include "store/store.hpp"
@@ -17,18 +16,13 @@
 
 namespace ashmemo::store {
 
-/// Seven columns from the rowid on, as writer_sql.hpp has them in each choice of rows.
+/// Reads the seven columns, beginning with the rowid, that each SELECT for deletion has.
 [[nodiscard]] RemovedRow removed_row(const Statement& row, std::string_view key);
 
-/// The store's Writer on SQLite. The parts of it:
-///   writer.cpp               transactions, and what other programs did in between
-///   writer_entries.cpp       changes of single entries
-///   writer_removals.cpp      bounded removals
-///   writer_calculations.cpp  calculations and their counters
-///   writer_upkeep.cpp        checkpoint, vacuum, recount
+/// The store's Writer on SQLite. See Writer in store.hpp for the contract.
 class SqliteWriter final : public Writer {
  public:
-  /// `commits` is raised after each commit; the readers' snapshots follow it.
+  /// Increments `commits` after each commit, so that readers take a new snapshot.
   SqliteWriter(std::unique_ptr<Connection> connection, std::string path, ReaderPool& readers,
                std::atomic<std::uint64_t>& commits);
   ~SqliteWriter() override { close(); }
@@ -42,13 +36,14 @@ class SqliteWriter final : public Writer {
   base::Result<std::optional<RemovedRow>> erase(std::string_view key) override;
   base::Result<std::optional<std::int64_t>> touch(const TouchRow& touch) override;
   base::Status erase_row(const Candidate& row) override;
+  base::Result<std::optional<RemovedRow>> erase_damaged(std::int64_t rowid) override;
   base::Status reinsert(std::int64_t rowid, const Placement& to) override;
 
-  base::Result<Removed> erase_prefix(std::string_view prefix, int most) override;
-  base::Result<Due> erase_due(std::int64_t now, int most) override;
-  base::Result<Removed> erase_retired(std::optional<std::int64_t>* rowid, int most) override;
+  base::Result<Removed> erase_prefix(std::string_view prefix, int limit) override;
+  base::Result<Due> erase_due(std::int64_t now, int limit) override;
+  base::Result<Removed> erase_retired(std::optional<std::int64_t>* rowid, int limit) override;
   base::Result<std::int64_t> erase_all() override;
-  base::Result<std::vector<Candidate>> oldest(std::int64_t queue, int most) override;
+  base::Result<std::vector<Candidate>> oldest(std::int64_t queue, int limit) override;
 
   base::Status put_calculation(const CalculationRow& row) override;
   base::Status add_counters(const CalculationRow& deltas) override;
@@ -65,11 +60,11 @@ class SqliteWriter final : public Writer {
   void allow_values_of(std::int64_t bytes) noexcept {
     if (open_) open_->connection->allow_values_of(bytes);
   }
-  /// Moves what is in the WAL into the file, if nobody is in the way, and ends the connection.
+  /// Moves the WAL into the file, if no reader prevents it, and closes the connection.
   void close() noexcept;
 
  private:
-  // The connection outlives its statements.
+  // The connection is destroyed after its statements.
   struct Open {
     std::unique_ptr<Connection> connection;
     WriterSql sql;
@@ -81,7 +76,7 @@ class SqliteWriter final : public Writer {
     return {open_->sql.*statement, database()};
   }
 
-  /// Runs one step of a transaction; a failure rolls all of it back.
+  /// Runs one step of a transaction. A failure rolls the whole transaction back.
   template <class F>
   auto change(std::string_view doing, F&& f) {
     using Answer = decltype(guarded(doing, std::forward<F>(f)));
@@ -90,7 +85,7 @@ class SqliteWriter final : public Writer {
     if (!answer) rollback();
     return answer;
   }
-  // As above where no value is read but keys: what is too large is a key that is none of ours.
+  // The same for steps that read only keys: a key that is too large is damage.
   template <class F>
   auto change_by_keys(std::string_view doing, F&& f) {
     auto answer = change(doing, std::forward<F>(f));
@@ -102,7 +97,7 @@ class SqliteWriter final : public Writer {
   [[nodiscard]] static base::Failure no_transaction(std::string_view doing);
   [[nodiscard]] static base::Failure open_transaction(std::string_view doing);
 
-  // writer.cpp
+  // transactions
   [[nodiscard]] base::Result<Begun> look_around();
   [[nodiscard]] std::int64_t pragma(Statement WriterSql::*statement);
   [[nodiscard]] base::Status check_schema();
@@ -112,12 +107,13 @@ class SqliteWriter final : public Writer {
   void count_added(std::int64_t bytes, std::int64_t queue) noexcept;
   void count_removed(std::int64_t bytes, std::int64_t queue) noexcept;
 
-  // writer_entries.cpp
+  // single entries
   [[nodiscard]] bool insert(const PutRow& row);
   [[nodiscard]] std::optional<RemovedRow> replace(const PutRow& row);
-  void stored(const PutRow& row, std::int64_t rowid, std::int64_t queue);
+  void stored(const PutRow& row, std::int64_t queue);
   [[nodiscard]] std::optional<RemovedRow> find(std::string_view key, std::int64_t* rowid,
                                                std::int64_t* reads);
+  [[nodiscard]] std::optional<RemovedRow> find_damaged(std::int64_t rowid);
   static void bind_row(Statement& write, const PutRow& row, std::int64_t rowid, std::int64_t reads);
   void remove(std::int64_t rowid, std::int64_t byte_size, std::int64_t queue);
   struct Place {
@@ -127,16 +123,14 @@ class SqliteWriter final : public Writer {
   [[nodiscard]] std::optional<Place> place_of(std::int64_t rowid);
   [[nodiscard]] bool rewrite(Statement& update);
 
-  // writer_removals.cpp
+  // deletion of many entries
   struct Taken;
   [[nodiscard]] Removed remove_all(Taken&& taken);
-  [[nodiscard]] DueSweep::Seen look_at(const DueSweep::Range& range, std::int64_t now, Taken* taken,
-                                       int* looked_at);
   [[nodiscard]] bool look_for(const std::vector<std::int64_t>& calculations,
                               std::optional<std::int64_t>* rowid, Taken* taken);
   [[nodiscard]] std::vector<std::int64_t> retired_calculations();
 
-  // writer_upkeep.cpp
+  // checkpoint, vacuum, recount
   struct Moved;
   base::Status grow_file();
   void watch_wal();
@@ -155,24 +149,22 @@ class SqliteWriter final : public Writer {
   bool in_transaction_ = false;
   std::int64_t changes_at_begin_ = 0;
   std::int64_t wal_frames_ = 0;  // since the WAL last started over
-  std::int64_t grown_to_ = 0;    // so long is the file at least
+  std::int64_t grown_to_ = 0;    // the minimum length of the file
 
-  // What we know of the file, until another program writes or a transaction is rolled back.
+  // Knowledge about the file, valid until another program writes or a transaction is rolled back.
   bool known_ = false;
   std::optional<std::int64_t> data_version_;
   std::int64_t schema_version_ = 0;
   Totals totals_;
   std::int64_t last_stamp_ = 0;
-  Totals written_totals_;  // as the row of cache_totals has them since the last commit
+  Totals written_totals_;  // in cache_totals since the last commit
   std::int64_t written_stamp_ = 0;
-  bool is_counted_ = false;   // the totals are of sizes that can be believed, for sure
-  bool is_doubtful_ = false;  // a row has left that claimed another size
-  // Never goes back while the file is open, not even by a rollback: touch marks in memory name rows
-  // by their rowid, which must not come to mean another row.
+  bool is_counted_ = false;   // the totals were counted from checked sizes
+  bool is_doubtful_ = false;  // a deleted row had claimed an impossible size
+  // Never decreases while the file is open, not even by a rollback: marks in the access buffer name
+  // rows by rowid, and a rowid must not be used for another row.
   std::int64_t next_rowid_ = 1;
   bool last_was_new_ = true;
-  DueSweep due_;
-  std::int64_t passed_over_ = 0;  // rows, since due ones were found or known to be none
 };
 
 }  // namespace ashmemo::store

@@ -4,8 +4,8 @@
 
 namespace ashmemo::store {
 
-/// The writer's statements. Each is prepared when it is first used: opening is quick, and a program
-/// that only reads never pays for them.
+/// The writer's statements. Each one is prepared at its first use, so that opening stays fast and a
+/// program that only reads never prepares them.
 struct WriterSql {
   // Transactions.
   Statement begin{"BEGIN IMMEDIATE"};
@@ -20,34 +20,35 @@ struct WriterSql {
       " probation_bytes = ?4, last_stamp = ?5 WHERE id = 1"};
   Statement last_rowid{"SELECT max(rowid) FROM cache_entries WHERE rowid < ?1"};
 
-  // Single entries. A row that was found is changed by its rowid: one way down the primary key. It
-  // stays in its eviction queue, as the newest there.
+  // Single entries. A found row is changed by its rowid, which costs one search in the table. It stays
+  // in its eviction queue as the newest row. reader.hpp explains the join.
   Statement find{
-      "SELECT rowid, byte_size, calculation_id, computed_at, fresh_until, expires_at, keep_until,"
-      " access_count, eviction_queue FROM cache_entries WHERE cache_key = ?1"};
+      "SELECT e.rowid, e.byte_size, e.calculation_id, e.computed_at, e.fresh_until, e.expires_at,"
+      " e.keep_until, e.access_count, e.eviction_queue, e.cache_key"
+      " FROM cache_entries AS k LEFT JOIN cache_entries AS e ON e.rowid = k.rowid"
+      " WHERE k.cache_key = ?1"};
   Statement insert{
       "INSERT INTO cache_entries (rowid, byte_size, inserted_at, computed_at, fresh_until,"
       " expires_at, keep_until, accessed_at, access_count, calculation_id, record_version, cost_us,"
-      " eviction_counter, eviction_queue, value, cache_key)"
-      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"
+      " eviction_counter, eviction_queue, value, cache_key, checksum)"
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"
       " ON CONFLICT (cache_key) DO NOTHING"};
   Statement update{
       "UPDATE cache_entries SET byte_size = ?2, inserted_at = ?3, computed_at = ?4,"
       " fresh_until = ?5, expires_at = ?6, keep_until = ?7, accessed_at = ?8, access_count = ?9,"
       " calculation_id = ?10, record_version = ?11, cost_us = ?12, eviction_counter = ?13,"
-      " value = ?15 WHERE rowid = ?1"};
+      " value = ?15, checksum = ?17 WHERE rowid = ?1"};
   Statement remove{"DELETE FROM cache_entries WHERE rowid = ?1"};
-  // As it was seen, or not at all: then its byte_size is certain, too. What is of a wrong type is
-  // compared as it was read: a row that can never be removed would be the oldest for ever.
+  // Deletes the row only if it is still as it was read, so that its byte_size is certain. A value of
+  // a wrong type is compared as it was read. Otherwise such a row could never be deleted.
   Statement remove_candidate{
       "DELETE FROM cache_entries WHERE rowid = ?1"
       " AND coalesce(CAST(cache_key AS BLOB), x'') = ?2"
       " AND coalesce(CAST(inserted_at AS INTEGER), 0) = ?3"
       " AND coalesce(CAST(byte_size AS INTEGER), 0) = ?4"};
-  // Counters are bounded (?4): SQLite turns a sum that overflows into a real, and the row is
-  // refused.
-  // The eviction counter gets reads, too: the policy that sees the row later asks for those since
-  // the row's last place, however they came into the file.
+  // Counters have a maximum (?4), because SQLite turns a sum that overflows into a real, which the
+  // table refuses. The eviction counter gets the reads, too, because the policy later asks for all
+  // reads since the row's last placement.
   Statement touch{
       "UPDATE cache_entries SET accessed_at = max(accessed_at, ?2),"
       " access_count = min(access_count, ?4) + ?3,"
@@ -56,17 +57,26 @@ struct WriterSql {
       "UPDATE cache_entries SET accessed_at = ?2, access_count = min(access_count, ?4) + ?3,"
       " inserted_at = ?5, eviction_counter = ?6, eviction_queue = ?7 WHERE rowid = ?1"};
 
-  // What removals choose from. All columns but the rowid and the key are those of a RemovedRow.
+  // Candidates for deletion. All columns except the rowid and the key are those of a RemovedRow.
   Statement in_key_range{
-      "SELECT rowid, byte_size, calculation_id, computed_at, fresh_until, expires_at, keep_until,"
-      " cache_key, eviction_queue FROM cache_entries WHERE cache_key >= ?1 AND cache_key < ?2"
-      " ORDER BY cache_key LIMIT ?3"};
-  Statement in_due_range{
+      "SELECT e.rowid, e.byte_size, e.calculation_id, e.computed_at, e.fresh_until, e.expires_at,"
+      " e.keep_until, e.cache_key, e.eviction_queue, k.cache_key"
+      " FROM cache_entries AS k LEFT JOIN cache_entries AS e ON e.rowid = k.rowid"
+      " WHERE k.cache_key >= ?1 AND k.cache_key < ?2 ORDER BY k.cache_key LIMIT ?3"};
+  // Each row with a deadline is in one of the two indexes. Each part reads its index in order, the
+  // earliest deadline first, and reads only rows that must be deleted.
+  Statement due{
       "SELECT rowid, byte_size, calculation_id, computed_at, fresh_until, expires_at, keep_until,"
       " cache_key, eviction_queue FROM cache_entries INDEXED BY cache_entries_expires_at"
-      " WHERE expires_at <= ?1 AND (expires_at, rowid) > (?2, ?3) AND (expires_at, rowid) <= (?4, "
-      "?5)"
-      " ORDER BY expires_at, rowid LIMIT ?6"};
+      " WHERE expires_at <= ?1 AND keep_until IS NULL"
+      " UNION ALL"
+      " SELECT rowid, byte_size, calculation_id, computed_at, fresh_until, expires_at, keep_until,"
+      " cache_key, eviction_queue FROM cache_entries INDEXED BY cache_entries_keep_until"
+      " WHERE keep_until <= ?1"};
+  Statement suspect{
+      "SELECT rowid, byte_size, calculation_id, computed_at, fresh_until, expires_at, keep_until,"
+      " cache_key, eviction_queue, record_version, value, checksum"
+      " FROM cache_entries WHERE rowid = ?1"};
   Statement after_rowid{
       "SELECT rowid, byte_size, calculation_id, computed_at, fresh_until, expires_at, keep_until,"
       " cache_key, eviction_queue FROM cache_entries WHERE rowid > ?1 ORDER BY rowid"};
@@ -75,7 +85,8 @@ struct WriterSql {
       "SELECT rowid, cache_key, byte_size, inserted_at, accessed_at, calculation_id,"
       " eviction_counter, eviction_queue FROM cache_entries"
       " WHERE eviction_queue IS NOT 1 ORDER BY inserted_at, accessed_at LIMIT ?1"};
-  // As above for the probation queue, through its own index: the condition must stand as it does.
+  // The same for the probation queue, through its own index. The condition must be written exactly as
+  // in the index.
   Statement oldest_on_probation{
       "SELECT rowid, cache_key, byte_size, inserted_at, accessed_at, calculation_id,"
       " eviction_counter, eviction_queue FROM cache_entries INDEXED BY cache_entries_probation"
@@ -85,12 +96,12 @@ struct WriterSql {
 
   // Calculations.
   Statement put_calculation{
-      "INSERT INTO cache_calculations (id, resource, name, version, policy, retired, hits, "
-      "stale_hits,"
-      " misses, computed, failed, saved_us)"
-      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
+      "INSERT INTO cache_calculations (id, resource, name, version, policy, retired, hits,"
+      " stale_hits, misses, computed, failed, saved_us, result_type)"
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
       " ON CONFLICT (id) DO UPDATE SET resource = excluded.resource, name = excluded.name,"
       " version = excluded.version, policy = excluded.policy, retired = excluded.retired,"
+      " result_type = excluded.result_type,"
       " hits = iif(excluded.retired, excluded.hits, hits),"
       " stale_hits = iif(excluded.retired, excluded.stale_hits, stale_hits),"
       " misses = iif(excluded.retired, excluded.misses, misses),"

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Sourced by test/run: the suite "bench". Each scenario of the benchmark runs for a moment, so that it
-# cannot rot. Nothing is said about how quick anything is.
+# Sourced by test/run: the suite "bench". It runs each scenario of the benchmark for a moment and checks
+# that the scenario works. It does not judge speed.
 
 run_bench_suite() {
   local program=$build_directory/test/bench/suite scenario
@@ -9,11 +9,12 @@ run_bench_suite() {
   while read -r scenario _; do
     check "bench $scenario" run_scenario "$program" "$scenario"
   done < <("${launcher[@]}" "$program" --list)
-  check "bench knows no other scenario" refuses_unknown_scenario "$program"
+  check "bench refuses an unknown scenario" refuses_unknown_scenario "$program"
 }
 
-# A line of the table and an object of the JSON file, for the cache and for what it is compared with:
-# plain SQLite, or itself with another setting.
+# run_scenario PROGRAM SCENARIO: the table must have a line, and the JSON file an object, for each
+# system: the cache and plain SQLite. The scenario "tuning" compares the cache with other settings of
+# itself.
 run_scenario() {
   local program=$1 scenario=$2 json system systems=(ashmemo raw_sqlite) status=0
   [[ $scenario == tuning ]] && systems=('memory 0' 'commit')

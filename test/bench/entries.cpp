@@ -8,7 +8,7 @@
 namespace ashmemo::bench {
 namespace {
 
-// Much less than the queue takes at once.
+// Far below the capacity of the queue.
 constexpr std::size_t kPutsBetweenFlushes = 10'000;
 
 }  // namespace
@@ -22,11 +22,12 @@ std::string value_of(std::size_t number, std::size_t bytes) {
   return value;
 }
 
-void fill(Cache& cache, std::size_t count, std::optional<Duration> ttl, std::size_t lasting) {
+void fill(Cache& cache, std::size_t count, std::optional<Duration> ttl,
+          std::size_t permanent_every) {
   for (std::size_t i = 0; i < count; ++i) {
-    const bool lasts = lasting != 0 && i % lasting == 0;
-    if (!cache.put(key_of(i), value_of(i), {.ttl = lasts ? std::nullopt : ttl})) {
-      throw std::runtime_error(fmt::format("the cache did not take entry {}", i));
+    const bool is_permanent = permanent_every != 0 && i % permanent_every == 0;
+    if (!cache.put(key_of(i), value_of(i), {.ttl = is_permanent ? std::nullopt : ttl})) {
+      throw std::runtime_error(fmt::format("the cache did not accept entry {}", i));
     }
     if ((i + 1) % kPutsBetweenFlushes == 0) cache.flush();
   }

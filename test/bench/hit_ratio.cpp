@@ -16,8 +16,8 @@
 #include "bench/replay.hpp"
 #include "bench/trace.hpp"
 
-// What part of the requests of a recorded trace a real cache on a real file answers, for each
-// eviction policy and capacity asked for.
+// Measures the hit ratio of a real cache on a real file for a recorded trace of requests, for each
+// given eviction policy and capacity.
 
 namespace ashmemo::bench {
 namespace {
@@ -39,10 +39,10 @@ Eviction parse_policy(const std::string& text) {
     if (text == to_string(policy)) return policy;
   }
   throw CLI::ValidationError("--policy",
-                             "unknown: '" + text + "' (known: none fifo lru clock s3fifo)");
+                             "unknown policy: '" + text + "' (known: none fifo lru clock s3fifo)");
 }
 
-// strtod and its like depend on the locale.
+// Not `strtod`, because its result depends on the locale.
 double parse_number(std::string_view text) {
   double number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -57,29 +57,30 @@ Capacity parse_capacity(const std::string& text) {
   if (!is_share && number >= 1 && number <= 1e15) {
     return {.amount = static_cast<std::int64_t>(number)};
   }
-  throw CLI::ValidationError("--capacity", "neither a share nor a number: '" + text + "'");
+  throw CLI::ValidationError("--capacity", "not a share (10%) or a number: '" + text + "'");
 }
 
 void declare(CLI::App& app, Arguments& arguments) {
   app.add_option("--policy", arguments.policies,
-                 "none, fifo, lru, clock or s3fifo; also several: fifo,lru")
+                 "none, fifo, lru, clock or s3fifo, or a list: fifo,lru")
       ->delimiter(',')
       ->allow_extra_args(false);
   app.add_option("--capacity", arguments.capacities,
-                 "a share of all keys of the trace (10%) or a number; also several: 1%,10%")
+                 "a share of all keys of the trace (10%) or a number, or a list: 1%,10%")
       ->required()
       ->delimiter(',')
       ->allow_extra_args(false);
   app.add_flag(
       "--bytes", arguments.by_bytes,
-      "the capacity is in bytes, by what entries cost in the file; values have the sizes that the "
-      "trace says. Otherwise it is in entries, and every value has 100 bytes");
+      "the capacity counts bytes in the file, and values have the sizes in the trace; otherwise "
+      "the capacity counts entries, and every value has 100 bytes");
   app.add_flag(
       "--memory", arguments.in_memory,
-      "what the memory tier answers in front of a file that holds everything; the capacity "
-      "is a share of what copies of all entries take");
-  app.add_flag("--json", arguments.json, "one JSON object a line instead of the table");
-  app.add_option("TRACE", arguments.traces, "lines of 'key' or 'key size', plain or gzip")
+      "measure the memory tier in front of a file that contains all entries; the capacity is "
+      "a share of the memory that copies of all entries need");
+  app.add_flag("--json", arguments.json, "print one JSON object per line instead of the table");
+  app.add_option("TRACE", arguments.traces,
+                 "a file with lines of 'key' or 'key size', plain or gzip")
       ->required()
       ->check(CLI::ExistingFile);
 }
@@ -97,7 +98,7 @@ nlohmann::ordered_json to_json(const Trace& trace, const Setting& setting, const
           {"hits", result.hits},
           {"requested_bytes", result.requested_bytes},
           {"hit_bytes", result.hit_bytes},
-          {"most_entries", result.most_entries},
+          {"peak_entries", result.peak_entries},
           {"evictions", result.evictions},
           {"touches_written", result.touches_written},
           {"touches_dropped", result.touches_dropped},
@@ -112,7 +113,7 @@ class Output {
     if (!json_) {
       fmt::print("{:{}}  {:6} {:>11} {:>10} {:>10} {:>7} {:>7} {:>10} {:>10} {:>7} {:>14} {:>8}\n",
                  "trace", name_width_, "policy", "capacity", "requests", "hits", "hits %",
-                 "bytes %", "evictions", "touches", "lost", "bytes written", "seconds");
+                 "bytes %", "evictions", "touches", "dropped", "bytes written", "seconds");
     }
   }
 
@@ -135,20 +136,20 @@ class Output {
   std::size_t name_width_ = 5;
 };
 
-// One line that is written over, where somebody is watching.
+// One line that is overwritten. Printed only if standard error is a terminal.
 class ProgressLine {
  public:
   void show(const Trace& trace, const Setting& setting, double share) const {
-    if (!is_watched_) return;
+    if (!is_terminal_) return;
     fmt::print(stderr, "\r{} {} {:3.0f}%\x1b[K", trace.name, to_string(setting.policy),
                100 * share);
   }
   void clear() const {
-    if (is_watched_) fmt::print(stderr, "\r\x1b[K");
+    if (is_terminal_) fmt::print(stderr, "\r\x1b[K");
   }
 
  private:
-  bool is_watched_ = isatty(STDERR_FILENO) == 1;
+  bool is_terminal_ = isatty(STDERR_FILENO) == 1;
 };
 
 void run_in_memory(const Arguments& arguments, const std::vector<Trace>& traces) {
@@ -158,13 +159,13 @@ void run_in_memory(const Arguments& arguments, const std::vector<Trace>& traces)
       if (arguments.json) {
         fmt::print("{}\n", nlohmann::ordered_json{{"trace", trace.name},
                                                   {"memory_bytes", result.memory_bytes},
-                                                  {"most_entries", result.most_entries},
+                                                  {"peak_entries", result.peak_entries},
                                                   {"requests", result.requests},
                                                   {"hits", result.hits}}
                                .dump());
       } else {
         fmt::print("{:16} {:>4}  {:>11} bytes  {:>8} entries  {:>10} requests  {:6.2f} % hits\n",
-                   trace.name, text, grouped(result.memory_bytes), grouped(result.most_entries),
+                   trace.name, text, grouped(result.memory_bytes), grouped(result.peak_entries),
                    grouped(result.requests), 100 * ratio(result.hits, result.requests));
       }
       std::fflush(stdout);
@@ -202,7 +203,8 @@ void run(const Arguments& arguments) {
 }  // namespace ashmemo::bench
 
 int main(int argc, char** argv) {
-  CLI::App app("Replays request traces through a real cache and tells its hit ratio.", "hit_ratio");
+  CLI::App app("Replays request traces through a real cache and prints its hit ratio.",
+               "hit_ratio");
   ashmemo::bench::Arguments arguments;
   ashmemo::bench::declare(app, arguments);
   return ashmemo::bench::run_program(app, argc, argv, [&] { ashmemo::bench::run(arguments); });

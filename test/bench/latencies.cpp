@@ -7,8 +7,8 @@
 namespace ashmemo::bench {
 
 void Latencies::add(std::int64_t nanoseconds) {
-  constexpr std::int64_t most = std::numeric_limits<std::uint32_t>::max();
-  all_.push_back(static_cast<std::uint32_t>(std::clamp<std::int64_t>(nanoseconds, 0, most)));
+  constexpr std::int64_t max = std::numeric_limits<std::uint32_t>::max();
+  all_.push_back(static_cast<std::uint32_t>(std::clamp<std::int64_t>(nanoseconds, 0, max)));
 }
 
 void Latencies::add(const Latencies& others) {

@@ -6,17 +6,17 @@
 
 namespace ashmemo::bench {
 
-/// How long calls took, in nanoseconds. Every one is kept.
+/// The durations of calls, in nanoseconds. It keeps every duration.
 class Latencies {
  public:
-  /// Memory for so many is taken now, so that adding does not wait for it.
+  /// Reserves memory for the expected number of durations, so that `add` does not allocate.
   explicit Latencies(std::size_t expected) { all_.reserve(expected); }
 
   void add(std::int64_t nanoseconds);
   void add(const Latencies& others);
   void clear() { all_.clear(); }
   [[nodiscard]] std::size_t count() const { return all_.size(); }
-  /// The time that this share of the calls did not pass: 0.99 for the 99th percentile.
+  /// A percentile: 0.99 is the duration that 99 % of the calls did not exceed.
   [[nodiscard]] std::int64_t at(double share);
   [[nodiscard]] double mean() const;
 

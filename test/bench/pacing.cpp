@@ -19,8 +19,8 @@
 #include "bench/pacing_scenario.hpp"
 #include "bench/program.hpp"
 
-// How much slower single reads are while the worker deletes a great many entries in the background
-// than while it has nothing to do. One thread reads as quickly as it can.
+// Measures how much slower single reads are while the worker deletes many entries in the background
+// than while the worker is idle. One thread reads as quickly as it can.
 
 namespace ashmemo::bench {
 namespace {
@@ -37,13 +37,13 @@ struct Arguments {
 constexpr double kShares[] = {0.5, 0.99, 0.999};
 constexpr const char* kShareNames[] = {"p50", "p99", "p999"};
 
-/// Reads that went on while the worker did one thing.
+/// The reads during one phase of the worker: idle or deleting.
 struct Phase {
   Latencies latencies{std::size_t{1} << 24};
   double seconds = 0;
   std::int64_t commits = 0;
   std::int64_t hits = 0;
-  std::int64_t most_wal_bytes = 0;
+  std::int64_t peak_wal_bytes = 0;
 };
 
 class Reader {
@@ -51,7 +51,7 @@ class Reader {
   explicit Reader(Scenario& scenario)
       : cache_(scenario.cache()), keys_(scenario.keys()), any_(0, keys_.size() - 1) {}
 
-  /// Until `done`, which is asked now and then, between the reads that are measured.
+  /// Reads until `done` returns true. It calls `done` after every 1,000 reads; this is not timed.
   Phase read_until(const std::function<bool(double seconds)>& done) {
     constexpr int kReadsBetween = 1'000;
     Phase phase;
@@ -60,7 +60,7 @@ class Reader {
     do {
       for (int i = 0; i < kReadsBetween; ++i) phase.latencies.add(read_one());
       phase.seconds = std::chrono::duration<double>(SteadyClock::now() - start).count();
-      phase.most_wal_bytes = std::max(phase.most_wal_bytes, cache_.stats().wal_bytes);
+      phase.peak_wal_bytes = std::max(phase.peak_wal_bytes, cache_.stats().wal_bytes);
     } while (!done(phase.seconds));
     const Stats after = cache_.stats();
     phase.commits = after.commits - before.commits;
@@ -101,7 +101,7 @@ class Output {
           {"scenario", scenario},     {"during", during},
           {"seconds", phase.seconds}, {"reads", reads},
           {"hits", phase.hits},       {"deleted", deleted},
-          {"commits", phase.commits}, {"most_wal_bytes", phase.most_wal_bytes}};
+          {"commits", phase.commits}, {"peak_wal_bytes", phase.peak_wal_bytes}};
       for (std::size_t i = 0; i < std::size(kShares); ++i) {
         json[fmt::format("{}_ns", kShareNames[i])] = phase.latencies.at(kShares[i]);
       }
@@ -115,7 +115,7 @@ class Output {
           scenario, during, phase.seconds, grouped(reads),
           100 * static_cast<double>(phase.hits) / static_cast<double>(reads), us(kShares[0]),
           us(kShares[1]), us(kShares[2]), grouped(static_cast<std::int64_t>(each_second(deleted))),
-          each_second(phase.commits), grouped(phase.most_wal_bytes));
+          each_second(phase.commits), grouped(phase.peak_wal_bytes));
     }
     std::fflush(stdout);
   }
@@ -140,7 +140,7 @@ void measure(Scenario& scenario, const Arguments& arguments, const Output& outpu
   Phase idle = reader.read_until([&](double s) { return s >= arguments.idle_seconds; });
   output.add(scenario.name(), "idle", idle, 0);
 
-  // What was marked so far is not part of the deletion.
+  // Write the touches of the reads so far, because they are not part of the deletion.
   scenario.cache().flush();
   scenario.begin();
   while (scenario.deleted() == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
@@ -167,14 +167,14 @@ void run(const Arguments& arguments) {
 int main(int argc, char** argv) {
   CLI::App app("Measures reads while the worker deletes in the background.", "pacing");
   ashmemo::bench::Arguments arguments;
-  app.add_option("--entries", arguments.entries, "that are deleted")
+  app.add_option("--entries", arguments.entries, "number of entries to delete")
       ->check(CLI::Range(10'000, 100'000'000))
       ->capture_default_str();
   app.add_option("--seconds", arguments.seconds,
-                 "of deletion that are measured; 0: until everything is deleted")
+                 "seconds of deletion to measure; 0: until all entries are deleted")
       ->capture_default_str();
-  app.add_option("--idle-seconds", arguments.idle_seconds, "that are measured before")
+  app.add_option("--idle-seconds", arguments.idle_seconds, "seconds to measure before the deletion")
       ->capture_default_str();
-  app.add_flag("--json", arguments.json, "one JSON object a line instead of the table");
+  app.add_flag("--json", arguments.json, "print one JSON object per line instead of the table");
   return ashmemo::bench::run_program(app, argc, argv, [&] { ashmemo::bench::run(arguments); });
 }

@@ -6,9 +6,10 @@ namespace ashmemo::bench {
 namespace {
 
 constexpr std::chrono::hours kTtl{1};
-// One entry of so many is of those that stay.
-constexpr std::size_t kLasting = 11;
-constexpr std::size_t kLoweredTo = 1'000;
+// Every nth entry never expires.
+constexpr std::size_t kPermanentEvery = 11;
+// The limit is divided by this.
+constexpr std::size_t kReduction = 1'000;
 
 Options options_of(const Limits& limits, const std::shared_ptr<Clock>& clock) {
   Options options;
@@ -22,9 +23,9 @@ Limits limit_of(std::size_t entries) { return {.max_entries = entries, .max_byte
 class ExpiringTogether final : public Scenario {
  public:
   explicit ExpiringTogether(std::size_t entries) : Scenario(limits_of_all(), entries) {
-    const std::size_t all = entries * kLasting / (kLasting - 1);
-    fill(cache_, all, kTtl, kLasting);
-    for (std::size_t i = 0; i < all; i += kLasting) keys_.push_back(key_of(i));
+    const std::size_t all = entries * kPermanentEvery / (kPermanentEvery - 1);
+    fill(cache_, all, kTtl, kPermanentEvery);
+    for (std::size_t i = 0; i < all; i += kPermanentEvery) keys_.push_back(key_of(i));
     to_delete_ = static_cast<std::int64_t>(all - keys_.size());
   }
   const char* name() const override { return "expiring together"; }
@@ -41,12 +42,12 @@ class ExpiringTogether final : public Scenario {
 class LoweredLimit final : public Scenario {
  public:
   explicit LoweredLimit(std::size_t entries)
-      : Scenario(limit_of(entries), entries - entries / kLoweredTo) {
+      : Scenario(limit_of(entries), entries - entries / kReduction) {
     fill(cache_, entries);
     for (std::size_t i = 0; i < entries; ++i) keys_.push_back(key_of(i));
   }
   const char* name() const override { return "lowered limit"; }
-  void begin() override { cache_.set_limits(limit_of(keys_.size() / kLoweredTo)); }
+  void begin() override { cache_.set_limits(limit_of(keys_.size() / kReduction)); }
   std::int64_t deleted() const override { return cache_.stats().evicted; }
 };
 

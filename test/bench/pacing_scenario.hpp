@@ -15,7 +15,7 @@
 
 namespace ashmemo::bench {
 
-/// The machine's clocks, which can be set forward.
+/// The clocks of the machine; `jump` sets them forward.
 class JumpingClock final : public Clock {
  public:
   [[nodiscard]] std::int64_t wall_now() const noexcept override;
@@ -27,7 +27,8 @@ class JumpingClock final : public Clock {
   std::atomic<std::int64_t> ahead_{0};
 };
 
-/// A full cache, in default options but for its limits, much of which is deleted all at once.
+/// A full cache from which the worker deletes most entries. Only the limits differ from the
+/// defaults.
 class Scenario {
  public:
   virtual ~Scenario() = default;
@@ -36,9 +37,9 @@ class Scenario {
 
   [[nodiscard]] Cache& cache() { return cache_; }
   [[nodiscard]] virtual const char* name() const = 0;
-  /// What is read: an even choice of these.
+  /// The reader chooses among these keys with equal probability.
   [[nodiscard]] const std::vector<std::string>& keys() const { return keys_; }
-  /// From now on there are `to_delete()` entries to be deleted, by the worker.
+  /// Makes `to_delete()` entries due for deletion by the worker.
   virtual void begin() = 0;
   [[nodiscard]] std::int64_t to_delete() const { return to_delete_; }
   [[nodiscard]] virtual std::int64_t deleted() const = 0;
@@ -53,9 +54,10 @@ class Scenario {
   std::int64_t to_delete_;
 };
 
-/// They expire together; reads are of as many others as a tenth of them, that lie between them.
+/// All these entries expire at once. The reader reads other entries, one tenth as many, whose keys
+/// are between theirs.
 [[nodiscard]] std::unique_ptr<Scenario> expiring_together(std::size_t entries);
-/// The limit is lowered to a thousandth; reads are of all of them, whether they are left or not.
+/// The limit is lowered to a thousandth. The reader reads all keys, also of deleted entries.
 [[nodiscard]] std::unique_ptr<Scenario> lowered_limit(std::size_t entries);
 
 }  // namespace ashmemo::bench

@@ -1,19 +1,20 @@
 # shellcheck shell=bash
-# Sourced by test/bench/run and .ci/run, after test/support/setup.sh: the systems beside SQLite.
+# Sourced by test/bench/run and .ci/run, after test/support/setup.sh: installs the other stores that
+# the benchmark measures.
 
-# What ashmemo is compared with; without a package its system is skipped.
+# The benchmark skips a store whose package is not installed.
 peer_packages=(liblmdb-dev libleveldb-dev persistent-cache-cpp-dev)
 
 install_peers() {
   local package
   command -v apt-get >/dev/null || return 0
   for package in "${peer_packages[@]}"; do
-    (ensure_packages "$package") || say "going on without $package"
+    (ensure_packages "$package") || say "continuing without $package"
   done
 }
 
-# forget_old_search DIRECTORY: the build there has looked for them once, when it was configured; it will
-# again, if others are there now.
+# forget_old_search DIRECTORY: Meson searches for the packages only when it configures the build
+# directory. If other packages are installed now, the next `configure` starts again.
 forget_old_search() {
   local found
   command -v dpkg-query >/dev/null || return 0

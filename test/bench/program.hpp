@@ -9,7 +9,7 @@
 
 namespace ashmemo::bench {
 
-/// Reads the arguments and runs the benchmark; the program's exit status.
+/// Parses the arguments and runs the benchmark. Returns the exit status of the program.
 template <class Run>
 int run_program(CLI::App& app, int argc, char** argv, Run run) {
   try {
@@ -24,7 +24,7 @@ int run_program(CLI::App& app, int argc, char** argv, Run run) {
   return 0;
 }
 
-/// "1,234,567", whatever the locale.
+/// "1,234,567" in every locale.
 [[nodiscard]] inline std::string grouped(std::int64_t number) {
   std::string text = std::to_string(number);
   const std::size_t first = number < 0 ? 1 : 0;

@@ -10,14 +10,14 @@
 
 namespace ashmemo::bench {
 
-/// The table of a cache file, used by plain SQLite with the settings that the cache's writer has.
+/// Writes the table of a cache file with plain SQLite, with the settings of the cache's writer.
 class RawTable {
  public:
   explicit RawTable(const std::string& path);
 
-  /// Writes a touch for each of these entries, in order, so many to a transaction.
+  /// Writes a touch for each of these entries, in order, `in_a_transaction` per transaction.
   void touch(std::span<const std::size_t> hits, std::size_t in_a_transaction);
-  /// Reads of all entries that the file knows of.
+  /// The number of reads that the file has recorded, over all entries.
   [[nodiscard]] std::int64_t access_count();
 
  private:

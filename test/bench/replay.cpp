@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::size_t kProgressEvery = 1000;
 
-// Nothing happens but on this thread, and every read's touch is written.
+// All work happens on this thread, and the cache writes the touch of every read.
 Options options_of(Eviction policy, const Limits& limits) {
   Options options;
   options.limits = limits;
@@ -36,8 +36,8 @@ std::int64_t value_size(const Trace::Request& request, const Setting& setting) {
 
 std::string value_of(std::int64_t size) { return std::string(static_cast<std::size_t>(size), 'v'); }
 
-// What all keys of the trace cost in a cache file, as the cache itself says: each is put once. What
-// is put may be evicted at once, it is not asked for again.
+// The size of all entries of the trace in a cache file, as `Cache::entry` reports it. Each key is
+// put once. The cache may evict an entry as soon as its size is known.
 std::int64_t bytes_of_all_keys(const Trace& trace) {
   const ScratchDirectory directory;
   Cache cache(
@@ -53,7 +53,8 @@ std::int64_t bytes_of_all_keys(const Trace& trace) {
     cache.put(key, value_of(request.size));
     const auto entry = cache.entry(key);
     if (!entry)
-      throw std::runtime_error(fmt::format("{}: the value of {} was not kept", trace.name, key));
+      throw std::runtime_error(
+          fmt::format("{}: the cache did not keep the value of {}", trace.name, key));
     bytes += entry->byte_size;
   }
   return bytes;
@@ -114,15 +115,16 @@ class Replay {
     pump();
   }
 
-  // The worker's work, until what was put is in the file and the limit holds again. flush rather
-  // than run_maintenance: that shortens the log each time, which waits for the disk.
+  // Runs the worker until the entry is in the file and the cache is within its limit. It calls
+  // `flush` and not `run_maintenance`, because that truncates the log each time and waits for the
+  // disk.
   void pump() {
     cache_.flush();
     const Stats stats = cache_.stats();
-    result_.most_entries = std::max(result_.most_entries, stats.entries);
-    if (stats.queue_bytes != 0) fail("accepted writes stay in the queue");
+    result_.peak_entries = std::max(result_.peak_entries, stats.entries);
+    if (stats.queue_bytes != 0) fail("accepted writes remain in the queue after flush");
     if (!holds_limit(stats)) {
-      fail(fmt::format("{} entries of {} bytes are over the limit", stats.entries, stats.bytes));
+      fail(fmt::format("over the limit: {} entries, {} bytes", stats.entries, stats.bytes));
     }
   }
 
@@ -136,14 +138,14 @@ class Replay {
     result_.touches_written = stats.touches_written;
     result_.touches_dropped = stats.touches_dropped;
     result_.bytes_written = stats.bytes_written;
-    if (stats.hits != result_.hits) fail(fmt::format("its stats say {} hits", stats.hits));
+    if (stats.hits != result_.hits) fail(fmt::format("stats() reports {} hits", stats.hits));
   }
 
-  // The totals that the limit was held by must be those of the rows.
+  // The totals that the cache compared with its limit must match the rows.
   void check_file() {
     const CheckReport report = cache_.check();
     if (report.ok) return;
-    fail(fmt::format("its file is not all right: {} problems, totals off by {} entries, {} bytes",
+    fail(fmt::format("check() found {} problems; totals are wrong by {} entries, {} bytes",
                      report.problems.size(), report.entries_off_by, report.bytes_off_by));
   }
 
@@ -165,7 +167,8 @@ class Replay {
 
 namespace {
 
-// A copy of an entry of kDefaultSize bytes with its place in the tier's tables.
+// One copy of an entry with a value of kDefaultSize bytes, including its place in the tier's
+// tables.
 constexpr double kCopyBytes = 200;
 
 }  // namespace
@@ -184,8 +187,8 @@ MemoryResult replay_in_memory(const Trace& trace, double share) {
     if (cache.get<std::string>(key)) continue;
     cache.put(key, value_of(kDefaultSize));
     cache.flush();
-    (void)cache.get<std::string>(key);  // now it is in the file, and gets into the tier
-    result.most_entries = std::max(result.most_entries, cache.stats().memory_entries);
+    (void)cache.get<std::string>(key);  // reads the file and fills the tier
+    result.peak_entries = std::max(result.peak_entries, cache.stats().memory_entries);
   }
   result.hits = cache.stats().memory_hits;
   return result;

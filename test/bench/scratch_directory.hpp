@@ -5,8 +5,8 @@
 
 namespace ashmemo::bench {
 
-/// A fresh directory beside the system's other temporary files, removed with all that is in it.
-/// TMPDIR chooses the disk that is measured.
+/// A new directory in the system's directory for temporary files. The destructor removes it with
+/// its content. The environment variable TMPDIR chooses the disk that is measured.
 class ScratchDirectory {
  public:
   ScratchDirectory();

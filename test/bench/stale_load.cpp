@@ -19,9 +19,9 @@
 #include "bench/program.hpp"
 #include "bench/scratch_directory.hpp"
 
-// How much longer a load of a stale page takes than one of a fresh page: it answers with the kept
-// values, copies the records and posts their refresh. Refreshes do not run, and each is dropped
-// before the next load, so that every stale load begins one for all of its records.
+// Measures how much longer a load of a stale page takes than a load of a fresh page. A stale load
+// returns the stored values, copies the records and posts a refresh. The benchmark drops every
+// posted refresh before the next load, so each stale load must post one for all its records.
 
 namespace ashmemo::bench {
 namespace {
@@ -43,8 +43,8 @@ struct Post {
   std::string text;
 };
 
-/// Keeps what is posted until it is told to drop it.
-class Dropping final : public Executor {
+/// Keeps posted tasks and never runs them.
+class DroppingExecutor final : public Executor {
  public:
   void post(std::function<void()> task) override { tasks_.push_back(std::move(task)); }
   std::size_t drop() {
@@ -57,12 +57,12 @@ class Dropping final : public Executor {
   std::vector<std::function<void()>> tasks_;
 };
 
-/// A cache with one page in it, which is fresh or stale as its clock says.
+/// A cache with the results for one page. Its clock decides if they are fresh or stale.
 class Page {
  public:
   Page(std::size_t records, std::size_t record_bytes) {
     posts_.cache_calculation("length", {.ttl = kTtl, .stale_while_revalidate = kTtl});
-    // What a record has beside its text counts, too.
+    // The size of a record includes its other members.
     const std::size_t text = record_bytes - std::min(record_bytes, sizeof(Post));
     for (std::size_t id = 0; id < records; ++id) {
       page_.push_back({static_cast<std::int64_t>(id), std::string(text, 'x')});
@@ -71,20 +71,21 @@ class Page {
     cache_.flush();
   }
 
-  /// Nanoseconds.
+  // Each call returns its duration in nanoseconds.
+
   std::int64_t load_fresh() {
     clock_->set_wall(stored_);
     const std::int64_t took = load();
-    if (executor_->drop() != 0) throw std::logic_error("a fresh load has begun a refresh");
+    if (executor_->drop() != 0) throw std::logic_error("a fresh load posted a refresh");
     return took;
   }
   std::int64_t load_stale() {
     clock_->set_wall(stored_ + std::chrono::microseconds(kTtl).count());
     const std::int64_t took = load();
-    if (executor_->drop() != 1) throw std::logic_error("a stale load has begun no refresh");
+    if (executor_->drop() != 1) throw std::logic_error("a stale load posted no refresh");
     return took;
   }
-  /// Copying the records alone, which every stale load has to do for its refresh.
+  /// Only copies the records, as every stale load does for its refresh.
   [[nodiscard]] std::int64_t copy() const {
     const auto start = SteadyClock::now();
     const std::vector<Post> copied(page_);
@@ -101,7 +102,7 @@ class Page {
   ScratchDirectory directory_;
   std::shared_ptr<ManualClock> clock_ = std::make_shared<ManualClock>();
   const std::int64_t stored_ = clock_->wall_now();
-  std::shared_ptr<Dropping> executor_ = std::make_shared<Dropping>();
+  std::shared_ptr<DroppingExecutor> executor_ = std::make_shared<DroppingExecutor>();
   Cache cache_{directory_.file("stale_load.cache.db"),
                {.hooks = {.clock = clock_, .executor = executor_, .worker = WorkerMode::manual}}};
   Registry registry_{cache_};
@@ -116,7 +117,7 @@ class Page {
   std::vector<Post> page_;
 };
 
-/// How long each of the loads of one page took.
+/// The duration of each load of one page.
 struct Measured {
   explicit Measured(std::size_t loads) : fresh(loads), stale(loads), copy(loads) {}
 
@@ -129,7 +130,7 @@ Measured measure(const Arguments& arguments, std::size_t record_bytes) {
   Page page(arguments.records, record_bytes);
   for (int i = 0; i < 20; ++i) (void)(page.load_fresh() + page.load_stale());  // fills page caches
   Measured measured(arguments.loads);
-  // By turns, so that what else the machine does falls on all.
+  // Take turns, so that other work on the machine disturbs all three alike.
   for (std::size_t i = 0; i < arguments.loads; ++i) {
     measured.fresh.add(page.load_fresh());
     measured.stale.add(page.load_stale());
@@ -180,16 +181,17 @@ void run(const Arguments& arguments) {
 int main(int argc, char** argv) {
   CLI::App app("Compares loads of stale pages with loads of fresh ones.", "stale_load");
   ashmemo::bench::Arguments arguments;
-  app.add_option("--records", arguments.records, "of a page")
+  app.add_option("--records", arguments.records, "number of records in the page")
       ->check(CLI::Range(1, 100'000))
       ->capture_default_str();
-  app.add_option("--loads", arguments.loads, "of each kind")
+  app.add_option("--loads", arguments.loads, "number of loads of each kind")
       ->check(CLI::Range(1, 10'000'000))
       ->capture_default_str();
-  app.add_option("--record-bytes", arguments.record_bytes, "sizes of a record, text included")
+  app.add_option("--record-bytes", arguments.record_bytes,
+                 "sizes of a record in bytes, including its text; a list: 64,4096")
       ->check(CLI::Range(1, 1 << 24))
       ->delimiter(',')
       ->capture_default_str();
-  app.add_flag("--json", arguments.json, "one JSON object a line instead of the table");
+  app.add_flag("--json", arguments.json, "print one JSON object per line instead of the table");
   return ashmemo::bench::run_program(app, argc, argv, [&] { ashmemo::bench::run(arguments); });
 }

@@ -21,9 +21,9 @@
 #include "bench/written_bytes.hpp"
 #include "bench/zipf.hpp"
 
-// What it costs to write down that entries were read: the bytes written for the same hits on copies
-// of the same cache file, by this cache and by plain SQLite. Counted from the first hit until the
-// file is closed, when all of it is in the file.
+// Measures the cost of recording that entries were read: the bytes that this cache and plain SQLite
+// write for the same hits on copies of the same cache file. It counts from the first hit until the
+// file is closed, because then all bytes are in the file.
 
 namespace ashmemo::bench {
 namespace {
@@ -36,17 +36,17 @@ struct Arguments {
 };
 
 struct Result {
-  std::int64_t booked = 0;  // hits that the rows' access_count tells of afterwards
+  std::int64_t recorded = 0;  // hits in the access_count of the rows at the end
   std::int64_t touches = 0;
   Written written;
   std::int64_t by_process = 0;
 };
 
 using Hits = std::vector<std::size_t>;
-// Reads or touches each entry of the hits on the cache file at the path, until it is closed.
+// Opens the cache file at `path`, reads or touches the entry of each hit, and closes the file.
 using Contestant = std::function<void(const std::string& path, const Hits&, Result&)>;
 
-// The counting begins with the call.
+// Counts the bytes that are written from its constructor to `end`.
 class Phase {
  public:
   explicit Phase(const WriteCounter& counter) : counter_(counter) {}
@@ -111,9 +111,9 @@ class Comparison {
     add("SQLite, a transaction for each hit", raw(counter_, 1));
     add("SQLite, 1,000 hits in a transaction", raw(counter_, 1'000));
     add("ashmemo, default options", cache(counter_, {}, hits_.size()));
-    add("ashmemo, by hand, flushed once", cache(counter_, manual_options(), hits_.size()));
-    // As if they had come over ten of the default touch intervals.
-    add("ashmemo, by hand, flushed ten times",
+    add("ashmemo, manual, flushed once", cache(counter_, manual_options(), hits_.size()));
+    // As if the hits were spread over ten default touch intervals.
+    add("ashmemo, manual, flushed ten times",
         cache(counter_, manual_options(), std::max<std::size_t>(hits_.size() / 10, 1)));
   }
 
@@ -124,7 +124,7 @@ class Comparison {
     std::filesystem::copy_file(original_, path);
     Result result;
     contestant(path, hits_, result);
-    result.booked = RawTable(path).access_count();
+    result.recorded = RawTable(path).access_count();
     if (first_ == 0) first_ = result.written.wal;
     print(name, result);
   }
@@ -134,7 +134,7 @@ class Comparison {
     fmt::print("{} hits, Zipf({}), on {} entries of {} bytes\n\n", grouped(ssize(hits_)),
                arguments_.exponent, grouped(static_cast<std::int64_t>(arguments_.entries)),
                kValueBytes);
-    fmt::print("{:36} {:>12} {:>12} {:>16} {:>7} {:>16} {:>16}\n", "", "hits booked",
+    fmt::print("{:36} {:>13} {:>12} {:>16} {:>7} {:>16} {:>16}\n", "", "hits recorded",
                "rows written", "WAL bytes", "ratio", "file bytes", "by process");
   }
 
@@ -143,7 +143,7 @@ class Comparison {
     if (arguments_.json) {
       const nlohmann::ordered_json json{{"contestant", name},
                                         {"hits", hits_.size()},
-                                        {"hits_booked", result.booked},
+                                        {"hits_recorded", result.recorded},
                                         {"rows_written", result.touches},
                                         {"wal_bytes", wal},
                                         {"file_bytes", file},
@@ -151,7 +151,7 @@ class Comparison {
       fmt::print("{}\n", json.dump());
     } else {
       const double ratio = static_cast<double>(first_) / static_cast<double>(wal);
-      fmt::print("{:36} {:>12} {:>12} {:>16} {:>7} {:>16} {:>16}\n", name, grouped(result.booked),
+      fmt::print("{:36} {:>13} {:>12} {:>16} {:>7} {:>16} {:>16}\n", name, grouped(result.recorded),
                  grouped(result.touches), grouped(wal), fmt::format("1/{:.1f}", ratio),
                  grouped(file), grouped(result.by_process));
     }
@@ -170,15 +170,16 @@ class Comparison {
 }  // namespace ashmemo::bench
 
 int main(int argc, char** argv) {
-  CLI::App app("Compares what is written when reads are written down.", "touches");
+  CLI::App app("Compares the bytes that are written to record reads.", "touches");
   ashmemo::bench::Arguments arguments;
-  app.add_option("--entries", arguments.entries, "in the cache")
+  app.add_option("--entries", arguments.entries, "number of entries in the cache")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  app.add_option("--hits", arguments.hits, "reads of these")->capture_default_str();
-  app.add_option("--exponent", arguments.exponent, "of the Zipf distribution")
+  app.add_option("--hits", arguments.hits, "number of reads of these entries")
       ->capture_default_str();
-  app.add_flag("--json", arguments.json, "one JSON object a line instead of the table");
+  app.add_option("--exponent", arguments.exponent, "exponent of the Zipf distribution")
+      ->capture_default_str();
+  app.add_flag("--json", arguments.json, "print one JSON object per line instead of the table");
   return ashmemo::bench::run_program(app, argc, argv,
                                      [&] { ashmemo::bench::Comparison(arguments).run(); });
 }

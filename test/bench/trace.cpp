@@ -13,11 +13,11 @@
 namespace ashmemo::bench {
 namespace {
 
-// A plain file is read as it is.
+// Reads lines of a gzip file or of a plain file.
 class LineReader {
  public:
   explicit LineReader(const std::string& path) : path_(path), file_(gzopen(path.c_str(), "rb")) {
-    if (!file_) throw std::runtime_error(fmt::format("{}: cannot be read", path));
+    if (!file_) throw std::runtime_error(fmt::format("cannot open {}", path));
   }
 
   bool next(std::string* line) {
@@ -57,7 +57,7 @@ std::int64_t parse_size(std::string_view text, const LineReader& reader) {
   std::int64_t size = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), size);
   if (error != std::errc() || end != text.data() + text.size() || size < 0) {
-    reader.fail(fmt::format("'{}' is no size", text));
+    reader.fail(fmt::format("'{}' is not a size in bytes", text));
   }
   return size;
 }
@@ -78,7 +78,7 @@ Trace read_trace(const std::string& path) {
   while (reader.next(&line)) {
     if (line.empty()) continue;
     const std::size_t space = line.find(' ');
-    if (space == 0) reader.fail("it begins with a space");
+    if (space == 0) reader.fail("the line begins with a space");
     std::int64_t size = kDefaultSize;
     if (space != std::string::npos) {
       size = parse_size(std::string_view(line).substr(space + 1), reader);
@@ -89,7 +89,8 @@ Trace read_trace(const std::string& path) {
     if (is_new) trace.keys.push_back(line);
     trace.requests.push_back({found->second, size});
   }
-  if (trace.requests.empty()) throw std::runtime_error(fmt::format("{}: no requests in it", path));
+  if (trace.requests.empty())
+    throw std::runtime_error(fmt::format("{}: the file has no requests", path));
   return trace;
 }
 

@@ -12,7 +12,7 @@ sqlite3_vfs* system_vfs = nullptr;
 std::atomic<std::int64_t> wal_bytes{0};
 std::atomic<std::int64_t> file_bytes{0};
 
-// The system's own methods, and a copy of them for each kind of file in which writing counts.
+// The methods of SQLite's default VFS, and a copy whose `xWrite` counts. One for each kind of file.
 struct Counting {
   std::once_flag prepared;
   const sqlite3_io_methods* system = nullptr;
@@ -50,7 +50,7 @@ int open(sqlite3_vfs*, const char* name, sqlite3_file* opened, int flags, int* f
 
 }  // namespace
 
-// Everything but opening is the system's, which finds what it needs in the copied fields.
+// A copy of the default VFS with another `xOpen`. The default methods work on the copied fields.
 WriteCounter::WriteCounter() {
   system_vfs = sqlite3_vfs_find(nullptr);
   vfs_ = *system_vfs;

@@ -8,12 +8,12 @@ namespace ashmemo::bench {
 
 struct Written {
   std::int64_t wal = 0;   // bytes written to write-ahead logs
-  std::int64_t file = 0;  // to the files behind them
+  std::int64_t file = 0;  // bytes written to database files
 };
 
-/// Counts what SQLite writes, while it lives, for connections opened meanwhile: whoever opened
-/// them. It stands where SQLite hands its bytes to the system (a VFS before the system's own), so
-/// it sees every one of them and knows to which file they go. One at a time.
+/// Counts the bytes that SQLite writes, for all connections that are opened while it exists. It is
+/// a VFS in front of the default one, so it sees every byte and knows the kind of its file. Only
+/// one may exist at a time.
 class WriteCounter {
  public:
   WriteCounter();
@@ -27,7 +27,8 @@ class WriteCounter {
   sqlite3_vfs vfs_;
 };
 
-/// What Linux says that this process has handed to write calls of any kind, so far; 0 elsewhere.
+/// The bytes that this process has passed to write calls of any kind, as Linux counts them. 0 on
+/// other systems.
 [[nodiscard]] std::int64_t bytes_written_by_process();
 
 }  // namespace ashmemo::bench

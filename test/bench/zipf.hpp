@@ -7,9 +7,9 @@
 
 namespace ashmemo::bench {
 
-/// Numbers below `count` of which the k-th most frequent comes with a weight of 1 / k^exponent. The
-/// frequent ones lie anywhere, as in a real table, not side by side. The same seed gives the same
-/// numbers.
+/// Random numbers below `count` with a Zipf distribution: the k-th most frequent number has the
+/// weight 1 / k^exponent. The frequent numbers are spread over the whole range, as hot rows in a
+/// real table. The same seed gives the same numbers.
 class Zipf {
  public:
   Zipf(std::size_t count, double exponent, std::uint64_t seed);
@@ -18,7 +18,7 @@ class Zipf {
 
  private:
   std::mt19937_64 random_;
-  std::vector<double> up_to_;  // the share of all numbers up to this rank
+  std::vector<double> up_to_;  // cumulative weight of the ranks
   std::vector<std::uint32_t> at_rank_;
 };
 

@@ -1,16 +1,28 @@
 # shellcheck shell=bash
-# Sourced by test/run: the suite "cli". Each test/cli/NAME.sh runs the program ashmemo on caches that
-# make_cache has made, in an empty directory, with the functions below.
+# Sourced by test/run: the suite "cli". Each test/cli/NAME.sh is one test. Its second line is the name
+# of the test. It runs the program ashmemo in an empty directory, on caches that make_cache creates,
+# with the functions below.
 
 run_cli_suite() {
-  local script name
+  local script name sentence
   for script in "$project_root"/test/cli/*.sh; do
     name=$(basename "$script" .sh)
-    [[ $name == checks ]] || check "program $name" run_cli_test "$name"
+    sentence="cli $name: $(sed -n '2s/^# //p' "$script")"
+    if [[ $name == checks ]]; then
+      continue
+    elif [[ $name == terminal ]] && ! has_pseudo_terminal; then
+      say "skipped: $sentence (this system has no pseudo-terminal)"
+    else
+      check "$sentence" run_cli_test "$name"
+    fi
   done
 }
 
-# In a shell of its own, which ends with the first command that fails.
+has_pseudo_terminal() {
+  script -qec true /dev/null >/dev/null 2>&1 </dev/null
+}
+
+# Runs a test in its own shell, which ends when a command fails.
 run_cli_test() {
   local directory status=0
   directory=$(mktemp -d)
@@ -22,7 +34,7 @@ run_cli_test() {
   return "$status"
 }
 
-# ashmemo ARGUMENT...: the program itself.
+# ashmemo ARGUMENT...
 ashmemo() {
   # shellcheck disable=SC2086 # the launcher is words
   $launcher timeout 300 "$build_directory/src/cli/ashmemo" "$@"
@@ -34,8 +46,8 @@ make_cache() {
   $launcher timeout 300 "$build_directory/test/cli/make_cache" "$@"
 }
 
-# run STATUS ARGUMENT...: runs the program, which must end with this status; `output` and `errors`
-# are what it prints.
+# run STATUS ARGUMENT...: runs the program, which must end with this status. Sets `output` and
+# `errors` to the text that it printed to standard output and standard error.
 run() {
   local wanted=$1 status=0
   shift
@@ -53,23 +65,23 @@ fail() {
   exit 1
 }
 
-# expect TEXT: the last run printed exactly this.
+# expect TEXT: `output` must be this text.
 expect() {
-  diff <(printf '%s\n' "$1") <(printf '%s\n' "$output") || fail "it printed something else"
+  diff <(printf '%s\n' "$1") <(printf '%s\n' "$output") || fail "the output differs"
 }
 
-# expect_line REGEX: a line of what it printed matches.
+# expect_line REGEX: a line of `output` must match.
 expect_line() {
   grep -qE -- "$1" <<<"$output" || fail "no line matches: $1"
 }
 
-# expect_error TEXT: what it said on standard error contains this; on standard output it said nothing.
+# expect_error TEXT: `errors` must contain this text, and `output` must be empty.
 expect_error() {
-  [[ $errors == *"$1"* ]] || fail "no error says: $1"
-  [[ -z $output ]] || fail "it printed something, too"
+  [[ $errors == *"$1"* ]] || fail "no error contains: $1"
+  [[ -z $output ]] || fail "standard output is not empty"
 }
 
-# expect_json PATH VALUE: what is there in the JSON that was printed; PATH as SQLite has it.
+# expect_json PATH VALUE: the JSON in `output` must have this value at this path of SQLite.
 expect_json() {
   local value
   printf '%s' "$output" >output.json
@@ -77,7 +89,7 @@ expect_json() {
   [[ $value == "$2" ]] || fail "$1 is '$value', not '$2'"
 }
 
-# hold FILE: an application opens the file, and has it until `release`.
+# hold FILE: an application has the file open from now on, until `release`.
 hold() {
   local line
   coproc holder { make_cache "$1" --hold; }
@@ -91,7 +103,7 @@ release() {
   wait "$pid"
 }
 
-# What sqlite3 answers.
+# ask FILE SQL: runs sqlite3.
 ask() {
   sqlite3 "$1" "$2"
 }

@@ -1,30 +1,30 @@
 # shellcheck shell=bash
-# Entries in every order; nothing that is stored reaches the terminal as a command.
+# list prints entries in every order and escapes their keys
 
 make_cache known.db
 run 0 list known.db
-expect "key                       size  age  expires  reads    cost  state
-Post:1:mood%1B%5B5m      261 B  2 h      1 d      0       -  fresh
-Post:1:rate              225 B  2 h     over      0       -   kept
-Post:1:word_count        245 B  2 h      7 h      0  1.50 s  stale
-Post:42:mood%1B%5B5m     267 B  2 h      1 d      0       -  fresh
-Post:42:word_count       249 B  2 h      7 h      2  1.50 s  stale
-Post:7:mood%1B%5B5m      261 B  2 h      1 d      0       -  fresh
-Post:7:word_count        245 B  2 h      7 h      0  1.50 s  stale
-[a,b]                    163 B  3 h    never      0       -  fresh
-blob                     171 B  3 h    never      0       -  fresh
-evil\\x1B[31m             192 B  3 h    never      0       -  fresh
-infinite                 185 B  3 h    never      0       -  fresh
-it's \"quoted\"            204 B  3 h    never      0       -  fresh
-large                 20.1 KiB  3 h    never      0       -  fresh
-nan                      162 B  3 h    never      0       -  fresh
-no text \\xFF             181 B  3 h    never      0       -  fresh
-nothing                  169 B  3 h    never      0       -  fresh
-soon                     216 B  3 h      1 h      0       -  fresh
-theme                    171 B  3 h    never      0       -  fresh
-two\\nlines               186 B  3 h    never      0       -  fresh"
+expect "key                       size    age  expires  reads   cost  state
+Post:1:mood%1B%5B5m      261 B  2.5 h    1.9 d      0      -  fresh
+Post:1:rate              225 B  2.5 h     over      0      -   kept
+Post:1:word_count        245 B  2.5 h    7.5 h      0  1.5 s  stale
+Post:42:mood%1B%5B5m     267 B  2.5 h    1.9 d      0      -  fresh
+Post:42:word_count       249 B  2.5 h    7.5 h      2  1.5 s  stale
+Post:7:mood%1B%5B5m      261 B  2.5 h    1.9 d      0      -  fresh
+Post:7:word_count        245 B  2.5 h    7.5 h      0  1.5 s  stale
+[a,b]                    163 B  3.5 h    never      0      -  fresh
+blob                     171 B  3.5 h    never      0      -  fresh
+evil\\x1B[31m             192 B  3.5 h    never      0      -  fresh
+infinite                 185 B  3.5 h    never      0      -  fresh
+it's \"quoted\"            204 B  3.5 h    never      0      -  fresh
+large                 20.1 KiB  3.5 h    never      0      -  fresh
+nan                      162 B  3.5 h    never      0      -  fresh
+no text \\xFF             181 B  3.5 h    never      0      -  fresh
+nothing                  169 B  3.5 h    never      0      -  fresh
+soon                     216 B  3.5 h    1.5 h      0      -  fresh
+theme                    171 B  3.5 h    never      0      -  fresh
+two\\nlines               186 B  3.5 h    never      0      -  fresh"
 
-# keys ARGUMENT...: the keys that are listed, in one line.
+# keys ARGUMENT...: sets `output` to the keys that are listed, in one line.
 keys() {
   run 0 list known.db "$@" --json
   printf '%s' "$output" >output.json
@@ -51,11 +51,9 @@ expect 'Post:42:word_count'
 keys --sort cost --limit 4
 expect 'Post:1:word_count Post:42:word_count Post:7:word_count Post:1:mood%1B%5B5m'
 
-run 0 list known.db --limit 0010
-expect_line '^10 of 19 entries'
 run 0 list known.db --sort reads --limit 1
-expect 'key                  size  age  expires  reads    cost  state
-Post:42:word_count  249 B  2 h      7 h      2  1.50 s  stale
+expect 'key                  size    age  expires  reads   cost  state
+Post:42:word_count  249 B  2.5 h    7.5 h      2  1.5 s  stale
 1 of 19 entries; --limit 0 shows all'
 run 0 list known.db --prefix Post:42: --limit 1
 expect_line '^1 of 2 entries with this prefix; --limit 0 shows all$'
@@ -76,15 +74,15 @@ expect_json '$.entries[0].cache_key' $'no text \xEF\xBF\xBD'
 expect_json '$.entries[0].calculation' ''
 expect_json '$.entries[0].key_hex' 6E6F207465787420FF
 run 0 list known.db --prefix theme --json
-[[ $output != *key_hex* ]] || fail "a key that is text needs no hex"
+[[ $output != *key_hex* ]] || fail "a key that is UTF-8 has key_hex"
 
-# What --help names is there.
+# Every field that --help names is there.
 for column in cache_key resource calculation version state byte_size inserted_at computed_at \
   fresh_until expires_at keep_until accessed_at access_count calculation_id cost_us; do
-  [[ $output == *"\"$column\": "* ]] || fail "no $column"
+  [[ $output == *"\"$column\": "* ]] || fail "there is no field $column"
 done
 
-# Numbers at the ends.
+# Numbers that are as small as possible are printed, too.
 cp known.db absurd.db
 ask absurd.db "UPDATE cache_entries SET byte_size = -9223372036854775807 - 1,
   computed_at = -9223372036854775807 - 1, access_count = -9223372036854775807 - 1,
@@ -96,7 +94,8 @@ done
 run 0 list absurd.db --limit 0 --json
 run 0 show absurd.db theme
 
-# Characters that are two columns wide, turn the direction of writing, or look like white space.
+# Characters that are invisible or change the direction of writing are escaped. Characters that are
+# two columns wide keep the table aligned.
 ask known.db "UPDATE cache_entries SET cache_key = 'z漢字' WHERE cache_key = 'nan'"
 ask known.db "UPDATE cache_entries SET cache_key = 'zz' || char(8238) || 'x' WHERE cache_key = 'blob'"
 ask known.db "UPDATE cache_entries SET cache_key = 'z' || char(155) || '1m' WHERE cache_key = 'large'"
@@ -106,18 +105,24 @@ run 0 list known.db --prefix zzz
 expect_line '^zzz\\xD8\\x9C\\xE2\\x80\\x8B\\xE2\\x81\\xA0\\xF3\\xA0\\x81\\x81y '
 ask known.db "UPDATE cache_entries SET cache_key = 'soon' WHERE cache_key LIKE 'zzz%'"
 run 0 list known.db --prefix z
-expect 'key                  size  age  expires  reads  cost  state
-zz\xE2\x80\xAEx     171 B  3 h    never      0     -  fresh
-z\xC2\x9B1m      20.1 KiB  3 h    never      0     -  fresh
-z漢字               162 B  3 h    never      0     -  fresh'
+expect 'key                  size    age  expires  reads  cost  state
+zz\xE2\x80\xAEx     171 B  3.5 h    never      0     -  fresh
+z\xC2\x9B1m      20.1 KiB  3.5 h    never      0     -  fresh
+z漢字               162 B  3.5 h    never      0     -  fresh'
 
-# More entries than are kept in memory, or shown without being asked for.
+# 50 entries are listed by default. If the output is not a terminal, no key is shortened and no
+# progress is shown.
 make_cache many.db --many 3000
 run 0 list many.db --prefix Many: --sort key --reverse --limit 2
 expect_line '^Many:999 '
 expect_line '^2 of 3,000 entries with this prefix'
 run 0 list many.db
 expect_line '^50 of 3,019 entries; '
-((52 == $(wc -l <<<"$output"))) || fail "it does not show 50"
+((52 == $(wc -l <<<"$output"))) || fail "it does not list 50 entries"
 run 0 list many.db --limit 0
-((3020 == $(wc -l <<<"$output"))) || fail "it does not show all"
+((3020 == $(wc -l <<<"$output"))) || fail "it does not list all entries"
+long=Post:$(printf '%.0s1234567890' {1..30}):word_count
+ask many.db "UPDATE cache_entries SET cache_key = '$long' WHERE cache_key = 'Post:42:word_count'"
+run 0 list many.db --prefix "$long"
+expect_line "^$long "
+[[ -z $errors ]] || fail "it printed an error"

@@ -1,12 +1,11 @@
-// Makes the cache that the tests of the program ashmemo look into:
+// Creates the caches for the tests of the program ashmemo:
 //
 //   make_cache FILE               the known entries
-//   make_cache FILE --many N      N entries besides: "Many:1" and so on, of a kilobyte each
-//   make_cache FILE --hold        nothing; opens FILE as an application, says "open" and keeps it
-//                                 until its standard input ends
+//   make_cache FILE --many N      also N entries "Many:1", "Many:2" ... of 1 KB each
+//   make_cache FILE --hold        opens FILE as an application, prints "open", and keeps the file
+//                                 open until standard input ends
 //
-// All of it was stored at moments half an hour past full hours ago, so that "3 h" stays true while
-// the tests run.
+// The entries are 2.5 h and 3.5 h old. These texts stay the same while the tests run.
 
 #include <ashmemo/ashmemo.hpp>
 
@@ -30,7 +29,7 @@ struct Post {
   int id;
 };
 
-/// A clock that begins so long before now, and stands still.
+/// A clock that shows the time `ago` before now and does not run.
 std::shared_ptr<ashmemo::ManualClock> clock_of(ashmemo::Duration ago) {
   const std::int64_t now = ashmemo::system_clock()->wall_now();
   return std::make_shared<ashmemo::ManualClock>(now - ago.count());
@@ -45,7 +44,7 @@ ashmemo::Options options_of(const std::shared_ptr<ashmemo::Clock>& clock) {
   return options;
 }
 
-/// 3 h 30 min ago: values that were put directly, with keys and texts that could do harm.
+/// Values that are put directly, 3 h 30 min ago. Some keys and values could control a terminal.
 void put_directly(ashmemo::Cache& cache) {
   cache.put("theme", "dark");
   cache.put("evil\x1B[31m", "\x1B]0;owned\x07");
@@ -58,11 +57,11 @@ void put_directly(ashmemo::Cache& cache) {
   cache.put("nothing", std::optional<int>());
   cache.put("blob", std::vector<std::uint16_t>{0x4101, 0x4242, 0xFF00});
   cache.put("large", std::string(20'000, 'x'));
-  cache.put("soon", 0.25, {.ttl = 5h});  // 1 h 30 min are left
-  cache.put("past", 1, {.ttl = 2h});     // over for 1 h 30 min, and still there
+  cache.put("soon", 0.25, {.ttl = 5h});  // expires in 1 h 30 min
+  cache.put("past", 1, {.ttl = 2h});     // expired 1 h 30 min ago, not removed yet
 }
 
-/// A page of posts is loaded; then some time goes by, and one post is asked for twice.
+/// Loads a page of posts. Then reads one result twice.
 void calculate(ashmemo::Cache& cache, ashmemo::ManualClock& clock) {
   ashmemo::Registry registry(cache);
   auto& posts = registry.resource<Post>("Post", &Post::id);

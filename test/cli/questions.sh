@@ -1,6 +1,5 @@
 # shellcheck shell=bash
-# The ten questions of the guide "Looking into a cache": one line of the sqlite3 program each, while an
-# application has the file open.
+# the commands in the guide "Looking into a cache" answer its questions while an application runs
 
 source "$project_root/test/support/documents.sh"
 make_cache blog.cache.db
@@ -8,16 +7,16 @@ hold blog.cache.db
 block=$(document_block questions)
 mapfile -t questions < <(grep '^#' <<<"$block")
 mapfile -t commands < <(grep -v '^#' <<<"$block")
-((${#questions[@]} == 10 && ${#commands[@]} == 10)) || fail "not ten questions of a line each"
+((${#questions[@]} == 10 && ${#commands[@]} == 10)) || fail "the guide does not have ten questions of one line each"
 
-# answer QUESTION EXPECTED [ORDER]: runs the line below the question that has this text, without its
-# box, which is for people. ORDER is sort if the question does not fix the order.
+# answer QUESTION EXPECTED [ORDER]: runs the command below the question that contains this text,
+# without its box. ORDER is `sort` if the order of the answers does not matter.
 answer() {
   local at order=${3:-cat}
   for at in "${!questions[@]}"; do
     [[ ${questions[at]} == *"$1"* ]] || continue
     printf '%s\n%s\n' "${questions[at]}" "${commands[at]}"
-    [[ ${commands[at]} =~ ^'sqlite3 '('-box ')?'blog.cache.db ' ]] || fail "not the stock program"
+    [[ ${commands[at]} =~ ^'sqlite3 '('-box ')?'blog.cache.db ' ]] || fail "the command is not sqlite3"
     bash -c "${commands[at]}"
     output=$(bash -c "${commands[at]/ -box / }" | sed -E 's/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z/TIME/' |
       "$order")
@@ -48,11 +47,11 @@ Post:42:word_count
 Post:7:word_count' sort
 answer 'healthy' ok
 
-# All but the one that was read twice.
+# All entries but the one that was read twice.
 answer 'never read' "$(ask blog.cache.db \
   "SELECT cache_key FROM cache_entries WHERE cache_key <> 'Post:42:word_count'" | sort)" sort
 
-# An hour and a half, less the time that the test takes; then three that were stored together.
+# The times are whole hours, because they become shorter while the test runs.
 commands=("${commands[@]/ttl_left FROM/CAST(ttl_left \/ 3600 AS INTEGER) FROM}")
 commands=("${commands[@]/ORDER BY ttl_left LIMIT 3/ORDER BY ttl_left LIMIT 4}")
 answer 'expire next' 'Post:1:word_count|7
@@ -60,13 +59,13 @@ Post:42:word_count|7
 Post:7:word_count|7
 soon|1' sort
 
-# The guide's lines of the program ashmemo; this file has another calculation.
+# The commands of the program ashmemo in the guide work, too. The cache here has another calculation.
 lines=$(document_block program)
-(($(wc -l <<<"$lines") == 5)) || fail "not five lines of the program"
+(($(wc -l <<<"$lines") == 5)) || fail "the guide does not have five commands"
 eval "${lines/Post:1:length/Post:1:word_count}"
-[[ -s copy.cache.db ]] || fail "no backup"
+[[ -s copy.cache.db ]] || fail "there is no backup"
 
-# The application has noticed nothing, and its file is as it was.
+# The application still has its file, which is undamaged.
 run 3 compact blog.cache.db
 release
 run 0 check blog.cache.db

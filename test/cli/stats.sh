@@ -1,23 +1,23 @@
 # shellcheck shell=bash
-# How full it is, to the letter; the sizes of the files are SQLite's affair.
+# stats prints the sizes, the hits and a row for each calculation
 
 make_cache known.db
 run 0 stats known.db
 output=$(sed -E 's/^(file size|log size) .*/\1/' <<<"$output")
-expect 'file       known.db
-entries    20, 24,505 bytes (23.9 KiB)
+expect 'file         known.db
+entries      20, 24,505 bytes (23.9 KiB)
 file size
 log size
-hits       2 of 9 (22.2 %)
-saved      3.00 s
-health     ok
+hits         2 of 9 (22.2 %)
+saved        3 s
+health       ok
 
-calculation       entries     bytes  hits  hit ratio   saved
-Post:mood\x1B[5m        3     789 B     0      0.0 %     0 s
-Post:word_count         3     739 B     2     40.0 %  3.00 s
-Post:rate               1     225 B     0      0.0 %     0 s
-(put directly)         12  22.0 KiB     -          -       -
-(to be removed)         1     205 B     -          -       -'
+calculation       entries     bytes  hits  hit ratio  saved
+Post:mood\x1B[5m        3     789 B     0      0.0 %    0 s
+Post:word_count         3     739 B     2     40.0 %    3 s
+Post:rate               1     225 B     0      0.0 %    0 s
+(put directly)         12  22.0 KiB     -          -      -
+(to be removed)         1     205 B     -          -      -'
 
 run 0 stats --json known.db
 expect_json '$.file' known.db
@@ -35,7 +35,7 @@ expect_json '$.calculations[3].entries' 12
 expect_json '$.calculations[3].hits' ''
 expect_json '$.calculations[4].entries' 1
 
-# What has a column of its name in the view says the same as that.
+# The JSON has the same numbers as the view.
 ask known.db "SELECT hits, misses, computed, bytes, version FROM cache_by_calculation
   WHERE calculation = 'word_count'" >view.txt
 printf '%s' "$output" >output.json
@@ -45,31 +45,31 @@ ask :memory: "SELECT json_extract(line.value, '\$.hits'), json_extract(line.valu
   FROM json_each(json_extract(readfile('output.json'), '\$.calculations')) AS line
   WHERE json_extract(line.value, '\$.calculation') = 'word_count'" | diff view.txt -
 
-# Without calculations there is nothing to divide by.
+# An empty cache has no hit ratio.
 make_cache empty.db --hold </dev/null
 run 0 stats empty.db
-expect_line '^entries    0, 0 bytes$'
-expect_line '^hits       0 of 0 \(-\)$'
+expect_line '^entries +0, 0 bytes$'
+expect_line '^hits +0 of 0 \(-\)$'
 expect_line '^\(put directly\) +0 +0 B +- +- +-$'
 
-# What was saved has the unit that suits it.
+# The time saved is printed in its largest unit.
 ask empty.db "INSERT INTO cache_calculations (resource, name, version, policy) VALUES ('Post', 'a', 1, '')"
-for saved in '1560 1.56 ms' '25000 25.0 ms' '700 700 us' '7300000000 2 h'; do
+for saved in '1560 1.6 ms' '25000 25 ms' '700 700 us' '7300000000 2 h'; do
   ask empty.db "UPDATE cache_calculations SET saved_us = ${saved%% *}"
   run 0 stats empty.db
   expect_line "^saved +${saved#* }\$"
 done
 
-# Numbers at the ends.
+# Numbers that are as large as possible are printed, too.
 cp known.db absurd.db
 ask absurd.db "UPDATE cache_calculations SET hits = 9223372036854775807, misses = 9223372036854775807,
     stale_hits = 9223372036854775807, saved_us = 9223372036854775807;
   UPDATE cache_entries SET byte_size = 4611686018427387904 WHERE cache_key = 'theme'"
 run 0 stats absurd.db
-expect_line '^hits       9,223,372,036,854,775,807 of 9,223,372,036,854,775,807'
+expect_line '^hits +9,223,372,036,854,775,807 of 9,223,372,036,854,775,807'
 run 0 stats absurd.db --json
 
 make_cache many.db --many 2000
 run 0 stats many.db
-expect_line '^entries    2,020, [0-9],[0-9]{3},[0-9]{3} bytes \([0-9.]+ MiB\)$'
+expect_line '^entries +2,020, [0-9],[0-9]{3},[0-9]{3} bytes \([0-9.]+ MiB\)$'
 expect_line '^\(put directly\) +2,012 +[0-9.]+ MiB +- +- +-$'

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# check, backup and compact.
+# check finds damage, backup copies a cache, and compact makes it smaller
 
 make_cache known.db --many 500
 run 0 check known.db
@@ -10,25 +10,25 @@ expect_json '$.problems' '[]'
 
 run 0 backup known.db copy.db
 expect_line '^copied known\.db to copy\.db: [0-9,]+ bytes \([0-9.]+ KiB\)$'
-[[ $(stat -c %a copy.db) == 600 ]] || fail "others may read the copy"
-[[ $(ask copy.db 'SELECT entries FROM cache_overview') == 520 ]] || fail "not all was copied"
+[[ $(stat -c %a copy.db) == 600 ]] || fail "other users may read the copy"
+[[ $(ask copy.db 'SELECT entries FROM cache_overview') == 520 ]] || fail "the copy lacks entries"
 run 1 backup known.db copy.db
 expect_error copy.db
 run 0 backup known.db again.db --json
 expect_json '$.target' again.db
 expect_json '$.bytes' "$(stat -c %s again.db)"
 
-# Half of it goes; then the file gets shorter, and everything that answers is still there.
+# After half of the entries are deleted, compact makes the file smaller and keeps the others.
 ask known.db "DELETE FROM cache_entries WHERE cache_key LIKE 'Many:%'"
 before=$(stat -c %s known.db)
 run 0 compact known.db
 expect_line '^known\.db: [0-9.]+ KiB before, [0-9.]+ KiB now, 19 entries$'
-(($(stat -c %s known.db) < before)) || fail "the file is as long as before"
+(($(stat -c %s known.db) < before)) || fail "the file is as large as before"
 run 0 compact known.db --json
 expect_json '$.entries' 19
 expect_json '$.file_bytes' "$(stat -c %s known.db)"
 
-# Another program holds a lock for longer than one waits.
+# If another program keeps its lock for more than 5 seconds, compact fails.
 coproc locker { sqlite3 known.db; }
 printf 'BEGIN IMMEDIATE;\n.shell echo locked\n' >&"${locker[1]}"
 read -r _ <&"${locker[0]}"
@@ -41,19 +41,19 @@ exec {input}>&-
 wait "$pid"
 run 0 compact known.db
 
-# Damage in the middle of the file.
+# Every command reports damage in the middle of the file.
 head -c 12288 /dev/zero | tr '\0' '\377' | dd of=copy.db bs=4096 seek=30 conv=notrunc status=none
 run 1 check copy.db
 expect_line '^copy\.db is damaged:$'
-((2 <= $(wc -l <<<"$output"))) || fail "no problem is named"
+((2 <= $(wc -l <<<"$output"))) || fail "no problem is listed"
 run 1 check copy.db --json
 expect_json '$.ok' 0
 run 1 list copy.db
-expect_error 'not all could be read'
+expect_error 'not all entries could be read'
 run 1 stats copy.db
-expect_error 'not all could be read'
+expect_error 'not all entries could be read'
 
-# Nothing is changed in it, and it is not set aside.
+# Changing commands leave a damaged file unchanged and in its place.
 cp copy.db damaged.db
 for command in compact 'clear --yes' 'erase --prefix P' 'erase Post:1:word_count'; do
   # shellcheck disable=SC2086 # words
@@ -62,24 +62,24 @@ for command in compact 'clear --yes' 'erase --prefix P' 'erase Post:1:word_count
 done
 cmp copy.db damaged.db
 
-# Damage for which it cannot even be opened.
+# check reports a file that is too damaged to be opened.
 head -c 12288 /dev/urandom | dd of=again.db bs=4096 seek=2 conv=notrunc status=none
 run 1 check again.db --json
 expect_json '$.file' again.db
 expect_json '$.ok' 0
-[[ -z $errors && $output == *malformed* ]] || fail "not the problem alone"
+[[ -z $errors && $output == *malformed* ]] || fail "there is more than the problem"
 run 1 check again.db
 expect_line '^again\.db is damaged:$'
 run 1 stats again.db
 expect_error malformed
 
-# What cannot be opened for another reason is no damage, whatever its name.
+# Other reasons why a file cannot be opened are not damage, even if its name says so.
 name='database disk image is malformed'
 : >"$name"
 run 1 check "$name" --json
 expect_error 'the file is empty'
 
-# A file that is no database any more is refused: only an application begins a new one.
+# No command replaces a file that is no database any more. Only an application does.
 head -c 4096 /dev/zero | dd of=known.db conv=notrunc status=none
 cp known.db damaged.db
 run 1 check known.db
@@ -91,4 +91,4 @@ for command in stats list compact 'clear --yes' 'erase --prefix P'; do
   expect_error known.db
 done
 cmp known.db damaged.db
-[[ -z $(find . -name '*.corrupt-*') ]] || fail "it was set aside"
+[[ -z $(find . -name '*.corrupt-*') ]] || fail "a file was renamed"

@@ -166,7 +166,7 @@ void Caller::change_limits() {
   cache_.set_limits({.max_entries = 20 + any(100), .max_bytes = 512 * KiB});
 }
 
-// The target must not be there.
+// Removes the old copy first, because backup() overwrites no file.
 void Caller::back_up() {
   const std::string copy = copy_path(shared_.load.path, group_);
   std::filesystem::remove(copy);

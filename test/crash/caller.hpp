@@ -11,22 +11,22 @@
 
 namespace ashmemo::test {
 
-/// What the threads of one load share.
+/// The objects that the threads of one load share.
 struct Shared {
   Cache& cache;
   Journal& journal;
   const Load& load;
   const Posts& posts;
   Editions& editions;
-  std::shared_mutex clearing{};  // alone while everything is removed, so that the order is known
+  std::shared_mutex clearing{};  // exclusive during clear(), so that the order of calls is known
 };
 
-/// The only thread that writes its group of keys.
+/// A thread that makes random calls. No other thread writes its group of keys.
 class Caller {
  public:
   Caller(Shared& shared, std::uint32_t group);
 
-  /// All its steps.
+  /// Makes all steps of the load.
   void run();
 
  private:
@@ -50,7 +50,7 @@ class Caller {
 
   std::uint32_t any(std::uint32_t below) { return static_cast<std::uint32_t>(random_() % below); }
   std::uint32_t any_key() { return group_ * kKeysOfGroup + any(kKeysOfGroup); }
-  /// Some neighbours of the group.
+  /// Some consecutive keys of the group.
   [[nodiscard]] std::vector<std::uint32_t> some_keys();
   [[nodiscard]] PutOptions options() const;
 

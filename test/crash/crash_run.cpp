@@ -17,9 +17,9 @@
 namespace ashmemo::test {
 namespace {
 
-constexpr int kMostChanges = 3'000;
-constexpr int kMostChangesOfOpening = 40;
-constexpr int kFewKills = 20;
+constexpr int kMaxChanges = 3'000;
+constexpr int kMaxChangesOfOpening = 40;
+constexpr int kMinKills = 20;  // with fewer kills, chance alone may miss some kinds
 
 Promise promise_of(Durability durability) {
   return durability == Durability::relaxed ? Promise::flushed : Promise::put;
@@ -54,7 +54,7 @@ CrashRun::Plan CrashRun::draw_plan() {
   return plan;
 }
 
-// It tells the test when it has nothing left to do.
+// The child notifies the test when it has done all steps.
 Child CrashRun::start(const Plan& plan, const std::function<void()>& before) {
   std::vector<Load> loads;
   for (CrashedCache& cache : caches_) {
@@ -67,7 +67,7 @@ Child CrashRun::start(const Plan& plan, const std::function<void()>& before) {
     std::thread beside([&] { whole = run_load(loads[0], caches_[0].journal()); });
     const Cache small = run_load(loads[1], caches_[1].journal());
     beside.join();
-    parent.tell();
+    parent.notify();
     parent.wait_for();
     return {};
   });
@@ -79,7 +79,7 @@ void CrashRun::start_reader() {
   (void)reader_->read_line();
 }
 
-// A process that has crashed, or ended, by itself is not one that was killed.
+// The process must be alive until the kill. Otherwise it crashed or ended by itself.
 void CrashRun::kill(Child& child) {
   const ChildEnd end = child.kill();
   CHECK_MESSAGE(end.exit_code == 128 + SIGKILL, "kill " << kill_
@@ -91,14 +91,14 @@ void CrashRun::kill_at_a_moment() {
   const Plan plan = draw_plan();
   if (plan.has_reader && exists(caches_[0].path())) start_reader();
   Child child = start(plan, [] {});
-  // The moment is chosen by the machine's clock, not by the child, so this waits.
-  const int most = any(4) == 0 ? 5'000 : 150'000;
-  std::this_thread::sleep_for(std::chrono::microseconds(any(most)));
+  // This sleeps, because the moment must not depend on the child's work.
+  const int max_wait = any(4) == 0 ? 5'000 : 150'000;
+  std::this_thread::sleep_for(std::chrono::microseconds(any(max_wait)));
   kill(child);
   if (!child.wait_for()) ++at_work_;
-  const std::int64_t change = draw_early_change(kMostChangesOfOpening);
+  const std::int64_t change = draw_early_change(kMaxChangesOfOpening);
   kill_while_opening([change] { die_at_file_change(change); });
-  look(promise_of(plan.durability));
+  check(promise_of(plan.durability));
 }
 
 void CrashRun::kill_at_a_change() {
@@ -108,9 +108,9 @@ void CrashRun::kill_at_a_change() {
   Child child = start(plan, [change] { die_at_file_change(change); });
   if (!child.wait_for()) ++inside_changes_;
   kill(child);
-  const std::int64_t next = draw_early_change(kMostChangesOfOpening);
+  const std::int64_t next = draw_early_change(kMaxChangesOfOpening);
   kill_while_opening([next] { die_at_file_change(next); });
-  look(promise_of(plan.durability));
+  check(promise_of(plan.durability));
 }
 
 void CrashRun::cut_power(Durability durability) {
@@ -121,9 +121,9 @@ void CrashRun::cut_power(Durability durability) {
   Child child = start(plan, [=] { cut_power_at_file_change(change, seed); });
   if (!child.wait_for()) ++inside_changes_;
   kill(child);
-  const std::int64_t next = draw_early_change(kMostChangesOfOpening);
+  const std::int64_t next = draw_early_change(kMaxChangesOfOpening);
   kill_while_opening([=] { cut_power_at_file_change(next, seed); });
-  look(durability == Durability::power ? Promise::put : Promise::nothing);
+  check(durability == Durability::power ? Promise::put : Promise::nothing);
 }
 
 void CrashRun::kill_while_opening(const std::function<void()>& before) {
@@ -134,7 +134,7 @@ void CrashRun::kill_while_opening(const std::function<void()>& before) {
       Heard heard;
       cache.open(heard).close();
     }
-    parent.tell();
+    parent.notify();
     parent.wait_for();
     return {};
   });
@@ -142,21 +142,22 @@ void CrashRun::kill_while_opening(const std::function<void()>& before) {
   kill(child);
 }
 
-// Half of them among the many of the work; the others as often among the first few, of the opening.
+// Half of the numbers are evenly distributed. The other half prefers the first changes, so that
+// openings are killed often enough.
 std::int64_t CrashRun::draw_change() {
-  return any(2) == 0 ? 1 + any(kMostChanges) : draw_early_change(kMostChanges);
+  return any(2) == 0 ? 1 + any(kMaxChanges) : draw_early_change(kMaxChanges);
 }
 
-std::int64_t CrashRun::draw_early_change(int most) {
-  std::uniform_real_distribution<double> exponent(0, std::log(most));
+std::int64_t CrashRun::draw_early_change(int max_change) {
+  std::uniform_real_distribution<double> exponent(0, std::log(max_change));
   return static_cast<std::int64_t>(std::exp(exponent(random_)));
 }
 
-void CrashRun::look(Promise promise) {
+void CrashRun::check(Promise promise) {
   INFO("kill " << kill_);
-  // Sometimes the other program goes on reading.
+  // In half of the checks the other program is still reading.
   if (any(2) == 0) reader_.reset();
-  for (CrashedCache& cache : caches_) cache.look(promise);
+  for (CrashedCache& cache : caches_) cache.check(promise);
   reader_.reset();
   show_progress(fmt::format("kill {}", kill_));
 }
@@ -165,27 +166,27 @@ int CrashRun::sum(int (CrashedCache::*count)() const noexcept) const {
   return (caches_[0].*count)() + (caches_[1].*count)();
 }
 
-// A run that has seen nothing must not pass.
+// A run that tested nothing must fail.
 void CrashRun::report(const std::string& what) const {
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began_;
   print_line(fmt::format(
-      "{}: {} kills, {} of them at a change of a file, {} at another moment of the work, and {} "
-      "times the next process while it opened the files; {} calls, {} cut off; {} crashes whose "
-      "removals are not judged; {} entries and {} results found; {:.1f} s",
+      "{}: {} kills: {} at a change of a file, {} at another moment of the work; {} kills of the "
+      "next opening; {} calls, {} of them interrupted; {} crashes with unchecked removals; {} "
+      "entries and {} results found; {:.1f} s",
       what, kill_, inside_changes_, at_work_, inside_openings_, grouped(sum(&CrashedCache::calls)),
-      sum(&CrashedCache::cut_calls), sum(&CrashedCache::crashes_unjudged),
+      sum(&CrashedCache::interrupted_calls), sum(&CrashedCache::crashes_unchecked),
       grouped(sum(&CrashedCache::found)), grouped(sum(&CrashedCache::results_found)),
       took.count()));
   CHECK(sum(&CrashedCache::calls) > 0);
-  if (kill_ < kFewKills) return;
+  if (kill_ < kMinKills) return;
   CHECK(inside_changes_ > kill_ / 8);
   CHECK(inside_changes_ + at_work_ > kill_ / 2);
-  // Of few kills none may be followed by one that comes before the opening's end.
-  CHECK((inside_openings_ > 0 || kill_ < 5 * kFewKills));
-  CHECK(sum(&CrashedCache::cut_calls) > 0);
+  // With few kills, chance alone may kill no opening.
+  CHECK((inside_openings_ > 0 || kill_ < 5 * kMinKills));
+  CHECK(sum(&CrashedCache::interrupted_calls) > 0);
   CHECK(sum(&CrashedCache::found) > 0);
   CHECK(sum(&CrashedCache::results_found) > 0);
-  CHECK(sum(&CrashedCache::crashes_unjudged) * 10 < kill_);
+  CHECK(sum(&CrashedCache::crashes_unchecked) * 10 < kill_);
 }
 
 }  // namespace ashmemo::test

@@ -15,21 +15,22 @@
 
 namespace ashmemo::test {
 
-/// How many kills; ASHMEMO_CRASH_KILLS, or 100.
+/// The number of kills: ASHMEMO_CRASH_KILLS, or 100.
 [[nodiscard]] int number_of_kills();
-/// ASHMEMO_CRASH_SEED, or another one each time. Printed.
+/// ASHMEMO_CRASH_SEED, or a random seed. Prints it.
 [[nodiscard]] std::uint64_t seed_of_run();
 
-/// A process with two caches, one of which evicts, that is killed again and again.
+/// Kills a process with two caches many times and checks the files after each kill. One of the
+/// caches has limits and evicts.
 class CrashRun {
  public:
   explicit CrashRun(std::uint64_t seed);
 
-  /// At a random moment: during its opening, its work, or what the worker does behind it.
+  /// Kills at a random moment: during opening, work, or background work.
   void kill_at_a_moment();
-  /// Right before one of its changes of a file.
+  /// Kills right before a change of a file.
   void kill_at_a_change();
-  /// At one of its changes of a file, together with the machine.
+  /// Cuts the power at a change of a file: writes that were not synced may be lost.
   void cut_power(Durability durability);
 
   void report(const std::string& what) const;
@@ -37,18 +38,18 @@ class CrashRun {
  private:
   struct Plan {
     Durability durability = Durability::relaxed;
-    bool has_reader = false;  // another program reads the file meanwhile
-    int steps = 0;            // of each thread
+    bool has_reader = false;  // another program reads the file during the run
+    int steps = 0;            // for each thread
   };
   Plan draw_plan();
   [[nodiscard]] Child start(const Plan& plan, const std::function<void()>& before);
   void kill(Child& child);
-  /// Sometimes a process that opens what the killed one has left is killed, too.
+  /// After every fifth kill: also kills the next process while it opens the files.
   void kill_while_opening(const std::function<void()>& before);
-  void look(Promise promise);
+  void check(Promise promise);
   void start_reader();
   std::int64_t draw_change();
-  std::int64_t draw_early_change(int most);
+  std::int64_t draw_early_change(int max_change);
   [[nodiscard]] int sum(int (CrashedCache::*count)() const noexcept) const;
   int any(int below) { return std::uniform_int_distribution<int>(0, below - 1)(random_); }
 
@@ -58,8 +59,8 @@ class CrashRun {
   std::unique_ptr<Program> reader_;
   int kill_ = 0;
   int inside_changes_ = 0;
-  int at_work_ = 0;          // processes that had not done all they had to when they were killed
-  int inside_openings_ = 0;  // that followed a kill
+  int at_work_ = 0;          // processes that were killed before they had done all steps
+  int inside_openings_ = 0;  // processes that were killed during the opening after a kill
   const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
 };
 

@@ -1,5 +1,5 @@
-// A process that is killed at any moment leaves a file that needs no repair, with everything in it
-// that was promised, and nothing that was removed.
+// A process is killed at any moment. Its file must need no repair, contain every promised entry and
+// no removed one.
 
 #include <doctest/doctest.h>
 
@@ -8,7 +8,7 @@
 using namespace ashmemo::test;
 
 TEST_SUITE("crash") {
-  TEST_CASE("51 one file lives through many kills, at random moments and inside commits") {
+  TEST_CASE("a file keeps its promises through many kills") {
     CrashRun run(seed_of_run());
     const int kills = number_of_kills();
     for (int kill = 0; kill < kills; ++kill) {

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::uint64_t kVersionsOfProcess = 1'000'000;
 
-int files_set_aside(const std::string& path) {
+int quarantined_files(const std::string& path) {
   int count = 0;
   const std::filesystem::path whole(path);
   for (const auto& entry : std::filesystem::directory_iterator(whole.parent_path())) {
@@ -21,7 +21,8 @@ int files_set_aside(const std::string& path) {
   return count;
 }
 
-/// Only where nobody else in this process has the file open.
+/// Compares the totals with the rows. The file must not be open elsewhere in this process, because
+/// closing it here would release the locks.
 void recount(const std::string& path) {
   RawDatabase raw(path);
   CHECK(raw.rows("PRAGMA integrity_check") == "ok");
@@ -63,7 +64,7 @@ Cache CrashedCache::open(Heard& heard) const {
   return Cache(path_, options);
 }
 
-void CrashedCache::look(Promise promise) {
+void CrashedCache::check(Promise promise) {
   const std::vector<Record> records = journal_.records();
   journal_.clear();
   oracle_.replay(records, promise);
@@ -83,12 +84,12 @@ void CrashedCache::look(Promise promise) {
   for (const Notice& notice : heard.notices()) {
     CHECK_MESSAGE(notice.kind == NoticeKind::foreign_reader, notice.what);
   }
-  CHECK(files_set_aside(path_) == 0);
+  CHECK(quarantined_files(path_) == 0);
   recount(path_);
   check_copies(records);
 }
 
-// A record that begins something and the one that ends it: what has no end was cut off.
+// A call that has a begin record and no end record was interrupted.
 void CrashedCache::count_calls(const std::vector<Record>& records) {
   int open = 0;
   bool all_committed = true;
@@ -116,15 +117,15 @@ void CrashedCache::count_calls(const std::vector<Record>& records) {
         --open;
     }
   }
-  cut_calls_ += open;
-  crashes_unjudged_ += all_committed ? 0 : 1;
+  interrupted_calls_ += open;
+  crashes_unchecked_ += all_committed ? 0 : 1;
 }
 
 void CrashedCache::check_values(Cache& cache) {
   for (std::uint32_t key = 0; key < kKeys; ++key) {
     const auto found = cache.get<std::string>(key_name(key));
     found_ += found ? 1 : 0;
-    const std::string wrong = oracle_.judge(key, found);
+    const std::string wrong = oracle_.check(key, found);
     CHECK_MESSAGE(wrong.empty(), wrong);
   }
 }
@@ -137,12 +138,12 @@ void CrashedCache::check_results(Cache& cache) {
   for (std::uint32_t post = 0; post < kPosts; ++post) {
     if (!results[post]) continue;
     ++results_found_;
-    const std::string wrong = oracle_.judge_result(post, *results[post]);
+    const std::string wrong = oracle_.check_result(post, *results[post]);
     CHECK_MESSAGE(wrong.empty(), wrong);
   }
 }
 
-// A copy is what its backup has left if that returned, or a part of it.
+// A copy is complete only if its backup returned.
 void CrashedCache::check_copies(const std::vector<Record>& records) const {
   for (std::uint32_t group = 0; group < kGroups; ++group) {
     Step last = Step::none;

@@ -14,29 +14,30 @@
 
 namespace ashmemo::test {
 
-/// One cache file that lives through many crashes, and what must be in it.
+/// One cache file that is used through many crashes, and an oracle that knows its allowed contents.
 class CrashedCache {
  public:
   CrashedCache(std::string path, bool is_small)
       : path_(std::move(path)), is_small_(is_small), oracle_(is_small) {}
 
-  /// What the process that will be killed does with it.
+  /// The random work of the process that will be killed.
   [[nodiscard]] Load draw_load(std::mt19937_64& random, Durability durability, int kill);
-  /// Opens the file as one does who has nothing to do with it.
+  /// Opens the file with limits that evict nothing.
   [[nodiscard]] Cache open(Heard& heard) const;
-  /// Replays what that process did, opens the file and checks all that the design promises.
-  void look(Promise promise);
+  /// Replays the journal of the killed process, opens the file and checks everything that the
+  /// design promises.
+  void check(Promise promise);
 
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
   [[nodiscard]] Journal& journal() noexcept { return journal_; }
   /// Calls that had begun and not ended, summed over all crashes.
-  [[nodiscard]] int cut_calls() const noexcept { return cut_calls_; }
+  [[nodiscard]] int interrupted_calls() const noexcept { return interrupted_calls_; }
   [[nodiscard]] int calls() const noexcept { return calls_; }
   [[nodiscard]] int found() const noexcept { return found_; }
   [[nodiscard]] int results_found() const noexcept { return results_found_; }
-  /// Crashes before which a removal returned that was announced as not in the file: it may undo
-  /// some, so of these no removal is judged.
-  [[nodiscard]] int crashes_unjudged() const noexcept { return crashes_unjudged_; }
+  /// Crashes of processes that reported a removal as not committed. Such a crash may undo removals,
+  /// so none of its removals is checked.
+  [[nodiscard]] int crashes_unchecked() const noexcept { return crashes_unchecked_; }
 
  private:
   void count_calls(const std::vector<Record>& records);
@@ -49,10 +50,10 @@ class CrashedCache {
   Journal journal_;
   Oracle oracle_;
   int calls_ = 0;
-  int cut_calls_ = 0;
-  int found_ = 0;  // entries
+  int interrupted_calls_ = 0;
+  int found_ = 0;  // number of entries found
   int results_found_ = 0;
-  int crashes_unjudged_ = 0;
+  int crashes_unchecked_ = 0;
   std::uint32_t code_version_ = 1;
 };
 

@@ -15,7 +15,7 @@ constexpr std::size_t kReserve = 2'000;
 }  // namespace
 
 struct Journal::Slot {
-  std::atomic<bool> whole;
+  std::atomic<bool> is_complete;
   Record record;
 };
 
@@ -37,24 +37,24 @@ void Journal::add(Step step, std::uint32_t key, std::uint64_t version) {
   const std::size_t at = memory_->used++;
   if (at >= kSlots) throw std::length_error("the journal is full");
   memory_->slots[at].record = {step, key, version};
-  memory_->slots[at].whole = true;
+  memory_->slots[at].is_complete = true;
 }
 
 bool Journal::is_full() const noexcept { return memory_->used + kReserve > kSlots; }
 
-// A slot that is not whole was for a step that had not begun, or for an end that nobody saw.
+// Incomplete slots are skipped: their call had not begun, or its result was not used yet.
 std::vector<Record> Journal::records() const {
   std::vector<Record> all;
   const std::size_t used = std::min<std::size_t>(memory_->used, kSlots);
   for (std::size_t at = 0; at < used; ++at) {
-    if (memory_->slots[at].whole) all.push_back(memory_->slots[at].record);
+    if (memory_->slots[at].is_complete) all.push_back(memory_->slots[at].record);
   }
   return all;
 }
 
 void Journal::clear() {
   for (std::size_t at = 0; at < std::min<std::size_t>(memory_->used, kSlots); ++at) {
-    memory_->slots[at].whole = false;
+    memory_->slots[at].is_complete = false;
   }
   memory_->used = 0;
 }

@@ -7,7 +7,7 @@
 
 namespace ashmemo::test {
 
-/// What a caller was about to do, and what it was told.
+/// The begin or the end of a call, with its result.
 enum class Step : std::uint8_t {
   none,
   put_begun,
@@ -17,18 +17,18 @@ enum class Step : std::uint8_t {
   erase_ended,
   group_begun,  // erase_prefix of one group of keys
   group_ended,
-  clear_begun,  // of everything; the version is the edition of results since
+  clear_begun,  // the version is the edition of results computed after it
   clear_ended,
-  invalidate_begun,  // the key is that of a post, the version the edition of results since
+  invalidate_begun,  // the key is a post, the version the edition of results computed after it
   invalidate_ended,
   invalidate_all_begun,
   invalidate_all_ended,
-  backup_begun,  // the key is the group whose copy it is
+  backup_begun,  // the key is the group that writes the copy
   backup_ended,
   flush_begun,
   flush_ended,
-  uncommitted,  // the cache said that a removal is not yet in the file
-  wrong_value,  // a read found what was never put
+  uncommitted,  // the cache reported a removal that is not committed
+  wrong_value,  // a read found a value that was never put
 };
 
 struct Record {
@@ -37,8 +37,8 @@ struct Record {
   std::uint64_t version = 0;
 };
 
-/// What a process did, in memory that it shares with its parent: what is written here outlives the
-/// process, whenever that dies. Begun is noted before a call, ended after it.
+/// The steps of a process, in memory that it shares with its parent, so that they survive the
+/// process. A begin is recorded before the call, an end after it.
 class Journal {
  public:
   Journal();
@@ -46,12 +46,12 @@ class Journal {
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;
 
-  /// Any thread. Two records of one thread are in its order.
+  /// May be called by any thread. The records of one thread are in its order.
   void add(Step step, std::uint32_t key = 0, std::uint64_t version = 0);
-  /// No room is left for another step of all threads.
+  /// Whether another step of all threads may not fit.
   [[nodiscard]] bool is_full() const noexcept;
 
-  /// What is whole. The process must have ended.
+  /// The complete records. The process must have ended.
   [[nodiscard]] std::vector<Record> records() const;
   void clear();
 

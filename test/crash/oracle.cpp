@@ -42,7 +42,8 @@ void Oracle::apply(const Record& record, std::size_t at) {
       return end_invalidation(record.key, 1, record.version);
     case Step::invalidate_all_ended:
       return end_invalidation(0, kPosts, record.version);
-    // Several threads flush at once: which of the begun ones ended is not known, so the oldest.
+    // Several threads flush at once, and the journal does not say whose flush ended. The oldest
+    // begin is the safe choice.
     case Step::flush_begun:
       flushes_.push_back(at);
       return;
@@ -59,7 +60,7 @@ void Oracle::begin(std::uint32_t key, std::optional<std::uint64_t> version) {
   keys_[key].push_back({version, std::nullopt});
 }
 
-// The calls on one key come one after the other, so the one that ended is the last.
+// Calls on one key do not overlap, so the last one is the one that ended.
 void Oracle::end(std::uint32_t key, std::size_t at, bool is_kept) {
   States& states = keys_[key];
   states.back().returned = at;
@@ -94,29 +95,31 @@ void Oracle::flush(std::size_t begun) {
   }
 }
 
-std::string Oracle::judge(std::uint32_t key, const std::optional<std::string>& found) {
+std::string Oracle::check(std::uint32_t key, const std::optional<std::string>& found) {
   States& states = keys_[key];
   const auto version = found ? version_of(key, *found) : std::nullopt;
   if (found && !version) return fmt::format("{} is half-written: {}", key_name(key), *found);
   const bool allowed = std::any_of(states.begin(), states.end(), [&](const State& state) {
     if (state.version == version) return true;
-    return !version && (may_leave_ || (state.version && expires(*state.version)));
+    return !version && (may_evict_ || (state.version && expires(*state.version)));
   });
   std::string wrong;
   if (!allowed) {
-    wrong = fmt::format("{} has version {}, not one of:", key_name(key), version.value_or(0));
+    wrong = fmt::format("{} has version {}, allowed are:", key_name(key), version.value_or(0));
     for (const State& state : states) wrong += fmt::format(" {}", state.version.value_or(0));
   }
   states = {State{version, 0}};
   return wrong;
 }
 
-std::string Oracle::judge_result(std::uint32_t post, std::int64_t found) const {
+std::string Oracle::check_result(std::uint32_t post, std::int64_t found) const {
   const auto edition = edition_of(post, found);
-  if (!edition) return fmt::format("the result of post {} is another's: {}", post, found);
+  if (!edition)
+    return fmt::format("the result of post {} belongs to another post: {}", post, found);
   if (*edition >= oldest_[post]) return {};
-  return fmt::format("the result of post {} is of edition {}, and was invalidated before {}", post,
-                     *edition, oldest_[post]);
+  return fmt::format(
+      "the result of post {} has edition {}, but editions before {} were invalidated", post,
+      *edition, oldest_[post]);
 }
 
 }  // namespace ashmemo::test

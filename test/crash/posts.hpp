@@ -15,16 +15,16 @@ struct Post {
   std::uint32_t id;
 };
 
-/// Since when the result of each post may have been computed. Older ones were invalidated.
+/// For each post the oldest edition that a result may have. Older results were invalidated.
 using OldestEditions = std::array<std::uint64_t, kPosts>;
 
-/// What the calculation on posts returns. It tells when it was computed: an edition begins before
-/// each invalidation, so that a result that comes back after its own is known by its edition.
+/// The result of the calculation on posts. It contains the edition in which it was computed. A new
+/// edition begins before each invalidation, so an invalidated result has an older edition.
 [[nodiscard]] std::int64_t result_of(std::uint32_t post, std::uint64_t edition);
-/// nullopt: no result of this post.
+/// The edition of a result; nullopt if it is not a result of this post.
 [[nodiscard]] std::optional<std::uint64_t> edition_of(std::uint32_t post, std::int64_t result);
 
-/// The calculation on posts. Raising the version of its code hides what was computed before, too.
+/// The calculation on posts, with a version of its code.
 struct Posts {
   Posts(Cache& cache, std::uint32_t version, std::function<std::uint64_t()> newest);
 
@@ -33,16 +33,17 @@ struct Posts {
   Calculation<Post, std::int64_t> edition;
 };
 
-/// The editions of one process. Any thread.
+/// The editions of one process. May be used by any thread.
 class Editions {
  public:
   Editions(std::uint64_t first, const OldestEditions& oldest);
 
   [[nodiscard]] std::uint64_t newest() const noexcept { return newest_; }
   [[nodiscard]] std::uint64_t oldest(std::uint32_t post) const noexcept { return oldest_[post]; }
-  /// Before an invalidation. The answer is what is computed from now on.
+  /// Call it before an invalidation. Returns the new edition.
   std::uint64_t begin() noexcept { return ++newest_; }
-  /// After the invalidation that began with this edition: nothing older answers any more.
+  /// Call it after the invalidation that began with this edition. Older results are wrong from now
+  /// on.
   void end(std::uint32_t post, std::uint64_t edition) noexcept;
 
  private:

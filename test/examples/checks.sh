@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Sourced by test/run: the suite "examples". Each program of examples/ is run by test/examples/NAME.sh
-# in an empty directory, with the functions below.
+# in an empty directory. Such a script uses the functions below. It checks facts, such as numbers,
+# keys and exit codes, so that the sentences of a program can change.
 
 run_examples_suite() {
   local script program name
@@ -15,7 +16,7 @@ run_examples_suite() {
   done
 }
 
-# In a shell of its own, which ends with the first command that fails.
+# Runs the script in a shell of its own, which ends at the first command that fails.
 run_example() {
   local directory status=0
   directory=$(mktemp -d)
@@ -27,12 +28,12 @@ run_example() {
   return "$status"
 }
 
-# run ARGUMENT...: runs the example and keeps what it prints; fails if the example does.
+# run ARGUMENT...: runs the example and stores its output in `output`. Fails if the example fails.
 run() {
   run_for_status 0 "$@"
 }
 
-# run_for_status STATUS ARGUMENT...: as run, for an example that must end with another status.
+# run_for_status STATUS ARGUMENT...: as run, for an example that must end with this status.
 run_for_status() {
   local wanted=$1 status=0
   shift
@@ -43,54 +44,51 @@ run_for_status() {
   ((status == wanted)) || { printf 'ended with status %d, not %d\n' "$status" "$wanted"; return 1; }
 }
 
-# told: what the head of the example's main.cpp says that it prints.
-told() {
-  sed -n '/^\/\/ *== begin$/,/^\/\/ *== end$/p' \
-    "$project_root/examples/$(basename "$example")/main.cpp" | sed -e '1d;$d' -e 's|^// \{0,1\}||'
+# expect REGEX: a line of the output matches the extended regular expression.
+expect() {
+  grep -qE -- "$1" <<<"$output" || { printf 'no line matches: %s\n' "$1"; return 1; }
 }
 
-# expect_as_told: the last run printed that, to the letter.
-expect_as_told() {
-  told | fits_80_columns
-  diff <(told) <(printf '%s\n' "$output") ||
-    { printf 'the head of its main.cpp says otherwise\n'; return 1; }
-}
-
-# expect_as_told_but_numbers: the same, whatever the numbers and the room they take.
-expect_as_told_but_numbers() {
-  told | fits_80_columns
-  diff <(told | without_numbers) <(printf '%s\n' "$output" | without_numbers) ||
-    { printf 'the head of its main.cpp says otherwise\n'; return 1; }
-}
-
-without_numbers() {
-  sed -E -e 's/[0-9][0-9.,]*/N/g' -e 's/ +/ /g' -e 's/-{2,}/--/g'
-}
-
-# expect_no_arguments: given any, the example says in one line what it is, and that it takes none.
-expect_no_arguments() {
-  local status
-  for status in 0 2; do
-    run_for_status "$status" "$( ((status)) && echo 7 || echo --help)"
-    expect "^$(basename "$example"): .*; it takes no arguments\$"
-    [[ $(wc -l <<<"$output") == 1 ]]
-    fits_80_columns <<<"$output"
+# expect_in_order: each line of its input is a part of a line of the output, in the same order. One
+# space matches any number of spaces. A part begins and ends at a space, a comma, a semicolon or
+# the end of the line.
+expect_in_order() {
+  local part line
+  exec 3< <(tr -s ' ' <<<"$output" | sed 's/.*/ & /')
+  while IFS= read -r part; do
+    while true; do
+      IFS= read -r line <&3 ||
+        { printf 'not in the output, or not in this order: %s\n' "$part"; return 1; }
+      [[ $line != *" $part"[\ ,\;]* ]] || break
+    done
   done
 }
 
-# expect_help: --help says how it is used, in 80 columns.
+# expect_text PART...: the output contains these parts, although it may break their lines.
+expect_text() {
+  local part text
+  text=$(tr -s ' \n' ' ' <<<"$output")
+  for part; do
+    [[ $text == *"$part"* ]] || { printf 'not in the output: %s\n' "$part"; return 1; }
+  done
+}
+
+# expect_help: --help shows the usage in 80 columns. An unknown option ends the example with 2.
 expect_help() {
   run --help
   expect '[Uu]sage: '
-  fits_80_columns <<<"$output"
+  fits_80_columns
+  run_for_status 2 --no-such-option
+  fits_80_columns
 }
 
-# fits_80_columns: each line of its input does.
+# expect_no_arguments: as expect_help, and any argument ends the example with 2.
+expect_no_arguments() {
+  expect_help
+  run_for_status 2 7
+}
+
+# fits_80_columns: no line of the output is longer.
 fits_80_columns() {
-  awk 'length > 80 { print "over 80 columns: " $0; bad = 1 } END { exit bad }'
-}
-
-# expect REGEX: a line of the last run's output matches the extended regular expression.
-expect() {
-  grep -qE -- "$1" <<<"$output" || { printf 'no line matches: %s\n' "$1"; return 1; }
+  awk 'length > 80 { print "over 80 columns: " $0; bad = 1 } END { exit bad }' <<<"$output"
 }

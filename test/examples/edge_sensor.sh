@@ -1,28 +1,68 @@
 # shellcheck shell=bash
-# Pages and bytes are SQLite's and the system's affair; what is computed, kept and touched is certain.
+# What is computed, kept and evicted is exact. Pages and bytes on disk depend on SQLite and on the
+# system. The program itself fails if the cache breaks a promise about its limits.
 
-# row NAME: the two numbers of a row, without commas.
+# row NAME: the two numbers of a row of the first table, without commas.
 row() {
   sed -nE "s/^ +$1 +([0-9,]+) +([0-9,]+)\$/\1 \2/p" <<<"$output" | tr -d ,
 }
 
+# on_disk NAME: bytes of the files in a row of the second table or the third.
+on_disk() {
+  sed -nE "s/^  $1 +(.*)\$/\1/p" <<<"$output" | tr -d , | awk '{ print $3 }'
+}
+
 run
-expect_as_told_but_numbers
+fits_80_columns
 expect '^  results asked for +513,180 +513,180$'
 expect '^  computed +17,280 +17,280$'
+expect '^  entries at the end +17,280 +[1-9][0-9,]+$'
 expect '^  evicted +0 +[1-9][0-9,]+$'
 expect '^  touches written +[1-9][0-9,]+ +0$'
-expect '^    of memory, at most +37,748,736 +1,441,792$'
-expect '^    of the entries written +3,845,880 +3,845,880$'
+expect '^  bytes of memory, maximum +37,748,736 +1,441,792$'
+expect '^  bytes of all entries written +3,845,880 +3,845,880$'
 
-# The settings do what they are for, and the promise about the disk holds.
-read -r usual edge <<<"$(row "written, by the system's count")"
+# The settings for a small device save writes, and the files keep their promised size.
+read -r usual edge <<<"$(row 'bytes passed to write calls')"
 ((edge * 4 < usual))
 read -r usual edge <<<"$(row commits)"
 ((edge * 4 < usual))
-read -r usual edge <<<"$(row 'of the file')"
-read -r usual log <<<"$(row 'of its log')"
+read -r usual edge <<<"$(row 'bytes of the file')"
+read -r usual log <<<"$(row 'bytes of its log')"
 ((edge + log < 2 * 1024 * 1024 * 5 / 4 + 16 * 1024 * 1024))
 ((edge < 2 * 1024 * 1024 * 5 / 4))
+
+# Ten times as many bytes as the limit: entries, their bytes and the oldest key are exact.
+while read -r mib entries bytes oldest; do
+  expect "^  $mib MiB +$entries +$bytes +[0-9,]+ +[0-9,]+  measurement:$oldest\$"
+done <<'ROWS'
+8 725 8,353,589 00078
+16 729 8,310,872 00881
+24 702 8,322,619 01681
+32 704 8,318,687 02454
+40 696 8,319,288 03218
+48 705 8,317,749 03990
+56 714 8,317,230 04768
+64 708 8,316,066 05553
+72 721 8,311,521 06336
+80 713 8,315,010 07142
+ROWS
+expect_in_order <<'FACTS'
+written 7,855, evicted 7,142
+promised 27,305,708
+FACTS
+
+# Lower limits: the files become shorter, first by the worker and then by compact.
+for name in max_bytes maintenance compact; do
+  expect "^  $name +174 +2,077,485 +[0-9,]+ +[0-9,]+  measurement:07681\$"
+done
+expect '^  max_entries +100 +1,216,431 +[0-9,]+ +[0-9,]+  measurement:07755$'
+before=$(on_disk max_bytes)
+after=$(on_disk maintenance)
+compacted=$(on_disk compact)
+((before < 8 * 1024 * 1024 * 5 / 4 + 16 * 1024 * 1024))
+((after < before / 2 && compacted <= after))
+in_memory=$(sed -nE 's/^  80 MiB +//p' <<<"$output" | tr -d , | awk '{ print $4 }')
+((in_memory > 512 * 1024))
 
 expect_no_arguments

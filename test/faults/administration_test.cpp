@@ -4,7 +4,7 @@
 
 #include "faults/operation.hpp"
 
-// Opening, closing, maintenance and administration while calls to the system fail.
+// Opening, closing, maintenance and administration while system calls fail.
 
 using namespace ashmemo;
 using test::numbered;
@@ -23,7 +23,7 @@ void maintain(Trial& trial) {
 }  // namespace
 
 TEST_SUITE("faults") {
-  TEST_CASE("open: no file, a file, the file of a killed process") {
+  TEST_CASE("open survives faults with no file, a closed file and the file of a killed process") {
     for (const test::File file : {test::File::none, test::File::filled, test::File::crashed}) {
       try_faults({.file = file, .act = [](Trial& trial) {
                     open(trial);
@@ -33,13 +33,13 @@ TEST_SUITE("faults") {
     }
   }
 
-  TEST_CASE("open that throws when there is no place") {
+  TEST_CASE("open with WhenUnavailable::throw_error survives faults") {
     Operation operation{.act = [](Trial& trial) { trial.administer([&] { open(trial); }); }};
     operation.options.when_unavailable = WhenUnavailable::throw_error;
     try_faults(operation);
   }
 
-  TEST_CASE("open with settings of its own") {
+  TEST_CASE("open with other options than the defaults survives faults") {
     Operation operation{.act = [](Trial& trial) {
       open(trial);
       trial.put("new");
@@ -52,7 +52,7 @@ TEST_SUITE("faults") {
     try_faults(operation);
   }
 
-  TEST_CASE("close with work pending") {
+  TEST_CASE("close survives faults while writes are pending") {
     Operation operation{.before = open, .act = [](Trial& trial) {
                           trial.put_many(numbered("new", 50));
                           trial.get_many(numbered("old", 5));
@@ -62,7 +62,7 @@ TEST_SUITE("faults") {
     try_faults(operation);
   }
 
-  TEST_CASE("expiry") {
+  TEST_CASE("maintenance of expired entries survives faults") {
     try_faults({.before =
                     [](Trial& trial) {
                       open(trial);
@@ -77,7 +77,7 @@ TEST_SUITE("faults") {
                     }});
   }
 
-  TEST_CASE("set_limits that evicts, and upkeep of the file") {
+  TEST_CASE("set_limits and the evictions after it survive faults") {
     try_faults({.before = open,
                 .act =
                     [](Trial& trial) {
@@ -89,7 +89,7 @@ TEST_SUITE("faults") {
                 .may_lose = true});
   }
 
-  TEST_CASE("compact") {
+  TEST_CASE("compact survives faults") {
     try_faults({.before =
                     [](Trial& trial) {
                       trial.put_many(numbered("long", 40));
@@ -103,13 +103,13 @@ TEST_SUITE("faults") {
                     }});
   }
 
-  TEST_CASE("check") {
+  TEST_CASE("check survives faults") {
     try_faults({.before = open, .act = [](Trial& trial) {
                   trial.administer([&] { (void)trial.cache().check(); });
                 }});
   }
 
-  TEST_CASE("backup") {
+  TEST_CASE("backup survives faults") {
     try_faults({.before = open, .act = [](Trial& trial) {
                   const std::string target = trial.dir.path("backup.db");
                   trial.administer([&] { trial.cache().backup(target); });
@@ -117,7 +117,7 @@ TEST_SUITE("faults") {
                 }});
   }
 
-  TEST_CASE("a file that was deleted is noticed, and a new one begun") {
+  TEST_CASE("the cache replaces a deleted file in spite of faults") {
     try_faults({.before =
                     [](Trial& trial) {
                       open(trial);

@@ -2,7 +2,7 @@
 
 #include "faults/operation.hpp"
 
-// Calculations while calls to the system fail: their results are always right.
+// Calculations while system calls fail. Their results must always be correct.
 
 using namespace ashmemo;
 using test::Document;
@@ -19,7 +19,7 @@ void load(Trial& trial) { trial.load(documents()); }
 }  // namespace
 
 TEST_SUITE("faults") {
-  TEST_CASE("load: hits and misses, stored") {
+  TEST_CASE("a load with hits and misses survives faults") {
     try_faults({.before = declare, .act = [](Trial& trial) {
                   load(trial);
                   load(trial);
@@ -28,7 +28,7 @@ TEST_SUITE("faults") {
                 }});
   }
 
-  TEST_CASE("the declaration of calculations, and a first load on a new file") {
+  TEST_CASE("declarations and the first load on a new file survive faults") {
     try_faults({.file = test::File::none, .act = [](Trial& trial) {
                   load(trial);
                   trial.flush();
@@ -36,7 +36,7 @@ TEST_SUITE("faults") {
                 }});
   }
 
-  TEST_CASE("a load that finds stale results, and its refresh") {
+  TEST_CASE("a load of stale results and its refresh survive faults") {
     try_faults({.before =
                     [](Trial& trial) {
                       declare(trial);
@@ -51,7 +51,7 @@ TEST_SUITE("faults") {
                     }});
   }
 
-  TEST_CASE("warm, cached, stats of a calculation") {
+  TEST_CASE("warm, cached and stats of a calculation survive faults") {
     try_faults({.before = declare, .act = [](Trial& trial) {
                   (void)trial.sum().warm(documents());
                   const auto cached = trial.sum().cached(documents());
@@ -65,7 +65,7 @@ TEST_SUITE("faults") {
                 }});
   }
 
-  TEST_CASE("invalidate: one record, a calculation, a resource") {
+  TEST_CASE("invalidate of a record, a calculation and a resource survives faults") {
     try_faults({.before = declare, .act = [](Trial& trial) {
                   const Document first = documents().front();
                   trial.sum().invalidate(first);
@@ -80,7 +80,7 @@ TEST_SUITE("faults") {
                 }});
   }
 
-  TEST_CASE("a handle called for one record and for a page") {
+  TEST_CASE("a handle survives faults when it is called for a record and for a page") {
     try_faults(
         {.before = declare, .act = [](Trial& trial) {
            for (const Document& each : {documents().front(), documents().back()}) {
@@ -91,7 +91,7 @@ TEST_SUITE("faults") {
          }});
   }
 
-  TEST_CASE("declarations, names and keys") {
+  TEST_CASE("names, keys and the search for declarations survive faults") {
     try_faults({.file = test::File::none, .act = [](Trial& trial) {
                   const Document first = documents().front();
                   CHECK(trial.resource().key(first) == "Document:1");
@@ -106,7 +106,7 @@ TEST_SUITE("faults") {
                 }});
   }
 
-  TEST_CASE("a higher version of the calculations, the old results deleted") {
+  TEST_CASE("a higher version and the deletion of the old results survive faults") {
     try_faults({.before = [](Trial& trial) { trial.version = 2; },
                 .act =
                     [](Trial& trial) {

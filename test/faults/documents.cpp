@@ -2,7 +2,7 @@
 
 #include "faults/trial.hpp"
 
-// The calculations of a trial.
+// The parts of Trial that declare and use calculations.
 
 namespace ashmemo::test {
 
@@ -50,7 +50,7 @@ void Trial::load(const std::vector<Document>& page) {
   }
 }
 
-// What was computed once is there the next time.
+// Results that a load computed must be found by the next load.
 void Trial::expect_results_kept() {
   if (drafts_.was_declared()) drafts_.load();
   if (!was_declared_) return;

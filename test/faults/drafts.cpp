@@ -13,7 +13,7 @@ constexpr std::int64_t kFactor = 3;
 constexpr std::int64_t kEdition = 1'000'000;
 constexpr std::chrono::hours kHour{1};
 
-/// What `backed` throws.
+/// The exception that `backed` throws.
 struct NoAnswer : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -59,11 +59,11 @@ std::int64_t Drafts::result_of(const Document& each, std::int64_t factor) const 
   return edition_ * kEdition + (each.id * 1'000 + each.size) * factor + scope * 100'000;
 }
 
-void Drafts::expect_right(const Document& each, std::int64_t factor, std::int64_t answer) const {
+void Drafts::expect_correct(const Document& each, std::int64_t factor, std::int64_t answer) const {
   const std::int64_t right = result_of(each, factor);
   const bool is_earlier = answer < right && (right - answer) % kEdition == 0;
-  CHECK_MESSAGE((answer == right || (is_earlier && trial_.may_be_back())),
-                "draft " << each.id << ": " << answer << " in the place of " << right);
+  CHECK_MESSAGE((answer == right || (is_earlier && trial_.may_have_returned())),
+                "draft " << each.id << ": " << answer << " instead of " << right);
 }
 
 // ------------------------------------------------------------------------------------------------
@@ -89,34 +89,34 @@ void Drafts::load(const LoadOptions& options) {
     REQUIRE(scaled_ones.size() == page.size());
     REQUIRE(backed_ones.size() == page.size());
     for (std::size_t i = 0; i < page.size(); ++i) {
-      expect_right(page[i], kFactor, scaled_ones[i]);
-      expect_right(page[i], 1, backed_ones[i]);
+      expect_correct(page[i], kFactor, scaled_ones[i]);
+      expect_correct(page[i], 1, backed_ones[i]);
     }
   });
 }
 
-void Drafts::ask() {
+void Drafts::call_handles() {
   const Document& first = page.front();
-  unless_failing([&] { expect_right(first, 1, backed()(first)); });
+  unless_failing([&] { expect_correct(first, 1, backed()(first)); });
   unless_failing([&] {
     const std::vector<std::int64_t> answers = scaled()(page, kFactor);
     REQUIRE(answers.size() == page.size());
-    for (std::size_t i = 0; i < page.size(); ++i) expect_right(page[i], kFactor, answers[i]);
+    for (std::size_t i = 0; i < page.size(); ++i) expect_correct(page[i], kFactor, answers[i]);
   });
 }
 
-void Drafts::look() {
+void Drafts::check_cached() {
   const auto answers = scaled().cached(page, kFactor);
   REQUIRE(answers.size() == page.size());
   for (std::size_t i = 0; i < page.size(); ++i) {
-    if (answers[i]) expect_right(page[i], kFactor, *answers[i]);
+    if (answers[i]) expect_correct(page[i], kFactor, *answers[i]);
   }
   const Document& first = page.front();
   const std::optional<std::int64_t> one = backed().cached(first);
-  if (one) expect_right(first, 1, *one);
+  if (one) expect_correct(first, 1, *one);
 }
 
-void Drafts::edit(const std::function<void()>& invalidate) {
+void Drafts::change_results(const std::function<void()>& invalidate) {
   ++edition_;
   invalidate();
 }

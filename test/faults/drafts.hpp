@@ -13,38 +13,38 @@ namespace ashmemo::test {
 
 class Trial;
 
-/// Documents as a second kind of record: with versions and in a scope, under calculations that take
-/// arguments and batches, and may fail. Their results must always be right, too.
+/// A second resource for documents. It has record versions and a scope, and its calculations take
+/// arguments and batches and can fail. Their results must also be correct at all times.
 class Drafts {
  public:
   explicit Drafts(Trial& trial) : trial_(trial) {}
 
-  /// Declares them, if they are not yet declared.
+  /// Declares the resource and its calculations, if they are not declared yet.
   Resource<Document>& resource();
-  /// Of a batch, with an argument. While `failing` it answers Failed for every third document.
+  /// A calculation of a batch with an argument. While `failing`, every third document gets Failed.
   [[nodiscard]] const Calculation<Document, std::int64_t, std::int64_t>& scaled();
-  /// Throws while `failing`; what is over answers then for another hour.
+  /// Throws while `failing`. Expired results are then returned for another hour.
   [[nodiscard]] const Calculation<Document, std::int64_t>& backed();
 
-  /// Both for the whole page.
+  /// Loads both calculations for the whole page and checks the results.
   void load(const LoadOptions& options = {});
-  /// One by one, each by its handle.
-  void ask();
-  /// What is there already.
-  void look();
-  /// Results are others from now on: as much as the cache has kept must be invalidated.
-  void edit(const std::function<void()>& invalidate);
+  /// Calls the handle of each calculation and checks the results.
+  void call_handles();
+  /// Checks the results that are already cached.
+  void check_cached();
+  /// Changes all results from now on. `invalidate` must invalidate all that the cache has stored.
+  void change_results(const std::function<void()>& invalidate);
   void close();
   [[nodiscard]] bool was_declared() const { return was_declared_; }
 
-  std::vector<Document> page = documents();  ///< their sizes are their versions
+  std::vector<Document> page = documents();  ///< the size of a document is its version
   std::string tenant = "acme";               ///< the scope
   bool failing = false;
 
  private:
   [[nodiscard]] std::int64_t result_of(const Document& each, std::int64_t factor) const;
-  void expect_right(const Document& each, std::int64_t factor, std::int64_t answer) const;
-  /// What calculations that fail may answer with.
+  void expect_correct(const Document& each, std::int64_t factor, std::int64_t answer) const;
+  /// Runs the call. Accepts the exceptions of failing calculations while `failing`.
   void unless_failing(const std::function<void()>& call) const;
 
   Trial& trial_;

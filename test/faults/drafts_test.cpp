@@ -2,8 +2,8 @@
 
 #include "faults/operation.hpp"
 
-// Calculations with versions of records, a scope, arguments and batches, and those that fail, while
-// calls to the system fail.
+// Calculations with record versions, a scope, arguments and batches, and failing calculations,
+// while system calls fail.
 
 using namespace ashmemo;
 using test::Drafts;
@@ -18,8 +18,8 @@ void load(Trial& trial) {
   trial.flush();
 }
 
-/// Results that were kept are no longer right, and `invalidate` says so.
-Operation editing(void (*invalidate)(Drafts&)) {
+/// Changes the results after they were stored, and calls `invalidate` as an application must.
+Operation invalidating(void (*invalidate)(Drafts&)) {
   return {.before =
               [](Trial& trial) {
                 trial.drafts().page.resize(1);
@@ -27,8 +27,8 @@ Operation editing(void (*invalidate)(Drafts&)) {
               },
           .act =
               [invalidate](Trial& trial) {
-                trial.drafts().edit([&] { invalidate(trial.drafts()); });
-                trial.drafts().look();
+                trial.drafts().change_results([&] { invalidate(trial.drafts()); });
+                trial.drafts().check_cached();
                 trial.drafts().load();
               }};
 }
@@ -36,37 +36,37 @@ Operation editing(void (*invalidate)(Drafts&)) {
 }  // namespace
 
 TEST_SUITE("faults") {
-  TEST_CASE("a batch with an argument, and a load that does not wait") {
+  TEST_CASE("a batch with an argument and a load without waiting survive faults") {
     try_faults({.act = [](Trial& trial) {
       load(trial);
       trial.drafts().load({.wait = Duration()});
-      trial.drafts().ask();
-      trial.drafts().look();
+      trial.drafts().call_handles();
+      trial.drafts().check_cached();
       CHECK(trial.drafts().scaled().key(trial.drafts().page.front(), 3) ==
             "Draft:1:scaled(3)@acme");
     }});
   }
 
-  TEST_CASE("warm with an argument") {
+  TEST_CASE("warm with an argument survives faults") {
     try_faults({.act = [](Trial& trial) {
       Drafts& drafts = trial.drafts();
       (void)drafts.scaled().warm(drafts.page, 3);
-      drafts.look();
-      drafts.ask();
+      drafts.check_cached();
+      drafts.call_handles();
       trial.flush();
     }});
   }
 
-  TEST_CASE("other versions of the records") {
+  TEST_CASE("a load of records with new versions survives faults") {
     try_faults({.before = load, .act = [](Trial& trial) {
                   for (auto& each : trial.drafts().page) ++each.size;
-                  trial.drafts().look();
+                  trial.drafts().check_cached();
                   load(trial);
-                  trial.drafts().look();
+                  trial.drafts().check_cached();
                 }});
   }
 
-  TEST_CASE("another scope") {
+  TEST_CASE("a load in another scope survives faults") {
     try_faults({.before = load, .act = [](Trial& trial) {
                   trial.drafts().tenant = "another one";
                   load(trial);
@@ -75,7 +75,7 @@ TEST_SUITE("faults") {
                 }});
   }
 
-  TEST_CASE("calculations that fail, and results that stand in") {
+  TEST_CASE("failing calculations and stale_if_error survive faults") {
     try_faults({.before =
                     [](Trial& trial) {
                       load(trial);
@@ -86,20 +86,21 @@ TEST_SUITE("faults") {
                       trial.drafts().failing = true;
                       trial.drafts().load();
                       trial.drafts().page.push_back({15, 115});
-                      trial.drafts().ask();
+                      trial.drafts().call_handles();
                       trial.flush();
                       trial.drafts().failing = false;
                     }});
   }
 
-  TEST_CASE("what is invalidated is computed anew: of one record, of all") {
-    try_faults(editing([](Drafts& drafts) { drafts.resource().invalidate(drafts.page.front()); }));
-    try_faults(editing([](Drafts& drafts) {
+  TEST_CASE("invalidated results are computed again in spite of faults") {
+    try_faults(
+        invalidating([](Drafts& drafts) { drafts.resource().invalidate(drafts.page.front()); }));
+    try_faults(invalidating([](Drafts& drafts) {
       drafts.scaled().invalidate(drafts.page.front());
       drafts.backed().invalidate(drafts.page.front());
     }));
-    try_faults(editing([](Drafts& drafts) { drafts.resource().invalidate_all(); }));
-    try_faults(editing([](Drafts& drafts) {
+    try_faults(invalidating([](Drafts& drafts) { drafts.resource().invalidate_all(); }));
+    try_faults(invalidating([](Drafts& drafts) {
       drafts.scaled().invalidate_all();
       drafts.backed().invalidate_all();
     }));

@@ -5,7 +5,8 @@
 
 #include "faults/operation.hpp"
 
-// Removing so that nothing of it stays in the file, while calls to the system fail.
+// Erasing with `erase_securely` while system calls fail: no bytes of the values may remain in the
+// file.
 
 using namespace ashmemo;
 using test::Operation;
@@ -16,13 +17,14 @@ namespace {
 
 const std::vector<std::string> kSecrets{"long7", "long8", "long9", "secret1", "secret2"};
 
-/// What was stored without `erase_securely` may have left copies when pages were joined or split.
+/// Stores the values with `erase_securely`. Without it, merges and splits of pages may leave
+/// copies.
 void store(Trial& trial) {
   trial.put_many(kSecrets);
   trial.flush();
 }
 
-/// After it none of the values is in the file any more.
+/// After the operation, the file must contain none of the values.
 Operation erasing(void (*erase)(Trial&)) {
   Operation operation{.before = store,
                       .act =
@@ -34,8 +36,8 @@ Operation erasing(void (*erase)(Trial&)) {
                       .after =
                           [](Trial& trial) {
                             for (const std::string& key : kSecrets) {
-                              const bool is_there = trial.file_holds(key + "#0#");
-                              CHECK_MESSAGE((!is_there || trial.may_be_back()), key);
+                              const bool is_found = trial.file_holds(key + "#0#");
+                              CHECK_MESSAGE((!is_found || trial.may_have_returned()), key);
                             }
                           }};
   operation.options.erase_securely = true;
@@ -45,7 +47,7 @@ Operation erasing(void (*erase)(Trial&)) {
 }  // namespace
 
 TEST_SUITE("faults") {
-  TEST_CASE("erase_securely: erase, erase_many, erase_prefix") {
+  TEST_CASE("erase, erase_many and erase_prefix leave no bytes with erase_securely") {
     try_faults(erasing([](Trial& trial) {
       trial.erase("long8");
       trial.erase_many({"long7", "long9"});
@@ -53,11 +55,11 @@ TEST_SUITE("faults") {
     }));
   }
 
-  TEST_CASE("erase_securely: clear") {
+  TEST_CASE("clear leaves no bytes with erase_securely") {
     try_faults(erasing([](Trial& trial) { trial.clear(); }));
   }
 
-  TEST_CASE("erase_securely: overwrites") {
+  TEST_CASE("an overwrite leaves no bytes with erase_securely") {
     try_faults(erasing([](Trial& trial) {
       trial.put_many(kSecrets);
       trial.flush();

@@ -7,7 +7,7 @@
 #include "support/cache_fixture.hpp"
 #include "support/fault_vfs.hpp"
 
-// What a cache does on a disk without room.
+// A cache on a full disk.
 
 using namespace ashmemo;
 using test::CacheFixture;
@@ -19,9 +19,9 @@ namespace {
 
 constexpr std::size_t kBytes = 400;
 
-/// A cache of some megabytes, on a disk that has room for not one byte more.
-struct Crowded {
-  explicit Crowded(Eviction eviction, PutOptions put_options = {}) {
+/// A cache of some megabytes on a disk without free space.
+struct FullDisk {
+  explicit FullDisk(Eviction eviction, PutOptions put_options = {}) {
     f.options.eviction = eviction;
     f.options.limits.max_bytes = 64 * MiB;
     std::vector<std::pair<std::string, std::string>> pairs;
@@ -39,37 +39,37 @@ struct Crowded {
   CacheFixture f;
 };
 
-/// Puts until nothing more is taken, and some more, while the store refuses to write.
+/// Puts until the queue accepts no more entries, and then some more, while the store cannot write.
 void fill_the_queue(CacheFixture& f) {
   const std::int64_t since = f->health().since;
-  std::vector<std::string> taken;
+  std::vector<std::string> accepted;
   std::int64_t refused = 0;
   for (const std::string& key : numbered("large", 30)) {
     f.clock->advance(1s);
     if (f->put(key, std::string(500'000, 'x'))) {
-      taken.push_back(key);
+      accepted.push_back(key);
     } else {
       ++refused;
     }
   }
   (void)f->run_maintenance();
-  CHECK(taken.size() > 5);
+  CHECK(accepted.size() > 5);
   CHECK(refused > 5);
   CHECK(f->stats().dropped == refused);
   CHECK(f->health().dropped == refused);
   CHECK(f->health().since == since);
   CHECK(f->health().state == HealthState::degraded);
   CHECK(f.heard.count(NoticeKind::writes_dropped) == 1);
-  for (const std::string& key : taken) CHECK(f->get<std::string>(key).has_value());
+  for (const std::string& key : accepted) CHECK(f->get<std::string>(key).has_value());
   for (const std::string& key : numbered("old", 4'000)) CHECK(f->contains(key));
 }
 
 }  // namespace
 
 TEST_SUITE("faults") {
-  TEST_CASE("on a full disk the oldest entries make room for new ones") {
-    Crowded crowded(Eviction::fifo);
-    CacheFixture& f = crowded.f;
+  TEST_CASE("on a full disk the oldest entries are evicted for new ones") {
+    FullDisk disk(Eviction::fifo);
+    CacheFixture& f = disk.f;
     for (int round = 0; round < 30; ++round) {
       const std::string prefix = "new" + std::to_string(round) + ':';
       f.fill(prefix, 100, kBytes);
@@ -89,9 +89,9 @@ TEST_SUITE("faults") {
     CHECK(f->contains("new29:99"));
   }
 
-  TEST_CASE("on a full disk what is due leaves before anything that lives") {
-    Crowded crowded(Eviction::fifo, {.ttl = 1h});
-    CacheFixture& f = crowded.f;
+  TEST_CASE("on a full disk expired entries are removed before live ones") {
+    FullDisk disk(Eviction::fifo, {.ttl = 1h});
+    CacheFixture& f = disk.f;
     f.clock->advance(2h);
     for (int round = 0; round < 10; ++round) {
       f.fill("new" + std::to_string(round) + ':', 100, kBytes);
@@ -102,9 +102,9 @@ TEST_SUITE("faults") {
     CHECK(f->stats().dropped == 0);
   }
 
-  TEST_CASE("on a full disk what is due is deleted to the end, though nobody puts anything") {
-    Crowded crowded(Eviction::fifo, {.ttl = 1h});
-    CacheFixture& f = crowded.f;
+  TEST_CASE("on a full disk all expired entries are deleted without a put") {
+    FullDisk disk(Eviction::fifo, {.ttl = 1h});
+    CacheFixture& f = disk.f;
     f.clock->advance(2h);
     for (int i = 0; i < 200; ++i) (void)f->run_maintenance(Duration());
     CHECK(f->stats().expired == 4'000);
@@ -112,8 +112,8 @@ TEST_SUITE("faults") {
   }
 
   TEST_CASE("on a full disk removals are committed") {
-    Crowded crowded(Eviction::fifo);
-    CacheFixture& f = crowded.f;
+    FullDisk disk(Eviction::fifo);
+    CacheFixture& f = disk.f;
     CHECK(f->erase("old7"));
     CHECK(f->erase_prefix("old1") == 1'111);
     CHECK(f->clear() > 2'000);
@@ -121,9 +121,9 @@ TEST_SUITE("faults") {
     CHECK(f.rows_in_file() == 0);
   }
 
-  TEST_CASE("where nothing may leave, writes wait, and are dropped; it heals with the disk") {
-    Crowded crowded(Eviction::none);
-    CacheFixture& f = crowded.f;
+  TEST_CASE("without eviction, writes wait and are dropped until the disk has space") {
+    FullDisk disk(Eviction::none);
+    CacheFixture& f = disk.f;
     CHECK(f->put("new", std::string(500'000, 'x')));
     for (int i = 0; i < 5; ++i) {
       CHECK(test::code_thrown_by([&] { f->flush(); }) == "store_failed");
@@ -136,7 +136,7 @@ TEST_SUITE("faults") {
     CHECK(f->get<std::string>("new").has_value());
     fill_the_queue(f);
 
-    crowded.vfs.heal();
+    disk.vfs.heal();
     f.clock->advance(1min);
     (void)f->run_maintenance();
     CHECK(f->health().state == HealthState::ok);
@@ -145,27 +145,27 @@ TEST_SUITE("faults") {
     CHECK(f.in_file("new"));
   }
 
-  TEST_CASE("where writing fails, what finds no room in the queue is dropped, counted and told") {
-    Crowded crowded(Eviction::fifo);
-    CacheFixture& f = crowded.f;
-    crowded.vfs.fail_each(test::SystemCall::write, test::Fault::io_error);
+  TEST_CASE("puts are dropped, counted and reported when writing fails and the queue is full") {
+    FullDisk disk(Eviction::fifo);
+    CacheFixture& f = disk.f;
+    disk.vfs.fail_each(test::SystemCall::write, test::Fault::io_error);
     CHECK(f->put("new", std::string(500'000, 'x')));
     CHECK(test::code_thrown_by([&] { f->flush(); }) == "store_failed");
     fill_the_queue(f);
-    CHECK(f->stats().evicted == 0);  // room would not help
-    crowded.vfs.heal();
+    CHECK(f->stats().evicted == 0);  // more space would not help
+    disk.vfs.heal();
     f->flush();
     CHECK(f->health().state == HealthState::ok);
     CHECK(f.in_file("new"));
   }
 
-  TEST_CASE("when there is room again nothing is evicted for it any more") {
-    Crowded crowded(Eviction::fifo);
-    CacheFixture& f = crowded.f;
+  TEST_CASE("the cache stops evicting for disk space when the disk has space again") {
+    FullDisk disk(Eviction::fifo);
+    CacheFixture& f = disk.f;
     f.fill("new", 200, kBytes);
     f->flush();
     CHECK(f->stats().evicted > 0);
-    crowded.vfs.heal();
+    disk.vfs.heal();
     f.clock->advance(2min);
     f.run_to_the_end();
     const std::int64_t evicted = f->stats().evicted;

@@ -4,16 +4,17 @@
 
 #include "faults/trial.hpp"
 
-// How a trial ends: what a cache tells of a fault, and what it is when nothing fails any more.
+// The parts of Trial that check how a cache reports a fault, and its state after the fault has
+// ended.
 
 namespace ashmemo::test {
 namespace {
 
-constexpr std::chrono::seconds kLongerThanAnyBackOff{61};
+constexpr std::chrono::seconds kLongerThanAnyDelay{61};
 
 }  // namespace
 
-void Trial::expect_told_while_failing() {
+void Trial::expect_reported_while_failing() {
   if (!cache_) return;
   const Health first = try_to_work();
   const Health second = try_to_work();
@@ -23,32 +24,32 @@ void Trial::expect_told_while_failing() {
 }
 
 Health Trial::try_to_work() {
-  clock->advance(kLongerThanAnyBackOff);
+  clock->advance(kLongerThanAnyDelay);
   if (!flush()) CHECK(cache().health().state != HealthState::ok);
   cache().run_maintenance(Duration());
   const Health health = cache().health();
-  const Troubles told = troubles();
+  const Troubles reported = troubles();
   INFO(std::string(to_string(health.state))
-       << ", told: " << told.names() << ", last: " << health.last_error);
-  CHECK(health.foreign_reader == told.has(NoticeKind::foreign_reader));
-  CHECK((health.state != HealthState::ok) == told.degrade());
-  if (told.degrade()) CHECK(has(health.last_error, path));
+       << ", reported: " << reported.names() << ", last: " << health.last_error);
+  CHECK(health.foreign_reader == reported.has(NoticeKind::foreign_reader));
+  CHECK((health.state != HealthState::ok) == reported.are_degrading());
+  if (reported.are_degrading()) CHECK(has(health.last_error, path));
   return health;
 }
 
 Troubles Trial::troubles() const {
-  Troubles told;
+  Troubles reported;
   const std::vector<Notice> notices = heard.notices();
-  for (std::size_t i = heard_before_; i < notices.size(); ++i) told.hear(notices[i]);
-  return told;
+  for (std::size_t i = notices_before_; i < notices.size(); ++i) reported.add(notices[i]);
+  return reported;
 }
 
-void Trial::expect_healed(bool may_be_set_aside) {
+void Trial::expect_healed(bool may_be_quarantined) {
   if (options.access == Access::read_write) cache().set_limits({});
   recover();
-  expect_everything_right();
+  expect_all_correct();
   expect_results_kept();
-  expect_in_order();
+  expect_sound();
   close();
   reopened_ = true;
   options = Options{};
@@ -56,28 +57,28 @@ void Trial::expect_healed(bool may_be_set_aside) {
   options.hooks.worker = WorkerMode::manual;
   options.hooks.on_error = [this](const Notice& notice) { heard.add(notice); };
   CHECK(cache().health().state == HealthState::ok);
-  expect_everything_right();
+  expect_all_correct();
   expect_results_kept();
-  expect_in_order();
-  CHECK_MESSAGE((may_be_set_aside || !was_set_aside()), "a sound file was set aside");
+  expect_sound();
+  CHECK_MESSAGE((may_be_quarantined || !was_quarantined()), "an intact file was quarantined");
   close();
 }
 
-// Some times: one try may lead to another.
+// Several times, because one attempt may schedule the next.
 void Trial::recover() {
   for (int i = 0; i < 5; ++i) {
-    clock->advance(kLongerThanAnyBackOff);
+    clock->advance(kLongerThanAnyDelay);
     executor->run();
     cache().run_maintenance(Duration());
   }
   const Health health = cache().health();
   CHECK_MESSAGE(health.state == HealthState::ok, health.last_error);
-  const Troubles told = troubles();
-  CHECK_MESSAGE(told.empty(), "told, and no end of it: " << told.names());
+  const Troubles reported = troubles();
+  CHECK_MESSAGE(reported.empty(), "reported, and its end was not: " << reported.names());
   nothing_fails = true;
 }
 
-void Trial::expect_in_order() {
+void Trial::expect_sound() {
   if (options.access == Access::read_only) return;
   CHECK(put("probe"));
   cache().flush();
@@ -90,14 +91,14 @@ void Trial::expect_in_order() {
   CHECK(cache().stats().queue_bytes == 0);
 }
 
-void Trial::expect_everything_right() {
+void Trial::expect_all_correct() {
   std::vector<std::string> keys;
   for (const auto& [key, known] : known_) keys.push_back(key);
   get_many(keys);
   for_each();
 }
 
-bool Trial::was_set_aside() const {
+bool Trial::was_quarantined() const {
   for (const auto& each : std::filesystem::directory_iterator(dir.path())) {
     if (has(each.path().filename().string(), ".corrupt-")) return true;
   }

@@ -12,15 +12,15 @@
 namespace ashmemo::test {
 namespace {
 
-/// Which call fails, and how.
+/// The call that fails, and its fault.
 struct Case {
-  std::uint64_t number;  // of all of the operation
+  std::uint64_t number;  // among all cases of the operation
   Fault fault;
   std::size_t nth;
   bool stays;
 };
 
-/// Of all cases those that this run tries.
+/// Selects the cases that this run tries.
 class Share {
  public:
   [[nodiscard]] bool has(std::uint64_t number) {
@@ -56,8 +56,9 @@ std::vector<SystemCall> calls_of(const Operation& operation) {
   if (operation.after) operation.after(trial);
   for (const NoticeKind trouble :
        {NoticeKind::unavailable, NoticeKind::busy, NoticeKind::write_failed,
-        NoticeKind::read_failed, NoticeKind::foreign_reader, NoticeKind::set_aside,
-        NoticeKind::writes_dropped, NoticeKind::removal_uncommitted, NoticeKind::worker_failed}) {
+        NoticeKind::read_failed, NoticeKind::foreign_reader, NoticeKind::quarantined,
+        NoticeKind::writes_dropped, NoticeKind::removal_uncommitted, NoticeKind::worker_failed,
+        NoticeKind::entry_damaged}) {
     CHECK_MESSAGE(trial.heard.count(trouble) == 0, trial.heard.last(trouble).what);
   }
   return calls;
@@ -67,12 +68,12 @@ bool looks_like_damage(Fault fault) {
   return fault == Fault::corrupt || fault == Fault::not_a_database || fault == Fault::ended;
 }
 
-/// A lack of memory that stays would be SQLite's own, too.
+/// Permanent lack of memory is not tried, because SQLite itself could not allocate either.
 bool can_stay(Fault fault) { return fault != Fault::no_memory; }
 
 void try_case(const Operation& operation, const Case& each) {
   INFO("case " << each.number << ": " << std::string(to_string(each.fault)) << " at call "
-               << each.nth << std::string(each.stays ? " and all after" : ""));
+               << each.nth << std::string(each.stays ? " and at all later calls" : ""));
   const Watchdog watchdog("an operation with a fault");
   FaultVfs vfs;
   Trial trial(operation.file, operation.options);
@@ -81,8 +82,8 @@ void try_case(const Operation& operation, const Case& each) {
   trial.nothing_fails = false;
   vfs.fail(each.fault, each.nth, each.stays);
   act(operation, trial);
-  CHECK_MESSAGE(vfs.fired() > 0, "the call that was to fail was not made");
-  if (each.stays) trial.expect_told_while_failing();
+  CHECK_MESSAGE(vfs.fired() > 0, "the operation did not make the call that fails");
+  if (each.stays) trial.expect_reported_while_failing();
   vfs.heal();
   trial.expect_healed(looks_like_damage(each.fault));
   if (operation.after) operation.after(trial);
@@ -105,7 +106,7 @@ void try_faults(const Operation& operation) {
       }
     }
   }
-  CHECK_MESSAGE(number > 0, "it made no call that can fail");
+  CHECK_MESSAGE(number > 0, "the operation made no call that can fail");
   MESSAGE(calls.size() << " calls, " << tried << " of " << number << " faults tried");
 }
 

@@ -10,21 +10,23 @@ namespace ashmemo::test {
 struct Operation {
   File file = File::filled;
   Options options{};
-  std::function<void(Trial&)> before{};  ///< what must have happened; nothing fails yet
-  std::function<void(Trial&)> act{};     ///< what is tried
-  std::function<void(Trial&)> after{};   ///< what must be so once all is well and closed
-  /// What was stored may go though nothing fails: limits are passed, the file is deleted. Else what
-  /// the cache took must be there when all is well again, but for what it said it lost, and for all
-  /// of a file that was set aside.
+  std::function<void(Trial&)> before{};  ///< preparation, without faults
+  std::function<void(Trial&)> act{};     ///< the calls that are tried with faults
+  std::function<void(Trial&)> after{};   ///< checks after the fault, when the cache is closed
+  /// Entries may be lost without a fault, because of limits or a deleted file. Otherwise every
+  /// accepted entry must be found after the fault has ended, except entries that the cache reported
+  /// as lost and entries of a quarantined file.
   bool may_lose = false;
 };
 
-/// Counts the calls to the system that the operation makes, and tries it with each of them failing
-/// in each way, once and from then on: each time on a file of its own, and each time it must come
-/// to its end, answer rightly or with a miss, tell of what lasts, and leave a cache that heals and
-/// has lost nothing. Without a fault it must miss nothing either. ASHMEMO_FAULT_SHARE=n
-/// tries every nth of them on average, chosen by ASHMEMO_TEST_SEED; ASHMEMO_FAULT_CASE=n only that
-/// one of each operation, which a failure names.
+/// Counts the system calls of the operation. Then it tries the operation with each call failing in
+/// each way, once and permanently, each time on a new file. Each time the operation must return,
+/// with correct results or misses. The cache must report a fault that lasts. After the fault has
+/// ended, it must recover by itself and have lost nothing. Without a fault, the operation must have
+/// no misses.
+///
+/// ASHMEMO_FAULT_SHARE=n tries one of n cases on average, chosen with ASHMEMO_TEST_SEED.
+/// ASHMEMO_FAULT_CASE=n tries only case n of each operation. A failure prints this number.
 void try_faults(const Operation& operation);
 
 }  // namespace ashmemo::test

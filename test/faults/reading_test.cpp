@@ -2,7 +2,7 @@
 
 #include "faults/operation.hpp"
 
-// Reading while calls to the system fail.
+// Reading while system calls fail.
 
 using namespace ashmemo;
 using test::numbered;
@@ -22,7 +22,7 @@ void read_all(Trial& trial) {
 }  // namespace
 
 TEST_SUITE("faults") {
-  TEST_CASE("get: hit, hit with overflow pages, miss") {
+  TEST_CASE("get of short, long and missing values survives faults") {
     try_faults({.before = open, .act = [](Trial& trial) {
                   trial.get("old7");
                   trial.get("long3");
@@ -30,7 +30,7 @@ TEST_SUITE("faults") {
                 }});
   }
 
-  TEST_CASE("get after a commit, when the reader takes a new snapshot") {
+  TEST_CASE("get after a commit survives faults while the reader takes a new snapshot") {
     try_faults({.before =
                     [](Trial& trial) {
                       trial.get("old1");
@@ -44,9 +44,9 @@ TEST_SUITE("faults") {
                     }});
   }
 
-  TEST_CASE("get_many") { try_faults({.before = open, .act = read_all}); }
+  TEST_CASE("get_many survives faults") { try_faults({.before = open, .act = read_all}); }
 
-  TEST_CASE("get_many without a memory tier, twice") {
+  TEST_CASE("two calls of get_many without a memory tier survive faults") {
     Operation operation{.before = open, .act = [](Trial& trial) {
                           read_all(trial);
                           read_all(trial);
@@ -55,7 +55,7 @@ TEST_SUITE("faults") {
     try_faults(operation);
   }
 
-  TEST_CASE("what the memory tier holds is read whatever fails") {
+  TEST_CASE("reads from the memory tier hit in spite of faults") {
     try_faults({.before =
                     [](Trial& trial) {
                       trial.flush();
@@ -64,16 +64,16 @@ TEST_SUITE("faults") {
                 .act =
                     [](Trial& trial) {
                       read_all(trial);
-                      trial.put("new");  // something that can fail
+                      trial.put("new");  // a call that can fail
                       CHECK(trial.cache().get<std::string>("old7").has_value());
                       trial.flush();
                     }});
   }
 
-  TEST_CASE("contains, entry, for_each, stats, health, limits") {
+  TEST_CASE("contains, entry, for_each, stats, health and limits survive faults") {
     try_faults({.before = open, .act = [](Trial& trial) {
-                  trial.look_at("old3");
-                  trial.look_at("never stored");
+                  trial.check_entry("old3");
+                  trial.check_entry("never stored");
                   trial.for_each();
                   (void)trial.cache().stats();
                   (void)trial.cache().health();
@@ -81,7 +81,7 @@ TEST_SUITE("faults") {
                 }});
   }
 
-  TEST_CASE("for_each with values, some of them not yet written") {
+  TEST_CASE("for_each with values survives faults while writes are pending") {
     try_faults({.before =
                     [](Trial& trial) {
                       trial.put("old3");
@@ -90,7 +90,7 @@ TEST_SUITE("faults") {
                 .act = [](Trial& trial) { trial.for_each_value(); }});
   }
 
-  TEST_CASE("calculations") {
+  TEST_CASE("calculations survives faults") {
     try_faults({.before = open, .act = [](Trial& trial) {
                   const auto stored = trial.cache().calculations();
                   CHECK((stored.empty() || stored.size() == 2));
@@ -101,7 +101,7 @@ TEST_SUITE("faults") {
                 }});
   }
 
-  TEST_CASE("reading beside an engine, with access read_only") {
+  TEST_CASE("reads with Access::read_only survive faults") {
     Operation operation{.act = read_all};
     operation.options.access = Access::read_only;
     operation.options.when_unavailable = WhenUnavailable::go_on;

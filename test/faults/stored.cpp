@@ -4,7 +4,7 @@
 
 #include "faults/trial.hpp"
 
-// What a trial has stored: what may be read, and what must be there.
+// The parts of Trial that know the stored values: which a read may return and which must be found.
 
 namespace ashmemo::test {
 namespace {
@@ -24,14 +24,14 @@ std::string Trial::next_value(const std::string& key) {
   return value_of(key, known_.contains(key) ? ++generation_ : 0);
 }
 
-Trial::Known& Trial::stored(const std::string& key, const std::string& value, bool taken,
+Trial::Known& Trial::stored(const std::string& key, const std::string& value, bool accepted,
                             const PutOptions& put_options) {
   Known& known = known_[key];
-  if (taken) known.earlier.merge(std::exchange(known.current, {}));
+  if (accepted) known.earlier.merge(std::exchange(known.current, {}));
   known.current.insert(value);
   known.removed = false;
-  known.kept = taken;
-  known.in_file = taken && options.durability != Durability::relaxed;
+  known.kept = accepted;
+  known.in_file = accepted && options.durability != Durability::relaxed;
   known.until = put_options.ttl ? clock->wall_now() + put_options.ttl->count() : kForever;
   return known;
 }
@@ -49,14 +49,14 @@ void Trial::removed_prefix(const std::string& prefix) {
 }
 
 void Trial::flushed() {
-  if (lost_taken_writes()) return;
+  if (lost_accepted_writes()) return;
   for (auto& [key, known] : known_) known.in_file = known.kept;
 }
 
-void Trial::expect_right(const std::string& key, const std::optional<std::string>& answer) {
+void Trial::expect_correct(const std::string& key, const std::optional<std::string>& answer) {
   INFO("key " << key);
   if (!answer) return expect_missing(key);
-  if (!is_right(key, *answer)) FAIL_CHECK("a wrong value: " << answer->substr(0, 40));
+  if (!is_correct(key, *answer)) FAIL_CHECK("wrong value: " << answer->substr(0, 40));
 }
 
 void Trial::expect_missing(const std::string& key) {
@@ -69,41 +69,41 @@ void Trial::expect_all_in(const std::set<std::string>& seen) {
   }
 }
 
-// A write that was accepted and then dropped, and counted, leaves what was there. A removal that
-// could not be committed, and was announced, may be gone when the file is opened again.
-bool Trial::is_right(const std::string& key, const std::string& answer) {
+// An earlier value is correct in two cases. The cache accepted a later write, then dropped and
+// counted it. Or it reported a removal as uncommitted, and the file was opened again.
+bool Trial::is_correct(const std::string& key, const std::string& answer) {
   const Known& known = known_[key];
   if (known.current.contains(answer)) return true;
   if (!known.earlier.contains(answer)) return false;
-  return known.removed ? may_be_back() : !known.in_file && lost_writes();
+  return known.removed ? may_have_returned() : !known.in_file && lost_writes();
 }
 
 bool Trial::may_be_there(const std::string& key) {
   const Known& known = known_[key];
-  return !known.current.empty() || (!known.earlier.empty() && may_be_back());
+  return !known.current.empty() || (!known.earlier.empty() && may_have_returned());
 }
 
-// What is in the file goes with all of it, and that is told; what was only taken may be dropped,
-// and counted.
+// An entry in the file may be lost only if the whole file is lost and the cache reports that. An
+// accepted entry that is not in the file yet may be dropped and counted.
 bool Trial::must_be_there(const std::string& key) {
   const auto known = known_.find(key);
   if (known == known_.end() || !known->second.kept) return false;
   if (may_lose || clock->wall_now() >= known->second.until) return false;
-  if (heard.count(NoticeKind::set_aside) + heard.count(NoticeKind::everything_removed) > 0) {
+  if (heard.count(NoticeKind::quarantined) + heard.count(NoticeKind::everything_removed) > 0) {
     return false;
   }
-  return known->second.in_file || !lost_taken_writes();
+  return known->second.in_file || !lost_accepted_writes();
 }
 
-bool Trial::may_be_back() const {
+bool Trial::may_have_returned() const {
   return reopened_ && heard.count(NoticeKind::removal_uncommitted) > 0;
 }
 
 bool Trial::lost_writes() { return lost_writes_ || (cache_ && cache_->stats().dropped > 0); }
 
-// A put that was not taken counts as dropped, too.
-bool Trial::lost_taken_writes() {
-  return lost_taken_writes_ || (cache_ && cache_->stats().dropped > not_taken_);
+// A put that was not accepted also counts as dropped.
+bool Trial::lost_accepted_writes() {
+  return lost_accepted_writes_ || (cache_ && cache_->stats().dropped > not_accepted_);
 }
 
 }  // namespace ashmemo::test

@@ -26,7 +26,7 @@ PutOptions options_of_template(const std::string& key) {
   return key.starts_with("due") ? PutOptions{.ttl = std::chrono::hours(1)} : PutOptions{};
 }
 
-/// The files that every trial begins with: made once, with another program's hands off.
+/// The files that every trial begins with. They are created once, without faults.
 class Templates {
  public:
   Templates() {
@@ -92,14 +92,14 @@ void Trial::close() {
   if (cache_) {
     cache_->close();
     lost_writes_ = lost_writes();
-    lost_taken_writes_ = lost_taken_writes();
+    lost_accepted_writes_ = lost_accepted_writes();
   }
   drafts_.close();
   resource_ = nullptr;
   registry_.reset();
   cache_.reset();
-  not_taken_ = 0;
-  heard_before_ = heard.notices().size();
+  not_accepted_ = 0;
+  notices_before_ = heard.notices().size();
 }
 
 bool Trial::file_holds(const std::string& bytes) const { return has(read_file(path), bytes); }
@@ -107,15 +107,15 @@ bool Trial::file_holds(const std::string& bytes) const { return has(read_file(pa
 // ------------------------------------------------------------------------------------------------
 // calls
 
-void Trial::get(const std::string& key) { expect_right(key, cache().get<std::string>(key)); }
+void Trial::get(const std::string& key) { expect_correct(key, cache().get<std::string>(key)); }
 
 void Trial::get_many(const std::vector<std::string>& keys) {
   const auto answers = cache().get_many<std::string>(keys);
   REQUIRE(answers.size() == keys.size());
-  for (std::size_t i = 0; i < keys.size(); ++i) expect_right(keys[i], answers[i]);
+  for (std::size_t i = 0; i < keys.size(); ++i) expect_correct(keys[i], answers[i]);
 }
 
-void Trial::look_at(const std::string& key) {
+void Trial::check_entry(const std::string& key) {
   INFO("key " << key);
   const std::optional<EntryInfo> entry = cache().entry(key);
   if (entry || cache().contains(key)) CHECK(may_be_there(key));
@@ -125,22 +125,22 @@ void Trial::look_at(const std::string& key) {
 
 bool Trial::put(const std::string& key, PutOptions put_options) {
   const std::string value = next_value(key);
-  const bool taken = cache().put(key, value, put_options);
-  if (nothing_fails) CHECK(taken);
-  if (!taken) ++not_taken_;
-  stored(key, value, taken, put_options);
-  return taken;
+  const bool accepted = cache().put(key, value, put_options);
+  if (nothing_fails) CHECK(accepted);
+  if (!accepted) ++not_accepted_;
+  stored(key, value, accepted, put_options);
+  return accepted;
 }
 
 void Trial::put_many(const std::vector<std::string>& keys, PutOptions put_options) {
   std::vector<std::pair<std::string, std::string>> pairs;
   for (const std::string& key : keys) pairs.emplace_back(key, next_value(key));
-  const std::size_t taken = cache().put_many(pairs, put_options);
-  CHECK(taken <= pairs.size());
-  const bool all_taken = taken == pairs.size();
-  if (nothing_fails) CHECK(all_taken);
-  not_taken_ += static_cast<std::int64_t>(pairs.size() - taken);
-  for (const auto& [key, value] : pairs) stored(key, value, all_taken, put_options);
+  const std::size_t accepted = cache().put_many(pairs, put_options);
+  CHECK(accepted <= pairs.size());
+  const bool all_accepted = accepted == pairs.size();
+  if (nothing_fails) CHECK(all_accepted);
+  not_accepted_ += static_cast<std::int64_t>(pairs.size() - accepted);
+  for (const auto& [key, value] : pairs) stored(key, value, all_accepted, put_options);
 }
 
 void Trial::get_or_compute(const std::string& key) {
@@ -148,7 +148,7 @@ void Trial::get_or_compute(const std::string& key) {
   const std::string answer =
       cache().get_or_compute(key, [&] { return computed.emplace(next_value(key)); });
   if (computed) stored(key, *computed, nothing_fails);
-  expect_right(key, answer);
+  expect_correct(key, answer);
 }
 
 void Trial::get_or_compute_many(const std::vector<std::string>& keys) {
@@ -163,7 +163,7 @@ void Trial::get_or_compute_many(const std::vector<std::string>& keys) {
       });
   REQUIRE(answers.size() == keys.size());
   for (const auto& [key, value] : computed) stored(key, value, nothing_fails);
-  for (std::size_t i = 0; i < keys.size(); ++i) expect_right(keys[i], answers[i]);
+  for (std::size_t i = 0; i < keys.size(); ++i) expect_correct(keys[i], answers[i]);
 }
 
 void Trial::erase(const std::string& key) {
@@ -189,7 +189,7 @@ void Trial::clear() {
 void Trial::for_each() {
   std::set<std::string> seen;
   cache().for_each("", [&](const EntryInfo& entry) {
-    CHECK_MESSAGE(seen.insert(entry.key).second, "shown twice: " << entry.key);
+    CHECK_MESSAGE(seen.insert(entry.key).second, "for_each visited twice: " << entry.key);
   });
   expect_all_in(seen);
 }
@@ -198,7 +198,7 @@ void Trial::for_each_value() {
   std::set<std::string> seen;
   cache().for_each("", [&](const EntryInfo& entry, ValueView value) {
     seen.insert(entry.key);
-    if (known_.contains(entry.key)) expect_right(entry.key, Codec<std::string>::decode(value));
+    if (known_.contains(entry.key)) expect_correct(entry.key, Codec<std::string>::decode(value));
   });
   expect_all_in(seen);
 }
@@ -218,7 +218,7 @@ bool Trial::administer(const std::function<void()>& call) {
     const ErrorCode code = error.code();
     const bool named = code == ErrorCode::store_failed || code == ErrorCode::unavailable ||
                        code == ErrorCode::damaged;
-    CHECK_MESSAGE(named, "an Error that administration does not name: " << error.what());
+    CHECK_MESSAGE(named, "an Error that the documentation does not list: " << error.what());
     CHECK_MESSAGE(has(error.what(), dir.path()), std::string(error.what()));
     return false;
   }

@@ -22,8 +22,8 @@
 
 namespace ashmemo::test {
 
-/// Stands still for lifetimes and moves with each look for waits, so that what waits for a store
-/// that fails gives up without sleeping.
+/// A clock for tests that wait for a failing store. The wall clock moves only when the test
+/// advances it. The steady clock moves with each reading, so that a wait ends without sleeping.
 class TickingClock final : public Clock {
  public:
   [[nodiscard]] std::int64_t wall_now() const noexcept override { return wall_; }
@@ -39,16 +39,16 @@ class TickingClock final : public Clock {
   mutable std::atomic<std::int64_t> steady_{0};
 };
 
-/// What an operation is tried on.
+/// The file that an operation begins with.
 enum class File : std::uint8_t {
   none,
   filled,   ///< see Trial
-  crashed,  ///< the same, as a process leaves it that was killed: most of it in the log
+  crashed,  ///< the same content after its process was killed: most of it is in the log
 };
 
-/// A cache on a file of its own, whose answers are checked against what was stored. The file has
-/// the texts old0 to old29, the long texts long0 to long4, due0 to due5, whose time is over after
-/// an hour, and results for eight documents. Without a thread: whoever asks does the work.
+/// A cache with its own file. It compares every result with the stored values. The file contains
+/// the texts old0 to old29, the long texts long0 to long4, the texts due0 to due5, which expire
+/// after an hour, and results for eight documents. The worker is manual.
 class Trial {
  public:
   Trial(File file, Options options);
@@ -56,15 +56,16 @@ class Trial {
   Trial(const Trial&) = delete;
   Trial& operator=(const Trial&) = delete;
 
-  /// Opens it, if it is not open. With `options` as they are now.
+  /// Returns the cache. Opens it with the current `options` if it is not open.
   Cache& cache();
   void close();
 
-  // Calls whose answers are checked: right, or a miss where something fails.
+  // Calls with checked results. A result must be correct; it may be a miss only if a fault is
+  // active.
   void get(const std::string& key);
   void get_many(const std::vector<std::string>& keys);
-  /// Without its value.
-  void look_at(const std::string& key);
+  /// Calls `entry` and `contains`.
+  void check_entry(const std::string& key);
   bool put(const std::string& key, PutOptions put_options = {});
   void put_many(const std::vector<std::string>& keys, PutOptions put_options = {});
   void get_or_compute(const std::string& key);
@@ -75,34 +76,35 @@ class Trial {
   void clear();
   void for_each();
   void for_each_value();
-  /// True: it was done, and what was taken so far is in the file.
+  /// Returns whether it succeeded. Then all accepted writes are in the file.
   bool flush();
-  /// True: it was done. What administration may say when the store cannot do it; anything else is a
-  /// fault.
+  /// Runs a call of the administration and returns whether it succeeded. The test fails if the call
+  /// throws an Error that the documentation does not list.
   bool administer(const std::function<void()>& call);
 
-  // Calculations, whose results must always be right.
+  // Calculations. Their results must always be correct.
   Registry& registry();
-  /// Declares them, if they are not yet declared.
+  /// Declares the resource and its calculations, if they are not declared yet.
   Resource<Document>& resource();
   [[nodiscard]] const Calculation<Document, std::int64_t>& sum();
-  /// Served stale for an hour after its hour.
+  /// Its results are fresh for an hour and then stale for an hour.
   [[nodiscard]] const Calculation<Document, std::int64_t>& product();
   void load(const std::vector<Document>& page);
   [[nodiscard]] Drafts& drafts() { return drafts_; }
 
-  /// What a removal took away may be back: it could not be committed, that was announced, and the
-  /// file was opened again.
-  [[nodiscard]] bool may_be_back() const;
-  /// Whether the bytes are in the file, without its log.
+  /// Whether removed entries may have returned, because the cache reported a removal as uncommitted
+  /// and the file was opened again.
+  [[nodiscard]] bool may_have_returned() const;
+  /// Whether the file, without its log, contains the bytes.
   [[nodiscard]] bool file_holds(const std::string& bytes) const;
 
-  /// What fails goes on failing, and the cache tries to work: it must say how it is, by health()
-  /// and to the hook alike. Unless the operation has closed it.
-  void expect_told_while_failing();
-  /// Nothing fails any more: the cache must find back by itself, say so, have what it was to keep,
-  /// keep what it is given, and be in order, now and after closing and opening it.
-  void expect_healed(bool may_be_set_aside);
+  /// Checks, while the fault is active, that the cache reports its state equally with health() and
+  /// to the hook. Does nothing if the operation has closed the cache.
+  void expect_reported_while_failing();
+  /// Checks, after the fault has ended, that the cache recovers by itself, reports that, has all
+  /// entries that it must keep, accepts new entries and has a sound file. Checks this again after
+  /// reopening.
+  void expect_healed(bool may_be_quarantined);
 
   const TempDir dir;
   const std::string path = dir.path("cache.db");
@@ -111,53 +113,53 @@ class Trial {
   Heard heard;
   Options options;
   std::uint32_t version = 1;  // of the calculations
-  bool nothing_fails = true;  // then nothing is missed that was kept
-  bool may_lose = false;      // as Operation's
+  bool nothing_fails = true;  // then a read of a kept entry must hit
+  bool may_lose = false;      // see Operation
 
  private:
   static constexpr std::int64_t kForever = std::numeric_limits<std::int64_t>::max();
 
   struct Known {
-    std::set<std::string> current;  // what a read may answer
+    std::set<std::string> current;  // values that a read may return
     std::set<std::string> earlier;
-    bool removed = false;  // the last change was that
-    bool kept = false;     // the cache took the last value
-    bool in_file = false;  // and said that it is there
+    bool removed = false;  // the last change removed the entry
+    bool kept = false;     // the cache accepted the last value
+    bool in_file = false;  // the cache confirmed that it is in the file
     std::int64_t until = kForever;
   };
 
-  // What was stored, and what follows from it.
+  // The stored values, and the checks of results against them.
   [[nodiscard]] std::string next_value(const std::string& key);
-  Known& stored(const std::string& key, const std::string& value, bool taken,
+  Known& stored(const std::string& key, const std::string& value, bool accepted,
                 const PutOptions& put_options = {});
   static void removed(Known& known);
   void removed_prefix(const std::string& prefix);
   void flushed();
-  void expect_right(const std::string& key, const std::optional<std::string>& answer);
+  void expect_correct(const std::string& key, const std::optional<std::string>& answer);
   void expect_missing(const std::string& key);
   void expect_all_in(const std::set<std::string>& seen);
-  [[nodiscard]] bool is_right(const std::string& key, const std::string& answer);
+  [[nodiscard]] bool is_correct(const std::string& key, const std::string& answer);
   [[nodiscard]] bool may_be_there(const std::string& key);
   [[nodiscard]] bool must_be_there(const std::string& key);
   [[nodiscard]] bool lost_writes();
-  [[nodiscard]] bool lost_taken_writes();
+  [[nodiscard]] bool lost_accepted_writes();
 
   Health try_to_work();
-  /// What the cache that is open has told.
+  /// The faults that the open cache has reported.
   [[nodiscard]] Troubles troubles() const;
   void recover();
-  void expect_in_order();
-  void expect_everything_right();
+  void expect_sound();
+  void expect_all_correct();
   void expect_results_kept();
-  [[nodiscard]] bool was_set_aside() const;
+  [[nodiscard]] bool was_quarantined() const;
 
   std::map<std::string, Known> known_;
   int generation_ = 0;
   bool reopened_ = false;
   bool lost_writes_ = false;
-  bool lost_taken_writes_ = false;
-  std::int64_t not_taken_ = 0;    // puts, since the cache was opened
-  std::size_t heard_before_ = 0;  // of earlier ones
+  bool lost_accepted_writes_ = false;
+  std::int64_t not_accepted_ = 0;   // puts since the cache was opened
+  std::size_t notices_before_ = 0;  // notices of previous caches
   std::unique_ptr<Cache> cache_;
   std::unique_ptr<Registry> registry_;
   Resource<Document>* resource_ = nullptr;

@@ -6,7 +6,7 @@
 
 namespace ashmemo::test {
 
-void Troubles::hear(const Notice& notice) {
+void Troubles::add(const Notice& notice) {
   switch (notice.kind) {
     case NoticeKind::unavailable:
     case NoticeKind::busy:
@@ -15,16 +15,16 @@ void Troubles::hear(const Notice& notice) {
     case NoticeKind::foreign_reader:
       return begin(notice);
     case NoticeKind::available:
-      lasting_.erase(NoticeKind::read_failed);  // another file is open
+      active_.erase(NoticeKind::read_failed);  // another file is open
       return end(NoticeKind::unavailable);
     case NoticeKind::recovered:
       return recover(notice.what);
-    case NoticeKind::set_aside:
+    case NoticeKind::quarantined:
     case NoticeKind::file_lost:
-      lasting_.erase(NoticeKind::read_failed);
+      active_.erase(NoticeKind::read_failed);
       return;
     case NoticeKind::calculation_failed:
-      return;  // of each calculation by itself
+      return;  // each calculation reports its own failures
     case NoticeKind::writes_dropped:
     case NoticeKind::removal_uncommitted:
     case NoticeKind::everything_removed:
@@ -32,42 +32,44 @@ void Troubles::hear(const Notice& notice) {
     case NoticeKind::unencodable:
     case NoticeKind::refused:
     case NoticeKind::default_limit:
+    case NoticeKind::entry_damaged:
     case NoticeKind::listener_failed:
     case NoticeKind::worker_failed:
-      return tell_once(notice);
+      return report_once(notice);
   }
 }
 
-bool Troubles::degrade() const {
-  return lasting_.size() > (has(NoticeKind::foreign_reader) ? 1U : 0U);
+bool Troubles::are_degrading() const {
+  return active_.size() > (has(NoticeKind::foreign_reader) ? 1U : 0U);
 }
 
 std::string Troubles::names() const {
   std::string names;
-  for (const NoticeKind kind : lasting_) {
+  for (const NoticeKind kind : active_) {
     names += (names.empty() ? "" : ", ") + std::string(to_string(kind));
   }
   return names;
 }
 
 void Troubles::begin(const Notice& notice) {
-  if (!lasting_.insert(notice.kind).second)
-    FAIL_CHECK("it lasts, and is told again: " << notice.what);
+  if (!active_.insert(notice.kind).second)
+    FAIL_CHECK("reported again before it ended: " << notice.what);
 }
 
-// With the trouble what it led to is over, too, but for what no read leads to.
+// The end of a trouble is also the end of its consequences. A failed read has no such consequences.
 void Troubles::end(NoticeKind kind) {
-  if (lasting_.erase(kind) == 0) {
-    FAIL_CHECK("an end without a beginning: " << std::string(to_string(kind)));
+  if (active_.erase(kind) == 0) {
+    FAIL_CHECK(
+        "reported the end of a trouble that had not begun: " << std::string(to_string(kind)));
   }
   if (kind == NoticeKind::read_failed) return;
   for (const NoticeKind consequence : {NoticeKind::writes_dropped, NoticeKind::removal_uncommitted,
                                        NoticeKind::everything_removed}) {
-    told_.erase(consequence);
+    reported_.erase(consequence);
   }
 }
 
-// What has recovered only the words say.
+// Only the text of the notice says what has recovered.
 void Troubles::recover(const std::string& what) {
   if (test::has(what, "reading works again")) return end(NoticeKind::read_failed);
   if (test::has(what, "starts over again")) return end(NoticeKind::foreign_reader);
@@ -75,8 +77,8 @@ void Troubles::recover(const std::string& what) {
   end(has(NoticeKind::busy) ? NoticeKind::busy : NoticeKind::write_failed);
 }
 
-void Troubles::tell_once(const Notice& notice) {
-  if (!told_.insert(notice.kind).second) FAIL_CHECK("told twice: " << notice.what);
+void Troubles::report_once(const Notice& notice) {
+  if (!reported_.insert(notice.kind).second) FAIL_CHECK("reported twice: " << notice.what);
 }
 
 }  // namespace ashmemo::test

@@ -6,29 +6,29 @@
 
 namespace ashmemo::test {
 
-/// What one open cache has told of and not yet ended, by the rules of events.hpp. The test fails
-/// where it breaks them: what lasts is told again, what has not begun ends, or what has no end is
-/// told twice.
+/// The troubles that one open cache has reported and that have not ended. It fails the test if the
+/// notices break the rules of events.hpp: a trouble is reported again before it ended, it ends
+/// before it began, or a notice that may be given once is given twice.
 class Troubles {
  public:
-  /// The next one in the order told.
-  void hear(const Notice& notice);
+  /// Adds the next notice. Call it in the order of the notices.
+  void add(const Notice& notice);
 
-  [[nodiscard]] bool empty() const { return lasting_.empty(); }
-  /// Whether one of them is a state of health: each is, but for another program's read.
-  [[nodiscard]] bool degrade() const;
-  [[nodiscard]] bool has(NoticeKind kind) const { return lasting_.contains(kind); }
-  /// Their names, for messages.
+  [[nodiscard]] bool empty() const { return active_.empty(); }
+  /// Whether one of them makes the cache degraded. All do, except a reader of another program.
+  [[nodiscard]] bool are_degrading() const;
+  [[nodiscard]] bool has(NoticeKind kind) const { return active_.contains(kind); }
+  /// The names of the troubles, for messages.
   [[nodiscard]] std::string names() const;
 
  private:
   void begin(const Notice& notice);
   void end(NoticeKind kind);
   void recover(const std::string& what);
-  void tell_once(const Notice& notice);
+  void report_once(const Notice& notice);
 
-  std::set<NoticeKind> lasting_;
-  std::set<NoticeKind> told_;  // of those without an end of their own
+  std::set<NoticeKind> active_;
+  std::set<NoticeKind> reported_;  // kinds that have no notice of their end
 };
 
 }  // namespace ashmemo::test

@@ -2,7 +2,7 @@
 
 #include "faults/operation.hpp"
 
-// Writing, touching and removing while calls to the system fail.
+// Writing, touching and removing while system calls fail.
 
 using namespace ashmemo;
 using test::numbered;
@@ -29,7 +29,7 @@ Operation with_durability(Durability durability) {
 }  // namespace
 
 TEST_SUITE("faults") {
-  TEST_CASE("put, relaxed, and flush") {
+  TEST_CASE("put with Durability::relaxed and flush survive faults") {
     Operation operation = with_durability(Durability::relaxed);
     operation.act = [put = operation.act](Trial& trial) {
       put(trial);
@@ -39,11 +39,15 @@ TEST_SUITE("faults") {
     try_faults(operation);
   }
 
-  TEST_CASE("put, commit") { try_faults(with_durability(Durability::commit)); }
+  TEST_CASE("put with Durability::commit survives faults") {
+    try_faults(with_durability(Durability::commit));
+  }
 
-  TEST_CASE("put, power") { try_faults(with_durability(Durability::power)); }
+  TEST_CASE("put with Durability::power survives faults") {
+    try_faults(with_durability(Durability::power));
+  }
 
-  TEST_CASE("put_many that takes more than one transaction") {
+  TEST_CASE("put_many survives faults when it needs several transactions") {
     try_faults({.before = open, .act = [](Trial& trial) {
                   trial.put_many(numbered("old", 1'200));
                   trial.flush();
@@ -51,7 +55,7 @@ TEST_SUITE("faults") {
                 }});
   }
 
-  TEST_CASE("put with a queue that fills") {
+  TEST_CASE("put survives faults when the queue fills") {
     Operation operation{.before = open, .act = [](Trial& trial) {
                           for (const std::string& key : numbered("long", 12)) trial.put(key);
                           trial.get_many(numbered("long", 12));
@@ -60,7 +64,7 @@ TEST_SUITE("faults") {
     try_faults(operation);
   }
 
-  TEST_CASE("put under a limit, with evictions") {
+  TEST_CASE("put survives faults when it evicts other entries") {
     for (const Eviction eviction : {Eviction::none, Eviction::lru, Eviction::s3fifo}) {
       Operation operation{.before = open, .act = [](Trial& trial) {
                             trial.get_many(numbered("old", 10));
@@ -74,7 +78,7 @@ TEST_SUITE("faults") {
     }
   }
 
-  TEST_CASE("touch and touch_many, written") {
+  TEST_CASE("touch and touch_many survive faults when they are written") {
     Operation operation{.before = open, .act = [](Trial& trial) {
                           trial.cache().touch("old1");
                           const std::vector<std::string_view> keys{"old2", "old3", "long1"};
@@ -85,7 +89,7 @@ TEST_SUITE("faults") {
     try_faults(operation);
   }
 
-  TEST_CASE("erase") {
+  TEST_CASE("erase survives faults") {
     try_faults({.before = open, .act = [](Trial& trial) {
                   trial.erase("old5");
                   trial.erase("long2");
@@ -96,17 +100,17 @@ TEST_SUITE("faults") {
                 }});
   }
 
-  TEST_CASE("erase_many") {
+  TEST_CASE("erase_many survives faults") {
     try_faults({.before = open, .act = [](Trial& trial) {
                   trial.erase_many({"old5", "long2", "never stored", "old5"});
                   trial.get_many({"old5", "long2", "old6"});
-                  trial.look_at("old5");
+                  trial.check_entry("old5");
                   trial.put("old5");
                   trial.get("old5");
                 }});
   }
 
-  TEST_CASE("erase_prefix") {
+  TEST_CASE("erase_prefix survives faults") {
     try_faults({.before = open, .act = [](Trial& trial) {
                   trial.erase_prefix("old1");
                   trial.get_many(numbered("old", 30));
@@ -115,7 +119,7 @@ TEST_SUITE("faults") {
                 }});
   }
 
-  TEST_CASE("clear") {
+  TEST_CASE("clear survives faults") {
     try_faults({.before = open, .act = [](Trial& trial) {
                   trial.clear();
                   trial.get_many(numbered("old", 30));
@@ -124,7 +128,7 @@ TEST_SUITE("faults") {
                 }});
   }
 
-  TEST_CASE("get_or_compute") {
+  TEST_CASE("get_or_compute survives faults") {
     try_faults({.before = open, .act = [](Trial& trial) {
                   trial.get_or_compute("old1");
                   trial.get_or_compute("new");
@@ -133,7 +137,7 @@ TEST_SUITE("faults") {
                 }});
   }
 
-  TEST_CASE("get_or_compute_many") {
+  TEST_CASE("get_or_compute_many survives faults") {
     try_faults({.before = open, .act = [](Trial& trial) {
                   trial.get_or_compute_many({"old1", "new1", "long2", "new2"});
                   trial.get_or_compute_many({"new1", "old1"});

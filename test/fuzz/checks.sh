@@ -1,13 +1,13 @@
 # shellcheck shell=bash
-# Sourced by test/run and test/fuzz/renew_corpus: the suite "fuzz". libFuzzer runs each target for a
-# while, beginning with the inputs of test/fuzz/corpus. It is always built with Clang, in a directory of
-# its own.
+# Sourced by test/run and test/fuzz/renew_corpus: the suite "fuzz". libFuzzer runs each target for some
+# seconds, beginning with the inputs in test/fuzz/corpus. The targets are always built with Clang, in a
+# separate directory.
 
 fuzz_targets=(codec file key log)
 fuzz_directory=$build_root/clang-fuzz
 
-# -entropic=0: choosing inputs by how rare their branches are takes longer here than running them.
-# The longest input makes some 25 changes: from longer ones nobody learns what is wrong.
+# -entropic=0: selecting inputs by rare branches takes longer here than running the inputs.
+# -max_len=160: such an input makes about 25 edits. Failures of longer inputs are hard to understand.
 fuzz_options=(-max_len=160 -len_control=0 -entropic=0 -timeout=10 -rss_limit_mb=1024)
 
 build_fuzz_targets() {
@@ -31,8 +31,8 @@ run_fuzz_suite() {
   done
 }
 
-# What it finds goes to the build directory: new inputs, of which it begins next time, and those that
-# end it badly.
+# run_fuzz_target TARGET SECONDS: saves new inputs, which the next run begins with, and inputs that fail
+# in the build directory.
 run_fuzz_target() {
   local target=$1 seconds=$2 found=$fuzz_directory/corpus/$1 artifacts=$fuzz_directory/artifacts/$1
   local log=$fuzz_directory/$1.log status=0
@@ -41,7 +41,7 @@ run_fuzz_target() {
     "-artifact_prefix=$artifacts/" "$found" "$project_root/test/fuzz/corpus/$target" >"$log" 2>&1 || status=$?
   ((status != 0)) || return 0
   tail -n 60 "$log"
-  printf '%s ended with status %s; what it was given is in %s: run it again with\n  %s FILE\n' \
+  printf '%s ended with status %s; its input is a file in %s; run it again with\n  %s FILE\n' \
     "$target" "$status" "$artifacts" "$fuzz_directory/test/fuzz/$target"
   return 1
 }
@@ -50,8 +50,8 @@ tried_inputs() {
   sed -n 's/^stat::number_of_executed_units: *//p' "$fuzz_directory/$1.log" 2>/dev/null || true
 }
 
-# run_fuzzer TARGET ARGUMENT...: in memory where the system has a place for that, for the files are
-# written some hundred times a second.
+# run_fuzzer TARGET ARGUMENT...: uses a file system in memory if there is one, because a target writes
+# its files some hundred times a second.
 run_fuzzer() {
   local target=$1 scratch parent=${TMPDIR:-/tmp} status=0
   shift

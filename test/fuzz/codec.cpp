@@ -1,4 +1,4 @@
-// Codecs: any value of SQLite's, decoded as any type.
+// Fuzz target: decodes any SQLite value as any type with the codecs.
 
 #include <ashmemo/codec.hpp>
 #include <ashmemo/json.hpp>
@@ -23,7 +23,7 @@ enum class Wide : std::uint64_t {};
 struct Tags {
   std::vector<std::string> names;
   std::map<std::string, double> weights;
-  std::optional<int> missing;  // not in the text
+  std::optional<int> missing;  // absent from the text
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Tags, names, weights)
 
@@ -38,15 +38,17 @@ namespace {
 
 using namespace ashmemo;
 
-// A value or none. One that came out goes in and comes out again as the same.
+// Decoding returns a value or nullopt. A decoded value must not change when it is encoded and
+// decoded.
 template <class T>
 void decode(ValueView stored) {
   const std::optional<T> value = Codec<T>::decode(stored);
   if (!value) return;
   const Value encoded = Codec<T>::encode(*value);
   const std::optional<T> again = Codec<T>::decode(encoded);
-  fuzz::require(again.has_value(), "what was encoded decodes");
-  fuzz::require(Codec<T>::encode(*again) == encoded, "and is the same value");
+  fuzz::require(again.has_value(), "an encoded value can be decoded");
+  fuzz::require(Codec<T>::encode(*again) == encoded,
+                "a value does not change when it is encoded and decoded");
 }
 
 template <class... T>
@@ -90,7 +92,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   fuzz::Input input(data, size);
   const auto type = static_cast<ValueType>(input.byte() % 5);
-  // Of its own, so that a byte read beyond the end is seen.
+  // A copy with the exact size, so that the sanitizer detects a read beyond the end.
   const std::vector<char> bytes(input.rest().begin(), input.rest().end());
   decode_as_any(stored_value(type, input, {bytes.data(), bytes.size()}));
   return 0;

@@ -10,12 +10,12 @@ namespace {
 
 constexpr std::size_t kDatabaseHeader = 100;
 
-// Numbers at which arithmetic ends, sizes that claim a GiB and more, pages next to the last one.
+// Limits of integer types, sizes of 1 GiB and more, and small page numbers.
 constexpr std::array<std::uint32_t, 16> kOddNumbers = {
     0,      1,      2,       3,          0x7F,       0x80,       0xFF,       0x100,
     0x7FFF, 0xFFFF, 0x10000, 0x3FFFFFFF, 0x40000000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF};
 
-// The same as varints: lengths and serial types of records.
+// Similar numbers as varints, for lengths and serial types in records.
 constexpr std::array<std::string_view, 8> kOddVarints = {
     std::string_view("\x00", 1),
     "\x0A",
@@ -27,7 +27,8 @@ constexpr std::array<std::string_view, 8> kOddVarints = {
     "\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF",  // -1
 };
 
-// The fields of the first 100 bytes that are four bytes long; the application's id is among them.
+// The offsets of the 4-byte fields in the first 100 bytes of the file, including the application
+// id.
 constexpr std::array<std::size_t, 16> kFields = {16, 20, 24, 28, 32, 36, 40, 44,
                                                  48, 52, 56, 60, 64, 68, 92, 96};
 
@@ -116,7 +117,7 @@ class Editor {
     return byte_at(at) << 8 | byte_at(at + 1);
   }
 
-  // Where the header of the page's tree begins: the first page of a file has the file's before it.
+  // The start of the b-tree header in the page. In the first page, the file header is before it.
   [[nodiscard]] std::size_t tree(const Edit& edit) const {
     const std::size_t start = page_start(edit);
     const bool first = file_.compare(start, 6, "SQLite") == 0;

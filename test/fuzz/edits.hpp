@@ -5,14 +5,14 @@
 
 #include "fuzz/input.hpp"
 
-// What an input does to a valid file. Random bytes would end at the first check of a header; edits
-// of a few bytes, made where SQLite's structures are, reach the rows.
+// Edits of a valid file. SQLite would reject random bytes at the first check of a header. Edits of
+// a few bytes inside SQLite's structures reach the code that reads rows.
 
 namespace ashmemo::fuzz {
 
 inline constexpr std::size_t kPageBytes = 4096;
 
-/// Where the pages of a database file, or of its write-ahead log, are.
+/// The positions of the pages in a database file or in its write-ahead log.
 struct Layout {
   std::size_t header_bytes = 0;        // before the first page
   std::size_t frame_header_bytes = 0;  // before each page
@@ -29,13 +29,13 @@ struct Layout {
 inline constexpr Layout kDatabase{0, 0};
 inline constexpr Layout kLog{32, 24};
 
-/// Takes one edit from the input and makes it. An edit is:
+/// Reads one edit from the input and applies it. An edit is:
 ///
-///   kind   u8  what is done, modulo the number of kinds
-///   page   u8  modulo the number of pages
+///   kind   u8  the kind of edit, modulo the number of kinds
+///   page   u8  the page, modulo the number of pages
 ///   where  u16 an offset in the page, a cell, a field of a header
-///   value  u8  an odd number out of a table, or the byte itself
-///   more   u8  what else the kind needs
+///   value  u8  an index in a table of unusual numbers, or the byte itself
+///   more   u8  an additional parameter of the kind
 void edit(std::string& file, const Layout& layout, Input& input);
 
 }  // namespace ashmemo::fuzz

@@ -1,4 +1,4 @@
-// A cache file that was closed, with changed bytes in it.
+// Fuzz target: a cache file that was closed and then edited.
 
 #include <cstddef>
 #include <cstdint>

@@ -6,7 +6,7 @@
 
 namespace ashmemo::fuzz {
 
-/// The bytes of one input, taken from the front; zeroes after its end.
+/// Reads the bytes of one input from the front. After its end it returns zeros.
 class Input {
  public:
   Input(const std::uint8_t* data, std::size_t size) noexcept
@@ -21,7 +21,7 @@ class Input {
     return first;
   }
 
-  /// `bytes` of them, the highest first.
+  /// A big-endian number of this many bytes.
   [[nodiscard]] std::uint64_t number(int bytes) noexcept {
     std::uint64_t result = 0;
     for (int i = 0; i < bytes; ++i) result = result << 8 | byte();

@@ -1,8 +1,7 @@
-// Keys: taking any text apart, and putting it together again.
+// Fuzz target: parses any text as a key and builds the key again.
 
 #include <algorithm>
 #include <ashmemo/key_part.hpp>
-#include <ashmemo/parsed_key.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -11,14 +10,17 @@
 
 #include "fuzz/input.hpp"
 #include "fuzz/require.hpp"
+#include "support/parsed_key.hpp"
 
 using namespace ashmemo;
 using fuzz::require;
+using test::parse_key;
+using test::ParsedKey;
 
 namespace {
 
-// Brackets and tildes of vectors and optionals look the same as escaped ones once they are parsed,
-// so the comparison is between texts that have all of them escaped.
+// After parsing, the brackets and tildes of vectors and optionals look the same as escaped ones. So
+// the comparison uses texts in which all of them are escaped.
 std::string with_escaped_structure(std::string_view text) {
   std::string out;
   for (const char each : text) {
@@ -52,7 +54,8 @@ std::string rebuilt(const ParsedKey& parsed) {
 void take_apart(std::string_view text) {
   const auto parsed = parse_key(text);
   if (!parsed) return;
-  require(rebuilt(*parsed) == with_escaped_structure(text), "a parsed key is rebuilt as it was");
+  require(rebuilt(*parsed) == with_escaped_structure(text),
+          "a parsed key can be rebuilt without changes");
 }
 
 std::vector<std::string> pieces(std::string_view text, char separator) {
@@ -67,7 +70,7 @@ std::vector<std::string> pieces(std::string_view text, char separator) {
   return all;
 }
 
-// Any texts as components: the key parses, and they come out again.
+// Builds a key from any texts. The key must parse into the same texts.
 void put_together(std::string_view text) {
   std::vector<std::string> texts = pieces(text, '|');
   texts.resize(std::max<std::size_t>(texts.size(), 5));
@@ -76,17 +79,20 @@ void put_together(std::string_view text) {
   detail::append_calculation(key, texts[3], texts, std::optional<std::string>(texts[4]));
   detail::append_scope(key, texts[4]);
   const auto parsed = parse_key(key);
-  require(parsed.has_value(), "a key that was built parses");
-  require(parsed->resource == texts[0] && parsed->calculation == texts[3], "names come out again");
-  require(parsed->key == std::vector<std::string>{texts[1], texts[2]}, "the key comes out again");
-  require(parsed->scope == texts[4] && parsed->arguments.size() == 2, "the scope comes out again");
+  require(parsed.has_value(), "a built key can be parsed");
+  require(parsed->resource == texts[0] && parsed->calculation == texts[3],
+          "parsing returns the same names");
+  require(parsed->key == std::vector<std::string>{texts[1], texts[2]},
+          "parsing returns the same key");
+  require(parsed->scope == texts[4] && parsed->arguments.size() == 2,
+          "parsing returns the same scope");
 }
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  // Of its own, so that a byte read beyond the end is seen.
+  // A copy with the exact size, so that the sanitizer detects a read beyond the end.
   const std::vector<char> text(data, data + size);
   take_apart({text.data(), text.size()});
   put_together({text.data(), text.size()});

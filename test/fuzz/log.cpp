@@ -1,4 +1,4 @@
-// A cache file whose program was killed, with changed bytes in its write-ahead log.
+// Fuzz target: a cache file whose process was killed, with an edited write-ahead log.
 
 #include <cstddef>
 #include <cstdint>
@@ -12,11 +12,11 @@
 
 using namespace ashmemo::fuzz;
 
-// What the first byte of an input says.
+// Flags in the first byte of an input.
 namespace {
-constexpr int kMany = 1;            // which template
-constexpr int kOtherFile = 2;       // the log beside another file
-constexpr int kWrongChecksums = 4;  // as a program without any idea would leave them
+constexpr int kMany = 1;            // use the template with many entries
+constexpr int kOtherFile = 2;       // put the log beside another database file
+constexpr int kWrongChecksums = 4;  // do not repair the checksums after the edits
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);

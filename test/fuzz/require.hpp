@@ -5,10 +5,10 @@
 
 namespace ashmemo::fuzz {
 
-/// Ends the process as a crash does, so that the fuzzer keeps the input.
+/// Aborts the process if the condition is false, so that the fuzzer saves the input.
 inline void require(bool holds, const char* what) {
   if (holds) return;
-  std::fprintf(stderr, "does not hold: %s\n", what);
+  std::fprintf(stderr, "violated: %s\n", what);
   std::abort();
 }
 

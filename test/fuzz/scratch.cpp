@@ -17,11 +17,11 @@ namespace fs = std::filesystem;
 
 std::string make_directory() {
   std::string name = (fs::canonical(fs::temp_directory_path()) / "ashmemo-fuzz-XXXXXX").string();
-  require(::mkdtemp(name.data()) != nullptr, "a directory can be made");
+  require(::mkdtemp(name.data()) != nullptr, "a temporary directory can be created");
   return name;
 }
 
-// Its destructor runs at a normal end; after a crash the caller of the program cleans up.
+// The destructor runs only at a normal exit. After a crash, checks.sh removes the directory.
 struct Directory {
   const std::string path = make_directory();
   Directory() = default;
@@ -54,7 +54,7 @@ void write_file(const std::string& path, std::string_view content) {
   out.write(content.data(), static_cast<std::streamsize>(content.size()));
   out.close();
   require(static_cast<bool>(out), "a file can be written");
-  require(::chmod(path.c_str(), S_IRUSR | S_IWUSR) == 0, "a file can be made private");
+  require(::chmod(path.c_str(), S_IRUSR | S_IWUSR) == 0, "the permissions of a file can be set");
 }
 
 std::string read_file(const std::string& path) {

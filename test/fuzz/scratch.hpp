@@ -5,17 +5,17 @@
 
 namespace ashmemo::fuzz {
 
-/// The directory of this process, in the system's place for such things.
+/// The temporary directory of this process.
 [[nodiscard]] const std::string& scratch_directory();
 
-/// Where the mutated cache lies in it.
+/// The path of the edited cache file in it.
 [[nodiscard]] std::string cache_path();
 
-/// Removes everything but FILE-lock, which says of an unreadable FILE that it was ours.
+/// Removes all files except the lock file. The lock file shows that an unreadable file was a cache.
 void clean_scratch();
 
 void write_file(const std::string& path, std::string_view content);
-/// Empty where there is none.
+/// The content of the file; empty if there is no file.
 [[nodiscard]] std::string read_file(const std::string& path);
 
 }  // namespace ashmemo::fuzz

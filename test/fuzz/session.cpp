@@ -32,13 +32,13 @@ bool is_key(std::string_view key) {
   return !key.empty() && key.size() <= kMaxKeyBytes && key.find('\0') == std::string_view::npos;
 }
 
-// Of a walk. What it shows is bounded by the file, even where a tree in it has a loop.
+// The keys that for_each visits. The walk must end, even if a b-tree in the file has a loop.
 std::vector<std::string> keys_of(const Cache& cache) {
-  constexpr int most = 5'000;
-  int shown = 0;
+  constexpr int max_entries = 5'000;
+  int visited = 0;
   std::vector<std::string> keys{"text", "integer", "large", "key 5", "key 299", "missing"};
   cache.for_each("", [&](const EntryInfo& entry, ValueView) {
-    require(++shown < most, "a walk ends");
+    require(++visited < max_entries, "for_each ends");
     if (is_key(entry.key)) keys.push_back(entry.key);
   });
   return keys;
@@ -64,7 +64,7 @@ void read_all(const Cache& cache) {
   (void)cache.calculations();
 }
 
-// The explicit administration may fail because of the file, and says so in one way.
+// Administration may fail because of the file, but only with store_failed.
 template <class Call>
 void may_fail(const Call& call) {
   try {
@@ -76,9 +76,9 @@ void may_fail(const Call& call) {
 
 void write_and_remove(Cache& cache) {
   if (cache.put("fuzz:new", 7)) {
-    require(cache.get<int>("fuzz:new") == 7, "what was put is read");
+    require(cache.get<int>("fuzz:new") == 7, "a put value can be read");
   } else {
-    require(cache.health().state != HealthState::ok, "a put is refused by a broken store only");
+    require(cache.health().state != HealthState::ok, "only a broken store refuses a put");
   }
   std::vector<std::pair<std::string, std::string>> pairs;
   for (int i = 0; i < 30; ++i)
@@ -89,9 +89,9 @@ void write_and_remove(Cache& cache) {
   (void)cache.touch_many({"text", "key 5", "large"});
   (void)cache.get_or_compute("key 5", [] { return std::string("five"); });
   (void)cache.erase_many({"key 7", "key 8", "missing"});
-  require(!cache.contains("key 7"), "what was erased is gone");
+  require(!cache.contains("key 7"), "an erased entry is not found");
   (void)cache.erase("integer");
-  require(!cache.contains("integer"), "what was erased is gone");
+  require(!cache.contains("integer"), "an erased entry is not found");
   (void)cache.erase_prefix("key 1");
   load_calculations(cache);
 }
@@ -106,10 +106,10 @@ void administrate(Cache& cache) {
   may_fail([&] { cache.compact(); });
 }
 
-// As §8 says: what is found corrupt in use is set aside, and the cache goes on with a new file.
-void come_to_itself(Cache& cache) {
-  constexpr int patience = 20;
-  for (int round = 0; round < patience; ++round) {
+// The cache must quarantine a corrupt file and continue with a new one.
+void recover(Cache& cache) {
+  constexpr int max_rounds = 20;
+  for (int round = 0; round < max_rounds; ++round) {
     (void)cache.put("fuzz:again", round);
     (void)cache.run_maintenance(hours(1));
     if (cache.health().state == HealthState::ok) return;
@@ -118,10 +118,10 @@ void come_to_itself(Cache& cache) {
   const Health health = cache.health();
   std::fprintf(stderr, "%s: %s\n", std::string(to_string(health.state)).c_str(),
                health.last_error.c_str());
-  require(false, "the cache comes to itself again");
+  require(false, "the cache recovers");
 }
 
-void read_beside() {
+void read_only_session() {
   Options options = session_options();
   options.access = Access::read_only;
   options.when_unavailable = WhenUnavailable::throw_error;
@@ -137,7 +137,7 @@ void use(Cache& cache) {
   write_and_remove(cache);
   session_clock().advance(minutes(2));
   administrate(cache);
-  come_to_itself(cache);
+  recover(cache);
   read_all(cache);
   (void)cache.clear();
 }
@@ -163,27 +163,27 @@ void load_calculations(Cache& cache) {
   records.cache_calculation("twice", {.ttl = hours(1)});
   records.cache_calculation("plus", {.ttl = minutes(1), .stale_if_error = hours(1)});
   const std::vector<Record> page{{1}, {2}, {3}};
-  require(twice(page) == std::vector<std::int64_t>{2, 4, 6}, "a load returns what was computed");
-  require(plus(page[0], 3) == 4, "a call returns what was computed");
+  require(twice(page) == std::vector<std::int64_t>{2, 4, 6}, "a load returns the computed results");
+  require(plus(page[0], 3) == 4, "a call returns the computed result");
   (void)plus.cached(page, 3);
   (void)plus.warm(page, 3);
   twice.invalidate(page[0]);
-  require(!twice.cached(page[0]), "what was invalidated is gone");
+  require(!twice.cached(page[0]), "an invalidated result is not found");
   plus.invalidate_all();
   records.invalidate(page[1]);
-  require(!twice.cached(page[1]), "what was invalidated is gone");
+  require(!twice.cached(page[1]), "an invalidated result is not found");
   (void)twice.stats();
 }
 
 void use_the_cache() {
-  read_beside();
+  read_only_session();
   const std::string before = read_file(cache_path());
   try {
     Cache cache(cache_path(), session_options());
     use(cache);
   } catch (const Error& error) {
-    require(error.code() == ErrorCode::not_a_cache, "only what is not ours is refused");
-    require(read_file(cache_path()) == before, "what is refused is not touched");
+    require(error.code() == ErrorCode::not_a_cache, "open fails only with not_a_cache");
+    require(read_file(cache_path()) == before, "a refused file is not changed");
   }
 }
 

@@ -3,20 +3,20 @@
 #include <ashmemo/cache.hpp>
 #include <string>
 
-// What a program does with a cache, all of it: on a file that somebody has changed.
+// A session of a program that calls every operation of a cache, on an edited file.
 
 namespace ashmemo::fuzz {
 
-/// Nothing runs beside the session, and its clock moves when the session says so.
+/// Options with a manual worker and a manual clock.
 [[nodiscard]] Options session_options();
 
-/// Loads two calculations of a resource.
+/// Declares two calculations of a resource, and loads and invalidates their results.
 void load_calculations(Cache& cache);
 
-/// Opens the file at cache_path() for reading, then for writing; reads all of it, writes, evicts,
-/// maintains, checks, copies. Ends the process where anything but an Error of the named calls comes
-/// out, where a file that is refused has changed, where the cache forgets what it was just given,
-/// or does not come to itself again.
+/// Opens the file at cache_path() for reading and then for writing. It reads all entries, writes,
+/// evicts, and runs maintenance, check and backup. It aborts the process in these cases: a call
+/// throws an exception that it may not throw, a refused file has changed, the cache does not find
+/// an entry that was just put, or the cache does not recover.
 void use_the_cache();
 
 }  // namespace ashmemo::fuzz

@@ -21,7 +21,7 @@ void put_few(Cache& cache) {
   (void)cache.put("nan", std::numeric_limits<double>::quiet_NaN());
   (void)cache.put("bytes", std::vector<std::byte>(40, std::byte{7}));
   (void)cache.put("nothing", std::optional<int>());
-  (void)cache.put("large", std::string(10'000, 'x'));  // on pages of its own
+  (void)cache.put("large", std::string(10'000, 'x'));  // needs overflow pages
   load_calculations(cache);
 }
 
@@ -45,8 +45,8 @@ Template make(bool closed, const Fill& fill) {
     fill(cache);
     cache.flush();
     if (!closed) {
-      // Nobody else has the file open, so that the locks which end with this reading are not
-      // missed.
+      // Reading and closing the file drops the POSIX locks of this process. That does no harm here,
+      // because no other process has the file open.
       made.file = read_file(cache_path());
       made.log = with_fixed_salts(read_file(cache_path() + "-wal"));
     }

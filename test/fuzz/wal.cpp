@@ -11,10 +11,11 @@ namespace ashmemo::fuzz {
 namespace {
 
 constexpr std::size_t kSaltsAt = 16;      // in the header of the log
-constexpr std::size_t kFrameSaltsAt = 8;  // in that of a frame
+constexpr std::size_t kFrameSaltsAt = 8;  // in the header of a frame
 constexpr std::size_t kFrameSumsAt = 16;
 constexpr std::size_t kHeaderSumsAt = 24;
-constexpr std::size_t kSummedOfFrame = 8;  // its page number, and the size after a commit
+constexpr std::size_t kSummedOfFrame =
+    8;  // the page number, and the size of the database after a commit
 
 std::uint32_t word(std::string_view bytes, std::size_t at, bool big_endian) {
   std::uint32_t number = 0;
@@ -48,7 +49,7 @@ struct Sums {
 
 std::string with_checksums(std::string log) {
   if (log.size() < kLog.header_bytes) return log;
-  const bool big_endian = (word(log, 0, true) & 1) != 0;  // the last bit of the magic number
+  const bool big_endian = (word(log, 0, true) & 1) != 0;  // bit 0 of the magic number
   Sums sums;
   sums.add(std::string_view(log).substr(0, kHeaderSumsAt), big_endian);
   sums.write(log, kHeaderSumsAt);

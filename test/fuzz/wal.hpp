@@ -6,10 +6,10 @@
 
 namespace ashmemo::fuzz {
 
-/// Works out all checksums anew, so that SQLite believes what was changed.
+/// Computes all checksums again, so that SQLite accepts the edited log.
 [[nodiscard]] std::string with_checksums(std::string log);
 
-/// The same log with the same salts in each process: SQLite takes random ones.
+/// Replaces the salts, which SQLite chooses at random, with constants.
 [[nodiscard]] std::string with_fixed_salts(std::string log);
 
 }  // namespace ashmemo::fuzz

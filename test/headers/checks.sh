@@ -1,19 +1,23 @@
 # shellcheck shell=bash
-# Sourced by test/run: the suite "headers", rules that the sources keep among each other.
+# Sourced by test/run: the suite "headers", which checks rules for the sources and documents.
 
-# A folder of src may include itself and what stands before it here.
-source_folders=(base store engine maintenance api cli)
+# A folder of src may include headers of itself and of the folders before it in this list.
+source_folders=(base store eviction memory engine maintenance api cli)
 
 run_headers_suite() {
   check_headers_alone
   check_ranges
+  check_mistakes
   check "public headers include only the standard library and each other" only_public_includes
   check "a folder of src includes no higher one" only_lower_includes
   check "only the store knows SQLite" sqlite_in_store_only
   check "the program uses public headers only" cli_uses_public_headers
   check "every source is in its meson.build" sources_are_listed
   check "the top level is as it was laid out" top_level_is_fixed
-  check "no file over 400 lines" files_are_short
+  check "no file has more than 900 lines" files_are_short
+  check "the members of a class are in one source file" layout members
+  check "no files of a folder include each other in a circle" layout circles
+  check "comments and documents are in plain English" plain_english
   check "no test returns from a SUBCASE" subcases_do_not_return
   check "no path or host of one machine" nothing_of_one_machine
   check "the README names both commands" readme_names_commands
@@ -34,29 +38,55 @@ check_headers_alone() {
   done
 }
 
-# Twice, too: a header without its guard fails.
+# Includes the header twice, so that a header without its guard fails.
 compiles_alone() {
   printf '#include <%s>\n' "$2" "$2" |
     "$1" -std=c++20 "${warnings[@]}" -fsyntax-only -I "$project_root/include" -x c++ -
 }
 
-# What test/headers/ranges.hpp says of which ranges compile and which do not.
+# test/headers/ranges.hpp asserts which ranges compile and which do not.
 check_ranges() {
   local compiler
   for compiler in g++ clang++; do
     command -v "$compiler" >/dev/null || continue
-    check "ranges that do not last do not compile with $compiler, others do" \
+    check "only ranges with lasting elements compile with $compiler" \
       "$compiler" -std=c++20 "${warnings[@]}" -fsyntax-only -I "$project_root/include" \
       -include "$project_root/test/headers/ranges.hpp" -x c++ /dev/null
   done
 }
 
-# includes FILE...: one line "FILE:WHAT" for each #include, WHAT with its < > or quotes.
+# Each program of test/headers/mistakes has one usual mistake. The first error names it in a sentence of
+# this library, and few lines follow.
+check_mistakes() {
+  local compiler mistake
+  for compiler in g++ clang++; do
+    command -v "$compiler" >/dev/null || continue
+    for mistake in $(project_files 'test/headers/mistakes/*.cpp'); do
+      check "$compiler explains $(basename "$mistake" .cpp)" \
+        explains_mistake "$compiler" "$project_root/$mistake"
+    done
+  done
+}
+
+explains_mistake() {
+  local output lines
+  output=$(LC_ALL=C "$1" -std=c++20 -Wall -fsyntax-only -I "$project_root/include" "$2" 2>&1) && {
+    printf 'it compiles\n'
+    return 1
+  }
+  lines=$(grep -E '(error|warning|note):' <<<"$output")
+  [[ $(head -1 <<<"$lines") == *error:*ashmemo:* && $(wc -l <<<"$lines") -le 6 ]] || {
+    printf '%s\n' "$output"
+    return 1
+  }
+}
+
+# includes FILE...: prints "FILE:HEADER" for each #include. HEADER has its < > or quotes.
 includes() {
   (cd "$project_root" && (($#)) && grep -HoP '^\s*#\s*include\s*\K[<"][^>"]*[>"]' "$@") || true
 }
 
-# fails_if_any MESSAGE: fails, showing the lines of standard input, if there are any.
+# fails_if_any MESSAGE: if standard input has lines, prints them and fails.
 fails_if_any() {
   local lines
   lines=$(cat)
@@ -66,12 +96,12 @@ fails_if_any() {
   }
 }
 
-# As grep, but finding nothing is no failure.
+# lines_with ARGUMENT...: as grep -E, but succeeds if no line matches.
 lines_with() {
   grep -E "$@" || true
 }
 
-# FOLDER|FOLDER: the folders of src up to the one named, as a pattern.
+# folders_up_to FOLDER: prints a pattern of the folders of src up to this one: FOLDER|FOLDER.
 folders_up_to() {
   printf '%s\n' "${source_folders[@]}" | sed "/^$1\$/q" | paste -sd '|'
 }
@@ -83,7 +113,7 @@ only_public_includes() {
     fails_if_any "a public header includes"
 }
 
-# Every folder of src, also one that nobody has heard of.
+# Checks every folder of src, also a folder that is not in source_folders.
 only_lower_includes() {
   local folder
   for folder in $(project_files 'src/*/*.hpp' 'src/*/*.cpp' | cut -d/ -f2 | sort -u); do
@@ -111,10 +141,11 @@ cli_uses_public_headers() {
     fails_if_any "the program includes"
 }
 
-# The nearest meson.build above a file names it.
+# The nearest meson.build above each source file must name the file. The programs of test/headers/mistakes do
+# not compile.
 sources_are_listed() {
   local file folder
-  for file in $(project_files '*.cpp'); do
+  for file in $(project_files '*.cpp' | lines_with -v '^test/headers/mistakes/'); do
     folder=$(dirname "$file")
     while [[ ! -e $project_root/$folder/meson.build ]]; do
       folder=$(dirname "$folder")
@@ -132,19 +163,28 @@ top_level_is_fixed() {
 files_are_short() {
   local file
   for file in $(project_files '*.cpp' '*.hpp'); do
-    (($(wc -l <"$project_root/$file") <= 400)) || printf '%s\n' "$file"
+    (($(wc -l <"$project_root/$file") <= 900)) || printf '%s\n' "$file"
   done | fails_if_any "too long"
 }
 
-# doctest runs a test again only for a SUBCASE that it has met, which a return from an earlier one
-# prevents.
+layout() {
+  python3 "$project_root/test/headers/layout.py" "$1" | fails_if_any "see test/headers/layout.py"
+}
+
+# See CONTRIBUTING.md. `test/headers/plain_english.py --list` prints the places.
+plain_english() {
+  (cd "$project_root" && python3 test/headers/plain_english.py)
+}
+
+# doctest runs a test once for each SUBCASE that it has reached. A return from an earlier SUBCASE
+# prevents that.
 subcases_do_not_return() {
   mapfile -t files < <(project_files 'test/*.cpp' 'test/*.hpp')
   { (cd "$project_root" && grep -HPzo 'SUBCASE\([^{}]*\)\s*\{\s*return\b' "${files[@]}") || true; } |
     tr '\0' '\n' | fails_if_any "only the first of several runs"
 }
 
-# The wraps name where to download from; everything else must work anywhere.
+# Only the wraps may name a host to download from. All other files must work on any machine.
 nothing_of_one_machine() {
   local paths='(^|[^A-Za-z0-9_.~])/(work|home|root|mnt|srv|Users)/'
   local hosts='(deb|archive|security|registry|pypi|crates|index|proxy|static)[.][a-z0-9.-]*(org|com|io|net|dev)\b'
@@ -167,19 +207,19 @@ links_lead_to_files() {
   for file in $(project_files '*.md'); do
     while read -r link; do
       [[ -e $project_root/$(dirname "$file")/$link ]] || printf '%s: %s\n' "$file" "$link"
-    done < <(sed '/^```/,/^```$/d' "$project_root/$file" | grep -oP '\]\(\K[^)#:]+(?=[)#])')
-  done | fails_if_any "these links lead nowhere"
+    done < <(sed "/^\`\`\`/,/^\`\`\`\$/d" "$project_root/$file" | grep -oP '\]\(\K[^)#:]+(?=[)#])')
+  done | fails_if_any "these links lead to no file"
 }
 
-# Classes that never touch a cache's file.
+# Classes that do not use the file of a cache.
 without_file=(
-  Clock ManualClock Executor  # the program's own, in the place of the cache's
-  Error CalculationFailed     # what is thrown
-  Duration Limit Records Value ValueView BoundCalculation # plain values
+  Clock ManualClock Executor  # implemented by the application
+  Error CalculationFailed     # exceptions
+  Duration Limit Records Keys Value ValueView BoundCalculation # plain values
 )
 
-# operations_of CLASS HEADER: the names of its public functions; constructors, assignments and
-# conversions are none.
+# operations_of CLASS HEADER: prints the names of its public functions, without constructors, assignments
+# and conversions.
 operations_of() {
   sed -n "/^class $1 .*{\$/,/^};/p" "$project_root/$2" |
     sed -E '/^ private:/,$d; /^ *\/\//d; /operator bool/d; s/\{.*//' |
@@ -197,7 +237,7 @@ is_called() {
   cat "$project_root"/test/faults/*.cpp | grep -Pzq "\b($receivers)$call"
 }
 
-# A RECEIVER is what a header there says returns a reference to the class: `Cache& cache();`.
+# A RECEIVER is a function in a header of test/faults that returns a reference: `Cache& cache();`.
 operations_meet_faults() {
   local header class operation operations receivers
   while IFS=: read -r header class; do

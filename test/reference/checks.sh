@@ -1,10 +1,10 @@
 # shellcheck shell=bash
-# Sourced by test/run: the suite "reference", the API reference that Doxygen makes of the public headers.
+# Sourced by test/run: the suite "reference". Doxygen makes the API reference from the public headers.
 
 run_reference_suite() {
   ensure_packages doxygen
-  check "Doxygen understands every comment of the public headers" make_reference
-  check "the reference has all that the first program uses" reference_is_whole
+  check "Doxygen accepts every comment of the public headers" make_reference
+  check "the reference has a page for each main class" reference_is_complete
 }
 
 make_reference() {
@@ -13,7 +13,7 @@ make_reference() {
   (cd "$project_root" && doxygen test/reference/Doxyfile)
 }
 
-reference_is_whole() {
+reference_is_complete() {
   local name
   for name in Cache Registry Resource Calculation Options Error Clock; do
     grep -rqE "<title>.*ashmemo::$name.* (Class|Struct) (Template )?Reference" \

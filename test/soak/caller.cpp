@@ -27,10 +27,10 @@ CachePolicy stale_policy() {
 
 }  // namespace
 
-Scene::Scene(Cache& open_cache, std::string path_of_backup, Entries what_entries_do)
+Scene::Scene(Cache& open_cache, std::string path_of_backup, Entries given_entries)
     : cache(open_cache),
       backup_path(std::move(path_of_backup)),
-      entries(what_entries_do),
+      entries(given_entries),
       registry(cache),
       readings(registry.resource<Reading>("Reading", &Reading::id)) {
   readings.record_version(&Reading::level);
@@ -44,38 +44,38 @@ Scene::Scene(Cache& open_cache, std::string path_of_backup, Entries what_entries
   readings.cache_calculation("square", stale_policy());
 }
 
-const std::array<Caller::Step, 16> Caller::kOften{
+const std::array<Caller::Step, 16> Caller::kFrequent{
     &Caller::get_own,  &Caller::put_own,    &Caller::erase_own, &Caller::get_own,
     &Caller::put_own,  &Caller::get_shared, &Caller::get_many,  &Caller::put_shared,
-    &Caller::put_many, &Caller::compute,    &Caller::look,      &Caller::compute_many,
-    &Caller::touch,    &Caller::load,       &Caller::load_one,  &Caller::look_at_calculations};
+    &Caller::put_many, &Caller::compute,    &Caller::inspect,   &Caller::compute_many,
+    &Caller::touch,    &Caller::load,       &Caller::load_one,  &Caller::read_cached};
 
-const std::array<Caller::Step, 12> Caller::kSeldom{&Caller::erase_prefix,
-                                                   &Caller::clear,
-                                                   &Caller::flush,
-                                                   &Caller::maintain,
-                                                   &Caller::change_limits,
-                                                   &Caller::compact,
-                                                   &Caller::check,
-                                                   &Caller::back_up,
-                                                   &Caller::invalidate_one,
-                                                   &Caller::invalidate_record,
-                                                   &Caller::invalidate_calculation,
-                                                   &Caller::invalidate_resource};
+const std::array<Caller::Step, 12> Caller::kRare{&Caller::erase_prefix,
+                                                 &Caller::clear,
+                                                 &Caller::flush,
+                                                 &Caller::maintain,
+                                                 &Caller::change_limits,
+                                                 &Caller::compact,
+                                                 &Caller::check,
+                                                 &Caller::back_up,
+                                                 &Caller::invalidate_one,
+                                                 &Caller::invalidate_record,
+                                                 &Caller::invalidate_calculation,
+                                                 &Caller::invalidate_resource};
 
 Caller::Caller(Scene& scene, unsigned number)
     : scene_(scene), prefix_("own" + std::to_string(number) + ':'), random_(number) {}
 
 void Caller::step() {
-  const std::size_t what = below(1'000);
-  if (what == 0) {
-    (this->*kSeldom[below(kSeldom.size())])();
-  } else if (what < 10) {
+  const std::size_t dice = below(1'000);
+  if (dice == 0) {
+    (this->*kRare[below(kRare.size())])();
+  } else if (dice < 10) {
     erase_many();
-  } else if (what < 13) {
+  } else if (dice < 13) {
     walk();
   } else {
-    (this->*kOften[below(kOften.size())])();
+    (this->*kFrequent[below(kFrequent.size())])();
   }
   ++scene_.steps;
 }
@@ -100,26 +100,26 @@ std::vector<Reading> Caller::page() {
   return page;
 }
 
-void Caller::judge(const std::string& key, const std::optional<std::string>& value) {
+void Caller::check_value(const std::string& key, const std::optional<std::string>& value) {
   if (value && !is_value_of(key, *value)) wrong();
 }
 
-void Caller::look_at_own() {
-  for (std::size_t i = 0; i < kOwnKeys; ++i) look_at_own(i);
+void Caller::check_own() {
+  for (std::size_t i = 0; i < kOwnKeys; ++i) check_own(i);
 }
 
-void Caller::look_at_own(std::size_t number) {
+void Caller::check_own(std::size_t number) {
   const Own& own = own_[number];
   const auto value = scene_.cache.get<std::string>(prefix_ + std::to_string(number));
   asks(1);
   if (!value) {
-    if (own.is_kept && scene_.entries == Entries::stay) wrong();
+    if (own.is_kept && scene_.entries == Entries::remain) wrong();
     return;
   }
   if (std::find(own.values.begin(), own.values.end(), *value) == own.values.end()) wrong();
 }
 
-void Caller::get_own() { look_at_own(below(kOwnKeys)); }
+void Caller::get_own() { check_own(below(kOwnKeys)); }
 
 void Caller::put_own() {
   const std::size_t i = below(kOwnKeys);
@@ -139,7 +139,7 @@ void Caller::erase_own() {
 
 void Caller::get_shared() {
   const std::string key = shared_key();
-  judge(key, scene_.cache.get<std::string>(key));
+  check_value(key, scene_.cache.get<std::string>(key));
   asks(1);
 }
 
@@ -148,7 +148,7 @@ void Caller::get_many() {
   const auto values = scene_.cache.get_many<std::string>(keys);
   asks(keys.size());
   if (values.size() != keys.size()) return wrong();
-  for (std::size_t i = 0; i < keys.size(); ++i) judge(keys[i], values[i]);
+  for (std::size_t i = 0; i < keys.size(); ++i) check_value(keys[i], values[i]);
 }
 
 void Caller::put_shared() {
@@ -169,7 +169,7 @@ void Caller::put_many() {
 
 void Caller::compute() {
   const std::string key = shared_key();
-  judge(key, scene_.cache.get_or_compute(key, [&] { return new_value(key); }));
+  check_value(key, scene_.cache.get_or_compute(key, [&] { return new_value(key); }));
   asks(1);
 }
 
@@ -183,10 +183,10 @@ void Caller::compute_many() {
       });
   asks(keys.size());
   if (values.size() != keys.size()) return wrong();
-  for (std::size_t i = 0; i < keys.size(); ++i) judge(keys[i], values[i]);
+  for (std::size_t i = 0; i < keys.size(); ++i) check_value(keys[i], values[i]);
 }
 
-void Caller::look() {
+void Caller::inspect() {
   const std::string key = shared_key();
   if (const auto entry = scene_.cache.entry(key); entry && entry->key != key) wrong();
   (void)scene_.cache.contains(key);
@@ -218,7 +218,7 @@ void Caller::load_one() {
   asks(1);
 }
 
-void Caller::look_at_calculations() {
+void Caller::read_cached() {
   const auto records = page();
   const auto cached = scene_.square.cached(records);
   for (std::size_t i = 0; i < records.size(); ++i) {
@@ -231,19 +231,19 @@ void Caller::look_at_calculations() {
 
 void Caller::walk() {
   scene_.cache.for_each("s1", [this](const EntryInfo& entry, ValueView value) {
-    judge(entry.key, std::string(value.bytes()));
+    check_value(entry.key, std::string(value.bytes()));
   });
 }
 
 void Caller::erase_prefix() { (void)scene_.cache.erase_prefix("s2"); }
 void Caller::clear() {
-  if (scene_.entries == Entries::leave) (void)scene_.cache.clear();
+  if (scene_.entries == Entries::may_disappear) (void)scene_.cache.clear();
 }
 void Caller::flush() { scene_.cache.flush(); }
 void Caller::maintain() { (void)scene_.cache.run_maintenance(1ms); }
 
 void Caller::change_limits() {
-  if (scene_.entries == Entries::stay) return;
+  if (scene_.entries == Entries::remain) return;
   Limits limits = scene_.cache.limits();
   limits.max_entries = below(2) == 0 ? Limit(2'000) : Limit(unlimited);
   scene_.cache.set_limits(limits);
@@ -251,7 +251,7 @@ void Caller::change_limits() {
 
 void Caller::compact() { scene_.cache.compact(); }
 
-// A backup may keep writing, and so the recount, waiting for longer than max_wait.
+// check() throws store_failed if a backup keeps it waiting for longer than max_wait.
 void Caller::check() {
   try {
     if (!scene_.cache.check().ok) wrong();

@@ -16,41 +16,41 @@ struct Reading {
   std::int64_t level = 0;
 };
 
-/// Whether entries may leave by themselves: under limits, and as anybody clears the cache.
-enum class Entries : std::uint8_t { leave, stay };
+/// Whether entries may disappear: the cache has limits, and callers clear it.
+enum class Entries : std::uint8_t { may_disappear, remain };
 
-/// What all callers share: a cache, calculations on it, and what went wrong.
+/// The objects that all callers share: a cache, its calculations, and counters.
 struct Scene {
-  Scene(Cache& open_cache, std::string path_of_backup, Entries what_entries_do);
+  Scene(Cache& open_cache, std::string path_of_backup, Entries given_entries);
 
   Cache& cache;
   const std::string backup_path;
   const Entries entries;
   Registry registry;
   Resource<Reading>& readings;
-  Calculation<Reading, std::string> report;   // with its ttl
-  Calculation<Reading, std::int64_t> square;  // served stale
+  Calculation<Reading, std::string> report;   // cached with a ttl
+  Calculation<Reading, std::int64_t> square;  // returned stale while it is refreshed
   std::atomic<std::int64_t> steps{0};
   std::atomic<std::int64_t> wrong{0};
-  std::atomic<std::int64_t> asked{0};  // keys, of which each is a hit or a miss
+  std::atomic<std::int64_t> asked{0};  // requested keys; each is a hit or a miss
   std::atomic<bool> is_backing_up{false};
 };
 
-/// One thread that does everything that the public interface offers, in no order. Its own keys
-/// nobody else puts: what it reads there must be what it stored last, or nothing where entries
-/// leave. Of all other keys it knows what their values look like.
+/// One thread that makes all public calls in random order. No other thread puts its own keys, so a
+/// read of them must find the last stored value, or nothing if entries may disappear. A value of
+/// any other key must have the form of that key's values.
 class Caller {
  public:
   Caller(Scene& scene, unsigned number);
 
   void step();
-  /// At the end: all its own keys.
-  void look_at_own();
+  /// Checks all own keys at the end.
+  void check_own();
 
  private:
   using Step = void (Caller::*)();
-  static const std::array<Step, 16> kOften;
-  static const std::array<Step, 12> kSeldom;
+  static const std::array<Step, 16> kFrequent;
+  static const std::array<Step, 12> kRare;
 
   void get_own();
   void put_own();
@@ -61,12 +61,12 @@ class Caller {
   void put_many();
   void compute();
   void compute_many();
-  void look();
+  void inspect();
   void touch();
   void erase_many();
   void load();
   void load_one();
-  void look_at_calculations();
+  void read_cached();
   void walk();
 
   void erase_prefix();
@@ -87,16 +87,16 @@ class Caller {
   [[nodiscard]] std::vector<std::string> shared_keys();
   [[nodiscard]] std::string new_value(const std::string& key);
   [[nodiscard]] std::vector<Reading> page();
-  void look_at_own(std::size_t number);
-  void judge(const std::string& key, const std::optional<std::string>& value);
+  void check_own(std::size_t number);
+  void check_value(const std::string& key, const std::optional<std::string>& value);
   void asks(std::size_t keys) { scene_.asked += static_cast<std::int64_t>(keys); }
   void wrong() { ++scene_.wrong; }
 
   static constexpr std::size_t kOwnKeys = 40;
 
   struct Own {
-    std::vector<std::string> values;  // that may be read; two: a put was not taken
-    bool is_kept = false;             // the last put was taken, and nothing removed it since
+    std::vector<std::string> values;  // that a read may find; several after a refused put
+    bool is_kept = false;             // the last put was accepted and not erased since
   };
 
   Scene& scene_;

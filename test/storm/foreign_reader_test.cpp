@@ -1,6 +1,6 @@
-// Another program that reads for long while a storm blows. Its snapshot keeps the write-ahead log
-// from starting over, so the promise about the disk cannot hold: what is promised then is to say
-// so, and that all is well again once the program has ended.
+// Another program reads for a long time under load. Its snapshot prevents SQLite from restarting
+// the log, so the promise about the disk cannot hold. The cache must report it, and recover when
+// the program ends.
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
@@ -19,7 +19,7 @@ using namespace ashmemo;
 using namespace ashmemo::test;
 
 TEST_SUITE("storm") {
-  TEST_CASE("a foreign reader in a storm is told of; when it has ended the log starts over") {
+  TEST_CASE("a foreign reader under load is reported and the log restarts after it") {
     const TempDir dir;
     const std::string path = dir.path("cache.db");
     Heard heard;
@@ -37,7 +37,7 @@ TEST_SUITE("storm") {
       CHECK(becomes_true([&] { return cache.health().foreign_reader; }));
       CHECK(becomes_true([&] { return disk_use(path).log > 32 * MiB; }));
       CHECK(heard.count(NoticeKind::foreign_reader) == 1);
-      // Between two long reads of our own, which writing waits for.
+      // Writing waits for the storm's own long reads, so health is degraded now and then.
       CHECK(becomes_true([&] { return cache.health().state == HealthState::ok; }));
       shell.send("COMMIT;");
       CHECK(shell.finish().exit_code == 0);

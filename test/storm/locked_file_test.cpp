@@ -1,6 +1,5 @@
-// Another program that holds the write lock for seconds while threads work: a cache may lose work
-// then, but no call hangs, nothing that is in the file is missed, and what was accepted is written
-// once the lock is gone.
+// Another program holds the write lock for seconds while threads work. The cache may refuse puts,
+// but no call hangs, every stored entry is found, and accepted writes are stored after the lock.
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
@@ -13,8 +12,8 @@
 #include "storm/report.hpp"
 #include "storm/storm.hpp"
 #include "support/cache_fixture.hpp"
+#include "support/checking_threads.hpp"
 #include "support/child.hpp"
-#include "support/judging_threads.hpp"
 #include "support/temp_dir.hpp"
 
 using namespace ashmemo;
@@ -23,13 +22,13 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// A call waits 100 ms at most; so long takes only one that hangs.
-constexpr std::int64_t kAbsurd = std::chrono::microseconds(10s).count();
+// A call waits for at most 100 ms. A call that takes longer than this hangs.
+constexpr std::int64_t kHangs = std::chrono::microseconds(10s).count();
 
-Options options_that_tell(Heard& heard) {
+Options options_with(Heard& heard) {
   Options options = storm_options();
-  options.memory_bytes = 0;   // every read is one of the file
-  options.queue_bytes = MiB;  // is full soon
+  options.memory_bytes = 0;   // every read reads the file
+  options.queue_bytes = MiB;  // small, so that it is full soon
   options.hooks.on_error = [&heard](const Notice& notice) { heard.add(notice); };
   return options;
 }
@@ -45,8 +44,8 @@ void hold_lock(const std::string& path) {
   CHECK(shell.finish().exit_code == 0);
 }
 
-/// What another process finds there.
-bool file_has_what_was_stored(const std::string& path, const JudgingThreads& threads) {
+/// Whether another process finds the last value of each key that the threads stored.
+bool file_has_what_was_stored(const std::string& path, const CheckingThreads& threads) {
   std::string all;
   for (const auto& [key, value] : threads.stored()) all += key + '|' + value + '\n';
   const ChildEnd found = run_program({"sqlite3", path,
@@ -58,18 +57,18 @@ bool file_has_what_was_stored(const std::string& path, const JudgingThreads& thr
 }  // namespace
 
 TEST_SUITE("storm") {
-  TEST_CASE("a program that holds the write lock for seconds: no call hangs, no value is missed") {
+  TEST_CASE("no call hangs and no value is missed under a foreign lock of some seconds") {
     const TempDir dir;
     const std::string path = dir.path("cache.db");
     Heard heard;
-    Cache cache(path, options_that_tell(heard));
-    JudgingThreads::store_shared(cache);
-    JudgingThreads threads(cache, {.own_keys = 200, .most_bytes = 4'000});
+    Cache cache(path, options_with(heard));
+    CheckingThreads::store_shared(cache);
+    CheckingThreads threads(cache, {.own_keys = 200, .max_bytes = 4'000});
     hold_lock(path);
     threads.stop();
     CHECK(becomes_true([&] { return cache.stats().queue_bytes == 0; }));
     CHECK(threads.wrong() == "");
-    CHECK(threads.longest_call() < kAbsurd);
+    CHECK(threads.longest_call() < kHangs);
     CHECK(threads.hits() > 100);
     CHECK(threads.refused() > 0);
     CHECK(cache.stats().unread == 0);
@@ -77,7 +76,7 @@ TEST_SUITE("storm") {
     CHECK(heard.count(NoticeKind::busy) == 1);
     CHECK(heard.count(NoticeKind::everything_removed) == 0);
     CHECK(file_has_what_was_stored(path, threads));
-    print_line(fmt::format("locked   {} calls, {} puts not taken, longest call {} ms",
+    print_line(fmt::format("locked   {} calls, {} puts refused, longest call {} ms",
                            grouped(threads.calls()), grouped(threads.refused()),
                            grouped(threads.longest_call() / 1000)));
     CHECK(becomes_true([&] { return cache.health().state == HealthState::ok; }));

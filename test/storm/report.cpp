@@ -6,7 +6,7 @@
 namespace ashmemo::test {
 namespace {
 
-// ./test/run reads our output through a pipe, so it has to tell whether there is a terminal.
+// ./test/run reads the output through a pipe. It sets the variable if it writes to a terminal.
 bool is_watched() { return std::getenv("ASHMEMO_WATCHED") != nullptr; }
 
 }  // namespace

@@ -6,14 +6,15 @@
 
 namespace ashmemo::test {
 
-/// How long one kind of storm may take. All of them: ASHMEMO_STORM_SECONDS, or 20.
+/// The time for one of `kinds` kinds of load. All kinds together take ASHMEMO_STORM_SECONDS. The
+/// default is 20 seconds.
 [[nodiscard]] std::chrono::milliseconds seconds_of_one_kind(int kinds);
 
 /// 1234567 as "1,234,567".
 [[nodiscard]] std::string grouped(std::int64_t number);
 
 void print_line(const std::string& line);
-/// Written over by the next line; only where somebody is watching (ASHMEMO_WATCHED is set).
+/// Prints a line that the next line overwrites. Prints nothing unless ASHMEMO_WATCHED is set.
 void show_progress(const std::string& line);
 
 }  // namespace ashmemo::test

@@ -7,9 +7,9 @@
 namespace ashmemo::test {
 namespace {
 
-// What is measured here happens in its own time, on real threads and a real disk, and nobody tells
-// of it: so this waits, unlike every other test. A checkpoint takes longer than this, so no size
-// that lasts is missed; without any wait the sampler would take a core from what it measures.
+// The sampler sleeps, unlike other tests: nothing notifies it when a file grows. A checkpoint takes
+// longer than this interval, so every size that lasts is seen. Without sleeping, the sampler would
+// take a core from the cache that it measures.
 constexpr std::chrono::microseconds kBetweenSamples{200};
 
 std::int64_t size_of(const std::string& path) {
@@ -19,8 +19,8 @@ std::int64_t size_of(const std::string& path) {
 
 }  // namespace
 
-// The log first: it gets shorter only after the file has grown, so the sum is never of sizes that
-// were not there together.
+// Reads the log first. The log shrinks only after the file has grown, so both sizes existed at the
+// same time.
 DiskUse disk_use(const std::string& path) {
   DiskUse use;
   use.log = size_of(path + "-wal");
@@ -52,9 +52,10 @@ void Sampler::run() {
   }
 }
 
-bool wait_until_small(const std::string& path, std::int64_t most, std::chrono::seconds at_most) {
-  const auto deadline = std::chrono::steady_clock::now() + at_most;
-  while (disk_use(path).sum() > most) {
+bool wait_until_small(const std::string& path, std::int64_t max_bytes,
+                      std::chrono::seconds max_wait) {
+  const auto deadline = std::chrono::steady_clock::now() + max_wait;
+  while (disk_use(path).sum() > max_bytes) {
     if (std::chrono::steady_clock::now() > deadline) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }

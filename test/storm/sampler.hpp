@@ -9,7 +9,7 @@
 
 namespace ashmemo::test {
 
-/// What a cache takes on the disk, as the file system says.
+/// The sizes of a cache's files, as the file system reports them.
 struct DiskUse {
   std::int64_t file = 0;
   std::int64_t log = 0;     // -wal
@@ -18,10 +18,10 @@ struct DiskUse {
   [[nodiscard]] std::int64_t sum() const noexcept { return file + log + shared; }
 };
 
-/// Asks stat only. To open one of the files, and close it, would cost this process its locks.
+/// Calls only stat(). Opening and closing a file would release this process's locks on it.
 [[nodiscard]] DiskUse disk_use(const std::string& path);
 
-/// Looks at the files of a cache again and again, from a thread of its own.
+/// Measures the files of a cache repeatedly on its own thread.
 class Sampler {
  public:
   explicit Sampler(std::string path);
@@ -29,6 +29,7 @@ class Sampler {
   Sampler(const Sampler&) = delete;
   Sampler& operator=(const Sampler&) = delete;
 
+  /// The sizes with the largest sum so far.
   [[nodiscard]] DiskUse highest() const;
 
  private:
@@ -41,9 +42,8 @@ class Sampler {
   std::thread thread_;
 };
 
-/// Waits until the files take no more than `most` bytes, without a call to the cache. False: they
-/// still took more when the time was over.
-[[nodiscard]] bool wait_until_small(const std::string& path, std::int64_t most,
-                                    std::chrono::seconds at_most);
+/// Waits until the files take at most `max_bytes`. Does not call the cache. False after `max_wait`.
+[[nodiscard]] bool wait_until_small(const std::string& path, std::int64_t max_bytes,
+                                    std::chrono::seconds max_wait);
 
 }  // namespace ashmemo::test

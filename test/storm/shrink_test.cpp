@@ -1,4 +1,4 @@
-// A file that is emptied gets small by itself: nobody calls the cache after the removal.
+// The file shrinks after its entries are removed, without further calls of the cache.
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
@@ -25,13 +25,13 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// 256 free pages are kept for new entries, and the log with up to 1 MiB.
-constexpr std::int64_t kNearNothing = 3 * MiB;
+// The cache keeps 256 free pages (1 MiB) for new entries and up to 1 MiB of log.
+constexpr std::int64_t kSmall = 3 * MiB;
 
-// How long it takes is printed; this is for a machine that has other things to do.
-constexpr std::chrono::seconds kPatience = 5min;
+// Much longer than needed, for a busy machine. The test prints the real time.
+constexpr std::chrono::seconds kMaxWait = 5min;
 
-/// The machine's clocks, but for the days that a test lets pass.
+/// The machine's clocks. A test can move the wall clock forward.
 class LeapingClock final : public Clock {
  public:
   [[nodiscard]] std::int64_t wall_now() const noexcept override {
@@ -58,7 +58,7 @@ struct Shrinking {
   const std::string path = dir.path("cache.db");
   Cache cache{path, options_with(clock)};
 
-  /// As many as the limits let stay.
+  /// Puts entries with 64 MiB of values.
   void fill(std::size_t bytes, PutOptions options) {
     const auto count = static_cast<int>(64 * MiB / static_cast<std::int64_t>(bytes));
     const std::string value(bytes, 'v');
@@ -74,7 +74,7 @@ struct Shrinking {
 
   void expect_small(const std::string& after, std::int64_t from) const {
     const auto start = std::chrono::steady_clock::now();
-    CHECK(wait_until_small(path, kNearNothing, kPatience));
+    CHECK(wait_until_small(path, kSmall, kMaxWait));
     const DiskUse to = disk_use(path);
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
     print_line(fmt::format("{:<8} from {:>14} B to {:>10} B (log {:>9} B) in {:.1f} s", after,
@@ -85,7 +85,7 @@ struct Shrinking {
 }  // namespace
 
 TEST_SUITE("storm") {
-  TEST_CASE("the file shrinks by itself after clear") {
+  TEST_CASE("the file shrinks after clear") {
     Shrinking f;
     f.fill(2100, {});
     const std::int64_t from = disk_use(f.path).sum();
@@ -96,7 +96,7 @@ TEST_SUITE("storm") {
     CHECK(f.cache.check().ok);
   }
 
-  TEST_CASE("the file shrinks by itself after everything has expired") {
+  TEST_CASE("the file shrinks after all entries have expired") {
     Shrinking f;
     f.fill(16'000, {.ttl = 24h});
     const std::int64_t from = disk_use(f.path).sum();
@@ -107,7 +107,7 @@ TEST_SUITE("storm") {
     CHECK(f.cache.check().ok);
   }
 
-  TEST_CASE("the file shrinks by itself to lower limits") {
+  TEST_CASE("the file shrinks after max_bytes is lowered") {
     Shrinking f;
     f.fill(2100, {});
     const std::int64_t from = disk_use(f.path).sum();

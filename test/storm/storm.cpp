@@ -15,14 +15,14 @@ constexpr std::uint64_t kRepeatedKeys = 20'000;
 constexpr std::size_t kBatchBytes = 512 * 1024;
 constexpr std::size_t kLargestBatch = 500;
 
-// Scattered over the index: neighbours in time are no neighbours in the file.
+// Consecutive numbers give keys that are far from each other in the index.
 std::string key_of(std::uint64_t number) {
   return fmt::format("storm:{:016x}", number * 0x9E3779B97F4A7C15U);
 }
 
 }  // namespace
 
-/// One thread's part.
+/// The calls of one thread.
 class Storm::Caller {
  public:
   Caller(Storm& storm, std::uint64_t number)
@@ -70,11 +70,10 @@ class Storm::Caller {
   }
 
   std::size_t size() {
-    const std::size_t least = storm_.kind_.least;
-    const std::size_t most = storm_.kind_.most;
+    const auto min_bytes = static_cast<double>(storm_.kind_.min_value_bytes);
+    const auto max_bytes = static_cast<double>(storm_.kind_.max_value_bytes);
     std::uniform_real_distribution<double> share(0, 1);
-    const double ratio = static_cast<double>(most) / static_cast<double>(least);
-    return static_cast<std::size_t>(static_cast<double>(least) * std::pow(ratio, share(random_)));
+    return static_cast<std::size_t>(min_bytes * std::pow(max_bytes / min_bytes, share(random_)));
   }
 
   PutOptions options() {
@@ -89,7 +88,8 @@ class Storm::Caller {
     note_size(key, size);
   }
 
-  // The queue must have room for it, which in a storm it hardly ever has: for once the others wait.
+  // In a storm the queue rarely has space for a giant. So the other threads wait while this one
+  // flushes and puts.
   void put_giant() {
     const std::unique_lock alone(storm_.queue_);
     storm_.cache_.flush();
@@ -106,7 +106,7 @@ class Storm::Caller {
     for (const auto& [key, value] : pairs) note_size(key, value.size());
   }
 
-  // What it costs is asked once for each size that is the largest so far.
+  // Asks for byte_size only if this value is larger than all values of this thread so far.
   void note_size(const std::string& key, std::size_t size) {
     if (size <= largest_value_) return;
     const auto entry = storm_.cache_.entry(key);

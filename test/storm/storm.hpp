@@ -15,18 +15,18 @@ namespace ashmemo::test {
 /// The values that a storm stores.
 struct Kind {
   std::string name;
-  std::size_t least;  // bytes of a value; from here to `most` evenly by their logarithm
-  std::size_t most;
-  std::int64_t max_bytes;  // of the cache: few enough that the storm reaches them soon
-  bool giants = false;     // and now and then one almost as large as an entry may be
-  std::size_t first = 0;   // the cache is full of values of so many bytes before
+  std::size_t min_value_bytes;  // value sizes are distributed evenly by their logarithm
+  std::size_t max_value_bytes;
+  std::int64_t max_bytes;  // the cache's limit, small enough to be reached soon
+  bool giants = false;     // put an entry of almost max_entry_bytes now and then
+  std::size_t first = 0;   // the storm begins with a cache full of values of this size
 };
 
-/// A real cache, on the machine's clock, whose worker has its thread.
+/// Options with the machine's clock and a worker thread.
 [[nodiscard]] Options storm_options(std::int64_t max_bytes = 64 * MiB);
 
-/// Threads that write, overwrite, remove and read as quickly as the cache lets them, from now until
-/// the end of this object.
+/// Threads that write, overwrite, remove and read as fast as possible until the destructor stops
+/// them.
 class Storm {
  public:
   Storm(Cache& cache, Kind kind);
@@ -35,7 +35,7 @@ class Storm {
   Storm& operator=(const Storm&) = delete;
 
   [[nodiscard]] std::int64_t written() const noexcept { return written_; }
-  /// What the largest entry costs that was put so far.
+  /// The largest byte_size of an entry so far.
   [[nodiscard]] std::int64_t largest_entry() const noexcept { return largest_; }
 
  private:
@@ -47,7 +47,7 @@ class Storm {
   std::atomic<std::int64_t> written_{0};
   std::atomic<std::int64_t> largest_{0};
   std::atomic<bool> stopping_{false};
-  std::shared_mutex queue_;  // held while something is put into the cache's queue
+  std::shared_mutex queue_;  // shared by puts, exclusive for a giant
   std::vector<std::thread> threads_;
 };
 

@@ -6,11 +6,11 @@
 namespace {
 
 thread_local std::int64_t allocations = 0;
-thread_local std::int64_t until_failure = -1;  // negative: none fails
+thread_local std::int64_t until_failure = -1;  // negative: no allocation fails
 
 }  // namespace
 
-// The other forms of new and delete call these, but for those of over-aligned types.
+// The other forms of `new` and `delete` call these, except the forms for over-aligned types.
 void* operator new(std::size_t size) {
   ++allocations;
   const bool fails = until_failure >= 0 && until_failure-- == 0;

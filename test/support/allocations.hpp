@@ -4,11 +4,12 @@
 
 namespace ashmemo::test {
 
-/// How often this thread has asked `new` for memory. A program that calls this has a `new` that
-/// counts.
+/// The number of calls of `new` on this thread. A program that uses this file has its own `operator
+/// new` that counts.
 [[nodiscard]] std::int64_t allocations_here() noexcept;
 
-/// While it lives, one request of this thread for memory fails: the one after `before` others.
+/// While it exists, one allocation of this thread fails: the one after the next `before`
+/// allocations.
 class FailingAllocation {
  public:
   explicit FailingAllocation(std::int64_t before) noexcept;

@@ -3,11 +3,11 @@
 
 coverage_goal=95  # percent of the lines of src and include
 
-# clang-tidy by the rules of .clang-tidy: each source is one test, and shows its headers' faults too.
+# Runs clang-tidy with the rules in .clang-tidy. Each source file is one test and covers its headers.
 run_tidy_suite() {
   local directory=$build_root/clang logs file tool=clang-tidy
   ensure_packages clang clang-tidy
-  command -v clang-tidy-14 >/dev/null && tool=clang-tidy-14 # the version that the rules are for
+  command -v clang-tidy-14 >/dev/null && tool=clang-tidy-14 # the rules are written for this version
   configure "$directory" clang "-Dwerror=$werror" -Dbuildtype=debugoptimized
   logs=$directory/tidy
   rm -rf "$logs"
@@ -30,7 +30,7 @@ passed_tidy() {
   cat "$1.log" && [[ ! -e $1.failed ]]
 }
 
-# The lines of the library that the suites unit and system run, in a build of their own.
+# Counts the lines of the library that the suites "unit" and "system" run, in a separate build.
 run_coverage_suite() {
   local directory=$build_root/gcc-coverage each
   ensure_packages gcovr
@@ -44,7 +44,7 @@ run_coverage_suite() {
   check "coverage of $coverage_goal % of the lines" report_coverage "$directory"
 }
 
-# A table of the files below the goal; all of them are in coverage.txt.
+# Prints the files below the goal. coverage.txt lists all files.
 report_coverage() {
   local report=$1/coverage.txt status=0
   (cd "$project_root" && gcovr --root . --filter src/ --filter include/ --exclude-throw-branches \

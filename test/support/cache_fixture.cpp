@@ -71,7 +71,7 @@ CacheFixture::~CacheFixture() {
 
 Cache& CacheFixture::cache() {
   if (!cache_) {
-    raw_.reset();  // opening reads the header, which costs this process its locks on the file
+    raw_.reset();  // opening reads and closes the file, which drops the POSIX locks of this process
     cache_ = std::make_unique<Cache>(path, options);
   }
   return *cache_;

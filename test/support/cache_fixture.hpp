@@ -17,7 +17,7 @@
 
 namespace ashmemo::test {
 
-/// What the hooks of a cache were told. Any thread.
+/// Records the notices and removals that a cache passes to its hooks. Threads: any.
 class Heard {
  public:
   void add(const Notice& notice);
@@ -25,9 +25,9 @@ class Heard {
 
   [[nodiscard]] std::vector<Notice> notices() const;
   [[nodiscard]] int count(NoticeKind kind) const;
-  /// The last one of this kind; empty texts: there was none.
+  /// The last notice of this kind. Its texts are empty if there was none.
   [[nodiscard]] Notice last(NoticeKind kind) const;
-  /// "key cause", in the order told.
+  /// The removals as "key cause", in the order of the calls of the hook.
   [[nodiscard]] std::vector<std::string> removals() const;
   void clear();
 
@@ -37,9 +37,9 @@ class Heard {
   std::vector<std::string> removals_;
 };
 
-/// A cache in a directory of its own, whose clock stands still and whose worker works when it is
-/// told to. At the end everything accepted must be in the file, the file whole and the totals those
-/// of its rows.
+/// A cache in its own directory. Its clock moves only when the test advances it, and its worker
+/// runs only when the test calls it. The destructor checks that all accepted writes are in the
+/// file, that the file is intact, and that its totals match its rows.
 class CacheFixture {
  public:
   explicit CacheFixture(Options given = {});
@@ -47,36 +47,36 @@ class CacheFixture {
   CacheFixture(const CacheFixture&) = delete;
   CacheFixture& operator=(const CacheFixture&) = delete;
 
-  /// Opens it with `options`, if it is not open yet.
+  /// Returns the cache. Opens it with `options` if it is not open.
   Cache& cache();
   Cache* operator->() { return &cache(); }
   void close();
-  /// Closes it and opens it with `options` as they are now.
+  /// Closes the cache and opens it with the current `options`.
   void reopen();
-  /// Has the removals told to `heard`; before the cache is opened.
+  /// Records removals in `heard`. Call this before the cache is opened.
   void listen_to_removals();
-  /// The worker has a thread, and the clocks are the machine's.
+  /// Uses a worker thread and the clocks of the machine. Call this before the cache is opened.
   void use_thread();
 
-  /// Another program's connection, in this process.
+  /// A connection of plain SQLite to the file, as another program would have, but in this process.
   RawDatabase& raw();
   void close_raw() { raw_.reset(); }
-  /// Another process: what the sqlite3 program prints. Its failure ends the test.
+  /// Runs SQL with the program `sqlite3` and returns its output. Throws if the program fails.
   [[nodiscard]] std::string shell(const std::string& sql) const;
-  /// Whether another connection finds a row with this key.
+  /// Whether `raw` finds a row with this key.
   [[nodiscard]] bool in_file(const std::string& key);
   [[nodiscard]] std::int64_t rows_in_file();
 
-  /// Puts `prefix`0, `prefix`1, ... with texts of this many bytes.
+  /// Puts the keys `prefix`0, `prefix`1, ... with texts of `bytes` bytes.
   void fill(const std::string& prefix, int count, std::size_t bytes = 10);
-  /// The keys that a walk shows, joined by blanks.
+  /// The keys that `for_each` visits, separated by blanks.
   [[nodiscard]] std::string keys(std::string_view prefix = {});
-  /// Runs the worker until it says that nothing is left to do; how often it was run.
+  /// Runs the worker until it has nothing left to do. Returns the number of runs.
   int run_to_the_end();
 
-  /// Flushes and checks everything that the end checks, now.
+  /// Flushes, and checks the same as the destructor.
   void check_file();
-  /// The end checks nothing: the file is damaged, unwritable or somebody else's.
+  /// Turns off the checks in the destructor, because the file is damaged, read-only or not a cache.
   void expect_no_order() { in_order_ = false; }
 
   TempDir dir;
@@ -84,7 +84,7 @@ class CacheFixture {
   std::shared_ptr<ManualClock> clock = std::make_shared<ManualClock>();
   Heard heard;
   Options options;
-  std::int64_t worker_errors = 0;  // that the test means to cause
+  std::int64_t worker_errors = 0;  // expected by the test
 
  private:
   void check_open_cache();
@@ -95,15 +95,15 @@ class CacheFixture {
   bool in_order_ = true;
 };
 
-/// The Error that `call` throws, if it throws one.
+/// The Error that `call` throws; nullopt if it throws none.
 [[nodiscard]] std::optional<Error> thrown_by(const std::function<void()>& call);
-/// The name of its code; "nothing" where none is thrown.
+/// The name of the code of that Error; "nothing" if `call` throws none.
 [[nodiscard]] std::string code_thrown_by(const std::function<void()>& call);
 
 [[nodiscard]] bool has(const std::string& text, const std::string& part);
 
-/// Waits until it is true, for what a worker's thread does by itself, in its own time. False: not
-/// within five minutes, on a machine that has other things to do.
+/// Waits until the condition is true. For work that a worker thread starts by itself. Returns false
+/// after five minutes, which is enough for a busy machine.
 [[nodiscard]] bool becomes_true(const std::function<bool()>& condition);
 
 /// prefix0 ... prefix(count - 1)

@@ -5,7 +5,7 @@ passed=0
 failed=0
 filter=
 
-# check NAME COMMAND...: one test case. What the command prints is shown when it fails.
+# check NAME COMMAND...: one test case. If the command fails, its output is printed.
 check() {
   local name=$1 output
   shift
@@ -20,7 +20,7 @@ check() {
   fi
 }
 
-# The project's own files, tracked or new: what a commit would hold.
+# project_files [PATTERN]...: the files of the project, tracked or new, but not ignored.
 project_files() {
   local file
   git -c safe.directory='*' -C "$project_root" ls-files --cached --others --exclude-standard -- "$@" |

@@ -20,13 +20,13 @@
 namespace ashmemo::test {
 namespace {
 
-// A child that hangs ends itself: nobody would wait for it for ever, nor for what it has open.
+// A child that hangs ends itself, so that no process waits for it or for its open pipes for ever.
 constexpr unsigned kSecondsOfLife = 60;
 constexpr int kHung = 128 + SIGALRM;
 
-// The sanitizers of GCC 12 and Clang 14 do not free their allocators' locks in a forked child: one
-// that another thread held at that moment hangs the child, in any program. Seen once in 1,000 to
-// 3,000 forks beside a thread that does nothing but allocate.
+// The sanitizers of GCC 12 and Clang 14 do not release the locks of their allocators in a forked
+// child. If another thread holds such a lock during the fork, the child hangs, in any program. This
+// happened once in 1,000 to 3,000 forks beside a thread that only allocates.
 constexpr int kTries = kIsSanitized ? 3 : 1;
 
 struct Pipe {
@@ -34,8 +34,9 @@ struct Pipe {
   int write_end = -1;
 };
 
-// All pipe ends that the test has open. A forked child must close those of its siblings: as long as
-// it held the writing end of another program's input, that program would wait for more for ever.
+// All pipe ends that the test has open. A forked child must close the ends of its siblings. If it
+// kept the writing end of another program's input open, that program would never see the end of its
+// input.
 std::set<int>& open_ends() {
   static std::set<int> ends;
   return ends;
@@ -43,7 +44,7 @@ std::set<int>& open_ends() {
 
 Pipe make_pipe() {
   std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw std::runtime_error("no pipe");
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw std::runtime_error("cannot create a pipe");
   open_ends().insert({ends[0], ends[1]});
   return {ends[0], ends[1]};
 }
@@ -102,11 +103,11 @@ void kill_and_reap(pid_t* pid) {
 
 // Forks; in the child only the pipe ends in `kept` stay open.
 pid_t fork_keeping(const std::set<int>& kept) {
-  // What is still buffered would be printed by both.
+  // Otherwise both processes would print the buffered output.
   std::cout.flush();
   std::fflush(nullptr);
   const pid_t pid = ::fork();
-  if (pid < 0) throw std::runtime_error("no fork");
+  if (pid < 0) throw std::runtime_error("cannot fork");
   if (pid > 0) return pid;
   for (const int end : open_ends()) {
     if (!kept.contains(end)) ::close(end);
@@ -114,10 +115,11 @@ pid_t fork_keeping(const std::set<int>& kept) {
   return pid;
 }
 
-// A child that dies may leave the test writing into a pipe without a reader: an error, not an end.
+// If a child has died, a write to its pipe must return an error and not kill the test program.
 void ignore_broken_pipes() { ::signal(SIGPIPE, SIG_IGN); }
 
-// In the child: _exit, so that neither destructors nor the test program's own end run twice.
+// In the child. Calls `_exit`, so that no destructor and no exit handler of the test program runs
+// twice.
 template <class F>
 [[noreturn]] void report_and_exit(int said, const F& work) {
   ::signal(SIGALRM, SIG_DFL);
@@ -173,7 +175,7 @@ ChildEnd try_in_child(const std::function<std::string()>& work) {
 ChildEnd in_child(const std::function<std::string()>& work) {
   ChildEnd end = try_in_child(work);
   for (int tried = 1; tried < kTries && end.exit_code == kHung; ++tried) {
-    std::fprintf(stderr, "a forked child hung and is tried again\n");
+    std::fprintf(stderr, "a forked child hung; trying again\n");
     end = try_in_child(work);
   }
   return end;
@@ -189,7 +191,7 @@ void drop_privileges() {
   }
 }
 
-void Child::Parent::tell() { write_all(out_, "t"); }
+void Child::Parent::notify() { write_all(out_, "t"); }
 
 void Child::Parent::wait_for() {
   if (!read_turn(in_)) ::_exit(0);
@@ -222,7 +224,7 @@ Child::~Child() {
 
 bool Child::wait_for() { return read_turn(turns_in_); }
 
-void Child::tell() { write_all(turns_out_, "t"); }
+void Child::notify() { write_all(turns_out_, "t"); }
 
 ChildEnd Child::kill() {
   if (pid_ >= 0) ::kill(pid_, SIGKILL);

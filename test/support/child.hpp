@@ -6,36 +6,38 @@
 #include <string>
 #include <vector>
 
-// Other processes for tests: a fork that runs a function, and programs such as the sqlite3 shell.
-// All of them take turns with the test through pipes, so that no test sleeps.
+// Other processes for tests: a forked child that runs a function, and programs such as the sqlite3
+// shell. They synchronise with the test through pipes, so that no test sleeps.
 
 namespace ashmemo::test {
 
-/// How a child ended. Killed by a signal: exit_code is 128 + its number, as in a shell. A forked
-/// child lives for a minute at most; SIGALRM ends one that hangs.
+/// The result of a child. If a signal killed it, exit_code is 128 + the number of the signal, as in
+/// a shell. SIGALRM ends a forked child after one minute.
 struct ChildEnd {
   int exit_code = 0;
-  std::string said;  // what the function returned, or what the program printed (both streams)
+  std::string said;  // the text that the function returned, or the output of both streams
 };
 
-/// Runs `work` in a forked child until its end. What it returns comes back as `said`; an exception
-/// comes back as its text, with exit code 1. No destructor of the test runs in the child.
-/// Under a sanitizer one that hangs is forked again, twice: its allocator may be to blame.
-/// Assertions made in the child are lost: return what is to be asserted.
+/// Runs `work` in a forked child and waits for its end. `said` is the returned text, or the text of
+/// an exception, with exit code 1. No destructor of the test runs in the child. Under a sanitizer,
+/// a child that hangs is forked again, at most twice: see child.cpp. Assertions in the child are
+/// lost, so return the values to check.
 [[nodiscard]] ChildEnd in_child(const std::function<std::string()>& work);
 
-/// Gives up root's rights for good, where there are any: for permission tests, in a child only.
+/// Gives up the rights of root permanently, if this process has them. For permission tests; only in
+/// a child.
 void drop_privileges();
 [[nodiscard]] bool is_root();
 
-/// A forked child that runs beside the test and takes turns with it. Killed by the destructor.
+/// A forked child that runs beside the test. Both wait for each other with `wait_for` and `notify`.
+/// The destructor kills it.
 class Child {
  public:
-  /// What the child sees of the test.
+  /// The test, seen from the child.
   class Parent {
    public:
-    void tell();      // wakes the test's wait_for_child
-    void wait_for();  // until the test calls tell; the child ends here when the test is over
+    void notify();    // wakes the test in Child::wait_for
+    void wait_for();  // waits for Child::notify; ends the child if the test has ended
 
    private:
     friend class Child;
@@ -49,25 +51,26 @@ class Child {
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
 
-  /// Until the child calls tell. False: it ended without.
+  /// Waits until the child calls `notify`. Returns false if the child ended first.
   [[nodiscard]] bool wait_for();
-  void tell();
-  /// Ends it at once, as a crash would; what it had ended with, if it had ended by itself.
+  void notify();
+  /// Kills the child at once, as a crash would. If it had already ended, returns that result.
   ChildEnd kill();
-  /// Until it ends by itself.
+  /// Waits until the child ends by itself.
   [[nodiscard]] ChildEnd wait_for_end();
 
  private:
   pid_t pid_ = -1;
-  int turns_in_ = -1;   // bytes from the child's tell
+  int turns_in_ = -1;   // bytes from the child's notify
   int turns_out_ = -1;  // bytes to the child's wait_for
   int said_in_ = -1;
 };
 
-/// Runs a program, found through PATH, with no input; its end and everything it printed.
+/// Runs a program from PATH with empty input. Returns its result and all its output.
 [[nodiscard]] ChildEnd run_program(const std::vector<std::string>& arguments);
 
-/// A program that stays: lines to its input, lines from its output. Killed by the destructor.
+/// A program that runs beside the test: send it lines and read lines of its output. The destructor
+/// kills it.
 class Program {
  public:
   explicit Program(const std::vector<std::string>& arguments);
@@ -78,7 +81,7 @@ class Program {
   void send(const std::string& line);  // a newline is added
   /// The next line of either stream, without its newline; empty at the end of the output.
   [[nodiscard]] std::string read_line();
-  /// Closes its input and waits for its end; `said` is what read_line has not read.
+  /// Closes its input and waits for its end. `said` is the output that was not yet read.
   [[nodiscard]] ChildEnd finish();
 
  private:

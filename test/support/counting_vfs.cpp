@@ -7,7 +7,7 @@ namespace {
 
 sqlite3_vfs* system_vfs = nullptr;
 std::atomic<int> wal_syncs{0};
-// The system's own methods, and a copy of them in which the sync counts.
+// The methods of SQLite's default VFS, and a copy whose `xSync` counts.
 const sqlite3_io_methods* system_methods = nullptr;
 sqlite3_io_methods counting_methods;
 
@@ -28,7 +28,7 @@ int open(sqlite3_vfs*, const char* name, sqlite3_file* file, int flags, int* fla
 
 }  // namespace
 
-// Everything but opening is the system's, which finds what it needs in the copied fields.
+// A copy of the default VFS with another `xOpen`. The default methods work on the copied fields.
 CountingVfs::CountingVfs() {
   system_vfs = sqlite3_vfs_find(nullptr);
   wal_syncs = 0;

@@ -4,8 +4,8 @@
 
 namespace ashmemo::test {
 
-/// Counts how often SQLite has a WAL written through the device, while it lives: for connections
-/// opened meanwhile. One at a time.
+/// Counts how often SQLite syncs a WAL file to the disk, for connections that are opened while it
+/// exists. Only one may exist at a time.
 class CountingVfs {
  public:
   CountingVfs();
@@ -13,6 +13,7 @@ class CountingVfs {
   CountingVfs(const CountingVfs&) = delete;
   CountingVfs& operator=(const CountingVfs&) = delete;
 
+  /// The number of syncs of WAL files.
   [[nodiscard]] int of_wal() const noexcept;
 
  private:

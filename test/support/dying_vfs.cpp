@@ -16,10 +16,10 @@ std::atomic<std::int64_t> changes{0};
 std::atomic<std::int64_t> reads{0};
 
 sqlite3_vfs* system_vfs = nullptr;
-// The system's own methods of a file, and a copy of them that counts. Databases have others than
-// journals and WALs.
+// The methods of SQLite's default VFS for a kind of file, and a copy that counts. Database files
+// have other methods than journals and WALs.
 struct Methods {
-  sqlite3_io_methods counting;  // first: what a file points to is this table
+  sqlite3_io_methods counting;  // must be the first member, because a file points to it
   const sqlite3_io_methods* system;
 };
 Methods of_databases;
@@ -29,7 +29,7 @@ const sqlite3_io_methods* system_methods(sqlite3_file* file) {
   return reinterpret_cast<const Methods*>(file->pMethods)->system;
 }
 
-// Before the change, so that the change itself is what is missing afterwards.
+// Called before each change, so that this change is missing after the kill.
 void count_change() {
   if (++changes == fatal_change) ::raise(SIGKILL);
 }
@@ -80,7 +80,7 @@ int remove(sqlite3_vfs*, const char* name, int sync_directory) {
   return system_vfs->xDelete(system_vfs, name, sync_directory);
 }
 
-// Everything else is the system's, which finds what it needs in the copied fields.
+// A copy of the default VFS with other functions. The default functions work on the copied fields.
 sqlite3_vfs make_vfs() {
   system_vfs = sqlite3_vfs_find(nullptr);
   sqlite3_vfs vfs = *system_vfs;

@@ -2,18 +2,18 @@
 
 #include <cstdint>
 
-// For children only: counts what SQLite and we ourselves do to files, and ends the process in the
-// middle of it.
+// For children only: counts the changes that SQLite and the library make to files, and kills the
+// process at one of them.
 
 namespace ashmemo::test {
 
-/// From now on this process kills itself (SIGKILL: nothing is flushed, nobody is told) right before
-/// the `nth` change of a file: a write, truncation, sync, creation or deletion by SQLite, or one of
-/// those that base/platform.hpp makes. 0: never. Of SQLite it concerns connections opened
-/// afterwards. The process's test points are taken for it.
+/// From now on this process kills itself with SIGKILL just before the `nth` change of a file. A
+/// change is a write, truncation, sync, creation or deletion by SQLite or by base/platform.hpp. 0:
+/// never. It counts changes of SQLite only on connections that are opened later. It replaces the
+/// test point function of the process.
 void die_at_file_change(std::int64_t nth);
 
-/// How often SQLite has read from a file since die_at_file_change was called.
+/// The number of reads of files by SQLite since the call of die_at_file_change.
 [[nodiscard]] std::int64_t file_reads();
 
 }  // namespace ashmemo::test

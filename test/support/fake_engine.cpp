@@ -6,7 +6,7 @@ namespace ashmemo::test {
 
 namespace {
 
-/// Options with the clock and the hooks of a FakeEngine, where the test has none of its own.
+/// Adds the clock and the hooks of a FakeEngine, unless the test has set its own.
 Options completed(Options options, const std::shared_ptr<Told>& told,
                   const std::shared_ptr<ManualClock>& clock) {
   Hooks& hooks = options.hooks;
@@ -17,7 +17,7 @@ Options completed(Options options, const std::shared_ptr<Told>& told,
   return options;
 }
 
-class TextSink final : public engine::AnswerSink {
+class TextSink final : public engine::ValueSink {
  public:
   bool take(std::size_t, Freshness, ValueView value) override {
     if (value.type() != ValueType::text) return false;
@@ -96,7 +96,7 @@ std::optional<std::string> FakeEngine::get(std::string_view key) {
   TextSink sink;
   engine::Answer answer;
   const std::int64_t now = engine::read(engine, std::span(&query, 1), sink, std::span(&answer, 1));
-  engine::settle(engine, std::span(&query, 1), std::span(&answer, 1), now);
+  engine::record_answers(engine, std::span(&query, 1), std::span(&answer, 1), now);
   return sink.text;
 }
 
@@ -117,7 +117,7 @@ engine::RangePtr FakeEngine::queue_removal(std::string_view prefix) {
   auto range = std::make_shared<engine::Range>();
   range->kind = prefix.empty() ? engine::Range::Kind::erase_all : engine::Range::Kind::erase_prefix;
   range->prefix = prefix;
-  engine::queue_range(engine, range);
+  (void)engine::queue_range(engine, range);
   return range;
 }
 
@@ -134,10 +134,10 @@ engine::WritePtr removal() {
   return write;
 }
 
-std::vector<std::string> numbered(std::string_view base, int most) {
-  const std::size_t digits = std::to_string(most).size();
+std::vector<std::string> numbered(std::string_view base, int count) {
+  const std::size_t digits = std::to_string(count).size();
   std::vector<std::string> out;
-  for (int i = 1; i <= most; ++i) {
+  for (int i = 1; i <= count; ++i) {
     const std::string number = std::to_string(i);
     out.push_back(std::string(base) + std::string(digits - number.size(), '0') + number);
   }

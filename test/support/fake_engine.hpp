@@ -20,7 +20,7 @@
 
 namespace ashmemo::test {
 
-/// What the hooks of one cache were told.
+/// The notices and removals that one cache passed to its hooks.
 struct Told {
   std::vector<Notice> notices;
   std::vector<std::pair<std::string, RemovalCause>> removals;
@@ -28,8 +28,9 @@ struct Told {
   [[nodiscard]] int count(NoticeKind kind) const;
 };
 
-/// An engine and its worker on a fake file whose stores can fail, with clocks that stand still. In
-/// manual mode unless the options say otherwise; opened by open(). `path` is a name only.
+/// An engine and its worker on a fake file whose stores can fail. The clocks move only when the
+/// test advances them. It is in manual mode unless the options change that, and open() opens it.
+/// `path` is only a name.
 class FakeEngine {
  public:
   explicit FakeEngine(Options options = manual(), const std::string& path = "fake.db");
@@ -37,22 +38,22 @@ class FakeEngine {
   FakeEngine(const FakeEngine&) = delete;
   FakeEngine& operator=(const FakeEngine&) = delete;
 
-  /// Options for manual mode, with limits that nobody meets and little patience.
+  /// Options for manual mode, with limits that no test reaches and very short waits.
   [[nodiscard]] static Options manual();
 
   base::Status open() { return worker.open(); }
   /// As Core::close.
   void close();
 
-  /// Puts text; how many entries were taken.
+  /// Puts texts. Returns the number of accepted entries.
   std::size_t put(std::string_view key, std::string_view value, engine::Lifetimes lifetimes = {});
   std::size_t put_all(const std::vector<std::string>& keys, std::string_view value);
   std::size_t erase(std::string_view key);
-  /// The text that a reader gets; nullopt: a miss.
+  /// The text that a reader gets; nullopt on a miss.
   [[nodiscard]] std::optional<std::string> get(std::string_view key);
   [[nodiscard]] engine::Answer ask(const engine::Query& query);
   [[nodiscard]] HealthState health() const;
-  /// Queues a removal of all keys with the prefix (all at all, if it is empty); waits for nobody.
+  /// Queues a removal of all keys with the prefix, or of all keys if it is empty. Does not wait.
   engine::RangePtr queue_removal(std::string_view prefix);
 
   const std::shared_ptr<Told> told;
@@ -67,14 +68,13 @@ class FakeEngine {
              std::shared_ptr<ManualClock> clock);
 };
 
-/// For what needs an engine and no worker: does nothing, and is nobody's thread.
+/// A worker that does nothing. For tests of an engine without a worker.
 class NoWorker final : public engine::WorkerControl {
  public:
   void wake() noexcept override { ++wakes; }
   void wake_now() noexcept override { ++wakes_now; }
-  bool drain() override { return false; }
+  bool run_pending_now() override { return false; }
   void follow() noexcept override {}
-  [[nodiscard]] bool is_this_thread() const noexcept override { return in_hook; }
   [[nodiscard]] bool is_in_hook() const noexcept override { return in_hook; }
 
   std::atomic<int> wakes{0};
@@ -85,7 +85,7 @@ class NoWorker final : public engine::WorkerControl {
 [[nodiscard]] engine::WritePtr text_write(std::string_view text, std::int64_t byte_size = 100);
 [[nodiscard]] engine::WritePtr removal();
 
-/// `base` followed by a number with as many digits as `most` has: sorts as counted.
-[[nodiscard]] std::vector<std::string> numbered(std::string_view base, int most);
+/// `base`1 to `base``count`, with leading zeros, so that the keys sort by number.
+[[nodiscard]] std::vector<std::string> numbered(std::string_view base, int count);
 
 }  // namespace ashmemo::test

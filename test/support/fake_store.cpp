@@ -25,7 +25,12 @@ class FakeStore final : public store::Store {
     const FakeFile::StatePtr state = file_->state();
     for (const store::Lookup& lookup : keys) {
       const auto found = state->rows.find(lookup.key);
-      if (found != state->rows.end()) sink.row(lookup.index, view_of(found->second));
+      if (found == state->rows.end()) continue;
+      if (found->second.is_damaged) {
+        sink.damaged(lookup.index, found->second.rowid);
+      } else {
+        sink.row(lookup.index, view_of(found->second));
+      }
     }
     return {};
   }
@@ -90,6 +95,8 @@ class FakeStore final : public store::Store {
 
   static store::StoredEntry entry_of(const std::string& key, const FakeRow& row) {
     store::StoredEntry entry;
+    entry.rowid = row.rowid;
+    entry.is_damaged = row.is_damaged;
     entry.info.key = key;
     entry.info.byte_size = row.byte_size;
     entry.info.inserted_at = row.inserted_at;

@@ -27,12 +27,13 @@ struct FakeRow {
   std::int64_t cost_us = 0;
   std::int64_t eviction_counter = 0;
   std::int64_t eviction_queue = 0;
+  bool is_damaged = false;  // does not match its checksum
   store::Deadlines deadlines{};
   Value record_version{};
   Value value{};
 };
 
-/// What a cache file holds, in memory: it outlives the stores that are opened on it.
+/// The content of a cache file, in memory. It outlives the stores that are opened on it.
 class FakeFile {
  public:
   struct State {
@@ -42,19 +43,19 @@ class FakeFile {
     std::int64_t last_stamp = 0;
     std::int64_t next_rowid = 1;
 
-    /// Books a row that comes (1) or goes (-1).
+    /// Adds a row to the totals (1) or subtracts it (-1).
     void count(const FakeRow& row, std::int64_t sign);
   };
   using StatePtr = std::shared_ptr<const State>;
 
   [[nodiscard]] StatePtr state() const;
   void set_state(StatePtr state);
-  /// While it is held nobody else changes the file: a transaction, from begin to commit.
+  /// Locks the file against other changes. A transaction holds the lock from begin to commit.
   [[nodiscard]] std::unique_lock<std::mutex> lock_for_writing() {
     return std::unique_lock(writing_);
   }
-  /// As another program might: behind the writer's back, between its transactions, without raising
-  /// the commit counter.
+  /// Changes the file as another program might: between the transactions of the writer, and without
+  /// raising the commit counter.
   template <class F>
   void change(F f) {
     const auto alone = lock_for_writing();
@@ -65,19 +66,18 @@ class FakeFile {
 
   [[nodiscard]] bool has(std::string_view key) const { return state()->rows.contains(key); }
   [[nodiscard]] std::vector<std::string> keys() const;
-  /// The row of a key that must be there.
+  /// The row of an existing key.
   [[nodiscard]] FakeRow row(std::string_view key) const;
-  /// A row that was there before, with its totals. Returns its rowid.
+  /// Adds a row that existed before the test, and updates the totals. Returns its rowid.
   std::int64_t plant(std::string_view key, FakeRow row);
-  /// What the totals must be.
+  /// The totals, counted from the rows.
   [[nodiscard]] store::Totals counted() const;
 
-  // What the file's upkeep is told.
+  // The state that the file reports to its upkeep.
   std::atomic<bool> in_place{true};
   std::atomic<bool> foreign_reader{false};
   std::atomic<bool> own_reader{false};    // one that takes long
   std::atomic<bool> foreign_lock{false};  // another program is writing
-  std::atomic<int> searches{0};           // so many calls for due rows pass over kept ones only
   std::atomic<bool> vacuums{true};        // false: free pages stay free, whatever is asked
   std::atomic<std::int64_t> file_bytes{0};
   std::atomic<std::int64_t> wal_file_bytes{0};  // as `stat` sees it
@@ -85,9 +85,9 @@ class FakeFile {
   std::atomic<std::int64_t> free_pages{0};
   std::atomic<std::int64_t> given_back{0};  // bytes that the next checkpoint cuts off
 
-  // What was done with it.
-  std::atomic<std::int64_t> allowed{0};  // bytes of one entry
-  std::function<void()> at_close;        // of a store
+  // Calls that were made.
+  std::atomic<std::int64_t> allowed{0};  // largest entry, in bytes
+  std::function<void()> at_close;        // called when a store closes
   std::atomic<int> open_stores{0};
   std::atomic<int> checkpoints{0};
   std::atomic<int> truncations{0};
@@ -98,11 +98,11 @@ class FakeFile {
   StatePtr state_ ASHMEMO_GUARDED_BY(mutex_) = std::make_shared<const State>();
 };
 
-/// A Store on a FakeFile. Ends the program where its rules are broken: a change outside of a
-/// transaction, two threads in the writer. It never fails; see FaultyStore.
+/// A Store on a FakeFile. It aborts the program if a caller breaks its rules: a change outside of a
+/// transaction, or two threads in the writer. It never fails; see FaultyStore.
 [[nodiscard]] std::unique_ptr<store::Store> open_fake_store(std::shared_ptr<FakeFile> file);
 
-/// Its writer; `commits` is raised by each commit that changed something.
+/// The writer of such a store. Each commit with changes increments `commits`.
 [[nodiscard]] std::unique_ptr<store::Writer> make_fake_writer(FakeFile& file,
                                                               std::atomic<std::uint64_t>& commits);
 

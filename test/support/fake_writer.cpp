@@ -15,7 +15,7 @@ using base::Result;
 using base::Status;
 using store::RemovedRow;
 
-constexpr std::int64_t kMostBytes = 4 * 1024 * 1024;
+constexpr std::int64_t kMaxBytes = 4 * 1024 * 1024;
 constexpr std::int64_t kPageBytes = 4096;
 constexpr std::int64_t kBytesOfCommit = kPageBytes;
 
@@ -25,7 +25,7 @@ void require(bool holds, const char* rule) {
   std::abort();
 }
 
-/// A thread that is in the writer, and must be the only one.
+/// Aborts if another thread is in the writer.
 class Alone {
  public:
   explicit Alone(std::atomic<bool>& busy) : busy_(busy) {
@@ -104,6 +104,7 @@ class FakeWriter final : public store::Writer {
     row.access_count += put.touches;
     row.calculation_id = put.calculation_id;
     row.cost_us = put.cost_us;
+    row.is_damaged = false;
     row.deadlines = put.deadlines;
     row.record_version = Value(put.record_version);
     row.value = Value(put.value);
@@ -140,6 +141,17 @@ class FakeWriter final : public store::Writer {
     return {};
   }
 
+  Result<std::optional<RemovedRow>> erase_damaged(std::int64_t rowid) override {
+    const Alone alone = change();
+    for (auto at = state_.rows.begin(); at != state_.rows.end(); ++at) {
+      if (at->second.rowid != rowid || !at->second.is_damaged) continue;
+      auto before = std::optional(removed_row(at->first, at->second));
+      remove(at);
+      return before;
+    }
+    return std::optional<RemovedRow>();
+  }
+
   Status reinsert(std::int64_t rowid, const store::Placement& to) override {
     const Alone alone = change();
     FakeRow* const row = by_rowid(rowid);
@@ -162,11 +174,6 @@ class FakeWriter final : public store::Writer {
   }
 
   Result<Due> erase_due(std::int64_t now, int most) override {
-    if (file_.searches > 0) {
-      const Alone alone = change();
-      --file_.searches;
-      return Due{{}, true};
-    }
     const auto is_due = [now](const std::string&, const FakeRow& row) {
       return row.deadlines.keep_until <= now;
     };
@@ -289,7 +296,8 @@ class FakeWriter final : public store::Writer {
       file_.wal_bytes = 0;
       file_.file_bytes -= file_.given_back.exchange(0);
     }
-    // As the real one: behind a reader of its own it does not see a foreign one.
+    // As the real writer, which cannot see a foreign reader while an own reader blocks the
+    // checkpoint.
     return Checkpoint{frames, frames, file_.foreign_reader && !file_.own_reader, file_.own_reader};
   }
 
@@ -348,7 +356,7 @@ class FakeWriter final : public store::Writer {
       if (!wanted(row->first, row->second)) continue;
       bytes += row->second.byte_size;
       const bool full = removed.size() == static_cast<std::size_t>(most) ||
-                        (!removed.empty() && bytes > kMostBytes);
+                        (!removed.empty() && bytes > kMaxBytes);
       if (full) break;
       removed.push_back(removed_row(row->first, row->second));
       remove(row);
@@ -359,10 +367,10 @@ class FakeWriter final : public store::Writer {
   FakeFile& file_;
   std::atomic<std::uint64_t>& commits_;
   std::atomic<bool> busy_{false};
-  std::unique_lock<std::mutex> transaction_;  // held: in one
+  std::unique_lock<std::mutex> transaction_;  // locked during a transaction
   bool changed_ = false;
   FakeFile::State state_;
-  FakeFile::StatePtr last_;  // as we have left it
+  FakeFile::StatePtr last_;  // the state after the last transaction of this writer
 };
 
 }  // namespace

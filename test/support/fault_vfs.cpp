@@ -9,16 +9,16 @@ namespace ashmemo::test {
 namespace {
 
 constexpr std::size_t kNever = std::numeric_limits<std::size_t>::max();
-constexpr int kSmallestPage = 512;
+constexpr int kMinPage = 512;
 constexpr std::int64_t kEndless = std::numeric_limits<std::int64_t>::max();
 
-/// What fails, and when.
+/// Which calls fail, and how.
 struct Plan {
   Fault fault = Fault::io_error;
   std::size_t nth = kNever;
   bool stays = false;
-  std::optional<SystemCall> only{};  // then each of these
-  std::int64_t room = kEndless;
+  std::optional<SystemCall> only{};  // if set, each call of this kind fails instead
+  std::int64_t space = kEndless;
   std::vector<SystemCall> calls{};
   std::size_t fired = 0;
 };
@@ -26,10 +26,10 @@ std::mutex mutex;
 Plan plan;
 
 sqlite3_vfs* system_vfs = nullptr;
-// The system's own methods of a file, and a copy of them that fails. Databases have others than
-// journals and WALs.
+// The methods of SQLite's default VFS for a kind of file, and a copy that fails. Database files
+// have other methods than journals and WALs.
 struct Methods {
-  sqlite3_io_methods failing;  // first: what a file points to is this table
+  sqlite3_io_methods failing;  // must be the first member, because a file points to it
   const sqlite3_io_methods* system;
 };
 Methods of_databases;
@@ -44,13 +44,13 @@ void set(const Plan& next) {
   plan = next;
 }
 
-/// Notes a call, and says how it fails, if it does.
+/// Records a call. Returns its fault, or nullopt if it succeeds.
 std::optional<Fault> next_fault(SystemCall call) {
   const std::lock_guard lock(mutex);
   const std::size_t number = plan.calls.size();
   plan.calls.push_back(call);
-  const bool comes = plan.stays ? number >= plan.nth : number == plan.nth;
-  const bool fails = plan.only ? call == *plan.only : comes;
+  const bool is_due = plan.stays ? number >= plan.nth : number == plan.nth;
+  const bool fails = plan.only ? call == *plan.only : is_due;
   if (!fails || !can_fail(call, plan.fault)) return std::nullopt;
   ++plan.fired;
   return plan.fault;
@@ -112,11 +112,12 @@ int code_of(SystemCall call, Fault fault) {
 }
 
 bool is_page_of_database(const sqlite3_file* file, int bytes) {
-  return file->pMethods == &of_databases.failing && bytes >= kSmallestPage;
+  return file->pMethods == &of_databases.failing && bytes >= kMinPage;
 }
 
-// The first page of a database has a mark, and one of a tree begins with its kind. The second maps
-// the others; its like are too far behind for these tests.
+// SQLite recognises the first page of a database by its header and a page of a tree by its first
+// byte. The second page is a pointer map and has no mark. The next pointer map is too far away for
+// these tests.
 SystemCall kind_of_read(const sqlite3_file* file, const void* page, int bytes, sqlite3_int64 at) {
   if (!is_page_of_database(file, bytes) || at == 0) return SystemCall::read;
   const char kind = *static_cast<const char*>(page);
@@ -136,14 +137,14 @@ int read(sqlite3_file* file, void* to, int bytes, sqlite3_int64 at) {
   return code_of(call, *fault);
 }
 
-/// Whether the disk has room for what makes the file longer; takes it.
-bool finds_room(sqlite3_file* file, std::int64_t end) {
+/// Whether the disk has space to extend the file to `end`. Takes the space.
+bool takes_space(sqlite3_file* file, std::int64_t end) {
   sqlite3_int64 size = 0;
   if (system_methods(file)->xFileSize(file, &size) != SQLITE_OK || end <= size) return true;
   const std::lock_guard lock(mutex);
-  if (plan.room == kEndless) return true;
-  if (end - size > plan.room) return false;
-  plan.room -= end - size;
+  if (plan.space == kEndless) return true;
+  if (end - size > plan.space) return false;
+  plan.space -= end - size;
   return true;
 }
 
@@ -152,11 +153,11 @@ int write(sqlite3_file* file, const void* from, int bytes, sqlite3_int64 at) {
     if (*fault == Fault::shortened) (void)system_methods(file)->xWrite(file, from, bytes / 2, at);
     return code_of(SystemCall::write, *fault);
   }
-  if (!finds_room(file, at + bytes)) return SQLITE_FULL;
+  if (!takes_space(file, at + bytes)) return SQLITE_FULL;
   return system_methods(file)->xWrite(file, from, bytes, at);
 }
 
-/// SQLITE_OK: it does not fail.
+/// The result code of the call; SQLITE_OK if it does not fail.
 int failure_of(SystemCall call) {
   const auto fault = next_fault(call);
   return fault ? code_of(call, *fault) : SQLITE_OK;
@@ -167,7 +168,7 @@ int truncate(sqlite3_file* file, sqlite3_int64 size) {
   return system_methods(file)->xTruncate(file, size);
 }
 
-// No power is cut here: what was written is there without waiting for the disk.
+// Does not sync, because these tests do not cut the power.
 int sync(sqlite3_file*, int) { return failure_of(SystemCall::sync); }
 
 int file_size(sqlite3_file* file, sqlite3_int64* size) {
@@ -185,7 +186,7 @@ int map(sqlite3_file* file, int page, int bytes, int extend, void volatile** to)
   return system_methods(file)->xShmMap(file, page, bytes, extend, to);
 }
 
-// Letting go of a lock does not fail: SQLite does not ask whether it did.
+// Releasing a lock does not fail, because SQLite ignores the result.
 int lock_shared(sqlite3_file* file, int first, int count, int flags) {
   if ((flags & SQLITE_SHM_LOCK) != 0) {
     if (const int failed = failure_of(SystemCall::lock_shared)) return failed;
@@ -193,12 +194,12 @@ int lock_shared(sqlite3_file* file, int first, int count, int flags) {
   return system_methods(file)->xShmLock(file, first, count, flags);
 }
 
-// The one question of these that needs room.
+// SQLITE_FCNTL_SIZE_HINT is the only control call that needs space on the disk.
 int control(sqlite3_file* file, int what, void* argument) {
   if (what == SQLITE_FCNTL_SIZE_HINT) {
     const sqlite3_int64 size = *static_cast<sqlite3_int64*>(argument);
     if (const int failed = failure_of(SystemCall::write)) return failed;
-    if (!finds_room(file, size)) return SQLITE_IOERR_WRITE;
+    if (!takes_space(file, size)) return SQLITE_IOERR_WRITE;
   }
   return system_methods(file)->xFileControl(file, what, argument);
 }
@@ -219,7 +220,7 @@ void intercept(sqlite3_file* file, int flags) {
   file->pMethods = &methods.failing;
 }
 
-// As the system's own, which opens for reading what it may not open for writing.
+// As the default VFS, which opens a file for reading if it may not open it for writing.
 int open(sqlite3_vfs*, const char* name, sqlite3_file* file, int flags, int* flags_out) {
   file->pMethods = nullptr;
   if (const auto fault = next_fault(SystemCall::open)) {
@@ -281,7 +282,7 @@ bool can_fail(SystemCall call, Fault fault) noexcept {
   return false;
 }
 
-// Everything else is the system's, which finds what it needs in the copied fields.
+// A copy of the default VFS with other functions. The default functions work on the copied fields.
 FaultVfs::FaultVfs() {
   heal();
   system_vfs = sqlite3_vfs_find(nullptr);
@@ -305,7 +306,7 @@ void FaultVfs::fail(Fault fault, std::size_t nth, bool stays) {
 
 void FaultVfs::fail_each(SystemCall call, Fault fault) { set({.fault = fault, .only = call}); }
 
-void FaultVfs::fill_disk(std::int64_t room) { set({.room = room}); }
+void FaultVfs::fill_disk(std::int64_t space) { set({.space = space}); }
 
 void FaultVfs::heal() { set({}); }
 

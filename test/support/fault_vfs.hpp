@@ -8,23 +8,23 @@
 #include <string_view>
 #include <vector>
 
-// For tests: lets what SQLite asks of the system fail.
+// For tests: makes the calls of SQLite to the operating system fail.
 
 namespace ashmemo::test {
 
-/// How a call to the system fails: what SQLite is told.
+/// How a call to the system fails.
 enum class Fault : std::uint8_t {
   busy,
   full,
-  io_error,  ///< with the code of the call: reading, writing, syncing, ...
+  io_error,  ///< the I/O error code of the call: reading, writing, syncing, ...
   corrupt,
   not_a_database,
-  read_only,  ///< what is opened may only be read
+  read_only,  ///< the file can be opened only for reading
   cannot_open,
   no_memory,
-  shortened,  ///< as io_error, or full when writing, and half of it was done
-  /// The file was at its end: after half of what was asked, or before it, if that is a page of a
-  /// database. SQLite takes the zeros behind the end for what is there.
+  shortened,  ///< half of the bytes are transferred; then io_error, or full if writing
+  /// The file ends after half of the requested bytes, or before all of them if they are a page of a
+  /// database. SQLite uses zeros in place of the missing bytes.
   ended,
 };
 inline constexpr std::array kFaults{
@@ -32,11 +32,11 @@ inline constexpr std::array kFaults{
     Fault::read_only, Fault::cannot_open, Fault::no_memory, Fault::shortened, Fault::ended};
 [[nodiscard]] std::string_view to_string(Fault fault) noexcept;
 
-/// What SQLite asks of the system, as far as it can fail.
+/// The calls of SQLite to the system that can fail.
 enum class SystemCall : std::uint8_t {
   open,
   read,
-  read_unmarked,  ///< of a page of a database that does not begin with its kind
+  read_unmarked,  ///< a read of a database page whose first byte is not its kind
   write,
   truncate,
   sync,
@@ -47,18 +47,18 @@ enum class SystemCall : std::uint8_t {
   remove,
   access,
 };
-/// Whether a system may answer so: SQLite relies on it that locks alone are busy, and that what
-/// fails while a file is written is an I/O error or a full disk.
+/// Whether a system can fail a call in this way. SQLite relies on these rules: only locks are busy,
+/// and a failed write is an I/O error or a full disk.
 ///
-/// It relies on it, too, that a database does not end before a page that it knows to be there. If a
-/// page must begin with its kind, which zero is not, it finds out. But zeros in the place of the
-/// end of a long text, of a list of free pages, of the map of pages, of half of a page's entries
-/// are as good as anything else: neither SQLite nor a cache above it can know that they are wrong.
-/// So no such page is `ended`, and the others are as a whole.
+/// SQLite also relies on the file not ending before a page that the database uses. It detects the
+/// fault if the page must begin with its kind, because zero is not a kind. It cannot detect zeros
+/// at the end of a long text, in a list of free pages, in a pointer map, or in half of the entries
+/// of a page. A cache above SQLite cannot detect them either. So reads of such pages never get the
+/// fault `ended`, and other pages are missing as a whole.
 [[nodiscard]] bool can_fail(SystemCall call, Fault fault) noexcept;
 
-/// Notes SQLite's calls to the system, and lets them fail. Nothing sleeps or syncs. Concerns
-/// connections opened while it lives. One at a time; any thread.
+/// Records the calls of SQLite to the system and makes them fail. No call sleeps or syncs. It
+/// affects connections that are opened while it exists. Only one may exist at a time. Threads: any.
 class FaultVfs {
  public:
   FaultVfs();
@@ -66,17 +66,18 @@ class FaultVfs {
   FaultVfs(const FaultVfs&) = delete;
   FaultVfs& operator=(const FaultVfs&) = delete;
 
-  /// The nth call from now on fails (0: the next), and if it `stays` all after it that can fail so.
+  /// The nth call from now on fails (0: the next). If `stays`, all later calls that can fail in
+  /// this way also fail.
   void fail(Fault fault, std::size_t nth, bool stays);
-  /// Each call of this kind fails from now on, and no other.
+  /// From now on, each call of this kind fails, and no other call.
   void fail_each(SystemCall call, Fault fault);
-  /// The disk has room for this many more bytes, in files of any kind.
-  void fill_disk(std::int64_t room);
-  /// Nothing fails any more.
+  /// From now on, the disk has space for this many more bytes, over all files.
+  void fill_disk(std::int64_t space);
+  /// Removes all failures.
   void heal();
-  /// Since the last of these.
+  /// The calls since the last call of `fail`, `fail_each`, `fill_disk` or `heal`.
   [[nodiscard]] std::vector<SystemCall> calls() const;
-  /// How many of these have failed, by `fail`.
+  /// The number of these calls that failed. Calls without space on the disk do not count.
   [[nodiscard]] std::size_t fired() const;
 
  private:

@@ -36,6 +36,9 @@ class FaultyWriter final : public store::Writer {
   Status erase_row(const store::Candidate& row) override {
     return change(Call::erase_row, [&] { return inner_.erase_row(row); });
   }
+  Result<std::optional<store::RemovedRow>> erase_damaged(std::int64_t rowid) override {
+    return change(Call::erase_damaged, [&] { return inner_.erase_damaged(rowid); });
+  }
   Status reinsert(std::int64_t rowid, const store::Placement& to) override {
     return change(Call::reinsert, [&] { return inner_.reinsert(rowid, to); });
   }

@@ -20,6 +20,7 @@ enum class Call : std::uint8_t {
   erase,
   touch,
   erase_row,
+  erase_damaged,
   reinsert,
   erase_prefix,
   erase_due,
@@ -43,29 +44,29 @@ enum class Call : std::uint8_t {
   last_
 };
 
-/// Counts calls, and says which of them fail. Shared by all stores of one test: it outlives them.
+/// Counts calls and decides which of them fail. All stores of one test share it. It outlives them.
 ///
 /// Threads: any.
 class Faults {
  public:
-  /// The nth call of this kind from now on fails (1: the next), and the `times - 1` after it.
+  /// The nth call of this kind from now on fails (1: the next), and the next `times - 1` calls.
   void fail(Call call, base::FailureKind kind, int nth = 1, int times = 1);
   /// All calls of this kind fail from now on.
   void fail_always(Call call, base::FailureKind kind) { fail(call, kind, 1, 1'000'000'000); }
-  /// Nothing fails any more, and nothing happens before a call.
+  /// Removes all failures, and all functions of `before`.
   void heal();
-  /// Runs before every call of this kind, on the thread that calls and without a lock: for what
-  /// shall happen just then. It may throw.
+  /// Runs `act` before every call of this kind, on the calling thread, without a lock. `act` may
+  /// throw.
   void before(Call call, std::function<void()> act);
 
   [[nodiscard]] int calls(Call call) const;
-  /// Used by FaultyStore.
+  /// Called by FaultyStore.
   [[nodiscard]] std::optional<base::Failure> next(Call call);
 
  private:
   struct Plan {
     int calls = 0;
-    int first = 0;  // of the calls that fail
+    int first = 0;  // number of the first call that fails
     int end = 0;
     base::FailureKind kind = base::FailureKind::other;
     std::function<void()> before;
@@ -78,8 +79,8 @@ class Faults {
   std::array<Plan, static_cast<std::size_t>(Call::last_)> plans_ ASHMEMO_GUARDED_BY(mutex_);
 };
 
-/// Stands before another store, a fake or a real one, and lets calls fail as `faults` says. A
-/// change that fails rolls the transaction back, as the real writer does.
+/// Wraps a store, fake or real, and makes its calls fail as `faults` decides. A change that fails
+/// rolls the transaction back, as the real writer does.
 [[nodiscard]] std::unique_ptr<store::Store> make_faulty(std::unique_ptr<store::Store> inner,
                                                         std::shared_ptr<Faults> faults);
 

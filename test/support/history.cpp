@@ -6,12 +6,12 @@
 namespace ashmemo::test {
 
 std::size_t History::begin(Kind kind, Value value) {
-  const int now = ++moment_;
-  operations_.push_back({kind, std::move(value), kind == Kind::leave ? 0 : now, 0});
+  const int now = ++time_;
+  operations_.push_back({kind, std::move(value), kind == Kind::evict ? 0 : now, 0});
   return operations_.size() - 1;
 }
 
-void History::end(std::size_t number) { operations_[number].ended = ++moment_; }
+void History::end(std::size_t number) { operations_[number].ended = ++time_; }
 
 void History::end(std::size_t number, Value value) {
   operations_[number].value = std::move(value);
@@ -20,10 +20,10 @@ void History::end(std::size_t number, Value value) {
 
 bool History::has_an_order() const {
   std::vector<bool> done(operations_.size(), false);
-  return explains_rest(done, first_);
+  return explains_remaining(done, first_);
 }
 
-/// Not if another one that is left had ended before this one began.
+/// An operation may be next unless another remaining operation ended before it began.
 bool History::may_be_next(const std::vector<bool>& done, std::size_t number) const {
   if (done[number]) return false;
   for (std::size_t i = 0; i < operations_.size(); ++i) {
@@ -32,7 +32,7 @@ bool History::may_be_next(const std::vector<bool>& done, std::size_t number) con
   return true;
 }
 
-bool History::explains_rest(std::vector<bool>& done, const Value& now) const {
+bool History::explains_remaining(std::vector<bool>& done, const Value& now) const {
   if (std::find(done.begin(), done.end(), false) == done.end()) return true;
   for (std::size_t i = 0; i < operations_.size(); ++i) {
     if (!may_be_next(done, i)) continue;
@@ -42,8 +42,8 @@ bool History::explains_rest(std::vector<bool>& done, const Value& now) const {
                         : next.kind == Kind::put ? next.value
                                                  : Value();
     done[i] = true;
-    bool explains = explains_rest(done, after);
-    if (!explains && next.kind == Kind::leave) explains = explains_rest(done, now);
+    bool explains = explains_remaining(done, after);
+    if (!explains && next.kind == Kind::evict) explains = explains_remaining(done, now);
     done[i] = false;
     if (explains) return true;
   }
@@ -56,7 +56,7 @@ std::string History::text() const {
     const char* const kind = each.kind == Kind::read    ? "read"
                              : each.kind == Kind::put   ? "put"
                              : each.kind == Kind::erase ? "erase"
-                                                        : "leave";
+                                                        : "evict";
     out += "; " + std::to_string(each.began) + '-' + std::to_string(each.ended) + ' ' + kind + ' ' +
            each.value.value_or("nothing");
   }

@@ -7,8 +7,8 @@
 
 namespace ashmemo::test {
 
-/// What was asked of one key and answered, in real time: whether there is an order of it, one after
-/// the other, that explains all the answers. Used by one thread at a time.
+/// Records the operations on one key with the times of their begin and end, and checks that they
+/// are linearizable: that some sequential order explains all results. Used by one thread at a time.
 class History {
  public:
   using Value = std::optional<std::string>;
@@ -17,18 +17,18 @@ class History {
     read,
     put,
     erase,
-    leave,  // eviction and the like: at any moment up to its end, if at all
+    evict,  // may remove the entry at any time before its end, or not at all
   };
 
   explicit History(Value first) : first_(std::move(first)) {}
 
-  /// Begins an operation; its number. `value` is what a put puts.
+  /// Begins an operation and returns its number. `value` is the value of a put.
   std::size_t begin(Kind kind, Value value = std::nullopt);
-  /// It has returned; `value` is what a read has found.
+  /// Ends an operation. `value` is the result of a read.
   void end(std::size_t number);
   void end(std::size_t number, Value value);
 
-  /// All operations have ended.
+  /// Whether such an order exists. All operations must have ended.
   [[nodiscard]] bool has_an_order() const;
   [[nodiscard]] std::string text() const;
 
@@ -40,11 +40,11 @@ class History {
     int ended;
   };
 
-  [[nodiscard]] bool explains_rest(std::vector<bool>& done, const Value& now) const;
+  [[nodiscard]] bool explains_remaining(std::vector<bool>& done, const Value& now) const;
   [[nodiscard]] bool may_be_next(const std::vector<bool>& done, std::size_t number) const;
 
   const Value first_;
-  int moment_ = 0;
+  int time_ = 0;
   std::vector<Operation> operations_;
 };
 

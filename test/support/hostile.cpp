@@ -15,7 +15,7 @@ std::size_t pair_at(const std::string& file, std::size_t at) {
          static_cast<unsigned char>(file[at + 1]);
 }
 
-// Where the cell begins that ends behind `at`: the last one before it.
+// The start of the cell that contains `at`: the last start of a cell at or before it.
 std::size_t cell_before(const std::string& file, std::size_t at) {
   constexpr std::size_t leaf_header = 8;
   const std::size_t page = at / kPage * kPage;
@@ -57,7 +57,7 @@ void run_without_types(const std::string& path, const std::string& table,
       ";PRAGMA writable_schema=ON;"
       "UPDATE sqlite_schema SET sql = (SELECT sql FROM kept)" +
       here;
-  // The totals cannot hold what the triggers would add up.
+  // Triggers are off, because the sums that they compute can overflow.
   const ChildEnd end = run_program({"sqlite3", path, ".dbconfig enable_trigger off", sql});
   REQUIRE_MESSAGE(end.exit_code == 0, end.said);
 }

@@ -12,20 +12,20 @@ namespace ashmemo::test {
 
 namespace {
 
-constexpr std::size_t kNobody = static_cast<std::size_t>(-2);
+constexpr std::size_t kNoBody = static_cast<std::size_t>(-2);
 
-/// The body that this thread runs.
-thread_local std::size_t here = kNobody;
+/// The number of the body that this thread runs.
+thread_local std::size_t this_body = kNoBody;
 
-// Nobody goes on: a body waits for another one.
-constexpr auto kLongTime = std::chrono::seconds(60);
+// If the body with the turn takes longer, it waits for another body and the test cannot continue.
+constexpr auto kMaxWait = std::chrono::seconds(60);
 
 }  // namespace
 
 Interleaving::~Interleaving() {
   stopping_ = true;
   for (std::size_t i = 0; i < threads_.size(); ++i) {
-    hand_to(i);
+    give_turn_to(i);
     threads_[i].join();
   }
 }
@@ -39,7 +39,7 @@ Interleaving::Tried Interleaving::try_all(const std::function<std::vector<Body>(
     ++tried.orders;
     if (!end()) return tried;
     tried.all = !next_order();
-  } while (!tried.all && tried.orders < bounds_.most_orders);
+  } while (!tried.all && tried.orders < bounds_.max_orders);
   return tried;
 }
 
@@ -49,16 +49,16 @@ void Interleaving::run_one(std::vector<Body> bodies) {
   order_.clear();
   while (threads_.size() < bodies_.size()) start_thread(threads_.size());
   const AtTestPoints points([this](std::string_view point) { at_point(point); });
-  std::size_t last = kNobody;
+  std::size_t last = kNoBody;
   for (std::size_t n = 0; std::find(ended_.begin(), ended_.end(), false) != ended_.end(); ++n) {
     last = step(n, last).body();
-    go_on(last);
+    run_to_next_point(last);
     order_ += std::to_string(last) + " to '" + reached_ + "'; ";
   }
-  if (thrown_) std::rethrow_exception(std::exchange(thrown_, nullptr));
+  if (exception_) std::rethrow_exception(std::exchange(exception_, nullptr));
 }
 
-/// The step of this number, as it was in the last order or new.
+/// The step with this number: the one of the last order, or a new one.
 Interleaving::Step& Interleaving::step(std::size_t number, std::size_t last) {
   if (number < steps_.size()) return steps_[number];
   Step next;
@@ -71,14 +71,14 @@ Interleaving::Step& Interleaving::step(std::size_t number, std::size_t last) {
   return steps_.emplace_back(std::move(next));
 }
 
-/// Changes the last choice that can be changed; false: all were tried.
+/// Changes the last choice that can be changed. Returns false if all orders were tried.
 bool Interleaving::next_order() {
   auto interruptions = std::count_if(steps_.begin(), steps_.end(),
                                      [](const Step& step) { return step.interrupted(); });
   while (!steps_.empty()) {
     Step& last = steps_.back();
     interruptions -= last.interrupted() ? 1 : 0;
-    const bool may = !last.interrupts || interruptions < bounds_.most_interruptions;
+    const bool may = !last.interrupts || interruptions < bounds_.max_interruptions;
     if (may && last.chosen + 1 < last.could.size()) {
       ++last.chosen;
       return true;
@@ -88,40 +88,40 @@ bool Interleaving::next_order() {
   return false;
 }
 
-void Interleaving::go_on(std::size_t body) {
-  hand_to(body);
+void Interleaving::run_to_next_point(std::size_t body) {
+  give_turn_to(body);
   wait_for_turn(kDriver);
 }
 
 void Interleaving::start_thread(std::size_t body) {
-  threads_.emplace_back([this, body] { live(body); });
+  threads_.emplace_back([this, body] { run_thread(body); });
 }
 
-void Interleaving::live(std::size_t me) {
-  here = me;
+void Interleaving::run_thread(std::size_t me) {
+  this_body = me;
   for (wait_for_turn(me); !stopping_; wait_for_turn(me)) {
     try {
       bodies_[me].run();
     } catch (...) {
-      thrown_ = std::current_exception();
+      exception_ = std::current_exception();
     }
     ended_[me] = true;
     reached_ = "its end";
-    hand_to(kDriver);
+    give_turn_to(kDriver);
   }
 }
 
 void Interleaving::at_point(std::string_view point) {
-  if (here == kNobody || !point.starts_with(bodies_[here].stops_at)) return;
+  if (this_body == kNoBody || !point.starts_with(bodies_[this_body].stops_at)) return;
   reached_ = point;
-  hand_to(kDriver);
-  wait_for_turn(here);
+  give_turn_to(kDriver);
+  wait_for_turn(this_body);
 }
 
-void Interleaving::hand_to(std::size_t who) {
+void Interleaving::give_turn_to(std::size_t body) {
   const std::lock_guard lock(mutex_);
-  turn_ = who;
-  turn_of(who).notify_one();
+  turn_ = body;
+  turn_of(body).notify_one();
 }
 
 void Interleaving::wait_for_turn(std::size_t me) {
@@ -129,8 +129,8 @@ void Interleaving::wait_for_turn(std::size_t me) {
   const auto is_mine = [this, me] { return turn_ == me; };
   if (me != kDriver) {
     turn_of(me).wait(lock, is_mine);
-  } else if (!turn_of(me).wait_for(lock, kLongTime, is_mine)) {
-    std::fprintf(stderr, "interleaving: nobody goes on after: %s\n", order_.c_str());
+  } else if (!turn_of(me).wait_for(lock, kMaxWait, is_mine)) {
+    std::fprintf(stderr, "interleaving: no body continues after: %s\n", order_.c_str());
     std::abort();
   }
 }

@@ -6,8 +6,8 @@
 
 namespace ashmemo::test {
 
-/// A value that tells whose it is, and how it ends: another key's, a torn one and one that was cut
-/// off are recognised.
+/// A value that contains its key and its length. is_value_of detects the value of another key, a
+/// torn value and a truncated value.
 [[nodiscard]] std::string value_of(const std::string& key, std::uint32_t generation,
                                    std::size_t bytes);
 [[nodiscard]] bool is_value_of(const std::string& key, const std::string& value);

@@ -10,7 +10,7 @@
 
 namespace ashmemo::test {
 
-/// Keeps tasks until the test runs them, on its own thread.
+/// Keeps tasks until the test runs them on its own thread.
 class ManualExecutor final : public Executor {
  public:
   void post(std::function<void()> task) override {
@@ -21,7 +21,7 @@ class ManualExecutor final : public Executor {
     const std::lock_guard lock(mutex_);
     return tasks_.size();
   }
-  /// Runs all that wait; how many.
+  /// Runs all waiting tasks. Returns their number.
   std::size_t run() {
     std::deque<std::function<void()>> tasks;
     {
@@ -31,7 +31,7 @@ class ManualExecutor final : public Executor {
     for (const auto& task : tasks) task();
     return tasks.size();
   }
-  /// Drops all that wait; how many.
+  /// Drops all waiting tasks. Returns their number.
   std::size_t drop() {
     std::deque<std::function<void()>> tasks;
     const std::lock_guard lock(mutex_);

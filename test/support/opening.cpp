@@ -54,9 +54,9 @@ OpenOptions options_for(const std::string& path) {
 
 Opening open_with(OpenOptions options) {
   Opening opening;
-  options.on_set_aside = [&](const std::string& file, const std::string& to,
-                             const std::string& why) {
-    opening.set_aside.push_back({file, to, why});
+  options.on_quarantine = [&](const std::string& file, const std::string& to,
+                              const std::string& why) {
+    opening.quarantine.push_back({file, to, why});
   };
   opening.store = store::open_store(options);
   return opening;
@@ -78,7 +78,7 @@ std::string outcome_in_child(const std::string& path) {
   return in_child([&] { return outcome(open_at(path)); }).said;
 }
 
-std::string words_of(const Opening& opening) {
+std::string message_of(const Opening& opening) {
   return opening.store ? "" : opening.store.failure().what;
 }
 

@@ -27,7 +27,7 @@ bool PolicySimulator::get(std::string_view key) {
 }
 
 void PolicySimulator::put(std::string_view key, std::int64_t bytes) {
-  const engine::Admission admission = policy_->admit(key);
+  const eviction::Admission admission = policy_->admit(key);
   const auto [found, is_new] = rowids_.try_emplace(std::string(key), last_rowid_ + 1);
   Row& row = rows_[found->second];
   if (is_new) {
@@ -35,20 +35,20 @@ void PolicySimulator::put(std::string_view key, std::int64_t bytes) {
     row.stored.key = key;
     row.stored.eviction_queue = admission.queue;
   } else {
-    leave(row);
+    remove_from_queue(row);
   }
   row.stored.byte_size = bytes;
   row.stored.inserted_at = row.accessed_at = ++last_stamp_;
   row.stored.eviction_counter = is_new ? admission.counter : 0;
   row.touches = 0;
-  enter(row);
+  add_to_queue(row);
   newest_rowid_ = row.stored.rowid;
-  evict_what_is_too_much();
+  evict_excess();
 }
 
 void PolicySimulator::set_limits(Limits limits) {
   limits_ = limits;
-  evict_what_is_too_much();
+  evict_excess();
 }
 
 bool PolicySimulator::contains(std::string_view key) const {
@@ -64,7 +64,7 @@ bool PolicySimulator::is_over_limit() const {
   return sizes_.entries > limits_.max_entries || sizes_.bytes > limits_.max_bytes;
 }
 
-void PolicySimulator::evict_what_is_too_much() {
+void PolicySimulator::evict_excess() {
   sizes_.max_entries = limits_.max_entries;
   sizes_.max_bytes = limits_.max_bytes;
   while (is_over_limit()) evict_one();
@@ -76,7 +76,7 @@ void PolicySimulator::evict_one() {
   for (; reinsertions_.is_allowed(); ++reinsertions) {
     store::Candidate candidate = row->stored;
     candidate.accessed_at = row->accessed_at;
-    const auto verdict = policy_->judge(candidate, row->touches, ++last_stamp_);
+    const auto verdict = policy_->decide(candidate, row->touches, ++last_stamp_);
     if (verdict.evict) break;
     reinsert(*row, verdict.placement);
     reinsertions_.reinserted();
@@ -87,7 +87,7 @@ void PolicySimulator::evict_one() {
   reinsertions_.deleted();
   ++counts_.evictions;
   counts_.reinsertions += reinsertions;
-  counts_.most_reinsertions = std::max(counts_.most_reinsertions, reinsertions);
+  counts_.max_reinsertions = std::max(counts_.max_reinsertions, reinsertions);
 }
 
 PolicySimulator::Row& PolicySimulator::oldest_row() {
@@ -101,36 +101,36 @@ PolicySimulator::Row& PolicySimulator::oldest_row() {
 }
 
 void PolicySimulator::reinsert(Row& row, const store::Placement& to) {
-  leave(row);
+  remove_from_queue(row);
   row.stored.inserted_at = to.inserted_at;
   row.stored.accessed_at = row.accessed_at = to.accessed_at;
   row.stored.eviction_counter = to.eviction_counter;
   row.stored.eviction_queue = to.eviction_queue;
   row.touches = 0;
-  enter(row);
+  add_to_queue(row);
 }
 
 void PolicySimulator::erase(Row& row) {
-  leave(row);
+  remove_from_queue(row);
   rowids_.erase(row.stored.key);
   rows_.erase(row.stored.rowid);
 }
 
-void PolicySimulator::enter(Row& row) {
+void PolicySimulator::add_to_queue(Row& row) {
   queues_[row.stored.eviction_queue].emplace(row.stored.inserted_at, row.stored.rowid);
   ++sizes_.entries;
   sizes_.bytes += row.stored.byte_size;
-  if (row.stored.eviction_queue == engine::kProbationQueue) {
+  if (row.stored.eviction_queue == store::kProbationQueue) {
     ++sizes_.probation_entries;
     sizes_.probation_bytes += row.stored.byte_size;
   }
 }
 
-void PolicySimulator::leave(const Row& row) {
+void PolicySimulator::remove_from_queue(const Row& row) {
   queues_[row.stored.eviction_queue].erase({row.stored.inserted_at, row.stored.rowid});
   --sizes_.entries;
   sizes_.bytes -= row.stored.byte_size;
-  if (row.stored.eviction_queue == engine::kProbationQueue) {
+  if (row.stored.eviction_queue == store::kProbationQueue) {
     --sizes_.probation_entries;
     sizes_.probation_bytes -= row.stored.byte_size;
   }

@@ -8,13 +8,13 @@
 #include <utility>
 
 #include "base/saturate.hpp"
-#include "engine/eviction_policy.hpp"
+#include "eviction/eviction_policy.hpp"
 #include "store/rows.hpp"
 
 namespace ashmemo::test {
 
-/// A cache without values, file and time: rows and eviction queues in memory, walked for a policy
-/// exactly as the worker walks those of the file.
+/// A cache without values, file and time. It has rows and eviction queues in memory and applies a
+/// policy to them exactly as the worker does to the rows of the file.
 class PolicySimulator {
  public:
   struct Limits {
@@ -28,51 +28,51 @@ class PolicySimulator {
     std::int64_t hit_bytes = 0;
     std::int64_t evictions = 0;
     std::int64_t reinsertions = 0;
-    std::int64_t most_reinsertions = 0;  // for one deleted row
+    std::int64_t max_reinsertions = 0;  // for one evicted row
   };
 
-  PolicySimulator(engine::EvictionPolicy& policy, Limits limits,
-                  engine::Reinsertions reinsertions = engine::Reinsertions())
+  PolicySimulator(eviction::EvictionPolicy& policy, Limits limits,
+                  eviction::Reinsertions reinsertions = eviction::Reinsertions())
       : policy_(&policy), limits_(limits), reinsertions_(reinsertions) {}
 
-  /// A read, and on a miss a put. True: a hit.
+  /// Reads the key, and puts it on a miss. Returns true on a hit.
   bool request(std::string_view key, std::int64_t bytes = 1);
-  /// Marks the key as read; false: it is not here.
+  /// Marks the key as read. Returns false on a miss.
   bool get(std::string_view key);
-  /// Stores the key, for the first time or again, and evicts what is then too much.
+  /// Inserts or overwrites the key, then evicts until the limits hold.
   void put(std::string_view key, std::int64_t bytes = 1);
 
   void set_limits(Limits limits);
-  /// Goes on with the rows as another policy left them.
-  void set_policy(engine::EvictionPolicy& policy) { policy_ = &policy; }
+  /// Continues with another policy on the existing rows.
+  void set_policy(eviction::EvictionPolicy& policy) { policy_ = &policy; }
 
   [[nodiscard]] bool contains(std::string_view key) const;
   [[nodiscard]] const Counts& counts() const { return counts_; }
   [[nodiscard]] double hit_ratio() const;
-  [[nodiscard]] const engine::QueueSizes& sizes() const { return sizes_; }
+  [[nodiscard]] const eviction::QueueSizes& sizes() const { return sizes_; }
 
  private:
   struct Row {
     store::Candidate stored;
-    std::int64_t accessed_at = 0;  // with touches that were not yet written
+    std::int64_t accessed_at = 0;  // includes touches that are not yet written
     std::int64_t touches = 0;
   };
   using Place = std::pair<std::int64_t, std::int64_t>;  // inserted_at, rowid
 
   [[nodiscard]] bool is_over_limit() const;
-  void evict_what_is_too_much();
+  void evict_excess();
   void evict_one();
   [[nodiscard]] Row& oldest_row();
   void reinsert(Row& row, const store::Placement& to);
   void erase(Row& row);
-  void enter(Row& row);
-  void leave(const Row& row);
+  void add_to_queue(Row& row);
+  void remove_from_queue(const Row& row);
 
-  engine::EvictionPolicy* policy_;
+  eviction::EvictionPolicy* policy_;
   Limits limits_;
-  engine::Reinsertions reinsertions_;
+  eviction::Reinsertions reinsertions_;
   Counts counts_;
-  engine::QueueSizes sizes_;
+  eviction::QueueSizes sizes_;
   std::int64_t last_stamp_ = 0;
   std::int64_t last_rowid_ = 0;
   std::int64_t newest_rowid_ = 0;  // of the last put

@@ -18,13 +18,13 @@ constexpr sqlite3_int64 kSector = 512;
 
 using Content = std::vector<char>;
 
-/// What a file had at its last sync and since.
+/// The sizes and sectors of a file at its last sync and after each change since then.
 struct Unsynced {
   std::vector<sqlite3_int64> sizes;
-  std::map<sqlite3_int64, std::vector<Content>> sectors;  // by number; only those that changed
+  std::map<sqlite3_int64, std::vector<Content>> sectors;  // by number; only changed sectors
 };
 
-/// One file may be open several times: SQLite's own structure for it, and a name.
+/// One open handle of a file. A file may be open several times.
 struct OpenFile {
   std::string name;
   const sqlite3_io_methods* system;
@@ -41,7 +41,7 @@ struct Device {
 };
 Device device;
 
-// The methods of databases and of WALs differ; each has its copy.
+// SQLite has different methods for database files and for other files, so each kind has its copy.
 sqlite3_io_methods of_databases;
 sqlite3_io_methods of_others;
 
@@ -54,12 +54,12 @@ sqlite3_int64 size_of(sqlite3_file* file) {
 }
 
 Content read_sector(sqlite3_file* file, sqlite3_int64 number) {
-  Content content(kSector, 0);  // what is beyond the end reads as zeroes
+  Content content(kSector, 0);  // bytes beyond the end of the file are zero
   opened(file).system->xRead(file, content.data(), static_cast<int>(kSector), number * kSector);
   return content;
 }
 
-// Before the first change after a sync: what is there now is what the device has.
+// Before the first change after a sync, the current content is the content on the device.
 void remember_before(sqlite3_file* file, sqlite3_int64 from, sqlite3_int64 end) {
   Unsynced& unsynced = device.files[opened(file).name];
   if (unsynced.sizes.empty()) unsynced.sizes.push_back(size_of(file));
@@ -82,10 +82,11 @@ const T& any_of(const std::vector<T>& all) {
   return all[device.random() % all.size()];
 }
 
-// Half of the cuts keep all but some, or lose all but some: not only an even mixture.
+// `kept` varies the share of sectors that keep their last content, so that some cuts keep all of
+// them and others mix old and new sectors.
 void draw(sqlite3_file* file, const Unsynced& unsynced) {
   const sqlite3_io_methods* const system = opened(file).system;
-  const std::uint64_t kept = device.random() % 5;  // of 4
+  const std::uint64_t kept = device.random() % 5;  // out of 4
   for (const auto& [number, contents] : unsynced.sectors) {
     const bool is_last = device.random() % 4 < kept;
     const Content& content = is_last ? contents.back() : any_of(contents);
@@ -111,7 +112,7 @@ void count_change() {
 
 int write(sqlite3_file* file, const void* from, int bytes, sqlite3_int64 at) {
   const std::lock_guard lock(device.mutex);
-  // What is being written when the power goes may be there in part.
+  // A write during the power cut may reach the device in part.
   const bool is_last = device.changes + 1 == device.fatal_change;
   remember_before(file, at, at + bytes);
   if (!is_last) count_change();
@@ -135,7 +136,7 @@ int sync(sqlite3_file* file, int) {
   const std::lock_guard lock(device.mutex);
   count_change();
   device.files.erase(opened(file).name);
-  return SQLITE_OK;  // the machine itself stays up: it need not be asked
+  return SQLITE_OK;  // no real sync is needed, because the machine stays on
 }
 
 int close(sqlite3_file* file) {
@@ -154,7 +155,8 @@ int open(sqlite3_vfs*, const char* name, sqlite3_file* file, int flags, int* out
   device.open[file] = {name, file->pMethods};
   sqlite3_io_methods& methods = (flags & SQLITE_OPEN_MAIN_DB) != 0 ? of_databases : of_others;
   methods = *file->pMethods;
-  methods.iVersion = std::min(methods.iVersion, 2);  // no mapped pages: they are written unseen
+  methods.iVersion = std::min(
+      methods.iVersion, 2);  // no memory-mapped pages, because writes to them would not be seen
   methods.xWrite = write;
   methods.xTruncate = truncate;
   methods.xSync = sync;

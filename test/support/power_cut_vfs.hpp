@@ -2,16 +2,17 @@
 
 #include <cstdint>
 
-// For children only: the machine goes down with the process.
+// For children only: simulates a power cut of the machine.
 
 namespace ashmemo::test {
 
-/// From now on everything that SQLite writes and has not yet synced is remembered. Right before its
-/// `nth` change of a file (a write, truncation, sync, creation or deletion) the process kills
-/// itself, and of what was not synced only a part stays, drawn by `seed`: each sector of 512 bytes
-/// has what it had at the last sync or after any write since, and each file one of the lengths it
-/// had meanwhile. Files that were created stay, those that were deleted are gone. The shared memory
-/// of the WAL is no file here: SQLite makes it anew. Concerns connections opened afterwards.
+/// From now on, this process records everything that SQLite writes and has not yet synced. Just
+/// before the `nth` change of a file (a write, truncation, sync, creation or deletion) it kills
+/// itself. A part of the unsynced changes remains, chosen with `seed`: each sector of 512 bytes has
+/// its content at the last sync or after any later write, and each file has one of the sizes that
+/// it had since then. Created files remain and deleted files stay deleted. The shared memory of the
+/// WAL is not included, because SQLite creates it again. It affects connections that are opened
+/// later.
 void cut_power_at_file_change(std::int64_t nth, std::uint64_t seed);
 
 }  // namespace ashmemo::test

@@ -8,8 +8,8 @@
 
 namespace ashmemo::test {
 
-/// Another program with its own connection to the file: plain SQLite with the settings of a shell.
-/// It is in the test's process, so it must not outlive the cache's right to the file.
+/// A connection of plain SQLite to the file, with the settings of a shell, as another program would
+/// have. It is in the process of the test, so close it before the cache gives up the file.
 class RawDatabase {
  public:
   explicit RawDatabase(const std::string& path);
@@ -17,15 +17,15 @@ class RawDatabase {
   RawDatabase(const RawDatabase&) = delete;
   RawDatabase& operator=(const RawDatabase&) = delete;
 
-  /// Runs statements. Ends the test where that fails.
+  /// Runs statements. Ends the test if they fail.
   void run(const std::string& sql);
-  /// The result code instead.
+  /// As run, but returns the result code.
   [[nodiscard]] int try_run(const std::string& sql) noexcept;
 
   /// The first column of the first row.
   [[nodiscard]] std::int64_t integer(const std::string& sql);
-  /// All rows as the shell prints them: columns joined by '|', lines by newlines, NULL as nothing.
-  /// Where that fails, what SQLite says.
+  /// All rows as the shell prints them: columns separated by '|', rows by newlines, NULL is empty.
+  /// On an error, the message of SQLite.
   [[nodiscard]] std::string rows(const std::string& sql);
 
   [[nodiscard]] sqlite3* handle() const noexcept { return handle_; }

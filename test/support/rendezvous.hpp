@@ -11,14 +11,14 @@
 
 namespace ashmemo::test {
 
-/// Named events that threads wait for and make known, so that a test can force an order of what
-/// they do. An event stays. Any thread.
+/// Named events that threads report and wait for, so that a test can force an order of actions. An
+/// event that has happened is never reset. Threads: any.
 class Events {
  public:
   void happened(const std::string& event);
-  /// Until it has happened this often.
+  /// Waits until the event has happened this many times.
   void wait_for(const std::string& event, int times = 1);
-  /// How often it has happened.
+  /// How many times the event has happened.
   [[nodiscard]] int times(const std::string& event);
 
  private:
@@ -27,11 +27,11 @@ class Events {
   std::map<std::string, int> happened_;
 };
 
-/// Runs `what` at each test point while it lives.
+/// Runs a function at each test point while this object exists.
 class AtTestPoints {
  public:
-  explicit AtTestPoints(std::function<void(std::string_view)> what) {
-    base::set_at_test_point(std::move(what));
+  explicit AtTestPoints(std::function<void(std::string_view)> function) {
+    base::set_at_test_point(std::move(function));
   }
   ~AtTestPoints() { base::set_at_test_point({}); }
   AtTestPoints(const AtTestPoints&) = delete;

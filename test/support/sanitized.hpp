@@ -2,7 +2,7 @@
 
 namespace ashmemo::test {
 
-/// Built with a sanitizer, which is slower and has memory and threads of its own.
+/// Whether this build has a sanitizer. Such a build is slower and needs more memory.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 inline constexpr bool kIsSanitized = true;
 #elif defined(__has_feature)

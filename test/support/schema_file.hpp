@@ -9,9 +9,9 @@ namespace ashmemo::test {
 
 class TempDir;
 
-/// The writer's connection, to the file as it is; a new one where there is none.
+/// Opens the writer's connection without checking the file. Creates the file if it does not exist.
 std::unique_ptr<store::Connection> open_schema(const std::string& path);
-/// A file with the schema. Closed again: so that a shell may do with it what it likes.
+/// Creates a file with the schema and closes it, so that a shell can change it.
 std::string new_file(const TempDir& dir);
 
 }  // namespace ashmemo::test

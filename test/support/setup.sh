@@ -4,14 +4,14 @@
 project_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 build_root=$project_root/.build
 
-# What Debian 12 and Ubuntu 24.04 call the things that every build and test needs.
+# The packages of Debian 12 and Ubuntu 24.04 that every build and test needs.
 needed_packages=(
   g++ meson ninja-build cmake pkgconf
-  libsqlite3-dev libsqlitecpp-dev libfmt-dev nlohmann-json3-dev libcli11-dev doctest-dev
-  sqlite3
+  libsqlite3-dev libsqlitecpp-dev libfmt-dev libxxhash-dev nlohmann-json3-dev libcli11-dev
+  doctest-dev sqlite3
 )
 
-# Without apt the libraries come from the system or from subprojects; only these are looked for.
+# Without apt, only these programs are checked. Meson finds the libraries or uses the subprojects.
 needed_tools=(g++ meson ninja cmake pkg-config sqlite3)
 
 say() { printf '%s\n' "$*" >&2; }
@@ -21,7 +21,7 @@ die() {
   exit 1
 }
 
-# Makes sure that the needed packages, and those named, are there.
+# ensure_packages [PACKAGE]...: installs the needed packages and the named ones, if they are missing.
 ensure_packages() {
   local wanted=("${needed_packages[@]}" "$@") missing=() package
   if ! command -v apt-get >/dev/null; then
@@ -37,7 +37,7 @@ ensure_packages() {
   fi
 }
 
-# Debian has Clang's sanitizers in a package of their own, named for the version.
+# Debian has a separate package for the sanitizers of each version of Clang.
 ensure_clang_runtime() {
   ensure_packages "libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev"
 }
@@ -64,10 +64,10 @@ install_packages() {
   run_quietly "${as_root[@]}" apt-get update -q || die "apt-get update failed"
   run_quietly "${as_root[@]}" apt-get install -q -y --no-install-recommends "$@" ||
     die "could not install: $*"
-  rm -f "$build_root"/*/options.txt # what was not found before is looked for again
+  rm -f "$build_root"/*/options.txt # so that Meson searches again for the new packages
 }
 
-# Runs a command; what it prints is shown only when it fails.
+# Runs a command. Its output is printed only if it fails.
 run_quietly() {
   local output
   if ! output=$("$@" 2>&1 </dev/null); then
@@ -76,7 +76,8 @@ run_quietly() {
   fi
 }
 
-# configure DIRECTORY COMPILER OPTION...: makes the build directory, again when the options changed.
+# configure DIRECTORY COMPILER OPTION...: creates the build directory, or creates it again if the options
+# have changed.
 configure() {
   local directory=$1 compiler=$2 stamp
   shift 2

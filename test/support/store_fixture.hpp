@@ -16,8 +16,8 @@
 
 namespace ashmemo::test {
 
-/// A store in a directory of its own, with a clock that stands still. At the end it checks that the
-/// file is whole and that its totals are those of its rows.
+/// A store in its own directory, with a manual clock. The destructor checks that the file is intact
+/// and that its totals match its rows.
 class StoreFixture {
  public:
   StoreFixture();
@@ -27,20 +27,21 @@ class StoreFixture {
 
   [[nodiscard]] store::Store& store() { return *store_; }
   [[nodiscard]] store::Writer& writer() { return *store_->writer(); }
-  /// Another program's connection.
+  /// A connection of plain SQLite to the file, as another program would have.
   [[nodiscard]] RawDatabase& raw();
   void close();
   void reopen();
-  /// The totals as the file keeps them, and as its rows add up.
+  /// The totals that the file stores, and the totals counted from its rows.
   [[nodiscard]] std::string kept_totals();
   [[nodiscard]] std::string counted_totals();
 
-  /// Runs a transaction; everything in it must succeed.
+  /// Runs `body` in a transaction. Ends the test if begin or commit fails.
   void transaction(const std::function<void(store::Writer&)>& body, bool synced = false);
-  /// Puts entries, in one transaction.
+  /// Puts entries in one transaction.
   void put(const std::vector<std::pair<std::string, std::string>>& entries);
-  /// Says that the rows were changed in a way that does not keep the totals.
+  /// Turns off the check of the totals, because the test changes rows without updating them.
   void expect_wrong_totals() { totals_are_right_ = false; }
+  /// Turns off all checks, because the test damages the file.
   void expect_damage() { whole_ = totals_are_right_ = false; }
 
   TempDir dir;
@@ -56,10 +57,10 @@ class StoreFixture {
   bool whole_ = true;
 };
 
-/// A row that costs 100 bytes and never expires.
+/// A row with a size of 100 bytes that never expires.
 [[nodiscard]] store::PutRow row_of(std::string_view key, ValueView value, std::int64_t stamp);
 
-/// Keeps what Store::read delivers, copied.
+/// Keeps copies of the rows that Store::read delivers.
 class CollectingSink : public store::RowSink {
  public:
   struct Row {
@@ -75,13 +76,13 @@ class CollectingSink : public store::RowSink {
   std::map<std::size_t, Row> rows;
 };
 
-/// Looks the keys up; the index is the place in `keys`.
+/// Reads the keys. The index of a row is the position of its key in `keys`.
 [[nodiscard]] std::map<std::size_t, CollectingSink::Row> read_rows(
     store::Store& store, const std::vector<std::string>& keys);
-/// The value of one key; nullopt: there is no such row.
+/// The value of one key; nullopt if there is no row.
 [[nodiscard]] std::optional<Value> read_value(store::Store& store, const std::string& key);
 
-/// "key 1000000" and so on: in order.
+/// "key 1000000" + i, so that the keys sort by number.
 [[nodiscard]] std::string numbered_key(int i);
 
 }  // namespace ashmemo::test

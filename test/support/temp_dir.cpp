@@ -16,7 +16,7 @@ namespace {
 
 std::atomic<bool> test_has_failed{false};
 
-// The only way to learn from doctest, while a test runs, whether it has failed.
+// Records if the running test has failed. doctest has no function for this.
 struct FailureListener : doctest::IReporter {
   explicit FailureListener(const doctest::ContextOptions&) {}
   void report_query(const doctest::QueryData&) override {}
@@ -48,7 +48,7 @@ TempDir::TempDir() {
 
 TempDir::~TempDir() {
   if (test_has_failed) {
-    std::fprintf(stderr, "kept after the failure: %s\n", path_.c_str());
+    std::fprintf(stderr, "kept because the test failed: %s\n", path_.c_str());
     return;
   }
   std::error_code ignored;

@@ -5,8 +5,8 @@
 
 namespace ashmemo::test {
 
-/// A fresh, empty directory for one test. Removed at the end, unless the test has failed by then:
-/// then it is kept and its name is printed, so that somebody can look at the files.
+/// A new, empty directory for one test. The destructor removes it. If the test has failed, it keeps
+/// the directory and prints its name, so that the files can be examined.
 class TempDir {
  public:
   TempDir();
@@ -14,21 +14,21 @@ class TempDir {
   TempDir(const TempDir&) = delete;
   TempDir& operator=(const TempDir&) = delete;
 
-  /// The directory itself: absolute, without symbolic links.
+  /// The absolute path of the directory, without symbolic links.
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
-  /// The path of a file in it; nothing is created.
+  /// The path of a file in the directory. Does not create the file.
   [[nodiscard]] std::string path(std::string_view name) const;
 
-  /// Lets every user read and write here: for children that drop their privileges.
+  /// Lets every user read and write in the directory, for children that drop their privileges.
   void open_to_all() const;
 
  private:
   std::string path_;
 };
 
-/// Files as tests need them: whole, at once. They abort the test when the system refuses.
+/// Write or read a whole file. They throw if the system refuses.
 void write_file(const std::string& path, std::string_view content);
 [[nodiscard]] std::string read_file(const std::string& path);
-[[nodiscard]] bool exists(const std::string& path);  // a dangling link exists, too
+[[nodiscard]] bool exists(const std::string& path);  // also true for a dangling link
 
 }  // namespace ashmemo::test

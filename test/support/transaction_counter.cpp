@@ -5,15 +5,15 @@
 namespace ashmemo::test {
 namespace {
 
-// SQLite's WAL file format, section 2.3: the byte a writer locks, and the first of those for
-// readers.
+// From section 2.3 of SQLite's WAL file format: the byte that a writer locks, and the first byte
+// that readers lock.
 constexpr int kWriteLock = 0;
 constexpr int kFirstReadLock = 3;
 
 sqlite3_vfs* system_vfs = nullptr;
 std::atomic<std::int64_t> read_locks{0};
 std::atomic<std::int64_t> write_locks{0};
-// The system's own methods, and a copy of them in which the locks count.
+// The methods of SQLite's default VFS, and a copy that counts the locks.
 const sqlite3_io_methods* system_methods = nullptr;
 sqlite3_io_methods counting_methods;
 
@@ -37,7 +37,7 @@ int open(sqlite3_vfs*, const char* name, sqlite3_file* file, int flags, int* fla
 
 }  // namespace
 
-// Everything but opening is the system's, which finds what it needs in the copied fields.
+// A copy of the default VFS with another `xOpen`. The default methods work on the copied fields.
 TransactionCounter::TransactionCounter() {
   system_vfs = sqlite3_vfs_find(nullptr);
   read_locks = 0;

@@ -6,8 +6,8 @@
 
 namespace ashmemo::test {
 
-/// Counts the transactions on databases in WAL mode while it lives, by the locks that SQLite takes
-/// for them: for connections opened meanwhile. One at a time.
+/// Counts transactions on databases in WAL mode, by the locks that SQLite takes for them. It counts
+/// on connections that are opened while it exists. Only one may exist at a time.
 class TransactionCounter {
  public:
   TransactionCounter();
@@ -15,7 +15,7 @@ class TransactionCounter {
   TransactionCounter(const TransactionCounter&) = delete;
   TransactionCounter& operator=(const TransactionCounter&) = delete;
 
-  /// Snapshots taken. A write transaction takes one, too.
+  /// The number of snapshots. A write transaction also takes one.
   [[nodiscard]] std::int64_t reads() const noexcept;
   [[nodiscard]] std::int64_t writes() const noexcept;
 

@@ -7,10 +7,10 @@
 
 namespace ashmemo::test {
 
-/// A text that only this version of this key has, so that any other is recognised: mostly short,
-/// one of sixteen of some pages.
+/// A text that is unique to this key and version, so that a wrong text is detected. One text in
+/// sixteen needs several pages; the others are short.
 [[nodiscard]] std::string text_of(std::uint32_t key, std::uint64_t version);
-/// nullopt: not a whole text of this key.
+/// The version of the text; nullopt if it is not a complete text of this key.
 [[nodiscard]] std::optional<std::uint64_t> version_of(std::uint32_t key, const std::string& text);
 
 }  // namespace ashmemo::test

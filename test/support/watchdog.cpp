@@ -8,8 +8,8 @@ namespace ashmemo::test {
 
 namespace {
 
-// The sanitizers' builds on a busy machine need a part of it.
-constexpr std::chrono::minutes kAtMost{5};
+// Builds with sanitizers on a busy machine need only a part of this.
+constexpr std::chrono::minutes kMaxTime{5};
 
 }  // namespace
 
@@ -26,11 +26,11 @@ Watchdog::~Watchdog() {
 
 void Watchdog::watch(const char* what) {
   std::unique_lock lock(mutex_);
-  if (changed_.wait_until(lock, std::chrono::system_clock::now() + kAtMost,
+  if (changed_.wait_until(lock, std::chrono::system_clock::now() + kMaxTime,
                           [this] { return over_; })) {
     return;
   }
-  std::fprintf(stderr, "%s: hangs\n", what);
+  std::fprintf(stderr, "watchdog: %s hangs\n", what);
   std::abort();
 }
 

@@ -6,7 +6,7 @@
 
 namespace ashmemo::test {
 
-/// Ends the program with a word where what must not hang has not ended after five minutes.
+/// Aborts the program with a message if this object still exists after five minutes.
 class Watchdog {
  public:
   explicit Watchdog(const char* what);

@@ -1,4 +1,4 @@
-// Administration: check, compact, backup, reopening, what is found at the path.
+// Administration: check, compact, backup and reopening.
 
 #include <doctest/doctest.h>
 #include <sys/stat.h>
@@ -27,7 +27,7 @@ int mode_of_file(const std::string& path) {
 }  // namespace
 
 TEST_SUITE("system") {
-  TEST_CASE("52 check finds nothing wrong with a healthy file, pending writes included") {
+  TEST_CASE("check finds no problem in a healthy file that has pending writes") {
     CacheFixture f;
     f.fill("k", 500);
     const CheckReport report = f->check();
@@ -38,7 +38,7 @@ TEST_SUITE("system") {
     CHECK(f.rows_in_file() == 500);
   }
 
-  TEST_CASE("52 check recounts and corrects totals that another program has falsified") {
+  TEST_CASE("check corrects totals that another program has changed") {
     CacheFixture f;
     f.fill("k", 20);
     f->flush();
@@ -54,7 +54,7 @@ TEST_SUITE("system") {
     CHECK(f->check().ok);
   }
 
-  TEST_CASE("56 a file of a newer or an older version, or half overwritten, is set aside") {
+  TEST_CASE("a file of another version or with foreign content is quarantined") {
     for (const std::string what : {"PRAGMA user_version=999", "PRAGMA user_version=0",
                                    "DROP TABLE cache_totals", "overwritten"}) {
       INFO(what);
@@ -69,8 +69,8 @@ TEST_SUITE("system") {
       CHECK_FALSE(f->get<int>("old").has_value());
       CHECK(f->put("new", 2));
       f->flush();
-      CHECK(f.heard.count(NoticeKind::set_aside) == 1);
-      CHECK(has(f.heard.last(NoticeKind::set_aside).what, f.path + ".corrupt-"));
+      CHECK(f.heard.count(NoticeKind::quarantined) == 1);
+      CHECK(has(f.heard.last(NoticeKind::quarantined).what, f.path + ".corrupt-"));
       int aside = 0;
       for (const auto& entry : fs::directory_iterator(f.dir.path())) {
         aside += has(entry.path().string(), ".corrupt-") ? 1 : 0;
@@ -79,7 +79,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("60 compact after clear makes the file small") {
+  TEST_CASE("compact after clear makes the file small") {
     CacheFixture f;
     f.fill("k", 3'000, 2'000);
     f->flush();
@@ -91,7 +91,7 @@ TEST_SUITE("system") {
     CHECK(f.raw().integer("PRAGMA freelist_count") == 0);
   }
 
-  TEST_CASE("60 compact keeps what is there") {
+  TEST_CASE("compact keeps the remaining entries") {
     CacheFixture f;
     f.fill("gone ", 1'000, 3'000);
     f.fill("kept ", 50, 3'000);
@@ -106,7 +106,7 @@ TEST_SUITE("system") {
     CHECK(f.in_file("more"));
   }
 
-  TEST_CASE("the file gets smaller by itself after a mass delete, a slice at a time") {
+  TEST_CASE("maintenance makes the file smaller after many deletions") {
     CacheFixture f;
     f.fill("k", 3'000, 2'000);
     f->flush();
@@ -115,7 +115,7 @@ TEST_SUITE("system") {
     CHECK(f->stats().file_bytes < 2'000'000);
   }
 
-  TEST_CASE("59 a backup is a cache with everything, private, and no existing file is touched") {
+  TEST_CASE("a backup contains all entries, is private and overwrites no file") {
     CacheFixture f;
     f.fill("k", 300, 100);
     CHECK(f->put("pending", 1));
@@ -144,7 +144,7 @@ TEST_SUITE("system") {
     CHECK(f.shell("SELECT count(*) FROM cache_entries") == "302\n");
   }
 
-  TEST_CASE("59 a copy of a closed file is a cache, too") {
+  TEST_CASE("a copy of a closed file opens as a cache") {
     CacheFixture f;
     f.fill("k", 100);
     f.close();
@@ -153,10 +153,10 @@ TEST_SUITE("system") {
     Cache copy(f.dir.path("copy.db"), f.options);
     CHECK(copy.stats().entries == 100);
     CHECK(copy.get<std::string>("k99").has_value());
-    CHECK(f->get<std::string>("k99").has_value());  // and both are open at once
+    CHECK(f->get<std::string>("k99").has_value());  // both caches are open
   }
 
-  TEST_CASE("59 a copy that comes back over the closed file is the cache as it was") {
+  TEST_CASE("an old copy restored over the closed file has the old entries") {
     for (const bool beside_log : {false, true}) {
       INFO("beside a log: " << beside_log);
       CacheFixture f;
@@ -171,7 +171,7 @@ TEST_SUITE("system") {
       f.close();
       REQUIRE(exists(f.path + "-lock"));
       write_file(f.path, copy);
-      // Of the copy's time: what is in it was moved into the file long ago.
+      // The log is as old as the copy. The file contains all its transactions already.
       if (beside_log) write_file(f.path + "-wal", log);
       if (beside_log) fs::permissions(f.path + "-wal", fs::perms(0600));
       CHECK(f->get<std::string>("changed") == "old");
@@ -182,11 +182,11 @@ TEST_SUITE("system") {
       CHECK(f->put("changed", "newer"));
       f.reopen();
       CHECK(f->get<std::string>("changed") == "newer");
-      CHECK(f.heard.count(NoticeKind::set_aside) == 0);
+      CHECK(f.heard.count(NoticeKind::quarantined) == 0);
     }
   }
 
-  TEST_CASE("55 reopening finds all rows with all they had") {
+  TEST_CASE("reopening finds all entries with all their columns") {
     CacheFixture f;
     CHECK(f->put("text", "dark", {.ttl = 1h}));
     CHECK(f->put("number", 42));
@@ -207,7 +207,7 @@ TEST_SUITE("system") {
     CHECK(f->entry("new")->inserted_at > number.accessed_at);
   }
 
-  TEST_CASE("55 a file opens with any other settings") {
+  TEST_CASE("a file opens with other settings than those it was made with") {
     CacheFixture f;
     f.fill("k", 100);
     for (const Durability durability :
@@ -225,7 +225,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("55 a file opens with more memory, with less and with none") {
+  TEST_CASE("a file opens with a larger, a smaller and no memory tier") {
     CacheFixture f;
     f.fill("k", 100);
     for (const std::int64_t memory : {std::int64_t{0}, 64 * KiB, 32 * MiB, std::int64_t{0}}) {
@@ -244,7 +244,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("55 limits that were set meanwhile are over: a file opens with those of the options") {
+  TEST_CASE("reopening uses the limits of the options, not those of set_limits") {
     CacheFixture f({.limits = {.max_entries = 100}, .eviction = Eviction::fifo});
     f.fill("k", 100);
     f->set_limits({.max_entries = 10});
@@ -266,7 +266,7 @@ TEST_SUITE("system") {
     CHECK(f->stats().entries == 100);
   }
 
-  TEST_CASE("the files are their owner's alone") {
+  TEST_CASE("only the owner may read the files") {
     CacheFixture f;
     f.fill("k", 10);
     f->flush();
@@ -275,9 +275,9 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("what is erased securely is not in the file any more") {
+  TEST_CASE("erase_securely removes the bytes of an erased value from the file") {
     CacheFixture f({.erase_securely = true});
-    const std::string secret = "a secret that nobody may find";
+    const std::string secret = "a secret text";
     CHECK(f->put("k", secret + std::string(5'000, '.') + secret));
     CHECK(f->put("l", "stays"));
     f->flush();

@@ -1,4 +1,4 @@
-// Keys that cannot be, places that cannot be, files that are not ours.
+// Invalid keys, unusable paths and files that are not caches.
 
 #include <doctest/doctest.h>
 #include <sys/stat.h>
@@ -54,7 +54,7 @@ std::vector<std::pair<std::string, std::function<void(Cache&, const std::string&
 }  // namespace
 
 TEST_SUITE("system") {
-  TEST_CASE("1 an empty key, a NUL in it and one over the limit are refused by every call") {
+  TEST_CASE("every call refuses an empty key, a key with NUL and a key that is too long") {
     CacheFixture f;
     CHECK(f->put("fine", 7));
     const std::vector<std::pair<std::string, std::string>> keys = {
@@ -74,12 +74,12 @@ TEST_SUITE("system") {
         CHECK(std::string_view(error->what()).size() < 1'000);
       }
     }
-    CHECK(f.keys() == "fine");  // nothing of a refused batch is kept
+    CHECK(f.keys() == "fine");  // a refused batch stores nothing
     CHECK(f->get<int>("fine") == 7);
     CHECK(f->stats().puts == 1);
   }
 
-  TEST_CASE("keys with quotes, newlines and whatever else are keys") {
+  TEST_CASE("keys may contain quotes, newlines, SQL and any bytes except NUL") {
     CacheFixture f;
     const std::vector<std::string> keys = {
         "it's", "\"quoted\"", "two\nlines",       "'; DROP TABLE cache_entries; --",
@@ -96,7 +96,7 @@ TEST_SUITE("system") {
     CHECK(f->stats().entries == 0);
   }
 
-  TEST_CASE("two caches on one file in one process: the second is refused, naming the file") {
+  TEST_CASE("a second cache on one file in the same process is refused") {
     CacheFixture f;
     CHECK(f->put("k", 1));
     for (const WhenUnavailable when : {WhenUnavailable::go_on, WhenUnavailable::throw_error}) {
@@ -108,7 +108,7 @@ TEST_SUITE("system") {
       CHECK(has(error->what(), f.path));
       CHECK(error->subject() == f.path);
     }
-    // By another name, too.
+    // The file is recognised under another path, too.
     fs::create_directory_symlink(f.dir.path(), f.dir.path("alias"));
     CHECK(code_thrown_by([&] { const Cache second(f.dir.path("alias/cache.db"), f.options); }) ==
           "file_in_use");
@@ -118,16 +118,16 @@ TEST_SUITE("system") {
     CHECK(f->get<int>("k") == 1);
   }
 
-  TEST_CASE("two caches on one file in two processes: refused until the first one ends") {
+  TEST_CASE("a second cache in another process is refused until the first one closes") {
     CacheFixture f;
     Child other([&](Child::Parent& parent) -> std::string {
       Cache cache(f.path, f.options);
       (void)cache.put("theirs", 1);
       cache.flush();
-      parent.tell();
+      parent.notify();
       parent.wait_for();
       cache.close();
-      parent.tell();
+      parent.notify();
       parent.wait_for();
       return {};
     });
@@ -136,12 +136,12 @@ TEST_SUITE("system") {
     REQUIRE(error);
     CHECK(error->code() == ErrorCode::file_in_use);
     CHECK(has(error->what(), f.path));
-    other.tell();
+    other.notify();
     REQUIRE(other.wait_for());
     CHECK(f->get<int>("theirs") == 1);
   }
 
-  TEST_CASE("57 no parent directory: an error, or a cache without a file that heals by itself") {
+  TEST_CASE("a cache without parent directory works without file until the directory exists") {
     CacheFixture f;
     const std::string path = f.dir.path("missing/cache.db");
     Options strict = f.options;
@@ -165,7 +165,7 @@ TEST_SUITE("system") {
     CHECK(code_thrown_by([&] { cache.flush(); }) == "store_failed");
     CHECK(code_thrown_by([&] { (void)cache.check(); }) == "store_failed");
     CHECK(cache.stats().dropped == 2);
-    CHECK(cache.stats().unread == 1);  // of "other"; the removal that waits says that "k" is gone
+    CHECK(cache.stats().unread == 1);  // for "other"; the pending removal of "k" answers for "k"
     CHECK(f.heard.count(NoticeKind::unavailable) == 1);
     CHECK(has(f.heard.last(NoticeKind::unavailable).what, path));
 
@@ -179,7 +179,7 @@ TEST_SUITE("system") {
     CHECK(f.heard.count(NoticeKind::available) == 1);
   }
 
-  TEST_CASE("57 a directory that may not be written") {
+  TEST_CASE("a directory without write permission makes the cache unavailable") {
     const TempDir dir;
     fs::create_directory(dir.path("locked"));
     dir.open_to_all();
@@ -202,7 +202,7 @@ TEST_SUITE("system") {
     CHECK(fs::is_empty(dir.path("locked")));
   }
 
-  TEST_CASE("what is not ours is refused by name and left as it is") {
+  TEST_CASE("a file that is not a cache is refused by name and not changed") {
     const TempDir dir;
     fs::create_directory(dir.path("directory"));
     write_file(dir.path("text"), "my notes\n");

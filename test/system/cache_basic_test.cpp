@@ -1,4 +1,4 @@
-// Keys and values, one at a time: put, get, overwrite, look.
+// Single keys and values: put, get, overwrite, contains and entry.
 
 #include <doctest/doctest.h>
 
@@ -22,7 +22,7 @@ namespace {
 
 enum class Colour : std::uint8_t { red = 1, green = 2 };
 
-/// Calls `check` while the values are pending, then when they are in the file, then after
+/// Calls `check` three times: while the values are pending, when they are in the file, and after
 /// reopening.
 template <class F>
 void at_every_place(CacheFixture& f, F check) {
@@ -37,7 +37,7 @@ void at_every_place(CacheFixture& f, F check) {
 }  // namespace
 
 TEST_SUITE("system") {
-  TEST_CASE("1 an empty value is a value") {
+  TEST_CASE("an empty value is stored and found") {
     CacheFixture f;
     CHECK(f->put("text", ""));
     CHECK(f->put("bytes", std::vector<std::byte>()));
@@ -48,7 +48,7 @@ TEST_SUITE("system") {
     });
   }
 
-  TEST_CASE("1 bytes of any kind come back as they were, NUL included") {
+  TEST_CASE("all bytes, including NUL, are returned unchanged") {
     CacheFixture f;
     std::string all;
     for (int i = 0; i < 256; ++i) all += static_cast<char>(i);
@@ -64,7 +64,7 @@ TEST_SUITE("system") {
     });
   }
 
-  TEST_CASE("2 values from nothing to many megabytes come back as they were") {
+  TEST_CASE("values from 0 bytes to 20 MB are returned unchanged") {
     CacheFixture f;
     const std::vector<std::size_t> sizes = {0,     1,     99,     1'000,     4'000,     4'061,
                                             4'062, 4'096, 65'536, 1'000'000, 20'000'000};
@@ -81,7 +81,7 @@ TEST_SUITE("system") {
     });
   }
 
-  TEST_CASE("2 a large value that becomes small leaves no debris") {
+  TEST_CASE("overwriting a large value with a small one frees its pages") {
     CacheFixture f;
     CHECK(f->put("k", "small"));
     f->flush();
@@ -99,7 +99,7 @@ TEST_SUITE("system") {
     CHECK(f.raw().integer("PRAGMA freelist_count") == 0);
   }
 
-  TEST_CASE("5 a stored nothing is no miss") {
+  TEST_CASE("an empty optional that was stored is a hit") {
     CacheFixture f;
     CHECK(f->put("nothing", std::optional<int>()));
     CHECK(f->put("something", std::optional<int>(7)));
@@ -110,11 +110,11 @@ TEST_SUITE("system") {
       CHECK(f->get<std::optional<int>>("something") == std::optional<int>(7));
       CHECK_FALSE(f->get<std::optional<int>>("never put").has_value());
     });
-    CHECK(f->stats().misses == 1);  // of the last opening
+    CHECK(f->stats().misses == 1);  // counted since the last opening
     CHECK(f->stats().hits == 2);
   }
 
-  TEST_CASE("6 values of every built-in kind survive the file") {
+  TEST_CASE("values of every built-in type are read back from the file") {
     CacheFixture f;
     const auto moment = std::chrono::system_clock::time_point(1'700'000'000s);
     CHECK(f->put("int", -42));
@@ -142,7 +142,7 @@ TEST_SUITE("system") {
     });
   }
 
-  TEST_CASE("a value of another type than asked for is a miss, counted and told once") {
+  TEST_CASE("a value of another type is a miss, counted and reported once") {
     CacheFixture f;
     CHECK(f->put("text", "forty-two"));
     CHECK(f->put("blob", std::vector<float>{1, 2, 3}));
@@ -161,7 +161,7 @@ TEST_SUITE("system") {
     CHECK(f->get<std::string>("text") == "forty-two");
   }
 
-  TEST_CASE("7 putting the same value twice changes neither count nor bytes") {
+  TEST_CASE("putting the same value twice changes neither entries nor bytes") {
     CacheFixture f;
     CHECK(f->put("k", "value"));
     CHECK(f->get<std::string>("k") == "value");
@@ -177,7 +177,7 @@ TEST_SUITE("system") {
     CHECK(f->stats().evicted == 0);
   }
 
-  TEST_CASE("8 an overwrite changes the bytes by the difference and keeps the count") {
+  TEST_CASE("an overwrite changes the bytes by the difference and keeps the number of entries") {
     CacheFixture f;
     CHECK(f->put("other", "stays"));
     for (const std::size_t size : {10U, 2'000U, 100'000U, 0U, 50U}) {
@@ -190,7 +190,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("8 the last of several writes of a key wins, pending or not") {
+  TEST_CASE("the last of several writes of a key wins") {
     CacheFixture f;
     for (int round = 0; round < 3; ++round) {
       for (int i = 0; i < 10; ++i) CHECK(f->put("k", round * 10 + i));
@@ -201,7 +201,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("10 contains, entry and for_each count nothing, touch nothing and keep the order") {
+  TEST_CASE("contains, entry and for_each count no read and keep the eviction order") {
     CacheFixture f({.limits = {.max_entries = 3}});
     for (const char* key : {"a", "b", "c"}) CHECK(f->put(key, 1));
     f->flush();
@@ -222,10 +222,10 @@ TEST_SUITE("system") {
     CHECK(f->entry("a")->access_count == 0);
     CHECK(f->put("d", 1));
     f->flush();
-    CHECK(f.keys() == "b c d");  // "a" was looked at last, and is the oldest all the same
+    CHECK(f.keys() == "b c d");  // "a" is still the oldest entry
   }
 
-  TEST_CASE("entry tells what is known, pending and stored alike") {
+  TEST_CASE("entry describes pending and stored entries alike") {
     CacheFixture f;
     const std::int64_t now = f.clock->wall_now();
     CHECK(f->put("for ever", 1));
@@ -246,14 +246,14 @@ TEST_SUITE("system") {
       CHECK(ever->access_count == 0);
       CHECK(hour->expires_at == now + Duration(1h).count());
       CHECK(hour->fresh_until == std::nullopt);
-      CHECK(hour->byte_size > ever->byte_size);  // it has an entry in the index of expiry
+      CHECK(hour->byte_size > ever->byte_size);  // it has an entry in the index on expires_at
       CHECK(hour->inserted_at > ever->inserted_at);
     });
   }
 
-  TEST_CASE("a cache can be moved; the one it takes the place of is closed") {
+  TEST_CASE("move assignment closes the cache that it replaces") {
     CacheFixture f;
-    f.expect_no_order();  // checked here
+    f.expect_no_order();  // f opens no cache
     Options options = f.options;
     Cache first(f.dir.path("first.db"), options);
     CHECK(first.put("k", 1));
@@ -263,7 +263,7 @@ TEST_SUITE("system") {
     CHECK(second.put("k", 2));
     second = std::move(moved);
     CHECK(second.get<int>("k") == 1);
-    // The one that was closed has written what it had accepted.
+    // The assignment closed `second`, which stored its accepted writes.
     CHECK(Cache(f.dir.path("second.db"), options).get<int>("k") == 2);
   }
 }

@@ -24,13 +24,13 @@
 using namespace ashmemo;
 using namespace ashmemo::test;
 using namespace std::chrono_literals;
-using Keys = std::vector<std::string>;
+using Texts = std::vector<std::string>;
 
 namespace {
 
-/// A loader that answers "<key>!" and writes down what it is asked for.
+/// A loader that returns "<key>!" and records the keys of each call.
 struct Loader {
-  std::vector<Keys> calls;
+  std::vector<Texts> calls;
   std::vector<std::string> operator()(std::span<const std::string_view> missing) {
     calls.emplace_back(missing.begin(), missing.end());
     std::vector<std::string> out;
@@ -39,7 +39,7 @@ struct Loader {
   }
 };
 
-std::vector<std::string> expected_for(const Keys& keys) {
+std::vector<std::string> expected_for(const Texts& keys) {
   std::vector<std::string> out;
   for (const std::string& key : keys) out.push_back(key + '!');
   return out;
@@ -47,22 +47,27 @@ std::vector<std::string> expected_for(const Keys& keys) {
 
 }  // namespace
 
-/// A range whose elements are made while it is read.
+/// A range that creates its elements during iteration.
 template <class E>
 struct Made {
   struct Iterator {
+    using value_type = std::remove_cvref_t<E>;
+    using difference_type = std::ptrdiff_t;
     E operator*() const;
+    Iterator& operator++();
+    Iterator operator++(int);
+    bool operator==(const Iterator&) const;
   };
   [[nodiscard]] Iterator begin() const;
   [[nodiscard]] Iterator end() const;
 };
-// Views of these would be views of what is gone before it is looked up.
+// A range that returns temporary strings is rejected: views of them would dangle.
 static_assert(!KeyRange<Made<std::string>>);
 static_assert(KeyRange<Made<const std::string&>>);
 static_assert(KeyRange<Made<std::string_view>>);
 static_assert(KeyRange<Made<const char*>>);
 
-/// A range whose pairs are made while it is read.
+/// A range that creates its pairs during iteration.
 template <class Key>
 struct MadePairs {
   struct Iterator {
@@ -78,39 +83,39 @@ static_assert(ashmemo::detail::PairRange<MadePairs<std::string_view>>);
 static_assert(ashmemo::detail::PairRange<std::map<std::string, int>>);
 
 TEST_SUITE("system") {
-  TEST_CASE("16 an empty batch asks nobody and writes nothing") {
+  TEST_CASE("an empty batch calls no loader and writes nothing") {
     CacheFixture f;
     Loader loader;
-    CHECK(f->get_many<int>(Keys()).empty());
-    CHECK(f->get_or_compute_many<std::string>(Keys(), loader).empty());
+    CHECK(f->get_many<int>(Texts()).empty());
+    CHECK(f->get_or_compute_many<std::string>(Texts(), loader).empty());
     CHECK(f->put_many(std::vector<std::pair<std::string, int>>()) == 0);
     CHECK(f->touch_many({}) == 0);
-    CHECK(f->erase_many(Keys()) == 0);
+    CHECK(f->erase_many(Texts()) == 0);
     f->flush();
     CHECK(loader.calls.empty());
     const Stats stats = f->stats();
     CHECK(stats.hits + stats.misses + stats.puts + stats.commits == 0);
   }
 
-  TEST_CASE("17 the loader sees exactly the missing keys: all, some, none") {
+  TEST_CASE("the loader gets exactly the missing keys") {
     CacheFixture f;
     Loader loader;
-    const Keys keys = {"d", "a", "c", "b"};
-    CHECK(f->get_or_compute_many<std::string>(Keys{"a", "b"}, loader) ==
+    const Texts keys = {"d", "a", "c", "b"};
+    CHECK(f->get_or_compute_many<std::string>(Texts{"a", "b"}, loader) ==
           std::vector<std::string>{"a!", "b!"});
     for (const std::string place : {"pending", "in the file"}) {
       INFO(place);
       loader.calls.clear();
-      CHECK(f->erase_many(Keys{"c", "d"}) == (place == "pending" ? 0 : 2));
+      CHECK(f->erase_many(Texts{"c", "d"}) == (place == "pending" ? 0 : 2));
       CHECK(f->get_or_compute_many<std::string>(keys, loader) == expected_for(keys));
-      CHECK(loader.calls == std::vector<Keys>{{"d", "c"}});
+      CHECK(loader.calls == std::vector<Texts>{{"d", "c"}});
       CHECK(f->get_or_compute_many<std::string>(keys, loader) == expected_for(keys));
       CHECK(loader.calls.size() == 1);
       f->flush();
     }
   }
 
-  TEST_CASE("18 19 results come in the order asked for any mix of hits, misses and duplicates") {
+  TEST_CASE("results have the order of the keys for any mix of hits, misses and duplicates") {
     CacheFixture f;
     std::mt19937 random(19);
     for (int round = 0; round < 60; ++round) {
@@ -123,7 +128,7 @@ TEST_SUITE("system") {
         present.insert(key);
       }
       if (random() % 2 == 0) f->flush();
-      Keys asked;
+      Texts asked;
       for (auto i = random() % 40; i > 0; --i) {
         asked.push_back("k" + std::to_string(random() % 15));
       }
@@ -144,7 +149,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("18 duplicates are read once and counted each") {
+  TEST_CASE("a duplicate key counts as another hit or miss") {
     CacheFixture f;
     CHECK(f->put("a", 1));
     f->flush();
@@ -157,14 +162,14 @@ TEST_SUITE("system") {
     CHECK(f->entry("a")->access_count == 3);
   }
 
-  TEST_CASE("20 21 22 a loader with another number of values: both numbers told, nothing kept") {
+  TEST_CASE("a loader with a wrong number of values throws both numbers and stores nothing") {
     CacheFixture f;
     CHECK(f->put("there", "there!"));
     for (const std::size_t count : {0U, 1U, 3U}) {
       INFO(count);
       const auto error = thrown_by([&] {
         (void)f->get_or_compute_many<std::string>(
-            Keys{"a", "there", "b"}, [&](auto) { return std::vector<std::string>(count, "x"); });
+            Texts{"a", "there", "b"}, [&](auto) { return std::vector<std::string>(count, "x"); });
       });
       REQUIRE(error);
       CHECK(error->code() == ErrorCode::wrong_number_of_results);
@@ -175,9 +180,9 @@ TEST_SUITE("system") {
     CHECK(f->get<std::string>("there") == "there!");
   }
 
-  TEST_CASE("23 whatever a loader throws reaches the caller; nothing is kept, the cache goes on") {
+  TEST_CASE("an exception of a loader reaches the caller and nothing is stored") {
     CacheFixture f;
-    const Keys keys = {"a", "b"};
+    const Texts keys = {"a", "b"};
     const auto load = [&](auto&& thrown) {
       (void)f->get_or_compute_many<int>(keys, [&](auto) -> std::vector<int> { throw thrown; });
     };
@@ -193,7 +198,7 @@ TEST_SUITE("system") {
     CHECK(f->get_or_compute_many<std::string>(keys, loader) == expected_for(keys));
   }
 
-  TEST_CASE("24 keys may come in any range, and the loader cannot change them") {
+  TEST_CASE("batch calls accept keys in any range") {
     CacheFixture f;
     const auto echo = [](auto missing) {
       static_assert(std::is_same_v<decltype(missing), std::span<const std::string_view>>);
@@ -215,7 +220,7 @@ TEST_SUITE("system") {
     CHECK(f.keys() == "d e f");
   }
 
-  TEST_CASE("25 memoized results equal direct ones over a thousand inputs; hits call nobody") {
+  TEST_CASE("memoized results equal direct results and a hit computes nothing") {
     CacheFixture f;
     int calls = 0;
     const auto square = [](int n) { return std::to_string(n * n); };
@@ -234,20 +239,20 @@ TEST_SUITE("system") {
     CHECK(f->stats().computed == 0);
   }
 
-  TEST_CASE("50 the reads inside get_or_compute count once") {
+  TEST_CASE("the reads inside get_or_compute_many count once") {
     CacheFixture f;
     Loader loader;
-    (void)f->get_or_compute_many<std::string>(Keys{"a", "b", "a"}, loader);
+    (void)f->get_or_compute_many<std::string>(Texts{"a", "b", "a"}, loader);
     CHECK(f->stats().misses == 3);
     CHECK(f->stats().computed == 2);
     CHECK(f->stats().puts == 2);
-    (void)f->get_or_compute_many<std::string>(Keys{"a", "c"}, loader);
+    (void)f->get_or_compute_many<std::string>(Texts{"a", "c"}, loader);
     CHECK(f->stats().hits == 1);
     CHECK(f->stats().misses == 4);
     CHECK(f->stats().computed == 3);
   }
 
-  TEST_CASE("of two pairs with one key in a put_many the later stays") {
+  TEST_CASE("put_many keeps the later of two pairs with the same key") {
     CacheFixture f;
     const std::vector<std::pair<std::string, int>> pairs = {{"a", 1}, {"b", 2}, {"a", 3}};
     CHECK(f->put_many(pairs) == 3);
@@ -257,15 +262,15 @@ TEST_SUITE("system") {
     CHECK(f->stats().entries == 2);
   }
 
-  TEST_CASE("a hundred thousand keys in one batch: nothing is lost") {
+  TEST_CASE("a batch of 100,000 keys loses nothing") {
     CacheFixture f;
     SUBCASE("manual") {}
     SUBCASE("thread") {
       f.use_thread();
-      f.options.timing.max_wait = 10min;  // a busy machine may be slow, it must not lose anything
+      f.options.timing.max_wait = 10min;  // a busy machine is slow, but no write may be dropped
     }
     constexpr int kKeys = 100'000;
-    const Keys keys = numbered("key ", kKeys);
+    const Texts keys = numbered("key ", kKeys);
     std::vector<std::pair<std::string, int>> pairs;
     for (int i = 0; i < kKeys; i += 2) pairs.emplace_back(keys[static_cast<std::size_t>(i)], i);
     CHECK(f->put_many(pairs) == pairs.size());

@@ -1,4 +1,4 @@
-// Other programs that treat the file of an open cache roughly, while threads work with it.
+// Other programs that change, delete, truncate or replace the file while threads use the cache.
 
 #include <doctest/doctest.h>
 
@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "support/cache_fixture.hpp"
+#include "support/checking_threads.hpp"
 #include "support/child.hpp"
-#include "support/judging_threads.hpp"
 
 namespace fs = std::filesystem;
 using namespace ashmemo;
@@ -25,7 +25,7 @@ constexpr const char* kPutNew =
     " (cache_key, byte_size, inserted_at, computed_at, accessed_at, value)"
     " SELECT 'new' || i, 200, 5, 5, 5, 'foreign new' || i FROM n";
 
-/// What a shell prints that waits for its turn.
+/// The output of a sqlite3 shell that waits for the write lock.
 std::string patient_shell(const CacheFixture& f, const std::string& sql) {
   const ChildEnd end = run_program({"sqlite3", "-cmd", ".timeout 60000", f.path, sql});
   CHECK_MESSAGE(end.exit_code == 0, sql << ": " << end.said);
@@ -48,15 +48,15 @@ bool are_gone(CacheFixture& f, const std::vector<std::string>& keys) {
 
 bool are_foreign(CacheFixture& f, const std::vector<std::string>& keys) {
   return std::all_of(keys.begin(), keys.end(), [&f](const std::string& key) {
-    return f->get<std::string>(key) == JudgingThreads::foreign_value(key);
+    return f->get<std::string>(key) == CheckingThreads::foreign_value(key);
   });
 }
 
-/// A cache with a thread in whose file are the keys that the threads share, and its log is empty.
+/// A cache with a worker thread. Its file contains the shared keys, and its log is empty.
 struct Shared {
   explicit Shared(std::int64_t memory_bytes = MiB) : f({.memory_bytes = memory_bytes}) {
     f.use_thread();
-    JudgingThreads::store_shared(f.cache());
+    CheckingThreads::store_shared(f.cache());
     f->compact();
   }
   void expect_order() {
@@ -72,13 +72,13 @@ struct Shared {
 }  // namespace
 
 TEST_SUITE("system") {
-  TEST_CASE("shells that tidy up, delete, change and add while threads work: all see just that") {
+  TEST_CASE("threads see exactly the changes that sqlite3 shells make meanwhile") {
     Shared shared;
     CacheFixture& f = shared.f;
-    const auto deleted = with_prefix(JudgingThreads::shared_keys(), "k1");
-    const auto changed = with_prefix(JudgingThreads::shared_keys(), "k2");
+    const auto deleted = with_prefix(CheckingThreads::shared_keys(), "k1");
+    const auto changed = with_prefix(CheckingThreads::shared_keys(), "k2");
     const auto added = numbered("new", 100);
-    JudgingThreads threads(f.cache(), {.is_disturbed = true});
+    CheckingThreads threads(f.cache(), {.is_disturbed = true});
     const auto run = [&](const std::string& sql, const std::string& said = "") {
       CHECK(threads.go_on(5));
       CHECK(patient_shell(f, sql) == said);
@@ -105,19 +105,19 @@ TEST_SUITE("system") {
     CHECK(are_foreign(f, added));
     CHECK(f->stats().undecodable == 0);
     CHECK(f->stats().unread == 0);
-    CHECK(f.heard.count(NoticeKind::set_aside) == 0);
+    CHECK(f.heard.count(NoticeKind::quarantined) == 0);
     shared.expect_order();
   }
 
-  TEST_CASE("a file that is deleted under four threads is begun anew; no value is wrong") {
+  TEST_CASE("a file deleted under four threads is created again and no value is wrong") {
     Shared shared;
     CacheFixture& f = shared.f;
-    JudgingThreads threads(f.cache(), {.is_disturbed = true});
+    CheckingThreads threads(f.cache(), {.is_disturbed = true});
     CHECK(threads.go_on(20));
     for (const char* suffix : {"", "-wal", "-shm"}) fs::remove(f.path + suffix);
     CHECK(becomes_true([&] { return f.heard.count(NoticeKind::file_lost) > 0; }));
     CHECK(becomes_true([&] { return f->health().state == HealthState::ok; }));
-    CHECK(are_gone(f, JudgingThreads::shared_keys()));
+    CHECK(are_gone(f, CheckingThreads::shared_keys()));
     CHECK(threads.go_on(20));
     threads.stop();
     CHECK(threads.wrong() == "");
@@ -125,17 +125,17 @@ TEST_SUITE("system") {
     CHECK(f.rows_in_file() > 0);
   }
 
-  TEST_CASE("a file that is cut off under four threads is set aside; no value is wrong") {
-    // At the end of a page: what is missing of one, SQLite takes for zeros.
+  TEST_CASE("a file truncated under four threads is quarantined and no value is wrong") {
+    // Each size is a multiple of the page size: SQLite reads a partial page as zeros.
     for (const std::string size : {"0", "4096", "40960"}) {
       INFO(size);
-      Shared shared(0);  // every read is one of the file
+      Shared shared(0);  // every read reads the file
       CacheFixture& f = shared.f;
       REQUIRE(f->stats().file_bytes > 2 * 40'960);
-      JudgingThreads threads(f.cache(), {.is_disturbed = true});
+      CheckingThreads threads(f.cache(), {.is_disturbed = true});
       CHECK(threads.go_on(20));
       REQUIRE(run_program({"truncate", "-s", size, f.path}).exit_code == 0);
-      CHECK(becomes_true([&] { return f.heard.count(NoticeKind::set_aside) > 0; }));
+      CHECK(becomes_true([&] { return f.heard.count(NoticeKind::quarantined) > 0; }));
       CHECK(becomes_true([&] { return f->health().state == HealthState::ok; }));
       CHECK(threads.go_on(20));
       threads.stop();
@@ -145,14 +145,14 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("a file that somebody's own replaces under four threads leaves that alone") {
+  TEST_CASE("a foreign database that replaces the file under four threads is not changed") {
     Shared shared;
     CacheFixture& f = shared.f;
     f.expect_no_order();
     const std::string theirs = f.dir.path("theirs");
     REQUIRE(run_program({"sqlite3", theirs, "CREATE TABLE notes (text)"}).exit_code == 0);
     const std::string before = read_file(theirs);
-    JudgingThreads threads(f.cache(), {.is_disturbed = true});
+    CheckingThreads threads(f.cache(), {.is_disturbed = true});
     CHECK(threads.go_on(20));
     fs::rename(theirs, f.path);
     CHECK(becomes_true([&] { return f->health().state == HealthState::unavailable; }));
@@ -161,7 +161,7 @@ TEST_SUITE("system") {
     CHECK(threads.wrong() == "");
     CHECK(threads.refused() > 0);
     CHECK_FALSE(f->put("k", 1));
-    CHECK(f.heard.count(NoticeKind::set_aside) == 0);
+    CHECK(f.heard.count(NoticeKind::quarantined) == 0);
     f->close();
     CHECK(read_file(f.path) == before);
   }

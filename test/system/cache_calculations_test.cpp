@@ -1,4 +1,4 @@
-// What a cache says of the calculations in its file.
+// Cache::calculations() and the views: the calculations in the file and their counters.
 
 #include <doctest/doctest.h>
 
@@ -21,7 +21,7 @@ struct Post {
   int id;
 };
 
-/// Loads two calculations for two posts, and the cheap one once more; each computing takes 2 s.
+/// Loads two calculations for two posts, then "words" again. Each computation takes 2 s.
 void load_posts(CacheFixture& f, std::uint32_t version, int invalidations = 0) {
   Registry registry(f.cache());
   auto& posts = registry.resource<Post>("Post", &Post::id);
@@ -40,7 +40,7 @@ void load_posts(CacheFixture& f, std::uint32_t version, int invalidations = 0) {
   for (int i = 0; i < invalidations; ++i) words.invalidate_all();
 }
 
-/// What the views have counted, in all and in the sum over all calculations.
+/// The counters of cache_overview, then the sums over cache_by_calculation.
 std::string counted(const CacheFixture& f) {
   return f.shell(
       "SELECT hits, misses, computed, seconds_saved FROM cache_overview;"
@@ -58,7 +58,7 @@ std::string names(const std::vector<StoredCalculation>& calculations) {
 }  // namespace
 
 TEST_SUITE("system") {
-  TEST_CASE("the calculations of a file are told with what was counted for them") {
+  TEST_CASE("calculations returns each calculation with its counters") {
     CacheFixture f;
     CHECK(f->calculations().empty());
     load_posts(f, 1);
@@ -77,7 +77,7 @@ TEST_SUITE("system") {
                   " WHERE calculation = 'words'") == std::to_string(all[0].id) + "|2|4.0\n");
   }
 
-  TEST_CASE("a calculation of an older version is not told any more") {
+  TEST_CASE("calculations omits a calculation of an older version") {
     CacheFixture f;
     load_posts(f, 1);
     const std::int64_t old_id = f->calculations()[0].id;
@@ -88,7 +88,7 @@ TEST_SUITE("system") {
     CHECK(all.at(1).id != old_id);
   }
 
-  TEST_CASE("what was counted is counted once, while results of the past are still in the file") {
+  TEST_CASE("counters count once while results of retired calculations are in the file") {
     CacheFixture f;
     load_posts(f, 1, 2);
     CHECK(f.shell("SELECT count(*) FROM cache_calculations WHERE retired") == "2\n");
@@ -100,8 +100,7 @@ TEST_SUITE("system") {
     CHECK(counted(f) == "6|6|6|12.0\n6|6|6|12.0\n");
   }
 
-  TEST_CASE(
-      "a tool beside the program is told of its calculations; without a file there are none") {
+  TEST_CASE("calculations works read-only and returns nothing without a file") {
     CacheFixture f;
     load_posts(f, 1);
     Options options = f.options;

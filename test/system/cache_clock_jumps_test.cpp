@@ -1,4 +1,4 @@
-// Entries of each kind in each place, stored at one moment and asked for at another.
+// Entries of each kind, stored at one moment and read at another, in the queue, the file or memory.
 
 #include <doctest/doctest.h>
 
@@ -40,7 +40,7 @@ constexpr std::array kMoments{std::int64_t{0},
                               kNever - 2,
                               kNever - 1};
 
-/// The end of what is stored now for so long.
+/// The moment at which an entry expires.
 std::int64_t end_of(std::int64_t stored, std::int64_t lifetime) {
   return stored > kNever - lifetime ? kNever : stored + lifetime;
 }
@@ -51,8 +51,8 @@ struct Item {
   std::int64_t id;
 };
 
-/// Three entries: one for an hour, a calculation's fresh for half an hour and stale for another,
-/// and one that never ends.
+/// Three entries: one that lives for an hour, a result that is fresh for half an hour and stale for
+/// another half hour, and one that never expires.
 class Jumps {
  public:
   Jumps(Place place, bool swept) : place_(place), swept_(swept) {
@@ -62,14 +62,14 @@ class Jumps {
   void from(std::int64_t stored) {
     store(stored);
     for (const std::int64_t now : kMoments) {
-      INFO("stored at " << stored << ", asked for at " << now);
+      INFO("stored at " << stored << ", read at " << now);
       bring_into_place();
       f_.clock->set_wall(now);
       if (swept_) (void)f_->run_maintenance();
       const bool is_live = stored <= now && now < end_of(stored, kHour);
       expect(is_live, stored <= now);
       if (is_live) CHECK(f_->entry(half_.key(item_))->freshness == state_at(stored, now));
-      // A jump and back heals itself, unless what was over has been deleted meanwhile.
+      // When the clock is set back, the entry is live again unless maintenance deleted it.
       f_.clock->set_wall(stored);
       const bool is_deleted = swept_ && now >= end_of(stored, kHour);
       expect(!is_deleted, true);
@@ -80,7 +80,7 @@ class Jumps {
  private:
   void store(std::int64_t moment) {
     f_.clock->set_wall(moment);
-    (void)f_->erase(half_.key(item_));  // else it may still be live
+    (void)f_->erase(half_.key(item_));  // otherwise it may still be live
     CHECK(f_->put("hour", ++value_, {.ttl = 1h}));
     CHECK(f_->put("ever", value_));
     CHECK(half_(item_) == value_);
@@ -124,7 +124,7 @@ class Jumps {
 }  // namespace
 
 TEST_SUITE("system") {
-  TEST_CASE("33 an entry is live from when it was stored until its end, wherever the clock jumps") {
+  TEST_CASE("an entry is live from its storing until its expiry when the clock jumps") {
     for (const Place place : {Place::pending, Place::file, Place::memory}) {
       for (const bool swept : {false, true}) {
         INFO("place " << static_cast<int>(place) << std::string(swept ? ", swept" : ""));

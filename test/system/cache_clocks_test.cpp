@@ -9,7 +9,7 @@
 
 #include "support/cache_fixture.hpp"
 
-// The wall clock jumps, stands still, or is near its ends.
+// The wall clock jumps, stops, or is near its first or last moment.
 
 using namespace ashmemo;
 using test::CacheFixture;
@@ -21,7 +21,7 @@ constexpr std::int64_t kSecond = 1'000'000;
 constexpr std::int64_t kHour = 3'600 * kSecond;
 constexpr std::int64_t kYear = 8'766 * kHour;
 constexpr std::int64_t kStart = 1'700'000'000 * kSecond;
-// The moment after it means never.
+// The last moment: the next value means never.
 constexpr std::int64_t kLast = std::numeric_limits<std::int64_t>::max() - 1;
 
 constexpr std::array kMoments{std::int64_t{0},
@@ -59,7 +59,7 @@ std::string queue(CacheFixture& f) {
 }  // namespace
 
 TEST_SUITE("system") {
-  TEST_CASE("what is stored at any moment is read at that moment, and its ttl holds from there") {
+  TEST_CASE("an entry stored at any moment is found then, and its ttl begins then") {
     for (const std::int64_t moment : kMoments) {
       INFO(moment);
       CacheFixture f;
@@ -69,7 +69,7 @@ TEST_SUITE("system") {
       f->flush();
       CHECK(f->get<int>("hour") == 1);
       CHECK(f->get<int>("ever") == 1);
-      if (moment > kLast - kHour) continue;  // there is no later
+      if (moment > kLast - kHour) continue;  // later moments do not exist
       f.clock->set_wall(moment + kHour - 1);
       CHECK(f->get<int>("hour") == 1);
       f.clock->set_wall(moment + kHour);
@@ -78,13 +78,13 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("nothing outlives its ttl by more than the clock was set back") {
+  TEST_CASE("an entry outlives its ttl at most by the time that the clock was set back") {
     for (const std::int64_t back : {kSecond, kHour / 2, kHour, 10 * kYear}) {
       INFO(back);
       CacheFixture f;
       f.clock->set_wall(kStart);
       CHECK(f->put("k", 1, {.ttl = 1h}));
-      std::int64_t passed = kHour / 2;  // really
+      std::int64_t passed = kHour / 2;  // time that really passed
       f.clock->advance(30min);
       f.clock->set_wall(kStart + kHour / 2 - back);
       const std::int64_t step = (kHour + back) / 64 + 1;
@@ -95,12 +95,12 @@ TEST_SUITE("system") {
         if (f->get<int>("k").has_value()) last_seen = passed;
       }
       CHECK(last_seen < kHour + back);
-      // Larger steps may jump over all of its time.
+      // Larger steps may jump over the whole lifetime.
       if (step < kHour) CHECK(last_seen >= kHour + back - step);
     }
   }
 
-  TEST_CASE("33 40 the eviction queue has the order of the puts, whatever the clock does") {
+  TEST_CASE("the eviction queue has the order of the puts when the clock jumps") {
     constexpr std::array kWay{
         kStart,          kStart + 10 * kYear, kStart - 10 * kYear, kStart + kHour,
         std::int64_t{0}, kStart + 20 * kYear, kStart - 1,          kLast,
@@ -111,7 +111,7 @@ TEST_SUITE("system") {
       std::vector<std::string> keys;
       for (const std::int64_t moment : kWay) {
         f.clock->set_wall(moment);
-        for (int again = 0; again < 2; ++again) {  // the clock stands still
+        for (int again = 0; again < 2; ++again) {  // the same moment twice
           keys.push_back("k" + std::to_string(100 + keys.size()));
           CHECK(f->put(keys.back(), 1));
         }
@@ -125,7 +125,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("33 40 what was read stays, in the order of the reads, whatever the clock does") {
+  TEST_CASE("entries that were read remain, in the order of the reads, when the clock jumps") {
     for (const Eviction eviction : kPolicies) {
       for (const bool reopened : {false, true}) {
         INFO(to_string(eviction) << std::string(reopened ? " reopened" : ""));
@@ -157,7 +157,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("a clock at its last moment leaves a cache that works, also when it is set right") {
+  TEST_CASE("a cache works when the clock is at its last moment and after it is corrected") {
     CacheFixture f({.eviction = Eviction::lru});
     f.clock->set_wall(kLast);
     for (const std::string& key : test::numbered("k", 20)) CHECK(f->put(key, 1, {.ttl = 1h}));

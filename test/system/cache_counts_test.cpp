@@ -1,4 +1,4 @@
-// How much work the calls make, counted and not timed: transactions, rows, touches.
+// The work that calls cause, as numbers of transactions, rows and touches. Nothing is timed.
 
 #include <doctest/doctest.h>
 
@@ -26,7 +26,7 @@ struct Counted {
   std::int64_t commits = 0;
 };
 
-/// What `work` costs, on a cache opened while `counter` lived.
+/// The transactions that `work` causes. The cache must be opened after `counter` was created.
 template <class F>
 Counted cost_of(CacheFixture& f, const TransactionCounter& counter, F work) {
   const Counted before{counter.reads(), counter.writes(), f->stats().commits};
@@ -48,13 +48,13 @@ constexpr std::size_t kMany = std::size_t{1} << 20;
 }  // namespace
 
 TEST_SUITE("system") {
-  TEST_CASE("a get_many makes one read transaction for each ten thousand keys") {
+  TEST_CASE("get_many makes one read transaction for each 10,000 keys") {
     const TransactionCounter counter;
     CacheFixture f;
     for (const int keys : {1, 2, 10'000, 10'001, 25'000}) {
       INFO(keys);
       f.fill("k", 100);
-      f->flush();  // a commit: nobody's snapshot is good any more
+      f->flush();  // a commit: all readers need a new snapshot
       const auto wanted = numbered("k", keys);
       const Counted cost = cost_of(f, counter, [&] { (void)f->get_many<std::string>(wanted); });
       CHECK(cost.reads >= 1);
@@ -64,7 +64,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("reads share a snapshot while nothing is committed") {
+  TEST_CASE("reads share a snapshot until the next commit") {
     const TransactionCounter counter;
     CacheFixture f;
     f.fill("k", 50);
@@ -76,7 +76,7 @@ TEST_SUITE("system") {
     CHECK(cost_of(f, counter, read_each).reads == 0);
   }
 
-  TEST_CASE("what is pending is read without a transaction") {
+  TEST_CASE("a pending write is read without a transaction") {
     const TransactionCounter counter;
     CacheFixture f;
     f.fill("k", 500);
@@ -87,7 +87,7 @@ TEST_SUITE("system") {
     CHECK(cost.reads == 0);
   }
 
-  TEST_CASE("stats, health and limits make no transaction at all") {
+  TEST_CASE("stats, health and limits make no transaction") {
     const TransactionCounter counter;
     CacheFixture f;
     f.fill("k", 100);
@@ -101,7 +101,7 @@ TEST_SUITE("system") {
     CHECK(cost.writes == 0);
   }
 
-  TEST_CASE("a put_many makes one write transaction for each thousand rows") {
+  TEST_CASE("writing makes one transaction for each 1,000 rows") {
     CacheFixture f;
     const std::vector<std::pair<int, int>> cases = {{1, 1},     {999, 1},   {1'000, 1},
                                                     {1'001, 2}, {2'500, 3}, {5'000, 5}};
@@ -114,7 +114,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("no write transaction carries more than 4 MiB, but for one larger entry alone") {
+  TEST_CASE("a write transaction has at most 4 MiB or one larger entry") {
     CacheFixture f({.queue_bytes = 64 * MiB});
     struct Case {
       std::vector<std::size_t> sizes;
@@ -130,7 +130,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("a load of keys: one loader call, one read for 10,000 of them, one write for 1,000") {
+  TEST_CASE("get_or_compute_many calls the loader once and batches its reads and writes") {
     const TransactionCounter counter;
     CacheFixture f;
     f.fill("unrelated ", 10);
@@ -188,7 +188,7 @@ TEST_SUITE("system") {
     CHECK(f->stats().touches_dropped == 0);
   }
 
-  TEST_CASE("accessed_at and access_count show the reads, and an overwrite keeps the count") {
+  TEST_CASE("accessed_at and access_count show the reads and an overwrite keeps the count") {
     CacheFixture f;
     CHECK(f->put("k", 1));
     f->flush();
@@ -210,7 +210,7 @@ TEST_SUITE("system") {
     CHECK(f.shell("SELECT access_count FROM cache_entries") == "100\n");
   }
 
-  TEST_CASE("touches of a row that is gone are dropped, and counted") {
+  TEST_CASE("touches of an erased row are dropped and counted") {
     CacheFixture f;
     CHECK(f->put("k", 1));
     f->flush();
@@ -223,7 +223,7 @@ TEST_SUITE("system") {
     CHECK(f->stats().touches_written + f->stats().touches_dropped == 1);
   }
 
-  TEST_CASE("touches are written a thousand rows a transaction, in one flush") {
+  TEST_CASE("flush writes touches in transactions of 1,000 rows") {
     CacheFixture f;
     f.fill("k", 2'500);
     f->flush();
@@ -232,7 +232,7 @@ TEST_SUITE("system") {
     f->flush();
     const Stats stats = f->stats();
     CHECK(stats.touches_written + stats.touches_dropped == 2'500);
-    CHECK(stats.touches_dropped < 25);  // the table of marks is lossy
+    CHECK(stats.touches_dropped < 25);  // the table of marks may lose some
     CHECK(stats.commits - before == 3);
   }
 }

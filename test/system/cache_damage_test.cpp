@@ -1,4 +1,4 @@
-// Bytes of the file that are not what was written.
+// Files in which bytes have changed.
 
 #include <doctest/doctest.h>
 
@@ -18,8 +18,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// Overwrites the beginnings of some pages in the middle, none that opening reads; only while
-/// nobody has it open.
+/// Overwrites the beginnings of pages in the middle of a closed file. Opening reads none of them.
 void damage(const std::string& path) {
   std::string content = read_file(path);
   const std::size_t pages = content.size() / 4'096;
@@ -29,7 +28,7 @@ void damage(const std::string& path) {
   write_file(path, content);
 }
 
-/// Who only reads is told that reading fails, and leaves the file where it is.
+/// A read-only cache reports the failure and does not quarantine the file.
 void look_at_damaged(const CacheFixture& f) {
   Options options = f.options;
   options.access = Access::read_only;
@@ -38,11 +37,11 @@ void look_at_damaged(const CacheFixture& f) {
   for (const std::string& key : numbered("k", 2'000)) (void)reader.get<std::string>(key);
   CHECK(reader.health().state == HealthState::degraded);
   CHECK_FALSE(reader.check().ok);
-  CHECK(f.heard.count(NoticeKind::set_aside) == 0);
+  CHECK(f.heard.count(NoticeKind::quarantined) == 0);
 }
 
 constexpr std::size_t kPage = 4'096;
-constexpr int kLarge = 40;  // entries
+constexpr int kLarge = 40;  // number of large entries
 
 std::size_t start_of(std::size_t page) { return (page - 1) * kPage; }
 std::size_t place_in_map(std::size_t page) { return start_of(2) + (page - 3) * 5; }
@@ -55,7 +54,7 @@ std::size_t number_at(const std::string& file, std::size_t at) {
   return number;
 }
 
-/// What the second page says of the others.
+/// The use of a page, as the page map in the second page notes it.
 enum class Use : char { free = 2, first_of_chain = 3, further_in_chain = 4, in_tree = 5 };
 
 std::size_t page_of(const std::string& file, Use use, int nth = 0) {
@@ -70,22 +69,21 @@ std::size_t page_of(const std::string& file, Use use, int nth = 0) {
 
 std::string large_value(int i) { return std::string(20'000, static_cast<char>('A' + i)); }
 
-/// A closed file whose values have chains of pages, and with free pages.
+/// Makes a closed file with values in chains of overflow pages, and with free pages.
 void make_file_of_chains(CacheFixture& f) {
   for (int i = 0; i < kLarge; ++i) CHECK(f->put("k" + std::to_string(i), large_value(i)));
   f.close();
-  // By a shell, which leaves the pages in the file.
+  // A shell deletes the row, so that its pages remain in the file as free pages.
   CHECK(f.shell("DELETE FROM cache_entries WHERE cache_key = 'k7'") == "");
 }
 
-/// A number in the file that is not what it was.
+/// A number in the file that is overwritten.
 struct Damage {
   std::string name;
   std::size_t at;
   std::size_t bytes;
   std::size_t number;
-  bool is_found_by_reads = true;  // else a value may be of wrong bytes: there are no checksums
-  bool is_met_by_work = true;     // else it stays, for check to name it
+  bool is_met_by_work = true;  // false: only check() finds it
 };
 
 std::vector<Damage> damages_of(const std::string& file) {
@@ -100,22 +98,22 @@ std::vector<Damage> damages_of(const std::string& file) {
   return {
       {"a chain that ends early", start_of(chain), 4, 0},
       {"a chain that leaves the file", start_of(chain), 4, kNowhere},
-      {"a chain to the first page", start_of(chain), 4, 1, false},
-      {"a chain in a circle", start_of(chain), 4, chain, false},
-      {"a chain into another", start_of(chain), 4, other, false},
+      {"a chain to the first page", start_of(chain), 4, 1},
+      {"a chain in a circle", start_of(chain), 4, chain},
+      {"a chain into another", start_of(chain), 4, other},
       {"a free list in a circle", start_of(trunk), 4, trunk},
       {"a free list that leaves the file", start_of(trunk), 4, kNowhere},
       {"a free list of too many pages", start_of(trunk) + 4, 4, 5'000},
-      {"a free page that is none", start_of(trunk) + 8, 4, further, false, false},
+      {"a used page in the free list", start_of(trunk) + 8, 4, further, false},
       {"a free page outside of the file", start_of(trunk) + 8, 4, kNowhere},
       {"a map in which a tree's page is free", place_in_map(leaf), 1, 2},
       {"a map in which a page belongs to another", place_in_map(further) + 1, 4, leaf},
       {"a map in which a free page is a tree's", place_in_map(free), 1, 5},
-      {"a map that is empty there", place_in_map(chain), 5, 0},
+      {"a map with an empty place", place_in_map(chain), 5, 0},
   };
 }
 
-/// Whether check has a problem to tell.
+/// Whether check() reports a problem.
 bool is_named(CacheFixture& f) {
   bool ok = false;
   const std::string thrown = code_thrown_by([&] { ok = f->check().ok; });
@@ -123,7 +121,7 @@ bool is_named(CacheFixture& f) {
   return !ok;
 }
 
-/// What is read is what was put, or nothing.
+/// Each read returns the stored value or a miss.
 void check_reads(CacheFixture& f) {
   for (int i = 0; i < kLarge; ++i) {
     const auto value = f->get<std::string>("k" + std::to_string(i));
@@ -131,7 +129,7 @@ void check_reads(CacheFixture& f) {
   }
 }
 
-/// Everything that touches the pages of values, the free ones and the map of both.
+/// Uses the pages of values, the free pages and the page map.
 void use_all_pages(CacheFixture& f) {
   for (int round = 0; round < 4; ++round) {
     (void)f->put("new", large_value(round));
@@ -146,7 +144,7 @@ void use_all_pages(CacheFixture& f) {
 }  // namespace
 
 TEST_SUITE("system") {
-  TEST_CASE("58 bytes that flip in the file are found by check, and the cache goes on") {
+  TEST_CASE("check finds changed bytes and the cache continues with a new file") {
     CacheFixture f;
     f.fill("k", 2'000, 200);
     f->flush();
@@ -157,20 +155,20 @@ TEST_SUITE("system") {
     CHECK_FALSE(report.ok);
     CHECK(report.problems.size() > 1);
     for (const std::string& problem : report.problems) CHECK_FALSE(has(problem, "\\x0A"));
-    // Every read answers; whatever cannot be read is a miss.
+    // Every read returns. A value that cannot be read is a miss.
     for (const std::string& key : numbered("k", 2'000)) (void)f->get<std::string>(key);
     for (int i = 0; i < 3; ++i) (void)f->run_maintenance(1s);
     f.clock->advance(1min);
     for (int i = 0; i < 3; ++i) (void)f->run_maintenance(1s);
     CHECK(f->health().state == HealthState::ok);
-    CHECK(f.heard.count(NoticeKind::set_aside) == 1);
+    CHECK(f.heard.count(NoticeKind::quarantined) == 1);
     CHECK(f->put("new", 1));
     f->flush();
     CHECK(f->get<int>("new") == 1);
     CHECK(f->check().ok);
   }
 
-  TEST_CASE("58 damage in chains, free list and page map is named, and the cache goes on") {
+  TEST_CASE("check reports damage in chains, free list and page map and the cache continues") {
     CacheFixture made;
     make_file_of_chains(made);
     const std::string whole = read_file(made.path);
@@ -180,7 +178,7 @@ TEST_SUITE("system") {
       write_file(f.path, whole);
       write_number(f.path, damage.at, damage.bytes, static_cast<unsigned>(damage.number));
       CHECK(is_named(f));
-      if (damage.is_found_by_reads) check_reads(f);
+      check_reads(f);
       use_all_pages(f);
       CHECK(f->health().state == HealthState::ok);
       CHECK(f->put("new", "here"));

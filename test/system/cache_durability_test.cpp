@@ -1,4 +1,4 @@
-// What an accepted write has survived when the call returns, and what a crash leaves.
+// Durability: what an accepted write survives when the call returns, and the file after a crash.
 
 #include <doctest/doctest.h>
 
@@ -24,12 +24,13 @@ struct Post {
   int id;
 };
 
-/// Runs `work` on a cache in a child, which is killed when `work` has returned: nothing is closed.
+/// Runs `work` on a cache in a child process and kills the child when `work` has returned. The
+/// cache is not closed.
 void crash_after(CacheFixture& f, const std::function<void(Cache&)>& work) {
   Child child([&](Child::Parent& parent) -> std::string {
     Cache cache(f.path, f.options);
     work(cache);
-    parent.tell();
+    parent.notify();
     parent.wait_for();
     return {};
   });
@@ -40,7 +41,7 @@ void crash_after(CacheFixture& f, const std::function<void(Cache&)>& work) {
 }  // namespace
 
 TEST_SUITE("system") {
-  TEST_CASE("relaxed: seen by reads at once, in the file after a flush") {
+  TEST_CASE("a relaxed put is visible to reads at once and is in the file after a flush") {
     CacheFixture f;
     CHECK(f->put("k", "v"));
     CHECK(f->get<std::string>("k") == "v");
@@ -54,11 +55,11 @@ TEST_SUITE("system") {
     CHECK(f->get<std::string>("k") == "v");
   }
 
-  TEST_CASE("commit and power: in the file when put returns") {
+  TEST_CASE("with commit and power durability a write is in the file when put returns") {
     for (const Durability durability : {Durability::commit, Durability::power}) {
       for (const bool thread : {false, true}) {
         INFO(std::string(to_string(durability))
-             << std::string(thread ? " with a thread" : " by hand"));
+             << std::string(thread ? " with a thread" : " manual"));
         CacheFixture f({.durability = durability});
         if (thread) f.use_thread();
         CHECK(f->put("one", 1));
@@ -73,7 +74,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("power goes through the device before put returns; the others do not wait for it") {
+  TEST_CASE("only power durability syncs the log before put returns") {
     for (const Durability durability :
          {Durability::relaxed, Durability::commit, Durability::power}) {
       INFO(std::string(to_string(durability)));
@@ -89,7 +90,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("51 a crash after commit: everything is there, no repair, totals exact") {
+  TEST_CASE("a crash after commit loses no entry and keeps the totals exact") {
     CacheFixture f({.durability = Durability::commit});
     crash_after(f, [](Cache& cache) {
       for (const std::string& key : numbered("k", 50)) (void)cache.put(key, key);
@@ -102,7 +103,7 @@ TEST_SUITE("system") {
     f.check_file();
   }
 
-  TEST_CASE("51 a crash before the flush loses what was pending and nothing else") {
+  TEST_CASE("a crash before the flush loses only pending writes") {
     CacheFixture f;
     crash_after(f, [](Cache& cache) {
       (void)cache.put("flushed", 1);
@@ -113,7 +114,7 @@ TEST_SUITE("system") {
     f.check_file();
   }
 
-  TEST_CASE("51 what was removed does not come back after a crash") {
+  TEST_CASE("an erased entry does not return after a crash") {
     CacheFixture f;
     crash_after(f, [](Cache& cache) {
       for (const std::string& key : numbered("k", 3)) (void)cache.put(key, 1);
@@ -126,7 +127,7 @@ TEST_SUITE("system") {
     f.check_file();
   }
 
-  TEST_CASE("51 what was counted for a calculation and flushed is counted after a crash") {
+  TEST_CASE("counters of a calculation that were flushed survive a crash") {
     CacheFixture f;
     const auto count = [](Cache& cache, const std::vector<Post>& first) {
       Registry registry(cache);
@@ -135,7 +136,7 @@ TEST_SUITE("system") {
       posts.cache_calculation("words", {});
       for (const Post& post : first) (void)words(post);
       cache.flush();
-      (void)words(Post{100});  // the crash comes before it is written
+      (void)words(Post{100});  // the crash happens before this count is written
     };
     crash_after(f, [&count](Cache& cache) { count(cache, {{1}, {2}, {1}}); });
     const auto stats = [&f] { return f->calculations().at(0).stats; };
@@ -149,7 +150,7 @@ TEST_SUITE("system") {
     CHECK(stats().hits == 2);
   }
 
-  TEST_CASE("51 a crash in the middle of work with a thread leaves a whole file") {
+  TEST_CASE("a crash during writes with a worker thread does not damage the file") {
     CacheFixture f;
     f.use_thread();
     f.options.timing.flush_interval = 0s;
@@ -162,13 +163,13 @@ TEST_SUITE("system") {
     CHECK(f.heard.notices().empty());
   }
 
-  TEST_CASE("61 closing writes what was accepted, and twice is no error") {
+  TEST_CASE("close writes all accepted writes and may be called twice") {
     for (const bool thread : {false, true}) {
-      INFO(std::string(thread ? "with a thread" : "by hand"));
+      INFO(std::string(thread ? "with a thread" : "manual"));
       CacheFixture f;
       if (thread) f.use_thread();
       f.fill("k", 2'000);
-      f->flush();  // a read of what is just being committed may leave no touch
+      f->flush();  // so that the read below reads a committed row and marks a touch
       CHECK(f->get<std::string>("k7").has_value());
       f.fill("l", 10);
       f->close();
@@ -180,7 +181,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("61 the destructor closes") {
+  TEST_CASE("the destructor writes all accepted writes and closes the file") {
     CacheFixture f;
     CHECK(f->put("k", 1));
     f.close();
@@ -188,7 +189,7 @@ TEST_SUITE("system") {
     CHECK_FALSE(exists(f.path + "-wal"));
   }
 
-  TEST_CASE("61 after close reads miss, writes are false and administration says closed") {
+  TEST_CASE("after close reads miss, writes return false and administration throws closed") {
     CacheFixture f;
     CHECK(f->put("k", 1));
     f->close();
@@ -217,7 +218,7 @@ TEST_SUITE("system") {
     f->set_limits({.max_entries = 1});
   }
 
-  TEST_CASE("61 closing while another program holds the lock drops what it must, and says so") {
+  TEST_CASE("close reports the writes that it drops because another program holds the lock") {
     CacheFixture f;
     f.options.timing.close_wait = 0s;
     CHECK(f->put("before", 1));

@@ -1,4 +1,4 @@
-// Who leaves first: the policies, on real files.
+// The eviction policies on real files: which entry is evicted first.
 
 #include <doctest/doctest.h>
 
@@ -19,7 +19,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// Room for so many entries under this policy.
+/// Options with a maximum number of entries and a policy.
 Options room_for(int entries, Eviction eviction) {
   return {.limits = {.max_entries = entries}, .eviction = eviction};
 }
@@ -31,7 +31,7 @@ void put_each(CacheFixture& f, const std::vector<std::string>& keys) {
 }  // namespace
 
 TEST_SUITE("system") {
-  TEST_CASE("40 fifo: the one stored first leaves first, whatever was read; an overwrite is new") {
+  TEST_CASE("fifo evicts the entry that was stored first and ignores reads") {
     CacheFixture f(room_for(3, Eviction::fifo));
     put_each(f, {"a", "b", "c"});
     f->flush();
@@ -45,7 +45,7 @@ TEST_SUITE("system") {
     CHECK(f.keys() == "b d e");
   }
 
-  TEST_CASE("40 lru: the one not used for longest leaves first; get, touch and put are uses") {
+  TEST_CASE("lru evicts the least recently used entry, and get, touch and put are uses") {
     CacheFixture f(room_for(4, Eviction::lru));
     put_each(f, {"a", "b", "c", "d"});
     f->flush();
@@ -60,7 +60,7 @@ TEST_SUITE("system") {
     CHECK(f.keys() == "c e f g");
   }
 
-  TEST_CASE("40 lru: reads count whether their touches were written or not") {
+  TEST_CASE("lru knows reads whose touches are not written yet") {
     for (const bool flushed : {false, true}) {
       INFO(std::string(flushed ? "written" : "only marked"));
       CacheFixture f(room_for(3, Eviction::lru));
@@ -76,10 +76,9 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE(
-      "40 lru on a file is a textbook's, step by step, with a clock that stands or goes back") {
+  TEST_CASE("lru evicts the same entries as a list in memory when the clock stops or goes back") {
     for (const bool backwards : {false, true}) {
-      INFO(std::string(backwards ? "backwards" : "standing"));
+      INFO(std::string(backwards ? "clock is set back" : "clock does not move"));
       constexpr std::size_t kRoom = 12;
       CacheFixture f(room_for(kRoom, Eviction::lru));
       std::list<std::string> model;  // least recently used first
@@ -104,14 +103,14 @@ TEST_SUITE("system") {
         REQUIRE(f.keys() == all);
         if (backwards && step == 300) {
           f.clock->set_wall(1'000'000);
-          (void)f->clear();  // what was stored before would be unseen: it is from the future
+          (void)f->clear();  // older entries would be invisible because their time is in the future
           model.clear();
         }
       }
     }
   }
 
-  TEST_CASE("33 40 stamps grow although the clock stands still or goes back: the order holds") {
+  TEST_CASE("the eviction order is kept when the clock stops or goes back") {
     CacheFixture f(room_for(3, Eviction::fifo));
     put_each(f, {"a"});
     f.clock->advance(1h);
@@ -119,13 +118,13 @@ TEST_SUITE("system") {
     f->flush();
     f.clock->set_wall(1'000'000);
     put_each(f, {"c"});
-    f.reopen();  // the file knows how far the stamps had come
+    f.reopen();  // the last stamp is read from the file
     put_each(f, {"d"});
     f->flush();
     CHECK(f.shell("SELECT cache_key FROM cache_entries ORDER BY inserted_at") == "b\nc\nd\n");
   }
 
-  TEST_CASE("clock: what was read since it was last passed over stays, what was not leaves") {
+  TEST_CASE("clock keeps entries read since they were last skipped and evicts the others") {
     CacheFixture f(room_for(10, Eviction::clock));
     for (const std::string& key : numbered("k", 10)) CHECK(f->put(key, 1));
     f->flush();
@@ -134,13 +133,13 @@ TEST_SUITE("system") {
     f->flush();
     for (const char* key : {"k0", "k2", "k4"}) CHECK(f->contains(key));
     for (const char* key : {"k1", "k3", "k5", "k6"}) CHECK_FALSE(f->contains(key));
-    // Read once means one chance, not for ever.
+    // One read protects an entry once, not for ever.
     f.fill("newer ", 10);
     f->flush();
     CHECK_FALSE(f->contains("k0"));
   }
 
-  TEST_CASE("s3fifo: what is read again and again survives a scan of what is read once") {
+  TEST_CASE("s3fifo keeps entries that are read often during a scan") {
     CacheFixture f(room_for(200, Eviction::s3fifo));
     const auto hot = numbered("hot ", 50);
     f.fill("hot ", 50);
@@ -152,12 +151,11 @@ TEST_SUITE("system") {
     f->flush();
     int kept = 0;
     for (const std::string& key : hot) kept += f->contains(key) ? 1 : 0;
-    CHECK(kept >= 40);  // at most four are passed over for each one that leaves
+    CHECK(kept >= 40);  // an eviction skips at most four entries that were read
     CHECK(f->stats().entries <= 200);
   }
 
-  TEST_CASE(
-      "40 a calculation declared fifo: no touches, first in and first out, whatever is read") {
+  TEST_CASE("a calculation with eviction fifo marks no touches and ignores reads") {
     struct Post {
       int id;
     };
@@ -182,7 +180,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("40 a calculation can be nothing but fifo by itself") {
+  TEST_CASE("a calculation accepts only fifo as its own eviction policy") {
     struct Post {
       int id;
     };
@@ -198,12 +196,12 @@ TEST_SUITE("system") {
     CHECK(has(error->what(), "once"));
   }
 
-  TEST_CASE("41 none: nobody leaves, writes at the limit are refused, what is over still goes") {
+  TEST_CASE("eviction none refuses writes at the limit and removes expired entries") {
     CacheFixture f(room_for(3, Eviction::none));
     CHECK(f->put("a", 1));
     CHECK(f->put("b", 1, {.ttl = 1h}));
     CHECK(f->put("c", 1));
-    CHECK(f->put("d", 1));  // taken; the file refuses it
+    CHECK(f->put("d", 1));  // the queue accepts it, the store refuses it
     f->flush();
     CHECK(f.keys() == "a b c");
     CHECK(f->stats().evicted == 0);
@@ -225,7 +223,7 @@ TEST_SUITE("system") {
     CHECK(f.keys() == "c e f");
   }
 
-  TEST_CASE("41 none with commit durability answers false at the limit") {
+  TEST_CASE("put returns false at the limit with eviction none and commit durability") {
     CacheFixture f({.limits = {.max_entries = 1},
                     .durability = Durability::commit,
                     .eviction = Eviction::none});
@@ -236,8 +234,7 @@ TEST_SUITE("system") {
     CHECK(f->get<int>("a") == 2);
   }
 
-  TEST_CASE(
-      "41 none by bytes: an overwrite that grows past the limit is refused, and not half kept") {
+  TEST_CASE("an overwrite past the byte limit is refused with eviction none and leaves no value") {
     CacheFixture f(
         {.limits = {.max_bytes = 100'000, .max_entry_bytes = 90'000}, .eviction = Eviction::none});
     CHECK(f->put("a", std::string(50'000, 'a')));
@@ -247,11 +244,11 @@ TEST_SUITE("system") {
     f->flush();
     CHECK(f->stats().refused == 1);
     const auto b = f->get<std::string>("b");
-    CHECK_FALSE(b.has_value());  // it was replaced by something that was not kept
+    CHECK_FALSE(b.has_value());  // the put removed the old value, the new one was refused
     CHECK(f->get<std::string>("a")->size() == 50'000);
   }
 
-  TEST_CASE("55 any policy goes on where another has left the file") {
+  TEST_CASE("each policy works on a file that was used with another policy") {
     CacheFixture f;
     f.options.limits.max_entries = 40;
     const std::vector<Eviction> order = {Eviction::s3fifo, Eviction::lru,    Eviction::clock,
@@ -273,7 +270,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("53 what leaves is told with its cause: evicted, expired, replaced, erased") {
+  TEST_CASE("on_removal gets the cause: evicted, expired, replaced or erased") {
     CacheFixture f(room_for(2, Eviction::fifo));
     f.listen_to_removals();
     put_each(f, {"a", "b"});

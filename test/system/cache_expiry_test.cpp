@@ -1,4 +1,4 @@
-// Lifetimes: when an entry is over, and when it leaves the file.
+// Lifetimes: when an entry expires, and when it is deleted from the file.
 
 #include <doctest/doctest.h>
 
@@ -19,7 +19,7 @@ using namespace ashmemo::test;
 using namespace std::chrono_literals;
 
 TEST_SUITE("system") {
-  TEST_CASE("27 a ttl that is not positive is refused by name") {
+  TEST_CASE("a ttl that is not positive throws misuse") {
     CacheFixture f;
     const std::vector<std::pair<std::string, int>> pairs = {{"k", 1}};
     for (const Duration ttl : {Duration(0s), Duration(-1s), Duration(std::chrono::hours::min())}) {
@@ -43,7 +43,7 @@ TEST_SUITE("system") {
     CHECK(f->get<int>("k") == 1);
   }
 
-  TEST_CASE("28 an entry that is over is invisible to every call, and counted until it is swept") {
+  TEST_CASE("every call ignores an expired entry, and stats count it until it is deleted") {
     CacheFixture f;
     CHECK(f->put("over", 1, {.ttl = 1h}));
     CHECK(f->put("live", 2));
@@ -70,7 +70,7 @@ TEST_SUITE("system") {
     CHECK(f->stats().misses == 2);
   }
 
-  TEST_CASE("29 at exactly expires_at an entry is gone, a microsecond before it is there") {
+  TEST_CASE("an entry is live until one microsecond before expires_at") {
     CacheFixture f;
     for (const bool stored : {false, true}) {
       INFO(std::string(stored ? "in the file" : "pending"));
@@ -89,7 +89,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("30 overwriting an entry that is over revives it with fresh times") {
+  TEST_CASE("overwriting an expired entry stores it with new times") {
     CacheFixture f;
     CHECK(f->put("k", 1, {.ttl = 1s}));
     f->flush();
@@ -104,13 +104,13 @@ TEST_SUITE("system") {
     CHECK(f->get<int>("k") == 2);
     f.clock->advance(1s);
     CHECK_FALSE(f->contains("k"));
-    CHECK(f->put("k", 3));  // and for ever, without a ttl
+    CHECK(f->put("k", 3));  // without a ttl it never expires
     f.clock->advance(std::chrono::hours(24 * 365));
     f.run_to_the_end();
     CHECK(f->get<int>("k") == 3);
   }
 
-  TEST_CASE("31 exactly the due rows are removed, a thousand at a time, until none is left") {
+  TEST_CASE("maintenance deletes exactly the expired rows, 1,000 in a transaction") {
     CacheFixture f;
     f.listen_to_removals();
     std::vector<std::pair<std::string, int>> due;
@@ -133,7 +133,7 @@ TEST_SUITE("system") {
     CHECK_FALSE(f->run_maintenance());
   }
 
-  TEST_CASE("31 compact removes whatever is due") {
+  TEST_CASE("compact deletes all expired rows") {
     CacheFixture f;
     std::vector<std::pair<std::string, int>> due;
     for (const std::string& key : numbered("k", 2'500)) due.emplace_back(key, 1);
@@ -144,7 +144,7 @@ TEST_SUITE("system") {
     CHECK(f->stats().expired == 2'500);
   }
 
-  TEST_CASE("32 a very long ttl saturates") {
+  TEST_CASE("a very long ttl means no expiry") {
     CacheFixture f;
     CHECK(f->put("hours", 1, {.ttl = std::chrono::hours::max()}));
     CHECK(f->put("micros", 1, {.ttl = std::chrono::microseconds::max()}));
@@ -162,7 +162,7 @@ TEST_SUITE("system") {
     CHECK(f.keys() == "hours micros");
   }
 
-  TEST_CASE("33 the clock may stand at zero, before it, and cross it") {
+  TEST_CASE("a ttl works when the wall clock is at or before zero") {
     for (const std::int64_t start : {std::int64_t{0}, std::int64_t{-5'000'000}, INT64_MIN / 2}) {
       INFO(start);
       CacheFixture f;
@@ -181,7 +181,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("33 a clock that is set back hides what is from its future, and heals") {
+  TEST_CASE("an entry from the future is hidden until the clock reaches its time") {
     CacheFixture f;
     const std::int64_t now = f.clock->wall_now();
     CHECK(f->put("before", 1, {.ttl = 2h}));
@@ -202,7 +202,7 @@ TEST_SUITE("system") {
     CHECK(f.keys() == "ever later");
   }
 
-  TEST_CASE("33 a jump forward and back loses nothing but what was swept or put meanwhile") {
+  TEST_CASE("a clock jump forward and back loses no entry") {
     CacheFixture f;
     const std::int64_t now = f.clock->wall_now();
     CHECK(f->put("ever", 1));
@@ -216,7 +216,7 @@ TEST_SUITE("system") {
     CHECK(f->get<int>("ever") == 2);
   }
 
-  TEST_CASE("34 the ttl counts from when computing has ended") {
+  TEST_CASE("the ttl begins when the computation ends") {
     CacheFixture f;
     const auto slow = [&] { return f.clock->advance(1h), 1; };
     CHECK(f->get_or_compute("k", slow, {.ttl = 10s}) == 1);
@@ -227,7 +227,7 @@ TEST_SUITE("system") {
     CHECK_FALSE(f->contains("k"));
   }
 
-  TEST_CASE("35 neither reads nor touches extend a ttl") {
+  TEST_CASE("reads and touches do not extend a ttl") {
     CacheFixture f;
     CHECK(f->put("read", 1, {.ttl = 10s}));
     CHECK(f->put("touched", 1, {.ttl = 10s}));
@@ -244,7 +244,7 @@ TEST_SUITE("system") {
     CHECK_FALSE(f->touch("touched"));
   }
 
-  TEST_CASE("a program that only opens and closes still removes what is due") {
+  TEST_CASE("opening and closing a cache deletes expired rows") {
     CacheFixture f;
     f.options.hooks.worker = WorkerMode::thread;
     CHECK(f->put("due", 1, {.ttl = 1s}));

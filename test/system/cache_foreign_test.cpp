@@ -1,5 +1,5 @@
-// Other programs at the file while the cache is open: the sqlite3 shell, locks, long reads,
-// deletion.
+// Other programs use the file while the cache is open: the sqlite3 shell, locks, long reads,
+// deletion and replacement.
 
 #include <doctest/doctest.h>
 #include <sys/stat.h>
@@ -22,7 +22,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// Somebody's own database.
+/// Makes a database of another program.
 void make_notes(const std::string& path) {
   const std::string sql = "CREATE TABLE notes (text); INSERT INTO notes VALUES ('mine')";
   REQUIRE(run_program({"sqlite3", path, sql}).exit_code == 0);
@@ -31,7 +31,7 @@ void make_notes(const std::string& path) {
 }  // namespace
 
 TEST_SUITE("system") {
-  TEST_CASE("neither a second cache in the process nor a shell beside it costs a committed row") {
+  TEST_CASE("a refused second cache and a shell lose no committed row") {
     CacheFixture f;
     CHECK(f->put("before", 1));
     f->flush();
@@ -39,7 +39,7 @@ TEST_SUITE("system") {
     Options reading = f.options;
     reading.access = Access::read_only;
     { const Cache reader(f.path, reading); }
-    // Had anything here dropped this process's locks, this shell would delete the live WAL.
+    // The shell would delete the log if this process had lost its locks.
     CHECK(f.shell("select 1") == "1\n");
     CHECK(exists(f.path + "-wal"));
     CHECK(f->put("after", 2));
@@ -48,7 +48,7 @@ TEST_SUITE("system") {
     CHECK(f->get<int>("before") == 1);
   }
 
-  TEST_CASE("a row that a shell deletes becomes a miss, and the totals are exact") {
+  TEST_CASE("a row that a shell deletes becomes a miss and the totals stay exact") {
     CacheFixture f;
     f.fill("k", 20);
     f->flush();
@@ -70,7 +70,7 @@ TEST_SUITE("system") {
     CHECK(f->check().ok);
   }
 
-  TEST_CASE("what a shell puts is read, and what it changes, too") {
+  TEST_CASE("rows that a shell inserts or changes are read") {
     CacheFixture f;
     CHECK(f->put("k", 1));
     f->flush();
@@ -91,7 +91,7 @@ TEST_SUITE("system") {
     CHECK(f->stats().entries == 1);
   }
 
-  TEST_CASE("64 a shell that holds BEGIN IMMEDIATE loses nobody anything") {
+  TEST_CASE("no write is lost while a shell holds BEGIN IMMEDIATE") {
     CacheFixture f;
     f.options.timing.max_wait = 0s;
     f.fill("before ", 50);
@@ -120,7 +120,7 @@ TEST_SUITE("system") {
     CHECK(f.heard.count(NoticeKind::recovered) == 1);
   }
 
-  TEST_CASE("64 the same with a thread, which writes by itself once the lock is gone") {
+  TEST_CASE("the worker thread writes the queue when a shell releases its lock") {
     CacheFixture f;
     f.use_thread();
     f.options.timing.max_wait = 0s;
@@ -143,7 +143,7 @@ TEST_SUITE("system") {
     CHECK(f->stats().dropped == 0);
   }
 
-  TEST_CASE("a shell that reads for long is noticed, told, and over when it is over") {
+  TEST_CASE("a shell that reads for a long time is reported until it ends") {
     CacheFixture f;
     f.fill("k", 100);
     f->flush();
@@ -169,7 +169,7 @@ TEST_SUITE("system") {
 
   TEST_CASE("values are readable and the views answer while the cache is open") {
     CacheFixture f;
-    f.clock->set_wall(system_clock()->wall_now());  // the views go by the machine's clock
+    f.clock->set_wall(system_clock()->wall_now());  // the views use the machine's clock
     CHECK(f->put("theme", "dark"));
     CHECK(f->put("answer", 42));
     CHECK(f->put("ratio", 0.87));
@@ -190,7 +190,7 @@ TEST_SUITE("system") {
     CHECK(f.shell("SELECT entries FROM cache_by_calculation") == "4\n");
   }
 
-  TEST_CASE("a trigger that somebody puts into the file is never run") {
+  TEST_CASE("a trigger that another program adds never runs") {
     CacheFixture f;
     CHECK(f->put("k", 1));
     f->flush();
@@ -205,7 +205,7 @@ TEST_SUITE("system") {
     f->close();
     CHECK(f.in_file("l"));
     f.close_raw();
-    // The file was set aside, or the trigger did nothing; in no case did it run.
+    // The file may be quarantined, but the trigger must not have run in any file.
     for (const auto& entry : fs::directory_iterator(f.dir.path())) {
       const std::string file = entry.path().string();
       if (file.ends_with("-lock") || file.ends_with("-shm") || file.ends_with("-wal")) continue;
@@ -216,7 +216,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("a file deleted under the cache is begun anew; nobody is told a lie") {
+  TEST_CASE("a file deleted while the cache is open is created again") {
     CacheFixture f;
     f.fill("k", 10);
     f->flush();
@@ -238,7 +238,7 @@ TEST_SUITE("system") {
     CHECK(f.shell("SELECT cache_key FROM cache_entries") == "new\n");
   }
 
-  TEST_CASE("a file replaced by somebody's own is left alone; the cache goes on without") {
+  TEST_CASE("a foreign file that replaces the cache file is not changed") {
     CacheFixture f;
     f.expect_no_order();
     CHECK(f->put("k", 1));
@@ -262,8 +262,7 @@ TEST_SUITE("system") {
     CHECK(read_file(f.path) == before);
   }
 
-  TEST_CASE(
-      "what replaces the file and is none is left alone while the cache is open, as at opening") {
+  TEST_CASE("a link, pipe, directory or writable file that replaces the file is not changed") {
     const std::map<std::string, std::function<void(const std::string&)>> replacements = {
         {"a link", [](const std::string& path) { fs::create_symlink(path + ".old", path); }},
         {"a dangling link", [](const std::string& path) { fs::create_symlink("nowhere", path); }},
@@ -295,11 +294,11 @@ TEST_SUITE("system") {
       f->close();
       CHECK(fs::symlink_status(f.path).type() == before.type());
       CHECK(fs::symlink_status(f.path).permissions() == before.permissions());
-      CHECK(f.heard.count(NoticeKind::set_aside) == 0);
+      CHECK(f.heard.count(NoticeKind::quarantined) == 0);
     }
   }
 
-  TEST_CASE("59 a good copy that replaces the file is read, one of a newer version set aside") {
+  TEST_CASE("a copy that replaces the file is read, or quarantined if its version is newer") {
     for (const std::string version : {"", "PRAGMA user_version=999"}) {
       INFO(version);
       CacheFixture f;
@@ -317,7 +316,7 @@ TEST_SUITE("system") {
       (void)f->run_maintenance(1s);
       CHECK(f->health().state == HealthState::ok);
       CHECK(f->get<int>("k").value_or(0) == (version.empty() ? 1 : 0));
-      CHECK(f.heard.count(NoticeKind::set_aside) == (version.empty() ? 0 : 1));
+      CHECK(f.heard.count(NoticeKind::quarantined) == (version.empty() ? 0 : 1));
     }
   }
 }

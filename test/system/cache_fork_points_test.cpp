@@ -1,6 +1,8 @@
-// Forks at every moment that the code has a name for, on whichever thread is there.
+// Forks at every test point of the code, on the thread that reaches the point.
 
 #include <doctest/doctest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <ashmemo/cache.hpp>
 #include <ashmemo/registry.hpp>
@@ -26,8 +28,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// Forks a child at each test point, the first time that it is reached during an operation. Made
-/// before any thread of the cache, and gone after them.
+/// Forks a child when an operation reaches a test point for the first time. Must be created before
+/// the threads of the cache and destroyed after them.
 class Forks {
  public:
   explicit Forks(std::function<void()> check)
@@ -46,7 +48,7 @@ class Forks {
 
  private:
   void at(std::string_view point) {
-    if (is_child_) return;  // which is at points, too
+    if (is_child_) return;  // the child reaches test points, too
     const std::lock_guard lock(mutex_);
     if (operation_.empty() || !met_.insert(operation_ + " at " + std::string(point)).second) return;
     points_met_.insert(std::string(point));
@@ -63,20 +65,20 @@ class Forks {
 
   const std::function<void()> check_;
   std::mutex mutex_;
-  std::string operation_;  // empty: none
+  std::string operation_;  // empty between operations
   std::set<std::string> met_;
   std::set<std::string> points_met_;
-  static thread_local bool is_child_;  // or its parent, as long as it waits for it
+  static thread_local bool is_child_;  // also true in the parent while it waits for the child
   AtTestPoints points_;
 };
 
 thread_local bool Forks::is_child_ = false;
 
-/// Each operation of a cache that changes or reads something.
+/// The operations of a cache that read or change entries.
 std::vector<std::pair<std::string, std::function<void()>>> operations(CacheFixture& f) {
   return {
       {"put", [&f] { CHECK(f->put("k", 1)); }},
-      {"get of what is pending", [&f] { CHECK(f->get<int>("k") == 1); }},
+      {"get of a pending write", [&f] { CHECK(f->get<int>("k") == 1); }},
       {"flush", [&f] { f->flush(); }},
       {"get", [&f] { CHECK(f->get<int>("k") == 1); }},
       {"put_many",
@@ -116,10 +118,10 @@ std::vector<std::pair<std::string, std::function<void()>>> operations(CacheFixtu
 }  // namespace
 
 TEST_SUITE("system") {
-  TEST_CASE("65 a fork at any point of any operation: the child misses, the parent goes on") {
+  TEST_CASE("a child forked at any test point only gets misses and the parent continues") {
     const Watchdog watchdog("forks at all points");
     for (const bool thread : {false, true}) {
-      INFO(std::string(thread ? "with a thread" : "by hand"));
+      INFO(std::string(thread ? "with a thread" : "manual"));
       CacheFixture f;
       if (thread) f.use_thread();
       f.options.timing.flush_interval = 0s;
@@ -136,11 +138,11 @@ TEST_SUITE("system") {
       f.reopen();
       CHECK(f.keys() == "k");
       CHECK(f->get<int>("k") == 6);
-      f.close();  // before the forks end
+      f.close();  // before `forks` is destroyed
     }
   }
 
-  TEST_CASE("65 a fork where there is no file: the child has nothing of the parent's memory") {
+  TEST_CASE("a forked child does not read the parent's memory tier when there is no file") {
     CacheFixture f;
     Cache cache(f.dir.path("no/such/folder/x.db"), f.options);
     Forks forks([&cache] { check_child(cache); });
@@ -149,7 +151,7 @@ TEST_SUITE("system") {
     CHECK(has(forks.points_met(), "memory alone: looked"));
   }
 
-  TEST_CASE("65 a fork in a loader, and while another thread waits for what is loaded") {
+  TEST_CASE("a loader may fork while another thread waits for its result") {
     const Watchdog watchdog("forks of loaders");
     CacheFixture f;
     Cache& cache = f.cache();
@@ -170,7 +172,7 @@ TEST_SUITE("system") {
     CHECK(f->get<int>("x") == 5);
   }
 
-  TEST_CASE("65 a fork by a load that is about to wait for another thread's") {
+  TEST_CASE("a load may fork before it waits for another thread's load") {
     const Watchdog watchdog("a fork of a waiting load");
     CacheFixture f;
     Cache& cache = f.cache();
@@ -194,7 +196,39 @@ TEST_SUITE("system") {
     CHECK(events.times("forked") == 1);
   }
 
-  TEST_CASE("65 a fork while a refresh gets its thread") {
+  TEST_CASE("a child forked in a calculation computes the records of other threads itself") {
+    const Watchdog watchdog("a child that goes on with a load");
+    struct Post {
+      int id;
+    };
+    CacheFixture f;
+    Registry registry(f.cache());
+    auto& posts = registry.resource<Post>("Post", &Post::id);
+    Events events;
+    pid_t child = -1;
+    const auto twice = posts.calculation("twice", [&](const Post& post) {
+      if (post.id == 1) {
+        child = ::fork();
+        if (child != 0) events.happened("forked");
+      } else if (child != 0) {
+        events.happened("computes");
+        events.wait_for("forked");
+      }
+      return 2 * post.id;
+    });
+    posts.cache_calculation("twice", {});
+    std::thread owner([&] { CHECK(twice(Post{2}) == 4); });
+    events.wait_for("computes");
+    const std::vector<int> results = twice(std::vector<Post>{{1}, {2}});
+    if (child == 0) ::_exit(results == std::vector<int>{2, 4} ? 0 : 1);
+    owner.join();
+    int status = -1;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    CHECK(status == 0);
+    CHECK(results == std::vector<int>{2, 4});
+  }
+
+  TEST_CASE("a fork works while a background refresh starts its thread") {
     struct Post {
       int id;
     };
@@ -217,10 +251,10 @@ TEST_SUITE("system") {
     f.close();  // waits for the refresh
   }
 
-  TEST_CASE("65 a fork in a hook") {
+  TEST_CASE("a hook may fork") {
     const Watchdog watchdog("a fork in a hook");
     for (const bool thread : {false, true}) {
-      INFO(std::string(thread ? "with a thread" : "by hand"));
+      INFO(std::string(thread ? "with a thread" : "manual"));
       CacheFixture f;
       if (thread) f.use_thread();
       Cache* cache = nullptr;
@@ -238,6 +272,43 @@ TEST_SUITE("system") {
       CHECK(f->get<int>("l") == 2);
       f.close();
       CHECK(events.times("forked") == 1);
+    }
+  }
+
+  TEST_CASE("a forked child that returns from a hook does not go on with its parent's work") {
+    const Watchdog watchdog("a return from a hook in a child");
+    for (const bool thread : {false, true}) {
+      INFO(std::string(thread ? "with a thread" : "manual"));
+      CacheFixture f;
+      if (thread) f.use_thread();
+      Events events;
+      pid_t child = -1;
+      int calls = 0;
+      f.options.hooks.on_removal = [&](const Removal&) {
+        if (++calls == 1) child = ::fork();
+        if (child == 0) {
+          ::alarm(60);  // ends a child that hangs
+        } else if (calls == 2) {
+          events.happened("called twice");
+        }
+      };
+      CHECK(f->put("k", 1));
+      CHECK(f->put("l", 2));
+      f->flush();
+      CHECK(f->erase_many({"k", "l"}) == 2);
+      if (!thread && child == 0) {  // in thread mode the child ends with its only thread
+        const bool is_right = calls == 1 && code_thrown_by([&] { f->flush(); }) == "closed";
+        ::_exit(is_right ? 0 : 1);
+      }
+      events.wait_for("called twice");
+      int status = 0;
+      CHECK(::waitpid(child, &status, 0) == child);
+      CHECK(WIFEXITED(status));
+      if (!thread) CHECK(WEXITSTATUS(status) == 0);
+      CHECK(f->put("m", 3));
+      f->flush();
+      CHECK(f.keys() == "m");
+      f.close();
     }
   }
 }

@@ -1,4 +1,4 @@
-// A process that forks with a cache open.
+// Processes that fork while a cache is open.
 
 #include <doctest/doctest.h>
 
@@ -32,7 +32,7 @@ struct Page {
   int id;
 };
 
-/// Threads that use a cache, each in its own way again and again, until the end.
+/// Threads that repeat one call each until the destructor stops them.
 class Users {
  public:
   ~Users() {
@@ -46,7 +46,7 @@ class Users {
       for (int i = 1; !stop_; ++i) use(i);
     });
   }
-  /// Until each of them has done it once.
+  /// Waits until each thread has made its call once.
   void wait_for_all() const {
     while (working_ < threads_.size()) std::this_thread::yield();
   }
@@ -60,9 +60,9 @@ class Users {
 }  // namespace
 
 TEST_SUITE("system") {
-  TEST_CASE("65 after a fork the child's calls are misses, counted, and the parent goes on") {
+  TEST_CASE("a forked child's calls count as misses and the parent continues") {
     for (const bool thread : {false, true}) {
-      INFO(std::string(thread ? "with a thread" : "by hand"));
+      INFO(std::string(thread ? "with a thread" : "manual"));
       CacheFixture f;
       if (thread) f.use_thread();
       CHECK(f->put("k", 1));
@@ -79,9 +79,9 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("65 the child's destructor and close do nothing to the parent's file") {
+  TEST_CASE("a forked child's close and destructor do not affect the parent's file") {
     for (const bool thread : {false, true}) {
-      INFO(std::string(thread ? "with a thread" : "by hand"));
+      INFO(std::string(thread ? "with a thread" : "manual"));
       CacheFixture f;
       auto cache = std::make_unique<Cache>(f.path, f.options);
       if (thread) {
@@ -98,7 +98,7 @@ TEST_SUITE("system") {
       CHECK(end.exit_code == 0);
       CHECK(end.said == "destroyed");
       CHECK(exists(f.path + "-wal"));
-      // The lock is still the parent's: neither a shell nor another process can take it away.
+      // The parent still holds the lock after a shell and another process opened the file.
       CHECK(f.shell("SELECT 1") == "1\n");
       CHECK(in_child([&] {
               return code_thrown_by([&] { const Cache other(f.path, f.options); });
@@ -111,8 +111,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE(
-      "65 a child may open a cache of its own, on another file or after the parent's is closed") {
+  TEST_CASE("a forked child may open its own cache on a file that is not open in the parent") {
     CacheFixture f;
     CHECK(f->put("k", 1));
     f->flush();
@@ -130,7 +129,7 @@ TEST_SUITE("system") {
     CHECK(f->get<int>("k") == 1);
   }
 
-  TEST_CASE("65 a fork while threads hold every lock does not hang the child") {
+  TEST_CASE("a child forked while threads use the cache does not hang") {
     const Watchdog watchdog("a fork among threads");
     CacheFixture f({.memory_bytes = 0});
     f.use_thread();

@@ -1,4 +1,4 @@
-// Limits: entries and bytes together, one entry's size, changes while it is open.
+// Limits: entries, bytes, the size of one entry, and changes while the cache is open.
 
 #include <doctest/doctest.h>
 
@@ -23,7 +23,7 @@ namespace {
 
 constexpr Eviction kEvicting[] = {Eviction::fifo, Eviction::lru, Eviction::clock, Eviction::s3fifo};
 
-/// What one entry of this key length and value costs.
+/// The byte_size of an entry with this key and a value of this size.
 std::int64_t cost_of(CacheFixture& f, const std::string& key, std::size_t bytes) {
   REQUIRE(f->put(key, std::string(bytes, 'x')));
   const std::int64_t cost = f->entry(key)->byte_size;
@@ -34,7 +34,7 @@ std::int64_t cost_of(CacheFixture& f, const std::string& key, std::size_t bytes)
 }  // namespace
 
 TEST_SUITE("system") {
-  TEST_CASE("36 43 after every flush both limits hold, and the totals are those of the rows") {
+  TEST_CASE("both limits hold after every flush and the totals equal the rows") {
     for (const Eviction eviction : kEvicting) {
       INFO(std::string(to_string(eviction)));
       const Limits limits{.max_entries = 60, .max_bytes = 200'000};
@@ -53,13 +53,13 @@ TEST_SUITE("system") {
         most_entries = std::max(most_entries, stats.entries);
         most_bytes = std::max(most_bytes, stats.bytes);
       }
-      CHECK(most_entries == 60);  // the limits were really used
+      CHECK(most_entries == 60);  // the entries reached the limit
       CHECK(most_bytes > 150'000);
       CHECK(f->stats().evicted > 100);
     }
   }
 
-  TEST_CASE("36 a batch larger than the whole cache keeps its end") {
+  TEST_CASE("fifo keeps the last entries of a batch that is larger than the limit") {
     CacheFixture f({.limits = {.max_entries = 100}, .eviction = Eviction::fifo});
     f.fill("k", 5'000);
     f->flush();
@@ -68,7 +68,7 @@ TEST_SUITE("system") {
     CHECK_FALSE(f->contains("k0"));
   }
 
-  TEST_CASE("36 large values evict as many small ones at once as they need") {
+  TEST_CASE("a large value evicts as many small entries at once as it needs") {
     for (const Eviction eviction : kEvicting) {
       INFO(std::string(to_string(eviction)));
       CacheFixture f({.limits = {.max_bytes = 4 * MiB}, .eviction = eviction});
@@ -83,7 +83,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("36 what is written for reads of large values keeps the log short") {
+  TEST_CASE("writing touches of large values keeps the log short") {
     for (const Eviction eviction : kEvicting) {
       INFO(std::string(to_string(eviction)));
       CacheFixture f({.limits = {.max_bytes = 24 * MiB}, .eviction = eviction});
@@ -96,7 +96,7 @@ TEST_SUITE("system") {
         f->flush();
         CHECK(f->stats().wal_bytes <= 12 * MiB);
       }
-      for (int i = 0; i < 6; ++i) {  // some are read, and so put back, before one leaves
+      for (int i = 0; i < 6; ++i) {  // eviction skips entries that were read before it evicts one
         (void)f->touch_many(numbered("k", 20));
         REQUIRE(f->put("n" + std::to_string(i), std::string(1'000'000, 'x')));
         (void)f->run_maintenance(0s);
@@ -105,7 +105,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("36 overwriting what is removed with zeroes keeps the log short, too") {
+  TEST_CASE("erase_securely keeps the log short") {
     CacheFixture f({.erase_securely = true});
     const auto fill = [&f] {
       for (int i = 0; i < 24; ++i) {
@@ -125,7 +125,7 @@ TEST_SUITE("system") {
     CHECK(f->stats().wal_bytes <= 12 * MiB);
   }
 
-  TEST_CASE("36 with a thread the limits hold after every flush, too") {
+  TEST_CASE("the limits hold after every flush with a worker thread") {
     CacheFixture f({.limits = {.max_entries = 50, .max_bytes = 100'000}});
     f.use_thread();
     f.options.timing.max_wait = 10min;
@@ -140,8 +140,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE(
-      "37 an entry exactly at its limit fits; one more is refused and nothing evicted for it") {
+  TEST_CASE("an entry one byte above max_entry_bytes is refused and evicts nothing") {
     CacheFixture f;
     const std::int64_t cost = cost_of(f, "k", 50'000);
     f.fill("other ", 5);
@@ -162,18 +161,18 @@ TEST_SUITE("system") {
     CHECK(f.heard.last(NoticeKind::refused).subject == "l");
   }
 
-  TEST_CASE("37 by default an entry may take an eighth of the bytes") {
+  TEST_CASE("max_entry_bytes is an eighth of max_bytes by default") {
     CacheFixture f({.limits = {.max_bytes = 800'000}});
     CHECK_FALSE(f->put("large", std::string(110'000, 'x')));
     CHECK(f->put("fits", std::string(90'000, 'x')));
-    // A result that is too large is computed and returned all the same.
+    // A result that is too large is computed and returned, but not stored.
     const auto large = f->get_or_compute("computed", [] { return std::string(110'000, 'x'); });
     CHECK(large.size() == 110'000);
     CHECK_FALSE(f->contains("computed"));
     CHECK(f->stats().refused == 2);
   }
 
-  TEST_CASE("37 a put_many keeps what fits and counts what does not") {
+  TEST_CASE("put_many stores the entries that fit and counts the refused ones") {
     CacheFixture f({.limits = {.max_entry_bytes = 5'000}});
     const std::vector<std::pair<std::string, std::string>> pairs = {
         {"a", "fits"}, {"b", std::string(9'000, 'x')}, {"c", "fits"}};
@@ -183,7 +182,7 @@ TEST_SUITE("system") {
     CHECK(f->stats().refused == 1);
   }
 
-  TEST_CASE("37 of a key that comes twice the later value counts, also when it is refused") {
+  TEST_CASE("the later value of a duplicate key wins even if it is refused") {
     CacheFixture f({.limits = {.max_entry_bytes = 5'000}});
     const std::pair<std::string, std::string> fits{"a", "fits"};
     const std::pair<std::string, std::string> large{"a", std::string(9'000, 'x')};
@@ -195,7 +194,7 @@ TEST_SUITE("system") {
     CHECK(f.rows_in_file() == 0);
   }
 
-  TEST_CASE("38 growing one entry evicts others, never itself") {
+  TEST_CASE("an entry that grows evicts others and never itself") {
     for (const Eviction eviction : kEvicting) {
       INFO(std::string(to_string(eviction)));
       CacheFixture f(
@@ -212,7 +211,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("39 entries that are over leave first, and only as many live ones as needed") {
+  TEST_CASE("expired entries are removed before live ones are evicted") {
     for (const Eviction eviction : kEvicting) {
       INFO(std::string(to_string(eviction)));
       CacheFixture f({.limits = {.max_entries = 20}, .eviction = eviction});
@@ -233,7 +232,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("42 limit 0 keeps nothing, by entries and by bytes") {
+  TEST_CASE("a limit of 0 entries or 0 bytes stores nothing") {
     for (const Limits& limits : {Limits{.max_entries = 0}, Limits{.max_bytes = 0}}) {
       CacheFixture f({.limits = limits});
       CHECK_FALSE(f->put("k", 1));
@@ -245,7 +244,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("42 45 limits shrink, vanish and grow while the cache is open") {
+  TEST_CASE("limits can be lowered, raised and removed while the cache is open") {
     CacheFixture f({.limits = {.max_entries = 1'000}, .eviction = Eviction::fifo});
     f.fill("k", 800);
     f->flush();
@@ -262,7 +261,7 @@ TEST_SUITE("system") {
     f.fill("l", 300);
     f->flush();
     CHECK(f->stats().entries <= 200);
-    CHECK(f->stats().entries >= 198);  // a little more than needed is evicted, so that it is seldom
+    CHECK(f->stats().entries >= 198);  // eviction removes a few more than needed
     f->set_limits({.max_entries = unlimited, .max_bytes = unlimited});
     f.fill("m", 1'500);
     f->flush();
@@ -270,7 +269,7 @@ TEST_SUITE("system") {
     CHECK(f->limits().max_entries.is_unlimited());
   }
 
-  TEST_CASE("42 what one entry may cost grows while the cache is open, for writer and readers") {
+  TEST_CASE("a raised max_entry_bytes holds for writer and readers of an open cache") {
     for (const std::int64_t memory : {std::int64_t{0}, 16 * MiB}) {
       CacheFixture f({.limits = {.max_entry_bytes = 64 * KiB}, .memory_bytes = memory});
       CHECK(f->put("small", 1));
@@ -286,7 +285,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("42 what one entry may cost grows while the worker is at it: what it lets in is kept") {
+  TEST_CASE("an entry accepted after max_entry_bytes is raised during a commit is stored") {
     CacheFixture f({.limits = {.max_entry_bytes = 64 * KiB}});
     const std::string large(3 * MiB, 'x');
     CHECK(f->put("large", 1));
@@ -308,7 +307,7 @@ TEST_SUITE("system") {
     CHECK(f->stats().dropped == 0);
   }
 
-  TEST_CASE("42 a limit by bytes that shrinks holds at once, whatever one entry may cost") {
+  TEST_CASE("a lowered max_bytes holds after the next flush") {
     CacheFixture f({.limits = {.max_bytes = 1'000'000}});
     f.fill("k", 100, 5'000);
     f->flush();
@@ -320,7 +319,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("45 impossible limits are refused by name and change nothing") {
+  TEST_CASE("invalid limits throw an error with the field's name and change nothing") {
     CacheFixture f({.limits = {.max_entries = 10}});
     const auto refused = [&](const Limits& limits, const std::string& field) {
       const auto error = thrown_by([&] { f->set_limits(limits); });
@@ -335,7 +334,7 @@ TEST_SUITE("system") {
     CHECK(f->limits().max_entries == Limit(10));
   }
 
-  TEST_CASE("55 a file that is larger than the limits it is opened with shrinks to them") {
+  TEST_CASE("a file above the limits is reduced to them after opening") {
     CacheFixture f;
     f.fill("k", 3'000);
     f.options.limits.max_entries = 50;
@@ -345,11 +344,11 @@ TEST_SUITE("system") {
     CHECK(f->stats().evicted == 2'950);
   }
 
-  TEST_CASE("the first eviction under the default limit is told, once") {
+  TEST_CASE("the first eviction under the default limit is reported once") {
     CacheFixture f;
     f.fill("k", 10);
     f->flush();
-    // Another program's row that says it costs more than the whole limit.
+    // Another program inserts a row that is larger than the limit.
     f.raw().run(
         "INSERT INTO cache_entries (cache_key, byte_size, inserted_at, computed_at, accessed_at,"
         " value) VALUES ('huge', 300 << 20, 1, 1, 1, 'x')");

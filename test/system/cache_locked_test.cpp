@@ -1,4 +1,4 @@
-// What waits while another program holds the write lock, and is done when it lets go.
+// Work that waits while another program holds the write lock and is done when the lock is released.
 
 #include <doctest/doctest.h>
 
@@ -16,8 +16,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// 100 entries to be erased, 1,000 that are over, 1,900 of which 10 may stay; locked by another
-/// program.
+/// A cache with 100 entries to be erased, 1,000 expired entries and 1,900 live ones, of which the
+/// limit allows 10. Another program holds the write lock.
 struct Locked {
   Locked() : f({.timing = {.max_wait = 0s}, .eviction = Eviction::fifo}) {
     f.fill("erased ", 100);
@@ -44,7 +44,7 @@ void check_reads(CacheFixture& f) {
 }  // namespace
 
 TEST_SUITE("system") {
-  TEST_CASE("64 what is over or beyond a limit stays under a foreign lock, and then leaves") {
+  TEST_CASE("expiry and eviction wait for a foreign lock and are done after it") {
     Locked locked;
     CacheFixture& f = locked.f;
     check_reads(f);
@@ -73,7 +73,7 @@ TEST_SUITE("system") {
     CHECK(f->check().ok);
   }
 
-  TEST_CASE("64 administration under a foreign lock says that the store has failed") {
+  TEST_CASE("administration throws store_failed under a foreign lock") {
     Locked locked;
     CacheFixture& f = locked.f;
     CHECK(f->touch("long 1"));
@@ -100,7 +100,7 @@ TEST_SUITE("system") {
     CHECK(Cache(target, f.options).get<int>("new") == 1);
   }
 
-  TEST_CASE("64 a backup under a foreign lock has everything, where nothing waits to be written") {
+  TEST_CASE("a backup works under a foreign lock when no write is pending") {
     CacheFixture f;
     f.fill("k", 100);
     f->flush();

@@ -1,4 +1,4 @@
-// Files of an open cache that are deleted, moved away or damaged: what is over at once.
+// Files of an open cache that are deleted, moved or damaged, and that one maintenance run replaces.
 
 #include <doctest/doctest.h>
 
@@ -28,20 +28,20 @@ struct Loss {
 
 std::vector<Loss> losses() {
   return {
-      {"all of it deleted",
+      {"all files deleted",
        [](const std::string& path) {
          for (const char* suffix : {"", "-wal", "-shm", "-lock"}) fs::remove(path + suffix);
        },
        true},
-      {"deleted alone", [](const std::string& path) { fs::remove(path); }, true},
+      {"only the file deleted", [](const std::string& path) { fs::remove(path); }, true},
       {"moved away", [](const std::string& path) { fs::rename(path, path + ".moved"); }, true},
-      {"its log deleted", [](const std::string& path) { fs::remove(path + "-wal"); }, false},
-      {"its lock deleted", [](const std::string& path) { fs::remove(path + "-lock"); }, false},
+      {"log deleted", [](const std::string& path) { fs::remove(path + "-wal"); }, false},
+      {"lock file deleted", [](const std::string& path) { fs::remove(path + "-lock"); }, false},
   };
 }
 
-/// The store was never missed: nothing was refused, and nothing is said but that it was lost.
-void check_found_again(CacheFixture& f, std::int64_t since, int times) {
+/// The cache dropped nothing, stayed healthy and reported only file_lost.
+void check_replaced(CacheFixture& f, std::int64_t since, int times) {
   const Health health = f->health();
   CHECK(health.state == HealthState::ok);
   CHECK(health.since == since);
@@ -53,7 +53,8 @@ void check_found_again(CacheFixture& f, std::int64_t since, int times) {
   CHECK(f.heard.notices().size() == static_cast<std::size_t>(times));
 }
 
-/// Another process writes over all but the first page: the cache keeps its locks.
+/// Overwrites all pages except the first one. Another process does it, because closing the file in
+/// this process would release the cache's locks.
 void damage(const std::string& path) {
   const ChildEnd end = in_child([&path]() -> std::string {
     std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
@@ -69,7 +70,7 @@ void damage(const std::string& path) {
 }  // namespace
 
 TEST_SUITE("system") {
-  TEST_CASE("a file that is lost is told each time, and what was accepted goes into the next one") {
+  TEST_CASE("each loss of the file is reported and pending writes go into the new file") {
     for (const Loss& loss : losses()) {
       INFO(loss.name);
       CacheFixture f;
@@ -83,7 +84,7 @@ TEST_SUITE("system") {
         f.clock->advance(1h);
         loss.lose(f.path);
         (void)f->run_maintenance(1s);
-        check_found_again(f, since, times);
+        check_replaced(f, since, times);
         CHECK(f->get<int>("before").value_or(0) == (loss.loses_entries ? 0 : times));
         CHECK(f.in_file("accepted"));
         CHECK(f->get<int>("accepted") == times);
@@ -94,7 +95,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("a file whose shared memory is deleted goes on and is whole") {
+  TEST_CASE("deleting the -shm file loses nothing") {
     CacheFixture f;
     f.fill("before ", 500, 1'000);
     f->flush();
@@ -118,7 +119,7 @@ TEST_SUITE("system") {
     CHECK(f.heard.notices().empty());
   }
 
-  TEST_CASE("58 damage is told with its file, and costs no put") {
+  TEST_CASE("damage of an open file is reported with the path and loses no put") {
     CacheFixture f({.memory_bytes = 0});
     f.fill("old ", 500, 1'000);
     f->compact();
@@ -133,9 +134,9 @@ TEST_SUITE("system") {
     CHECK(f->health().state == HealthState::ok);
     CHECK(f->health().since == since);
     CHECK_MESSAGE(has(f->health().last_error, f.path), f->health().last_error);
-    CHECK(f.heard.count(NoticeKind::set_aside) == 1);
-    CHECK(f.heard.last(NoticeKind::set_aside).subject == f.path);
-    CHECK(has(f.heard.last(NoticeKind::set_aside).what, f.path + ".corrupt-"));
+    CHECK(f.heard.count(NoticeKind::quarantined) == 1);
+    CHECK(f.heard.last(NoticeKind::quarantined).subject == f.path);
+    CHECK(has(f.heard.last(NoticeKind::quarantined).what, f.path + ".corrupt-"));
     CHECK(f.heard.count(NoticeKind::unavailable) == 0);
     CHECK(f.heard.count(NoticeKind::file_lost) == 0);
     CHECK(f->stats().dropped == 0);

@@ -1,4 +1,4 @@
-// The memory tier: what it answers, what that costs, and that it never answers what is gone.
+// The memory tier: its hits, their cost, and that it never returns removed entries.
 
 #include <doctest/doctest.h>
 
@@ -21,13 +21,13 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// A value whose codec asks the cache.
+/// A value whose codec calls the cache.
 struct Curious {
   int value = 0;
   static inline std::function<void()> asks;
 };
 
-/// Makes the tier have the key.
+/// Stores the value and reads it until it is in the memory tier.
 void warm(CacheFixture& f, const std::string& key, int value) {
   CHECK(f->put(key, value));
   f->flush();
@@ -49,7 +49,7 @@ struct ashmemo::Codec<Curious> {
 };
 
 TEST_SUITE("system") {
-  TEST_CASE("50 hits of the tier are hits, and counted by themselves, too") {
+  TEST_CASE("hits of the memory tier count as hits and as memory hits") {
     CacheFixture f;
     CHECK(f->put("a", 1));
     CHECK(f->get<int>("a") == 1);  // pending
@@ -61,7 +61,7 @@ TEST_SUITE("system") {
     CHECK(f->stats().memory_bytes > 0);
     CHECK(f->stats().memory_bytes <= f.options.memory_bytes);
     for (int i = 0; i < 10; ++i) CHECK(f->get<int>("a") == 1);
-    CHECK_FALSE(f->get<std::string>("a"));  // there, but no text
+    CHECK_FALSE(f->get<std::string>("a"));  // the value is an integer
     CHECK_FALSE(f->get<int>("b"));
     const Stats stats = f->stats();
     CHECK(stats.memory_hits == 10);
@@ -70,7 +70,7 @@ TEST_SUITE("system") {
     CHECK(stats.undecodable == 1);
   }
 
-  TEST_CASE("reads that the tier has answered are written as touches all the same") {
+  TEST_CASE("hits of the memory tier are written as touches") {
     CacheFixture f;
     CHECK(f->put("a", 1));
     f->flush();
@@ -80,7 +80,7 @@ TEST_SUITE("system") {
     CHECK(f->entry("a")->access_count == 5);
   }
 
-  TEST_CASE("a cache of no memory_bytes has no tier") {
+  TEST_CASE("a cache with memory_bytes 0 has no memory tier") {
     CacheFixture f({.memory_bytes = 0});
     CHECK(f->put("a", 1));
     f->flush();
@@ -91,7 +91,7 @@ TEST_SUITE("system") {
     CHECK(f->stats().memory_bytes == 0);
   }
 
-  TEST_CASE("a tier that is too small or less than nothing is refused by name") {
+  TEST_CASE("memory_bytes below 64 KiB is refused by name") {
     for (const std::int64_t bytes : {std::int64_t{-1}, std::int64_t{1}, 64 * KiB - 1, INT64_MIN}) {
       CAPTURE(bytes);
       const TempDir dir;
@@ -107,7 +107,7 @@ TEST_SUITE("system") {
     warm(smallest, "a", 1);
   }
 
-  TEST_CASE("a hit of the tier asks SQLite nothing") {
+  TEST_CASE("a hit of the memory tier does not call SQLite") {
     for (const bool memory : {true, false}) {
       INFO(memory);
       const TransactionCounter counter;
@@ -117,7 +117,7 @@ TEST_SUITE("system") {
       CHECK(f->get<int>("a") == 1);
       std::int64_t reads = 0;
       for (int i = 0; i < 10; ++i) {
-        // After a commit nobody's snapshot is good any more.
+        // After a commit a reader needs a new snapshot.
         CHECK(f->put("other", i));
         f->flush();
         const std::int64_t before = counter.reads();
@@ -129,7 +129,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("a hit of the tier allocates nothing, or the copy of the value") {
+  TEST_CASE("a hit of the memory tier allocates at most the copy of the value") {
     CacheFixture f;
     CHECK(f->put("number", 42));
     CHECK(f->put("text", std::string(500, 'x')));
@@ -153,7 +153,7 @@ TEST_SUITE("system") {
     CHECK(f->stats().memory_hits == 2);
   }
 
-  TEST_CASE("a codec may use the cache while it decodes what the tier has") {
+  TEST_CASE("a codec may use the cache while it decodes a value of the memory tier") {
     CacheFixture f;
     CHECK(f->put("curious", Curious{7}));
     warm(f, "a", 1);
@@ -175,7 +175,7 @@ TEST_SUITE("system") {
     CHECK_FALSE(f->get<Curious>("curious"));
   }
 
-  TEST_CASE("nothing that was removed or overwritten is answered by the tier") {
+  TEST_CASE("the memory tier does not return removed or overwritten values") {
     struct Case {
       std::string name;
       std::function<void(CacheFixture&)> change;
@@ -226,8 +226,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE(
-      "29 33 the tier has an entry until just before its end, and not again once it is swept") {
+  TEST_CASE("the memory tier returns an entry until it expires and not after its deletion") {
     CacheFixture f;
     const std::int64_t start = f.clock->wall_now();
     CHECK(f->put("a", 1, {.ttl = 10s}));
@@ -245,7 +244,7 @@ TEST_SUITE("system") {
     CHECK(f->stats().memory_entries == 0);
   }
 
-  TEST_CASE("the tier stays within its bytes and goes on while all kinds of work are done") {
+  TEST_CASE("the memory tier stays within memory_bytes during mixed work") {
     CacheFixture f({.limits = {.max_entries = 400}, .memory_bytes = 128 * KiB});
     for (int round = 0; round < 5; ++round) {
       for (int i = 0; i < 500; ++i) {

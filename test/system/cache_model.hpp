@@ -19,37 +19,38 @@ struct Kept {
   std::string value;
   std::int64_t computed_at = 0;
   std::int64_t expires_at = kNever;
-  bool may_be_gone = false;  // evicted, or its time was over once
+  bool may_be_gone = false;  // the cache may have evicted it, or it was expired once
 
   [[nodiscard]] bool is_live(std::int64_t now) const {
     return computed_at <= now && now < expires_at;
   }
 };
 
-/// What a cache must have. What was missed once is forgotten, so that it must not come back.
+/// The entries that a cache must contain. After a permitted miss the model drops the key: the entry
+/// must not come back.
 class Model {
  public:
-  /// `is_bounded`: anything may be evicted at any time.
+  /// `is_bounded`: the cache may evict any entry at any time.
   explicit Model(bool is_bounded) : is_bounded_(is_bounded) {}
 
   void put(const std::string& key, Kept kept) {
     kept.may_be_gone = is_bounded_;
     entries_[key] = std::move(kept);
   }
-  /// The clock stands there: who is over may be swept.
-  void see(std::int64_t now) {
+  /// Sets the time. The cache may delete entries that are expired now.
+  void set_time(std::int64_t now) {
     now_ = now;
     for (auto& [key, kept] : entries_) kept.may_be_gone |= now >= kept.expires_at;
   }
   [[nodiscard]] std::int64_t now() const { return now_; }
 
-  /// The live entry; null: none.
+  /// The live entry, or null.
   [[nodiscard]] const Kept* find(const std::string& key) const {
     const auto found = entries_.find(key);
     return found != entries_.end() && found->second.is_live(now_) ? &found->second : nullptr;
   }
 
-  /// `is_there`: what the cache says of the key.
+  /// Checks the cache's answer: `is_there` is true if the cache found the key.
   void expect(const std::string& key, bool is_there) {
     INFO(key);
     const Kept* const kept = find(key);
@@ -65,16 +66,16 @@ class Model {
     if (found) REQUIRE(*found == find(key)->value);
   }
 
-  /// `removed` entries went, live or not.
+  /// `removed` is the number that the cache returned. It includes expired entries.
   void erase_prefix(const std::string& prefix, std::size_t removed) {
-    std::size_t sure = 0;
-    const std::size_t most = std::erase_if(entries_, [&](const auto& each) {
-      const bool goes = each.first.starts_with(prefix);
-      sure += goes && !each.second.may_be_gone ? 1U : 0U;
-      return goes;
+    std::size_t min_removed = 0;
+    const std::size_t max_removed = std::erase_if(entries_, [&](const auto& each) {
+      const bool matches = each.first.starts_with(prefix);
+      min_removed += matches && !each.second.may_be_gone ? 1U : 0U;
+      return matches;
     });
-    REQUIRE(removed >= sure);
-    REQUIRE(removed <= most);
+    REQUIRE(removed >= min_removed);
+    REQUIRE(removed <= max_removed);
   }
   void erase(const std::string& key) { entries_.erase(key); }
 

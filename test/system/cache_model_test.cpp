@@ -1,4 +1,4 @@
-// Random calls of the whole interface, and a map that is too simple to be wrong.
+// Random calls of the whole interface, compared with a simple map.
 
 #include <doctest/doctest.h>
 
@@ -23,14 +23,14 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// One cache, and calls of it.
+/// Makes random calls of one cache and compares the results with a model.
 class Run {
  public:
   Run(Random& random, const Options& options, WorkerMode worker)
       : random_(random), f_(options), model_(options.limits.max_entries.is_set()) {
-    f_.options.hooks.worker = worker;  // the clock stays: with a thread it stands still, too
+    f_.options.hooks.worker = worker;  // the clock is the manual one in both modes
     f_.options.timing.max_wait = 10min;
-    model_.see(f_.clock->wall_now());
+    model_.set_time(f_.clock->wall_now());
   }
 
   void run(int steps) {
@@ -39,7 +39,7 @@ class Run {
       INFO("step " << step_ << ": " << step.name);
       (this->*step.take)();
     }
-    (void)f_.run_to_the_end();  // the worker has nothing to do meanwhile
+    (void)f_.run_to_the_end();  // so that the worker is idle during the check
     f_.check_file();
     reopen();
     walk();
@@ -71,7 +71,7 @@ class Run {
     return keys;
   }
 
-  /// A value that there was not before, and how long it lives.
+  /// A value that was not used before, and its options.
   std::pair<Kept, PutOptions> any_entry() {
     const std::size_t filling = once_in(20) ? random_.below(6'000) : random_.below(60);
     const std::string value = std::to_string(++last_value_) + std::string(filling, '.');
@@ -90,7 +90,7 @@ class Run {
   }
 
   void put_many() {
-    auto [kept, options] = any_entry();  // they live equally long
+    auto [kept, options] = any_entry();  // all pairs have the same lifetime
     std::vector<std::pair<std::string, std::string>> pairs;
     for (const std::string& key : any_keys()) {
       kept.value = any_entry().first.value;
@@ -158,15 +158,15 @@ class Run {
     const std::size_t erased = f_->erase_many(keys);
     std::sort(keys.begin(), keys.end());
     keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
-    std::size_t sure = 0, most = 0;
+    std::size_t min_erased = 0, max_erased = 0;
     for (const std::string& key : keys) {
       const Kept* const kept = model_.find(key);
-      most += kept != nullptr ? 1U : 0U;
-      sure += kept != nullptr && !kept->may_be_gone ? 1U : 0U;
+      max_erased += kept != nullptr ? 1U : 0U;
+      min_erased += kept != nullptr && !kept->may_be_gone ? 1U : 0U;
       model_.erase(key);
     }
-    REQUIRE(erased >= sure);
-    REQUIRE(erased <= most);
+    REQUIRE(erased >= min_erased);
+    REQUIRE(erased <= max_erased);
   }
 
   void erase_prefix() {
@@ -204,13 +204,13 @@ class Run {
 
   void advance() {
     f_.clock->advance(std::chrono::milliseconds(random_.below(6'000)));
-    model_.see(f_.clock->wall_now());
+    model_.set_time(f_.clock->wall_now());
   }
 
   void set_back() {
     const auto back = static_cast<std::int64_t>(random_.below(10'000'000));
     f_.clock->set_wall(f_.clock->wall_now() - back);
-    model_.see(f_.clock->wall_now());
+    model_.set_time(f_.clock->wall_now());
   }
 
   void reopen() { f_.reopen(); }
@@ -245,7 +245,7 @@ const std::vector<Run::Step> Run::kSteps = {
     {5, "reopen", &Run::reopen},
 };
 
-/// Of each kind of cache one.
+/// Runs the calls with each worker mode, durability and memory size.
 void run_all(Random& random, Limits limits, int steps) {
   for (const WorkerMode worker : {WorkerMode::manual, WorkerMode::thread}) {
     for (const Durability durability : {Durability::relaxed, Durability::commit}) {
@@ -265,7 +265,7 @@ void run_all(Random& random, Limits limits, int steps) {
 }  // namespace
 
 TEST_SUITE("system") {
-  TEST_CASE("67 68 random calls of everything agree with a map, in each kind of cache") {
+  TEST_CASE("random calls of all operations agree with a map") {
     for (const std::uint64_t seed : {1U, 2U}) {
       INFO("seed " << seed);
       Random random(seed);
@@ -275,7 +275,7 @@ TEST_SUITE("system") {
     run_all(random, {}, 200);
   }
 
-  TEST_CASE("67 68 with limits random calls may miss, and never find anything else") {
+  TEST_CASE("random calls with limits find only values that the map has") {
     Random random;
     run_all(random, {.max_entries = 10, .max_bytes = 100'000}, 100);
   }

@@ -1,4 +1,4 @@
-// Other programs that treat the file of an open cache roughly.
+// Other programs that delete, vacuum, truncate or lock the file of an open cache.
 
 #include <doctest/doctest.h>
 
@@ -18,7 +18,7 @@ constexpr int kEntries = 300;
 
 std::vector<std::string> keys() { return numbered("k", kEntries); }
 
-/// How many of the entries are there, each of which must be right.
+/// The number of entries that are found. Each value must be right.
 int count_right(CacheFixture& f) {
   int found = 0;
   for (const auto& value : f->get_many<std::string>(keys())) {
@@ -32,7 +32,7 @@ int count_right(CacheFixture& f) {
 }  // namespace
 
 TEST_SUITE("system") {
-  TEST_CASE("a shell that deletes everything leaves a cache that is empty and goes on") {
+  TEST_CASE("a cache continues empty after a shell deletes all entries") {
     CacheFixture f;
     f.fill("k", kEntries, 100);
     f->flush();
@@ -48,7 +48,7 @@ TEST_SUITE("system") {
     CHECK(count_right(f) == kEntries);
   }
 
-  TEST_CASE("a shell that empties every table of ours leaves a cache that begins anew") {
+  TEST_CASE("a cache makes a new file after a shell empties all its tables") {
     CacheFixture f;
     f.fill("k", kEntries, 100);
     f->flush();
@@ -62,10 +62,10 @@ TEST_SUITE("system") {
     f.fill("k", kEntries, 100);
     f->flush();
     CHECK(count_right(f) == kEntries);
-    CHECK(f.heard.count(NoticeKind::set_aside) == 1);  // without its totals it is damaged
+    CHECK(f.heard.count(NoticeKind::quarantined) == 1);  // a file without totals is corrupt
   }
 
-  TEST_CASE("a shell that runs VACUUM costs nothing") {
+  TEST_CASE("a shell that runs VACUUM loses nothing") {
     CacheFixture f;
     f.fill("k", kEntries, 100);
     f->flush();
@@ -80,14 +80,14 @@ TEST_SUITE("system") {
     CHECK(f.shell("PRAGMA integrity_check") == "ok\n");
   }
 
-  TEST_CASE("a file that is cut off under the cache is set aside; no value is wrong") {
+  TEST_CASE("a file truncated while the cache is open is quarantined and no value is wrong") {
     for (const char* size : {"0", "100", "4096", "40000"}) {
       INFO(std::string(size));
       CacheFixture f;
       f.expect_no_order();
       f.fill("k", kEntries, 100);
       f->flush();
-      f->compact();  // all of it is in the file
+      f->compact();  // moves the log into the file
       REQUIRE(run_program({"truncate", "-s", size, f.path}).exit_code == 0);
       (void)count_right(f);
       CHECK(f->get_or_compute("new", [] { return 7; }) == 7);
@@ -104,15 +104,14 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE(
-      "a second engine opens at once when the first was killed, and finds what it committed") {
+  TEST_CASE("a cache opens the file of a killed process and finds its commits") {
     CacheFixture f;
     {
       Child first([&](Child::Parent& parent) -> std::string {
         Cache cache(f.path, f.options);
         for (const std::string& key : keys()) (void)cache.put(key, std::string(100, 'x'));
         cache.flush();
-        parent.tell();
+        parent.notify();
         parent.wait_for();
         return {};
       });

@@ -1,4 +1,4 @@
-// Opening a cache where there is no room, no right or no working disk for its file.
+// Opening a cache when the disk is full, fails, or does not allow its file.
 
 #include <doctest/doctest.h>
 
@@ -22,7 +22,7 @@ namespace {
 struct Failing {
   std::string name;
   std::function<void(FaultVfs&)> begin;
-  bool spares_what_is_there;  // a file that is there can be opened all the same
+  bool allows_existing_file;  // an existing file can be opened
 };
 
 Failing failing_with(const std::string& name, Fault fault) {
@@ -32,11 +32,11 @@ Failing failing_with(const std::string& name, Fault fault) {
 std::vector<Failing> failings() {
   return {{"a full disk", [](FaultVfs& vfs) { vfs.fill_disk(0); }, true},
           failing_with("I/O errors", Fault::io_error),
-          failing_with("nothing can be opened", Fault::cannot_open),
-          failing_with("all is read-only", Fault::read_only)};
+          failing_with("no file can be opened", Fault::cannot_open),
+          failing_with("a read-only disk", Fault::read_only)};
 }
 
-/// It cannot be opened, which was told once; what is put is in memory only.
+/// The file cannot be opened, which was reported once. A put is stored in memory only.
 void check_unavailable(CacheFixture& f, std::int64_t since) {
   CHECK(f->health().state == HealthState::unavailable);
   CHECK(f->health().since == since);
@@ -55,7 +55,7 @@ void check_available(CacheFixture& f) {
   CHECK(f->health().since == f.clock->wall_now());
   CHECK(f.heard.count(NoticeKind::unavailable) == 1);
   CHECK(f.heard.count(NoticeKind::available) == 1);
-  CHECK(f.heard.count(NoticeKind::set_aside) == 0);
+  CHECK(f.heard.count(NoticeKind::quarantined) == 0);
   CHECK(f->put("k", 2));
   f->flush();
   CHECK(f.in_file("k"));
@@ -87,7 +87,7 @@ void check_refused(CacheFixture& f) {
 }  // namespace
 
 TEST_SUITE("system") {
-  TEST_CASE("57 where no file can be made a cache goes on without, until it can") {
+  TEST_CASE("a cache works without a file until the file can be created") {
     for (const Failing& failing : failings()) {
       INFO(failing.name);
       FaultVfs vfs;
@@ -97,7 +97,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("57 where no file can be made the error names it, and nothing is in the way later") {
+  TEST_CASE("a failed creation throws the path and leaves nothing that prevents a later one") {
     for (const Failing& failing : failings()) {
       INFO(failing.name);
       FaultVfs vfs;
@@ -113,9 +113,9 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("57 a file that cannot be opened is left as it is, and opened when it can be") {
+  TEST_CASE("a file that cannot be opened is not changed and is opened later") {
     for (const Failing& failing : failings()) {
-      if (failing.spares_what_is_there) continue;
+      if (failing.allows_existing_file) continue;
       INFO(failing.name);
       FaultVfs vfs;
       CacheFixture f;
@@ -131,7 +131,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("57 on a full disk a file that is there is opened and read") {
+  TEST_CASE("an existing file is opened and read when the disk is full") {
     FaultVfs vfs;
     CacheFixture f;
     f.fill("old ", 100);
@@ -150,7 +150,7 @@ TEST_SUITE("system") {
     CHECK(f.in_file("k"));
   }
 
-  TEST_CASE("57 without a name there is no file: an error that says so, or memory alone") {
+  TEST_CASE("an empty path throws an error or gives a cache in memory only") {
     CacheFixture f;
     Options options = f.options;
     options.when_unavailable = WhenUnavailable::throw_error;

@@ -1,4 +1,4 @@
-// Options: what cannot be is refused by name before anything is opened.
+// Options: invalid ones are refused by name before a file is opened.
 
 #include <doctest/doctest.h>
 
@@ -16,7 +16,7 @@ using namespace ashmemo::test;
 using namespace std::chrono_literals;
 
 TEST_SUITE("system") {
-  TEST_CASE("an impossible option is refused by field and value, and nothing is created") {
+  TEST_CASE("an invalid option is refused with its field and value and no file is created") {
     struct Case {
       std::string field;
       std::string value;
@@ -64,7 +64,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("the extremes that make sense are accepted") {
+  TEST_CASE("extreme valid options are accepted") {
     CacheFixture f;
     f.options.limits = {.max_entries = unlimited, .max_bytes = unlimited, .max_entry_bytes = 1};
     f.options.timing = {.touch_interval = 0s,
@@ -79,7 +79,7 @@ TEST_SUITE("system") {
     CHECK(f->get<int>("k") == 1);
   }
 
-  TEST_CASE("with a thread, intervals of for ever and of nothing work") {
+  TEST_CASE("a worker thread works with zero and infinite intervals") {
     for (const Duration interval : {Duration(0s), Duration::max()}) {
       CacheFixture f;
       f.use_thread();
@@ -94,7 +94,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("to_string shows every field by name, defaults resolved") {
+  TEST_CASE("to_string shows every option by name with its effective value") {
     Options options;
     options.limits.max_entries = 50'000;
     options.timing.touch_interval = 90s;
@@ -114,7 +114,7 @@ TEST_SUITE("system") {
     CHECK(has(to_string(Options()), "max_entries=unlimited"));
   }
 
-  TEST_CASE("limits are given back as they were given") {
+  TEST_CASE("limits returns the limits as they were set") {
     CacheFixture f({.limits = {.max_entries = 7, .max_bytes = unlimited}});
     CHECK(f->limits().max_entries == Limit(7));
     CHECK(f->limits().max_bytes.is_unlimited());

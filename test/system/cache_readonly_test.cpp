@@ -1,4 +1,4 @@
-// Access::read_only: tools beside a running application.
+// Access::read_only: tools that read the cache of a running application.
 
 #include <doctest/doctest.h>
 
@@ -28,7 +28,7 @@ Options read_only(const CacheFixture& f) {
 }  // namespace
 
 TEST_SUITE("system") {
-  TEST_CASE("a read-only cache beside a running one reads what that one commits") {
+  TEST_CASE("a read-only cache reads the commits of the writing cache") {
     CacheFixture f;
     CHECK(f->put("k", 1));
     f->flush();
@@ -49,7 +49,7 @@ TEST_SUITE("system") {
     CHECK(reader.check().ok);
   }
 
-  TEST_CASE("a read-only cache writes nothing: puts are false, removals misuse, reads untouched") {
+  TEST_CASE("a read-only cache writes nothing, returns false for puts and throws for removals") {
     CacheFixture f;
     CHECK(f->put("k", 1));
     f->flush();
@@ -76,7 +76,7 @@ TEST_SUITE("system") {
     CHECK(f->stats().touches_marked == 1);
   }
 
-  TEST_CASE("any number of readers, in this process and others, before and after the engine") {
+  TEST_CASE("several read-only caches open one file in this and other processes") {
     CacheFixture f;
     CHECK(f->put("k", 1));
     f.close();
@@ -97,7 +97,7 @@ TEST_SUITE("system") {
     CHECK(f.shell("SELECT value FROM cache_entries") == "2\n");
   }
 
-  TEST_CASE("a read-only cache can be backed up, and shows sizes") {
+  TEST_CASE("a read-only cache makes a backup and shows sizes") {
     CacheFixture f;
     f.fill("k", 50);
     f->flush();
@@ -109,7 +109,7 @@ TEST_SUITE("system") {
               .said == "50\n");
   }
 
-  TEST_CASE("read-only creates nothing where there is no file") {
+  TEST_CASE("a read-only cache creates no file") {
     const TempDir dir;
     Options options;
     options.access = Access::read_only;
@@ -123,7 +123,7 @@ TEST_SUITE("system") {
     CHECK(fs::is_empty(dir.path()));
   }
 
-  TEST_CASE("a read-only cache tells of faults when it is flushed, maintained or checked") {
+  TEST_CASE("a read-only cache reports errors in flush, maintenance, compact, check and close") {
     CacheFixture f;
     CHECK(f->put("k", "text"));
     f->flush();
@@ -145,7 +145,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("28 a read-only cache judges entries by its own clock") {
+  TEST_CASE("a read-only cache uses its own clock for expiry") {
     CacheFixture f;
     CHECK(f->put("k", 1, {.ttl = 1h}));
     f->flush();

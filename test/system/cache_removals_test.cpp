@@ -1,4 +1,4 @@
-// Removing: erase, erase_many, erase_prefix, clear. They are committed when they return.
+// erase, erase_many, erase_prefix and clear. They are committed when they return.
 
 #include <doctest/doctest.h>
 
@@ -14,19 +14,19 @@
 using namespace ashmemo;
 using namespace ashmemo::test;
 using namespace std::chrono_literals;
-using Keys = std::vector<std::string>;
+using KeyList = std::vector<std::string>;
 
 TEST_SUITE("system") {
-  TEST_CASE("removals are in the file when they return, whatever the durability") {
+  TEST_CASE("removals are in the file when they return") {
     for (const bool thread : {false, true}) {
-      INFO(std::string(thread ? "with a thread" : "by hand"));
+      INFO(std::string(thread ? "with a thread" : "manual"));
       CacheFixture f;
       if (thread) f.use_thread();
       for (const char* key : {"a", "b", "c", "p1", "p2", "z"}) CHECK(f->put(key, 1));
       f->flush();
       CHECK(f->erase("a"));
       CHECK_FALSE(f.in_file("a"));
-      CHECK(f->erase_many(Keys{"b", "c"}) == 2);
+      CHECK(f->erase_many(KeyList{"b", "c"}) == 2);
       CHECK(f.rows_in_file() == 3);
       CHECK(f->erase_prefix("p") == 2);
       CHECK(f.rows_in_file() == 1);
@@ -36,7 +36,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("12 removing what is not there is no error") {
+  TEST_CASE("erasing a missing key is no error") {
     CacheFixture f;
     CHECK_FALSE(f->erase("never put"));
     CHECK(f->put("k", 1));
@@ -47,34 +47,33 @@ TEST_SUITE("system") {
     CHECK(f->stats().erased == 1);
   }
 
-  TEST_CASE("14 erase_many ignores an empty list, unknown keys and duplicates") {
+  TEST_CASE("erase_many ignores an empty list, unknown keys and duplicates") {
     CacheFixture f;
     CHECK(f->put_many<int>({{"a", 1}, {"b", 2}, {"c", 3}}) == 3);
     f->flush();
-    CHECK(f->erase_many(Keys()) == 0);
-    CHECK(f->erase_many(Keys{"a", "unknown", "a", "b", "unknown", "a"}) == 2);
+    CHECK(f->erase_many(KeyList()) == 0);
+    CHECK(f->erase_many(KeyList{"a", "unknown", "a", "b", "unknown", "a"}) == 2);
     CHECK(f.keys() == "c");
     CHECK(f->stats().erased == 2);
   }
 
-  TEST_CASE(
-      "a removed write that was still pending counts as there, and never comes into the file") {
+  TEST_CASE("erasing a pending write returns true and the write is never stored") {
     CacheFixture f;
     CHECK(f->put("pending", 1));
     CHECK(f->erase("pending"));
     CHECK_FALSE(f->contains("pending"));
     f->flush();
     CHECK(f.rows_in_file() == 0);
-    // Over a stored one: there was one live entry, not two.
+    // A pending overwrite of a stored row counts as one live entry, not two.
     CHECK(f->put("k", 1));
     f->flush();
     CHECK(f->put("k", 2));
-    CHECK(f->erase_many(Keys{"k"}) == 1);
+    CHECK(f->erase_many(KeyList{"k"}) == 1);
     CHECK_FALSE(f->contains("k"));
     CHECK(f.rows_in_file() == 0);
   }
 
-  TEST_CASE("28 removing an entry that is over answers false and frees its place") {
+  TEST_CASE("erasing an expired entry returns false and deletes its row") {
     CacheFixture f;
     CHECK(f->put("stored", 1, {.ttl = 1s}));
     f->flush();
@@ -86,7 +85,7 @@ TEST_SUITE("system") {
     CHECK(f.rows_in_file() == 0);
   }
 
-  TEST_CASE("what is put after a removal stays") {
+  TEST_CASE("a put after a removal is kept") {
     CacheFixture f;
     f.fill("k", 3);
     f->flush();
@@ -101,7 +100,7 @@ TEST_SUITE("system") {
     CHECK(f.keys() == "k3");
   }
 
-  TEST_CASE("15 clear leaves nothing, of an empty cache and of ten thousand rows") {
+  TEST_CASE("clear removes all entries of an empty cache and of 10,000 rows") {
     for (const bool listening : {false, true}) {
       INFO(std::string(listening ? "listening" : "not listening"));
       CacheFixture f;
@@ -124,10 +123,10 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("erase_prefix removes what begins with it, and takes every byte as it is") {
+  TEST_CASE("erase_prefix removes keys with the prefix and has no wildcards") {
     CacheFixture f;
-    const Keys keys = {"Post:1:a", "Post:10:a", "Post:1", "Post%",    "Post_", "Posts",
-                       "post:1",   "Pos",       "\xFF",   "\xFF\xFF", "*",     "?"};
+    const KeyList keys = {"Post:1:a", "Post:10:a", "Post:1", "Post%",    "Post_", "Posts",
+                          "post:1",   "Pos",       "\xFF",   "\xFF\xFF", "*",     "?"};
     for (const std::string& key : keys) CHECK(f->put(key, 1));
     f->flush();
     CHECK(f->erase_prefix("Post:1:") == 1);
@@ -140,7 +139,7 @@ TEST_SUITE("system") {
     CHECK(f.keys() == "? Pos post:1");
   }
 
-  TEST_CASE("erase_prefix over many rows works in bounded transactions and leaves the rest") {
+  TEST_CASE("erase_prefix of many rows works in bounded transactions and keeps other keys") {
     CacheFixture f;
     f.fill("gone ", 3'500);
     f.fill("kept ", 1'500);
@@ -153,7 +152,7 @@ TEST_SUITE("system") {
     CHECK(f->contains("kept 1499"));
   }
 
-  TEST_CASE("removals of a cache with a thread are exact among puts") {
+  TEST_CASE("erase returns exact results among puts with a worker thread") {
     CacheFixture f;
     f.use_thread();
     f.options.timing.max_wait = 10min;

@@ -1,4 +1,4 @@
-// What a cache counts and tells: exact in a scripted run.
+// Counters, health and notices, with exact numbers for scripted calls.
 
 #include <doctest/doctest.h>
 
@@ -31,7 +31,7 @@ struct ashmemo::Codec<Unwritable> {
 };
 
 TEST_SUITE("system") {
-  TEST_CASE("50 every counter is exact in a scripted run") {
+  TEST_CASE("every counter is exact in a scripted run") {
     CacheFixture f(
         {.limits = {.max_entries = 5, .max_entry_bytes = 50'000}, .eviction = Eviction::fifo});
     for (const char* key : {"a", "b", "c"}) CHECK(f->put(key, key));  // 3 puts
@@ -39,7 +39,7 @@ TEST_SUITE("system") {
     CHECK_FALSE(f->put("large", std::string(60'000, 'x')));           // 1 put, refused
     CHECK_FALSE(f->put("unwritable", Unwritable()));                  // 1 put, unencodable
     CHECK(f->get<std::string>("a") == "a");                           // hit, mark: pending
-    CHECK_FALSE(f->get<std::string>("nobody").has_value());           // miss
+    CHECK_FALSE(f->get<std::string>("missing").has_value());          // miss
     f->flush();                                                       // 1 commit
     CHECK(f->stats().commits == 1);
     CHECK(f->put("a", "a2"));                   // 1 put, replaced
@@ -90,7 +90,7 @@ TEST_SUITE("system") {
     CHECK(s.bytes_written > s.bytes);
   }
 
-  TEST_CASE("50 hits, stale hits and misses are all the keys that were asked for") {
+  TEST_CASE("hits, stale hits and misses add up to the number of requested keys") {
     CacheFixture f;
     f.fill("k", 30);
     f->flush();
@@ -103,7 +103,7 @@ TEST_SUITE("system") {
     CHECK(s.undecodable == 30);
   }
 
-  TEST_CASE("51 what was counted for a calculation survives a restart") {
+  TEST_CASE("counters of a calculation survive a restart") {
     struct Post {
       int id;
     };
@@ -117,7 +117,7 @@ TEST_SUITE("system") {
         return post.id;
       });
       posts.cache_calculation("slow", {});
-      CHECK(slow.stats().computed == (run == 1 ? 0 : 3));  // before any load, too
+      CHECK(slow.stats().computed == (run == 1 ? 0 : 3));  // also before the first load
       CHECK(slow.stats().hits == std::max(0, 6 * run - 9));
       for (int i = 0; i < 2; ++i) CHECK(slow(page) == std::vector<int>{1, 2, 3});
       const CalculationStats stats = slow.stats();
@@ -131,7 +131,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("50 sizes are those of the files") {
+  TEST_CASE("file_bytes and wal_bytes are the sizes of the files") {
     CacheFixture f;
     f.fill("k", 100, 5'000);
     f->flush();
@@ -139,12 +139,12 @@ TEST_SUITE("system") {
     CHECK(s.wal_bytes > 500'000);
     f->compact();
     CHECK(f->stats().file_bytes >= 500'000);
-    // It grows in steps of 64 KiB.
+    // The file grows in steps of 64 KiB.
     const std::int64_t pages = f.raw().integer("PRAGMA page_count");
     CHECK(f->stats().file_bytes == (pages + 15) / 16 * 16 * 4'096);
   }
 
-  TEST_CASE("52 the totals equal a recount after every kind of operation") {
+  TEST_CASE("the totals equal a recount after every kind of operation") {
     CacheFixture f({.limits = {.max_entries = 40}});
     f.fill("k", 30, 100);
     f.check_file();
@@ -169,7 +169,7 @@ TEST_SUITE("system") {
     CHECK(f->stats().bytes == 0);
   }
 
-  TEST_CASE("51 what is there is known at once after a clean reopen") {
+  TEST_CASE("entries and bytes are known at once after reopening") {
     CacheFixture f;
     f.fill("k", 100, 500);
     f->flush();
@@ -180,7 +180,7 @@ TEST_SUITE("system") {
     CHECK(f->stats().puts == 0);
   }
 
-  TEST_CASE("faults are told once for each kind and state, and counted each time") {
+  TEST_CASE("an error is reported once for its kind and counted each time") {
     CacheFixture f({.limits = {.max_entry_bytes = 1'000}});
     for (int i = 0; i < 3; ++i) {
       CHECK_FALSE(f->put("large", std::string(5'000, 'x')));
@@ -197,7 +197,7 @@ TEST_SUITE("system") {
     CHECK_FALSE(f->health().last_error.empty());
   }
 
-  TEST_CASE("a healthy cache says so") {
+  TEST_CASE("health of a healthy cache is ok and has no error") {
     CacheFixture f;
     f.fill("k", 10);
     f->flush();

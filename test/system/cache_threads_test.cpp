@@ -26,19 +26,19 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// Runs `work(number)` on so many threads and waits for all.
+/// Runs `work(number)` on `count` threads and waits for all of them.
 void on_threads(int count, const std::function<void(int)>& work) {
   std::vector<std::thread> threads;
   for (int i = 0; i < count; ++i) threads.emplace_back(work, i);
   for (std::thread& thread : threads) thread.join();
 }
 
-/// No read may ever find another key's, or a part of one.
+/// A value that contains its key, so that a read of another key's value or of a part is detected.
 std::string value_for(const std::string& key, std::mt19937& random) {
   return value_of(key, static_cast<std::uint32_t>(random()), random() % 600);
 }
 
-/// Until each has risen.
+/// Waits until each count has increased.
 void await_one_more(const std::array<std::atomic<int>, 2>& counts) {
   for (const std::atomic<int>& count : counts) {
     for (const int before = count; count == before;) std::this_thread::yield();
@@ -59,37 +59,37 @@ class Storm {
  private:
   static std::string key(std::mt19937& random) { return "k" + std::to_string(random() % 40); }
 
-  void judge(const std::string& key, const std::optional<std::string>& found) {
+  void check_value(const std::string& key, const std::optional<std::string>& found) {
     ++asked_;
     if (found && !is_value_of(key, *found)) ++wrong_;
   }
 
   void one_step(std::mt19937& random) {
     const std::string k = key(random);
-    const auto what = random() % 1'000;
-    if (what < 400) {
-      judge(k, f_->get<std::string>(k));
-    } else if (what < 700) {
+    const auto dice = random() % 1'000;
+    if (dice < 400) {
+      check_value(k, f_->get<std::string>(k));
+    } else if (dice < 700) {
       if (!f_->put(k, value_for(k, random))) ++wrong_;
-    } else if (what < 800) {
+    } else if (dice < 800) {
       (void)f_->erase(k);
-    } else if (what < 850) {
+    } else if (dice < 850) {
       many(random);
-    } else if (what < 900) {
+    } else if (dice < 900) {
       (void)f_->touch(k);
-    } else if (what < 940) {
+    } else if (dice < 940) {
       if (const auto entry = f_->entry(k); entry && entry->key != k) ++wrong_;
-    } else if (what < 970) {
-      judge(k, f_->get_or_compute(k, [&] { return value_for(k, random); }));
-    } else if (what < 985) {
+    } else if (dice < 970) {
+      check_value(k, f_->get_or_compute(k, [&] { return value_for(k, random); }));
+    } else if (dice < 985) {
       f_->for_each("k1", [&](const EntryInfo& entry, ValueView value) {
         if (!is_value_of(entry.key, std::string(value.bytes()))) ++wrong_;
       });
-    } else if (what < 990) {
+    } else if (dice < 990) {
       (void)f_->erase_prefix("k3");
-    } else if (what < 993) {
+    } else if (dice < 993) {
       (void)f_->clear();
-    } else if (what < 997) {
+    } else if (dice < 997) {
       f_->flush();
     } else {
       (void)f_->run_maintenance(1ms);
@@ -100,7 +100,7 @@ class Storm {
     std::vector<std::string> keys;
     for (int i = 0; i < 20; ++i) keys.push_back(key(random));
     const auto found = f_->get_many<std::string>(keys);
-    for (std::size_t i = 0; i < keys.size(); ++i) judge(keys[i], found[i]);
+    for (std::size_t i = 0; i < keys.size(); ++i) check_value(keys[i], found[i]);
   }
 
   CacheFixture& f_;
@@ -111,10 +111,10 @@ class Storm {
 }  // namespace
 
 TEST_SUITE("system") {
-  TEST_CASE("62 eight threads of random operations: no read finds what is not its own") {
+  TEST_CASE("no read of eight threads finds a wrong value during random operations") {
     CacheFixture f({.limits = {.max_entries = 30, .max_bytes = 60'000}});
     SUBCASE("with a thread") { f.use_thread(); }
-    SUBCASE("by hand") { f.options.queue_bytes = 64 * KiB; }
+    SUBCASE("manual") { f.options.queue_bytes = 64 * KiB; }
     f.options.timing.max_wait = 10min;
     f.options.limits.max_entry_bytes = 10'000;
     (void)f.cache();
@@ -128,7 +128,7 @@ TEST_SUITE("system") {
     for (const std::string& problem : report.problems) MESSAGE(problem);
   }
 
-  TEST_CASE("each key is linearizable: a thread sees its own last write, and only its own erase") {
+  TEST_CASE("a thread that alone writes a key always reads its last write") {
     CacheFixture f;
     f.use_thread();
     f.options.timing.max_wait = 10min;
@@ -156,7 +156,7 @@ TEST_SUITE("system") {
     CHECK(wrong == 0);
   }
 
-  TEST_CASE("values of a key never go back for a reader beside its writer") {
+  TEST_CASE("a reader never sees an older value of a key after a newer one") {
     CacheFixture f;
     f.use_thread();
     f.options.timing.max_wait = 10min;
@@ -168,7 +168,7 @@ TEST_SUITE("system") {
     on_threads(3, [&](int thread) {
       if (thread == 2) {
         for (int i = 1; i <= 3'000; ++i) {
-          // Both read between any hundred of them.
+          // Both readers read at least once in every 100 puts.
           if (i % 100 == 1) await_one_more(reads);
           (void)f->put("k", i);
         }
@@ -187,7 +187,7 @@ TEST_SUITE("system") {
     CHECK(f->get<int>("k") == 3'000);
   }
 
-  TEST_CASE("removals of many threads, each committed when it returns") {
+  TEST_CASE("each entry is erased exactly once by many threads") {
     CacheFixture f;
     f.use_thread();
     f.options.timing.max_wait = 10min;
@@ -202,7 +202,7 @@ TEST_SUITE("system") {
     CHECK(f.rows_in_file() == 0);
   }
 
-  TEST_CASE("62 closing while threads use it: they get misses and false, never a crash") {
+  TEST_CASE("threads get misses and false after the cache is closed under them") {
     CacheFixture f;
     f.use_thread();
     f.fill("k", 50);
@@ -211,7 +211,7 @@ TEST_SUITE("system") {
     };
     std::atomic<bool> closed{false};
     std::atomic<int> wrong{0};
-    std::atomic<int> late{0};  // that found or kept something after it was closed
+    std::atomic<int> late{0};  // calls that found or stored something after close
     on_threads(5, [&](int thread) {
       if (thread == 0) {
         for (int i = 0; i < 20; ++i) (void)f->get<std::string>("k" + std::to_string(i));
@@ -221,7 +221,7 @@ TEST_SUITE("system") {
       }
       std::mt19937 random(static_cast<unsigned>(thread));
       for (int after = 0; after < 100;) {
-        const bool is_after = closed;  // before any of these calls has begun
+        const bool is_after = closed;  // read before the calls below begin
         const std::string key = "k" + std::to_string(random() % 60);
         const auto found = f->get<std::string>(key);
         const bool kept = f->put(key, "x");
@@ -240,10 +240,10 @@ TEST_SUITE("system") {
     CHECK(f->health().state == HealthState::closed);
   }
 
-  TEST_CASE("63 touches of many threads are all counted") {
+  TEST_CASE("touches of many threads are all counted") {
     CacheFixture f;
     f.use_thread();
-    f.fill("k", 200);  // 40 touches of each: no row is hot
+    f.fill("k", 200);  // 40 touches for each row: too few for the cache to skip any
     f->flush();
     on_threads(8, [&](int) {
       for (int i = 0; i < 1'000; ++i) (void)f->touch("k" + std::to_string(i % 200));

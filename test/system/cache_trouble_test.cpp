@@ -1,5 +1,5 @@
-// Trouble with the file of an open cache, from its beginning to its end: what the cache answers,
-// and what health(), the hooks and the counters say.
+// Trouble with the file of an open cache: reads, health(), hooks and counters while it lasts and
+// after it.
 
 #include <doctest/doctest.h>
 
@@ -9,7 +9,6 @@
 #include <filesystem>
 #include <functional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "support/cache_fixture.hpp"
@@ -23,7 +22,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// A cache with one entry, "before", that waits for nothing and has room for three values more.
+/// A cache with one entry, "before", with max_wait 0 and a queue for three values.
 struct Scene {
   explicit Scene(std::int64_t memory_bytes)
       : f({.timing = {.max_wait = 0s}, .memory_bytes = memory_bytes, .queue_bytes = 64 * KiB}) {
@@ -41,7 +40,7 @@ struct Scene {
 
 using Change = std::function<void(Scene&)>;
 
-/// Something that lasts until somebody ends it.
+/// A failure that lasts until `end` is called.
 struct Trouble {
   std::string name;
   Change begin;
@@ -72,7 +71,7 @@ std::vector<Trouble> lasting_troubles() {
        HealthState::degraded, NoticeKind::write_failed, NoticeKind::recovered, false},
       {"a full disk", [](Scene& s) { s.vfs.fail_each(SystemCall::write, Fault::full); }, heal,
        HealthState::degraded, NoticeKind::write_failed, NoticeKind::recovered, false},
-      {"somebody's own file in its place", replace_by_notes, [](Scene& s) { fs::remove(s.f.path); },
+      {"a foreign file in its place", replace_by_notes, [](Scene& s) { fs::remove(s.f.path); },
        HealthState::unavailable, NoticeKind::unavailable, NoticeKind::available, true},
       {"no folder", [](Scene& s) { fs::rename(s.f.dir.path(), folder_elsewhere(s)); },
        [](Scene& s) { fs::rename(folder_elsewhere(s), s.f.dir.path()); }, HealthState::unavailable,
@@ -80,7 +79,7 @@ std::vector<Trouble> lasting_troubles() {
   };
 }
 
-/// What the puts of a test have answered.
+/// The keys of puts that returned true, and of those that returned false.
 struct Puts {
   std::vector<std::string> taken;
   std::vector<std::string> refused;
@@ -89,7 +88,7 @@ struct Puts {
   [[nodiscard]] std::int64_t dropped() const { return static_cast<std::int64_t>(refused.size()); }
 };
 
-void check_told(Scene& s, const Trouble& trouble, std::int64_t since, const Puts& puts) {
+void check_reported(Scene& s, const Trouble& trouble, std::int64_t since, const Puts& puts) {
   const Health health = s.f->health();
   CHECK(health.state == trouble.state);
   CHECK(health.since == since);
@@ -102,7 +101,7 @@ void check_told(Scene& s, const Trouble& trouble, std::int64_t since, const Puts
   CHECK(s.f.heard.count(trouble.ended) == 0);
 }
 
-/// Reads go on where there is a store; where there is none, memory has what the file did not take.
+/// With a store, reads find its entries. Without one, memory has the refused values.
 void check_reads(Scene& s, const Trouble& trouble, const Puts& puts) {
   const bool has_store = trouble.state == HealthState::degraded;
   const bool memory_alone = !has_store && s.f.options.memory_bytes > 0;
@@ -118,7 +117,7 @@ void check_over(Scene& s, const Trouble& trouble, const Puts& puts) {
   CHECK(f.heard.count(trouble.begun) == 1);
   CHECK(f.heard.count(trouble.ended) == 1);
   CHECK(f.heard.count(NoticeKind::file_lost) == (trouble.loses_file ? 1 : 0));
-  CHECK(f.heard.count(NoticeKind::set_aside) == 0);
+  CHECK(f.heard.count(NoticeKind::quarantined) == 0);
   for (const std::string& key : puts.taken) CHECK(f.in_file(key));
   for (const std::string& key : puts.refused) CHECK_FALSE(f->contains(key));
   CHECK(f->put("after", 2));
@@ -128,18 +127,18 @@ void check_over(Scene& s, const Trouble& trouble, const Puts& puts) {
   CHECK(f->health().dropped == puts.dropped());
 }
 
-/// Three rounds of work in the trouble, and one after it.
+/// Three rounds of work during the trouble, and one after it.
 void live_through(const Trouble& trouble, std::int64_t memory_bytes) {
   Scene s(memory_bytes);
   Puts puts;
   trouble.begin(s);
-  puts.add(s, "at once");  // the cache does not know of it yet
+  puts.add(s, "at once");  // the cache has not noticed the trouble yet
   CHECK(puts.taken.size() == 1);
   const std::int64_t begun = s.f.clock->wall_now();
   for (int round = 0; round < 3; ++round) {
     (void)s.f->run_maintenance(1s);
     for (const std::string& key : numbered(std::to_string(round) + ": ", 3)) puts.add(s, key);
-    check_told(s, trouble, begun, puts);
+    check_reported(s, trouble, begun, puts);
     check_reads(s, trouble, puts);
     s.f.clock->advance(1min);
   }
@@ -149,20 +148,10 @@ void live_through(const Trouble& trouble, std::int64_t memory_bytes) {
   check_over(s, trouble, puts);
 }
 
-/// Whether it becomes true within minutes.
-bool comes_true(const std::function<bool()>& condition) {
-  const auto end = std::chrono::steady_clock::now() + 2min;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > end) return false;
-    std::this_thread::yield();
-  }
-  return true;
-}
-
 }  // namespace
 
 TEST_SUITE("system") {
-  TEST_CASE("64 57 trouble is told once, with its beginning and its end, and costs what it says") {
+  TEST_CASE("lasting trouble is reported once when it begins and once when it ends") {
     for (const Trouble& trouble : lasting_troubles()) {
       for (const std::int64_t memory_bytes : {std::int64_t{0}, 16 * MiB}) {
         INFO(trouble.name << ", memory " << memory_bytes);
@@ -171,25 +160,25 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("64 a cache with a thread notices a lock by itself, and that it is gone") {
+  TEST_CASE("the worker thread notices a foreign lock and its release") {
     CacheFixture f;
     f.use_thread();
     CHECK(f->put("before", 1));
     f->flush();
-    REQUIRE(comes_true([&] { return f.raw().try_run("BEGIN IMMEDIATE") == 0; }));
+    REQUIRE(becomes_true([&] { return f.raw().try_run("BEGIN IMMEDIATE") == 0; }));
     CHECK(f->put("k", 2));
-    CHECK(comes_true([&] { return f.heard.count(NoticeKind::busy) == 1; }));
+    CHECK(becomes_true([&] { return f.heard.count(NoticeKind::busy) == 1; }));
     CHECK(f->health().state == HealthState::degraded);
     const std::int64_t since = f->health().since;
     f.raw().run("ROLLBACK");
-    CHECK(comes_true([&] { return f.heard.count(NoticeKind::recovered) == 1; }));
+    CHECK(becomes_true([&] { return f.heard.count(NoticeKind::recovered) == 1; }));
     CHECK(f->health().state == HealthState::ok);
     CHECK(f->health().since > since);
     CHECK(f.heard.count(NoticeKind::busy) == 1);
     CHECK(f.in_file("k"));
   }
 
-  TEST_CASE("57 a cache with a thread notices that its folder is gone, and that it is back") {
+  TEST_CASE("the worker thread notices that the folder is moved away and back") {
     CacheFixture f;
     f.use_thread();
     f.options.timing.maintenance_interval = 1ms;
@@ -197,16 +186,16 @@ TEST_SUITE("system") {
     f->flush();
     const std::string elsewhere = f.dir.path() + ".elsewhere";
     fs::rename(f.dir.path(), elsewhere);
-    CHECK(comes_true([&] { return f.heard.count(NoticeKind::unavailable) == 1; }));
+    CHECK(becomes_true([&] { return f.heard.count(NoticeKind::unavailable) == 1; }));
     CHECK(f->health().state == HealthState::unavailable);
     CHECK_FALSE(f->put("k", 2));
     fs::rename(elsewhere, f.dir.path());
-    CHECK(comes_true([&] { return f.heard.count(NoticeKind::available) == 1; }));
+    CHECK(becomes_true([&] { return f.heard.count(NoticeKind::available) == 1; }));
     CHECK(f->health().state == HealthState::ok);
     CHECK(f.heard.count(NoticeKind::unavailable) == 1);
     CHECK(f.heard.count(NoticeKind::file_lost) == 1);
     CHECK(f->health().dropped == 1);
-    CHECK(f->get<int>("before") == 1);  // it is the file that was there
+    CHECK(f->get<int>("before") == 1);  // the same file as before
     CHECK(f->put("k", 3));
     f->flush();
     CHECK(f.in_file("k"));

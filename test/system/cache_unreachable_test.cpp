@@ -1,4 +1,4 @@
-// A cache that cannot reach its file: every call answers, what is removed meanwhile stays removed.
+// A cache that cannot reach its file: every call returns, and removals hold when the file is back.
 
 #include <doctest/doctest.h>
 
@@ -26,8 +26,8 @@ namespace {
 constexpr std::int64_t kNoMemory = 0;
 constexpr std::int64_t kMemory = 16 * MiB;
 
-/// A cache without a folder. In that folder is its file, with the entries "old 0" to "old 9",
-/// "gone 0" to "gone 4".
+/// A cache whose folder was moved away. Its file has the entries "old 0" to "old 9" and "gone 0" to
+/// "gone 4".
 struct Unreachable {
   explicit Unreachable(std::int64_t memory_bytes)
       : f({.timing = {.max_wait = 0s}, .memory_bytes = memory_bytes}) {
@@ -59,7 +59,7 @@ struct Unreachable {
   CacheFixture f;
 };
 
-/// One that computes what it is asked for, and counts how often.
+/// A loader that counts its calls.
 struct Loader {
   int runs = 0;
   std::vector<int> operator()(std::span<const std::string_view> keys) {
@@ -75,7 +75,7 @@ struct Post {
 }  // namespace
 
 TEST_SUITE("system") {
-  TEST_CASE("66 without a file reads miss, and what was computed is in memory, if there is any") {
+  TEST_CASE("without a file reads miss and computed values are kept in the memory tier") {
     for (const std::int64_t memory_bytes : {kNoMemory, kMemory}) {
       INFO("memory " << memory_bytes);
       Unreachable unreachable(memory_bytes);
@@ -105,11 +105,11 @@ TEST_SUITE("system") {
 
       unreachable.bring_back();
       CHECK(f.keys("old ") == "old 0 old 1 old 2 old 3 old 4 old 5 old 6 old 7 old 8 old 9");
-      CHECK_FALSE(f->contains("d"));  // the file knows nothing of it
+      CHECK_FALSE(f->contains("d"));  // it was never stored in the file
     }
   }
 
-  TEST_CASE("66 what is removed while the file cannot be reached is gone, then and afterwards") {
+  TEST_CASE("an entry erased while the file is unreachable stays erased afterwards") {
     for (const std::int64_t memory_bytes : {kNoMemory, kMemory}) {
       INFO("memory " << memory_bytes);
       Unreachable unreachable(memory_bytes);
@@ -132,7 +132,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("66 what is cleared while the file cannot be reached is gone, then and afterwards") {
+  TEST_CASE("a clear while the file is unreachable holds afterwards") {
     for (const std::int64_t memory_bytes : {kNoMemory, kMemory}) {
       INFO("memory " << memory_bytes);
       Unreachable unreachable(memory_bytes);
@@ -150,7 +150,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("66 administration of a file that cannot be reached; limits hold once it is") {
+  TEST_CASE("administration throws store_failed without a file and limits hold later") {
     Unreachable unreachable(kMemory);
     CacheFixture& f = unreachable.f;
     const std::string target = unreachable.elsewhere() + "/copy.db";
@@ -173,8 +173,7 @@ TEST_SUITE("system") {
     CHECK(f->stats().evicted == 11);
   }
 
-  TEST_CASE(
-      "66 loads of a file that cannot be reached compute, and are kept in memory, if at all") {
+  TEST_CASE("loads compute while the file is unreachable and keep results in the memory tier") {
     for (const std::int64_t memory_bytes : {kNoMemory, kMemory}) {
       INFO("memory " << memory_bytes);
       Unreachable unreachable(memory_bytes);

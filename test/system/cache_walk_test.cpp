@@ -1,4 +1,4 @@
-// Walking through the entries: for_each.
+// for_each: visiting the entries.
 
 #include <doctest/doctest.h>
 
@@ -10,13 +10,14 @@
 #include <vector>
 
 #include "support/cache_fixture.hpp"
+#include "support/rendezvous.hpp"
 
 using namespace ashmemo;
 using namespace ashmemo::test;
 using namespace std::chrono_literals;
 
 TEST_SUITE("system") {
-  TEST_CASE("4 every key that a walk shows finds the same entry") {
+  TEST_CASE("get and entry find every key that for_each visits") {
     CacheFixture f;
     const std::vector<std::string> keys = {
         "a",          "it's",     "\"quoted\"",   "two\nlines", "100%",        "under_score",
@@ -36,7 +37,26 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("a walk goes on behind pages that large values have ended") {
+  TEST_CASE("for_each visits no entry whose removal was accepted before it began") {
+    CacheFixture f;
+    f.options.timing.max_wait = 0s;
+    f.fill("range", 3);
+    f->flush();
+    f.raw().run("BEGIN IMMEDIATE");
+    CHECK(f->erase_prefix("range") == 0);  // queued
+    bool is_committed = false;
+    const AtTestPoints points{[&](std::string_view point) {
+      if (point != "walk: has a page" || is_committed) return;
+      is_committed = true;
+      f.raw().run("ROLLBACK");
+      f->flush();
+    }};
+    CHECK(f.keys("range") == "");
+    CHECK(is_committed);
+    CHECK(f.rows_in_file() == 0);
+  }
+
+  TEST_CASE("for_each visits all entries when large values end its pages early") {
     CacheFixture f;
     f.fill("large ", 100, 100'000);
     f.fill("small ", 300);
@@ -46,11 +66,11 @@ TEST_SUITE("system") {
     CHECK(shown == 400);
   }
 
-  TEST_CASE("a walk shows pending and stored entries as one, in the order of the keys") {
+  TEST_CASE("for_each visits pending and stored entries in the order of the keys") {
     CacheFixture f;
     std::map<std::string, int> model;
     std::mt19937 random(20);
-    // More than one page of the walk, in four states: stored, pending, overwritten, erased.
+    // More keys than one page of for_each: stored, pending, overwritten and missing ones.
     for (const std::string& key : numbered("k", 700)) {
       if (random() % 3 != 0) {
         CHECK(f->put(key, 1));
@@ -71,7 +91,7 @@ TEST_SUITE("system") {
     CHECK(shown == std::vector<std::pair<std::string, int>>(model.begin(), model.end()));
   }
 
-  TEST_CASE("a walk shows what begins with the prefix and nothing else") {
+  TEST_CASE("for_each visits exactly the keys with the prefix") {
     CacheFixture f;
     for (const char* key : {"a", "a%", "a%b", "a_b", "ab", "axb", "b", "A", "a\xFF", "a\xFF\xFF"}) {
       CHECK(f->put(key, 1));
@@ -88,7 +108,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("a walk ends when the visitor says so") {
+  TEST_CASE("for_each ends when the visitor returns false") {
     CacheFixture f;
     f.fill("k", 600);
     for (const std::string place : {"pending", "in the file"}) {
@@ -100,7 +120,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("a visitor may use the cache, and its exception comes out") {
+  TEST_CASE("a visitor of for_each may use the cache and throw") {
     CacheFixture f;
     f.fill("k", 600);
     f->flush();
@@ -116,7 +136,7 @@ TEST_SUITE("system") {
     CHECK(f->stats().entries == 600);
   }
 
-  TEST_CASE("28 a walk shows no entry that is over") {
+  TEST_CASE("for_each visits no expired entry") {
     CacheFixture f;
     CHECK(f->put("short", 1, {.ttl = 1s}));
     CHECK(f->put("long", 1, {.ttl = 1h}));

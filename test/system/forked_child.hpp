@@ -11,7 +11,7 @@
 
 namespace ashmemo::test {
 
-/// What a forked child is told by the cache of its parent.
+/// Calls most operations of the parent's cache in a forked child. Returns the results as one line.
 inline std::string answers_of(Cache& cache) {
   std::string said;
   said += cache.get<int>("k") ? "hit " : "miss ";
@@ -37,12 +37,12 @@ inline std::string answers_of(Cache& cache) {
   return said;
 }
 
-/// What it must begin with. `flush`: what that throws.
+/// The beginning that the line must have. `flush` is the error code that `flush()` throws.
 inline std::string misses_alone(const std::string& flush = "closed") {
   return "miss not-put not-there no-entry untouched not-erased 0 7 " + flush + " 0 8 0 1 closed ";
 }
 
-/// Forks here, and has the child ask.
+/// Forks and checks the answers that the child gets.
 inline void check_child(Cache& cache, const std::string& flush = "closed") {
   const ChildEnd end = in_child([&] { return answers_of(cache); });
   CHECK(end.exit_code == 0);

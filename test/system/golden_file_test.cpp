@@ -8,11 +8,12 @@
 
 #include <ashmemo/ashmemo.hpp>
 
-#include "data_folder.hpp"
 #include "support/cache_fixture.hpp"
+#include "support/data_folder.hpp"
 
-// The file that version 0.1.0 has written, format 1: every later version opens it and answers from
-// it. Never written anew for an existing format.
+// One file for each format, written when that was the newest one: every later version opens it,
+// answers from it, and makes the newest format of it. A file of an existing format is never written
+// again.
 
 using namespace ashmemo;
 using namespace std::chrono_literals;
@@ -69,11 +70,14 @@ void fill(Cache& cache) {
   cache.flush();
 }
 
-/// A copy of it, for its owner only.
+constexpr int kNewestFormat = 2;
+
+/// A copy of the file of one format, for its owner only.
 struct GoldenFile : CacheFixture {
-  GoldenFile() {
+  explicit GoldenFile(int format) {
     using std::filesystem::perms;
-    std::filesystem::copy_file(std::string(test::kDataFolder) + "/format-1.cache.db", path);
+    const std::string name = "/format-" + std::to_string(format) + ".cache.db";
+    std::filesystem::copy_file(std::string(test::kDataFolder) + name, path);
     std::filesystem::permissions(path, perms::owner_read | perms::owner_write);
   }
 };
@@ -87,33 +91,67 @@ void check_calculations(Cache& cache) {
   CHECK(album.computed == 1);
 }
 
+void check_calculations_again(Cache& cache) {
+  Album album(cache);
+  CHECK(album.width({{1, 1}, {2, 1}, {3, 8}}) == std::vector<int>{100, 200, 300});
+  CHECK(album.caption(kPhotos, "en") == kCaptions);
+  CHECK(album.computed == 0);
+}
+
 }  // namespace
 
 TEST_SUITE("system") {
-  TEST_CASE("a file of format 1 is opened, and answers as it did for those who wrote it") {
-    GoldenFile fixture;
-    CHECK(fixture->stats().entries == 12);
-    CHECK(fixture->get<int>("integer") == 42);
-    CHECK(fixture->get<double>("real") == 0.5);
-    CHECK(fixture->get<std::string>("text") == "dark");
-    CHECK(fixture->get<std::vector<float>>("blob") == std::vector<float>{1.5F, -2.0F});
-    CHECK(fixture->get<std::optional<int>>("nothing").value_or(1) == std::nullopt);
-    CHECK(fixture->get<std::string>("large") == std::string(10'000, 'x'));
-    CHECK(fixture->entry("integer")->access_count == 1);
-    CHECK(fixture->entry("text")->expires_at == fixture.clock->wall_now() + 3'600'000'000);
-    check_calculations(fixture.cache());
-    CHECK(fixture->check().ok);
-    CHECK(fixture.heard.notices().empty());
+  TEST_CASE("a file of each format is opened and answers as it did when it was written") {
+    for (int format = 1; format <= kNewestFormat; ++format) {
+      CAPTURE(format);
+      GoldenFile fixture(format);
+      CHECK(fixture->stats().entries == 12);
+      CHECK(fixture->get<int>("integer") == 42);
+      CHECK(fixture->get<double>("real") == 0.5);
+      CHECK(fixture->get<std::string>("text") == "dark");
+      CHECK(fixture->get<std::vector<float>>("blob") == std::vector<float>{1.5F, -2.0F});
+      CHECK(fixture->get<std::optional<int>>("nothing").value_or(1) == std::nullopt);
+      CHECK(fixture->get<std::string>("large") == std::string(10'000, 'x'));
+      CHECK(fixture->entry("integer")->access_count == 1);
+      CHECK(fixture->entry("text")->expires_at == fixture.clock->wall_now() + 3'600'000'000);
+      check_calculations(fixture.cache());
+      CHECK(fixture->check().ok);
+      CHECK(fixture.heard.notices().empty());
+    }
   }
 
-  TEST_CASE("the deadlines in a file of format 1 are kept") {
-    GoldenFile fixture;
-    fixture.clock->advance(1h);
-    CHECK_FALSE(fixture->contains("text"));
-    CHECK(fixture->entry("Photo:1:width@acme")->freshness == Freshness::stale);
-    CHECK(fixture->entry("Photo:1:caption(en)@acme")->freshness == Freshness::kept);
-    fixture.clock->advance(1h);
-    CHECK_FALSE(fixture->entry("Photo:1:width@acme"));
+  TEST_CASE("the deadlines in a file of each format are kept") {
+    for (int format = 1; format <= kNewestFormat; ++format) {
+      CAPTURE(format);
+      GoldenFile fixture(format);
+      fixture.clock->advance(1h);
+      CHECK_FALSE(fixture->contains("text"));
+      CHECK(fixture->entry("Photo:1:width@acme")->freshness == Freshness::stale);
+      CHECK(fixture->entry("Photo:1:caption(en)@acme")->freshness == Freshness::kept);
+      fixture.clock->advance(1h);
+      CHECK_FALSE(fixture->entry("Photo:1:width@acme"));
+      fixture.run_to_the_end();
+      CHECK(fixture.keys("Photo:") ==
+            "Photo:1:caption(en)@acme Photo:2:caption(en)@acme Photo:3:caption(en)@acme");
+      CHECK(fixture.rows_in_file() == 8);
+    }
+  }
+
+  TEST_CASE("a file of each format becomes a file of the newest format") {
+    for (int format = 1; format <= kNewestFormat; ++format) {
+      CAPTURE(format);
+      GoldenFile fixture(format);
+      check_calculations(fixture.cache());
+      fixture.close();
+      CHECK(fixture.shell("PRAGMA user_version") == std::to_string(kNewestFormat) + "\n");
+      CHECK(fixture.shell("SELECT name, result_type FROM cache_calculations ORDER BY name") ==
+            "caption|optional text\nwidth|integer\n");
+      // A second opening has nothing more to do, and everything is still there.
+      const std::string version = fixture.shell("PRAGMA schema_version");
+      check_calculations_again(fixture.cache());
+      fixture.close();
+      CHECK(fixture.shell("PRAGMA schema_version") == version);
+    }
   }
 
   // For the next format: --no-skip --test-case="*golden file is written*", with the path to write.

@@ -1,4 +1,4 @@
-// Calculations that nobody's cache has written down: too many, too long, of wrong types.
+// Rows of cache_calculations that no cache wrote: too many, too long, or of wrong types.
 
 #include <doctest/doctest.h>
 
@@ -14,7 +14,7 @@ using namespace ashmemo::test;
 using namespace std::chrono_literals;
 
 TEST_SUITE("system") {
-  TEST_CASE("a million calculations are damage, found before they take memory") {
+  TEST_CASE("a file with a million calculations is quarantined before they are read") {
     CacheFixture f;
     CHECK(f->put("old", 1));
     f.close();
@@ -23,12 +23,12 @@ TEST_SUITE("system") {
         " INSERT INTO cache_calculations (id, resource, name, version, policy)"
         " SELECT i, 'r', i, 1, '' FROM n");
     CHECK(f->put("new", 1));
-    CHECK(f.heard.count(NoticeKind::set_aside) == 1);
+    CHECK(f.heard.count(NoticeKind::quarantined) == 1);
     f->flush();
     CHECK(f->get<int>("new") == 1);
   }
 
-  TEST_CASE("calculations with names of many MiB are damage, found before they take memory") {
+  TEST_CASE("a file with very long calculation names is quarantined before they are read") {
     CacheFixture f;
     CHECK(f->put("old", 1));
     f.close();
@@ -37,12 +37,12 @@ TEST_SUITE("system") {
         " INSERT INTO cache_calculations (id, resource, name, version, policy)"
         " SELECT i, 'r', hex(zeroblob(500000)) || i, 1, '' FROM n");
     CHECK(f->put("new", 1));
-    CHECK(f.heard.count(NoticeKind::set_aside) == 1);
+    CHECK(f.heard.count(NoticeKind::quarantined) == 1);
     f->flush();
     CHECK(f->get<int>("new") == 1);
   }
 
-  TEST_CASE("calculations of wrong types and impossible numbers stop nobody") {
+  TEST_CASE("calculations of wrong types and numbers do not stop the cache") {
     CacheFixture f;
     CHECK(f->put("old", 1));
     f.close();
@@ -58,7 +58,7 @@ TEST_SUITE("system") {
           value + ", " + value + ", 1, 1);";
     }
     run_without_types(f.path, "cache_calculations", sql);
-    f.expect_no_order();  // such rows stay
+    f.expect_no_order();  // the wrong rows remain
     struct Record {
       int id = 0;
     };

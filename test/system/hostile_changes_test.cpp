@@ -1,4 +1,4 @@
-// What another program does to the schema while the cache is open.
+// Another program changes the schema while the cache is open.
 
 #include <doctest/doctest.h>
 
@@ -20,10 +20,10 @@ namespace {
 
 const std::string kWitness = "CREATE TABLE witness (a); INSERT INTO witness VALUES ('quiet'); ";
 
-const std::string kValue(10, 'x');  // of all entries that were there before
+const std::string kValue(10, 'x');  // the value of all entries that were stored before
 
-/// Of each kind of work one piece, while the worker finds out. What is read meanwhile is what was
-/// put, or nothing.
+/// Does each kind of work until the worker has noticed the change. Every read returns the stored
+/// value or a miss.
 void work(CacheFixture& f) {
   for (int round = 0; round < 4; ++round) {
     CHECK(f->get<std::string>("k1").value_or(kValue) == kValue);
@@ -39,7 +39,7 @@ void work(CacheFixture& f) {
   }
 }
 
-std::string set_aside_file(const CacheFixture& f) {
+std::string quarantine_file(const CacheFixture& f) {
   for (const auto& entry : fs::directory_iterator(f.dir.path())) {
     const std::string name = entry.path().string();
     if (has(name, ".corrupt-") && !name.ends_with("-wal") && !name.ends_with("-shm")) return name;
@@ -50,7 +50,7 @@ std::string set_aside_file(const CacheFixture& f) {
 }  // namespace
 
 TEST_SUITE("system") {
-  TEST_CASE("what is put into the path of an open cache sets its file aside and never runs") {
+  TEST_CASE("a changed schema quarantines the file of an open cache and foreign code never runs") {
     const std::vector<std::string> changes = {
         "CREATE TRIGGER t AFTER INSERT ON cache_entries BEGIN UPDATE witness SET a = 'ran'; END",
         "CREATE TRIGGER t BEFORE UPDATE ON cache_entries BEGIN UPDATE witness SET a = 'ran'; END",
@@ -87,15 +87,15 @@ TEST_SUITE("system") {
       CHECK(f.shell(kWitness + change) == "");
       work(f);
       CHECK(f->health().state == HealthState::ok);
-      CHECK(f.heard.count(NoticeKind::set_aside) == 1);
+      CHECK(f.heard.count(NoticeKind::quarantined) == 1);
       CHECK(f->get<int>("new") == 3);
-      const std::string old = set_aside_file(f);
+      const std::string old = quarantine_file(f);
       REQUIRE_FALSE(old.empty());
       CHECK(run_program({"sqlite3", old, "SELECT a FROM witness"}).said == "quiet\n");
     }
   }
 
-  TEST_CASE("what people add to an open cache for themselves is left alone") {
+  TEST_CASE("views, tables and indexes that users add to an open cache remain") {
     const std::vector<std::string> changes = {
         "CREATE VIEW mine AS SELECT cache_key FROM cache_entries",
         "DROP VIEW cache_overview",
@@ -115,7 +115,7 @@ TEST_SUITE("system") {
       CHECK(f.shell(kWitness + change) == "");
       work(f);
       CHECK(f->health().state == HealthState::ok);
-      CHECK(f.heard.count(NoticeKind::set_aside) == 0);
+      CHECK(f.heard.count(NoticeKind::quarantined) == 0);
       CHECK(f->get<std::string>("k1").has_value());
       f->flush();
       CHECK(f.shell("SELECT a FROM witness") == "quiet\n");

@@ -1,4 +1,4 @@
-// Files that somebody has prepared: their form, before a row is read.
+// Prepared files with a wrong header, schema, log or encoding.
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
@@ -21,13 +21,13 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// A cache that was closed with one entry, "old".
+/// Makes a closed cache file with one entry, "old".
 void prepare(CacheFixture& f) {
   CHECK(f->put("old", std::string(60, 'o')));
   f.close();
 }
 
-/// Whatever the file is: the cache answers, and is well in the end.
+/// With any file all calls return, and the cache is healthy in the end.
 void check_works(CacheFixture& f) {
   for (int round = 0; round < 3; ++round) {
     (void)f->put("new", 1);
@@ -41,20 +41,20 @@ void check_works(CacheFixture& f) {
   CHECK(f->get<int>("new") == 2);
 }
 
-void check_set_aside(CacheFixture& f, const std::string& why) {
+void check_quarantined(CacheFixture& f, const std::string& why) {
   check_works(f);
-  CHECK(f.heard.count(NoticeKind::set_aside) == 1);
-  CHECK_MESSAGE(has(f.heard.last(NoticeKind::set_aside).what, why),
-                f.heard.last(NoticeKind::set_aside).what);
+  CHECK(f.heard.count(NoticeKind::quarantined) == 1);
+  CHECK_MESSAGE(has(f.heard.last(NoticeKind::quarantined).what, why),
+                f.heard.last(NoticeKind::quarantined).what);
   CHECK_FALSE(f->contains("old"));
 }
 
-/// With the same schema, in another encoding.
+/// Makes a file with the same schema and another encoding.
 void make_in_utf16(const std::string& path) {
   write_file(path, "");
   RawDatabase raw(path);
   raw.run("PRAGMA encoding = 'UTF-16le'; PRAGMA auto_vacuum = INCREMENTAL");
-  raw.run("PRAGMA application_id = " + std::to_string(0x414D6D6F) + "; PRAGMA user_version = 1");
+  raw.run("PRAGMA application_id = " + std::to_string(0x414D6D6F) + "; PRAGMA user_version = 2");
   for (const auto& object : store::kSchemaObjects) raw.run(std::string(object.sql));
   raw.run("INSERT INTO cache_totals VALUES (1, 0, 0, 0, 0, 0)");
 }
@@ -62,16 +62,16 @@ void make_in_utf16(const std::string& path) {
 }  // namespace
 
 TEST_SUITE("system") {
-  TEST_CASE("a schema that claims an impossible length is damage, not a lack of memory") {
+  TEST_CASE("a schema row with an impossible length quarantines the file") {
     CacheFixture f;
     prepare(f);
-    claim_length(f.path, "CREATE TABLE cache_calculations", kMostLength);
-    check_set_aside(f, "");
+    claim_length(f.path, "CREATE TABLE cache_calculations", kMaxLength);
+    check_quarantined(f, "");
   }
 
-  // The last key of a page of the walk is the first of all once more: the next page would begin
-  // there.
-  TEST_CASE("a walk ends in a file whose keys are out of order") {
+  // The last key of the first page of for_each is changed to the first key, so that the next page
+  // would begin at the start again.
+  TEST_CASE("for_each ends in a file whose keys are out of order") {
     CacheFixture f;
     for (int i = 0; i < 600; ++i) CHECK(f->put(fmt::format("k{:04}", i), 1));
     f->flush();
@@ -84,29 +84,29 @@ TEST_SUITE("system") {
     int shown = 0;
     f->for_each("", [&](const EntryInfo&) { REQUIRE(++shown < 1'000); });
     check_works(f);
-    CHECK(f.heard.count(NoticeKind::set_aside) == 1);
+    CHECK(f.heard.count(NoticeKind::quarantined) == 1);
   }
 
-  TEST_CASE("a log of a format that SQLite does not know is set aside with its file") {
+  TEST_CASE("a file is quarantined with its log if SQLite does not know the log's format") {
     CacheFixture f;
     prepare(f);
     write_file(f.path + "-wal",
                std::string("\x37\x7F\x06\x82\x00\x2D\xE2\x19", 8) + std::string(24 + 4120, 'w'));
     fs::permissions(f.path + "-wal", fs::perms::owner_read | fs::perms::owner_write);
-    check_set_aside(f, "write-ahead log");
+    check_quarantined(f, "write-ahead log");
   }
 
-  TEST_CASE("a log of garbage is not believed") {
+  TEST_CASE("a log of garbage is ignored") {
     CacheFixture f;
     prepare(f);
     write_file(f.path + "-wal", std::string(100'000, 'w'));
     fs::permissions(f.path + "-wal", fs::perms::owner_read | fs::perms::owner_write);
     check_works(f);
     CHECK(f->contains("old"));
-    CHECK(f.heard.count(NoticeKind::set_aside) == 0);
+    CHECK(f.heard.count(NoticeKind::quarantined) == 0);
   }
 
-  TEST_CASE("the log of another cache beside the file hurts nobody") {
+  TEST_CASE("a cache works with the log of another cache beside its file") {
     CacheFixture other;
     other.fill("other ", 200);
     other->flush();
@@ -117,16 +117,16 @@ TEST_SUITE("system") {
     write_file(f.path + "-wal", log);
     fs::permissions(f.path + "-wal", fs::perms::owner_read | fs::perms::owner_write);
     check_works(f);
-    f.expect_no_order();  // the pages of two files: what is damaged may lie where nobody looks
+    f.expect_no_order();  // the file may have pages of both caches
   }
 
-  TEST_CASE("a header that lies about the file") {
+  TEST_CASE("a cache works with wrong numbers in the file header") {
     struct Field {
       std::size_t at;
       std::size_t bytes;
     };
-    // reserved bytes, fractions, pages, free pages, schema cookie and format, cache size, largest
-    // root, encoding, incremental vacuum, SQLite's version
+    // Reserved bytes, fractions, pages, free pages, schema cookie, schema format, cache size,
+    // largest root, encoding, incremental vacuum, SQLite's version.
     for (const Field field :
          {Field{20, 1}, Field{21, 3}, Field{28, 4}, Field{32, 4}, Field{36, 4}, Field{40, 4},
           Field{44, 4}, Field{48, 4}, Field{52, 4}, Field{56, 4}, Field{64, 4}, Field{96, 4}}) {
@@ -141,19 +141,19 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("a file in another encoding would not keep bytes as they are: set aside") {
+  TEST_CASE("a file in another text encoding is quarantined") {
     CacheFixture f;
     prepare(f);
     fs::remove(f.path);
     make_in_utf16(f.path);
     fs::permissions(f.path, fs::perms::owner_read | fs::perms::owner_write);
-    check_set_aside(f, "encoding");
+    check_quarantined(f, "encoding");
     CHECK(f->put("bytes", std::string("\xFF\xFE\x80")));
     f->flush();
     CHECK(f->get<std::string>("bytes") == std::string("\xFF\xFE\x80"));
   }
 
-  TEST_CASE("code in definitions is never run: they are not ours any more") {
+  TEST_CASE("a file with foreign code in table definitions is quarantined") {
     const std::vector<std::string> changes = {
         "replace(sql, 'value ANY', 'value ANY DEFAULT (randomblob(1000000000))')",
         "replace(sql, 'value ANY', 'value ANY CHECK (length(randomblob(1000000000)))')",
@@ -172,11 +172,11 @@ TEST_SUITE("system") {
       prepare(f);
       shell(f.path, "PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql = " + change +
                         " WHERE name = 'cache_entries'");
-      check_set_aside(f, "");
+      check_quarantined(f, "");
     }
   }
 
-  TEST_CASE("what is said of a file's names and keys holds no commands for a terminal") {
+  TEST_CASE("messages escape control characters in names and keys") {
     CacheFixture f;
     CHECK(f->put("red\x1b[31m", std::string("\n")));
     f->flush();
@@ -194,10 +194,10 @@ TEST_SUITE("system") {
     REQUIRE(error);
     CHECK(to_string(error->code()) == "damaged");
     CHECK(has(error->what(), "'\\x1B[31m'"));
-    check_set_aside(f, "'\\x1B[31m'");
+    check_quarantined(f, "'\\x1B[31m'");
   }
 
-  TEST_CASE("lines of the schema that are not what they say are set aside") {
+  TEST_CASE("a cache works after rows of the schema are forged") {
     const std::string insert = "PRAGMA writable_schema=ON; INSERT INTO sqlite_schema VALUES ";
     const std::vector<std::string> lines = {
         "('view', 'v', 'v', 0, 'CREATE TRIGGER v AFTER INSERT ON cache_entries BEGIN SELECT 1; "
@@ -209,7 +209,7 @@ TEST_SUITE("system") {
         "('trigger', 'cache_entries_count_insert', 'cache_entries', 0, 'CREATE TRIGGER"
         " cache_entries_count_insert AFTER INSERT ON cache_entries BEGIN SELECT 1; END')",
         "('table', 'cache_entries', 'cache_entries', 7, 'CREATE TABLE cache_entries (a)')",
-        "('table', 'mine', 'mine', 4, 'CREATE TABLE mine (a)')",  // on the pages of ours
+        "('table', 'mine', 'mine', 4, 'CREATE TABLE mine (a)')",  // on the pages of a cache table
         "('table', 'mine', 'mine', 2000000000, 'CREATE TABLE mine (a)')",
         "(X'00FF', 12, NULL, 'x', 'SELECT 1')",
     };

@@ -1,5 +1,4 @@
-// Rows that nobody's cache has written: wrong types, impossible numbers, lengths that are not
-// there.
+// Rows that no cache wrote: wrong types, impossible numbers and wrong lengths.
 
 #include <doctest/doctest.h>
 
@@ -50,10 +49,10 @@ std::string row(const std::string& key, const std::string& column, const std::st
 struct WrongRow {
   std::string key;
   std::string column;
-  std::string sql;  // of the value
+  std::string sql;  // the value as SQL
 };
 
-/// One row for each column and each value that is wrong there.
+/// Adds one row for each column and each value that is wrong in it.
 std::vector<WrongRow> add_wrong_rows(const std::string& path) {
   std::vector<WrongRow> rows;
   std::string sql;
@@ -82,7 +81,8 @@ std::optional<std::int64_t> number_in(const std::string& sql) {
   return is_whole ? std::optional(number) : std::nullopt;
 }
 
-/// Whether a row answers reads; nullopt: it may or may not, for what decides it is no number.
+/// Whether a read must find the row. nullopt: both are allowed, because the deciding column is not
+/// a number.
 std::optional<bool> is_live(const WrongRow& row, std::int64_t now) {
   const bool is_start = row.column == "computed_at";
   const bool is_end = row.column == "expires_at";
@@ -95,7 +95,7 @@ std::optional<bool> is_live(const WrongRow& row, std::int64_t now) {
   return is_start ? *number <= now : now < *number;
 }
 
-/// The row's text, or nothing, as is right for it.
+/// Checks that a read found the row's text, or nothing if the row is not live.
 void check_text(const WrongRow& row, std::int64_t now, const std::optional<std::string>& found) {
   INFO(row.key << ": " << row.sql);
   const auto live = is_live(row, now);
@@ -110,7 +110,7 @@ void check_presence(const WrongRow& row, std::int64_t now, bool is_there) {
   if (live) CHECK(is_there == *live);
 }
 
-/// None of them is anything but a text, unless its value is what is wrong.
+/// Reads of other types find nothing, except in rows whose value is the wrong column.
 template <class... T>
 void check_no_others(CacheFixture& f, const std::vector<WrongRow>& rows,
                      const std::vector<std::string>& keys) {
@@ -129,14 +129,14 @@ void check_answers(CacheFixture& f, const std::vector<WrongRow>& rows,
   const auto texts = f->get_many<std::string>(keys);
   for (std::size_t i = 0; i < rows.size(); ++i) {
     check_text(rows[i], now, texts[i]);
-    check_text(rows[i], now, f->get<std::string>(keys[i]));  // from memory
+    check_text(rows[i], now, f->get<std::string>(keys[i]));  // from the memory tier
     check_presence(rows[i], now, f->contains(keys[i]));
     check_presence(rows[i], now, f->entry(keys[i]).has_value());
   }
   check_no_others<int, double, bool, std::vector<float>, std::optional<int>>(f, rows, keys);
 }
 
-/// The totals are those of the rows, each counted with what it may claim.
+/// The totals equal the rows. Each byte_size is limited to the range from 0 to 4 GiB.
 void check_totals(CacheFixture& f) {
   const Stats stats = f->stats();
   CHECK(stats.bytes >= 0);
@@ -149,7 +149,7 @@ void check_totals(CacheFixture& f) {
 }  // namespace
 
 TEST_SUITE("system") {
-  TEST_CASE("rows of wrong types and impossible numbers are values or misses, and can be removed") {
+  TEST_CASE("rows of wrong types and numbers are values or misses and can be removed") {
     CacheFixture f;
     (void)f->put("old", 1);
     f.close();
@@ -164,7 +164,7 @@ TEST_SUITE("system") {
         return is_live(each, f.clock->wall_now()).value_or(undecided);
       });
     };
-    std::ptrdiff_t shown = -1;  // "old"
+    std::ptrdiff_t shown = -1;  // does not count "old"
     f->for_each("", [&](const EntryInfo&) { ++shown; });
     CHECK(shown >= count(false));
     CHECK(shown <= count(true));
@@ -172,7 +172,7 @@ TEST_SUITE("system") {
     (void)f.run_to_the_end();
     for (std::size_t i = 0; i < keys.size(); i += 3) (void)f->erase(keys[i]);
     for (std::size_t i = 1; i < keys.size(); i += 3) (void)f->put(keys[i], 7);
-    (void)f->check();  // corrects what triggers have added up of texts
+    (void)f->check();  // corrects the totals, which triggers computed from texts
     check_totals(f);
     f->set_limits({.max_entries = 20});
     f->flush();
@@ -185,7 +185,7 @@ TEST_SUITE("system") {
     CHECK(f->stats().entries == 0);
   }
 
-  TEST_CASE("keys that cannot be are walked over, and cleared away") {
+  TEST_CASE("clear and eviction remove rows with invalid keys") {
     CacheFixture f;
     (void)f->put("old", 1);
     f.close();
@@ -211,7 +211,7 @@ TEST_SUITE("system") {
     CHECK(f.rows_in_file() == 1);
   }
 
-  TEST_CASE("a value that claims a GiB is a miss; the file is set aside or the row removed") {
+  TEST_CASE("a value with a false length of 1 GiB is a miss") {
     CacheFixture f;
     f.fill("k", 40, 200);
     CHECK(f->put("large", std::string(20'000, 'L')));
@@ -228,7 +228,7 @@ TEST_SUITE("system") {
     CHECK(f->get<int>("new") == 1);
   }
 
-  TEST_CASE("sizes and costs that rows claim can be summed by whoever walks over them") {
+  TEST_CASE("for_each limits false sizes and costs so that a sum does not overflow") {
     CacheFixture f;
     f.fill("k", 4);
     f->flush();
@@ -245,7 +245,7 @@ TEST_SUITE("system") {
     CHECK(cost.count() == 4'000'000'000'000);
   }
 
-  TEST_CASE("a row that claims to cost less than nothing makes no room for others") {
+  TEST_CASE("a row with a negative byte_size does not allow more entries") {
     CacheFixture f({.limits = {.max_bytes = 100'000}});
     (void)f->put("first", 1);
     f.close();
@@ -260,7 +260,7 @@ TEST_SUITE("system") {
     check_totals(f);
   }
 
-  TEST_CASE("what triggers added up of impossible sizes goes with the rows that claim them") {
+  TEST_CASE("the totals are right after rows with impossible sizes are erased") {
     for (const char* size : {"-1000000000000", "1 << 60"}) {
       INFO(std::string(size));
       CacheFixture f({.limits = {.max_bytes = 100'000}});
@@ -277,7 +277,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("a key that is too long to be read has the file set aside once it stands in the way") {
+  TEST_CASE("a key too long to read quarantines the file when maintenance reaches it") {
     CacheFixture f({.limits = {.max_entry_bytes = 10'000}});
     (void)f->put("first", 1);
     f.close();
@@ -285,23 +285,23 @@ TEST_SUITE("system") {
     (void)f.shell(
         "INSERT INTO cache_entries (cache_key, byte_size, inserted_at, computed_at, accessed_at,"
         " expires_at, value) VALUES (hex(zeroblob(200000)), 200, 1, 1, 1, 1, 'v')");
-    SUBCASE("of eviction") {
+    SUBCASE("by eviction") {
       f.options.limits.max_entries = 1;
       (void)f->put("second", 2);
       f.run_to_the_end();
     }
-    SUBCASE("of expiry") {
+    SUBCASE("by expiry") {
       CHECK(code_thrown_by([&] { f->compact(); }) == "store_failed");
     }
     f.run_to_the_end();
     CHECK(f->health().state == HealthState::ok);
-    CHECK(f.heard.count(NoticeKind::set_aside) == 1);
+    CHECK(f.heard.count(NoticeKind::quarantined) == 1);
     CHECK(f->put("third", 3));
     f->flush();
     CHECK(f.in_file("third"));
   }
 
-  TEST_CASE("totals below nothing end no sweep early") {
+  TEST_CASE("negative totals do not stop the deletion of expired rows") {
     CacheFixture f;
     f.expect_no_order();
     for (const std::string& key : numbered("k", 2'500)) (void)f->put(key, 1, {.ttl = 1s});
@@ -312,7 +312,7 @@ TEST_SUITE("system") {
     CHECK(f.rows_in_file() == 0);
   }
 
-  TEST_CASE("rows with impossible places in the queues are evicted like any others") {
+  TEST_CASE("rows with impossible queue positions are evicted") {
     for (const Eviction eviction : {Eviction::fifo, Eviction::lru, Eviction::clock}) {
       CacheFixture f;
       (void)f->put("first", 1);
@@ -325,7 +325,7 @@ TEST_SUITE("system") {
                             row("'f'", "accessed_at", "NULL"));
       f.options.limits.max_entries = 5;
       f.options.eviction = eviction;
-      (void)f->check();  // the totals: triggers cannot add up what is NULL
+      (void)f->check();  // corrects the totals, which triggers computed from NULL
       f.fill("k", 10);
       f->flush();
       CHECK(f.rows_in_file() <= 5);
@@ -333,7 +333,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("rows at the end of the numbers leave room for new ones") {
+  TEST_CASE("a row with the largest rowid does not prevent new rows") {
     CacheFixture f;
     (void)f->put("first", 1);
     for (const char* rowid :
@@ -353,7 +353,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("totals and stamps at the ends of the numbers") {
+  TEST_CASE("check corrects totals and stamps with extreme values") {
     for (const char* number : {"9223372036854775807", "-9223372036854775808", "-1"}) {
       INFO(number);
       CacheFixture f;

@@ -1,4 +1,4 @@
-// Files of ours that are damaged.
+// Opening damaged cache files.
 
 #include <doctest/doctest.h>
 #include <algorithm>
@@ -17,63 +17,63 @@ using namespace ashmemo::test;
 
 namespace {
 
-// Opening this path sets aside what is there, tells so, and the new file works.
-void check_set_aside(const TempDir& dir, const std::string& path, const std::string& why) {
+// Opening this path quarantines the file, reports it, and makes a new file that works.
+void check_quarantined(const TempDir& dir, const std::string& path, const std::string& why) {
   INFO(path);
   const std::string before = read_file(path);
   {
     const auto opening = open_at(path);
     REQUIRE_MESSAGE(opening.store, opening.store.failure().what);
-    REQUIRE(opening.set_aside.size() == 1);
-    CHECK(opening.set_aside[0].file == path);
-    CHECK(opening.set_aside[0].renamed_to.starts_with(path + ".corrupt-17000000000000"));
-    CHECK_MESSAGE(opening.set_aside[0].why.find(why) != std::string::npos,
-                  opening.set_aside[0].why);
-    CHECK(read_file(opening.set_aside[0].renamed_to) == before);
+    REQUIRE(opening.quarantine.size() == 1);
+    CHECK(opening.quarantine[0].file == path);
+    CHECK(opening.quarantine[0].renamed_to.starts_with(path + ".corrupt-17000000000000"));
+    CHECK_MESSAGE(opening.quarantine[0].why.find(why) != std::string::npos,
+                  opening.quarantine[0].why);
+    CHECK(read_file(opening.quarantine[0].renamed_to) == before);
     CHECK(put(**opening.store, "new") == "committed");
   }
   CHECK(has_key(path, "new"));
   CHECK_FALSE(has_key(path, "old"));
-  CHECK(open_at(path).set_aside.empty());
+  CHECK(open_at(path).quarantine.empty());
   CHECK_FALSE(exists(dir.path("x-shm")));
 }
 
 }  // namespace
 
 TEST_SUITE("system") {
-  TEST_CASE("56 a newer file is set aside, whole") {
+  TEST_CASE("a file of a newer version is quarantined unchanged") {
     const TempDir dir;
     make_cache(dir.path("x"));
-    shell(dir.path("x"), "PRAGMA user_version=2");
-    check_set_aside(dir, dir.path("x"), "newer version");
+    shell(dir.path("x"), "PRAGMA user_version=3");
+    check_quarantined(dir, dir.path("x"), "newer version");
   }
 
-  TEST_CASE("56 garbage beside our lock file was ours and is set aside") {
+  TEST_CASE("garbage beside a cache's lock file is quarantined") {
     const TempDir dir;
     for (const std::string& garbage :
          {std::string("garbage"), std::string(8'192, '\0'), std::string(8'192, 'x')}) {
       make_cache(dir.path("x"));
       write_file(dir.path("x"), garbage);
-      check_set_aside(dir, dir.path("x"), "no SQLite database");
+      check_quarantined(dir, dir.path("x"), "no SQLite database");
       fs::remove(dir.path("x"));
     }
   }
 
-  TEST_CASE("a file of ours that was cut off is set aside") {
+  TEST_CASE("a truncated cache file is quarantined") {
     const TempDir dir;
     make_cache(dir.path("x"));
     const std::string whole = read_file(dir.path("x"));
-    const std::size_t last_page = whole.find_last_not_of('\0') / 4'096 * 4'096;  // then free room
+    const std::size_t last_page = whole.find_last_not_of('\0') / 4'096 * 4'096;  // then zeros
     for (const std::size_t size :
          {std::size_t{50}, std::size_t{100}, std::size_t{4'096}, std::size_t{10'000}, last_page}) {
       INFO(size);
       write_file(dir.path("x"), whole.substr(0, size));
-      check_set_aside(dir, dir.path("x"), "");
+      check_quarantined(dir, dir.path("x"), "");
       fs::remove(dir.path("x"));
     }
   }
 
-  TEST_CASE("58 damage in the first page never ends in anything but a working file") {
+  TEST_CASE("opening gives a working file after damage in the first page") {
     const TempDir dir;
     make_cache(dir.path("x"));
     const std::string whole = read_file(dir.path("x"));
@@ -83,7 +83,7 @@ TEST_SUITE("system") {
       damaged[at] = static_cast<char>(damaged[at] ^ 0x55);
       write_file(dir.path("x"), damaged);
       const auto opening = open_at(dir.path("x"));
-      // A changed application_id makes it somebody else's.
+      // With another application_id the file is not a cache.
       if (at >= 68 && at < 72) {
         CHECK(outcome(opening) == "not_ours");
         CHECK(read_file(dir.path("x")) == damaged);
@@ -94,7 +94,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("foreign code in the file sets it aside and is never run") {
+  TEST_CASE("a file with foreign code or missing tables is quarantined") {
     const TempDir dir;
     const std::vector<std::string> changes = {
         "CREATE TRIGGER evil AFTER INSERT ON cache_entries BEGIN DELETE FROM cache_calculations; "
@@ -108,12 +108,12 @@ TEST_SUITE("system") {
       INFO(sql);
       make_cache(dir.path("x"));
       REQUIRE(shell(dir.path("x"), sql).empty());
-      check_set_aside(dir, dir.path("x"), "");
+      check_quarantined(dir, dir.path("x"), "");
       fs::remove(dir.path("x"));
     }
   }
 
-  TEST_CASE("a damaged file is set aside with the commits in its WAL") {
+  TEST_CASE("a damaged file is quarantined with its log") {
     const TempDir dir;
     const std::string path = dir.path("x");
     make_cache(path);
@@ -128,13 +128,14 @@ TEST_SUITE("system") {
     REQUIRE_FALSE(wal.empty());
     const auto opening = open_at(path);
     REQUIRE(opening.store);
-    REQUIRE(opening.set_aside.size() == 1);
-    CHECK(read_file(opening.set_aside[0].renamed_to) == file);
-    CHECK(read_file(opening.set_aside[0].renamed_to + "-wal") == wal);
-    CHECK(shell(opening.set_aside[0].renamed_to, "SELECT cache_key FROM cache_entries") == "old\n");
+    REQUIRE(opening.quarantine.size() == 1);
+    CHECK(read_file(opening.quarantine[0].renamed_to) == file);
+    CHECK(read_file(opening.quarantine[0].renamed_to + "-wal") == wal);
+    CHECK(shell(opening.quarantine[0].renamed_to, "SELECT cache_key FROM cache_entries") ==
+          "old\n");
   }
 
-  TEST_CASE("there is at most one file set aside") {
+  TEST_CASE("at most one quarantined file is kept") {
     const TempDir dir;
     auto options = options_for(dir.path("x"));
     const auto clock = std::make_shared<ashmemo::ManualClock>();
@@ -145,7 +146,7 @@ TEST_SUITE("system") {
       clock->advance(std::chrono::seconds(1));
       const auto opening = open_with(options);
       REQUIRE(opening.store);
-      CHECK(read_file(opening.set_aside.at(0).renamed_to) == "garbage " + std::to_string(round));
+      CHECK(read_file(opening.quarantine.at(0).renamed_to) == "garbage " + std::to_string(round));
     }
     const auto facts = facts_of(dir.path());
     CHECK(std::count_if(facts.begin(), facts.end(), [](const auto& fact) {
@@ -153,31 +154,31 @@ TEST_SUITE("system") {
           }) == 1);
   }
 
-  TEST_CASE("a file that was found corrupt in use is set aside though it looks whole") {
+  TEST_CASE("a file that was found corrupt during use is quarantined even if it looks healthy") {
     const TempDir dir;
     make_cache(dir.path("x"));
     auto options = options_for(dir.path("x"));
-    options.found_corrupt = "page 7 is not what it was";
+    options.found_corrupt = "page 7 is damaged";
     options.corrupt_file = ashmemo::base::inspect(dir.path("x"))->identity;
     const auto opening = open_with(options);
     REQUIRE(opening.store);
-    REQUIRE(opening.set_aside.size() == 1);
-    CHECK(opening.set_aside[0].why == "page 7 is not what it was");
+    REQUIRE(opening.quarantine.size() == 1);
+    CHECK(opening.quarantine[0].why == "page 7 is damaged");
     CHECK((*opening.store)->totals()->entries == 0);
-    CHECK(has_key(opening.set_aside[0].renamed_to, "old"));
+    CHECK(has_key(opening.quarantine[0].renamed_to, "old"));
   }
 
-  TEST_CASE("another file in the place of the one that was found corrupt is judged anew") {
+  TEST_CASE("a file that replaced a corrupt one is checked itself") {
     const TempDir dir;
     make_cache(dir.path("x"));
     fs::copy_file(dir.path("x"), dir.path("copy"));
     auto options = options_for(dir.path("x"));
-    options.found_corrupt = "page 7 is not what it was";
+    options.found_corrupt = "page 7 is damaged";
     options.corrupt_file = ashmemo::base::inspect(dir.path("x"))->identity;
     fs::rename(dir.path("copy"), dir.path("x"));
     const auto opening = open_with(options);
     REQUIRE(opening.store);
-    CHECK(opening.set_aside.empty());
+    CHECK(opening.quarantine.empty());
     CHECK(has_key(dir.path("x"), "old"));
   }
 }

@@ -1,5 +1,5 @@
-// Processes that are killed while they make a file, or replace one: right before each change of a
-// file, SQLite's and our own.
+// Processes that are killed while they create or quarantine a file. The kill comes right before a
+// change of a file, for each change that SQLite and ashmemo make.
 
 #include <doctest/doctest.h>
 #include <signal.h>
@@ -11,6 +11,7 @@
 
 #include "base/platform.hpp"
 #include "support/child.hpp"
+#include "support/data_folder.hpp"
 #include "support/dying_vfs.hpp"
 #include "support/opening.hpp"
 #include "support/temp_dir.hpp"
@@ -24,13 +25,13 @@ constexpr int kKilled = 128 + SIGKILL;
 
 using OnPath = std::function<void(const std::string& path)>;
 
-/// For each change that `open` makes: `prepare` a place, have a child killed there right before the
-/// change, and `check` what it has left. How many changes there are.
+/// For each change that `open` makes: calls `prepare`, kills a child right before the change, and
+/// calls `check`. Returns the number of changes.
 int kill_at_each_change(const OnPath& prepare,
                         const std::function<Opening(const std::string&)>& open,
                         const OnPath& check) {
-  constexpr int kMost = 200;
-  for (int nth = 1; nth < kMost; ++nth) {
+  constexpr int kMaxChanges = 200;
+  for (int nth = 1; nth < kMaxChanges; ++nth) {
     INFO("killed before change " << nth);
     const TempDir dir;
     const std::string path = dir.path("x");
@@ -44,16 +45,16 @@ int kill_at_each_change(const OnPath& prepare,
     check(path);
     if (reached_the_end) return nth - 1;
   }
-  return kMost;
+  return kMaxChanges;
 }
 
-/// Whatever was there before: nothing of it answers, and what is put stays. How many files the
-/// opening has set aside.
-std::size_t check_begins_anew(const std::string& path) {
-  std::size_t set_aside = 0;
+/// Checks that the opened cache is empty and stores an entry. Returns the number of quarantined
+/// files.
+std::size_t check_opens_empty(const std::string& path) {
+  std::size_t quarantine = 0;
   {
     const auto opening = open_at(path);
-    set_aside = opening.set_aside.size();
+    quarantine = opening.quarantine.size();
     REQUIRE_MESSAGE(opening.store, opening.store.failure().what);
     CHECK((*opening.store)->totals()->entries == 0);
     CHECK(put(**opening.store, "new") == "committed");
@@ -61,10 +62,10 @@ std::size_t check_begins_anew(const std::string& path) {
   CHECK(shell(path,
               "PRAGMA journal_mode; PRAGMA integrity_check; SELECT cache_key FROM "
               "cache_entries") == "wal\nok\nnew\n");
-  return set_aside;
+  return quarantine;
 }
 
-/// The files of a cache, by what follows FILE in their names.
+/// The contents of a cache's files, by their suffix.
 using Files = std::map<std::string, std::string>;
 
 void write_files(const std::string& path, const Files& files) {
@@ -74,8 +75,8 @@ void write_files(const std::string& path, const Files& files) {
   }
 }
 
-/// Of a process that was killed after it had erased "old": FILE has that still, the log knows that
-/// it is gone.
+/// The files of a process that was killed after it had erased "old". The main file still contains
+/// "old"; the log contains its removal.
 Files files_with_an_erase_in_the_log() {
   const TempDir dir;
   const std::string path = dir.path("x");
@@ -92,16 +93,16 @@ Files files_with_an_erase_in_the_log() {
   for (const char* const suffix : {"", "-wal", "-shm", "-lock"}) {
     files[suffix] = read_file(path + suffix);
   }
-  // Without its log FILE is whole, and "old" is there.
+  // Without its log the main file is healthy and contains "old".
   write_files(dir.path("alone"), {{"", files[""]}});
   CHECK(has_key(dir.path("alone"), "old"));
   return files;
 }
 
-/// The running cache has found damage that the next opening does not see.
+/// Opens a file that a running cache marked as corrupt and that looks healthy.
 Opening open_found_corrupt(const std::string& path) {
   auto options = options_for(path);
-  options.found_corrupt = "page 7 is not what it was";
+  options.found_corrupt = "page 7 is damaged";
   options.corrupt_file = ashmemo::base::inspect(path)->identity;
   return open_with(options);
 }
@@ -109,28 +110,45 @@ Opening open_found_corrupt(const std::string& path) {
 }  // namespace
 
 TEST_SUITE("system") {
-  TEST_CASE("a process that is killed at any moment of the creation leaves a file that opens") {
+  TEST_CASE("a file opens after its creation was killed at any change") {
     const int changes =
         kill_at_each_change([](const std::string&) {}, open_at,
-                            [](const std::string& path) { CHECK(check_begins_anew(path) == 0); });
+                            [](const std::string& path) { CHECK(check_opens_empty(path) == 0); });
     CHECK(changes > 20);
     CHECK(changes < 200);
   }
 
-  TEST_CASE("nothing erased is back when a process is killed while it sets a file aside") {
+  TEST_CASE("a process that is killed at any moment of an upgrade leaves all results") {
+    const std::string old = std::string(kDataFolder) + "/format-1.cache.db";
+    const Files files{{"", read_file(old)}};
+    const auto check = [](const std::string& path) {
+      const auto opening = open_at(path);
+      CHECK(opening.quarantine.empty());
+      REQUIRE_MESSAGE(opening.store, opening.store.failure().what);
+      CHECK((*opening.store)->totals()->entries == 12);
+      CHECK((*opening.store)->page("", "", 99)->size() == 12);
+      CHECK(put(**opening.store, "new") == "committed");
+    };
+    const int changes = kill_at_each_change(
+        [&](const std::string& path) { write_files(path, files); }, open_at, check);
+    CHECK(changes > 15);
+    CHECK(changes < 200);
+  }
+
+  TEST_CASE("an erased entry does not return when a quarantine is killed at any change") {
     Files files = files_with_an_erase_in_the_log();
     files[".corrupt-1"] = "an older copy";
     const auto prepare = [&](const std::string& path) { write_files(path, files); };
 
-    SUBCASE("that a running cache has found corrupt") {
-      const int changes = kill_at_each_change(prepare, open_found_corrupt, check_begins_anew);
+    SUBCASE("of a file that a running cache found corrupt") {
+      const int changes = kill_at_each_change(prepare, open_found_corrupt, check_opens_empty);
       CHECK(changes > 20);
       CHECK(changes < 200);
     }
-    SUBCASE("whose log is of an unknown format") {
+    SUBCASE("of a file whose log has an unknown format") {
       std::string& log = files["-wal"];
       log[7] = static_cast<char>(log[7] ^ 1);
-      const int changes = kill_at_each_change(prepare, open_at, check_begins_anew);
+      const int changes = kill_at_each_change(prepare, open_at, check_opens_empty);
       CHECK(changes > 20);
       CHECK(changes < 200);
     }

@@ -1,4 +1,4 @@
-// Where there is no place for a cache file: missing folders, missing rights, full disks.
+// Opening without a place for the file: missing folders, missing rights and full disks.
 
 #include <doctest/doctest.h>
 #include <sys/mount.h>
@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 using namespace ashmemo::test;
 
 TEST_SUITE("system") {
-  TEST_CASE("57 a missing folder is a clear error that names the path") {
+  TEST_CASE("opening in a missing folder is an error with the path and advice") {
     const TempDir dir;
     for (const auto& opening : {open_at(dir.path("no/x")), open_read_only(dir.path("no/x"))}) {
       CHECK(outcome(opening) == "unavailable");
@@ -28,7 +28,7 @@ TEST_SUITE("system") {
     CHECK_FALSE(exists(dir.path("no")));
   }
 
-  TEST_CASE("57 reading what is not there yet says what is there and what makes a cache") {
+  TEST_CASE("read-only opening of a missing or empty file says how to create a cache") {
     const TempDir dir;
     std::ofstream(dir.path("empty"));
     for (const auto& [name, why] :
@@ -37,12 +37,11 @@ TEST_SUITE("system") {
       CHECK(outcome(opening) == "unavailable");
       CHECK(opening.store.failure().what ==
             "cannot open the cache '" + dir.path(name) + "': " + why +
-                "; open it for writing once, which creates a cache");
+                "; open it for writing once, which creates or upgrades the cache");
     }
   }
 
-  TEST_CASE(
-      "57 a folder or a file without the right to write is a clear error that names the path") {
+  TEST_CASE("a folder or file without write permission is an error with the path") {
     const TempDir dir;
     fs::create_directory(dir.path("folder"));
     dir.open_to_all();
@@ -60,7 +59,7 @@ TEST_SUITE("system") {
     CHECK(no_folder.find("Permission denied") != std::string::npos);
     fs::permissions(dir.path("folder"), fs::perms(0000));
     CHECK(opened_without_rights(dir.path("folder/x")).starts_with("io cannot open the cache"));
-    // Its own file, without the right to write it.
+    // A cache file of the same user without write permission.
     const ChildEnd end = in_child([&]() -> std::string {
       drop_privileges();
       const std::string path = dir.path("own");
@@ -73,11 +72,11 @@ TEST_SUITE("system") {
     fs::permissions(dir.path("folder"), fs::perms(0700));
   }
 
-  TEST_CASE("57 a full disk is a clear error that names the path and heals") {
+  TEST_CASE("a full disk is an error with the path, and opening works after it") {
     const TempDir dir;
     const std::string path = dir.path("x");
     if (!is_root() || ::mount("none", dir.path().c_str(), "tmpfs", 0, "size=64k") != 0) {
-      MESSAGE("a disk of our own needs the right to mount one: skipped");
+      MESSAGE("skipped: mounting a small disk needs root");
       return;
     }
     write_file(dir.path("filler"), std::string(64 * 1024, 'x'));
@@ -98,7 +97,7 @@ TEST_SUITE("system") {
     CHECK_FALSE(left_something);
     CHECK(outcome(nearly_full) == "full");
     CHECK(outcome(healed) == "open");
-    CHECK(healed.set_aside.empty());
+    CHECK(healed.quarantine.empty());
     CHECK(after == "committed");
   }
 }

@@ -1,4 +1,4 @@
-// One file and several who want it: caches, processes, shells, and whoever deletes it.
+// Several users of one file: caches, processes, shells, and programs that delete it.
 
 #include <doctest/doctest.h>
 #include <atomic>
@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 using namespace ashmemo::test;
 
 TEST_SUITE("system") {
-  TEST_CASE("two caches on one file in one process: the second is refused by name") {
+  TEST_CASE("a second store on one file in the same process is refused by name") {
     const TempDir dir;
     const auto first = open_at(dir.path("x"));
     REQUIRE(first.store);
@@ -25,15 +25,14 @@ TEST_SUITE("system") {
     CHECK(put(**first.store, "new") == "committed");
   }
 
-  TEST_CASE(
-      "two caches on one file in two processes: the second is refused, until the first dies") {
+  TEST_CASE("a store in another process is refused until the first process dies") {
     const TempDir dir;
     const std::string path = dir.path("x");
     Child holder([&](Child::Parent& parent) -> std::string {
       const auto opening = open_at(path);
       if (!opening.store) return opening.store.failure().what;
       const std::string written = put(**opening.store, "old");
-      parent.tell();
+      parent.notify();
       parent.wait_for();
       return written;
     });
@@ -42,15 +41,15 @@ TEST_SUITE("system") {
     CHECK(outcome(refused) == "in_use");
     CHECK(refused.store.failure().what.find(path) != std::string::npos);
     holder.kill();
-    // No stale lock, no repair, nothing lost.
+    // The lock is free, and the file needs no repair.
     const auto opening = open_at(path);
     REQUIRE_MESSAGE(opening.store, opening.store.failure().what);
-    CHECK(opening.set_aside.empty());
+    CHECK(opening.quarantine.empty());
     CHECK((*opening.store)->totals()->entries == 1);
     CHECK(has_key(path, "old"));
   }
 
-  TEST_CASE("65 of fifty threads that open one file at once, one gets it") {
+  TEST_CASE("exactly one of fifty threads opens a file") {
     const TempDir dir;
     std::atomic<int> opened{0};
     std::atomic<int> refused{0};
@@ -69,7 +68,7 @@ TEST_SUITE("system") {
     CHECK(outcome_in_child(dir.path("x")) == "in_use");
   }
 
-  TEST_CASE("other openings in the process cost the engine none of its locks") {
+  TEST_CASE("other openings in the process do not release the engine's locks") {
     const TempDir dir;
     const std::string path = dir.path("x");
     const auto engine = open_at(path);
@@ -81,7 +80,7 @@ TEST_SUITE("system") {
       REQUIRE_MESSAGE(reader.store, reader.store.failure().what);
       CHECK((*reader.store)->totals()->entries == 1);
     }
-    // Were a lock lost, this shell would delete the WAL under the engine.
+    // The shell would delete the log if the engine had lost its locks.
     CHECK(shell(path, "SELECT 1") == "1\n");
     CHECK(exists(path + "-wal"));
     CHECK(put(**engine.store, "second") == "committed");
@@ -90,7 +89,7 @@ TEST_SUITE("system") {
     CHECK(outcome_in_child(path) == "in_use");
   }
 
-  TEST_CASE("read-only needs a file and leaves no trace where there is none") {
+  TEST_CASE("read-only opening needs a file and creates none") {
     const TempDir dir;
     CHECK(outcome(open_read_only(dir.path("x"))) == "unavailable");
     write_file(dir.path("x"), "");
@@ -98,24 +97,24 @@ TEST_SUITE("system") {
     CHECK(facts_of(dir.path()).size() == 1);
   }
 
-  TEST_CASE("read-only sets nothing aside") {
+  TEST_CASE("read-only opening quarantines nothing") {
     const TempDir dir;
     const std::string path = dir.path("x");
     make_cache(path);
     const std::string whole = read_file(path);
     std::vector<std::string> damaged = {whole.substr(0, 4'096), "garbage"};
-    shell(path, "PRAGMA user_version=2; PRAGMA journal_mode=DELETE");
+    shell(path, "PRAGMA user_version=3; PRAGMA journal_mode=DELETE");
     damaged.push_back(read_file(path));
     for (const std::string& content : damaged) {
       write_file(path, content);
       const auto opening = open_read_only(path);
       CHECK(outcome(opening) == "corrupt");
-      CHECK(opening.set_aside.empty());
+      CHECK(opening.quarantine.empty());
       CHECK(read_file(path) == content);
     }
   }
 
-  TEST_CASE("read-only in another process sees what the engine commits") {
+  TEST_CASE("a read-only store in another process sees the engine's commits") {
     const TempDir dir;
     const std::string path = dir.path("x");
     const auto engine = open_at(path);
@@ -124,7 +123,7 @@ TEST_SUITE("system") {
       const auto opening = open_read_only(path);
       if (!opening.store) return opening.store.failure().what;
       const auto before = (*opening.store)->totals();
-      parent.tell();
+      parent.notify();
       parent.wait_for();
       (*opening.store)->release_snapshots(0);
       const auto after = (*opening.store)->totals();
@@ -132,12 +131,12 @@ TEST_SUITE("system") {
     });
     REQUIRE(tool.wait_for());
     CHECK(put(**engine.store, "new") == "committed");
-    tool.tell();
+    tool.notify();
     CHECK(tool.wait_for_end().said == "0 then 1");
     CHECK((*engine.store)->still_in_place());
   }
 
-  TEST_CASE("a lock that another program holds on the file is told as busy") {
+  TEST_CASE("opening fails as busy while another program locks the file") {
     const TempDir dir;
     const std::string path = dir.path("x");
     make_cache(path);
@@ -147,14 +146,14 @@ TEST_SUITE("system") {
     REQUIRE(program.read_line() == "held");
     const auto opening = open_at(path);
     CHECK(outcome(opening) == "busy");
-    CHECK(opening.set_aside.empty());
+    CHECK(opening.quarantine.empty());
     program.send("ROLLBACK;");
     CHECK(program.finish().exit_code == 0);
     CHECK(outcome(open_at(path)) == "open");
     CHECK(has_key(path, "old"));
   }
 
-  TEST_CASE("deletion and replacement from outside are seen by stat") {
+  TEST_CASE("still_in_place is false after a file is deleted") {
     const TempDir dir;
     const std::string path = dir.path("x");
     for (const std::string suffix : {"", "-wal", "-lock"}) {

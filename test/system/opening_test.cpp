@@ -1,4 +1,4 @@
-// What lies at the path of a cache file: what is ours is opened, what is not is not touched.
+// Opening a path: a cache file is opened, any other file is not changed.
 
 #include <doctest/doctest.h>
 #include <sys/stat.h>
@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <string>
 
-#include "store/judge.hpp"
+#include "store/file_check.hpp"
 #include "support/child.hpp"
 #include "support/dying_vfs.hpp"
 #include "support/opening.hpp"
@@ -18,7 +18,7 @@ using namespace ashmemo::test;
 
 namespace {
 
-// Opening this path is refused, by name, and leaves no trace: neither for writing nor for reading.
+// Opening this path for writing or reading is refused by name and changes no file.
 void check_untouched(const TempDir& dir, const std::string& path) {
   INFO(path);
   const auto before = facts_of(dir.path());
@@ -27,7 +27,7 @@ void check_untouched(const TempDir& dir, const std::string& path) {
     CHECK(outcome(opening) == "not_ours");
     CHECK_MESSAGE(opening.store.failure().what.find(path) != std::string::npos,
                   opening.store.failure().what);
-    CHECK(opening.set_aside.empty());
+    CHECK(opening.quarantine.empty());
   }
   CHECK(facts_of(dir.path()) == before);
 }
@@ -35,7 +35,7 @@ void check_untouched(const TempDir& dir, const std::string& path) {
 }  // namespace
 
 TEST_SUITE("system") {
-  TEST_CASE("55 a new file is its owner's alone, and found again") {
+  TEST_CASE("a new file is private and opens again") {
     const TempDir dir;
     const std::string path = dir.path("x");
     {
@@ -52,7 +52,7 @@ TEST_SUITE("system") {
     CHECK(has_key(path, "old"));
     const auto again = open_at(path);
     REQUIRE(again.store);
-    CHECK(again.set_aside.empty());
+    CHECK(again.quarantine.empty());
     CHECK((*again.store)->totals()->entries == 1);
     CHECK((*again.store)->totals()->bytes == 100);
   }
@@ -62,12 +62,12 @@ TEST_SUITE("system") {
     write_file(dir.path("x"), "");
     const auto opening = open_at(dir.path("x"));
     REQUIRE_MESSAGE(opening.store, opening.store.failure().what);
-    CHECK(opening.set_aside.empty());
+    CHECK(opening.quarantine.empty());
     CHECK(put(**opening.store, "new") == "committed");
     CHECK(mode_of(dir.path("x")) == 0600);
   }
 
-  TEST_CASE("any name is a name") {
+  TEST_CASE("file names may contain any characters") {
     const TempDir dir;
     for (const std::string name : {"with space", "quo'te", "double\"quote", "what?mode=memory",
                                    "a#b", "100%41", "file:x", ":memory:", "-x", "new\nline",
@@ -85,7 +85,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("a relative path is taken from where the process is when it opens") {
+  TEST_CASE("a relative path refers to the directory at the time of opening") {
     const TempDir dir;
     fs::create_directory(dir.path("below"));
     const auto old = fs::current_path();
@@ -97,12 +97,12 @@ TEST_SUITE("system") {
     REQUIRE(plain.store);
     CHECK(exists(dir.path("x")));
     CHECK(exists(dir.path("below/file:y?mode=ro")));
-    // Readers are opened later, from another directory.
+    // Readers are opened later, when the current directory is another one.
     CHECK((*opening.store)->totals()->entries == 0);
     CHECK(put(**plain.store, "new") == "committed");
   }
 
-  TEST_CASE("a folder may be reached through a link, the file may not be one") {
+  TEST_CASE("a link to the folder is followed and a link to the file is refused") {
     const TempDir dir;
     fs::create_directory(dir.path("real"));
     fs::create_directory_symlink("real", dir.path("alias"));
@@ -112,7 +112,7 @@ TEST_SUITE("system") {
     check_untouched(dir, dir.path("link"));
   }
 
-  TEST_CASE("56 what is not ours is refused by name and not changed by one byte") {
+  TEST_CASE("a path that is not a cache file is refused by name and not changed") {
     const TempDir dir;
     write_file(dir.path("text"), "my notes\n");
     write_file(dir.path("long text"), std::string(10'000, 'x'));
@@ -140,7 +140,7 @@ TEST_SUITE("system") {
     CHECK_FALSE(exists("/dev/null-lock"));
   }
 
-  TEST_CASE("a file that others may write is refused, even one of ours") {
+  TEST_CASE("a file that others may write is refused") {
     const TempDir dir;
     make_cache(dir.path("x"));
     write_file(dir.path("empty"), "");
@@ -154,9 +154,9 @@ TEST_SUITE("system") {
     CHECK(outcome(open_at(dir.path("x"))) == "open");
   }
 
-  TEST_CASE("a file of another owner is refused, even one of ours") {
+  TEST_CASE("a file of another owner is refused") {
     if (!is_root()) {
-      MESSAGE("giving a file to another owner needs root: skipped");
+      MESSAGE("skipped: changing the owner of a file needs root");
       return;
     }
     const TempDir dir;
@@ -168,7 +168,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("somebody's database with commits in its WAL is not checkpointed") {
+  TEST_CASE("a foreign database with commits in its log is not changed") {
     const TempDir dir;
     const std::string path = dir.path("x");
     Child app([&](Child::Parent& parent) -> std::string {
@@ -177,22 +177,22 @@ TEST_SUITE("system") {
       program.send("SELECT 'ready';");
       while (program.read_line() != "ready") {
       }
-      parent.tell();
+      parent.notify();
       parent.wait_for();
       return program.finish().said;
     });
     REQUIRE(app.wait_for());
     CHECK(fs::file_size(path + "-wal") > 0);
     check_untouched(dir, path);
-    app.tell();
+    app.notify();
     CHECK(app.wait_for_end().exit_code == 0);
   }
 
-  TEST_CASE("a file that is ours by its header, but not by its WAL, is not changed") {
+  TEST_CASE("a file whose log changes the application_id is not changed") {
     const TempDir dir;
     const std::string path = dir.path("x");
     make_cache(path);
-    // The shell is killed, so that its last commit stays in the WAL.
+    // The shell is killed, so that its last commit remains in the log.
     {
       Program program({"sqlite3", path});
       program.send("PRAGMA application_id=77; SELECT 'ready';");
@@ -203,12 +203,12 @@ TEST_SUITE("system") {
     const std::string wal = read_file(path + "-wal");
     const auto opening = open_at(path);
     CHECK(outcome(opening) == "not_ours");
-    CHECK(opening.set_aside.empty());
+    CHECK(opening.quarantine.empty());
     CHECK(read_file(path) == file);
     CHECK(read_file(path + "-wal") == wal);
   }
 
-  TEST_CASE("what people add for themselves is left alone") {
+  TEST_CASE("views, indexes and tables that users add to a closed file remain") {
     const TempDir dir;
     make_cache(dir.path("x"));
     REQUIRE(shell(dir.path("x"),
@@ -219,13 +219,13 @@ TEST_SUITE("system") {
     {
       const auto opening = open_at(dir.path("x"));
       REQUIRE(opening.store);
-      CHECK(opening.set_aside.empty());
+      CHECK(opening.quarantine.empty());
       CHECK(put(**opening.store, "new") == "committed");
     }
     CHECK(shell(dir.path("x"), "SELECT a FROM my_table; SELECT count(*) FROM mine") == "kept\n2\n");
   }
 
-  TEST_CASE("59 a copy of a closed file is a cache, too") {
+  TEST_CASE("a copy of a closed file opens as a store") {
     const TempDir dir;
     make_cache(dir.path("x"));
     fs::copy_file(dir.path("x"), dir.path("copy"));
@@ -234,7 +234,7 @@ TEST_SUITE("system") {
     CHECK((*opening.store)->totals()->entries == 1);
   }
 
-  TEST_CASE("opening reads the same amount at any number of entries") {
+  TEST_CASE("opening reads the same amount with any number of entries") {
     const TempDir dir;
     const std::string path = dir.path("x");
     make_cache(path);
@@ -251,7 +251,7 @@ TEST_SUITE("system") {
           " INSERT INTO cache_entries (cache_key, byte_size, inserted_at, computed_at, accessed_at,"
           " value) SELECT 'key' || i, 100, i, 1, 1, zeroblob(50) FROM n");
     const int many = reads_to_open();
-    // The depth of the trees, and nothing with the number of rows.
+    // A deeper tree needs a few more reads. The number must not grow with the rows.
     CHECK(many <= few + 10);
   }
 }

@@ -1,4 +1,4 @@
-// Access::read_only keeps up with what an application beside it does to the file.
+// A read-only cache follows the changes that an application makes to the file.
 
 #include <doctest/doctest.h>
 
@@ -27,7 +27,7 @@ Options read_only(const CacheFixture& f) {
   return options;
 }
 
-/// An application or a tool that computes `id` times `factor`, under a version of that.
+/// A program with a calculation `id` times `factor` of a given version.
 struct Program {
   Program(Cache& cache, int factor, std::uint32_t version = 1) : registry(cache) {
     auto& posts = registry.resource<Post>("Post", &Post::id);
@@ -42,7 +42,7 @@ struct Program {
 }  // namespace
 
 TEST_SUITE("system") {
-  TEST_CASE("a read-only cache learns of new and of invalidated calculations, and of totals") {
+  TEST_CASE("a read-only cache sees new and invalidated calculations and totals") {
     CacheFixture f;
     const Program app(f.cache(), 10);
     const Cache reader(f.path, read_only(f));
@@ -63,8 +63,7 @@ TEST_SUITE("system") {
     CHECK(reader.contains("Post:1:times"));
   }
 
-  TEST_CASE(
-      "a read-only cache of another version never takes the application's results for its own") {
+  TEST_CASE("a read-only cache does not return results of another version") {
     CacheFixture f;
     const Program app(f.cache(), 10);
     CHECK(app.times(Post{1}) == 10);
@@ -72,7 +71,7 @@ TEST_SUITE("system") {
     Cache reader(f.path, read_only(f));
     const Program tool(reader, 20, 2);
     CHECK(tool.times(Post{1}) == 20);
-    for (int round = 0; round < 3; ++round) {  // the file gives out ids of its own
+    for (int round = 0; round < 3; ++round) {  // the file assigns new calculation ids
       app.times.invalidate_all();
       CHECK(app.times(Post{1}) == 10);
       f->flush();
@@ -82,7 +81,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("a read-only cache follows the path: to a new file, and to the first one") {
+  TEST_CASE("a read-only cache opens the file that appears or is replaced at its path") {
     CacheFixture f;
     f.expect_no_order();
     Options options = read_only(f);
@@ -103,10 +102,10 @@ TEST_SUITE("system") {
     CHECK_FALSE(reader.get<int>("k").has_value());
     CHECK(reader.get<int>("new") == 2);
     reader.flush();
-    CHECK(f.heard.count(NoticeKind::file_lost) == 2);  // the application's, and this one's
+    CHECK(f.heard.count(NoticeKind::file_lost) == 2);  // one of each cache
   }
 
-  TEST_CASE("a read-only cache reads what higher limits let in") {
+  TEST_CASE("a read-only cache reads entries that a raised max_entry_bytes allows") {
     CacheFixture f;
     CHECK(f->put("k", std::string(200'000, 'v')));
     f->flush();
@@ -119,7 +118,7 @@ TEST_SUITE("system") {
     CHECK(reader.get<std::string>("k") == std::string(200'000, 'v'));
   }
 
-  TEST_CASE("a read-only cache looks at the file once a second, and at once when told to") {
+  TEST_CASE("a read-only cache checks the file once a second and in run_maintenance") {
     CacheFixture f;
     CHECK(f->put("k", 1));
     f->flush();

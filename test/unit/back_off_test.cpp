@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "engine/back_off.hpp"
+#include "engine/time.hpp"
 
 using ashmemo::engine::BackOff;
 
@@ -13,7 +13,7 @@ constexpr std::int64_t kSecond = 1'000'000;
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("47 each failure in a row doubles the pause, up to a minute; a success ends the row") {
+  TEST_CASE("BackOff doubles its pause up to one minute and resets it after a success") {
     BackOff back_off;
     std::int64_t now = 7;
     CHECK(back_off.is_over(now));
@@ -30,7 +30,7 @@ TEST_SUITE("unit") {
     CHECK(back_off.is_over(now + 1 + kSecond));
   }
 
-  TEST_CASE("47 a failure of what began before the last one counts with that") {
+  TEST_CASE("BackOff ignores a failure of work that began before the previous failure") {
     BackOff back_off;
     back_off.failed(0, 100);
     for (const std::int64_t began : {0, 50, 100}) back_off.failed(began, 200);

@@ -25,10 +25,11 @@ inline std::vector<Post> posts_up_to(std::int64_t last) {
   return page;
 }
 
-/// The ids that a calculation was called for: one list a call.
+/// The ids that a calculation received: one list for each call.
 using Calls = std::vector<std::vector<std::int64_t>>;
 
-/// A cache in a directory of its own, whose clock and worker stand still until the test moves them.
+/// A cache in its own temporary directory. Only the test moves its clock. The worker has no thread
+/// unless the test asks for one.
 struct Blog {
   explicit Blog(Options given = {}, WorkerMode worker = WorkerMode::manual)
       : cache(dir.path("blog.db"), prepared(std::move(given), worker)) {}
@@ -39,7 +40,7 @@ struct Blog {
     return given;
   }
 
-  /// Declares "length" as a batch calculation that writes down what it is called for.
+  /// Declares the batch calculation "length", which records the ids of each call in `calls`.
   Calculation<Post, int> declare_length(std::uint32_t version = 1) {
     return posts.calculation("length",
                              [this](Records<Post> batch) {
@@ -67,7 +68,7 @@ struct Blog {
   Resource<Post>& posts = registry.resource<Post>("Post", &Post::id);
 };
 
-/// The code of the Error that `work` throws; 0: none.
+/// Returns the code of the `Error` that `work` throws, or 0 if it throws none.
 template <class F>
 [[nodiscard]] int error_code_of(F&& work) {
   try {
@@ -78,7 +79,7 @@ template <class F>
   return 0;
 }
 
-/// What the Error says that `work` throws; empty: none was thrown.
+/// Returns the message of the `Error` that `work` throws, or an empty string if it throws none.
 template <class F>
 [[nodiscard]] std::string error_of(F&& work) {
   try {

@@ -26,19 +26,20 @@ struct Shape {
   bool expires;
 };
 
-/// Random entries of one shape, and random inserts, overwrites and removals until the file has come
-/// to rest: what an entry costs then, and what byte_size says.
+/// Fills a file with random entries of one shape. Then it inserts, overwrites and removes entries
+/// until the size of the file is stable. `cost` measures the bytes for one entry, `predicted`
+/// returns the result of `byte_size`.
 class Churn {
  public:
   Churn(const Shape& shape, unsigned seed) : shape_(shape), random_(seed) {
     file_.options.writer_cache_bytes = 16 << 20;
     file_.reopen();
     const double total = shape.value_bytes > 50'000 ? 8 * kMiB : 1.5 * kMiB;
-    entries_ = static_cast<std::size_t>(total / static_cast<double>(said()));
+    entries_ = static_cast<std::size_t>(total / static_cast<double>(predicted()));
     bytes_.assign(shape.value_bytes, 'v');
   }
 
-  [[nodiscard]] std::int64_t said() const {
+  [[nodiscard]] std::int64_t predicted() const {
     return byte_size(std::string(shape_.key_bytes, 'k'), value(), ValueView::null(),
                      shape_.expires);
   }
@@ -57,8 +58,8 @@ class Churn {
     });
     auto& raw = file_.raw();
     const auto pages = raw.integer("PRAGMA page_count") - raw.integer("PRAGMA freelist_count");
-    // What the file takes without any entry.
-    constexpr std::int64_t kEmptyPages = 12;
+    // The pages of a file without entries.
+    constexpr std::int64_t kEmptyPages = 13;
     return static_cast<double>(pages - kEmptyPages) * 4'096 / static_cast<double>(keys_.size());
   }
 
@@ -103,7 +104,7 @@ class Churn {
   bool put(const std::string& key) {
     stamp_ += 37;
     store::PutRow row = test::row_of(key, value(), stamp_);
-    row.byte_size = said();
+    row.byte_size = predicted();
     row.deadlines.computed_at = stamp_;
     row.cost_us = static_cast<std::int64_t>(below(100'000));
     row.calculation_id = 3;
@@ -129,7 +130,7 @@ class Churn {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("byte_size is what an entry costs in a real file after churn, within 15 %") {
+  TEST_CASE("byte_size predicts the cost of an entry in a file that changed a lot within 15 %") {
     std::string table = "value   key   expires  byte_size      file   ratio\n";
     bool all_within = true;
     const std::vector<Shape> shapes = {
@@ -141,18 +142,18 @@ TEST_SUITE("unit") {
     for (const Shape& shape : shapes) {
       Churn churn(shape, 20'240'601);
       const double cost = churn.cost();
-      const double ratio = static_cast<double>(churn.said()) / cost;
+      const double ratio = static_cast<double>(churn.predicted()) / cost;
       char line[100];
       std::snprintf(line, sizeof(line), "%7zu  %4zu  %7s  %9lld  %8.0f   %.3f\n", shape.value_bytes,
                     shape.key_bytes, shape.expires ? "yes" : "no",
-                    static_cast<long long>(churn.said()), cost, ratio);
+                    static_cast<long long>(churn.predicted()), cost, ratio);
       table += line;
       all_within = all_within && std::abs(ratio - 1) <= 0.15;
     }
     CHECK_MESSAGE(all_within, table);
   }
 
-  TEST_CASE("byte_size grows with key, value and version, and not by what they hold") {
+  TEST_CASE("byte_size depends on the lengths of key, value and version and not on their content") {
     const auto of = [](std::size_t key, std::size_t value) {
       return byte_size(std::string(key, 'k'), ValueView::blob(std::string(value, 'v')),
                        ValueView::null(), true);
@@ -161,8 +162,8 @@ TEST_SUITE("unit") {
       std::int64_t last = 0;
       for (std::size_t value = 0; value < 10'000; value += 7) {
         const std::int64_t now = of(key, value);
-        // From one page to the next a row shares its page again: never by more than two thirds of
-        // one.
+        // A row that gets one more overflow page keeps a smaller part in the shared page. The size
+        // may then fall, but by less than 3,400 bytes.
         CHECK(now >= last - 3'400);
         CHECK(now > static_cast<std::int64_t>(key + value));
         last = now;
@@ -176,7 +177,7 @@ TEST_SUITE("unit") {
           byte_size("key", ValueView::null(), ValueView::integer(1), false));
   }
 
-  TEST_CASE("byte_size of an integer follows what SQLite stores") {
+  TEST_CASE("byte_size of an integer depends on the bytes that SQLite stores for it") {
     const auto of = [](std::int64_t number) {
       return byte_size("key", ValueView::integer(number), ValueView::null(), false);
     };

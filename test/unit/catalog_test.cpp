@@ -48,57 +48,116 @@ const CalculationRow& with_id(const Rows& rows, std::int64_t id) {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("a calculation that the file does not know gets an id and a row") {
+  TEST_CASE("the catalog gives a new calculation an id and a row for the file") {
     Catalog catalog;
     const auto words = catalog.add("Post", "words", 1, "ttl 1h");
     CHECK(words->id == 1);
-    const Rows untold = catalog.take_untold();
-    REQUIRE(untold.size() == 1);
-    CHECK(untold[0].id == 1);
-    CHECK(untold[0].resource == "Post");
-    CHECK(untold[0].name == "words");
-    CHECK(untold[0].version == 1);
-    CHECK_FALSE(untold[0].retired);
+    const Rows unwritten = catalog.take_unwritten();
+    REQUIRE(unwritten.size() == 1);
+    CHECK(unwritten[0].id == 1);
+    CHECK(unwritten[0].resource == "Post");
+    CHECK(unwritten[0].name == "words");
+    CHECK(unwritten[0].version == 1);
+    CHECK_FALSE(unwritten[0].retired);
     CHECK(catalog.is_current(1));
   }
 
-  TEST_CASE("a calculation that the file knows keeps its id and needs no row") {
+  TEST_CASE("the catalog keeps the id and needs no row when the file contains the calculation") {
     Catalog catalog;
     CHECK(catalog.load({row(7, "words", 3)}).empty());
     const auto words = catalog.add("Post", "words", 3, "ttl 1h");
     CHECK(words->id == 7);
-    const Rows untold = catalog.take_untold();
-    CHECK(untold.empty());
+    const Rows unwritten = catalog.take_unwritten();
+    CHECK(unwritten.empty());
     CHECK_FALSE(catalog.has_retired());
   }
 
-  TEST_CASE("another policy is told to the file, under the same id") {
+  TEST_CASE("the catalog keeps the id and updates the row when the policy differs") {
     Catalog catalog;
     CHECK(catalog.load({row(7, "words", 3)}).empty());
     const auto words = catalog.add("Post", "words", 3, "ttl 2h");
     CHECK(words->id == 7);
-    const Rows untold = catalog.take_untold();
-    REQUIRE(untold.size() == 1);
-    CHECK(untold[0].policy == "ttl 2h");
+    const Rows unwritten = catalog.take_unwritten();
+    REQUIRE(unwritten.size() == 1);
+    CHECK(unwritten[0].policy == "ttl 2h");
   }
 
-  TEST_CASE("another version, newer or older, gets a new id and retires the old one") {
+  TEST_CASE("the catalog assigns a new id and retires the old one when the version differs") {
     for (const std::int64_t version : {4, 2}) {
       Catalog catalog;
       CHECK(catalog.load({row(7, "words", 3)}).empty());
       const auto words = catalog.add("Post", "words", version, "ttl 1h");
       CHECK(words->id == 8);
-      const Rows untold = catalog.take_untold();
-      CHECK(ids_of(untold) == Ids{7, 8});
-      CHECK(with_id(untold, 7).retired);
-      CHECK_FALSE(with_id(untold, 8).retired);
+      const Rows unwritten = catalog.take_unwritten();
+      CHECK(ids_of(unwritten) == Ids{7, 8});
+      CHECK(with_id(unwritten, 7).retired);
+      CHECK_FALSE(with_id(unwritten, 8).retired);
       CHECK_FALSE(catalog.is_current(7));
       CHECK(catalog.is_current(8));
       CHECK(ids_of(catalog.retired()) == Ids{7});
     }
   }
 
-  TEST_CASE("the same registered twice is the same; with two versions it is misuse") {
+  TEST_CASE("results of another type get a new id and retire the old one") {
+    Catalog catalog;
+    CalculationRow known = row(7, "words", 3);
+    known.result_type = "vector of float";
+    CHECK(catalog.load({known}).empty());
+    const auto words = catalog.add("Post", "words", 3, "ttl 1h", "vector of uint8");
+    CHECK(words->id == 8);
+    const Rows unwritten = catalog.take_unwritten();
+    CHECK(ids_of(unwritten) == Ids{7, 8});
+    CHECK(with_id(unwritten, 7).retired);
+    CHECK(with_id(unwritten, 7).result_type == "vector of float");
+    CHECK(with_id(unwritten, 8).result_type == "vector of uint8");
+    CHECK_FALSE(catalog.is_current(7));
+  }
+
+  TEST_CASE("results of the same type keep their id") {
+    Catalog catalog;
+    CalculationRow known = row(7, "words", 3);
+    known.result_type = "text";
+    CHECK(catalog.load({known}).empty());
+    CHECK(catalog.add("Post", "words", 3, "ttl 1h", "text")->id == 7);
+    CHECK_FALSE(catalog.has_unwritten());
+  }
+
+  TEST_CASE("a file that does not know the type of results takes the program's") {
+    Catalog catalog;
+    CHECK(catalog.load({row(7, "words", 3)}).empty());
+    CHECK(catalog.add("Post", "words", 3, "ttl 1h", "text")->id == 7);
+    const Rows unwritten = catalog.take_unwritten();
+    CHECK(ids_of(unwritten) == Ids{7});
+    CHECK(with_id(unwritten, 7).result_type == "text");
+    CHECK_FALSE(with_id(unwritten, 7).retired);
+    // The same when another such file is opened while the program runs.
+    const Rows told = catalog.load({row(9, "words", 3)});
+    CHECK(ids_of(told) == Ids{9});
+    CHECK(with_id(told, 9).result_type == "text");
+  }
+
+  TEST_CASE("another file's results of another type are retired") {
+    Catalog catalog;
+    const auto words = catalog.add("Post", "words", 2, "", "text");
+    CalculationRow known = row(5, "words", 2);
+    known.result_type = "integer";
+    CHECK(ids_of(catalog.load({known})) == Ids{1, 5});
+    CHECK(words->id == 1);
+    CHECK_FALSE(catalog.is_current(5));
+  }
+
+  TEST_CASE("one calculation with two types in one process is misuse") {
+    Catalog catalog;
+    const auto first = catalog.add("Post", "words", 1, "", "text");
+    CHECK(catalog.add("Post", "words", 1, "", "text") == first);
+    CHECK_THROWS_WITH_AS(
+        static_cast<void>(catalog.add("Post", "words", 1, "", "integer")),
+        "calculation Post.words is in use with version 1 and results of type 'text' in this process"
+        " and cannot be registered with version 1 and results of type 'integer' too",
+        Error);
+  }
+
+  TEST_CASE("registering a calculation again throws only if the version differs") {
     Catalog catalog;
     const auto first = catalog.add("Post", "words", 1, "");
     CHECK(catalog.add("Post", "words", 1, "") == first);
@@ -106,7 +165,7 @@ TEST_SUITE("unit") {
     CHECK(catalog.calculations().size() == 1);
   }
 
-  TEST_CASE("calculations of one name in two resources are two") {
+  TEST_CASE("the catalog distinguishes calculations of one name in two resources") {
     Catalog catalog;
     const auto a = catalog.add("Post", "words", 1, "");
     const auto b = catalog.add("Page", "words", 1, "");
@@ -114,7 +173,7 @@ TEST_SUITE("unit") {
     CHECK(catalog.calculations().size() == 2);
   }
 
-  TEST_CASE("renewing hides all results at once and keeps the counters") {
+  TEST_CASE("renewing a calculation invalidates all its results and keeps its counters") {
     Catalog catalog;
     CalculationRow known = row(7, "words", 3);
     known.hits = 40;
@@ -123,13 +182,13 @@ TEST_SUITE("unit") {
     catalog.renew(words);
     CHECK(words->id == 8);
     CHECK_FALSE(catalog.is_current(7));
-    const Rows untold = catalog.take_untold();
-    CHECK(ids_of(untold) == Ids{7, 8});
-    CHECK(with_id(untold, 8).hits == 40);
-    CHECK(with_id(untold, 7).hits == 0);  // or they would stand in the file twice
+    const Rows unwritten = catalog.take_unwritten();
+    CHECK(ids_of(unwritten) == Ids{7, 8});
+    CHECK(with_id(unwritten, 8).hits == 40);
+    CHECK(with_id(unwritten, 7).hits == 0);  // otherwise the file would count them twice
   }
 
-  TEST_CASE("what a retired calculation of the file has counted goes on in another row") {
+  TEST_CASE("the catalog clears the counters of a retired calculation of the file") {
     Catalog catalog;
     CalculationRow old = row(7, "words", 3, true);
     old.hits = 40;
@@ -140,34 +199,34 @@ TEST_SUITE("unit") {
     CHECK(catalog.retired()[0].saved_us == 0);
   }
 
-  TEST_CASE("what was put directly is always current, an unknown id never") {
+  TEST_CASE("the catalog accepts id 0 and ids of the file and refuses retired and unknown ids") {
     Catalog catalog;
     CHECK(catalog.is_current(0));
     CHECK_FALSE(catalog.is_current(5));
     CHECK(catalog.load({row(5, "words", 1), row(6, "old", 1, true)}).empty());
-    CHECK(catalog.is_current(5));  // of a program that has not registered it yet
+    CHECK(catalog.is_current(5));  // in the file, but not yet registered
     CHECK_FALSE(catalog.is_current(6));
     CHECK(ids_of(catalog.retired()) == Ids{6});
     const Ids six{6};
-    catalog.forget(six);
+    catalog.drop_retired(six);
     CHECK_FALSE(catalog.has_retired());
     CHECK_FALSE(catalog.is_current(6));
   }
 
-  TEST_CASE("a retired id of the file is not given out again") {
+  TEST_CASE("the catalog does not use the id of a retired calculation again") {
     Catalog catalog;
     CHECK(catalog.load({row(9, "old", 1, true)}).empty());
     CHECK(catalog.add("Post", "words", 1, "")->id == 10);
   }
 
-  TEST_CASE("an id at the end of the numbers does not stop the counting") {
+  TEST_CASE("the catalog starts ids again at 1 when the file contains the largest possible id") {
     Catalog catalog;
     CHECK(catalog.load({row(std::numeric_limits<std::int64_t>::max(), "foreign", 1)}).empty());
     CHECK(catalog.add("Post", "words", 1, "")->id == 1);
     CHECK(catalog.add("Post", "chars", 1, "")->id == 2);
   }
 
-  TEST_CASE("counters are taken once, for those that counted something") {
+  TEST_CASE("the catalog returns each count once and skips calculations without counts") {
     Catalog catalog;
     const auto words = catalog.add("Post", "words", 1, "");
     static_cast<void>(catalog.add("Post", "chars", 1, ""));
@@ -181,10 +240,10 @@ TEST_SUITE("unit") {
     CHECK(taken[0].saved_us == 500);
     CHECK(catalog.take_counters().empty());
     catalog.renew(words);
-    CHECK(with_id(catalog.take_untold(), 3).hits == 3);
+    CHECK(with_id(catalog.take_unwritten(), 3).hits == 3);
   }
 
-  TEST_CASE("saved time that was counted after its hits is not lost") {
+  TEST_CASE("the catalog returns saved time without hits") {
     Catalog catalog;
     const auto words = catalog.add("Post", "words", 1, "");
     words->unwritten.saved_us.add(500);
@@ -193,7 +252,7 @@ TEST_SUITE("unit") {
     CHECK(taken[0].saved_us == 500);
   }
 
-  TEST_CASE("counters that could not be written are taken again, with what came meanwhile") {
+  TEST_CASE("the catalog adds returned counts to later ones") {
     Catalog catalog;
     const auto words = catalog.add("Post", "words", 1, "");
     words->unwritten.hits.add(3);
@@ -206,28 +265,28 @@ TEST_SUITE("unit") {
     CHECK(taken[0].hits == 5);
     CHECK(taken[0].failed == 1);
     catalog.renew(words);
-    CHECK(with_id(catalog.take_untold(), 2).hits == 5);
+    CHECK(with_id(catalog.take_unwritten(), 2).hits == 5);
   }
 
-  // ---- another file is opened while the process goes on
+  // ---- The process opens another file.
 
-  TEST_CASE("a new file is told what this process calculates, under the same ids") {
+  TEST_CASE("the catalog returns rows with the same ids for a new file") {
     Catalog catalog;
     CHECK(catalog.load({row(7, "words", 1)}).empty());
     const auto words = catalog.add("Post", "words", 1, "ttl 1h");
     const auto chars = catalog.add("Post", "chars", 2, "ttl 2h");
-    const Rows untold = catalog.load({});
-    CHECK(ids_of(untold) == Ids{7, 8});
-    CHECK(with_id(untold, 8).name == "chars");
-    CHECK(with_id(untold, 8).version == 2);
-    CHECK(with_id(untold, 8).policy == "ttl 2h");
+    const Rows unwritten = catalog.load({});
+    CHECK(ids_of(unwritten) == Ids{7, 8});
+    CHECK(with_id(unwritten, 8).name == "chars");
+    CHECK(with_id(unwritten, 8).version == 2);
+    CHECK(with_id(unwritten, 8).policy == "ttl 2h");
     CHECK(words->id == 7);
     CHECK(chars->id == 8);
     CHECK(catalog.is_current(7));
     CHECK(catalog.is_current(8));
   }
 
-  TEST_CASE("what only the old file knew is current no more") {
+  TEST_CASE("the catalog forgets calculations that only the previous file contained") {
     Catalog catalog;
     CHECK(catalog.load({row(7, "words", 1), row(8, "old", 1, true)}).empty());
     CHECK(catalog.load({}).empty());
@@ -235,7 +294,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(catalog.has_retired());
   }
 
-  TEST_CASE("the same file again changes nothing") {
+  TEST_CASE("the catalog changes nothing when the file is the same") {
     Catalog catalog;
     CHECK(catalog.load({row(7, "words", 1)}).empty());
     const auto words = catalog.add("Post", "words", 1, "ttl 1h");
@@ -244,7 +303,7 @@ TEST_SUITE("unit") {
     CHECK(catalog.is_current(7));
   }
 
-  TEST_CASE("another file's id for the same version is taken over") {
+  TEST_CASE("the catalog takes the id of the new file for the same version") {
     Catalog catalog;
     const auto words = catalog.add("Post", "words", 1, "");
     CHECK(catalog.load({row(1, "other", 1), row(20, "words", 1)}).empty());
@@ -253,66 +312,68 @@ TEST_SUITE("unit") {
     CHECK(catalog.add("Post", "more", 1, "")->id == 21);
   }
 
-  TEST_CASE("an id that means something else in the other file is given up") {
+  TEST_CASE("the catalog assigns a new id when the new file uses the id for another calculation") {
     Catalog catalog;
     const auto words = catalog.add("Post", "words", 1, "");
     CHECK(words->id == 1);
-    const Rows untold = catalog.load({row(1, "other", 1)});
+    const Rows unwritten = catalog.load({row(1, "other", 1)});
     CHECK(words->id == 2);
-    CHECK(ids_of(untold) == Ids{2});
-    CHECK(untold[0].name == "words");
+    CHECK(ids_of(unwritten) == Ids{2});
+    CHECK(unwritten[0].name == "words");
     CHECK(catalog.is_current(1));
     CHECK(catalog.is_current(2));
   }
 
-  TEST_CASE("another file's results of another version are retired") {
+  TEST_CASE("the catalog retires another version that the new file contains") {
     Catalog catalog;
     const auto words = catalog.add("Post", "words", 2, "");
-    const Rows untold = catalog.load({row(5, "words", 1)});
+    const Rows unwritten = catalog.load({row(5, "words", 1)});
     CHECK(words->id == 1);
-    CHECK(ids_of(untold) == Ids{1, 5});
-    CHECK(with_id(untold, 5).retired);
+    CHECK(ids_of(unwritten) == Ids{1, 5});
+    CHECK(with_id(unwritten, 5).retired);
     CHECK_FALSE(catalog.is_current(5));
     CHECK(ids_of(catalog.retired()) == Ids{5});
   }
 
-  TEST_CASE("an invalidation that the file was not told of holds after it is opened again") {
+  TEST_CASE(
+      "the catalog keeps an invalidation that was not written before the file was opened again") {
     Catalog catalog;
     CHECK(catalog.load({row(7, "words", 1)}).empty());
     const auto words = catalog.add("Post", "words", 1, "ttl 1h");
     catalog.renew(words);
-    const Rows untold = catalog.load({row(7, "words", 1)});
+    const Rows unwritten = catalog.load({row(7, "words", 1)});
     CHECK(words->id == 8);
     CHECK_FALSE(catalog.is_current(7));
     CHECK(catalog.is_current(8));
-    CHECK(ids_of(untold) == Ids{7, 8});
-    CHECK(with_id(untold, 7).retired);
+    CHECK(ids_of(unwritten) == Ids{7, 8});
+    CHECK(with_id(unwritten, 7).retired);
     CHECK(ids_of(catalog.retired()) == Ids{7});
   }
 
-  TEST_CASE("an id that was retired here does not retire another calculation's in another file") {
+  TEST_CASE(
+      "the catalog does not retire another calculation that has a retired id in the new file") {
     Catalog catalog;
     CHECK(catalog.load({row(7, "words", 1)}).empty());
     catalog.renew(catalog.add("Post", "words", 1, "ttl 1h"));
-    const Rows untold = catalog.load({row(7, "other", 1)});
+    const Rows unwritten = catalog.load({row(7, "other", 1)});
     CHECK(catalog.is_current(7));
     CHECK_FALSE(catalog.has_retired());
-    CHECK(ids_of(untold) == Ids{8});
+    CHECK(ids_of(unwritten) == Ids{8});
   }
 
-  TEST_CASE("who only reads takes no id of one file for one of the next") {
+  TEST_CASE("a read-only catalog does not use the ids of the previous file") {
     Catalog catalog(false);
     CHECK(catalog.load({row(1, "words", 1)}).empty());
     const auto words = catalog.add("Post", "words", 2, "");
     CHECK_FALSE(catalog.is_current(1));
-    SUBCASE("another version's in the one, its own in the other") {
+    SUBCASE("the second file contains its version under the same id") {
       (void)catalog.load({row(1, "words", 2)});
       CHECK(catalog.is_current(1));
       CHECK(words->id == 1);
       (void)catalog.load({row(1, "words", 2)});
       CHECK(catalog.is_current(1));
     }
-    SUBCASE("its own in the one, another version's in the other, which is empty at first") {
+    SUBCASE("the second file contains its version and the third file is empty") {
       (void)catalog.load({row(5, "words", 2)});
       CHECK(words->id == 5);
       (void)catalog.load({});
@@ -321,53 +382,54 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("an id that no writer was told of is forgotten when it is renewed") {
+  TEST_CASE("renewing a calculation forgets an id that no writer has taken") {
     Catalog catalog;
     const auto words = catalog.add("Post", "words", 1, "");
     for (int i = 0; i < 1'000; ++i) catalog.renew(words);
     CHECK(words->id == 1'001);
     CHECK_FALSE(catalog.is_current(1'000));
     CHECK_FALSE(catalog.has_retired());
-    CHECK(ids_of(catalog.take_untold()) == Ids{1'001});
-    CHECK_FALSE(catalog.has_untold());
+    CHECK(ids_of(catalog.take_unwritten()) == Ids{1'001});
+    CHECK_FALSE(catalog.has_unwritten());
   }
 
-  TEST_CASE("an id that a writer was told of is retired, also if that could not be committed") {
+  TEST_CASE(
+      "renewing a calculation retires an id that a writer has taken, even if the commit failed") {
     Catalog catalog;
     const auto words = catalog.add("Post", "words", 1, "");
-    const Rows told = catalog.take_untold();
+    const Rows taken = catalog.take_unwritten();
     catalog.renew(words);
-    catalog.give_back_untold(told);
+    catalog.give_back_unwritten(taken);
     CHECK(ids_of(catalog.retired()) == Ids{1});
-    const Rows untold = catalog.take_untold();
-    CHECK(ids_of(untold) == Ids{1, 2});
-    CHECK(with_id(untold, 1).retired);
+    const Rows unwritten = catalog.take_unwritten();
+    CHECK(ids_of(unwritten) == Ids{1, 2});
+    CHECK(with_id(unwritten, 1).retired);
   }
 
-  TEST_CASE("rows that could not be written are taken again as they are by then") {
+  TEST_CASE("rows that could not be written are taken again with their current counters") {
     Catalog catalog;
     const auto words = catalog.add("Post", "words", 1, "");
-    const Rows taken = catalog.take_untold();
+    const Rows taken = catalog.take_unwritten();
     words->unwritten.hits.add(3);
     CHECK(catalog.take_counters().size() == 1);
-    catalog.give_back_untold(taken);
-    CHECK(with_id(catalog.take_untold(), 1).hits == 3);
+    catalog.give_back_unwritten(taken);
+    CHECK(with_id(catalog.take_unwritten(), 1).hits == 3);
   }
 
-  TEST_CASE("an invalidation holds for a file that is seen only after it, whatever ids that has") {
+  TEST_CASE("the catalog applies an earlier invalidation to a new file with any ids") {
     for (const std::int64_t id : {1, 2, 3, 9}) {
       Catalog catalog;
       const auto words = catalog.add("Post", "words", 1, "ttl 1h");
       catalog.renew(words);
-      const Rows untold = catalog.load({row(id, "words", 1)});
+      const Rows unwritten = catalog.load({row(id, "words", 1)});
       CHECK(words->id != id);
       CHECK_FALSE(catalog.is_current(id));
       CHECK(catalog.is_current(words->id));
       CHECK(ids_of(catalog.retired()) == Ids{id});
-      CHECK(with_id(untold, id).retired);
-      CHECK_FALSE(with_id(untold, words->id).retired);
-      // The same file again, which was told.
-      CHECK(catalog.load(untold).empty());
+      CHECK(with_id(unwritten, id).retired);
+      CHECK_FALSE(with_id(unwritten, words->id).retired);
+      // The same file again, which now contains these rows.
+      CHECK(catalog.load(unwritten).empty());
       CHECK(catalog.is_current(words->id));
     }
   }

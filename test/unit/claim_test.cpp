@@ -22,7 +22,7 @@ CachePaths paths_of(const std::string& file) {
   return *paths;
 }
 
-// "ok", or the name of the failure's kind.
+// Returns "ok" or the name of the failure's kind.
 template <class T>
 std::string outcome(const Result<T>& result) {
   return result ? "ok" : kind_name(result.failure().kind);
@@ -35,7 +35,7 @@ std::string claim_in_child(const std::string& path) {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("a path is resolved up to its last component") {
+  TEST_CASE("resolve follows links in all components of a path except the last") {
     const TempDir dir;
     fs::create_directory(dir.path("real"));
     fs::create_directory_symlink("real", dir.path("alias"));
@@ -48,7 +48,7 @@ TEST_SUITE("unit") {
     CHECK(paths_of("x").file == fs::current_path().string() + "/x");
   }
 
-  TEST_CASE("57 a path that can be no file is a failure that names it") {
+  TEST_CASE("a path that cannot be a file is refused") {
     const TempDir dir;
     write_file(dir.path("file"), "");
     const auto missing = resolve(dir.path("no/such/x"));
@@ -59,19 +59,19 @@ TEST_SUITE("unit") {
     CHECK(outcome(resolve(dir.path(".."))) == "not_ours");
     CHECK(outcome(resolve("")) == "unavailable");
     CHECK(outcome(resolve(std::string("a\0b", 3))) == "unavailable");
-    // A file in the place of the folder.
+    // A component of the path is a file instead of a folder.
     CHECK_FALSE(ClaimedFile::for_writing(dir.path("file/x")));
     CHECK_FALSE(ClaimedFile::for_writing(dir.path(std::string(300, 'n'))));
     CHECK(read_file(dir.path("file")).empty());
   }
 
-  TEST_CASE("the lock file's line fits what is read of it and tells people what it is") {
+  TEST_CASE("the line in the lock file names the library and is short enough to be read whole") {
     CHECK(kLockMagic.size() <= 100);
     CHECK(kLockMagic.back() == '\n');
     CHECK(kLockMagic.find("ashmemo") != std::string_view::npos);
   }
 
-  TEST_CASE("a file in use is in use by every name it has") {
+  TEST_CASE("a claim fails with in_use for every name of a claimed file") {
     const TempDir dir;
     fs::create_directory(dir.path("folder"));
     fs::create_directory_symlink("folder", dir.path("alias"));
@@ -92,13 +92,13 @@ TEST_SUITE("unit") {
     CHECK(again.failure().what.find(dir.path("folder/x")) != std::string::npos);
   }
 
-  TEST_CASE("a refused second claim leaves the first one's lock alone") {
+  TEST_CASE("a refused second claim does not release the lock of the first claim") {
     const TempDir dir;
     auto claim = ClaimedFile::for_writing(dir.path("x"));
     REQUIRE(claim);
     CHECK(outcome(ClaimedFile::for_writing(dir.path("x"))) == "in_use");
     CHECK(claim_in_child(dir.path("x")) == "in_use");
-    fs::rename(dir.path("x"), dir.path("kept"));  // so that its inode is not used again
+    fs::rename(dir.path("x"), dir.path("kept"));  // keeps the inode in use
     CHECK(outcome(ClaimedFile::for_writing(dir.path("x"))) == "in_use");
     CHECK(outcome(ClaimedFile::for_reading(dir.path("x"))) == "unavailable");
     write_file(dir.path("x"), "replaced by something else");
@@ -108,7 +108,7 @@ TEST_SUITE("unit") {
     CHECK(read_file(dir.path("x")) == "replaced by something else");
   }
 
-  TEST_CASE("the end of a claim lets others in") {
+  TEST_CASE("a file can be claimed after the previous claim has ended") {
     const TempDir dir;
     auto claim = ClaimedFile::for_writing(dir.path("x"));
     REQUIRE(claim);
@@ -117,7 +117,7 @@ TEST_SUITE("unit") {
     CHECK(outcome(ClaimedFile::for_writing(dir.path("x"))) == "ok");
   }
 
-  TEST_CASE("a claim for reading keeps nobody out and is kept out by nobody") {
+  TEST_CASE("a claim for reading does not block a writer and a writer does not block it") {
     const TempDir dir;
     make_cache(dir.path("x"));
     fs::remove(dir.path("x-lock"));
@@ -130,29 +130,29 @@ TEST_SUITE("unit") {
     CHECK(claim_in_child(dir.path("x")) == "in_use");
   }
 
-  TEST_CASE("a file that this process has open is not opened for its header") {
+  TEST_CASE("a claim for reading does not read the header of a file that this process has open") {
     const TempDir dir;
     make_cache(dir.path("x"));
     const auto writer = ClaimedFile::for_writing(dir.path("x"));
     REQUIRE(writer);
-    // If the header were read, this would be found out.
+    // If the claim read the header, it would fail now.
     write_file(dir.path("x"), "no header");
     CHECK(outcome(ClaimedFile::for_reading(dir.path("x"))) == "ok");
     CHECK(claim_in_child(dir.path("x")) == "in_use");
   }
 
-  TEST_CASE("of what is not ours no lock file is left, before or after") {
+  TEST_CASE("a claim creates no lock file beside a file that is not a cache") {
     const TempDir dir;
     write_file(dir.path("x"), "my notes");
     CHECK(outcome(ClaimedFile::for_writing(dir.path("x"))) == "not_ours");
     CHECK(outcome(ClaimedFile::for_reading(dir.path("x"))) == "not_ours");
     CHECK_FALSE(exists(dir.path("x-lock")));
-    // So it is still nobody's the second time.
+    // A second attempt is refused, too.
     CHECK(outcome(ClaimedFile::for_writing(dir.path("x"))) == "not_ours");
     CHECK(read_file(dir.path("x")) == "my notes");
   }
 
-  TEST_CASE("a creation that was cut off before FILE was there is taken up again") {
+  TEST_CASE("a claim completes a creation that stopped before the cache file existed") {
     const TempDir dir;
     for (const std::string_view lock :
          {kLockMagic.substr(0, 0), kLockMagic.substr(0, 20), kLockMagic}) {
@@ -166,7 +166,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("an empty file with rights for others becomes its owner's alone") {
+  TEST_CASE("a claim makes an empty file private to its owner") {
     const TempDir dir;
     write_file(dir.path("x"), "");
     fs::permissions(dir.path("x"), fs::perms(0644));
@@ -174,16 +174,16 @@ TEST_SUITE("unit") {
     CHECK(fs::status(dir.path("x")).permissions() == fs::perms(0600));
   }
 
-  TEST_CASE("what a deleted cache leaves behind is removed; what may be somebody's is not") {
+  TEST_CASE("a claim removes files beside a deleted cache only if its lock file exists") {
     const TempDir dir;
     for (const std::string beside : {"x-wal", "x-shm", "x-journal"}) {
       for (const bool file_is_empty : {false, true}) {
         INFO(beside);
-        write_file(dir.path(beside), "debris");
+        write_file(dir.path(beside), "leftover");
         if (file_is_empty) write_file(dir.path("x"), "");
         const auto refused = ClaimedFile::for_writing(dir.path("x"));
         CHECK(outcome(refused) == "not_ours");
-        CHECK(read_file(dir.path(beside)) == "debris");
+        CHECK(read_file(dir.path(beside)) == "leftover");
         CHECK(exists(dir.path("x")) == file_is_empty);
         CHECK_FALSE(exists(dir.path("x-lock")));
         write_file(dir.path("x-lock"), kLockMagic);
@@ -195,14 +195,14 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("what is beside a cache file must be ours as well") {
+  TEST_CASE("a claim is refused if a file beside the cache is a link, a folder or shared") {
     const TempDir dir;
     make_cache(dir.path("x"));
     fs::remove(dir.path("x-lock"));
     const std::string content = read_file(dir.path("x"));
     for (const std::string beside : {"x-wal", "x-shm", "x-journal", "x-lock"}) {
       INFO(beside);
-      fs::create_symlink(dir.path("somebody's"), dir.path(beside));
+      fs::create_symlink(dir.path("target"), dir.path(beside));
       const auto link = ClaimedFile::for_writing(dir.path("x"));
       CHECK(outcome(link) == "not_ours");
       CHECK(link.failure().what.find(dir.path(beside)) != std::string::npos);
@@ -215,14 +215,15 @@ TEST_SUITE("unit") {
       CHECK(outcome(ClaimedFile::for_writing(dir.path("x"))) == "not_ours");
       fs::remove(dir.path(beside));
     }
-    CHECK_FALSE(exists(dir.path("somebody's")));
+    CHECK_FALSE(exists(dir.path("target")));
     CHECK(read_file(dir.path("x")) == content);
     write_file(dir.path("x-lock"), "a list of my locks");
     CHECK(outcome(ClaimedFile::for_writing(dir.path("x"))) == "not_ours");
     CHECK(read_file(dir.path("x-lock")) == "a list of my locks");
   }
 
-  TEST_CASE("deletion and replacement of any of the files are seen") {
+  TEST_CASE(
+      "still_in_place is false while the cache, its log or its lock file is moved or replaced") {
     const TempDir dir;
     for (const char* name : {"x", "x-wal", "x-lock"}) {
       for (const bool replaced : {false, true}) {
@@ -244,7 +245,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("a WAL that was never seen is not missed") {
+  TEST_CASE("still_in_place accepts a log that appears after the first look") {
     const TempDir dir;
     const auto claim = ClaimedFile::for_writing(dir.path("x"));
     REQUIRE(claim);
@@ -254,7 +255,7 @@ TEST_SUITE("unit") {
     CHECK(claim.value()->still_in_place());
   }
 
-  TEST_CASE("a forked child's end of a claim does not end its parent's") {
+  TEST_CASE("a forked child that ends its claim does not end its parent's claim") {
     const TempDir dir;
     auto claim = ClaimedFile::for_writing(dir.path("x"));
     REQUIRE(claim);

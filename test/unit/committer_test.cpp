@@ -8,8 +8,6 @@
 #include "maintenance/committer.hpp"
 #include "support/fake_engine.hpp"
 
-// One group at a time, on a fake file.
-
 using namespace ashmemo;
 using base::FailureKind;
 using engine::SlotPtr;
@@ -20,27 +18,33 @@ using test::text_write;
 
 namespace {
 
-/// A committer of its own beside the worker's.
+/// A committer that is separate from the worker's, so that a test commits one group at a time.
 struct Bench {
   explicit Bench(Options options = FakeEngine::manual())
       : fake(std::move(options)),
         events(fake.engine),
-        transactions(fake.engine, events),
-        policy(engine::make_eviction_policy(fake.engine.options.eviction)),
+        disk_full(fake.engine),
+        transactions(fake.engine, events, disk_full),
+        policy(eviction::make_eviction_policy(fake.engine.options.eviction)),
+        upkeep(fake.engine, transactions, disk_full),
         sweeper(fake.engine, transactions),
-        committer(fake.engine, transactions, policy.get(), sweeper) {
+        committer(fake.engine, transactions, upkeep, sweeper, policy.get()) {
     REQUIRE(fake.open().ok());
   }
 
   SlotPtr offer(std::string_view key, const engine::WritePtr& write) {
     return fake.engine.pending.offer(key, write).slot;
   }
-  base::Status commit(bool has_room = true) {
-    return committer.commit_next(*fake.engine.store.get(),
-                                 [has_room](bool) -> base::Result<bool> { return has_room; });
+  base::Status commit() {
+    return committer.commit_next(*fake.engine.store.get(), {maintenance::WaitsForReads::once});
   }
-  /// Entries that are due as soon as they are written.
-  void put_due(int count, std::int64_t byte_size) {
+  /// Makes the write-ahead log full, as a long read of this process does.
+  void fill_wal() {
+    fake.file->own_reader = true;
+    fake.file->wal_bytes = 8 * MiB;
+  }
+  /// Writes entries that are expired as soon as they are written.
+  void put_expired(int count, std::int64_t byte_size) {
     for (const std::string& key : test::numbered("due", count)) {
       auto write = std::make_shared<engine::Write>();
       write->value = Value::text("v");
@@ -50,12 +54,14 @@ struct Bench {
     }
     while (!pending().empty()) REQUIRE(commit().ok());
   }
-  engine::PendingWrites& pending() { return fake.engine.pending; }
+  engine::WriteQueue& pending() { return fake.engine.pending; }
 
   FakeEngine fake;
   maintenance::Events events;
+  maintenance::DiskFullMode disk_full;
   maintenance::Transactions transactions;
-  std::unique_ptr<engine::EvictionPolicy> policy;
+  std::unique_ptr<eviction::EvictionPolicy> policy;
+  maintenance::Upkeep upkeep;
   maintenance::Sweeper sweeper;
   maintenance::Committer committer;
 };
@@ -73,13 +79,13 @@ using Keys = std::vector<std::string>;
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("nothing pending is no transaction") {
+  TEST_CASE("the committer begins no transaction when nothing is pending") {
     Bench bench;
     CHECK(bench.commit().ok());
     CHECK(bench.fake.faults->calls(Call::begin) == 0);
   }
 
-  TEST_CASE("a group is one transaction, and its slots learn what became of them") {
+  TEST_CASE("the committer writes a group in one transaction and sets the outcome in its slots") {
     Bench bench;
     const SlotPtr a = bench.offer("a", text_write("1"));
     const SlotPtr b = bench.offer("b", removal());
@@ -95,7 +101,7 @@ TEST_SUITE("unit") {
     CHECK(bench.fake.file->keys() == Keys{"a"});
   }
 
-  TEST_CASE("what was there before is told to removals and to puts") {
+  TEST_CASE("a slot says whether the file contained the key before") {
     Bench bench;
     bench.offer("a", text_write("1"));
     bench.offer("b", text_write("1"));
@@ -110,7 +116,7 @@ TEST_SUITE("unit") {
     CHECK(bench.fake.engine.entries == 1);
   }
 
-  TEST_CASE("a removal whose place a put took still learns that there was an entry") {
+  TEST_CASE("a slot says that an entry existed although a put replaced the removal") {
     Bench bench;
     bench.offer("a", text_write("1"));
     REQUIRE(bench.commit().ok());
@@ -121,7 +127,7 @@ TEST_SUITE("unit") {
     CHECK(removed->kept);
   }
 
-  TEST_CASE("no transaction carries more than 1,000 rows") {
+  TEST_CASE("a transaction contains at most 1,000 rows") {
     Bench bench;
     for (const std::string& key : test::numbered("k", 2'500)) bench.offer(key, text_write("v"));
     for (const int rows : {1'000, 2'000, 2'500}) {
@@ -131,7 +137,7 @@ TEST_SUITE("unit") {
     CHECK(bench.pending().empty());
   }
 
-  TEST_CASE("no transaction carries more than 4 MiB, one larger entry goes alone") {
+  TEST_CASE("a transaction contains at most 4 MiB or one larger entry") {
     Bench bench;
     bench.offer("a", text_write("v", 3 * MiB));
     bench.offer("b", text_write("v", 1 * MiB));
@@ -145,12 +151,12 @@ TEST_SUITE("unit") {
     CHECK(bench.fake.file->keys().size() == 4);
   }
 
-  TEST_CASE("two writes of one key in a group are written in the order they came") {
+  TEST_CASE("two writes of one key are committed in the order of the calls") {
     Bench bench;
     bench.offer("a", text_write("1"));
     bench.offer("b", text_write("1"));
     bench.fake.faults->fail(Call::begin, FailureKind::busy);
-    // While the first group is taken the keys are written again.
+    // The keys are written again after the committer has taken the first group.
     bench.fake.faults->before(Call::begin, [&bench] {
       bench.offer("a", text_write("2"));
       bench.offer("b", removal());
@@ -163,7 +169,7 @@ TEST_SUITE("unit") {
     CHECK(bench.fake.file->row("a").value.bytes() == "2");
   }
 
-  TEST_CASE("50 bytes and rows are counted when they are committed, not when that failed") {
+  TEST_CASE("bytes and rows are counted after a commit and not after a failed one") {
     Bench bench;
     bench.offer("a", text_write("1", 700));
     bench.fake.faults->fail(Call::commit, FailureKind::io, 1, 2);
@@ -176,10 +182,10 @@ TEST_SUITE("unit") {
     CHECK(bench.fake.engine.counters.bytes_written.get() == 700);
   }
 
-  TEST_CASE("a result that was invalidated while it waited is not written") {
+  TEST_CASE("a result that was invalidated while it was pending is not written") {
     Bench bench;
-    SUBCASE("") {}
-    SUBCASE("nor does the older value come back that it had hidden") {
+    SUBCASE("the file has no older value") {}
+    SUBCASE("the file has an older value, which does not come back") {
       bench.offer("Post:1:words", text_write("older"));
       REQUIRE(bench.commit().ok());
     }
@@ -194,7 +200,7 @@ TEST_SUITE("unit") {
     CHECK(bench.fake.file->keys().empty());
   }
 
-  TEST_CASE("reads of a value that waited are written with it") {
+  TEST_CASE("reads of a pending value are written with it") {
     Bench bench;
     bench.fake.put("a", "1");
     for (int i = 0; i < 4; ++i) CHECK(bench.fake.get("a"));
@@ -204,7 +210,7 @@ TEST_SUITE("unit") {
 
   // ---- Eviction::none
 
-  TEST_CASE("41 with no eviction a put over the limit is refused, and its older value is gone") {
+  TEST_CASE("without eviction a put above the limit is refused and its older value is removed") {
     Options options = FakeEngine::manual();
     options.eviction = Eviction::none;
     options.limits.max_bytes = 1'000;
@@ -224,7 +230,7 @@ TEST_SUITE("unit") {
     CHECK(bench.fake.engine.counters.evicted.get() == 0);
   }
 
-  TEST_CASE("41 a refusal in a transaction that failed is counted once") {
+  TEST_CASE("without eviction a refused put counts once although its transaction failed") {
     Options options = FakeEngine::manual();
     options.eviction = Eviction::none;
     options.limits.max_entries = 1;
@@ -237,7 +243,7 @@ TEST_SUITE("unit") {
     CHECK(bench.fake.engine.counters.refused.get() == 1);
   }
 
-  TEST_CASE("39 41 with no eviction due entries make room before anything is refused") {
+  TEST_CASE("without eviction expired entries are deleted before a put is refused") {
     Options options = FakeEngine::manual();
     options.eviction = Eviction::none;
     options.limits.max_entries = 2;
@@ -254,10 +260,9 @@ TEST_SUITE("unit") {
     CHECK(bench.fake.engine.counters.refused.get() == 0);
   }
 
-  TEST_CASE("39 41 with no eviction as many due entries make room as a put needs") {
+  TEST_CASE("without eviction a put deletes as many expired entries as it needs") {
     Bench bench(without_eviction(unlimited, 251'000));
-    bench.put_due(2'500, 100);
-    bench.fake.file->searches = 2;  // as if others were kept before them
+    bench.put_expired(2'500, 100);
     const SlotPtr slot = bench.offer("new", text_write("1", 200'000));
     REQUIRE(bench.commit().ok());
     CHECK(slot->kept);
@@ -266,9 +271,9 @@ TEST_SUITE("unit") {
     CHECK(bench.fake.engine.bytes == 250'000);
   }
 
-  TEST_CASE("39 41 with no eviction no transaction removes more than 1,000 due entries") {
+  TEST_CASE("without eviction a transaction deletes at most 1,000 expired entries") {
     Bench bench(without_eviction(unlimited, unlimited));
-    bench.put_due(4'500, 100);
+    bench.put_expired(4'500, 100);
     std::vector<std::int64_t> entries;
     bench.fake.faults->before(Call::begin,
                               [&] { entries.push_back(bench.fake.file->counted().entries); });
@@ -280,9 +285,9 @@ TEST_SUITE("unit") {
     CHECK(bench.fake.engine.counters.refused.get() == 10);
   }
 
-  TEST_CASE("41 a removal waits for nothing that is due, whatever the limits have become") {
+  TEST_CASE("without eviction a removal deletes no expired entries even above the limits") {
     Bench bench(without_eviction(unlimited, unlimited));
-    bench.put_due(10, 100);
+    bench.put_expired(10, 100);
     bench.fake.engine.limits.set({1, unlimited, MiB});
     bench.offer("due01", removal());
     const int begun = bench.fake.faults->calls(Call::begin);
@@ -292,13 +297,15 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE(
-      "39 41 with no eviction a group waits until there is room in the log after what must leave") {
+      "without eviction a group waits until the log has space after expired entries are deleted") {
     Bench bench(without_eviction(2, unlimited));
-    bench.put_due(2, 100);
+    bench.put_expired(2, 100);
     const SlotPtr slot = bench.offer("new", text_write("1"));
-    REQUIRE(bench.commit(false).ok());
+    bench.fill_wal();
+    REQUIRE(bench.commit().ok());
     CHECK_FALSE(slot->done);
     CHECK(bench.fake.file->keys().empty());
+    bench.fake.file->own_reader = false;
     REQUIRE(bench.commit().ok());
     CHECK(slot->kept);
   }

@@ -36,7 +36,7 @@ std::unique_ptr<Connection> open(const std::string& path, const ConnectionOption
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("every connection has its settings, whatever the build's defaults are") {
+  TEST_CASE("a connection sets its options independently of the defaults of the SQLite build") {
     test::StoreFixture file;
     ConnectionOptions options;
     options.cache_bytes = 2 << 20;
@@ -62,7 +62,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("the writer syncs and erases as it is told to") {
+  TEST_CASE("a writer connection syncs and erases securely only if its options say so") {
     test::StoreFixture file;
     ConnectionOptions options;
     options.role = Role::writer;
@@ -77,7 +77,7 @@ TEST_SUITE("unit") {
     CHECK(pragma(*careful, "secure_delete") == "1");
   }
 
-  TEST_CASE("views and triggers of the file are never executed") {
+  TEST_CASE("a connection never executes views or triggers of the file") {
     test::StoreFixture file;
     file.put({{"a", "1"}});
     const auto connection = open(file.path, {Role::writer, 0, false, false, 1 << 20, false});
@@ -90,7 +90,7 @@ TEST_SUITE("unit") {
                     SQLite::Exception);
   }
 
-  TEST_CASE("a name is a name, whatever characters are in it") {
+  TEST_CASE("a connection uses a path with special characters as a plain file name") {
     test::TempDir dir;
     const std::string path = dir.path("file:a?mode=memory#%20'\" x.db");
     const auto connection = open(path, {Role::writer, 0, false, false, 1 << 20, true});
@@ -100,7 +100,8 @@ TEST_SUITE("unit") {
     CHECK(store::plain_name("files/a") == "files/a");
   }
 
-  TEST_CASE("what cannot be opened is a failure of its kind") {
+  TEST_CASE(
+      "opening a connection fails with io for a missing file and with corrupt for a text file") {
     test::TempDir dir;
     const ConnectionOptions reader;
     const auto missing = Connection::open(dir.path("missing"), reader);
@@ -114,7 +115,7 @@ TEST_SUITE("unit") {
     CHECK(text.failure().kind == FailureKind::corrupt);
   }
 
-  TEST_CASE("SQLite's codes become the kinds that are treated differently") {
+  TEST_CASE("failure_kind maps the codes of SQLite to kinds of failure") {
     CHECK(store::failure_kind(SQLITE_BUSY_SNAPSHOT) == FailureKind::busy);
     CHECK(store::failure_kind(SQLITE_LOCKED) == FailureKind::busy);
     CHECK(store::failure_kind(SQLITE_FULL) == FailureKind::full);

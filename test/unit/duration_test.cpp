@@ -13,10 +13,10 @@ using namespace std::chrono_literals;
 using ashmemo::Duration;
 using ashmemo::detail::add_saturated;
 
-constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
-constexpr std::int64_t kLeast = std::numeric_limits<std::int64_t>::min();
+constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t kMin = std::numeric_limits<std::int64_t>::min();
 
-// A count that is neither an integer nor floating point to the compiler.
+// A count that is neither of an integer type nor of a floating-point type.
 struct OddCount {
   int value = 0;
   explicit operator long double() const { return value; }
@@ -26,7 +26,7 @@ constexpr std::int64_t count_of(Duration length) { return length.count(); }
 
 static_assert(Duration{}.count() == 0);
 static_assert(count_of(30min) == 1'800'000'000);
-static_assert(count_of(std::chrono::hours::max()) == kMost);
+static_assert(count_of(std::chrono::hours::max()) == kMax);
 static_assert(Duration::max().is_forever());
 static_assert(Duration(1s) < 2s);
 static_assert(2s > Duration(1s));
@@ -36,21 +36,21 @@ static_assert(Duration::microseconds(-3).count() == -3);
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("32 a length of time that is too long is held at the end of the range") {
-    CHECK(count_of(std::chrono::hours::max()) == kMost);
-    CHECK(count_of(std::chrono::hours::min()) == kLeast);
-    CHECK(count_of(std::chrono::milliseconds::max()) == kMost);
+  TEST_CASE("a duration that is too long saturates at the largest or smallest value") {
+    CHECK(count_of(std::chrono::hours::max()) == kMax);
+    CHECK(count_of(std::chrono::hours::min()) == kMin);
+    CHECK(count_of(std::chrono::milliseconds::max()) == kMax);
     CHECK(count_of(std::chrono::seconds(9'223'372'036'854)) == 9'223'372'036'854'000'000);
-    CHECK(count_of(std::chrono::seconds(9'223'372'036'855)) == kMost);
-    CHECK(count_of(std::chrono::seconds(-9'223'372'036'855)) == kLeast);
-    CHECK(count_of(std::chrono::microseconds::max()) == kMost);
-    CHECK(count_of(std::chrono::microseconds::min()) == kLeast);
-    CHECK(count_of(std::chrono::years(300'000)) == kMost);
+    CHECK(count_of(std::chrono::seconds(9'223'372'036'855)) == kMax);
+    CHECK(count_of(std::chrono::seconds(-9'223'372'036'855)) == kMin);
+    CHECK(count_of(std::chrono::microseconds::max()) == kMax);
+    CHECK(count_of(std::chrono::microseconds::min()) == kMin);
+    CHECK(count_of(std::chrono::years(300'000)) == kMax);
     CHECK_FALSE(Duration(std::chrono::seconds(9'223'372'036'854)).is_forever());
   }
 
-  TEST_CASE("a duration of whole numbers converts exactly, cut towards zero") {
-    CHECK(count_of(std::chrono::microseconds(kMost - 1)) == kMost - 1);
+  TEST_CASE("a duration that counts integers converts exactly and rounds towards zero") {
+    CHECK(count_of(std::chrono::microseconds(kMax - 1)) == kMax - 1);
     CHECK(count_of(std::chrono::nanoseconds::max()) == 9'223'372'036'854'775);
     CHECK(count_of(std::chrono::nanoseconds::min()) == -9'223'372'036'854'775);
     CHECK(count_of(1999ns) == 1);
@@ -61,53 +61,53 @@ TEST_SUITE("unit") {
     CHECK(count_of(std::chrono::duration<int, std::ratio<1, 3>>(-1)) == -333'333);
   }
 
-  TEST_CASE("a duration that counts without a sign converts exactly or is held at the end") {
+  TEST_CASE("a duration with an unsigned count converts exactly or saturates") {
     using Nano = std::chrono::duration<std::uint64_t, std::nano>;
     using Micro = std::chrono::duration<std::uint64_t, std::micro>;
     CHECK(count_of(Nano::max()) == 18'446'744'073'709'551);
-    CHECK(count_of(Micro::max()) == kMost);
-    CHECK(count_of(Micro(static_cast<std::uint64_t>(kMost))) == kMost);
-    CHECK(count_of(std::chrono::duration<std::uint64_t>::max()) == kMost);
+    CHECK(count_of(Micro::max()) == kMax);
+    CHECK(count_of(Micro(static_cast<std::uint64_t>(kMax))) == kMax);
+    CHECK(count_of(std::chrono::duration<std::uint64_t>::max()) == kMax);
   }
 
-  TEST_CASE("a duration of fractions converts, and is held at the ends of the range") {
+  TEST_CASE("a duration that counts floating-point numbers converts or saturates") {
     using Seconds = std::chrono::duration<double>;
     using Limits = std::numeric_limits<double>;
     CHECK(count_of(Seconds(0.5)) == 500'000);
     CHECK(count_of(Seconds(-0.25)) == -250'000);
     CHECK(count_of(std::chrono::duration<float, std::micro>(1.9F)) == 1);
-    CHECK(count_of(Seconds(Limits::infinity())) == kMost);
-    CHECK(count_of(Seconds(-Limits::infinity())) == kLeast);
-    CHECK(count_of(Seconds(1e300)) == kMost);
-    CHECK(count_of(Seconds(-1e300)) == kLeast);
+    CHECK(count_of(Seconds(Limits::infinity())) == kMax);
+    CHECK(count_of(Seconds(-Limits::infinity())) == kMin);
+    CHECK(count_of(Seconds(1e300)) == kMax);
+    CHECK(count_of(Seconds(-1e300)) == kMin);
     CHECK(count_of(Seconds(Limits::quiet_NaN())) == 0);
   }
 
-  TEST_CASE("a unit that microseconds cannot count in whole numbers saturates too") {
-    CHECK(count_of(std::chrono::duration<int, std::exa>(1)) == kMost);
-    CHECK(count_of(std::chrono::duration<int, std::exa>(-1)) == kLeast);
+  TEST_CASE("a duration in a very large or very small unit converts or saturates") {
+    CHECK(count_of(std::chrono::duration<int, std::exa>(1)) == kMax);
+    CHECK(count_of(std::chrono::duration<int, std::exa>(-1)) == kMin);
     CHECK(count_of(std::chrono::duration<int, std::exa>(0)) == 0);
     CHECK(count_of(std::chrono::duration<int, std::atto>(5)) == 0);
     CHECK(count_of(std::chrono::duration<OddCount>(OddCount{2})) == 2'000'000);
   }
 
-  TEST_CASE("32 33 a moment far ahead or far back is held at the end of the range") {
+  TEST_CASE("add_saturated stops at the largest and smallest value") {
     CHECK(add_saturated(5, 7) == 12);
     CHECK(add_saturated(5, -7) == -2);
-    CHECK(add_saturated(1, kMost) == kMost);
-    CHECK(add_saturated(kMost, 1) == kMost);
-    CHECK(add_saturated(kMost, kMost) == kMost);
-    CHECK(add_saturated(kMost, 0) == kMost);
-    CHECK(add_saturated(kLeast, -1) == kLeast);
-    CHECK(add_saturated(-1, kLeast) == kLeast);
-    CHECK(add_saturated(kLeast, kLeast) == kLeast);
-    CHECK(add_saturated(kLeast, kMost) == -1);
-    CHECK(add_saturated(kMost, kLeast) == -1);
-    CHECK(add_saturated(kMost - 1, 1) == kMost);
-    CHECK(add_saturated(kLeast + 1, -1) == kLeast);
+    CHECK(add_saturated(1, kMax) == kMax);
+    CHECK(add_saturated(kMax, 1) == kMax);
+    CHECK(add_saturated(kMax, kMax) == kMax);
+    CHECK(add_saturated(kMax, 0) == kMax);
+    CHECK(add_saturated(kMin, -1) == kMin);
+    CHECK(add_saturated(-1, kMin) == kMin);
+    CHECK(add_saturated(kMin, kMin) == kMin);
+    CHECK(add_saturated(kMin, kMax) == -1);
+    CHECK(add_saturated(kMax, kMin) == -1);
+    CHECK(add_saturated(kMax - 1, 1) == kMax);
+    CHECK(add_saturated(kMin + 1, -1) == kMin);
   }
 
-  TEST_CASE("a duration is printed in units, without rounding") {
+  TEST_CASE("to_string prints a duration in units without rounding") {
     CHECK(to_string(Duration(90min)) == "1h 30m");
     CHECK(to_string(Duration(250ms)) == "250ms");
     CHECK(to_string(Duration::max()) == "forever");
@@ -115,7 +115,7 @@ TEST_SUITE("unit") {
     CHECK(to_string(Duration(std::chrono::days(7))) == "7d");
     CHECK(to_string(Duration(24h + 1h + 1min + 1s + 1ms + 1us)) == "1d 1h 1m 1s 1ms 1us");
     CHECK(to_string(Duration(-2s)) == "-2s");
-    CHECK(to_string(Duration::microseconds(kLeast)) == "-106751991d 4h 54s 775ms 808us");
-    CHECK(to_string(Duration::microseconds(kMost - 1)) == "106751991d 4h 54s 775ms 806us");
+    CHECK(to_string(Duration::microseconds(kMin)) == "-106751991d 4h 54s 775ms 808us");
+    CHECK(to_string(Duration::microseconds(kMax - 1)) == "106751991d 4h 54s 775ms 806us");
   }
 }

@@ -11,7 +11,7 @@ using engine::resolve;
 using engine::ResolvedLimits;
 
 TEST_SUITE("unit") {
-  TEST_CASE("limits that are not set have their documented defaults") {
+  TEST_CASE("a limit that is not set has its documented default") {
     const ResolvedLimits limits = resolve({});
     CHECK(limits.max_entries == base::kForever);
     CHECK(limits.max_bytes == 256 * MiB);
@@ -19,7 +19,7 @@ TEST_SUITE("unit") {
     CHECK(limits.default_max_bytes);
   }
 
-  TEST_CASE("one entry may be an eighth of the bytes, and never more than 64 MiB, unless told") {
+  TEST_CASE("the default limit for one entry is an eighth of max_bytes and at most 64 MiB") {
     Limits limits;
     limits.max_bytes = 8'000;
     CHECK(resolve(limits).max_entry_bytes == 1'000);
@@ -34,7 +34,7 @@ TEST_SUITE("unit") {
     CHECK(resolve(limits).max_entry_bytes == 0);
   }
 
-  TEST_CASE("42 limits are changed as one, and told as they were given") {
+  TEST_CASE("LimitsCell replaces all limits together and returns them as they were given") {
     engine::LimitsCell cell({.max_entries = 5, .max_bytes = {}, .max_entry_bytes = {}});
     CHECK(cell.get().max_entries == 5);
     CHECK(cell.get().max_bytes == 256 * MiB);
@@ -46,7 +46,7 @@ TEST_SUITE("unit") {
     CHECK(cell.as_given().max_bytes == Limit(80));
   }
 
-  TEST_CASE("health tells its state and since when, which a repetition does not move") {
+  TEST_CASE("HealthCell keeps the start of a state when the same state is set again") {
     engine::HealthCell cell;
     Health health;
     cell.change(HealthState::ok, 1'000);
@@ -61,24 +61,24 @@ TEST_SUITE("unit") {
     CHECK(health.since == 3'000);
   }
 
-  TEST_CASE("only the store in use can be condemned, and the next one is not") {
+  TEST_CASE("only the current store can be marked corrupt and the next store is not marked") {
     const auto file = std::make_shared<test::FakeFile>();
     engine::StoreSlot slot;
     const std::shared_ptr<store::Store> first = test::open_fake_store(file);
     const std::shared_ptr<store::Store> second = test::open_fake_store(file);
-    CHECK_FALSE(slot.condemn(*first, "damaged"));
-    CHECK_FALSE(slot.condemned());
+    CHECK_FALSE(slot.mark_corrupt(*first, "damaged"));
+    CHECK_FALSE(slot.corruption());
     CHECK(slot.set(first) == nullptr);
-    CHECK(slot.condemn(*first, "damaged"));
-    CHECK(slot.condemn(*first, "again"));
-    CHECK(slot.condemned() == "damaged");
+    CHECK(slot.mark_corrupt(*first, "damaged"));
+    CHECK(slot.mark_corrupt(*first, "again"));
+    CHECK(slot.corruption() == "damaged");
     CHECK(slot.set(second) == first);
-    CHECK_FALSE(slot.condemned());
-    CHECK_FALSE(slot.condemn(*first, "late"));
-    CHECK_FALSE(slot.condemned());
+    CHECK_FALSE(slot.corruption());
+    CHECK_FALSE(slot.mark_corrupt(*first, "late"));
+    CHECK_FALSE(slot.corruption());
   }
 
-  TEST_CASE("an engine takes its clock from the options, and is out of use once it is closed") {
+  TEST_CASE("an engine uses the clock of its options and is out of use after it is closed") {
     Options options;
     const auto clock = std::make_shared<ManualClock>();
     options.hooks.clock = clock;

@@ -11,7 +11,7 @@
 #include "support/allocations.hpp"
 #include "support/fake_engine.hpp"
 
-// What hooks are told, when, and what they may do.
+// When hooks are called, which arguments they receive and how they may use the cache.
 
 using namespace ashmemo;
 using base::FailureKind;
@@ -22,7 +22,7 @@ namespace {
 
 using Removals = std::vector<std::pair<std::string, RemovalCause>>;
 
-/// A cache that is there before its hooks, which use it.
+/// An open engine with a removal hook that may use the engine.
 struct Listening {
   explicit Listening(std::function<void(const Removal&)> on_removal,
                      Options options = FakeEngine::manual()) {
@@ -34,7 +34,8 @@ struct Listening {
   std::unique_ptr<FakeEngine> fake;
 };
 
-/// Erases, while the allocation after `before` others fails; false: it needed fewer.
+/// Erases `key` while one allocation fails, the one after `before` others. Returns false if there
+/// were fewer allocations.
 bool erase_without_memory(FakeEngine& fake, std::string_view key, std::int64_t before) {
   const test::FailingAllocation failing(before);
   try {
@@ -47,14 +48,14 @@ bool erase_without_memory(FakeEngine& fake, std::string_view key, std::int64_t b
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("53 each removal is told with its key and cause, in order, after the commit") {
-    Removals told;
+  TEST_CASE("the removal hook receives keys and causes in order after the commit") {
+    Removals reported;
     Options options = FakeEngine::manual();
     options.eviction = Eviction::fifo;
     FakeEngine* cache = nullptr;
     Listening fake(
         [&](const Removal& removal) {
-          told.emplace_back(removal.key, removal.cause);
+          reported.emplace_back(removal.key, removal.cause);
           CHECK_FALSE(cache->file->has(std::string(removal.key) + " is being removed"));
           if (removal.cause != RemovalCause::replaced) CHECK_FALSE(cache->file->has(removal.key));
         },
@@ -63,7 +64,7 @@ TEST_SUITE("unit") {
     fake->put_all({"a", "b", "c"}, "1");
     fake->put("due", "1", {1, 1, 1});
     REQUIRE(fake->worker.flush().ok());
-    CHECK(told.empty());
+    CHECK(reported.empty());
     fake->put("a", "2");
     REQUIRE(fake->worker.flush().ok());
     CHECK(fake->erase("b") == 1);
@@ -71,56 +72,57 @@ TEST_SUITE("unit") {
     static_cast<void>(fake->worker.run(0));
     fake->engine.limits.set({1, unlimited, MiB});
     REQUIRE(fake->worker.flush().ok());
-    CHECK(told == Removals{{"a", RemovalCause::replaced},
-                           {"b", RemovalCause::erased},
-                           {"due", RemovalCause::expired},
-                           {"c", RemovalCause::evicted}});
+    CHECK(reported == Removals{{"a", RemovalCause::replaced},
+                               {"b", RemovalCause::erased},
+                               {"due", RemovalCause::expired},
+                               {"c", RemovalCause::evicted}});
   }
 
-  TEST_CASE("53 what a range removes is told key by key") {
-    Removals told;
-    Listening fake([&](const Removal& removal) { told.emplace_back(removal.key, removal.cause); });
+  TEST_CASE("the removal hook receives each key that a range removal erases") {
+    Removals reported;
+    Listening fake(
+        [&](const Removal& removal) { reported.emplace_back(removal.key, removal.cause); });
     fake->put_all({"a", "b"}, "1");
     REQUIRE(fake->worker.flush().ok());
     fake->queue_removal({});
     REQUIRE(fake->worker.flush().ok());
-    CHECK(told == Removals{{"a", RemovalCause::erased}, {"b", RemovalCause::erased}});
+    CHECK(reported == Removals{{"a", RemovalCause::erased}, {"b", RemovalCause::erased}});
   }
 
-  TEST_CASE("53 a transaction that failed tells nothing") {
-    int told = 0;
-    Listening fake([&](const Removal&) { ++told; });
+  TEST_CASE("the removal hook receives nothing from a failed transaction") {
+    int reported = 0;
+    Listening fake([&](const Removal&) { ++reported; });
     fake->put("a", "1");
     REQUIRE(fake->worker.flush().ok());
     fake->put("a", "2");
     fake->faults->fail(Call::commit, FailureKind::io);
     CHECK_FALSE(fake->worker.flush().ok());
-    CHECK(told == 0);
+    CHECK(reported == 0);
     REQUIRE(fake->worker.flush().ok());
-    CHECK(told == 1);
+    CHECK(reported == 1);
   }
 
-  TEST_CASE("54 a hook that throws does no harm, is counted, and is reported once") {
-    int told = 0;
+  TEST_CASE("a hook that throws does no harm and is counted and reported once") {
+    int reported = 0;
     Listening fake([&](const Removal&) {
-      ++told;
+      ++reported;
       throw std::runtime_error("not now");
     });
     fake->put_all({"a", "b", "c"}, "1");
     REQUIRE(fake->worker.flush().ok());
     fake->put_all({"a", "b", "c"}, "2");
     REQUIRE(fake->worker.flush().ok());
-    CHECK(told == 3);
+    CHECK(reported == 3);
     CHECK(fake->engine.counters.worker_errors.get() == 3);
     CHECK(fake->told->count(NoticeKind::listener_failed) == 1);
     CHECK(fake->get("a") == "2");
   }
 
-  TEST_CASE("54 a hook for errors that throws each time does not go round for ever") {
+  TEST_CASE("an error hook that always throws is not called endlessly") {
     Options options = FakeEngine::manual();
-    int told = 0;
-    options.hooks.on_error = [&told](const Notice&) {
-      ++told;
+    int reported = 0;
+    options.hooks.on_error = [&reported](const Notice&) {
+      ++reported;
       throw 5;
     };
     FakeEngine fake(options);
@@ -129,34 +131,34 @@ TEST_SUITE("unit") {
     fake.faults->fail(Call::begin, FailureKind::busy);
     CHECK_FALSE(fake.worker.flush().ok());
     REQUIRE(fake.worker.flush().ok());
-    CHECK(told == 3);  // busy, the failing hook, recovered
+    CHECK(reported == 3);  // busy, listener_failed, recovered
   }
 
-  TEST_CASE("hooks are told again after one for which there was no memory") {
+  TEST_CASE("hooks receive later removals after memory ran out for one") {
     for (const bool hook_throws : {false, true}) {
       CAPTURE(hook_throws);
       bool failed = true;
       for (std::int64_t before = 0; failed; ++before) {
         CAPTURE(before);
-        int told = 0;
+        int reported = 0;
         Listening fake([&](const Removal&) {
-          ++told;
+          ++reported;
           if (hook_throws) throw 5;
         });
         fake->put_all({"a", "b"}, "1");
         REQUIRE(fake->worker.flush().ok());
         failed = erase_without_memory(*fake.fake, "a", before);
         REQUIRE(fake->worker.flush().ok());
-        told = 0;
+        reported = 0;
         CHECK(fake->erase("b") == 1);
-        CHECK(told == 1);
+        CHECK(reported == 1);
       }
     }
   }
 
-  TEST_CASE("a hook may read and write the cache; nothing waits there") {
+  TEST_CASE("a hook may read and write its cache and never waits") {
     FakeEngine* cache = nullptr;
-    bool in_worker = false;
+    bool in_hook = false;
     std::size_t erased = 99;
     std::optional<std::string> read;
     Options options = FakeEngine::manual();
@@ -165,7 +167,7 @@ TEST_SUITE("unit") {
     Listening fake(
         [&](const Removal& removal) {
           if (removal.key != "a") return;
-          in_worker = cache->worker.is_this_thread();
+          in_hook = cache->worker.is_in_hook();
           read = cache->get("b");
           taken = cache->put("from the hook", "1");
           erased = cache->erase("b");
@@ -174,18 +176,18 @@ TEST_SUITE("unit") {
     cache = fake.fake.get();
     fake->put_all({"a", "b"}, "1");
     CHECK(fake->erase("a") == 1);
-    CHECK(in_worker);
+    CHECK(in_hook);
     CHECK(read == "1");
-    CHECK(taken == 0);   // not in the file when put returned
-    CHECK(erased == 1);  // as this process sees it
-    CHECK_FALSE(fake->worker.is_this_thread());
+    CHECK(taken == 0);   // the value is not yet in the file when `put` returns
+    CHECK(erased == 1);  // the entry existed for this process
+    CHECK_FALSE(fake->worker.is_in_hook());
     CHECK_FALSE(fake->get("b"));
     CHECK(fake->get("from the hook") == "1");
     REQUIRE(fake->worker.flush().ok());
     CHECK(fake->file->keys() == std::vector<std::string>{"from the hook"});
   }
 
-  TEST_CASE("in a hook a put beyond the queue's bound is dropped, not waited for") {
+  TEST_CASE("a put inside a hook is dropped when the queue is full") {
     FakeEngine* cache = nullptr;
     std::size_t taken = 0;
     Options options = FakeEngine::manual();
@@ -206,7 +208,7 @@ TEST_SUITE("unit") {
     CHECK(fake->engine.counters.dropped.get() == 40 - static_cast<std::int64_t>(taken));
   }
 
-  TEST_CASE("in a hook a range removal is queued and returns at once") {
+  TEST_CASE("a range removal inside a hook is queued and returns at once") {
     FakeEngine* cache = nullptr;
     bool done = true;
     Listening fake([&](const Removal& removal) {
@@ -224,17 +226,14 @@ TEST_SUITE("unit") {
     CHECK(fake->file->keys().empty());
   }
 
-  TEST_CASE("removals made by a hook are told after those that were waiting, without nesting") {
+  TEST_CASE("removals by a hook are delivered after the queued ones and not inside the hook") {
     FakeEngine* cache = nullptr;
-    std::vector<std::string> told;
+    std::vector<std::string> reported;
     int depth = 0;
     Listening fake([&](const Removal& removal) {
       CHECK(++depth == 1);
-      told.emplace_back(removal.key);
-      if (removal.key == "a") {
-        CHECK(cache->worker.drain());  // as whoever would have to wait; here it does nothing
-        CHECK(cache->erase("c") == 1);
-      }
+      reported.emplace_back(removal.key);
+      if (removal.key == "a") CHECK(cache->erase("c") == 1);
       --depth;
     });
     cache = fake.fake.get();
@@ -243,35 +242,59 @@ TEST_SUITE("unit") {
     const std::vector<std::string_view> keys{"a", "b"};
     CHECK(engine::erase(fake->engine, keys) == 2);
     REQUIRE(fake->worker.flush().ok());
-    CHECK(told == std::vector<std::string>{"a", "b", "c"});
+    CHECK(reported == std::vector<std::string>{"a", "b", "c"});
   }
 
-  TEST_CASE("a thread is in the hooks of every cache whose hook it came through") {
-    FakeEngine* outer = nullptr;
-    FakeEngine* inner = nullptr;
-    std::vector<bool> seen;
-    Listening second([&](const Removal&) {
-      seen.push_back(outer->worker.is_this_thread());
-      seen.push_back(inner->worker.is_this_thread());
+  TEST_CASE("a hook hands work to another cache without running its maintenance") {
+    FakeEngine other;
+    REQUIRE(other.open().ok());
+    other.put_all({"x", "y", "z"}, "1");
+    REQUIRE(other.worker.flush().ok());
+    const int begun = other.faults->calls(Call::begin);
+    std::size_t erased = 0;
+    bool range_done = true;
+    Listening fake([&](const Removal&) {
+      erased = other.erase("x");
+      auto range = std::make_shared<engine::Range>();
+      range->kind = engine::Range::Kind::erase_prefix;
+      range->prefix = "y";
+      range_done = engine::run_range(other.engine, range);
+      CHECK(other.put("new", "2") == 1);
     });
-    Listening first([&](const Removal&) {
-      seen.push_back(inner->worker.is_this_thread());
-      CHECK(inner->erase("x") == 1);
-      seen.push_back(inner->worker.is_this_thread());
-      seen.push_back(outer->worker.is_this_thread());
-    });
-    inner = second.fake.get();
-    outer = first.fake.get();
-    second->put("x", "1");
-    first->put("a", "1");
-    REQUIRE(second->worker.flush().ok());
-    REQUIRE(first->worker.flush().ok());
-    CHECK(first->erase("a") == 1);
-    CHECK(seen == std::vector<bool>{false, true, true, false, true});
-    CHECK_FALSE(outer->worker.is_this_thread());
+    fake->put("a", "1");
+    REQUIRE(fake->worker.flush().ok());
+    CHECK(fake->erase("a") == 1);
+    CHECK(erased == 1);  // the entry existed for this process
+    CHECK_FALSE(range_done);
+    CHECK(other.faults->calls(Call::begin) == begun);
+    CHECK_FALSE(other.get("x"));
+    CHECK_FALSE(other.get("y"));
+    REQUIRE(other.worker.flush().ok());
+    CHECK(other.file->keys() == std::vector<std::string>{"new", "z"});
   }
 
-  TEST_CASE("keys are not collected where nobody listens") {
+  TEST_CASE("a hook that opens and closes a cache is still inside a hook") {
+    using maintenance::Events;
+    bool inside = false;
+    bool after = false;
+    Listening fake([&](const Removal&) {
+      {
+        Listening own([&](const Removal&) { inside = Events::is_in_hook(); });
+        own->put("x", "1");
+        REQUIRE(own->worker.flush().ok());
+        CHECK(own->erase("x") == 1);
+      }  // calls the hook of `own`
+      after = Events::is_in_hook();
+    });
+    fake->put("a", "1");
+    REQUIRE(fake->worker.flush().ok());
+    CHECK(fake->erase("a") == 1);
+    CHECK(inside);
+    CHECK(after);
+    CHECK_FALSE(Events::is_in_hook());
+  }
+
+  TEST_CASE("removed keys are not collected without a removal hook") {
     FakeEngine fake;
     CHECK_FALSE(maintenance::Events(fake.engine).wants_removals());
     Listening listening([](const Removal&) {});

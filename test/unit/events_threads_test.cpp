@@ -14,14 +14,14 @@
 #include "support/rendezvous.hpp"
 #include "support/watchdog.hpp"
 
-// Who tells the hooks where several threads bring what is to be told.
+// Which thread calls the hooks when several threads produce events.
 
 using namespace ashmemo;
 using test::FakeEngine;
 
 namespace {
 
-constexpr std::size_t kMost = maintenance::Events::kMost;
+constexpr std::size_t kMax = maintenance::Events::kMax;
 
 struct Listening : FakeEngine {
   explicit Listening(std::function<void(const Removal&)> on_removal, Options options = manual())
@@ -44,7 +44,7 @@ Options threaded() {
   return options;
 }
 
-/// The worker's thread commits another value of the key.
+/// Puts another value of the key and waits until the worker thread has committed it.
 void replace(FakeEngine& cache, std::string_view key) {
   const std::int64_t before = cache.engine.counters.replaced.get();
   CHECK(cache.put(key, "another") == 1);
@@ -57,75 +57,77 @@ void replace(FakeEngine& cache, std::string_view key) {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("a flush tells what there is when it is done, and leaves the rest to the thread") {
+  TEST_CASE("a flush delivers the queued events and the worker thread delivers later ones") {
     constexpr int kTooMany = 50;
     const std::thread::id flusher = std::this_thread::get_id();
     std::atomic<FakeEngine*> cache{nullptr};
-    std::atomic<int> here{0};
-    std::atomic<int> told{0};
-    std::atomic<bool> closing{false};  // then the thread is gone, and this one tells what it left
+    std::atomic<int> by_flusher{0};
+    std::atomic<int> reported{0};
+    // After the worker thread has ended this thread delivers the rest.
+    std::atomic<bool> closing{false};
     Listening fake(
         [&](const Removal&) {
-          ++told;
-          if (std::this_thread::get_id() != flusher || closing || ++here >= kTooMany) return;
-          replace(*cache, "k");  // so there is always more
+          ++reported;
+          if (std::this_thread::get_id() != flusher || closing || ++by_flusher >= kTooMany) return;
+          replace(*cache, "k");  // so that another event is always queued
         },
         threaded());
     cache = &fake;
-    while (here == 0) {  // or else the thread was quicker
+    while (by_flusher == 0) {  // again, if the worker thread was quicker
       CHECK(fake.put("k", "1") == 1);
       REQUIRE(fake.worker.flush().ok());
     }
-    CHECK(here < kTooMany);
+    CHECK(by_flusher < kTooMany);
     closing = true;
     fake.close();
-    CHECK(told == fake.engine.counters.replaced.get());
+    CHECK(reported == fake.engine.counters.replaced.get());
   }
 
-  TEST_CASE("who brings more while too much waits to be told waits, and then tells the rest") {
-    const test::Watchdog watchdog("hooks that are slow");
+  TEST_CASE(
+      "a thread with more events waits while the event queue is full and then delivers the rest") {
+    const test::Watchdog watchdog("a slow hook");
     test::Events events;
     const test::AtTestPoints points([&events](std::string_view point) {
       if (point == "events: waits") events.happened("waits");
     });
-    std::vector<std::string> told;
+    std::vector<std::string> reported;
     std::thread::id first;
-    std::size_t told_by_first = 0;
+    std::size_t reported_by_first = 0;
     Listening fake([&](const Removal& removal) {
       if (removal.key == "first") {
         first = std::this_thread::get_id();
         events.happened("in the hook");
         events.wait_for("go on");
       }
-      told_by_first += std::this_thread::get_id() == first ? 1U : 0U;
-      told.emplace_back(removal.key);
+      reported_by_first += std::this_thread::get_id() == first ? 1U : 0U;
+      reported.emplace_back(removal.key);
     });
-    const std::vector<std::string> keys = test::numbered("k", static_cast<int>(kMost));
+    const std::vector<std::string> keys = test::numbered("k", static_cast<int>(kMax));
     fake.put("first", "1");
     fake.put_all(keys, "1");
     REQUIRE(fake.worker.flush().ok());
-    std::thread telling([&fake] { CHECK(fake.erase("first") == 1); });
+    std::thread erasing([&fake] { CHECK(fake.erase("first") == 1); });
     events.wait_for("in the hook");
-    CHECK(fake.worker.drain());
+    CHECK(fake.worker.run_pending_now());
     fake.put_all(keys, "2");
     REQUIRE(fake.worker.flush().ok());
-    CHECK_FALSE(fake.worker.drain());
+    CHECK_FALSE(fake.worker.run_pending_now());
     std::thread waiting([&fake] { CHECK(fake.worker.flush().ok()); });
     events.wait_for("waits");
-    CHECK(told.empty());
+    CHECK(reported.empty());
     events.happened("go on");
-    telling.join();
+    erasing.join();
     waiting.join();
-    CHECK(told_by_first == 1);
-    REQUIRE(told.size() == kMost + 1);
-    CHECK(told.front() == "first");
-    CHECK(std::equal(told.begin() + 1, told.end(), keys.begin()));
+    CHECK(reported_by_first == 1);
+    REQUIRE(reported.size() == kMax + 1);
+    CHECK(reported.front() == "first");
+    CHECK(std::equal(reported.begin() + 1, reported.end(), keys.begin()));
   }
 
-  TEST_CASE("a removal waits for a hook no longer than for a store that refuses to write") {
-    const test::Watchdog watchdog("a hook that waits for who removes");
+  TEST_CASE("a removal waits for a slow hook at most max_wait") {
+    const test::Watchdog watchdog("a hook that waits for a removal");
     for (const bool thread : {false, true}) {
-      INFO(std::string(thread ? "with a thread" : "by hand"));
+      INFO(std::string(thread ? "with a thread" : "without a thread"));
       test::Events events;
       Options options = thread ? threaded() : FakeEngine::manual();
       options.timing.max_wait = std::chrono::milliseconds(1);
@@ -136,21 +138,21 @@ TEST_SUITE("unit") {
             events.wait_for("removed");
           },
           options);
-      const std::vector<std::string> keys = test::numbered("k", static_cast<int>(kMost));
+      const std::vector<std::string> keys = test::numbered("k", static_cast<int>(kMax));
       fake.put("first", "1");
       fake.put_all(keys, "1");
       REQUIRE(fake.worker.flush().ok());
-      std::thread telling([&fake] {
+      std::thread erasing([&fake] {
         fake.put("first", "2");
         (void)fake.worker.flush();
       });
       events.wait_for("in the hook");
       fake.put_all(keys, "2");
-      REQUIRE(fake.worker.flush().ok());  // so that too much waits to be told
+      REQUIRE(fake.worker.flush().ok());  // now the event queue is full
       (void)fake.erase("k1");
       CHECK(fake.get("k1") == std::nullopt);
       events.happened("removed");
-      telling.join();
+      erasing.join();
       REQUIRE(fake.worker.flush().ok());
       CHECK_FALSE(fake.file->has("k1"));
       fake.close();

@@ -11,10 +11,11 @@
 #include <unordered_set>
 #include <vector>
 
-#include "engine/eviction_policy.hpp"
+#include "eviction/eviction_policy.hpp"
 #include "support/policy_simulator.hpp"
 
-// The policies against exact ones as a textbook has them: in memory, in the simplest way.
+// Compares the policies with exact versions from a textbook, which are simple and keep all entries
+// in memory.
 
 using namespace ashmemo;
 using namespace ashmemo::test;
@@ -56,7 +57,7 @@ struct CountedKey {
   int counter = 0;
 };
 using CountedQueue = std::list<CountedKey>;
-constexpr std::int64_t kNobody = -1;
+constexpr std::int64_t kNoKey = -1;
 
 CountedKey* find(CountedQueue& queue, std::int64_t key) {
   const auto found = std::find_if(queue.begin(), queue.end(),
@@ -64,17 +65,17 @@ CountedKey* find(CountedQueue& queue, std::int64_t key) {
   return found == queue.end() ? nullptr : &*found;
 }
 
-CountedQueue::iterator oldest_but(std::int64_t newest, CountedQueue& queue) {
+CountedQueue::iterator oldest_except(std::int64_t newest, CountedQueue& queue) {
   return queue.front().key == newest ? std::next(queue.begin()) : queue.begin();
 }
 
-// The newest one is no candidate.
+// Never evicts the newest entry.
 void evict_by_second_chance(CountedQueue& queue, std::int64_t newest) {
-  auto oldest = oldest_but(newest, queue);
+  auto oldest = oldest_except(newest, queue);
   while (oldest->counter > 0) {
     --oldest->counter;
     queue.splice(queue.end(), queue, oldest);
-    oldest = oldest_but(newest, queue);
+    oldest = oldest_except(newest, queue);
   }
   queue.erase(oldest);
 }
@@ -108,14 +109,14 @@ struct TextbookS3Fifo {
       return true;
     }
     const auto ghost = std::find(ghosts.begin(), ghosts.end(), key);
-    const bool was_here = ghost != ghosts.end();
-    if (was_here) ghosts.erase(ghost);
-    if (probation.size() + main.size() == capacity) make_room();
-    (was_here ? main : probation).push_back({key});
+    const bool was_ghost = ghost != ghosts.end();
+    if (was_ghost) ghosts.erase(ghost);
+    if (probation.size() + main.size() == capacity) evict_one();
+    (was_ghost ? main : probation).push_back({key});
     return false;
   }
 
-  void make_room() {
+  void evict_one() {
     while (probation.size() * 10 >= capacity) {
       const CountedKey oldest = probation.front();
       probation.pop_front();
@@ -126,11 +127,11 @@ struct TextbookS3Fifo {
       }
       main.push_back({oldest.key});
     }
-    evict_by_second_chance(main, kNobody);
+    evict_by_second_chance(main, kNoKey);
   }
 };
 
-// Keys 0 to `keys`-1, the smaller the more popular: P(k) ~ 1 / (k + 1)^exponent.
+// Draws keys below `keys`. The probability of key k is proportional to 1 / (k + 1)^exponent.
 class Zipf {
  public:
   Zipf(std::size_t keys, double exponent, std::uint64_t seed) : random_(seed) {
@@ -156,13 +157,13 @@ Trace zipf_trace() {
   return trace;
 }
 
-Trace scan_trace() {  // nothing comes twice
+Trace scan_trace() {  // no key occurs twice
   Trace trace(1000);
   for (std::size_t i = 0; i < trace.size(); ++i) trace[i] = static_cast<std::int64_t>(i);
   return trace;
 }
 
-Trace loop_trace() {  // a little longer than the caches of these tests
+Trace loop_trace() {  // a few keys more than the capacity
   Trace trace(5000);
   for (std::size_t i = 0; i < trace.size(); ++i) trace[i] = static_cast<std::int64_t>(i % 120);
   return trace;
@@ -180,13 +181,13 @@ Trace zipf_and_scans() {
 }
 
 constexpr std::size_t kCapacity = 100;
-constexpr std::int64_t kForEach = engine::Reinsertions::kForEachDeletion;
-const engine::Reinsertions kNoBound(1'000'000);
+constexpr std::int64_t kForEach = eviction::Reinsertions::kForEachDeletion;
+const eviction::Reinsertions kNoBound(1'000'000);
 
 PolicySimulator::Counts simulate(Eviction eviction, const Trace& trace,
-                                 engine::Reinsertions reinsertions = engine::Reinsertions(),
+                                 eviction::Reinsertions reinsertions = eviction::Reinsertions(),
                                  std::vector<bool>* hits = nullptr) {
-  const auto policy = engine::make_eviction_policy(eviction);
+  const auto policy = eviction::make_eviction_policy(eviction);
   PolicySimulator simulator(*policy, {.max_entries = kCapacity}, reinsertions);
   for (const std::int64_t key : trace) {
     const bool hit = simulator.request(std::to_string(key));
@@ -196,24 +197,24 @@ PolicySimulator::Counts simulate(Eviction eviction, const Trace& trace,
   return simulator.counts();
 }
 
-double points(std::int64_t hits, const Trace& trace) {
+double hit_percent(std::int64_t hits, const Trace& trace) {
   return 100.0 * static_cast<double>(hits) / static_cast<double>(trace.size());
 }
 
-double points_of(Eviction eviction, const Trace& trace) {
-  return points(simulate(eviction, trace).hits, trace);
+double hit_percent_of(Eviction eviction, const Trace& trace) {
+  return hit_percent(simulate(eviction, trace).hits, trace);
 }
 
 template <class Textbook>
-double points_of_textbook(const Trace& trace) {
+double textbook_hit_percent(const Trace& trace) {
   Textbook cache{kCapacity};
-  return points(std::count_if(trace.begin(), trace.end(),
-                              [&](std::int64_t key) { return cache.request(key); }),
-                trace);
+  return hit_percent(std::count_if(trace.begin(), trace.end(),
+                                   [&](std::int64_t key) { return cache.request(key); }),
+                     trace);
 }
 
 template <class Textbook>
-void check_request_by_request(Eviction eviction) {
+void check_each_request(Eviction eviction) {
   for (const Trace& trace : {zipf_trace(), scan_trace(), loop_trace(), zipf_and_scans()}) {
     std::vector<bool> hits;
     simulate(eviction, trace, kNoBound, &hits);
@@ -225,51 +226,52 @@ void check_request_by_request(Eviction eviction) {
 }
 
 template <class Textbook>
-void check_price_of_the_bound(Eviction eviction) {
+void check_cost_of_the_bound(Eviction eviction) {
   for (const Trace& trace : {zipf_trace(), zipf_and_scans()}) {
     const auto counts = simulate(eviction, trace);
     CHECK(counts.reinsertions <= kForEach * (counts.evictions + 1));
-    CHECK(counts.most_reinsertions <= engine::Reinsertions::kMostSaved);
-    CHECK(std::abs(points(counts.hits, trace) - points_of_textbook<Textbook>(trace)) < 0.3);
+    CHECK(counts.max_reinsertions <= eviction::Reinsertions::kMaxSaved);
+    CHECK(std::abs(hit_percent(counts.hits, trace) - textbook_hit_percent<Textbook>(trace)) < 0.3);
   }
 }
 
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("40 fifo evicts in the order of storing, request by request as a textbook's") {
-    check_request_by_request<TextbookFifo>(Eviction::fifo);
+  TEST_CASE("fifo evicts in the order of insertion like the textbook version") {
+    check_each_request<TextbookFifo>(Eviction::fifo);
     CHECK(simulate(Eviction::fifo, zipf_trace()).reinsertions == 0);
   }
 
-  TEST_CASE("40 lru evicts in the order of reading, request by request as a textbook's") {
-    check_request_by_request<TextbookLru>(Eviction::lru);
+  TEST_CASE("lru evicts in the order of the last reads like the textbook version") {
+    check_each_request<TextbookLru>(Eviction::lru);
   }
 
-  TEST_CASE("clock gives second chances, request by request as a textbook's") {
-    check_request_by_request<TextbookClock>(Eviction::clock);
+  TEST_CASE("clock gives second chances like the textbook version") {
+    check_each_request<TextbookClock>(Eviction::clock);
   }
 
-  TEST_CASE("four re-insertions for a deleted row are almost as good as any number") {
-    check_price_of_the_bound<TextbookLru>(Eviction::lru);
-    check_price_of_the_bound<TextbookClock>(Eviction::clock);
-    CHECK(simulate(Eviction::clock, zipf_trace()).most_reinsertions > kForEach);
+  TEST_CASE(
+      "a limit of four re-insertions for a deletion costs less than 0.3 points of the hit ratio") {
+    check_cost_of_the_bound<TextbookLru>(Eviction::lru);
+    check_cost_of_the_bound<TextbookClock>(Eviction::clock);
+    CHECK(simulate(Eviction::clock, zipf_trace()).max_reinsertions > kForEach);
   }
 
-  TEST_CASE("s3fifo is as good as a textbook's with an exact list of ghosts") {
+  TEST_CASE("s3fifo has about the hit ratio of the textbook version with exact ghosts") {
     for (const Trace& trace : {zipf_trace(), loop_trace(), zipf_and_scans()}) {
       const auto hits = simulate(Eviction::s3fifo, trace, kNoBound).hits;
-      CHECK(points(hits, trace) > points_of_textbook<TextbookS3Fifo>(trace) - 0.6);
+      CHECK(hit_percent(hits, trace) > textbook_hit_percent<TextbookS3Fifo>(trace) - 0.6);
     }
   }
 
-  TEST_CASE("s3fifo keeps what is popular through scans, where lru loses it") {
+  TEST_CASE("s3fifo keeps popular keys during scans and lru loses them") {
     const Trace trace = zipf_and_scans();
-    CHECK(points_of(Eviction::s3fifo, trace) > points_of(Eviction::lru, trace) + 5.0);
-    CHECK(points_of(Eviction::s3fifo, trace) > points_of(Eviction::clock, trace));
+    CHECK(hit_percent_of(Eviction::s3fifo, trace) > hit_percent_of(Eviction::lru, trace) + 5.0);
+    CHECK(hit_percent_of(Eviction::s3fifo, trace) > hit_percent_of(Eviction::clock, trace));
   }
 
-  TEST_CASE("s3fifo finds hits in a loop longer than the cache, where lru has none") {
+  TEST_CASE("s3fifo has hits in a loop that is longer than the cache and lru has none") {
     CHECK(simulate(Eviction::lru, loop_trace()).hits == 0);
     CHECK(simulate(Eviction::s3fifo, loop_trace()).hits > 0);
   }

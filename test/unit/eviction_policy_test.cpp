@@ -1,4 +1,4 @@
-#include "engine/eviction_policy.hpp"
+#include "eviction/eviction_policy.hpp"
 
 #include <doctest/doctest.h>
 
@@ -18,7 +18,7 @@ namespace {
 constexpr Eviction kAll[] = {Eviction::fifo, Eviction::lru, Eviction::clock, Eviction::s3fifo};
 
 store::Candidate candidate(std::int64_t inserted_at, std::int64_t accessed_at,
-                           std::int64_t counter = 0, std::int64_t queue = engine::kMainQueue) {
+                           std::int64_t counter = 0, std::int64_t queue = eviction::kMainQueue) {
   store::Candidate row;
   row.key = "key";
   row.inserted_at = inserted_at;
@@ -30,125 +30,126 @@ store::Candidate candidate(std::int64_t inserted_at, std::int64_t accessed_at,
 
 struct Fixture {
   explicit Fixture(Eviction eviction, PolicySimulator::Limits limits)
-      : policy(engine::make_eviction_policy(eviction)), cache(*policy, limits) {}
+      : policy(eviction::make_eviction_policy(eviction)), cache(*policy, limits) {}
 
   void put_and_read(const std::string& key, std::int64_t bytes, int times) {
     cache.put(key, bytes);
     for (int i = 0; i < times; ++i) CHECK(cache.get(key));
   }
 
-  std::unique_ptr<engine::EvictionPolicy> policy;
+  std::unique_ptr<eviction::EvictionPolicy> policy;
   PolicySimulator cache;
 };
 
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("41 the policy none is no policy at all") {
-    CHECK(engine::make_eviction_policy(Eviction::none) == nullptr);
+  TEST_CASE("make_eviction_policy returns no policy for none") {
+    CHECK(eviction::make_eviction_policy(Eviction::none) == nullptr);
   }
 
-  TEST_CASE("fifo evicts a row that was read") {
-    const auto policy = engine::make_eviction_policy(Eviction::fifo);
-    CHECK(policy->judge(candidate(10, 500, 3), 7, 1000).evict);
+  TEST_CASE("fifo evicts a row although it was read") {
+    const auto policy = eviction::make_eviction_policy(Eviction::fifo);
+    CHECK(policy->decide(candidate(10, 500, 3), 7, 1000).evict);
   }
 
-  TEST_CASE("lru re-inserts a row at its last read, and evicts one without") {
-    const auto policy = engine::make_eviction_policy(Eviction::lru);
-    CHECK(policy->judge(candidate(10, 10), 0, 1000).evict);
-    const auto verdict = policy->judge(candidate(10, 500), 7, 1000);
+  TEST_CASE("lru re-inserts a row at its last read and evicts a row without reads") {
+    const auto policy = eviction::make_eviction_policy(Eviction::lru);
+    CHECK(policy->decide(candidate(10, 10), 0, 1000).evict);
+    const auto verdict = policy->decide(candidate(10, 500), 7, 1000);
     CHECK_FALSE(verdict.evict);
     CHECK(verdict.placement.inserted_at == 500);
     CHECK(verdict.placement.accessed_at == 500);
     CHECK(verdict.placement.touches == 7);
   }
 
-  TEST_CASE("clock re-inserts a row at the next stamp, with one chance less") {
-    const auto policy = engine::make_eviction_policy(Eviction::clock);
-    const auto verdict = policy->judge(candidate(10, 500, 1), 1, 1000);
+  TEST_CASE("clock re-inserts a row at the next stamp and takes one of its chances") {
+    const auto policy = eviction::make_eviction_policy(Eviction::clock);
+    const auto verdict = policy->decide(candidate(10, 500, 1), 1, 1000);
     CHECK_FALSE(verdict.evict);
     CHECK(verdict.placement.inserted_at == 1000);
     CHECK(verdict.placement.accessed_at == 500);
     CHECK(verdict.placement.touches == 1);
     CHECK(verdict.placement.eviction_counter == 1);
-    CHECK(policy->judge(candidate(10, 500, 0), 0, 1000).evict);
+    CHECK(policy->decide(candidate(10, 500, 0), 0, 1000).evict);
   }
 
-  TEST_CASE("clock counts at most three reads, however many there were") {
-    const auto policy = engine::make_eviction_policy(Eviction::clock);
+  TEST_CASE("clock counts at most three reads") {
+    const auto policy = eviction::make_eviction_policy(Eviction::clock);
     for (const std::int64_t touches : {std::int64_t{3}, std::int64_t{100}, INT64_MAX}) {
-      CHECK(policy->judge(candidate(10, 500, 3), touches, 1000).placement.eviction_counter == 2);
+      CHECK(policy->decide(candidate(10, 500, 3), touches, 1000).placement.eviction_counter == 2);
     }
   }
 
-  TEST_CASE("a counter that no policy wrote does no harm") {
-    const auto policy = engine::make_eviction_policy(Eviction::clock);
-    CHECK(policy->judge(candidate(10, 10, INT64_MIN), 0, 1000).evict);
-    CHECK(policy->judge(candidate(10, 10, INT64_MAX), 0, 1000).placement.eviction_counter == 2);
+  TEST_CASE("an impossible eviction counter does no harm") {
+    const auto policy = eviction::make_eviction_policy(Eviction::clock);
+    CHECK(policy->decide(candidate(10, 10, INT64_MIN), 0, 1000).evict);
+    CHECK(policy->decide(candidate(10, 10, INT64_MAX), 0, 1000).placement.eviction_counter == 2);
   }
 
-  TEST_CASE("s3fifo promotes after two reads on probation, without any chance left") {
-    const auto policy = engine::make_eviction_policy(Eviction::s3fifo);
-    CHECK(policy->admit("key").queue == engine::kProbationQueue);
-    CHECK(policy->judge(candidate(10, 500, 0, engine::kProbationQueue), 1, 1000).evict);
-    const auto verdict = policy->judge(candidate(10, 500, 1, engine::kProbationQueue), 1, 1000);
+  TEST_CASE("s3fifo moves a row with two reads to the main queue and clears its counter") {
+    const auto policy = eviction::make_eviction_policy(Eviction::s3fifo);
+    CHECK(policy->admit("key").queue == store::kProbationQueue);
+    CHECK(policy->decide(candidate(10, 500, 0, store::kProbationQueue), 1, 1000).evict);
+    const auto verdict = policy->decide(candidate(10, 500, 1, store::kProbationQueue), 1, 1000);
     CHECK_FALSE(verdict.evict);
     CHECK(verdict.placement.inserted_at == 1000);
-    CHECK(verdict.placement.eviction_queue == engine::kMainQueue);
+    CHECK(verdict.placement.eviction_queue == eviction::kMainQueue);
     CHECK(verdict.placement.eviction_counter == 0);
     CHECK(verdict.placement.touches == 1);
   }
 
-  TEST_CASE("s3fifo's main queue works as clock does") {
-    const auto policy = engine::make_eviction_policy(Eviction::s3fifo);
-    CHECK(policy->judge(candidate(10, 10), 0, 1000).evict);
-    const auto verdict = policy->judge(candidate(10, 500, 1), 1, 1000);
-    CHECK(verdict.placement.eviction_queue == engine::kMainQueue);
+  TEST_CASE("the main queue of s3fifo works like clock") {
+    const auto policy = eviction::make_eviction_policy(Eviction::s3fifo);
+    CHECK(policy->decide(candidate(10, 10), 0, 1000).evict);
+    const auto verdict = policy->decide(candidate(10, 500, 1), 1, 1000);
+    CHECK(verdict.placement.eviction_queue == eviction::kMainQueue);
     CHECK(verdict.placement.eviction_counter == 1);
   }
 
-  TEST_CASE("s3fifo stores what left probation lately in the main queue, and only that") {
-    const auto policy = engine::make_eviction_policy(Eviction::s3fifo);
-    const engine::QueueSizes sizes{.entries = 100, .max_entries = 100, .max_bytes = 100};
-    policy->evicted(candidate(10, 10, 0, engine::kProbationQueue), sizes);
-    CHECK(policy->admit("key").queue == engine::kMainQueue);
-    CHECK(policy->admit("key").queue == engine::kProbationQueue);  // it is no ghost any more
-    policy->evicted(candidate(10, 10, 0, engine::kMainQueue), sizes);
-    CHECK(policy->admit("key").queue == engine::kProbationQueue);
+  TEST_CASE("s3fifo admits only keys that probation evicted recently to the main queue") {
+    const auto policy = eviction::make_eviction_policy(Eviction::s3fifo);
+    const eviction::QueueSizes sizes{.entries = 100, .max_entries = 100, .max_bytes = 100};
+    policy->evicted(candidate(10, 10, 0, store::kProbationQueue), sizes);
+    CHECK(policy->admit("key").queue == eviction::kMainQueue);
+    // The first admission has removed the ghost.
+    CHECK(policy->admit("key").queue == store::kProbationQueue);
+    policy->evicted(candidate(10, 10, 0, eviction::kMainQueue), sizes);
+    CHECK(policy->admit("key").queue == store::kProbationQueue);
   }
 
-  TEST_CASE("s3fifo forgets ghosts after about nine tenths of the limit") {
-    const auto policy = engine::make_eviction_policy(Eviction::s3fifo);
-    const engine::QueueSizes sizes{.entries = 10, .max_entries = 10, .max_bytes = base::kForever};
-    auto row = candidate(10, 10, 0, engine::kProbationQueue);
+  TEST_CASE("s3fifo remembers ghosts for about nine tenths of the limit") {
+    const auto policy = eviction::make_eviction_policy(Eviction::s3fifo);
+    const eviction::QueueSizes sizes{.entries = 10, .max_entries = 10, .max_bytes = base::kForever};
+    auto row = candidate(10, 10, 0, store::kProbationQueue);
     for (int i = 0; i < 10; ++i) {
       row.key = std::to_string(i);
       policy->evicted(row, sizes);
     }
-    CHECK(policy->admit("0").queue == engine::kProbationQueue);
-    CHECK(policy->admit("1").queue == engine::kMainQueue);
+    CHECK(policy->admit("0").queue == store::kProbationQueue);
+    CHECK(policy->admit("1").queue == eviction::kMainQueue);
   }
 
-  TEST_CASE("s3fifo keeps a tenth on probation, by the limit that is nearer") {
-    const auto policy = engine::make_eviction_policy(Eviction::s3fifo);
-    engine::QueueSizes sizes{.entries = 100, .max_entries = 100, .max_bytes = base::kForever};
+  TEST_CASE("s3fifo keeps a tenth of the nearer limit on probation") {
+    const auto policy = eviction::make_eviction_policy(Eviction::s3fifo);
+    eviction::QueueSizes sizes{.entries = 100, .max_entries = 100, .max_bytes = base::kForever};
     sizes.probation_entries = 9;
-    CHECK(policy->next_queue(sizes) == engine::kMainQueue);
+    CHECK(policy->next_queue(sizes) == eviction::kMainQueue);
     sizes.probation_entries = 10;
-    CHECK(policy->next_queue(sizes) == engine::kProbationQueue);
+    CHECK(policy->next_queue(sizes) == store::kProbationQueue);
     sizes.bytes = 5100;
     sizes.max_bytes = 5000;
     sizes.probation_bytes = 499;
-    CHECK(policy->next_queue(sizes) == engine::kMainQueue);
+    CHECK(policy->next_queue(sizes) == eviction::kMainQueue);
     sizes.probation_bytes = 500;
-    CHECK(policy->next_queue(sizes) == engine::kProbationQueue);
+    CHECK(policy->next_queue(sizes) == store::kProbationQueue);
     sizes.probation_entries = 1;
-    CHECK(policy->next_queue(sizes) == engine::kMainQueue);
+    CHECK(policy->next_queue(sizes) == eviction::kMainQueue);
     sizes.entries = 1;
-    CHECK(policy->next_queue(sizes) == engine::kProbationQueue);
+    CHECK(policy->next_queue(sizes) == store::kProbationQueue);
   }
 
-  TEST_CASE("37 a put never evicts itself, were all others just read") {
+  TEST_CASE("a put never evicts itself although all other entries were just read") {
     for (const Eviction eviction : kAll) {
       Fixture f(eviction, {.max_entries = 3});
       for (const char* key : {"a", "b", "c"}) f.put_and_read(key, 1, 5);
@@ -158,7 +159,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("38 growing an entry evicts others and not itself") {
+  TEST_CASE("an entry that grows evicts other entries and not itself") {
     for (const Eviction eviction : kAll) {
       Fixture f(eviction, {.max_bytes = 100});
       for (const char* key : {"a", "b", "c", "d"}) f.put_and_read(key, 25, 5);
@@ -169,7 +170,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("an overwrite is a new insertion in its queue") {
+  TEST_CASE("an overwritten entry becomes the newest of its queue") {
     for (const Eviction eviction : kAll) {
       Fixture f(eviction, {.max_entries = 3});
       for (const char* key : {"a", "b", "c", "a", "d"}) f.cache.put(key);
@@ -178,7 +179,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("43 the limit in bytes holds after every put of mixed sizes") {
+  TEST_CASE("the limit in bytes holds after every put of any size") {
     for (const Eviction eviction : kAll) {
       Fixture f(eviction, {.max_bytes = 1000});
       for (int i = 0; i < 2000; ++i) {
@@ -190,7 +191,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("42 a smaller limit evicts the surplus, 0 everything, a larger one nothing") {
+  TEST_CASE("a lower limit evicts the excess and a higher limit evicts nothing") {
     for (const Eviction eviction : kAll) {
       Fixture f(eviction, {.max_entries = 1000});
       for (int i = 0; i < 1000; ++i) f.put_and_read(std::to_string(i), 1, i % 4);
@@ -201,14 +202,14 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("every policy goes on with the rows that another has left") {
+  TEST_CASE("every policy works with the rows of another policy") {
     for (const Eviction before : kAll) {
       for (const Eviction after : kAll) {
         CAPTURE(static_cast<int>(before));
         CAPTURE(static_cast<int>(after));
         Fixture f(before, {.max_entries = 100});
         for (int i = 0; i < 1000; ++i) f.cache.request(std::to_string(i * i % 173));
-        const auto next = engine::make_eviction_policy(after);
+        const auto next = eviction::make_eviction_policy(after);
         f.cache.set_policy(*next);
         for (int i = 1000; i < 2000; ++i) f.cache.put(std::to_string(i));
         CHECK(f.cache.sizes().entries == 100);

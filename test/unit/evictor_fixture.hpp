@@ -10,7 +10,7 @@
 
 #include "support/fake_engine.hpp"
 
-// A fake engine at its limits, for the evictor's tests.
+// Helpers for tests that evict on a fake engine.
 
 namespace ashmemo::test {
 
@@ -31,11 +31,11 @@ inline void offer(FakeEngine& fake, std::string_view key, std::int64_t byte_size
   write->byte_size = byte_size;
   const std::int64_t now = fake.clock->wall_now();
   write->deadlines.computed_at = now;
-  write->stamp = fake.engine.stamps.next(now);
+  write->stamp = fake.engine.sequence_clock.next(now);
   REQUIRE(fake.engine.pending.offer(key, write).slot);
 }
 
-/// Puts each by itself, as a program that evicts all the time.
+/// Puts and flushes each key alone, so that an eviction can run after each put.
 inline void put_each(FakeEngine& fake, const Keys& keys) {
   for (const std::string& key : keys) {
     offer(fake, key);

@@ -8,19 +8,11 @@
 #include "evictor_fixture.hpp"
 
 using namespace ashmemo;
+using namespace ashmemo::test;
 using base::FailureKind;
-using test::Call;
-using test::FakeEngine;
-using test::FakeRow;
-using test::kAll;
-using test::Keys;
-using test::limited;
-using test::offer;
-using test::put_each;
-using test::set_limits;
 
 TEST_SUITE("unit") {
-  TEST_CASE("39 due entries go first, and then only as many others as needed") {
+  TEST_CASE("expired entries are deleted first and then only as many others as needed") {
     for (const Eviction eviction : kAll) {
       FakeEngine fake(limited(eviction, 4));
       REQUIRE(fake.open().ok());
@@ -36,31 +28,16 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("39 due entries go first, too, behind many that are kept for errors") {
-    for (const Eviction eviction : kAll) {
-      FakeEngine fake(limited(eviction, 2));
-      REQUIRE(fake.open().ok());
-      put_each(fake, {"a"});
-      fake.put("due", "1", {1, 1, 1});
-      REQUIRE(fake.worker.flush().ok());
-      fake.clock->advance(Duration::microseconds(5));
-      fake.file->searches = 3;
-      put_each(fake, {"b"});
-      CHECK(fake.file->keys() == Keys{"a", "b"});
-      CHECK(fake.engine.counters.evicted.get() == 0);
-    }
-  }
-
-  TEST_CASE("42 limits change at run time: shrink, grow, 0, unlimited") {
+  TEST_CASE("limits can be lowered, raised, set to 0 and removed at run time") {
     for (const Eviction eviction : kAll) {
       FakeEngine fake(limited(eviction, unlimited));
       REQUIRE(fake.open().ok());
-      put_each(fake, test::numbered("k", 50));
+      put_each(fake, numbered("k", 50));
       set_limits(fake, 20);
       REQUIRE(fake.worker.flush().ok());
       CHECK(fake.engine.entries == 20);
       set_limits(fake, 30);
-      put_each(fake, test::numbered("m", 10));
+      put_each(fake, numbered("m", 10));
       CHECK(fake.engine.entries == 30);
       set_limits(fake, unlimited, 500);
       REQUIRE(fake.worker.flush().ok());
@@ -75,7 +52,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("41 with no eviction nothing leaves when a limit is lowered") {
+  TEST_CASE("without eviction a lower limit removes nothing") {
     FakeEngine fake(limited(Eviction::none, unlimited));
     REQUIRE(fake.open().ok());
     put_each(fake, {"a", "b", "c"});
@@ -88,8 +65,8 @@ TEST_SUITE("unit") {
   TEST_CASE("no transaction evicts more than 4 MiB or 1,000 rows") {
     FakeEngine fake(limited(Eviction::fifo, unlimited));
     REQUIRE(fake.open().ok());
-    for (const std::string& key : test::numbered("large", 10)) offer(fake, key, MiB);
-    for (const std::string& key : test::numbered("small", 2'500)) offer(fake, key, 10);
+    for (const std::string& key : numbered("large", 10)) offer(fake, key, MiB);
+    for (const std::string& key : numbered("small", 2'500)) offer(fake, key, 10);
     REQUIRE(fake.worker.flush().ok());
     std::vector<std::int64_t> entries;
     std::vector<std::int64_t> bytes;
@@ -109,7 +86,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("an entry larger than a transaction's share is evicted alone") {
+  TEST_CASE("an entry that is larger than 4 MiB is evicted alone") {
     FakeEngine fake(limited(Eviction::fifo, unlimited));
     REQUIRE(fake.open().ok());
     offer(fake, "huge1", 20 * MiB);
@@ -120,13 +97,13 @@ TEST_SUITE("unit") {
     CHECK(fake.engine.entries == 0);
   }
 
-  TEST_CASE("a failing eviction changes and counts nothing, and is done later") {
+  TEST_CASE("an eviction that fails changes and counts nothing and is repeated later") {
     for (const Call call :
          {Call::begin, Call::erase_due, Call::oldest, Call::erase_row, Call::commit}) {
       CAPTURE(static_cast<int>(call));
       FakeEngine fake(limited(Eviction::fifo, unlimited));
       REQUIRE(fake.open().ok());
-      put_each(fake, test::numbered("k", 10));
+      put_each(fake, numbered("k", 10));
       set_limits(fake, 5);
       fake.faults->fail(call, FailureKind::io);
       CHECK_FALSE(fake.worker.flush().ok());
@@ -138,7 +115,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("totals that promise more rows than there are stop nothing and loop nowhere") {
+  TEST_CASE("totals that claim too many rows do not stop writes or cause a loop") {
     for (const Eviction eviction : kAll) {
       FakeEngine fake(limited(eviction, 10));
       REQUIRE(fake.open().ok());
@@ -151,24 +128,24 @@ TEST_SUITE("unit") {
       REQUIRE(fake.worker.flush().ok());
       static_cast<void>(fake.worker.run(0));
       static_cast<void>(fake.worker.run(0));
-      CHECK_FALSE(fake.worker.run(0));  // nothing that could be done soon
+      CHECK_FALSE(fake.worker.run(0));  // there is no more work now
     }
   }
 
-  TEST_CASE("a queue that is empty against all totals gives way to the other one") {
+  TEST_CASE("eviction uses the other queue when a queue is empty despite its totals") {
     FakeEngine fake(limited(Eviction::s3fifo, 10));
     REQUIRE(fake.open().ok());
-    put_each(fake, test::numbered("k", 10));
-    // As if nobody had ever counted what is on probation.
+    put_each(fake, numbered("k", 10));
+    // The totals no longer contain the rows on probation.
     fake.file->change([](auto& state) {
       state.totals.probation_entries = 0;
       state.totals.probation_bytes = 0;
     });
-    put_each(fake, test::numbered("n", 5));
+    put_each(fake, numbered("n", 5));
     CHECK(fake.engine.entries <= 10);
   }
 
-  TEST_CASE("rows of a policy that was used before leave as well") {
+  TEST_CASE("rows that another policy stored are evicted") {
     for (const Eviction eviction : kAll) {
       FakeEngine fake(limited(eviction, 2));
       for (const std::int64_t queue : {0, 1}) {
@@ -186,21 +163,21 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("marks of rows that leave are counted as dropped, of those that stay as written") {
+  TEST_CASE("reads of evicted rows count as lost and reads of other rows count as written") {
     FakeEngine fake(limited(Eviction::fifo, unlimited));
     REQUIRE(fake.open().ok());
     put_each(fake, {"a", "b"});
     for (int i = 0; i < 3; ++i) CHECK(fake.get("a"));
     CHECK(fake.get("b"));
     set_limits(fake, 2);
-    offer(fake, "c");  // its commit evicts a before any touch is written
+    offer(fake, "c");  // its commit evicts `a` before the reads are written
     REQUIRE(fake.worker.flush().ok());
     CHECK(fake.file->keys() == Keys{"b", "c"});
     CHECK(fake.engine.counters.touches_lost.get() == 3);
     CHECK(fake.engine.counters.touches_written.get() == 1);
   }
 
-  TEST_CASE("the default limit is announced once, by the first eviction under it") {
+  TEST_CASE("the first eviction under the default limit reports that limit once") {
     Options options = FakeEngine::manual();
     options.limits.max_bytes = {};
     FakeEngine fake(options);

@@ -11,19 +11,11 @@
 #include "evictor_fixture.hpp"
 
 using namespace ashmemo;
+using namespace ashmemo::test;
 using base::FailureKind;
-using test::Call;
-using test::FakeEngine;
-using test::FakeRow;
-using test::kAll;
-using test::Keys;
-using test::limited;
-using test::offer;
-using test::put_each;
-using test::set_limits;
 
 TEST_SUITE("unit") {
-  TEST_CASE("36 43 both limits hold after every flush, with any policy, and the totals are right") {
+  TEST_CASE("both limits hold and the totals are right after every flush with any policy") {
     for (const Eviction eviction : kAll) {
       CAPTURE(to_string(eviction));
       FakeEngine fake(limited(eviction, 40, 9'000));
@@ -46,11 +38,11 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("36 live entries are within the limit after each put that was flushed") {
+  TEST_CASE("the number of entries is within its limit after each flushed put") {
     for (const Eviction eviction : kAll) {
       FakeEngine fake(limited(eviction, 10));
       REQUIRE(fake.open().ok());
-      for (const std::string& key : test::numbered("k", 100)) {
+      for (const std::string& key : numbered("k", 100)) {
         offer(fake, key);
         REQUIRE(fake.worker.flush().ok());
         CHECK(fake.engine.entries <= 10);
@@ -60,28 +52,27 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE(
-      "an eviction frees a 128th of the limit beyond it, so that it need not run for each put") {
+  TEST_CASE("an eviction frees 1/128 of the limit in advance so that not every put evicts") {
     FakeEngine fake(limited(Eviction::fifo, 1'280));
     REQUIRE(fake.open().ok());
-    for (const std::string& key : test::numbered("k", 1'281)) offer(fake, key);
+    for (const std::string& key : numbered("k", 1'281)) offer(fake, key);
     REQUIRE(fake.worker.flush().ok());
     CHECK(fake.engine.entries == 1'270);
     const std::int64_t evicted = fake.engine.counters.evicted.get();
-    put_each(fake, test::numbered("n", 10));
+    put_each(fake, numbered("n", 10));
     CHECK(fake.engine.counters.evicted.get() == evicted);
     put_each(fake, {"one more"});
     CHECK(fake.engine.counters.evicted.get() == evicted + 11);
   }
 
-  TEST_CASE("36 small rows leave for large ones as quickly as these come") {
+  TEST_CASE("small rows are evicted as fast as large rows arrive") {
     for (const Eviction eviction : kAll) {
       CAPTURE(to_string(eviction));
       FakeEngine fake(limited(eviction, unlimited, 4 * MiB));
       REQUIRE(fake.open().ok());
-      for (const std::string& key : test::numbered("k", 20'000)) offer(fake, key, 200);
+      for (const std::string& key : numbered("k", 20'000)) offer(fake, key, 200);
       REQUIRE(fake.worker.flush().ok());
-      for (const std::string& key : test::numbered("large", 12)) {
+      for (const std::string& key : numbered("large", 12)) {
         offer(fake, key, MiB);
         static_cast<void>(fake.worker.run(0));
         CHECK(fake.engine.bytes <= 4 * MiB);
@@ -89,10 +80,10 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("36 a lowered limit is reached at the pace of deletions, and no group waits for it") {
+  TEST_CASE("a lowered limit is reached at the pace of deletions and delays no group") {
     FakeEngine fake(limited(Eviction::fifo, unlimited));
     REQUIRE(fake.open().ok());
-    for (const std::string& key : test::numbered("k", 20'000)) offer(fake, key);
+    for (const std::string& key : numbered("k", 20'000)) offer(fake, key);
     REQUIRE(fake.worker.flush().ok());
     set_limits(fake, 100);
     const std::int64_t before = fake.engine.entries;
@@ -102,10 +93,10 @@ TEST_SUITE("unit") {
     CHECK(fake.engine.entries >= before - 3'000);
   }
 
-  TEST_CASE("re-insertions of large rows fill a transaction, too") {
+  TEST_CASE("re-insertions of large rows count towards the size of a transaction") {
     FakeEngine fake(limited(Eviction::lru, unlimited, 40 * MiB));
     REQUIRE(fake.open().ok());
-    const Keys keys = test::numbered("k", 40);
+    const Keys keys = numbered("k", 40);
     for (const std::string& key : keys) offer(fake, key, MiB);
     REQUIRE(fake.worker.flush().ok());
     for (std::size_t i = 0; i + 1 < keys.size(); ++i) CHECK(fake.get(keys[i]));
@@ -113,11 +104,11 @@ TEST_SUITE("unit") {
     offer(fake, "new", MiB);
     REQUIRE(fake.worker.flush().ok());
     CHECK(fake.engine.bytes <= 40 * MiB);
-    // 39 rows that were read go before the one that leaves: four at a time.
+    // The eviction re-inserts 39 rows that were read, four in each transaction.
     CHECK(fake.engine.counters.commits.get() - before >= 10);
   }
 
-  TEST_CASE("40 first in, first out, also for entries of one moment") {
+  TEST_CASE("fifo evicts in the order of insertion even within one moment") {
     FakeEngine fake(limited(Eviction::fifo, 3));
     REQUIRE(fake.open().ok());
     put_each(fake, {"a", "b", "c"});
@@ -126,14 +117,14 @@ TEST_SUITE("unit") {
     CHECK(fake.file->keys() == Keys{"c", "d", "e"});
   }
 
-  TEST_CASE("40 an overwrite is a new insertion") {
+  TEST_CASE("fifo treats an overwrite as a new insertion") {
     FakeEngine fake(limited(Eviction::fifo, 3));
     REQUIRE(fake.open().ok());
     put_each(fake, {"a", "b", "c", "a", "d"});
     CHECK(fake.file->keys() == Keys{"a", "c", "d"});
   }
 
-  TEST_CASE("40 33 the order of storing stands when the clock goes back") {
+  TEST_CASE("lru keeps the order of insertion when the clock goes back") {
     FakeEngine fake(limited(Eviction::lru, 3));
     REQUIRE(fake.open().ok());
     put_each(fake, {"a"});
@@ -142,14 +133,14 @@ TEST_SUITE("unit") {
     CHECK(fake.file->keys() == Keys{"b", "c", "d"});
   }
 
-  TEST_CASE("40 the least recently read leaves, whether its read was written or not") {
+  TEST_CASE("lru evicts the least recently read entry whether reads are written or not") {
     FakeEngine fake(limited(Eviction::lru, 3));
     REQUIRE(fake.open().ok());
     put_each(fake, {"a", "b", "c"});
     CHECK(fake.get("a"));
     bool written = true;
-    SUBCASE("written") {}
-    SUBCASE("marked only") { written = false; }
+    SUBCASE("the read was written") {}
+    SUBCASE("the read is only in the access buffer") { written = false; }
     if (written) REQUIRE(fake.worker.flush().ok());
     put_each(fake, {"d"});
     CHECK(fake.file->keys() == Keys{"a", "c", "d"});
@@ -157,21 +148,21 @@ TEST_SUITE("unit") {
     CHECK(fake.file->keys() == Keys{"a", "d", "e"});
   }
 
-  TEST_CASE("40 a row that was passed over is the oldest again when its time comes") {
+  TEST_CASE("lru re-inserts a row at its last read so that newer rows outlive it") {
     FakeEngine fake(limited(Eviction::lru, unlimited));
     REQUIRE(fake.open().ok());
     put_each(fake, {"a", "b"});
-    CHECK(fake.get("a"));  // before c was stored
+    CHECK(fake.get("a"));  // before c is stored
     put_each(fake, {"c", "d", "e"});
     set_limits(fake, 3);
     REQUIRE(fake.worker.flush().ok());
     CHECK(fake.file->keys() == Keys{"c", "d", "e"});
   }
 
-  TEST_CASE("40 random reads and puts leave what an exact LRU leaves") {
+  TEST_CASE("lru evicts the same entries as an exact LRU during random reads and puts") {
     for (unsigned seed = 1; seed <= 20; ++seed) {
       CAPTURE(seed);
-      constexpr std::size_t kLimit = 4;  // as many as are passed over for one deletion
+      constexpr std::size_t kLimit = 4;  // the number of re-insertions for one deletion
       FakeEngine fake(limited(Eviction::lru, kLimit));
       REQUIRE(fake.open().ok());
       std::list<std::string> exact;  // the least recently used first
@@ -193,10 +184,10 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("one deletion passes over at most four rows") {
+  TEST_CASE("one deletion re-inserts at most four rows") {
     FakeEngine fake(limited(Eviction::lru, 8));
     REQUIRE(fake.open().ok());
-    const Keys keys = test::numbered("k", 8);
+    const Keys keys = numbered("k", 8);
     put_each(fake, keys);
     for (const std::string& key : keys) CHECK(fake.get(key));
     const int before = fake.faults->calls(Call::reinsert);
@@ -206,20 +197,20 @@ TEST_SUITE("unit") {
     CHECK(fake.file->has("new"));
   }
 
-  TEST_CASE("50 reads that an eviction has judged by are counted, also where it fails") {
+  TEST_CASE("reads that an eviction used are counted even if the eviction fails") {
     FakeEngine fake(limited(Eviction::lru, 3));
     REQUIRE(fake.open().ok());
     put_each(fake, {"a", "b", "c"});
     for (const char* key : {"a", "b", "c"}) CHECK(fake.get(key));
     offer(fake, "d");
-    fake.faults->fail(Call::commit, FailureKind::io, 2);  // the first one is of the put
+    fake.faults->fail(Call::commit, FailureKind::io, 2);  // the first commit is that of the put
     CHECK_FALSE(fake.worker.flush().ok());
     REQUIRE(fake.worker.flush().ok());
     const engine::Counters& counters = fake.engine.counters;
     CHECK(counters.touches_written.get() + counters.touches_lost.get() == 3);
   }
 
-  TEST_CASE("a put never evicts itself while there is another entry") {
+  TEST_CASE("a put never evicts itself while there are other entries") {
     for (const Eviction eviction : kAll) {
       CAPTURE(to_string(eviction));
       FakeEngine fake(limited(eviction, 3));
@@ -235,7 +226,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("38 growing one entry evicts others, never itself") {
+  TEST_CASE("an overwrite with a larger value evicts other entries and never itself") {
     for (const Eviction eviction : kAll) {
       CAPTURE(to_string(eviction));
       FakeEngine fake(limited(eviction, unlimited, 1'000));

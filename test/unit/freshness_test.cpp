@@ -7,7 +7,7 @@
 
 using namespace ashmemo;
 using engine::deadlines_from;
-using engine::judge;
+using engine::freshness_of;
 using engine::Lifetimes;
 
 namespace {
@@ -16,13 +16,13 @@ constexpr std::int64_t kNow = 1'000'000;
 constexpr std::int64_t kLast = std::numeric_limits<std::int64_t>::max();
 
 Freshness after(const engine::Deadlines& entry, std::int64_t microseconds) {
-  return judge(entry, entry.computed_at + microseconds);
+  return freshness_of(entry, entry.computed_at + microseconds);
 }
 
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("29 an entry lives until just before its expiry and is gone at it") {
+  TEST_CASE("an entry is fresh until just before its expiry and gone at its expiry") {
     const auto entry = deadlines_from(kNow, {100, 100, 100});
     CHECK(after(entry, 0) == Freshness::fresh);
     CHECK(after(entry, 99) == Freshness::fresh);
@@ -30,7 +30,7 @@ TEST_SUITE("unit") {
     CHECK(after(entry, 101) == Freshness::gone);
   }
 
-  TEST_CASE("each deadline begins the next state") {
+  TEST_CASE("each deadline of an entry begins the next state") {
     const auto entry = deadlines_from(kNow, {100, 200, 300});
     CHECK(after(entry, 99) == Freshness::fresh);
     CHECK(after(entry, 100) == Freshness::stale);
@@ -40,45 +40,45 @@ TEST_SUITE("unit") {
     CHECK(after(entry, 300) == Freshness::gone);
   }
 
-  TEST_CASE("only fresh and stale entries answer") {
+  TEST_CASE("only fresh and stale entries can answer") {
     CHECK(engine::is_live(Freshness::fresh));
     CHECK(engine::is_live(Freshness::stale));
     CHECK_FALSE(engine::is_live(Freshness::kept));
     CHECK_FALSE(engine::is_live(Freshness::gone));
   }
 
-  TEST_CASE("an entry without lifetimes stays fresh for ever") {
+  TEST_CASE("an entry without lifetimes stays fresh forever") {
     const auto entry = deadlines_from(kNow, {});
     CHECK(entry.expires_at == base::kForever);
-    CHECK(judge(entry, kLast - 1) == Freshness::fresh);
+    CHECK(freshness_of(entry, kLast - 1) == Freshness::fresh);
   }
 
-  TEST_CASE("32 a very long ttl saturates and never becomes a moment in the past") {
+  TEST_CASE("a very long ttl becomes the largest time and never a time in the past") {
     const auto entry = deadlines_from(kNow, {kLast - 5, kLast - 5, kLast - 5});
     CHECK(entry.expires_at == kLast);
     CHECK(after(entry, 1'000'000'000) == Freshness::fresh);
   }
 
-  TEST_CASE("33 an entry from the future is gone until the clock has passed it again") {
+  TEST_CASE("an entry from the future is gone until the clock has reached its time") {
     const auto entry = deadlines_from(kNow, {100, 200, 300});
-    CHECK(judge(entry, kNow - 1) == Freshness::gone);
-    CHECK(judge(entry, kNow) == Freshness::fresh);
-    CHECK(judge(deadlines_from(kNow, {}), kNow - 1) == Freshness::gone);
+    CHECK(freshness_of(entry, kNow - 1) == Freshness::gone);
+    CHECK(freshness_of(entry, kNow) == Freshness::fresh);
+    CHECK(freshness_of(deadlines_from(kNow, {}), kNow - 1) == Freshness::gone);
   }
 
-  TEST_CASE("33 a clock before 1970 and one that crosses it make the same lifetimes") {
+  TEST_CASE("lifetimes have the same length before 1970 and across it") {
     for (const std::int64_t now : {std::int64_t{-1'000}, std::int64_t{-50}, std::int64_t{0}}) {
       CAPTURE(now);
       const auto entry = deadlines_from(now, {100, 100, 100});
-      CHECK(judge(entry, now - 1) == Freshness::gone);
-      CHECK(judge(entry, now + 99) == Freshness::fresh);
-      CHECK(judge(entry, now + 100) == Freshness::gone);
+      CHECK(freshness_of(entry, now - 1) == Freshness::gone);
+      CHECK(freshness_of(entry, now + 99) == Freshness::fresh);
+      CHECK(freshness_of(entry, now + 100) == Freshness::gone);
       CHECK(deadlines_from(now, {}).expires_at == base::kForever);
       CHECK(deadlines_from(now, {}).keep_until == base::kForever);
     }
   }
 
-  TEST_CASE("a policy that was shortened since holds for what was stored before") {
+  TEST_CASE("a shortened policy applies to entries that were stored before") {
     const auto stored = deadlines_from(kNow, {100, 200, 300});
     const auto shorter = engine::shortened(stored, {50, 60, 70});
     CHECK(after(shorter, 49) == Freshness::fresh);
@@ -87,7 +87,7 @@ TEST_SUITE("unit") {
     CHECK(after(shorter, 70) == Freshness::gone);
   }
 
-  TEST_CASE("a policy that was lengthened since changes nothing about what was stored before") {
+  TEST_CASE("a lengthened policy does not change entries that were stored before") {
     const auto stored = deadlines_from(kNow, {100, 200, 300});
     const auto longer = engine::shortened(stored, {1'000, 2'000, 3'000});
     CHECK(longer.fresh_until == stored.fresh_until);
@@ -97,14 +97,14 @@ TEST_SUITE("unit") {
     CHECK(unbounded.expires_at == stored.expires_at);
   }
 
-  TEST_CASE("an entry without a ttl gets the one of a later policy") {
+  TEST_CASE("an entry without a ttl gets the ttl of a later policy") {
     const auto bounded = engine::shortened(deadlines_from(kNow, {}), {10, 20, 30});
     CHECK(after(bounded, 9) == Freshness::fresh);
     CHECK(after(bounded, 10) == Freshness::stale);
     CHECK(after(bounded, 30) == Freshness::gone);
   }
 
-  TEST_CASE("deadlines out of order in the file never make an expired entry answer") {
+  TEST_CASE("deadlines in the wrong order never make an expired entry answer") {
     const engine::Deadlines entry{kNow, kNow + 500, kNow + 100, kNow + 50};
     CHECK(after(entry, 99) == Freshness::fresh);
     CHECK(after(entry, 100) == Freshness::gone);

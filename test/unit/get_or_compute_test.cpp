@@ -9,7 +9,7 @@
 
 #include "blog_fixture.hpp"
 
-// Memoizing under keys of one's own.
+// Computed values under the caller's own keys.
 
 using namespace std::chrono_literals;
 using ashmemo::test::contains;
@@ -19,47 +19,46 @@ using Keys = std::vector<std::string>;
 
 namespace {
 
-/// A cache with a loader that answers with the sizes of the keys and writes down what it is called
-/// for.
+/// A cache with a loader that returns the length of each key and records the keys of each call.
 struct Memo : ashmemo::test::Blog {
   std::vector<int> sizes(const Keys& keys, ashmemo::PutOptions options = {}) {
     return cache.get_or_compute_many<int>(
         keys,
         [this](std::span<const std::string_view> missing) {
-          asked.emplace_back(missing.begin(), missing.end());
+          loaded.emplace_back(missing.begin(), missing.end());
           std::vector<int> out;
           for (const std::string_view key : missing) out.push_back(static_cast<int>(key.size()));
           return out;
         },
         options);
   }
-  std::vector<Keys> asked;
+  std::vector<Keys> loaded;
 };
 
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("16 no keys: no loader call, no SQL") {
+  TEST_CASE("get_or_compute_many without keys calls no loader and runs no SQL") {
     Memo memo;
     CHECK(memo.sizes({}).empty());
     memo.cache.flush();
-    CHECK(memo.asked.empty());
+    CHECK(memo.loaded.empty());
     CHECK(memo.cache.stats().commits == 0);
   }
 
-  TEST_CASE("17 18 19 a loader sees each missing key once; results come in the order asked") {
+  TEST_CASE("a loader receives each missing key once and results keep the order of the keys") {
     Memo memo;
     CHECK(memo.sizes({"bb", "a"}) == std::vector<int>{2, 1});
     CHECK(memo.sizes({"ccc", "a", "dddd", "ccc", "bb"}) == std::vector<int>{3, 1, 4, 3, 2});
     CHECK(memo.sizes({"a", "bb", "ccc"}) == std::vector<int>{1, 2, 3});
-    CHECK(memo.asked == std::vector<Keys>{{"bb", "a"}, {"ccc", "dddd"}});
+    CHECK(memo.loaded == std::vector<Keys>{{"bb", "a"}, {"ccc", "dddd"}});
     const ashmemo::Stats stats = memo.cache.stats();
     CHECK(stats.misses == 5);
     CHECK(stats.hits == 5);
     CHECK(stats.computed == 4);
   }
 
-  TEST_CASE("20 21 a loader with the wrong number of results: both numbers, nothing kept") {
+  TEST_CASE("a loader with a wrong number of results is an error and nothing is stored") {
     Memo memo;
     for (const std::size_t number : {std::size_t{1}, std::size_t{3}}) {
       const auto load = [&] {
@@ -73,7 +72,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(memo.cache.contains("a"));
   }
 
-  TEST_CASE("23 what a loader throws reaches the caller; nothing is kept") {
+  TEST_CASE("an exception from a loader reaches the caller and nothing is stored") {
     Memo memo;
     const auto fail = [&] { return memo.cache.get_or_compute("a", []() -> int { throw 42; }); };
     CHECK_THROWS_AS((void)fail(), int);
@@ -82,7 +81,7 @@ TEST_SUITE("unit") {
     CHECK(memo.cache.get_or_compute("a", [] { return 8; }) == 7);
   }
 
-  TEST_CASE("a loaded value has the ttl that was asked for, from when it was computed") {
+  TEST_CASE("the ttl of a loaded value begins when the loader returns") {
     Memo memo;
     (void)memo.cache.get_or_compute("a", [&] { return memo.clock->advance(1h), 1; }, {.ttl = 10s});
     memo.clock->advance(9s);
@@ -92,21 +91,21 @@ TEST_SUITE("unit") {
     CHECK(memo.cache.entry("a")->expires_at == std::nullopt);
   }
 
-  TEST_CASE("text is kept as text, whatever the loader returns it as") {
+  TEST_CASE("a text from a loader is stored as text whatever its type is") {
     Memo memo;
     const std::string first = memo.cache.get_or_compute("a", [] { return "literal"; });
     CHECK(first == "literal");
     CHECK(memo.cache.get<std::string>("a") == "literal");
   }
 
-  TEST_CASE("a null pointer for text is empty text, as of a calculation") {
+  TEST_CASE("a null pointer from a loader is stored as an empty text") {
     Memo memo;
     const char* const none = nullptr;
     CHECK(memo.cache.get_or_compute("k", [&] { return none; }).empty());
     CHECK(memo.cache.get<std::string>("k") == "");
   }
 
-  TEST_CASE("nothing is a value: it is kept and is no miss") {
+  TEST_CASE("an empty optional from a loader is stored and is not a miss") {
     Memo memo;
     int calls = 0;
     const auto none = [&] { return ++calls, std::optional<int>(); };
@@ -115,7 +114,7 @@ TEST_SUITE("unit") {
     CHECK(calls == 1);
   }
 
-  TEST_CASE("1 27 impossible keys and ttls are refused by name, before the loader runs") {
+  TEST_CASE("get_or_compute refuses impossible keys and ttls before the loader runs") {
     Memo memo;
     const auto code = [&](const Keys& keys, ashmemo::PutOptions options) {
       return error_code_of([&] { (void)memo.sizes(keys, options); });
@@ -126,15 +125,15 @@ TEST_SUITE("unit") {
     CHECK(code({std::string(4097, 'x')}, {}) == invalid_key);
     CHECK(code({"a"}, {.ttl = 0s}) == static_cast<int>(ashmemo::ErrorCode::misuse));
     CHECK(contains(error_of([&] { (void)memo.sizes({"a"}, {.ttl = -1s}); }), "ttl is -1s"));
-    CHECK(memo.asked.empty());
+    CHECK(memo.loaded.empty());
     CHECK(memo.sizes({std::string(4096, 'x')}) == std::vector<int>{4096});
   }
 
-  TEST_CASE("61 after close a loader is called every time") {
+  TEST_CASE("get_or_compute calls the loader every time after close") {
     Memo memo;
     (void)memo.sizes({"a"});
     memo.cache.close();
     CHECK(memo.sizes({"a", "a"}) == std::vector<int>{1, 1});
-    CHECK(memo.asked == std::vector<Keys>{{"a"}, {"a"}});
+    CHECK(memo.loaded == std::vector<Keys>{{"a"}, {"a"}});
   }
 }

@@ -3,9 +3,9 @@
 #include <cstddef>
 #include <string>
 
-#include "engine/ghost_table.hpp"
+#include "eviction/ghost_table.hpp"
 
-using ashmemo::engine::GhostTable;
+using ashmemo::eviction::GhostTable;
 
 namespace {
 
@@ -27,7 +27,7 @@ std::size_t taken(GhostTable& ghosts, std::size_t from, std::size_t to) {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("a ghost table without room remembers nothing") {
+  TEST_CASE("a ghost table without capacity remembers nothing") {
     GhostTable ghosts;
     ghosts.insert("a");
     CHECK_FALSE(ghosts.take("a"));
@@ -37,7 +37,7 @@ TEST_SUITE("unit") {
     CHECK(ghosts.capacity() == 0);
   }
 
-  TEST_CASE("a ghost is taken once") {
+  TEST_CASE("a ghost can be taken only once") {
     GhostTable ghosts = filled(1000, 0);
     ghosts.insert("a");
     CHECK_FALSE(ghosts.take("b"));
@@ -45,21 +45,21 @@ TEST_SUITE("unit") {
     CHECK_FALSE(ghosts.take("a"));
   }
 
-  TEST_CASE("a ghost table of one bucket forgets exactly the oldest") {
+  TEST_CASE("a ghost table of one bucket forgets exactly the oldest ghosts") {
     GhostTable ghosts = filled(10, 15);
     CHECK(ghosts.capacity() == 10);
     CHECK(taken(ghosts, 0, 5) == 0);
     CHECK(taken(ghosts, 5, 15) == 10);
   }
 
-  TEST_CASE("a place that was taken is free for another ghost") {
+  TEST_CASE("a ghost that was taken frees its place for another ghost") {
     GhostTable ghosts = filled(10, 10);
     CHECK(ghosts.take(key_of(4)));
     ghosts.insert(key_of(10));
     CHECK(taken(ghosts, 0, 11) == 10);
   }
 
-  TEST_CASE("a large ghost table remembers about the newest of its capacity") {
+  TEST_CASE("a large ghost table remembers about as many of the newest ghosts as it has places") {
     GhostTable ghosts = filled(10'000, 50'000);
     CHECK(ghosts.capacity() >= 10'000);
     CHECK(ghosts.capacity() < 10'700);
@@ -68,19 +68,19 @@ TEST_SUITE("unit") {
     CHECK(taken(ghosts, 0, 30'000) < 150);
   }
 
-  TEST_CASE("a key that was never in the ghost table is hardly ever taken for one that was") {
+  TEST_CASE("a ghost table almost never reports a key that was not inserted") {
     GhostTable ghosts = filled(100'000, 100'000);
     CHECK(taken(ghosts, 1'000'000, 1'100'000) < 100);
   }
 
-  TEST_CASE("growing a ghost table keeps what it remembers") {
+  TEST_CASE("a ghost table that grows keeps its ghosts") {
     GhostTable ghosts = filled(1000, 500);
     ghosts.resize(5000);
     CHECK(ghosts.capacity() >= 5000);
     CHECK(taken(ghosts, 0, 500) == 500);
   }
 
-  TEST_CASE("shrinking a ghost table keeps about the newest") {
+  TEST_CASE("a ghost table that shrinks keeps about its newest ghosts") {
     GhostTable ghosts = filled(5000, 4000);
     ghosts.resize(1000);
     CHECK(ghosts.capacity() < 1100);

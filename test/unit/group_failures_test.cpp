@@ -8,7 +8,7 @@
 
 #include "support/fake_engine.hpp"
 
-// Groups that cannot be committed, or not wholly.
+// Groups of writes that fail as a whole or in part.
 
 using namespace ashmemo;
 using base::FailureKind;
@@ -19,7 +19,7 @@ namespace {
 
 using Keys = std::vector<std::string>;
 
-/// Flushes until it works; how often that failed.
+/// Flushes until a flush succeeds. Returns the number of failures.
 int failures_until_flushed(FakeEngine& fake) {
   int failures = 0;
   while (!fake.worker.flush().ok()) {
@@ -31,7 +31,7 @@ int failures_until_flushed(FakeEngine& fake) {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("a group that any step fails for goes back whole and is written later, in order") {
+  TEST_CASE("a group goes back to the queue when any step fails and is written later in order") {
     for (const Call call : {Call::begin, Call::put, Call::erase, Call::commit}) {
       for (const FailureKind kind : {FailureKind::busy, FailureKind::io}) {
         CAPTURE(static_cast<int>(call));
@@ -56,12 +56,12 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("a value that cannot be stored is dropped alone, the rest of its group is kept") {
+  TEST_CASE("a value that cannot be stored is dropped and the rest of its group is kept") {
     for (const FailureKind kind : {FailureKind::too_large, FailureKind::other}) {
       FakeEngine fake;
       REQUIRE(fake.open().ok());
       fake.put_all(test::numbered("k", 10), "1");
-      // The fourth put of the group, and then the same one alone.
+      // Fails the fourth put of the group, and again when that put is tried alone.
       fake.faults->fail(Call::put, kind, 4, 1);
       int puts = 0;
       fake.faults->before(Call::put, [&] {
@@ -78,7 +78,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("the older value of one that cannot be stored does not come back") {
+  TEST_CASE("an older value does not come back when the newer one cannot be stored") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     fake.put("a", "old");
@@ -90,7 +90,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(fake.file->has("a"));
   }
 
-  TEST_CASE("a value that cannot be stored stays queued while its older one cannot be removed") {
+  TEST_CASE("a value that cannot be stored stays queued while its older value cannot be removed") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     fake.put("a", "old");
@@ -105,7 +105,7 @@ TEST_SUITE("unit") {
     CHECK(fake.file->row("a").value.bytes() == "new");
   }
 
-  TEST_CASE("a put with commit whose value cannot be stored says so") {
+  TEST_CASE("a put with durability commit fails when its value cannot be stored") {
     Options options = FakeEngine::manual();
     options.durability = Durability::commit;
     FakeEngine fake(options);
@@ -115,7 +115,7 @@ TEST_SUITE("unit") {
     CHECK(fake.engine.pending.empty());
   }
 
-  TEST_CASE("a removal is never dropped, whatever it fails for") {
+  TEST_CASE("a removal is never dropped after a failure of any kind") {
     for (const FailureKind kind : {FailureKind::other, FailureKind::too_large, FailureKind::io}) {
       FakeEngine fake;
       REQUIRE(fake.open().ok());
@@ -132,7 +132,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("writes that come while a group is tried one by one are not dropped with it") {
+  TEST_CASE("a write that arrives while a group is retried one by one is not dropped") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     fake.put_all({"a", "b"}, "1");
@@ -149,7 +149,7 @@ TEST_SUITE("unit") {
     CHECK(fake.engine.counters.dropped.get() == 0);
   }
 
-  TEST_CASE("an exception in the middle of a group loses nothing and leaves no transaction open") {
+  TEST_CASE("an exception inside a group loses no write and ends the transaction") {
     for (const Call call : {Call::begin, Call::put, Call::commit}) {
       FakeEngine fake;
       REQUIRE(fake.open().ok());
@@ -168,7 +168,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("something thrown that is no exception ends nothing either") {
+  TEST_CASE("a thrown value that is not an exception does not stop the worker") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     fake.put("a", "1");
@@ -180,7 +180,7 @@ TEST_SUITE("unit") {
     CHECK(fake.file->has("a"));
   }
 
-  TEST_CASE("the state of refusing begins with the first failure and ends with the next success") {
+  TEST_CASE("the store counts as refusing from the first failure until the next success") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     fake.put("a", "1");

@@ -13,7 +13,7 @@ using namespace ashmemo::store;
 using namespace ashmemo::test;
 
 TEST_SUITE("unit") {
-  TEST_CASE("a header is read from any bytes") {
+  TEST_CASE("parse_header recognizes an SQLite header of at least 100 bytes") {
     const TempDir dir;
     make_cache(dir.path("ours"));
     const std::string whole = read_file(dir.path("ours"));
@@ -29,7 +29,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(parse_header("").is_sqlite);
   }
 
-  TEST_CASE("header numbers are big-endian and may be negative") {
+  TEST_CASE("parse_header reads numbers as big-endian with a sign") {
     std::string bytes(100, '\0');
     bytes.replace(0, 16, std::string("SQLite format 3\0", 16));
     bytes.replace(60, 4, std::string("\xFF\xFF\xFF\xFE", 4));
@@ -39,7 +39,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(parse_header(bytes).is_known);
   }
 
-  TEST_CASE("only a log of another format cannot be read") {
+  TEST_CASE("is_known_log refuses only a log of another format") {
     const auto log = [](const std::string& magic, const std::string& version) {
       return magic + version + std::string(24, '\0');
     };
@@ -54,7 +54,7 @@ TEST_SUITE("unit") {
     CHECK(is_known_log(""));
   }
 
-  TEST_CASE("a header is read from a file of any size") {
+  TEST_CASE("read_header reads a file of any size and fails for a missing file") {
     const TempDir dir;
     write_file(dir.path("empty"), "");
     write_file(dir.path("short"), "SQLite format 3");
@@ -63,7 +63,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(read_header(dir.path("missing")));
   }
 
-  TEST_CASE("reading a header takes no locks from a connection that the program has") {
+  TEST_CASE("read_header does not release the locks of a connection in the same process") {
     const TempDir dir;
     const std::string path = dir.path("app.db");
     sqlite3* app = nullptr;
@@ -73,7 +73,7 @@ TEST_SUITE("unit") {
     };
     run("PRAGMA journal_mode=WAL; CREATE TABLE t (a); INSERT INTO t VALUES (1)");
     CHECK_FALSE(read_header(path).value().application_id == kApplicationId);
-    // If the locks were gone, this shell would take itself for the last and delete the WAL.
+    // Without the locks this shell would be the last user of the file and would delete the WAL.
     CHECK(shell(path, "SELECT a FROM t") == "1\n");
     run("INSERT INTO t VALUES (2)");
     CHECK(shell(path, "SELECT a FROM t") == "1\n2\n");

@@ -2,9 +2,9 @@
 
 #include <doctest/doctest.h>
 
-#include "steps_fixture.hpp"
+#include "unit/maintenance_pass_fixture.hpp"
 
-// Intervals run on the steady clock, wherever the wall clock is.
+// The steady clock measures intervals, independently of the wall clock.
 
 using namespace ashmemo;
 using test::Bench;
@@ -16,17 +16,17 @@ constexpr std::int64_t kTenYears = 315'576'000 * kSecond;
 
 void pass_at(Bench& bench, std::int64_t wall) {
   bench.fake.clock->set_wall(wall);
-  bench.pass();
+  bench.run_once();
 }
 
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("touches are written when their interval is over by the steady clock") {
+  TEST_CASE("touches are written after their interval on the steady clock") {
     Bench bench;
-    bench.pass();  // the first round is due at once
+    bench.run_once();  // the first pass does all periodic work
     bench.fake.put("a", "1");
-    bench.pass();
+    bench.run_once();
     CHECK(bench.fake.get("a"));
     const std::int64_t start = bench.fake.clock->wall_now();
     const auto written = [&] { return bench.fake.engine.counters.touches_written.get(); };
@@ -40,11 +40,11 @@ TEST_SUITE("unit") {
     CHECK(written() == 1);
   }
 
-  TEST_CASE("what is due is by the wall clock, when it is looked for by the steady one") {
+  TEST_CASE("entries expire by the wall clock and the steady clock decides when to look for them") {
     Bench bench;
-    bench.pass();
+    bench.run_once();
     bench.fake.put("a", "1", {kSecond, kSecond, kSecond});
-    bench.pass();
+    bench.run_once();
     const std::int64_t start = bench.fake.clock->wall_now();
     const auto expired = [&] { return bench.fake.engine.counters.expired.get(); };
     pass_at(bench, start + kTenYears);
@@ -57,9 +57,9 @@ TEST_SUITE("unit") {
     CHECK(expired() == 1);
   }
 
-  TEST_CASE("a deleted file is looked for by the steady clock") {
+  TEST_CASE("a deleted file is noticed after an interval on the steady clock") {
     Bench bench;
-    bench.pass();
+    bench.run_once();
     bench.fake.file->in_place = false;
     const auto store = bench.fake.engine.store.get();
     const std::int64_t start = bench.fake.clock->wall_now();

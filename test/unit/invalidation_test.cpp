@@ -12,7 +12,7 @@ using ashmemo::test::posts_up_to;
 
 namespace {
 
-/// Two cached calculations, one with an argument, in a scope that can be changed.
+/// Three cached calculations, one of them with an argument, in a scope that the test can change.
 struct Shop : Blog {
   Shop() {
     posts.scope([this] { return tenant; });
@@ -44,8 +44,7 @@ const std::vector<std::string> kOfPost1{"1:length@acme",   "1:length@other", "1:
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE(
-      "invalidating a record removes all its calculations, arguments and scopes, only those") {
+  TEST_CASE("invalidating a record removes its results of all calculations and scopes") {
     Shop shop;
     shop.fill();
     shop.posts.invalidate(Post{1, "", 0});
@@ -58,7 +57,7 @@ TEST_SUITE("unit") {
     CHECK(shop.cache.stats().entries == 11 * 8);
   }
 
-  TEST_CASE("invalidating a record of a calculation leaves the other calculations alone") {
+  TEST_CASE("invalidating a record of one calculation keeps its results of other calculations") {
     Shop shop;
     shop.fill();
     shop.length.invalidate(Post{1, "", 0});
@@ -72,7 +71,7 @@ TEST_SUITE("unit") {
     CHECK(shop.has("11:cut(1)@acme"));
   }
 
-  TEST_CASE("invalidating without scope or arguments removes the plain key") {
+  TEST_CASE("invalidating a record without scope and arguments removes the plain key") {
     Blog blog;
     auto length = blog.cached_length();
     (void)length(posts_up_to(2));
@@ -83,7 +82,7 @@ TEST_SUITE("unit") {
     CHECK(blog.calls == Calls{{1, 2}, {1}});
   }
 
-  TEST_CASE("an invalidation is in the file when it returns") {
+  TEST_CASE("an invalidation is in the file when the call returns") {
     Blog blog;
     auto length = blog.cached_length();
     (void)length(posts_up_to(2));
@@ -96,7 +95,7 @@ TEST_SUITE("unit") {
     CHECK(blog.cache.stats().entries == 0);
   }
 
-  TEST_CASE("invalidating a calculation hides all its results by one commit, and no others") {
+  TEST_CASE("invalidating a calculation removes all its results and no others in one commit") {
     Shop shop;
     shop.fill();
     shop.cache.flush();
@@ -112,7 +111,7 @@ TEST_SUITE("unit") {
     CHECK(shop.calls == Calls{{1, 2}});
   }
 
-  TEST_CASE("invalidating a resource hides all its results by one commit, and no others") {
+  TEST_CASE("invalidating a resource removes all its results and no others in one commit") {
     Shop shop;
     auto& drafts = shop.registry.resource<Post>("Draft", &Post::id);
     auto id = drafts.calculation("id", &Post::id);
@@ -130,7 +129,7 @@ TEST_SUITE("unit") {
     CHECK(id.cached(Post{1, "", 0}) == 1);
   }
 
-  TEST_CASE("a result that was being computed during an invalidation does not come back") {
+  TEST_CASE("a result that is computed during an invalidation does not come back") {
     Blog blog;
     bool invalidate = true;
     ashmemo::Calculation<Post, int> count;
@@ -145,7 +144,7 @@ TEST_SUITE("unit") {
     CHECK(count(Post{}) == 2);
   }
 
-  TEST_CASE("invalidating a calculation holds also while it is not cached") {
+  TEST_CASE("invalidating a calculation has effect even if the calculation is not cached") {
     ashmemo::test::TempDir dir;
     const auto run = [&](bool cached, bool invalidate) {
       ashmemo::Cache cache(dir.path("runs.db"), {.hooks = {.worker = ashmemo::WorkerMode::manual}});
@@ -163,7 +162,7 @@ TEST_SUITE("unit") {
     CHECK(run(true, false) == 0);
   }
 
-  TEST_CASE("an invalidation outlives the program") {
+  TEST_CASE("an invalidation holds in the next run of the program") {
     ashmemo::test::TempDir dir;
     int calls = 0;
     for (int run = 0; run < 3; ++run) {

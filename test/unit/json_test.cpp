@@ -20,7 +20,7 @@ struct Tags {
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Tags, names, counts, weight)
 
-// Its conversion throws what no one expects.
+// Its conversion throws a value that is not an exception.
 struct Moody {};
 void to_json(nlohmann::json& out, const Moody&) { out = 1; }
 void from_json(const nlohmann::json&, Moody&) { throw 42; }
@@ -65,7 +65,7 @@ std::optional<nlohmann::json> decode_json(const std::string& text) {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("6 a type kept as JSON round-trips and is readable text") {
+  TEST_CASE("a type that is stored as JSON survives encoding and decoding as readable text") {
     const Tags tags{{"a", "grüße", "quote \" and \n"}, {{"x", -1}}, 0.5};
     const Value stored = Codec<Tags>::encode(tags);
     CHECK(stored.type() == ValueType::text);
@@ -75,7 +75,7 @@ TEST_SUITE("unit") {
     CHECK(Codec<Tags>::decode(Codec<Tags>::encode({}).view()) == Tags{});
   }
 
-  TEST_CASE("JSON that does not convert is refused") {
+  TEST_CASE("decode refuses JSON that does not convert to the type") {
     for (const char* text :
          {"", " ", "null", "1", "[]", "{}", "{\"names\":[]}", "nan",
           R"({"counts":{},"names":[1],"weight":0})", R"({"counts":[],"names":[],"weight":0})",
@@ -88,7 +88,7 @@ TEST_SUITE("unit") {
     CHECK(Codec<Tags>::decode(ValueView::text(R"({"counts":{},"names":[],"weight":0})")));
   }
 
-  TEST_CASE("JSON in anything but a text is refused") {
+  TEST_CASE("decode refuses JSON that is not stored as a text") {
     CHECK_FALSE(Codec<nlohmann::json>::decode(ValueView::blob("1")));
     CHECK_FALSE(Codec<nlohmann::json>::decode(ValueView::integer(1)));
     CHECK_FALSE(Codec<nlohmann::json>::decode(ValueView::real(1)));
@@ -96,7 +96,7 @@ TEST_SUITE("unit") {
     CHECK(decode_json("1") == nlohmann::json(1));
   }
 
-  TEST_CASE("JSON nests 64 deep and not 65") {
+  TEST_CASE("decode accepts JSON with 64 levels and refuses 65 levels") {
     CHECK(decode_json(nested_arrays(kDepth)).has_value());
     CHECK(decode_json(nested_objects(kDepth)).has_value());
     CHECK_FALSE(decode_json(nested_arrays(kDepth + 1)).has_value());
@@ -106,7 +106,7 @@ TEST_SUITE("unit") {
     CHECK(decode_json('"' + std::string(1000, '[') + '"').has_value());
   }
 
-  TEST_CASE("hostile JSON does not exhaust the stack") {
+  TEST_CASE("decode does not exhaust the stack with hostile JSON") {
     constexpr std::size_t kHuge = 300'000;
     CHECK_FALSE(decode_json(nested_arrays(kHuge)).has_value());
     CHECK_FALSE(decode_json(nested_objects(kHuge)).has_value());
@@ -114,7 +114,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(decode_json("[" + std::string(kHuge, '{')).has_value());
   }
 
-  TEST_CASE("what could not be read back is not written") {
+  TEST_CASE("encode throws if the JSON could not be decoded again") {
     const auto deepest = decode_json(nested_arrays(kDepth));
     REQUIRE(deepest.has_value());
     CHECK(Codec<nlohmann::json>::encode(*deepest) == Value::text(nested_arrays(kDepth)));
@@ -124,18 +124,18 @@ TEST_SUITE("unit") {
     CHECK_THROWS_AS((void)Codec<Tags>::encode(not_utf8), nlohmann::json::type_error);
   }
 
-  TEST_CASE("a number that JSON does not have is written as null and does not read back") {
+  TEST_CASE("a number that JSON cannot express is written as null and does not decode") {
     const Tags infinite{{}, {}, std::numeric_limits<double>::infinity()};
     const Value stored = Codec<Tags>::encode(infinite);
     CHECK(stored.bytes() == R"({"counts":{},"names":[],"weight":null})");
     CHECK_FALSE(Codec<Tags>::decode(stored.view()));
   }
 
-  TEST_CASE("whatever a conversion from JSON throws is no value") {
+  TEST_CASE("a value that a conversion from JSON throws means no value") {
     CHECK_FALSE(Codec<Moody>::decode(Codec<Moody>::encode({}).view()));
   }
 
-  TEST_CASE("5 an optional of a type kept as JSON tells nothing from a broken value") {
+  TEST_CASE("an empty optional of a JSON type differs from a value that does not decode") {
     using Maybe = std::optional<Tags>;
     const std::optional<Maybe> nothing = Codec<Maybe>::decode(ValueView::null());
     REQUIRE(nothing.has_value());

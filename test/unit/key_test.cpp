@@ -24,12 +24,12 @@ struct Isbn {
   std::string digits;
 };
 
-// Derives from a built-in part, and so must still say what its own text is.
+// Derives from a built-in part and must therefore define its own text.
 struct Derived {
   operator int() const { return 7; }
 };
 
-// Tries to bring a separator in.
+// Tries to append a separator.
 struct Injecting {};
 
 enum class Mood : char { calm = 'c', glad = 'g' };
@@ -89,7 +89,7 @@ std::string record_prefix(std::string_view resource, const Parts&... parts) {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("every separator and control character in a text is escaped, nothing else") {
+  TEST_CASE("a key escapes each separator and control character of a text and nothing else") {
     CHECK(escaped("%:(),@;[]~") == "%25%3A%28%29%2C%40%3B%5B%5D%7E");
     CHECK(escaped("a\0b\n\x1f\x7f"sv) == "a%00b%0A%1F%7F");
     CHECK(escaped("") == "");
@@ -100,7 +100,7 @@ TEST_SUITE("unit") {
     CHECK(escaped("a%3Ab") == "a%253Ab");
   }
 
-  TEST_CASE("integers, characters and enums are their number") {
+  TEST_CASE("the key part of an integer, character or enum is its number") {
     CHECK(part(42) == "42");
     CHECK(part(-7) == "-7");
     CHECK(part(std::numeric_limits<std::int64_t>::min()) == "-9223372036854775808");
@@ -115,7 +115,7 @@ TEST_SUITE("unit") {
     CHECK(part(false) == "false");
   }
 
-  TEST_CASE("floating point is its shortest form") {
+  TEST_CASE("the key part of a floating-point number is its shortest form") {
     using Limits = std::numeric_limits<double>;
     CHECK(part(0.1) == "0.1");
     CHECK(part(0.1F) == "0.1");
@@ -133,7 +133,7 @@ TEST_SUITE("unit") {
     CHECK(part(Limits::lowest()) == "-1.7976931348623157e+308");
   }
 
-  TEST_CASE("whatever reads as text is escaped text") {
+  TEST_CASE("the key part of a type that converts to text is escaped text") {
     const char unterminated[3] = {'a', 'b', 'c'};
     const char* null_text = nullptr;
     CHECK(part("a:b") == "a%3Ab");
@@ -145,7 +145,7 @@ TEST_SUITE("unit") {
     CHECK(part("~") == "%7E");
   }
 
-  TEST_CASE("durations and time points are their count") {
+  TEST_CASE("the key part of a duration or time point is its count") {
     using namespace std::chrono;
     CHECK(part(minutes(30)) == "30");
     CHECK(part(milliseconds(-5)) == "-5");
@@ -153,7 +153,7 @@ TEST_SUITE("unit") {
     CHECK(part(sys_days(2024y / February / 29)) == "19782");
   }
 
-  TEST_CASE("nested optionals differ at every level") {
+  TEST_CASE("the key parts of nested optionals differ at every level") {
     using One = std::optional<std::string>;
     using Two = std::optional<One>;
     using Three = std::optional<Two>;
@@ -169,7 +169,7 @@ TEST_SUITE("unit") {
     CHECK(part(null_text) == "~~");
   }
 
-  TEST_CASE("every element of a vector ends with a semicolon") {
+  TEST_CASE("each element of a vector ends with a semicolon in a key") {
     using Texts = std::vector<std::string>;
     CHECK(part(Texts{}) == "[]");
     CHECK(part(Texts{""}) == "[;]");
@@ -183,7 +183,7 @@ TEST_SUITE("unit") {
     CHECK(part(std::optional<Texts>(Texts{})) == "[]");
   }
 
-  TEST_CASE("the text of a type of the user's is escaped") {
+  TEST_CASE("the text of a user's type is escaped in a key") {
     CHECK(part(Isbn{"978:0@"}) == "978%3A0%40");
     CHECK(part(Isbn{"~"}) == "%7E");
     CHECK(part(std::vector<Isbn>{{"a;"}, {"]"}}) == "[a%3B;%5D;]");
@@ -191,7 +191,7 @@ TEST_SUITE("unit") {
     CHECK(part(Named::first) == "first%3A");
   }
 
-  TEST_CASE("keys are readable") {
+  TEST_CASE("a key is readable") {
     CHECK(record_prefix("Post", 42) == "Post:42:");
     CHECK(record_prefix("OrderLine", 7, 3) == "OrderLine:7:3:");
     CHECK(record_prefix("File", "a/b.txt") == "File:a/b.txt:");
@@ -207,7 +207,7 @@ TEST_SUITE("unit") {
     CHECK(key == "Post:42:word_count");
   }
 
-  TEST_CASE("1 a key never holds a control character") {
+  TEST_CASE("a key never contains a control character") {
     std::string all;
     for (int character = 0; character < 256; ++character) all += static_cast<char>(character);
     for (const char character : record_prefix(all, all, std::vector{all}, Isbn{all})) {

@@ -9,7 +9,7 @@
 #include "blog_fixture.hpp"
 #include "support/manual_executor.hpp"
 
-// Calculations that throw, fail for single records, or answer with the wrong number of results.
+// Calculations that throw, fail for single records, or return a wrong number of results.
 
 using ashmemo::CalculationFailed;
 using ashmemo::Failed;
@@ -29,7 +29,7 @@ struct Fragile {
   int x = 0;
 };
 
-/// A calculation that fails for even ids, as long as `failing`.
+/// A calculation that fails for even ids while `failing` is true.
 struct FragileBlog : Blog {
   std::vector<Outcome<int>> compute(Records<Post> batch) {
     std::vector<Outcome<int>> out;
@@ -49,7 +49,7 @@ struct FragileBlog : Blog {
       posts.calculation("fragile", [this](Records<Post> batch) { return compute(batch); });
 };
 
-/// Cannot be moved while `throws`, if it is the second of its batch.
+/// The copy constructor throws for number 2 while `*throws` is true.
 struct Moody {
   Moody(int number, const bool* refuses) : x(number), throws(refuses) {}
   Moody(const Moody& other) : x(other.x), throws(other.throws) {
@@ -71,7 +71,7 @@ std::vector<CalculationFailed::Record> failed_records_of(F&& work) {
 
 }  // namespace
 
-/// Only numbers under ten can be stored.
+/// Only numbers below 10 can be stored.
 template <>
 struct ashmemo::Codec<Fragile> {
   static Value encode(const Fragile& value) {
@@ -90,13 +90,13 @@ struct ashmemo::Codec<Moody> {
 };
 
 TEST_SUITE("unit") {
-  TEST_CASE("20 21 the wrong number of results is an error with both numbers; nothing is kept") {
+  TEST_CASE("a wrong number of results is an error with both numbers and nothing is stored") {
     Blog blog;
     std::size_t returned = 0;
     auto wrong = blog.posts.calculation(
         "wrong", [&](Records<Post>) { return std::vector<int>(returned, 1); });
-    SUBCASE("cached") { blog.posts.cache_calculation("wrong", {}); }
-    SUBCASE("not cached") {}
+    SUBCASE("the calculation is cached") { blog.posts.cache_calculation("wrong", {}); }
+    SUBCASE("the calculation is not cached") {}
     for (const std::size_t number : {std::size_t{0}, std::size_t{2}, std::size_t{4}}) {
       returned = number;
       const auto load = [&] { (void)wrong(posts_up_to(3)); };
@@ -112,7 +112,7 @@ TEST_SUITE("unit") {
     CHECK(wrong(posts_up_to(3)) == std::vector<int>{1, 1, 1});
   }
 
-  TEST_CASE("22 records that fail are listed; the good ones are kept") {
+  TEST_CASE("records that fail are listed and the other results are stored") {
     FragileBlog blog;
     const auto& fragile = blog.fragile;
     blog.posts.cache_calculation("fragile", {});
@@ -138,7 +138,7 @@ TEST_SUITE("unit") {
     CHECK(blog.calls == ashmemo::test::Calls{{4}, {2}});
   }
 
-  TEST_CASE("22 a record that fails is listed once, though the load names its calculation twice") {
+  TEST_CASE("a record that fails is listed once although the load names its calculation twice") {
     FragileBlog blog;
     blog.posts.cache_calculation("fragile", {});
     const std::vector<Post> page = posts_up_to(2);
@@ -148,7 +148,7 @@ TEST_SUITE("unit") {
     CHECK(records[0].index == 1);
   }
 
-  TEST_CASE("22 records that fail have a key also where nothing is cached") {
+  TEST_CASE("a record that fails has a key although its calculation is not cached") {
     FragileBlog blog;
     const auto& fragile = blog.fragile;
     const std::vector<Post> all = posts_up_to(2);
@@ -160,7 +160,7 @@ TEST_SUITE("unit") {
     CHECK(contains(error_of(load), "2 of 3 records"));
   }
 
-  TEST_CASE("23 what a batch throws reaches the caller as it is; nothing of the batch is kept") {
+  TEST_CASE("an exception from a batch reaches the caller and no result of the batch is stored") {
     Blog blog;
     int mode = 0;
     auto wild = blog.posts.calculation("wild", [&](Records<Post> batch) {
@@ -183,7 +183,7 @@ TEST_SUITE("unit") {
     CHECK(wild.cached(page[0]) == 1);
   }
 
-  TEST_CASE("23 of a batch nothing is kept, even if only handing over its results throws") {
+  TEST_CASE("no result of a batch is stored if copying one of them throws") {
     Blog blog;
     bool throws = false;
     auto moody = blog.posts.calculation("moody", [&](Records<Post> batch) {
@@ -200,7 +200,7 @@ TEST_SUITE("unit") {
     CHECK(moody.stats().failed == 3);
   }
 
-  TEST_CASE("23 of single records, what was computed before the exception is kept") {
+  TEST_CASE("the results of single records before an exception are stored") {
     Blog blog;
     auto wild = blog.posts.calculation("wild", [&](const Post& post) {
       if (post.id == 3) throw 42;  // NOLINT
@@ -216,7 +216,7 @@ TEST_SUITE("unit") {
     CHECK(wild({page[0], page[3]}) == std::vector<std::int64_t>{1, 4});
   }
 
-  TEST_CASE("23 where one calculation of a load throws, those before it are kept") {
+  TEST_CASE("the results of earlier calculations of a load are stored when a later one throws") {
     Blog blog;
     auto length = blog.cached_length();
     auto wild = blog.posts.calculation("wild", [](Records<Post>) -> std::vector<int> { throw 1; });
@@ -231,7 +231,7 @@ TEST_SUITE("unit") {
     CHECK(blog.cache.stats().misses == 6);
   }
 
-  TEST_CASE("23 what key, version or scope throw reaches the caller before anything is computed") {
+  TEST_CASE("an exception from a key function reaches the caller before anything is computed") {
     Blog blog;
     int calls = 0;
     auto& odd = blog.registry.resource<Post>("Odd", [](const Post& post) {
@@ -245,7 +245,7 @@ TEST_SUITE("unit") {
     CHECK(count(Post{1, "", 0}) == 1);
   }
 
-  TEST_CASE("a result that its codec cannot store is returned, not kept, and counted") {
+  TEST_CASE("a result that its codec cannot encode is returned and counted but not stored") {
     Blog blog;
     auto fragile = blog.posts.calculation(
         "fragile", [](const Post& post) { return Fragile{static_cast<int>(post.id)}; });
@@ -257,8 +257,7 @@ TEST_SUITE("unit") {
     CHECK(blog.cache.contains("Post:7:fragile"));
   }
 
-  TEST_CASE(
-      "49 a refresh that its codec or the limit for one entry keeps out ends the older value") {
+  TEST_CASE("a refresh whose result cannot be stored removes the older value") {
     ashmemo::Options options;
     auto executor = std::make_shared<ashmemo::test::ManualExecutor>();
     options.hooks.executor = executor;
@@ -288,7 +287,7 @@ TEST_SUITE("unit") {
     CHECK(blog.cache.stats().refused == 2);
   }
 
-  TEST_CASE("what is stored under a calculation's key by hand is none of its results") {
+  TEST_CASE("a value that was put under a calculation's key is not its result") {
     Blog blog;
     auto length = blog.cached_length();
     CHECK(blog.cache.put("Post:1:length", 99));
@@ -296,7 +295,7 @@ TEST_SUITE("unit") {
     CHECK(blog.cache.get<int>("Post:1:length") == 1);
   }
 
-  TEST_CASE("a result of another type than before is a miss, counted, and replaced") {
+  TEST_CASE("a stored result of another type is a miss that is counted and replaced") {
     ashmemo::test::TempDir dir;
     const auto open = [&](auto calculation) {
       ashmemo::Cache cache(dir.path("types.db"),
@@ -309,14 +308,14 @@ TEST_SUITE("unit") {
       (void)handle(Post{1, "", 0});
       return cache.stats();
     };
-    (void)open([](const Post&) { return std::string("text"); });
-    const ashmemo::Stats stats = open([](const Post&) { return 7; });
+    (void)open([](const Post&) { return 300; });
+    const ashmemo::Stats stats = open([](const Post&) { return std::int8_t{7}; });
     CHECK(stats.undecodable == 1);
     CHECK(stats.computed == 1);
     CHECK(stats.hits == 1);
   }
 
-  TEST_CASE("47 a result that cannot be kept ends the older value that answers for failures") {
+  TEST_CASE("a result that cannot be stored removes the older value that answers for failures") {
     Blog blog;
     int x = 1;
     auto fragile = blog.posts.calculation("fragile", [&](const Post&) {

@@ -10,7 +10,7 @@
 #include "blog_fixture.hpp"
 #include "support/child.hpp"
 
-// How long results answer, and how long handles do.
+// How long results answer loads, and how long handles work.
 
 using namespace std::chrono_literals;
 using ashmemo::CachePolicy;
@@ -25,10 +25,10 @@ namespace {
 /// A result that its codec refuses to write.
 struct Unwritable {};
 
-/// A result that says nothing but that it is there.
+/// A result without content.
 struct Done {};
 
-/// Opens the same file again, as the next run of the program: with this version and policy.
+/// Opens the same file like the next run of the program, with this version and policy.
 struct Run {
   Run(const std::string& path, const std::shared_ptr<ashmemo::Clock>& clock, std::uint32_t version,
       std::optional<CachePolicy> policy)
@@ -69,7 +69,7 @@ struct ashmemo::Codec<Done> {
 };
 
 TEST_SUITE("unit") {
-  TEST_CASE("29 at exactly its ttl a result is computed again") {
+  TEST_CASE("a result is computed again at exactly its ttl") {
     Blog blog;
     auto length = blog.cached_length({.ttl = 10s});
     const std::vector<Post> page = posts_up_to(2);
@@ -84,7 +84,7 @@ TEST_SUITE("unit") {
     CHECK(blog.cache.stats().expired_misses == 2);
   }
 
-  TEST_CASE("32 a very long ttl and very long windows saturate") {
+  TEST_CASE("a very long ttl and very long windows last forever") {
     Blog blog;
     auto length = blog.cached_length({.ttl = std::chrono::hours::max(),
                                       .stale_while_revalidate = std::chrono::hours::max(),
@@ -96,7 +96,7 @@ TEST_SUITE("unit") {
     CHECK(blog.cache.entry("Post:1:length")->expires_at == std::nullopt);
   }
 
-  TEST_CASE("34 a ttl begins when computing ends") {
+  TEST_CASE("a ttl begins when the calculation ends") {
     Blog blog;
     int calls = 0;
     auto slow = blog.posts.calculation("slow", [&](const Post&) {
@@ -109,7 +109,7 @@ TEST_SUITE("unit") {
     CHECK(slow(Post{}) == 1);
   }
 
-  TEST_CASE("the deadlines of a policy: fresh, served, kept") {
+  TEST_CASE("an entry gets the three deadlines of its policy") {
     Blog blog;
     (void)blog.cached_length({.ttl = 10s, .stale_while_revalidate = 20s, .stale_if_error = 50s})(
         Post{1, "a", 0});
@@ -121,7 +121,7 @@ TEST_SUITE("unit") {
     CHECK(entry.keep_until == now + 60'000'000);
   }
 
-  TEST_CASE("nothing as a result is kept as such, for as long as negative_ttl says") {
+  TEST_CASE("an empty optional result is stored for negative_ttl") {
     Blog blog;
     int calls = 0;
     auto find = blog.posts.calculation("find", [&](const Post& post) -> std::optional<int> {
@@ -135,7 +135,7 @@ TEST_SUITE("unit") {
       CHECK(find(page) == expected);
       return calls;
     };
-    SUBCASE("5 as long as anything else by default") {
+    SUBCASE("it lasts as long as other results by default") {
       blog.posts.cache_calculation("find", {.ttl = 60s});
       CHECK(ask_after(0s) == 2);
       CHECK(ask_after(59s) == 2);
@@ -144,18 +144,18 @@ TEST_SUITE("unit") {
       CHECK_FALSE(known[1]->has_value());
       CHECK(ask_after(1s) == 4);
     }
-    SUBCASE("shorter") {
+    SUBCASE("it lasts shorter than other results") {
       blog.posts.cache_calculation("find", {.ttl = 60s, .negative_ttl = 5s});
       CHECK(ask_after(0s) == 2);
       CHECK(ask_after(4s) == 2);
       CHECK(ask_after(1s) == 3);
     }
-    SUBCASE("longer") {
+    SUBCASE("it lasts longer than other results") {
       blog.posts.cache_calculation("find", {.ttl = 5s, .negative_ttl = 60s});
       CHECK(ask_after(0s) == 2);
       CHECK(ask_after(5s) == 3);
     }
-    SUBCASE("not at all") {
+    SUBCASE("it is not stored") {
       blog.posts.cache_calculation("find", {.ttl = 60s, .negative_ttl = 0s});
       CHECK(ask_after(0s) == 2);
       CHECK(ask_after(0s) == 3);
@@ -163,7 +163,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("results outlive the program, under their version") {
+  TEST_CASE("results answer in the next run of the program under the same version") {
     Runs runs;
     const std::vector<Post> page = posts_up_to(3);
     (void)runs.next(1)->length(page);
@@ -181,18 +181,17 @@ TEST_SUITE("unit") {
     CHECK(lowered->computed == 3);
   }
 
-  TEST_CASE(
-      "until the first load with a new version, direct reads find what the old one computed") {
+  TEST_CASE("direct reads find results of the old version until the first load with a new one") {
     Runs runs;
     (void)runs.next(1)->length(Post{1, "a", 0});
     const auto second = runs.next(2);
-    CHECK(second->length.stats().computed == 1);  // since the file was begun
+    CHECK(second->length.stats().computed == 1);  // since the file was created
     CHECK(second->cache.get<std::size_t>("Post:1:length") == 1);
     (void)second->length(Post{2, "bb", 0});
     CHECK_FALSE(second->cache.contains("Post:1:length"));
   }
 
-  TEST_CASE("an open cache knows one version of a calculation: another one's loads are misuse") {
+  TEST_CASE("a load with a second version of a calculation in one open cache is misuse") {
     Blog blog;
     auto length = blog.posts.calculation("length", [](const Post&) { return 1; });
     blog.posts.cache_calculation("length", {});
@@ -208,7 +207,7 @@ TEST_SUITE("unit") {
     CHECK(blog.cache.get<int>("Post:1:length") == 1);
   }
 
-  TEST_CASE("a ttl that was shortened holds for older results; one that was lengthened does not") {
+  TEST_CASE("a shortened ttl applies to older results and a lengthened ttl does not") {
     Runs runs;
     const Post post{1, "a", 0};
     (void)runs.next(1, CachePolicy{.ttl = 1h})->length(post);
@@ -222,8 +221,7 @@ TEST_SUITE("unit") {
     CHECK(shorter->computed == 1);
   }
 
-  TEST_CASE(
-      "5 a shortened ttl holds for older results, that of nothing for those that are nothing") {
+  TEST_CASE("a shortened negative_ttl applies to older empty results and ttl to other results") {
     Runs runs;
     const auto computed = [&runs](const CachePolicy& policy) {
       ashmemo::Cache cache(runs.dir.path("runs.db"),
@@ -243,15 +241,18 @@ TEST_SUITE("unit") {
     using Ids = std::vector<std::int64_t>;
     CHECK(computed({.ttl = 24h}) == Ids{1, 2});
     runs.clock->advance(1h);
-    SUBCASE("negative_ttl") { CHECK(computed({.ttl = 24h, .negative_ttl = 5s}) == Ids{1}); }
-    SUBCASE("negative_ttl 0") { CHECK(computed({.ttl = 24h, .negative_ttl = 0s}) == Ids{1}); }
-    SUBCASE("ttl") { CHECK(computed({.ttl = 1min, .negative_ttl = 24h}) == Ids{2}); }
-    SUBCASE("both") { CHECK(computed({.ttl = 1min, .negative_ttl = 1min}) == Ids{1, 2}); }
-    SUBCASE("neither") { CHECK(computed({.ttl = 2h, .negative_ttl = 2h}).empty()); }
+    SUBCASE("negative_ttl is shorter") {
+      CHECK(computed({.ttl = 24h, .negative_ttl = 5s}) == Ids{1});
+    }
+    SUBCASE("negative_ttl is 0") { CHECK(computed({.ttl = 24h, .negative_ttl = 0s}) == Ids{1}); }
+    SUBCASE("ttl is shorter") { CHECK(computed({.ttl = 1min, .negative_ttl = 24h}) == Ids{2}); }
+    SUBCASE("both are shorter") {
+      CHECK(computed({.ttl = 1min, .negative_ttl = 1min}) == Ids{1, 2});
+    }
+    SUBCASE("neither is shorter") { CHECK(computed({.ttl = 2h, .negative_ttl = 2h}).empty()); }
   }
 
-  TEST_CASE(
-      "5 negative_ttl means nothing for a type that cannot be nothing but is stored as NULL") {
+  TEST_CASE("negative_ttl has no effect on a type that is stored as NULL but is not optional") {
     Blog blog;
     int calls = 0;
     auto done = blog.posts.calculation("done", [&calls](const Post&) { return ++calls, Done(); });
@@ -261,7 +262,7 @@ TEST_SUITE("unit") {
     CHECK(calls == 1);
   }
 
-  TEST_CASE("61 a handle computes once its cache is closed, and when registry and cache are gone") {
+  TEST_CASE("a handle computes after its cache was closed or destroyed") {
     ashmemo::Calculation<Post, int> length;
     Calls calls;
     {
@@ -288,13 +289,13 @@ TEST_SUITE("unit") {
     CHECK(calls == Calls{{1}, {1, 2}, {3}});
   }
 
-  TEST_CASE("65 a forked child computes, whatever the parent had cached") {
+  TEST_CASE("a forked child computes although the parent has results") {
     Blog blog;
     auto length = blog.cached_length();
     const std::vector<Post> page = posts_up_to(3);
     bool loaded_before = true;
-    SUBCASE("after a load") { (void)length(page); }
-    SUBCASE("before any load") { loaded_before = false; }
+    SUBCASE("the parent has loaded before") { (void)length(page); }
+    SUBCASE("the parent has not loaded before") { loaded_before = false; }
     const ashmemo::test::ChildEnd end = ashmemo::test::in_child([&] {
       const bool right = length(page) == std::vector<int>{1, 2, 3};
       const bool computed = blog.calls.size() == (loaded_before ? 2 : 1);
@@ -307,7 +308,7 @@ TEST_SUITE("unit") {
     CHECK(blog.calls.size() == 1);
   }
 
-  TEST_CASE("65 a forked child touches no lock for a result whose codec fails") {
+  TEST_CASE("a forked child counts no result whose codec fails") {
     Blog blog;
     auto unwritable =
         blog.posts.calculation("unwritable", [](const Post&) { return Unwritable(); });
@@ -321,7 +322,7 @@ TEST_SUITE("unit") {
     CHECK(blog.cache.stats().unencodable == 1);
   }
 
-  TEST_CASE("in a cache opened read-only handles answer, compute and keep nothing") {
+  TEST_CASE("a handle of a read-only cache answers and computes but stores nothing") {
     Runs runs;
     auto writer = runs.next(1);
     (void)writer->length({Post{1, "a", 0}, Post{2, "bb", 0}});
@@ -344,7 +345,7 @@ TEST_SUITE("unit") {
     CHECK(computed == 2);
   }
 
-  TEST_CASE("many threads may make the first load") {
+  TEST_CASE("several threads may run the first load at the same time") {
     Blog blog;
     auto id = blog.posts.calculation("id", &Post::id);
     blog.posts.cache_calculation("id", {});

@@ -6,7 +6,7 @@
 
 #include "blog_fixture.hpp"
 
-// What a load answers with, what it computes and what it keeps.
+// The results that a load returns, computes and stores.
 
 using namespace std::chrono_literals;
 using ashmemo::Records;
@@ -27,7 +27,7 @@ std::vector<int> lengths_of(const std::vector<Post>& page) {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("16 an empty page calls nothing, counts nothing and writes nothing") {
+  TEST_CASE("an empty page calls nothing, counts nothing and writes nothing") {
     Blog blog;
     auto length = blog.cached_length();
     const std::vector<Post> none;
@@ -43,7 +43,7 @@ TEST_SUITE("unit") {
     CHECK(blog.cache.stats().commits == 0);
   }
 
-  TEST_CASE("17 a batch sees exactly the records that are missing") {
+  TEST_CASE("a batch receives exactly the records that are missing") {
     Blog blog;
     auto length = blog.cached_length();
     const std::vector<Post> page = posts_up_to(4);
@@ -57,7 +57,7 @@ TEST_SUITE("unit") {
     CHECK(stats.computed == 4);
   }
 
-  TEST_CASE("17 what is in the file answers as what is still pending does") {
+  TEST_CASE("a result in the file answers like a result that is still pending") {
     Blog blog;
     auto length = blog.cached_length();
     const std::vector<Post> page = posts_up_to(4);
@@ -68,7 +68,7 @@ TEST_SUITE("unit") {
     CHECK(blog.calls == Calls{{1, 3}, {2}, {4}});
   }
 
-  TEST_CASE("18 a record that stands in a page twice is computed once") {
+  TEST_CASE("a record that occurs twice in a page is computed once") {
     Blog blog;
     auto length = blog.cached_length();
     const std::vector<Post> page = posts_up_to(3);
@@ -79,7 +79,7 @@ TEST_SUITE("unit") {
     CHECK(blog.cache.stats().puts == 2);
   }
 
-  TEST_CASE("18 a calculation that a load names twice is computed once") {
+  TEST_CASE("a calculation that a load names twice is computed once") {
     Blog blog;
     auto length = blog.cached_length();
     const std::vector<Post> page = posts_up_to(3);
@@ -89,7 +89,7 @@ TEST_SUITE("unit") {
     CHECK(blog.calls == Calls{{1, 2, 3}});
   }
 
-  TEST_CASE("18 the same record in two versions is two records") {
+  TEST_CASE("a record in two versions counts as two records") {
     Blog blog;
     blog.posts.record_version(&Post::updated_at);
     auto length = blog.cached_length();
@@ -99,7 +99,7 @@ TEST_SUITE("unit") {
     CHECK(blog.cache.stats().computed == 2);
   }
 
-  TEST_CASE("19 results come in the order asked, whatever hits, misses and repeats") {
+  TEST_CASE("results have the order of the page with any hits, misses and repeats") {
     Blog blog;
     auto length = blog.cached_length();
     const std::vector<Post> all = posts_up_to(60);
@@ -115,7 +115,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("25 a hit calls nothing, and equals what is computed directly") {
+  TEST_CASE("a hit calls nothing and equals the value that is computed directly") {
     Blog blog;
     auto length = blog.cached_length();
     const std::vector<Post> page = posts_up_to(1000);
@@ -127,7 +127,7 @@ TEST_SUITE("unit") {
     CHECK(blog.calls.size() == 1);
   }
 
-  TEST_CASE("a single form runs once a record; a hit or miss counts once") {
+  TEST_CASE("a calculation of single records runs once for each record that is missing") {
     Blog blog;
     int calls = 0;
     auto id = blog.posts.calculation("id", [&](const Post& post) { return ++calls, post.id; });
@@ -140,7 +140,7 @@ TEST_SUITE("unit") {
     CHECK(blog.cache.stats().misses == 4);
   }
 
-  TEST_CASE("a calculation that is not cached gets every record, repeats too, and keeps nothing") {
+  TEST_CASE("a calculation that is not cached receives every record and stores nothing") {
     Blog blog;
     auto length = blog.declare_length();
     const std::vector<Post> page = posts_up_to(2);
@@ -157,7 +157,7 @@ TEST_SUITE("unit") {
     CHECK(blog.calls.size() == 2);
   }
 
-  TEST_CASE("one load of cached and uncached calculations: one call each, one bulk write") {
+  TEST_CASE("a load calls each cached and uncached calculation once") {
     Blog blog;
     auto length = blog.cached_length();
     int calls = 0;
@@ -179,25 +179,25 @@ TEST_SUITE("unit") {
     CHECK(blog.calls.size() == 1);
   }
 
-  TEST_CASE("a load is written in transactions of 1,000 rows, however many calculations it is of") {
+  TEST_CASE("a load of several calculations is written in transactions of 1,000 rows") {
     Blog blog;
     auto length = blog.cached_length();
     auto id = blog.posts.calculation("id", &Post::id);
     blog.posts.cache_calculation("id", {});
     std::vector<Post> page(3000);
     for (std::size_t i = 0; i < page.size(); ++i) page[i].id = static_cast<std::int64_t>(i);
-    // The first load also tells the file of the calculations.
+    // The first load also writes the calculations to the file.
     (void)blog.posts.load({page[0]}, length, id);
     blog.cache.flush();
     const std::int64_t before = blog.cache.stats().commits;
     (void)blog.posts.load(page, length, id);
     blog.cache.flush();
     CHECK(blog.cache.stats().entries == 6000);
-    // 5,998 rows; then what was touched and what was counted.
+    // Six commits for 5,998 rows, then one for touches and one for counters.
     CHECK(blog.cache.stats().commits - before <= 6 + 2);
   }
 
-  TEST_CASE("arguments tell results apart") {
+  TEST_CASE("results with different arguments are different entries") {
     Blog blog;
     int calls = 0;
     auto sum =
@@ -214,7 +214,7 @@ TEST_SUITE("unit") {
     CHECK(calls == 2);
   }
 
-  TEST_CASE("a changed record is a miss; so is one that changed back") {
+  TEST_CASE("a changed record is a miss, also if it changes back") {
     Blog blog;
     blog.posts.record_version(&Post::updated_at);
     auto length = blog.cached_length();
@@ -226,7 +226,7 @@ TEST_SUITE("unit") {
     CHECK(length.cached(Post{1, "bb", 2}) == std::nullopt);
   }
 
-  TEST_CASE("the scope is asked once a load, and tells results apart") {
+  TEST_CASE("the scope is read once for each load and separates results") {
     Blog blog;
     int asked = 0;
     std::string tenant = "acme";
@@ -245,7 +245,7 @@ TEST_SUITE("unit") {
     CHECK(asked == 3);
   }
 
-  TEST_CASE("a load may run inside a calculation, over any resource") {
+  TEST_CASE("a load may run inside a calculation") {
     Blog blog;
     auto length = blog.cached_length();
     auto total = blog.posts.calculation("total", [&](const Post& post) {
@@ -258,7 +258,7 @@ TEST_SUITE("unit") {
     CHECK(blog.calls == Calls{{1}, {2}, {3}, {4}});
   }
 
-  TEST_CASE("keys over 4 KiB are computed, not kept, and counted") {
+  TEST_CASE("a result with a key above 4 KiB is computed and counted but not stored") {
     Blog blog;
     int calls = 0;
     auto echo = blog.posts.calculation(
@@ -279,7 +279,7 @@ TEST_SUITE("unit") {
     CHECK(echo.cached(post, too_long) == std::nullopt);
   }
 
-  TEST_CASE("warm computes and keeps what is missing") {
+  TEST_CASE("warm computes and stores the missing results") {
     Blog blog;
     auto length = blog.cached_length();
     const std::vector<Post> page = posts_up_to(5);
@@ -291,7 +291,7 @@ TEST_SUITE("unit") {
     CHECK(blog.calls == Calls{{2}, {1, 3, 4, 5}});
   }
 
-  TEST_CASE("cached never computes and counts nothing, but its hits are touches") {
+  TEST_CASE("cached computes and counts nothing but its hits are touches") {
     Blog blog({.timing = {.touch_interval = 0s}});
     auto length = blog.cached_length();
     const std::vector<Post> page = posts_up_to(3);
@@ -311,7 +311,7 @@ TEST_SUITE("unit") {
     CHECK(blog.cache.entry("Post:1:length")->access_count == 1);
   }
 
-  TEST_CASE("counts of one calculation are its own") {
+  TEST_CASE("each calculation has its own counts") {
     Blog blog;
     auto length = blog.cached_length();
     auto slow = blog.posts.calculation("slow", [&](const Post& post) {
@@ -328,13 +328,13 @@ TEST_SUITE("unit") {
     CHECK(stats.hits == 2);
     CHECK(stats.stale_hits == 0);
     CHECK(stats.failed == 0);
-    CHECK(stats.saved == ashmemo::Duration(4s));  // 1 and 3: each record has its own cost
+    CHECK(stats.saved == ashmemo::Duration(4s));  // records 1 and 3, each with its own cost
     CHECK(length.stats().hits == 0);
     CHECK(length.stats().computed == 3);
     CHECK(blog.cache.stats().saved == ashmemo::Duration(4s));
   }
 
-  TEST_CASE("a batch shares its cost among its records") {
+  TEST_CASE("the cost of a batch is divided among its records") {
     Blog blog;
     auto slow = blog.posts.calculation("slow", [&](Records<Post> batch) {
       blog.clock->advance(8s);

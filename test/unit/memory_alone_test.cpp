@@ -5,7 +5,7 @@
 #include "support/fake_engine.hpp"
 #include "support/rendezvous.hpp"
 
-// While there is no store the memory tier is all there is.
+// The memory tier while there is no store.
 
 using namespace ashmemo;
 using base::FailureKind;
@@ -14,15 +14,15 @@ using test::FakeEngine;
 
 namespace {
 
-/// An engine that found no place for its file.
-struct Homeless : FakeEngine {
-  explicit Homeless(Options options = manual()) : FakeEngine(std::move(options)) {
+/// An engine that could not open its file.
+struct WithoutStore : FakeEngine {
+  explicit WithoutStore(Options options = manual()) : FakeEngine(std::move(options)) {
     worker.start_without_store({FailureKind::io, 0, "no such folder"});
     REQUIRE_FALSE(engine.store.get());
   }
 
-  /// There is a place again.
-  void find_home() {
+  /// Advances the clock so that the next pass opens the file.
+  void open_store() {
     clock->advance(std::chrono::minutes(1));
     (void)worker.run(0);
     REQUIRE(engine.store.get());
@@ -32,8 +32,8 @@ struct Homeless : FakeEngine {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("66 without a store what is put is not taken, but memory has it") {
-    Homeless fake;
+  TEST_CASE("without a store a put is refused but the memory tier keeps the value") {
+    WithoutStore fake;
     CHECK(fake.put("k", "1") == 0);
     CHECK(fake.get("k") == "1");
     CHECK(fake.put("k", "2") == 0);
@@ -41,19 +41,19 @@ TEST_SUITE("unit") {
     CHECK_FALSE(fake.get("other").has_value());
     CHECK(fake.engine.counters.dropped.get() == 2);
     CHECK(fake.ask({.key = "k"}).in_memory);
-    CHECK(fake.engine.marks.empty());  // there is no row to touch
+    CHECK(fake.engine.access_buffer.empty());  // there is no row to touch
   }
 
-  TEST_CASE("without a store and without a memory tier every read misses") {
+  TEST_CASE("without a store and without a memory tier every read is a miss") {
     Options options = FakeEngine::manual();
     options.memory_bytes = 0;
-    Homeless fake(options);
+    WithoutStore fake(options);
     CHECK(fake.put("k", "1") == 0);
     CHECK_FALSE(fake.get("k").has_value());
   }
 
-  TEST_CASE("48 without a store an invalidated result does not hide the valid one") {
-    Homeless fake;
+  TEST_CASE("without a store an invalidated result does not hide the valid one") {
+    WithoutStore fake;
     const auto words = fake.engine.catalog.add("Post", "words", 1, "");
     const auto put = [&fake](std::int64_t calculation_id, const std::string& text) {
       std::vector<engine::NewEntry> entries(1);
@@ -69,8 +69,8 @@ TEST_SUITE("unit") {
     CHECK(fake.get("Post:1:words") == "valid");
   }
 
-  TEST_CASE("what memory alone has expires and can be erased") {
-    Homeless fake;
+  TEST_CASE("without a store a value in memory expires and can be erased") {
+    WithoutStore fake;
     fake.put("short", "1", {.fresh = 1'000'000, .serve = 1'000'000, .keep = 1'000'000});
     fake.put("k", "1");
     CHECK(fake.get("short") == "1");
@@ -84,30 +84,30 @@ TEST_SUITE("unit") {
     CHECK_FALSE(fake.get("k").has_value());
   }
 
-  TEST_CASE("a tier that sleeps answers while there is no store") {
-    Homeless fake;
+  TEST_CASE("without a store a sleeping memory tier answers") {
+    WithoutStore fake;
     fake.put("k", "1");
     while (fake.engine.tier_watch.stays_awake(0)) continue;
     CHECK(fake.get("k") == "1");
   }
 
-  TEST_CASE("what memory alone had is forgotten when the store is back") {
-    Homeless fake;
+  TEST_CASE("a value that only memory contained is dropped when the store is back") {
+    WithoutStore fake;
     fake.put("k", "1");
-    fake.find_home();
+    fake.open_store();
     CHECK_FALSE(fake.get("k").has_value());
     CHECK(fake.put("k", "2") == 1);
     CHECK(fake.get("k") == "2");
   }
 
-  TEST_CASE("a store that comes back during a put leaves nothing in memory that it does not have") {
-    Homeless fake;
+  TEST_CASE("a put during which the store comes back keeps no value only in memory") {
+    WithoutStore fake;
     bool came_back = false;
     {
       const AtTestPoints points([&](std::string_view point) {
         if (point != "memory alone: looked" || came_back) return;
         came_back = true;
-        fake.find_home();
+        fake.open_store();
       });
       fake.put("k", "1");
     }
@@ -115,8 +115,8 @@ TEST_SUITE("unit") {
     CHECK_FALSE(fake.get("k").has_value());
   }
 
-  TEST_CASE("an erase during a put into memory alone wins") {
-    Homeless fake;
+  TEST_CASE("without a store an erase during a put wins") {
+    WithoutStore fake;
     {
       bool erased = false;
       const AtTestPoints points([&](std::string_view point) {
@@ -128,7 +128,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(fake.get("k").has_value());
   }
 
-  TEST_CASE("a write that was accepted before the store went is not hidden by one that was not") {
+  TEST_CASE("a put that is refused without a store does not hide an accepted put") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     CHECK(fake.put("k", "1") == 1);

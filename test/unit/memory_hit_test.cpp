@@ -1,4 +1,4 @@
-#include "engine/memory_hit.hpp"
+#include "engine/reading.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -10,7 +10,7 @@
 
 #include "support/fake_engine.hpp"
 
-// The short way of a hit does what the long one does, or nothing.
+// The fast path for a hit in memory returns and counts the same as the full path, or refuses.
 
 using namespace ashmemo;
 using engine::Answer;
@@ -21,8 +21,8 @@ namespace {
 
 constexpr std::int64_t kSecond = 1'000'000;
 
-/// Takes texts, or refuses all.
-class Sink final : public engine::AnswerSink {
+/// Accepts texts, or refuses all values.
+class Sink final : public engine::ValueSink {
  public:
   explicit Sink(bool takes) : takes_(takes) {}
   bool take(std::size_t, Freshness, ValueView value) override {
@@ -37,9 +37,10 @@ class Sink final : public engine::AnswerSink {
   const bool takes_;
 };
 
-/// A cache whose tier has the entry "k", asked the one way or the other.
-struct Asked : FakeEngine {
-  explicit Asked(bool is_short) : is_short_way(is_short) {
+/// An engine with the entry "k" in its memory tier. Reads try the fast path first, or use only the
+/// full path.
+struct PathFixture : FakeEngine {
+  explicit PathFixture(bool is_fast) : has_fast_path(is_fast) {
     FakeRow row;
     const std::int64_t start = clock->wall_now();
     row.deadlines = {start, start + 10 * kSecond, start + 20 * kSecond, start + 30 * kSecond};
@@ -53,23 +54,23 @@ struct Asked : FakeEngine {
 
   std::optional<std::string> read(bool takes = true) {
     Sink sink(takes);
-    was_short = is_short_way && engine::hit_in_memory(engine, "k", sink);
-    if (was_short) return sink.text;
+    was_fast = has_fast_path && engine::hit_in_memory(engine, "k", sink);
+    if (was_fast) return sink.text;
     const engine::Query query{.key = "k"};
     Answer answer;
     const std::int64_t now =
         engine::read(engine, std::span(&query, 1), sink, std::span(&answer, 1));
-    engine::settle(engine, std::span(&query, 1), std::span(&answer, 1), now);
+    engine::record_answers(engine, std::span(&query, 1), std::span(&answer, 1), now);
     return answer.is_hit() ? sink.text : std::nullopt;
   }
 
-  const bool is_short_way;
-  bool was_short = false;
+  const bool has_fast_path;
+  bool was_fast = false;
 };
 
-using Ask = std::function<std::optional<std::string>(Asked&)>;
+using Read = std::function<std::optional<std::string>(PathFixture&)>;
 
-std::vector<std::int64_t> counted(Asked& fake) {
+std::vector<std::int64_t> counted(PathFixture& fake) {
   const engine::ReadSums sums = fake.engine.counters.reads.sums();
   std::vector<std::int64_t> all{sums.hits,
                                 sums.stale_hits,
@@ -80,64 +81,65 @@ std::vector<std::int64_t> counted(Asked& fake) {
                                 sums.touches_coalesced,
                                 sums.touches_unplaced,
                                 fake.engine.counters.undecodable.get()};
-  for (const std::int64_t row : fake.engine.marks.rows()) {
-    const auto touch = fake.engine.marks.take(row);
+  for (const std::int64_t row : fake.engine.access_buffer.rows()) {
+    const auto touch = fake.engine.access_buffer.take(row);
     REQUIRE(touch);
     all.insert(all.end(), {touch->rowid, touch->accessed_at, touch->count});
   }
   return all;
 }
 
-/// Whether the short way was gone.
-bool does_the_same(const Ask& ask) {
-  Asked on_short(true);
-  Asked on_long(false);
-  CHECK(ask(on_short) == ask(on_long));
-  CHECK(counted(on_short) == counted(on_long));
-  return on_short.was_short;
+/// Compares both paths. Returns true if the fast path answered.
+bool fast_path_answers(const Read& read) {
+  PathFixture on_fast(true);
+  PathFixture on_full(false);
+  CHECK(read(on_fast) == read(on_full));
+  CHECK(counted(on_fast) == counted(on_full));
+  return on_fast.was_fast;
 }
 
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("a fresh entry in memory is read the short way, with the same counts and marks") {
-    CHECK(does_the_same([](Asked& fake) { return fake.read(); }));
-    CHECK(does_the_same([](Asked& fake) {
+  TEST_CASE("the fast path reads a fresh entry in memory with the same counts and touches") {
+    CHECK(fast_path_answers([](PathFixture& fake) { return fake.read(); }));
+    CHECK(fast_path_answers([](PathFixture& fake) {
       for (int i = 0; i < 100; ++i) (void)fake.read();
       return fake.read();
     }));
-    CHECK(does_the_same([](Asked& fake) {
+    CHECK(fast_path_answers([](PathFixture& fake) {
       fake.clock->advance(std::chrono::microseconds(10 * kSecond - 1));
       return fake.read();
     }));
   }
 
-  TEST_CASE("what is not a fresh entry in memory is not read the short way") {
+  TEST_CASE("the fast path refuses an entry that is not fresh or not in memory") {
     for (const std::int64_t moment : {-1, 10, 20, 30}) {  // future, stale, kept, gone
       CAPTURE(moment);
-      CHECK_FALSE(does_the_same([&](Asked& fake) {
+      CHECK_FALSE(fast_path_answers([&](PathFixture& fake) {
         fake.clock->set_wall(fake.clock->wall_now() + moment * kSecond);
         return fake.read();
       }));
     }
-    CHECK_FALSE(does_the_same([](Asked& fake) { return fake.read(false); }));  // does not decode
-    CHECK_FALSE(does_the_same([](Asked& fake) {
+    // The value does not decode.
+    CHECK_FALSE(fast_path_answers([](PathFixture& fake) { return fake.read(false); }));
+    CHECK_FALSE(fast_path_answers([](PathFixture& fake) {
       fake.put("k", "2");
       return fake.read();
     }));
-    CHECK_FALSE(does_the_same([](Asked& fake) {
+    CHECK_FALSE(fast_path_answers([](PathFixture& fake) {
       fake.engine.closed = true;
       const auto text = fake.read();
       fake.engine.closed = false;
       return text;
     }));
-    CHECK_FALSE(does_the_same([](Asked& fake) {
+    CHECK_FALSE(fast_path_answers([](PathFixture& fake) {
       while (fake.engine.tier_watch.stays_awake(fake.engine.counters.reads.sums().hits)) continue;
       return fake.read();
     }));
   }
 
-  TEST_CASE("an entry that is fresh at both ends of a while is fresh throughout") {
+  TEST_CASE("an entry that is fresh at both ends of an interval is fresh throughout") {
     const engine::Deadlines entry{100, 200, 300, 400};
     CHECK(engine::is_fresh_throughout(entry, 100, 199));
     CHECK_FALSE(engine::is_fresh_throughout(entry, 99, 199));

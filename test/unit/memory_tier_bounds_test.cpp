@@ -6,17 +6,17 @@
 
 #include "tier_fixture.hpp"
 
-// How much the tier keeps, and what.
+// How much the memory tier keeps and which entries it keeps.
 
 using namespace ashmemo;
-using engine::MemoryTier;
+using memory::MemoryTier;
 using test::TierFixture;
 
 namespace {
 
 std::string key_of(std::int64_t number) { return "key " + std::to_string(number); }
 
-/// Each key once.
+/// Fills each of `count` keys once.
 void fill_many(TierFixture& fixture, std::int64_t from, std::int64_t count,
                const std::string& text) {
   for (std::int64_t i = from; i < from + count; ++i) fixture.fill(key_of(i), text);
@@ -31,53 +31,53 @@ std::int64_t count_found(TierFixture& fixture, std::int64_t from, std::int64_t c
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("36 the tier never takes more than it was given, and nearly all of that") {
+  TEST_CASE("the memory tier uses nearly all of its bytes and never more") {
     for (const std::int64_t size : {16, 100, 1'000, 4'096, 20'000, 65'536}) {
       for (const std::int64_t bytes : {256 << 10, 4 << 20, 9 << 20}) {
-        // Not more entries than can be filled in a moment.
+        // Skips combinations with too many entries for a quick test.
         if (size * 32 > bytes || bytes / size > 20'000) continue;
         CAPTURE(size);
         CAPTURE(bytes);
         TierFixture fixture(bytes);
         const std::string text(static_cast<std::size_t>(size), 'x');
         const std::int64_t count = 10 * bytes / (size + 64);
-        std::int64_t most = 0;
+        std::int64_t highest = 0;
         for (std::int64_t i = 0; i < count; ++i) {
           fixture.fill(key_of(i), text);
-          if (i % 16 == 0) most = std::max(most, fixture.usage().bytes);
+          if (i % 16 == 0) highest = std::max(highest, fixture.usage().bytes);
         }
-        CHECK(most <= bytes);
+        CHECK(highest <= bytes);
         CHECK(fixture.usage().bytes > bytes * 7 / 10);
       }
     }
   }
 
-  TEST_CASE("36 the bound holds while entries of all lengths come, are read and leave") {
+  TEST_CASE("the memory tier never exceeds its bytes with entries of all lengths") {
     constexpr std::int64_t kBytes = 512 << 10;
     TierFixture fixture(kBytes);
-    std::int64_t most = 0;
+    std::int64_t highest = 0;
     for (std::int64_t i = 0; i < 30'000; ++i) {
       const std::int64_t key = i * 7919 % 4'001;
       const auto size = static_cast<std::size_t>(i * i % (i % 11 == 0 ? 20'000 : 400));
       if (!fixture.get(key_of(key))) fixture.fill(key_of(key), std::string(size, 'x'));
       if (i % 5 == 0) fixture.change(key_of(key / 2));
-      most = std::max(most, fixture.usage().bytes);
+      highest = std::max(highest, fixture.usage().bytes);
     }
-    CHECK(most <= kBytes);
-    CHECK(most > kBytes * 7 / 10);
+    CHECK(highest <= kBytes);
+    CHECK(highest > kBytes * 7 / 10);
   }
 
-  TEST_CASE("what fits is kept, though it was read only once") {
+  TEST_CASE("the memory tier keeps entries that were read once while they fit") {
     TierFixture fixture(8 << 20);
     const std::string text(1'000, 'x');
     fill_many(fixture, 0, 5'000, text);
     CHECK(count_found(fixture, 0, 5'000) > 4'900);
   }
 
-  TEST_CASE("what is read again and again survives many others that are read once") {
+  TEST_CASE("entries that are read repeatedly survive many entries that are read once") {
     TierFixture fixture(1 << 20);
     const std::string text(500, 'x');
-    constexpr std::int64_t kHot = 500;  // about a quarter of what fits
+    constexpr std::int64_t kHot = 500;  // about a quarter of the capacity
     for (int round = 0; round < 3; ++round) {
       fill_many(fixture, 0, kHot, text);
       CHECK(count_found(fixture, 0, kHot) > 0);
@@ -98,10 +98,10 @@ TEST_SUITE("unit") {
     CHECK(hits > 20 * kHot * 9 / 10);
   }
 
-  TEST_CASE("many others that are read once in a row leave what is popular") {
+  TEST_CASE("popular entries survive a scan of many keys") {
     TierFixture fixture(1 << 20);
     const std::string text(500, 'x');
-    fill_many(fixture, 1'000'000, 10'000, text);  // full
+    fill_many(fixture, 1'000'000, 10'000, text);  // now the tier is full
     for (int round = 0; round < 4; ++round) {
       for (std::int64_t hot = 0; hot < 300; ++hot) {
         if (!fixture.get(key_of(hot))) fixture.fill(key_of(hot), text);
@@ -112,7 +112,7 @@ TEST_SUITE("unit") {
     CHECK(count_found(fixture, 0, 300) > 280);
   }
 
-  TEST_CASE("so do numbers, of which there are more than places in the index") {
+  TEST_CASE("numbers that are read repeatedly survive although the index is full") {
     TierFixture fixture(1 << 20);
     const auto fill = [&fixture](std::int64_t number) {
       store::RowView row;
@@ -135,7 +135,7 @@ TEST_SUITE("unit") {
     CHECK(hits > 12 * kHot * 9 / 10);
   }
 
-  TEST_CASE("an entry that would push out too much is not kept, and harms nobody") {
+  TEST_CASE("the memory tier does not keep an entry that would evict too many others") {
     TierFixture fixture(1 << 20);
     fixture.fill("small", "1");
     fixture.fill("large", std::string(100'000, 'x'));
@@ -146,20 +146,20 @@ TEST_SUITE("unit") {
     CHECK(fixture.usage().entries == 1);
   }
 
-  TEST_CASE("the smallest tier works, and there is none that is smaller") {
-    CHECK_FALSE(engine::make_memory_tier(MemoryTier::kFewestBytes - 1));
-    CHECK_FALSE(engine::make_memory_tier(0));
-    CHECK_FALSE(engine::make_memory_tier(-1));
-    TierFixture fixture(MemoryTier::kFewestBytes);
+  TEST_CASE("the smallest memory tier works and a smaller one is refused") {
+    CHECK_FALSE(memory::make_memory_tier(MemoryTier::kMinBytes - 1));
+    CHECK_FALSE(memory::make_memory_tier(0));
+    CHECK_FALSE(memory::make_memory_tier(-1));
+    TierFixture fixture(MemoryTier::kMinBytes);
     REQUIRE(fixture.tier);
     fill_many(fixture, 0, 5'000, "text");
     CHECK(count_found(fixture, 0, 5'000) > 300);
-    CHECK(fixture.usage().bytes <= MemoryTier::kFewestBytes);
+    CHECK(fixture.usage().bytes <= MemoryTier::kMinBytes);
     fixture.change_all();
     CHECK(fixture.usage().entries == 0);
   }
 
-  TEST_CASE("a tier that was emptied is filled as a new one") {
+  TEST_CASE("a memory tier that was emptied can be filled again") {
     TierFixture fixture(1 << 20);
     const std::string text(300, 'x');
     for (int round = 0; round < 5; ++round) {

@@ -10,35 +10,36 @@
 #include "support/allocations.hpp"
 #include "tier_fixture.hpp"
 
-// What the tier has, and when: fills and changes of one thread after another.
+// Fills and changes of the memory tier by one thread.
 
 using namespace ashmemo;
-using engine::MemoryTier;
-using engine::TierChange;
+using memory::MemoryTier;
+using memory::TierChange;
 using test::TierFixture;
 
 namespace {
 
-/// Random fills and changes; whatever is found was filled last, and after the last change.
+/// Makes random fills and changes. A value that is found must be the one that was filled after the
+/// last change of its key.
 class Run {
  public:
   Run(std::uint32_t seed, std::int64_t bytes) : random_(seed), fixture_(bytes) {}
 
   void step() {
     const std::string key = "key " + std::to_string(roll(300));
-    const std::uint32_t what = roll(100);
-    if (what < 45) {
+    const std::uint32_t action = roll(100);
+    if (action < 45) {
       fill(key);
-    } else if (what < 95) {
+    } else if (action < 95) {
       find(key);
-    } else if (what < 99) {
+    } else if (action < 99) {
       fixture_.change(key);
       filled_.erase(key);
     } else if (roll(10) == 0) {
       fixture_.change_all();
       filled_.clear();
     }
-    if (what % 16 == 0) CHECK(fixture_.usage().bytes <= bytes_);
+    if (action % 16 == 0) CHECK(fixture_.usage().bytes <= bytes_);
   }
 
   [[nodiscard]] int hits() const { return hits_; }
@@ -46,14 +47,14 @@ class Run {
  private:
   std::uint32_t roll(std::uint32_t sides) { return static_cast<std::uint32_t>(random_()) % sides; }
 
-  /// As a reader would: what is there already stays, as it is the same.
+  /// Fills like a reader does. A key keeps its text until it is changed.
   void fill(const std::string& key) {
     std::string& text = filled_[key];
     if (text.empty()) text = std::to_string(++texts_) + std::string(size(), '.');
     fixture_.fill(key, text);
   }
 
-  /// Mostly small.
+  /// Returns mostly small sizes.
   std::size_t size() { return roll(8) == 0 ? roll(20'000) : roll(100); }
 
   void find(const std::string& key) {
@@ -66,7 +67,7 @@ class Run {
   std::mt19937 random_;
   TierFixture fixture_;
   const std::int64_t bytes_ = 256 << 10;
-  std::map<std::string, std::string> filled_;  // since the key's last change
+  std::map<std::string, std::string> filled_;  // the texts since the last change of each key
   int texts_ = 0;
   int hits_ = 0;
 };
@@ -81,7 +82,7 @@ int run(std::uint32_t seed, std::int64_t bytes) {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("the copy of a large entry goes with a change also where there is no memory") {
+  TEST_CASE("a change removes the copy of a large entry although no memory is free") {
     TierFixture fixture;
     const std::string text(10'000, 'x');
     fixture.fill("k", text);
@@ -93,7 +94,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(fixture.get("k").has_value());
   }
 
-  TEST_CASE("the tier has what was filled, and nothing before") {
+  TEST_CASE("the memory tier contains only entries that were filled") {
     TierFixture fixture;
     CHECK_FALSE(fixture.get("a"));
     CHECK(fixture.usage().entries == 0);
@@ -105,7 +106,7 @@ TEST_SUITE("unit") {
     CHECK(fixture.usage().bytes > 0);
   }
 
-  TEST_CASE("a change of a key removes it, and no other") {
+  TEST_CASE("a change of a key removes its entry and no other") {
     TierFixture fixture;
     fixture.fill("a", "1");
     fixture.fill("b", "2");
@@ -117,8 +118,8 @@ TEST_SUITE("unit") {
     CHECK(fixture.get("a") == "3");
   }
 
-  TEST_CASE("a change of all removes everything") {
-    TierFixture fixture(64 << 20);  // of many shards
+  TEST_CASE("a change of all keys removes everything") {
+    TierFixture fixture(64 << 20);  // has many shards
     const auto key = [](int i) { return "key " + std::to_string(i); };
     for (int i = 0; i < 1'000; ++i) fixture.fill(key(i), "1");
     CHECK(fixture.usage().entries == 1'000);
@@ -129,7 +130,7 @@ TEST_SUITE("unit") {
     for (int i = 0; i < 1'000; ++i) CHECK(fixture.get(key(i)) == "2");
   }
 
-  TEST_CASE("from its beginning on a change hides the entry") {
+  TEST_CASE("a change hides the entry from its beginning") {
     TierFixture fixture;
     fixture.fill("a", "1");
     for (const bool all : {false, true}) {
@@ -144,14 +145,14 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("nothing is kept that was looked for before a change was over") {
+  TEST_CASE("a fill is ignored if its look-up was before the end of a change") {
     using Meanwhile = std::function<void(TierFixture&)>;
     const auto nothing = [](TierFixture&) {};
     const auto begin = [](TierFixture& f) { f.tier->begin_change("a"); };
     const auto end = [](TierFixture& f) { f.tier->end_change("a"); };
     const auto begin_all = [](TierFixture& f) { f.tier->begin_change_of_all(); };
     const auto end_all = [](TierFixture& f) { f.tier->end_change_of_all(); };
-    // What happens before the look, between look and fill, and afterwards.
+    // The steps before the look-up, between look-up and fill, and after the fill.
     const std::vector<std::vector<Meanwhile>> orders = {
         {nothing, begin, end},
         {begin, end, nothing},
@@ -176,7 +177,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("two changes of a key at once are over when the last one is") {
+  TEST_CASE("two changes of a key at the same time last until both have ended") {
     TierFixture fixture;
     fixture.tier->begin_change("a");
     fixture.tier->begin_change("a");
@@ -188,12 +189,12 @@ TEST_SUITE("unit") {
     CHECK(fixture.get("a") == "2");
   }
 
-  TEST_CASE("a change without a tier is none") {
+  TEST_CASE("a TierChange without a tier does nothing") {
     const TierChange one(nullptr, "a");
     const TierChange all(nullptr);
   }
 
-  TEST_CASE("what is filled twice is there once") {
+  TEST_CASE("an entry that is filled twice exists once") {
     TierFixture fixture;
     const MemoryTier::Look first = fixture.look("a");
     const MemoryTier::Look second = fixture.look("a");
@@ -204,7 +205,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(fixture.get("a"));
   }
 
-  TEST_CASE("an entry of more than a copy has at hand is found whole") {
+  TEST_CASE("an entry that exceeds the fixed buffer of a copy is found whole") {
     TierFixture fixture(8 << 20);
     for (const std::size_t size : {2'000u, 2'040u, 2'048u, 2'100u, 50'000u}) {
       INFO(size);
@@ -215,7 +216,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("the tier does what a simple model of it does") {
+  TEST_CASE("the memory tier behaves like a simple model") {
     int hits = 0;
     for (std::uint32_t seed = 1; seed <= 10; ++seed) hits += run(seed, 256 << 10);
     hits += run(std::random_device{}(), 256 << 10);

@@ -11,20 +11,20 @@
 
 #include "tier_fixture.hpp"
 
-// Readers, who fill what they miss, while others change. Meant to run under ThreadSanitizer and
-// AddressSanitizer too.
+// Readers fill the entries that they miss while other threads change them. These tests are also
+// meant for ThreadSanitizer and AddressSanitizer.
 
 using namespace ashmemo;
-using engine::MemoryTier;
-using engine::TierChange;
-using engine::TierCopy;
+using memory::MemoryTier;
+using memory::TierChange;
+using memory::TierCopy;
 using test::TierFixture;
 
 namespace {
 
 constexpr int kKeys = 40;
 
-/// Of random length, and such that it can be told whether it is whole.
+/// Returns a text of irregular length. A reader can check that it is whole.
 std::string text_of(std::int64_t number) {
   const std::string digits = std::to_string(number) + ' ';
   std::string text;
@@ -33,10 +33,11 @@ std::string text_of(std::int64_t number) {
   return text;
 }
 
-/// Keys with one number each, in what stands for the file: it only grows, as does what readers see.
+/// Simulates a file with one number for each key. Numbers only grow, and readers must not see them
+/// decrease.
 class Race {
  public:
-  explicit Race(std::int64_t bytes) : tier_(engine::make_memory_tier(bytes)) {}
+  explicit Race(std::int64_t bytes) : tier_(memory::make_memory_tier(bytes)) {}
 
   void run(int readers, int writers, int reads) {
     std::vector<std::thread> threads;
@@ -50,7 +51,7 @@ class Race {
     }
     for (int i = 0; i < writers; ++i) {
       threads.emplace_back([this, i, writers, &reading] {
-        // Each has its own keys: the numbers of a key are in order.
+        // Each writer has its own keys, so that the numbers of a key only grow.
         for (int n = i; reading > 0; n = (n + writers) % (kKeys * 50)) {
           n % 401 == 0 ? change_all() : change(n / 10 % kKeys / writers * writers + i);
         }
@@ -75,13 +76,13 @@ class Race {
     store::RowView row;
     if (tier_->find(key_of(key), look, copy, row)) {
       ++hits_;
-      judge(row, changed);
+      check(row, changed);
       return;
     }
     fill(key, look);
   }
 
-  void judge(const store::RowView& row, std::int64_t changed) {
+  void check(const store::RowView& row, std::int64_t changed) {
     const bool whole = row.value.bytes() == text_of(row.rowid) && row.cost_us == row.rowid &&
                        row.record_version.bytes() == "version " + std::to_string(row.rowid);
     if (!whole) ++torn_;
@@ -106,7 +107,7 @@ class Race {
       const TierChange change(tier_.get(), name);
       ++stored;
     }
-    // Not older than this, whoever begins to read now.
+    // A reader that begins now must not see an older number.
     changed_[static_cast<std::size_t>(key)] = stored.load();
   }
 
@@ -123,7 +124,7 @@ class Race {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("whatever is found while others change is whole, and as new as their changes") {
+  TEST_CASE("a value that is found while others change it is whole and not outdated") {
     for (const std::int64_t bytes : {64 << 10, 8 << 20}) {
       CAPTURE(bytes);
       Race race(bytes);
@@ -134,7 +135,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("readers that push out each other's entries find them whole") {
+  TEST_CASE("readers that evict each other's entries find whole values") {
     Race race(64 << 10);
     race.run(4, 0, 20'000);
     CHECK(race.torn() == 0);
@@ -142,17 +143,17 @@ TEST_SUITE("unit") {
     CHECK(race.hits() > 0);
   }
 
-  TEST_CASE("usage may be asked while others fill and change") {
+  TEST_CASE("usage can be read while another thread fills and changes") {
     TierFixture fixture(64 << 10);
-    std::atomic<bool> over{false};
+    std::atomic<bool> done{false};
     std::thread asking([&] {
-      while (!over) CHECK(fixture.usage().bytes <= 64 << 10);
+      while (!done) CHECK(fixture.usage().bytes <= 64 << 10);
     });
     for (int i = 0; i < 5'000; ++i) {
       fixture.fill("key " + std::to_string(i), "text");
       if (i % 7 == 0) fixture.change("key " + std::to_string(i / 2));
     }
-    over = true;
+    done = true;
     asking.join();
   }
 }

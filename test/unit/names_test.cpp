@@ -9,13 +9,13 @@
 #include <ashmemo/options.hpp>
 #include <ashmemo/stats.hpp>
 
-// Logs and messages show names, so each value has one of its own.
+// Logs and messages show the names of enum values, so each value needs a unique name.
 
 using namespace ashmemo;
 
 namespace {
 
-/// From the first to the last value, and one behind it, which has none.
+/// Checks the names from `first` to `last`. The number after `last` must have no name.
 template <class Enum>
 void check_names(int first, Enum last) {
   std::set<std::string_view> names;
@@ -32,21 +32,33 @@ void check_names(int first, Enum last) {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("every value that is told has a name of its own") {
+  TEST_CASE("each value of a public enum has a unique name") {
     check_names(1, ErrorCode::damaged);
-    check_names(0, RemovalCause::evicted);
-    check_names(1, NoticeKind::everything_removed);
+    check_names(0, RemovalCause::damaged);
+    check_names(1, NoticeKind::entry_damaged);
     check_names(0, HealthState::closed);
     check_names(0, Durability::power);
     check_names(0, Eviction::s3fifo);
   }
 
-  TEST_CASE("a name is the value's own") {
+  TEST_CASE("to_string returns the name of an enum value") {
     CHECK(to_string(ErrorCode::file_in_use) == "file_in_use");
     CHECK(to_string(RemovalCause::evicted) == "evicted");
     CHECK(to_string(NoticeKind::read_failed) == "read_failed");
     CHECK(to_string(HealthState::degraded) == "degraded");
     CHECK(to_string(Durability::commit) == "commit");
     CHECK(to_string(Eviction::s3fifo) == "s3fifo");
+  }
+
+  TEST_CASE("eviction_from returns the policy of each name, and nothing for another text") {
+    int policies = 0;
+    for (int value = 0; to_string(static_cast<Eviction>(value)) != "?"; ++value, ++policies) {
+      CHECK(eviction_from(to_string(static_cast<Eviction>(value))) == static_cast<Eviction>(value));
+    }
+    CHECK(policies >= 5);
+    for (const std::string_view other : {"", "?", "LRU", "lru ", "lfu"}) {
+      INFO(other);
+      CHECK_FALSE(eviction_from(other));
+    }
   }
 }

@@ -16,7 +16,7 @@
 #include "support/rendezvous.hpp"
 #include "support/watchdog.hpp"
 
-// Calculations that ask for the results of others: nested, in a circle of threads, in a real cycle.
+// Calculations that load the results of others: nested, from several threads, and in a cycle.
 
 using namespace ashmemo;
 using test::AtTestPoints;
@@ -31,13 +31,13 @@ Post post(std::int64_t id) { return {id, {}, 0}; }
 
 using Keys = std::set<std::string>;
 
-/// The runs that the calling thread is in, as a path names them.
+/// The names of the runs that are active on this thread, the innermost last.
 thread_local std::vector<std::string> chain;
 
-/// The runs that there were, and which led to which: what the path of a cycle is judged by.
+/// Records all runs and which run started which. The tests check the path of a cycle against it.
 class RunsSeen {
  public:
-  /// As a path names it.
+  /// Returns the name of a run in the path of a cycle.
   static std::string shown(const Keys& keys) {
     if (keys.size() == 1) return *keys.begin();
     return *keys.begin() + " (and " + std::to_string(keys.size() - 1) + " more)";
@@ -46,24 +46,25 @@ class RunsSeen {
   void add(const Keys& keys, const Keys& wanted) {
     const std::string run = shown(keys);
     const std::lock_guard lock(mutex_);
-    if (!chain.empty()) led_.insert({chain.back(), run});
+    if (!chain.empty()) started_.insert({chain.back(), run});
     keys_.insert({run, keys});
     wanted_.insert({run, wanted});
   }
 
-  /// Each run led to the next, and the last, which never began, would have had all of the first.
+  /// Returns true if each run of the path started the next one. The last run never began, so it
+  /// must contain all keys of the first run.
   [[nodiscard]] bool is_cycle(const std::string& path) const {
     const std::vector<std::string> runs = runs_of(path);
     if (runs.size() < 2) return false;
     const std::lock_guard lock(mutex_);
     for (std::size_t i = 0; i + 2 < runs.size(); ++i) {
-      if (!led_.contains({runs[i], runs[i + 1]})) return false;
+      if (!started_.contains({runs[i], runs[i + 1]})) return false;
     }
     return closes(runs.front(), runs[runs.size() - 2], runs.back());
   }
 
  private:
-  // Several runs may be shown alike.
+  // Several runs may have the same name.
   using Named = std::set<std::pair<std::string, Keys>>;
 
   static std::vector<std::string> runs_of(std::string path) {
@@ -90,12 +91,12 @@ class RunsSeen {
   }
 
   mutable std::mutex mutex_;
-  std::set<std::pair<std::string, std::string>> led_;
+  std::set<std::pair<std::string, std::string>> started_;
   Named keys_;
-  Named wanted_;  // by a run
+  Named wanted_;  // the keys that a run loads
 };
 
-/// A run that is told to `seen`, and is the innermost of its thread while it lives.
+/// Records a run in `seen`. It is the innermost run of its thread until it is destroyed.
 class SeenRun {
  public:
   SeenRun(RunsSeen& seen, Records<Post> batch, const std::vector<Post>& wanted) {
@@ -115,7 +116,7 @@ class SeenRun {
   }
 };
 
-/// Nodes of a graph: the value of one is 1 and the sum of those it needs.
+/// The nodes of a graph. The value of a node is 1 plus the values of the nodes that it needs.
 struct Graph : Blog {
   using Needs = std::map<std::int64_t, std::vector<std::int64_t>>;
 
@@ -157,7 +158,7 @@ Graph::Needs random_acyclic(std::mt19937& random, std::int64_t nodes) {
   return needs;
 }
 
-/// With up to three cycles of up to six nodes, which may share some.
+/// Returns a graph with up to three cycles of up to six nodes. Cycles may share nodes.
 Graph::Needs random_cyclic(std::mt19937& random, std::int64_t nodes) {
   Graph::Needs needs = random_acyclic(random, nodes);
   for (auto cycles = 1 + random() % 3; cycles > 0; --cycles) {
@@ -172,7 +173,7 @@ Graph::Needs random_cyclic(std::mt19937& random, std::int64_t nodes) {
   return needs;
 }
 
-/// All that one needs, and what these need.
+/// Returns all nodes that a node needs directly or indirectly.
 std::set<std::int64_t> reached_from(std::int64_t id, const Graph::Needs& needs) {
   std::set<std::int64_t> reached;
   std::vector<std::int64_t> next = needs.at(id);
@@ -185,7 +186,7 @@ std::set<std::int64_t> reached_from(std::int64_t id, const Graph::Needs& needs) 
   return reached;
 }
 
-/// Those that have no value: in a cycle, or in need of one that is.
+/// Returns the nodes without a value: they are in a cycle or need a node in a cycle.
 std::set<std::int64_t> ids_in_cycles(const Graph::Needs& needs) {
   std::set<std::int64_t> in_cycle;
   for (const auto& [id, direct] : needs) {
@@ -206,14 +207,15 @@ std::vector<Post> random_page(std::mt19937& random) {
   return page;
 }
 
-/// What the error of a cycle says of its runs.
+/// Returns the path in the message of a cycle error.
 std::string path_of(const std::string& error) {
   const std::string before = "these calculations need each other's results: ";
   const std::size_t at = error.find(before);
   return at == std::string::npos ? std::string() : error.substr(at + before.size());
 }
 
-/// Whether a load of the page is told of a real cycle, if it asks into one, or else answered.
+/// Loads the page. Returns true if the load reports a real cycle when the page needs one, and
+/// otherwise returns the right values.
 bool is_right(Graph& graph, const std::vector<Post>& page, const std::set<std::int64_t>& doomed) {
   const bool must_fail = std::any_of(page.begin(), page.end(),
                                      [&](const Post& one) { return doomed.contains(one.id); });
@@ -229,14 +231,14 @@ bool is_right(Graph& graph, const std::vector<Post>& page, const std::set<std::i
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("a calculation may load others, and itself for other records") {
+  TEST_CASE("a calculation may load other calculations and itself for other records") {
     Graph graph({{1, {}}, {2, {1}}, {3, {1, 2}}, {4, {3, 2, 1}}});
     CHECK(graph.sum(post(4)) == graph.value_of(4));
     CHECK(graph.sum({post(1), post(2), post(3)}) == std::vector<std::int64_t>{1, 2, 4});
   }
 
-  TEST_CASE("two batches that need each other's records do not wait in a circle") {
-    // 11 needs 22, 21 needs 12; one thread computes 11 and 12, the other one 21 and 22.
+  TEST_CASE("two batches that need each other's records do not wait for each other forever") {
+    // 11 needs 22 and 21 needs 12. One thread computes 11 and 12, the other computes 21 and 22.
     Blog blog;
     Events events;
     std::atomic<int> inside{0};
@@ -259,10 +261,10 @@ TEST_SUITE("unit") {
     std::thread two([&] { CHECK(value({post(21), post(22)}) == std::vector<int>{1, 0}); });
     one.join();
     two.join();
-    CHECK(inside == 3);  // one of them computed one record of the other's
+    CHECK(inside == 3);  // one batch computed a record of the other batch
   }
 
-  TEST_CASE("a cycle is told with its path") {
+  TEST_CASE("a cycle is reported with its path") {
     Blog blog;
     Calculation<Post, int> a;
     Calculation<Post, int> b;
@@ -276,7 +278,7 @@ TEST_SUITE("unit") {
     CHECK(blog.cache.stats().entries == 0);
   }
 
-  TEST_CASE("a cycle through two threads is found, too") {
+  TEST_CASE("a cycle through two threads is found") {
     Blog blog;
     Events events;
     std::atomic<int> inside{0};
@@ -298,7 +300,7 @@ TEST_SUITE("unit") {
     two.join();
   }
 
-  TEST_CASE("a loader that asks for its own key is a cycle") {
+  TEST_CASE("a loader that loads its own key is a cycle") {
     Blog blog;
     const std::function<int()> ask = [&] {
       return blog.cache.get_or_compute("k", [&] { return ask(); });
@@ -306,7 +308,7 @@ TEST_SUITE("unit") {
     CHECK(test::error_code_of(ask) == static_cast<int>(ErrorCode::cycle));
   }
 
-  TEST_CASE("random acyclic graphs over threads: never a hang, never a cycle, every value right") {
+  TEST_CASE("loads of random graphs without cycles return the right values in every thread") {
     const test::Watchdog watchdog("loads of acyclic graphs");
     std::mt19937 random(20'231);
     for (int round = 0; round < 12; ++round) {
@@ -332,7 +334,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("a long cycle is told with its whole path") {
+  TEST_CASE("a long cycle is reported with its whole path") {
     Graph graph({{1, {5}}, {2, {1}}, {3, {2}}, {4, {3}}, {5, {4}}, {6, {3}}});
     CHECK(path_of(test::error_of([&] { (void)graph.sum(post(6)); })) ==
           "Post:3:sum -> Post:2:sum -> Post:1:sum -> Post:5:sum -> Post:4:sum -> Post:3:sum");
@@ -340,7 +342,7 @@ TEST_SUITE("unit") {
     CHECK(graph.seen.is_cycle(path_of(of_page)));
   }
 
-  TEST_CASE("random graphs with cycles: whoever asks into one is told, everybody else answered") {
+  TEST_CASE("loads of random graphs report a cycle only if the page needs one") {
     const test::Watchdog watchdog("loads of graphs with cycles");
     std::mt19937 random(7);
     for (int round = 0; round < 20; ++round) {

@@ -10,10 +10,10 @@ using ashmemo::NoticeKind;
 using ashmemo::engine::Notices;
 
 TEST_SUITE("unit") {
-  TEST_CASE("notices are taken once, in the order they were told") {
+  TEST_CASE("notices are taken once in the order in which they were reported") {
     Notices notices;
-    notices.tell(NoticeKind::busy, "first", "file");
-    notices.tell(NoticeKind::refused, "second", "key");
+    notices.notify(NoticeKind::busy, "first", "file");
+    notices.notify(NoticeKind::refused, "second", "key");
     const std::vector<Notice> taken = notices.take();
     REQUIRE(taken.size() == 2);
     CHECK(taken[0].kind == NoticeKind::busy);
@@ -23,70 +23,70 @@ TEST_SUITE("unit") {
     CHECK(notices.take().empty());
   }
 
-  TEST_CASE("only the first of a kind is told until its state has ended") {
+  TEST_CASE("only the first notice of a kind is reported until its state has ended") {
     Notices notices;
-    notices.tell(NoticeKind::busy, "first", "");
-    notices.tell(NoticeKind::busy, "second", "");
+    notices.notify(NoticeKind::busy, "first", "");
+    notices.notify(NoticeKind::busy, "second", "");
     CHECK(notices.take().size() == 1);
-    notices.tell(NoticeKind::busy, "third", "");
+    notices.notify(NoticeKind::busy, "third", "");
     CHECK(notices.take().empty());
 
-    notices.tell_end(NoticeKind::busy, NoticeKind::recovered, "works again", "");
-    notices.tell(NoticeKind::busy, "fourth", "");
+    notices.notify_end(NoticeKind::busy, NoticeKind::recovered, "works again", "");
+    notices.notify(NoticeKind::busy, "fourth", "");
     const std::vector<Notice> taken = notices.take();
     REQUIRE(taken.size() == 2);
     CHECK(taken[0].kind == NoticeKind::recovered);
     CHECK(taken[1].what == "fourth");
   }
 
-  TEST_CASE("each file that is set aside is told: it is another one, under another name") {
+  TEST_CASE("each quarantined file is reported") {
     Notices notices;
-    notices.tell(NoticeKind::set_aside, "renamed to .corrupt-1", "file");
+    notices.notify(NoticeKind::quarantined, "renamed to .corrupt-1", "file");
     CHECK(notices.take().size() == 1);
-    notices.tell(NoticeKind::set_aside, "renamed to .corrupt-2", "file");
+    notices.notify(NoticeKind::quarantined, "renamed to .corrupt-2", "file");
     const std::vector<Notice> taken = notices.take();
     REQUIRE(taken.size() == 1);
     CHECK(taken[0].what == "renamed to .corrupt-2");
   }
 
-  TEST_CASE("with a trouble ends what it led to: the next is told again") {
+  TEST_CASE("the end of a trouble also ends the notices that it caused") {
     Notices notices;
-    notices.tell(NoticeKind::write_failed, "full", "");
-    notices.tell(NoticeKind::writes_dropped, "first", "");
-    notices.tell(NoticeKind::refused, "large", "");
+    notices.notify(NoticeKind::write_failed, "full", "");
+    notices.notify(NoticeKind::writes_dropped, "first", "");
+    notices.notify(NoticeKind::refused, "large", "");
     CHECK(notices.take().size() == 3);
-    notices.tell(NoticeKind::writes_dropped, "second", "");
+    notices.notify(NoticeKind::writes_dropped, "second", "");
     CHECK(notices.take().empty());
-    notices.tell_end(NoticeKind::write_failed, NoticeKind::recovered, "again", "");
-    notices.tell(NoticeKind::writes_dropped, "third", "");
-    notices.tell(NoticeKind::refused, "large, too", "");  // has no end
+    notices.notify_end(NoticeKind::write_failed, NoticeKind::recovered, "again", "");
+    notices.notify(NoticeKind::writes_dropped, "third", "");
+    notices.notify(NoticeKind::refused, "large, too", "");  // this kind does not end
     CHECK(notices.take().size() == 2);
   }
 
-  TEST_CASE("the end of a state that nobody was told of is not told") {
+  TEST_CASE("the end of a state is not reported if the state was not reported") {
     Notices notices;
-    notices.tell_end(NoticeKind::busy, NoticeKind::recovered, "works again", "");
+    notices.notify_end(NoticeKind::busy, NoticeKind::recovered, "works again", "");
     CHECK(notices.take().empty());
-    notices.tell(NoticeKind::busy, "busy", "");
-    notices.tell_end(NoticeKind::busy, NoticeKind::recovered, "works again", "");
-    notices.tell_end(NoticeKind::busy, NoticeKind::recovered, "works again", "");
+    notices.notify(NoticeKind::busy, "busy", "");
+    notices.notify_end(NoticeKind::busy, NoticeKind::recovered, "works again", "");
+    notices.notify_end(NoticeKind::busy, NoticeKind::recovered, "works again", "");
     CHECK(notices.take().size() == 2);
   }
 
-  TEST_CASE("two states end each with its own word") {
+  TEST_CASE("each of two states ends separately") {
     Notices notices;
-    notices.tell(NoticeKind::busy, "busy", "");
-    notices.tell(NoticeKind::write_failed, "full", "");
-    notices.tell_end(NoticeKind::busy, NoticeKind::recovered, "again", "");
-    notices.tell(NoticeKind::write_failed, "still full", "");
+    notices.notify(NoticeKind::busy, "busy", "");
+    notices.notify(NoticeKind::write_failed, "full", "");
+    notices.notify_end(NoticeKind::busy, NoticeKind::recovered, "again", "");
+    notices.notify(NoticeKind::write_failed, "still full", "");
     CHECK(notices.take().size() == 3);
   }
 
-  TEST_CASE("the last error is the newest one, told or not") {
+  TEST_CASE("last_error returns the newest error even if it was not reported") {
     Notices notices;
     CHECK(notices.last_error().empty());
-    notices.tell(NoticeKind::busy, "first", "");
-    notices.tell(NoticeKind::busy, "second", "");
+    notices.notify(NoticeKind::busy, "first", "");
+    notices.notify(NoticeKind::busy, "second", "");
     CHECK(notices.last_error() == "second");
     CHECK(notices.take().size() == 1);
     CHECK(notices.last_error() == "second");

@@ -8,12 +8,12 @@
 #include <thread>
 #include <vector>
 
-#include "api/load_run.hpp"
+#include "api/load.hpp"
 #include "blog_fixture.hpp"
 #include "support/allocations.hpp"
 #include "support/rendezvous.hpp"
 
-// No memory at any point of a load: the load fails, others do not.
+// A load that runs out of memory at any point fails, and other loads do not.
 
 using namespace ashmemo;
 using namespace std::chrono_literals;
@@ -25,8 +25,8 @@ using test::posts_up_to;
 
 namespace {
 
-/// A load on a thread of its own, of whose allocations the one after `before` others fails; false:
-/// it needed fewer.
+/// Loads on another thread while one allocation fails, the one after `before` others. Returns false
+/// if there were fewer allocations.
 bool load_without_memory(const Calculation<Post, int>& calculation, const std::vector<Post>& page,
                          std::int64_t before) {
   bool failed = false;
@@ -57,7 +57,7 @@ class AllDone final : public detail::PageRun {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("a load that finds no memory leaves nothing behind that others wait for") {
+  TEST_CASE("a load that runs out of memory does not make other loads wait") {
     const std::vector<Post> page = posts_up_to(3);
     for (const bool single : {false, true}) {
       INFO(single);
@@ -78,7 +78,7 @@ TEST_SUITE("unit") {
         const AtTestPoints points([&](std::string_view point) {
           if (point == "load: waits") ++waits;
         });
-        blog.clock->advance(2min);  // a failure has made it pause
+        blog.clock->advance(2min);  // ends the pause that the failure caused
         const auto [got] = blog.posts.load(page, {.wait = 0s}, calculation);
         CHECK(got == std::vector<int>{1, 2, 3});
         CHECK(waits == 0);
@@ -86,17 +86,17 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("a result that cannot land was not computed") {
+  TEST_CASE("a result that cannot be handed over does not count as computed") {
     const std::vector<std::size_t> records = {4, 5, 6};
     for (std::size_t last = 0; last < records.size(); ++last) {
       AllDone all_done;
       api::LoadRun run;
       run.run = &all_done;
       run.one_call = false;
-      const auto land = [&](const api::Computed& computed) {
+      const auto complete = [&](const api::Computed& computed) {
         if (computed.record == records[last]) throw std::bad_alloc();
       };
-      const api::ComputeReport report = api::compute(ManualClock(), run, 0, records, land);
+      const api::ComputeReport report = api::compute(ManualClock(), run, 0, records, complete);
       CHECK(report.computed.size() == last);
       CHECK(report.thrown);
       CHECK(report.failures == 1);

@@ -11,8 +11,8 @@
 #include "blog_fixture.hpp"
 #include "support/rendezvous.hpp"
 
-// Many threads with pages that overlap: the promise of single flight, over and over; and a cache
-// that is closed in the middle of it.
+// Many threads load overlapping pages, and each result must be computed once. Other tests close the
+// cache during loads.
 
 using namespace ashmemo;
 using test::Blog;
@@ -24,13 +24,14 @@ constexpr int kThreads = 16;
 constexpr std::int64_t kKeys = 10'000;
 constexpr std::size_t kBatch = 250;
 
-/// 20 rounds; more where the environment asks for it.
+/// Returns 20, or the value of the environment variable ASHMEMO_TEST_ROUNDS.
 int rounds() {
   const char* const asked = std::getenv("ASHMEMO_TEST_ROUNDS");
   return asked == nullptr ? 20 : std::atoi(asked);
 }
 
-/// All keys, in batches of which each has a share of keys from anywhere beside its own.
+/// Returns batches that together contain all keys. About `overlap_percent` of a batch are random
+/// keys.
 std::vector<std::vector<Post>> batches(std::mt19937& random, int overlap_percent) {
   std::vector<std::vector<Post>> out;
   std::int64_t next = 0;
@@ -50,7 +51,7 @@ std::vector<std::vector<Post>> batches(std::mt19937& random, int overlap_percent
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("26 sixteen threads, pages that overlap: as many calculations as there are keys") {
+  TEST_CASE("sixteen threads with overlapping pages compute each key once") {
     std::mt19937 random(26);
     for (int round = 0; round < rounds(); ++round) {
       Blog blog({}, round % 2 == 0 ? WorkerMode::thread : WorkerMode::manual);
@@ -88,7 +89,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("61 closing while calculations run and others wait: every load gets its value") {
+  TEST_CASE("every load gets its value if the cache is closed while calculations run") {
     for (int round = 0; round < 10; ++round) {
       Blog blog;
       test::Events events;
@@ -116,7 +117,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("61 closing waits for the refresh that runs, and drops those that have not begun") {
+  TEST_CASE("closing waits for the running refresh and drops refreshes that have not begun") {
     Blog blog;
     test::Events events;
     std::atomic<int> calls{0};

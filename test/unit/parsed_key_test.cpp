@@ -11,16 +11,16 @@
 #include <vector>
 
 #include <ashmemo/key_part.hpp>
-#include <ashmemo/parsed_key.hpp>
 
+#include "support/parsed_key.hpp"
 #include "support/random.hpp"
 
 namespace {
 
-using ashmemo::parse_key;
-using ashmemo::ParsedKey;
+using ashmemo::test::parse_key;
+using ashmemo::test::ParsedKey;
 
-// What a key is made of, unescaped.
+// The components of a key, not escaped.
 struct Call {
   std::string resource;
   std::vector<std::string> key;
@@ -57,14 +57,14 @@ std::string key_of(const Call& call) {
   return out;
 }
 
-// What must come out of parse_key for it.
+// The expected result of `parse_key` for the key of `call`.
 ParsedKey parsed(const Call& call) {
   std::vector<std::string> arguments;
   for (const std::string& argument : call.arguments) arguments.push_back(escaped(argument));
   return {call.resource, call.key, call.calculation, arguments, call.scope};
 }
 
-// The key as it would be if nothing were escaped: to show that the samples are hard enough.
+// The key without any escaping. It shows that the samples are hard enough.
 std::string naive_key_of(const Call& call) {
   std::string out = call.resource;
   for (const std::string& part : call.key) out += ':' + part;
@@ -81,26 +81,30 @@ std::string naive_key_of(const Call& call) {
 
 class RandomCalls : public ashmemo::test::Random {
  public:
-  // Up to `most` pieces, chosen so that unescaped they are easily taken for a separator.
-  std::string text(std::size_t most) {
+  // Returns up to `max_pieces` pieces. Without escaping, most of them look like separators.
+  std::string text(std::size_t max_pieces) {
     static const std::array<std::string, 16> kPieces{
         ":", "(", ")",  ",", "@",  ";",  "[", "]",
         "~", "%", "3A", "a", "-1", "\n", "ü", std::string("\0", 1)};
     std::string out;
-    for (std::size_t i = below(most + 1); i > 0; --i) out += kPieces[below(kPieces.size())];
+    for (std::size_t i = below(max_pieces + 1); i > 0; --i) out += kPieces[below(kPieces.size())];
     return out;
   }
 
-  std::vector<std::string> texts(std::size_t count, std::size_t most) {
+  std::vector<std::string> texts(std::size_t count, std::size_t max_pieces) {
     std::vector<std::string> out;
-    for (std::size_t i = 0; i < count; ++i) out.push_back(text(most));
+    for (std::size_t i = 0; i < count; ++i) out.push_back(text(max_pieces));
     return out;
   }
 
-  // `most` is how long each text may be.
-  Call call(std::size_t most) {
-    Call out{text(most), texts(1 + below(3), most), text(most), texts(below(3), most), {}};
-    if (below(2) == 0) out.scope = text(most);
+  // Each text of the call has at most `max_pieces` pieces.
+  Call call(std::size_t max_pieces) {
+    Call out{text(max_pieces),
+             texts(1 + below(3), max_pieces),
+             text(max_pieces),
+             texts(below(3), max_pieces),
+             {}};
+    if (below(2) == 0) out.scope = text(max_pieces);
     return out;
   }
 };
@@ -135,7 +139,7 @@ constexpr std::array<std::string_view, 33> kNotKeys{
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("a key is taken apart into what it was made of") {
+  TEST_CASE("parse_key returns the components of a key") {
     CHECK(parse_key("Post:42:word_count") == ParsedKey{"Post", {"42"}, "word_count", {}, {}});
     CHECK(parse_key("OrderLine:7:3:total") == ParsedKey{"OrderLine", {"7", "3"}, "total", {}, {}});
     CHECK(parse_key("Post:42:excerpt(80,-1)@acme") ==
@@ -143,7 +147,7 @@ TEST_SUITE("unit") {
     CHECK(parse_key("A%3AB:%28:c%2C(%2C)@%40") == ParsedKey{"A:B", {"("}, "c,", {"%2C"}, "@"});
   }
 
-  TEST_CASE("empty components of a key are kept apart from absent ones") {
+  TEST_CASE("parse_key distinguishes empty components from absent ones") {
     CHECK(parse_key("::") == ParsedKey{"", {""}, "", {}, {}});
     CHECK(parse_key("a::c") == ParsedKey{"a", {""}, "c", {}, {}});
     CHECK(parse_key("a:b:c()") == ParsedKey{"a", {"b"}, "c", {""}, {}});
@@ -151,20 +155,20 @@ TEST_SUITE("unit") {
     CHECK(parse_key("a:b:c@") == ParsedKey{"a", {"b"}, "c", {}, ""});
   }
 
-  TEST_CASE("vectors and optionals are found in a key") {
+  TEST_CASE("parse_key accepts vectors and optionals in a key") {
     CHECK(parse_key("a:[]:c") == ParsedKey{"a", {"[]"}, "c", {}, {}});
     CHECK(parse_key("a:[x;[y;];~~;;]:c") == ParsedKey{"a", {"[x;[y;];~~;;]"}, "c", {}, {}});
     CHECK(parse_key("a:~:c([%3B;],~)@~") == ParsedKey{"a", {"~"}, "c", {"[%3B;]", "~"}, "~"});
   }
 
-  TEST_CASE("what is not in the grammar is no key of a calculation") {
+  TEST_CASE("parse_key rejects text that is not in the grammar") {
     for (const std::string_view text : kNotKeys) {
       CAPTURE(text);
       CHECK_FALSE(parse_key(text));
     }
   }
 
-  TEST_CASE("hostile keys are refused without recursion") {
+  TEST_CASE("parse_key handles very long keys without recursion") {
     constexpr std::size_t kHuge = 300'000;
     CHECK_FALSE(parse_key("a:" + std::string(kHuge, '[') + ":c"));
     CHECK_FALSE(parse_key("a:" + std::string(kHuge, ']') + ":c"));
@@ -175,7 +179,8 @@ TEST_SUITE("unit") {
     CHECK(parse_key(std::string(kHuge, ':'))->key.size() == kHuge - 1);
   }
 
-  TEST_CASE("no two tuples of scope, resource, key, calculation and arguments share a key") {
+  TEST_CASE(
+      "different tuples of scope, resource, key, calculation and arguments have different keys") {
     constexpr int kSamples = 200'000;
     RandomCalls random;
     std::set<Call> calls;
@@ -186,13 +191,13 @@ TEST_SUITE("unit") {
       const std::string key = key_of(call);
       if (!calls.insert(call).second) continue;
       naive_keys.insert(naive_key_of(call));
-      if (!keys.insert(key).second) FAIL("shared: " << key);
+      if (!keys.insert(key).second) FAIL("two tuples have the key " << key);
     }
-    // The same samples collide by the hundred when nothing is escaped.
+    // Without escaping, more than a hundred of the same samples collide.
     CHECK(naive_keys.size() + 100 < keys.size());
   }
 
-  TEST_CASE("every key is taken apart into the tuple it was made of") {
+  TEST_CASE("parse_key returns the tuple from which a random key was made") {
     RandomCalls random;
     for (int i = 0; i < 50'000; ++i) {
       const Call call = random.call(4);
@@ -201,7 +206,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("no two vectors of nested optionals share a key") {
+  TEST_CASE("different vectors of nested optionals have different keys") {
     RandomCalls random;
     std::set<Deep> values;
     std::unordered_set<std::string> keys;
@@ -211,17 +216,17 @@ TEST_SUITE("unit") {
       ashmemo::detail::append_calculation(key, "c", value);
       if (!parse_key(key)) FAIL(key);
       if (!values.insert(value).second) continue;
-      if (!keys.insert(key).second) FAIL("shared: " << key);
+      if (!keys.insert(key).second) FAIL("two values have the key " << key);
     }
   }
 
-  TEST_CASE("a text that parses is the one spelling of its key") {
+  TEST_CASE("a text that parses is the only spelling of its key") {
     RandomCalls random;
     int parsed_texts = 0;
     for (int i = 0; i < 100'000; ++i) {
       const std::string text = "a:" + random.text(3) + ":" + random.text(3);
       const std::optional<ParsedKey> key = parse_key(text);
-      // Structure is not told from escaped text once it is unescaped.
+      // After unescaping, these characters can be structure or text, so the key cannot be rebuilt.
       if (!key || text.find_first_of("[]~") != std::string::npos) continue;
       ++parsed_texts;
       Call call{key->resource, key->key, key->calculation, {}, key->scope};

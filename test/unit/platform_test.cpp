@@ -7,7 +7,7 @@
 
 #include <filesystem>
 
-#include "engine/rough_clock.hpp"
+#include "engine/time.hpp"
 #include "support/child.hpp"
 #include "support/temp_dir.hpp"
 
@@ -25,8 +25,7 @@ int mode_of(const std::string& path) {
   return found.st_mode & 0777;
 }
 
-// What another process is told when it asks for the lock: "taken", or the kind and text of its
-// failure.
+// Acquires the lock in a child process. Returns "taken", "busy" or the text of the failure.
 std::string lock_in_child(const std::string& path) {
   return in_child([&]() -> std::string {
            const auto lock = FileLock::acquire(path, kMagic);
@@ -39,14 +38,14 @@ std::string lock_in_child(const std::string& path) {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("a missing file is a state, not a failure") {
+  TEST_CASE("inspect returns a state for a missing file") {
     const TempDir dir;
     const auto state = inspect(dir.path("nothing"));
     REQUIRE(state);
     CHECK(state->type == FileType::missing);
   }
 
-  TEST_CASE("what is at a path is told without opening it") {
+  TEST_CASE("inspect reports the type of a file without opening it") {
     const TempDir dir;
     write_file(dir.path("file"), "12345");
     fs::create_directory(dir.path("directory"));
@@ -62,7 +61,7 @@ TEST_SUITE("unit") {
     CHECK(inspect("/dev/null")->type == FileType::other);
   }
 
-  TEST_CASE("hard links are one file, copies are two") {
+  TEST_CASE("hard links have the same identity and copies do not") {
     const TempDir dir;
     write_file(dir.path("a"), "x");
     fs::create_hard_link(dir.path("a"), dir.path("b"));
@@ -71,7 +70,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(inspect(dir.path("a"))->identity == inspect(dir.path("c"))->identity);
   }
 
-  TEST_CASE("rights of group and world to write are told") {
+  TEST_CASE("inspect reports write permission for group and others") {
     const TempDir dir;
     const std::string path = dir.path("file");
     write_file(path, "");
@@ -83,20 +82,20 @@ TEST_SUITE("unit") {
     CHECK(inspect(path)->writable_by_others);
   }
 
-  TEST_CASE("another owner is told") {
+  TEST_CASE("inspect reports another owner") {
     const TempDir dir;
     write_file(dir.path("file"), "");
     CHECK(inspect(dir.path("file"))->owned_by_us);
     CHECK(inspect("/")->owned_by_us == is_root());
     if (!is_root()) {
-      MESSAGE("giving a file to another owner needs root: skipped");
+      MESSAGE("skipped: only root can change the owner of a file");
       return;
     }
     REQUIRE(::chown(dir.path("file").c_str(), 12345, 12345) == 0);
     CHECK_FALSE(inspect(dir.path("file"))->owned_by_us);
   }
 
-  TEST_CASE("a created file is empty and its owner's alone, whatever the umask") {
+  TEST_CASE("create_private_file creates an empty file with mode 0600 under any umask") {
     const TempDir dir;
     for (const mode_t mask : {0000U, 0022U, 0777U}) {
       const std::string path = dir.path("file" + std::to_string(mask));
@@ -109,7 +108,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("creating replaces nothing and follows no link") {
+  TEST_CASE("create_private_file replaces no file and follows no link") {
     const TempDir dir;
     write_file(dir.path("file"), "mine");
     fs::create_symlink(dir.path("elsewhere"), dir.path("dangling"));
@@ -119,7 +118,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(exists(dir.path("elsewhere")));
   }
 
-  TEST_CASE("57 a missing parent directory is a failure that names the path") {
+  TEST_CASE("create_private_file names the path when the parent directory is missing") {
     const TempDir dir;
     const auto created = create_private_file(dir.path("no/such/file"));
     REQUIRE_FALSE(created);
@@ -127,7 +126,7 @@ TEST_SUITE("unit") {
     CHECK(created.failure().what.find(dir.path("no/such/file")) != std::string::npos);
   }
 
-  TEST_CASE("57 a directory without the right to write is a failure that names the path") {
+  TEST_CASE("create_private_file names the path when the directory is not writable") {
     const TempDir dir;
     ::chmod(dir.path().c_str(), 0555);
     const ChildEnd end = in_child([&]() -> std::string {
@@ -139,7 +138,7 @@ TEST_SUITE("unit") {
     CHECK(end.said == "cannot create '" + dir.path("file") + "': Permission denied");
   }
 
-  TEST_CASE("the start of a file is at most 100 bytes, and as short as the file") {
+  TEST_CASE("read_start returns at most 100 bytes of a file") {
     const TempDir dir;
     write_file(dir.path("short"), std::string("ab\0c", 4));
     write_file(dir.path("long"), std::string(5'000, 'x'));
@@ -148,14 +147,14 @@ TEST_SUITE("unit") {
     CHECK_FALSE(read_start(dir.path("nothing")));
   }
 
-  TEST_CASE("the start of a file is not read through a link") {
+  TEST_CASE("read_start follows no link") {
     const TempDir dir;
     write_file(dir.path("file"), "secret");
     fs::create_symlink("file", dir.path("link"));
     CHECK_FALSE(read_start(dir.path("link")));
   }
 
-  TEST_CASE("make_private takes all rights but the owner's") {
+  TEST_CASE("make_private removes all permissions except the owner's") {
     const TempDir dir;
     write_file(dir.path("file"), "");
     ::chmod(dir.path("file").c_str(), 0664);
@@ -163,7 +162,7 @@ TEST_SUITE("unit") {
     CHECK(mode_of(dir.path("file")) == 0600);
   }
 
-  TEST_CASE("renaming replaces nothing") {
+  TEST_CASE("rename_file replaces no file") {
     const TempDir dir;
     write_file(dir.path("a"), "a");
     write_file(dir.path("b"), "b");
@@ -175,7 +174,7 @@ TEST_SUITE("unit") {
     CHECK(read_file(dir.path("c")) == "a");
   }
 
-  TEST_CASE("removing a missing file is no failure, removing a directory is one") {
+  TEST_CASE("remove_file succeeds for a missing file and fails for a directory") {
     const TempDir dir;
     fs::create_directory(dir.path("directory"));
     write_file(dir.path("file"), "");
@@ -184,7 +183,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(remove_file(dir.path("directory")));
   }
 
-  TEST_CASE("a lock keeps other processes out until its end") {
+  TEST_CASE("a file lock keeps other processes out until it is released") {
     const TempDir dir;
     const std::string path = dir.path("x-lock");
     auto lock = FileLock::acquire(path, kMagic);
@@ -194,7 +193,7 @@ TEST_SUITE("unit") {
     CHECK(lock_in_child(path) == "taken");
   }
 
-  TEST_CASE("a lock file says what it is, belongs to its owner alone and stays") {
+  TEST_CASE("a lock file contains its magic line, has mode 0600 and remains after release") {
     const TempDir dir;
     const std::string path = dir.path("x-lock");
     {
@@ -209,12 +208,12 @@ TEST_SUITE("unit") {
     CHECK(again.value()->was_ours());
   }
 
-  TEST_CASE("a process that is killed leaves no stale lock") {
+  TEST_CASE("the lock of a killed process can be acquired again") {
     const TempDir dir;
     const std::string path = dir.path("x-lock");
     Child holder([&](Child::Parent& parent) -> std::string {
       const auto lock = FileLock::acquire(path, kMagic);
-      parent.tell();
+      parent.notify();
       parent.wait_for();
       return lock ? "held" : lock.failure().what;
     });
@@ -226,14 +225,14 @@ TEST_SUITE("unit") {
     CHECK(FileLock::acquire(path, kMagic));
   }
 
-  TEST_CASE("a forked child neither holds nor ends its parent's lock") {
+  TEST_CASE("a forked child neither holds nor releases the lock of its parent") {
     const TempDir dir;
     const std::string path = dir.path("x-lock");
     auto lock = FileLock::acquire(path, kMagic);
     REQUIRE(lock);
     Child child([&](Child::Parent& parent) -> std::string {
       lock->reset();  // closes its copy of the descriptor
-      parent.tell();
+      parent.notify();
       parent.wait_for();
       return "";
     });
@@ -243,7 +242,7 @@ TEST_SUITE("unit") {
     CHECK(lock_in_child(path) == "taken");
   }
 
-  TEST_CASE("a lock file never takes the number of a standard stream that was closed") {
+  TEST_CASE("a lock file never uses the descriptor of a closed standard stream") {
     const TempDir dir;
     const std::string path = dir.path("x-lock");
     const ChildEnd end = in_child([&]() -> std::string {
@@ -251,14 +250,14 @@ TEST_SUITE("unit") {
       const auto lock = FileLock::acquire(path, kMagic);
       if (!lock) return lock.failure().what;
       for (const int stream : {0, 1, 2}) {
-        if (::fcntl(stream, F_GETFD) != -1) return "it has a stream's number";
+        if (::fcntl(stream, F_GETFD) != -1) return "a standard stream is open";
       }
-      return "all are free";
+      return "no standard stream is open";
     });
-    CHECK(end.said == "all are free");
+    CHECK(end.said == "no standard stream is open");
   }
 
-  TEST_CASE("a lock does not reach a program that is started meanwhile") {
+  TEST_CASE("a program started while a lock is held does not inherit the lock") {
     const TempDir dir;
     const std::string path = dir.path("x-lock");
     auto lock = FileLock::acquire(path, kMagic);
@@ -267,7 +266,7 @@ TEST_SUITE("unit") {
     CHECK(end.said.find("x-lock") == std::string::npos);
   }
 
-  TEST_CASE("a creation of the lock file that was cut off is finished") {
+  TEST_CASE("acquire completes a lock file whose creation was interrupted") {
     const TempDir dir;
     const std::string path = dir.path("x-lock");
     for (const std::string_view part : {kMagic.substr(0, 0), kMagic.substr(0, 4)}) {
@@ -279,7 +278,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("a file that is no lock file of ours is not taken for one") {
+  TEST_CASE("acquire refuses a file that is not a lock file and does not change it") {
     const TempDir dir;
     const std::string path = dir.path("x-lock");
     write_file(path, "my notes");
@@ -290,7 +289,7 @@ TEST_SUITE("unit") {
     CHECK(read_file(path) == "my notes");
   }
 
-  TEST_CASE("a FIFO or a link in the place of the lock file is refused and does not hang") {
+  TEST_CASE("acquire refuses a FIFO or a link without blocking") {
     const TempDir dir;
     REQUIRE(::mkfifo(dir.path("fifo").c_str(), 0600) == 0);
     fs::create_symlink(dir.path("elsewhere"), dir.path("link"));
@@ -299,26 +298,27 @@ TEST_SUITE("unit") {
     CHECK_FALSE(exists(dir.path("elsewhere")));
   }
 
-  TEST_CASE("a fork is seen by what was made before it, and only by that") {
+  TEST_CASE("ProcessMark detects a fork only if it was made before the fork") {
     const ProcessMark mark;
     const ChildEnd end = in_child([&]() -> std::string {
       const ProcessMark own;
-      const std::string child = mark.is_elsewhere() && !own.is_elsewhere() ? "right, " : "wrong, ";
+      const std::string child =
+          mark.is_forked_child() && !own.is_forked_child() ? "right, " : "wrong, ";
       return child + in_child([&]() -> std::string {
-                       return own.is_elsewhere() && mark.is_elsewhere() ? "right" : "wrong";
+                       return own.is_forked_child() && mark.is_forked_child() ? "right" : "wrong";
                      }).said;
     });
     CHECK(end.said == "right, right");
-    CHECK_FALSE(mark.is_elsewhere());
+    CHECK_FALSE(mark.is_forked_child());
   }
 
-  TEST_CASE("the rough clock is behind the exact one, and not by much") {
+  TEST_CASE("the coarse clock is never ahead of the exact clock and only slightly behind it") {
     const auto exact = ashmemo::system_clock();
     for (int i = 0; i < 1'000; ++i) {
       const std::int64_t before = exact->wall_now();
       const std::int64_t rough = rough_wall_now();
       CHECK(rough <= exact->wall_now());
-      CHECK(rough > before - ashmemo::engine::RoughClock::kMostBehind);
+      CHECK(rough > before - ashmemo::engine::CoarseClock::kMaxBehind);
     }
   }
 }

@@ -7,7 +7,7 @@
 using ashmemo::base::printable;
 
 TEST_SUITE("unit") {
-  TEST_CASE("control characters are escaped, everything else stays") {
+  TEST_CASE("printable escapes control characters and keeps everything else") {
     CHECK(printable("").empty());
     CHECK(printable("Post:42:word_count") == "Post:42:word_count");
     CHECK(printable("gr\xC3\xBC\xC3\x9F \xF0\x9F\x90\x98 \xC2\xA0") ==

@@ -5,7 +5,7 @@
 
 #include "support/fake_engine.hpp"
 
-// What reads of the store that fail make of health, and what is told of them.
+// How failing reads change the health of the cache, and which notices they cause.
 
 using namespace ashmemo;
 using base::FailureKind;
@@ -20,14 +20,14 @@ Options without_memory() {
   return options;
 }
 
-/// Open, with the entry "a" in the file and nowhere else.
+/// An open cache without a memory tier. Its file contains the entry "a".
 struct WithEntry : FakeEngine {
   WithEntry() : FakeEngine(without_memory()) {
     REQUIRE(open().ok());
     put("a", "1");
     REQUIRE(worker.flush().ok());
   }
-  /// The callers' reads and the worker's own.
+  /// Lets the reads of callers and of the worker fail.
   void fail_reads() {
     faults->fail_always(Call::read, FailureKind::io);
     faults->fail_always(Call::last_stamp, FailureKind::io);
@@ -44,7 +44,7 @@ HealthState state_of(FakeEngine& fake) { return health_of(fake).state; }
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("reads that fail are a state of their own: it begins, is told once, and ends") {
+  TEST_CASE("failing reads degrade health and cause one notice until reads recover") {
     WithEntry fake;
     for (int outage = 1; outage <= 2; ++outage) {
       fake.fail_reads();
@@ -56,7 +56,7 @@ TEST_SUITE("unit") {
         CHECK_FALSE(fake.engine.notices.last_error().empty());
         fake.clock->advance(std::chrono::seconds(5));
         fake.put("b", "1");
-        REQUIRE(fake.worker.flush().ok());  // that writes work does not end it
+        REQUIRE(fake.worker.flush().ok());  // successful writes do not end the failure
       }
       CHECK(fake.told->count(NoticeKind::read_failed) == outage);
       CHECK(fake.told->count(NoticeKind::recovered) == outage - 1);
@@ -70,7 +70,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("reads that fail in turn with others that work are one failure") {
+  TEST_CASE("alternating failing and successful reads count as one failure") {
     WithEntry fake;
     for (int i = 0; i < 10; ++i) {
       fake.faults->fail(Call::read, FailureKind::io);
@@ -87,7 +87,7 @@ TEST_SUITE("unit") {
     CHECK(fake.told->count(NoticeKind::recovered) == 1);
   }
 
-  TEST_CASE("reads that work do not end a failure of writes, nor the other way round") {
+  TEST_CASE("failures of reads and of writes end independently") {
     WithEntry fake;
     fake.fail_reads();
     fake.faults->fail_always(Call::commit, FailureKind::io);
@@ -120,7 +120,7 @@ TEST_SUITE("unit") {
     CHECK(fake.told->count(NoticeKind::recovered) == 2);
   }
 
-  TEST_CASE("the worker ends a failure of reads when nobody reads any more") {
+  TEST_CASE("the worker ends a failure of reads when no caller reads") {
     WithEntry fake;
     fake.fail_reads();
     CHECK_FALSE(fake.get("a"));
@@ -135,7 +135,7 @@ TEST_SUITE("unit") {
     CHECK(fake.told->count(NoticeKind::recovered) == 1);
   }
 
-  TEST_CASE("a lock that keeps readers out is a failure of reads as any other") {
+  TEST_CASE("a locked file counts as a failure of reads") {
     WithEntry fake;
     fake.faults->fail_always(Call::read, FailureKind::busy);
     CHECK_FALSE(fake.get("a"));
@@ -146,7 +146,7 @@ TEST_SUITE("unit") {
     CHECK(state_of(fake) == HealthState::ok);
   }
 
-  TEST_CASE("a failure of reads by damage or one large value does not say the store is ill") {
+  TEST_CASE("a read that fails on a corrupt file or a too large value does not degrade health") {
     for (const FailureKind kind : {FailureKind::corrupt, FailureKind::too_large}) {
       FakeEngine fake;
       REQUIRE(fake.open().ok());

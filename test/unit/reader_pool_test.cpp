@@ -28,23 +28,23 @@ using test::StoreFixture;
 
 namespace {
 
-/// A pool of its own on the file of a store.
+/// A separate pool on the file of a store.
 struct PoolFixture {
-  explicit PoolFixture(std::size_t most, bool keep = true) { make(most, keep); }
-  void make(std::size_t most, bool keep) {
+  explicit PoolFixture(std::size_t max_readers, bool keep = true) { make(max_readers, keep); }
+  void make(std::size_t max_readers, bool keep) {
     store::ConnectionOptions options;
     options.cache_bytes = 1 << 20;
     options.max_value_bytes = 1 << 20;
     pool = std::make_unique<ReaderPool>(file.path, options,
-                                        store::SnapshotRule{&commits, file.clock, keep}, most,
-                                        [this] { return in_place; });
+                                        store::SnapshotRule{&commits, file.clock, keep},
+                                        max_readers, [this] { return in_place; });
   }
   ReaderPool::Lease lease() {
     auto taken = pool->lease();
     REQUIRE(taken);
     return std::move(*taken);
   }
-  /// Reads, so that there is a snapshot; how many entries it shows.
+  /// Reads the totals, which takes a snapshot. Returns the number of entries in it.
   static std::int64_t entries(const ReaderPool::Lease& lease) {
     return lease->totals().value().entries;
   }
@@ -57,7 +57,8 @@ struct PoolFixture {
 
 using Take = base::Result<ReaderPool::Lease> (ReaderPool::*)();
 
-/// Opens a reader, while the allocation after `before` others fails; false: it needed fewer.
+/// Opens a reader and lets the allocation after the first `before` ones fail. Returns false if the
+/// opening needed fewer allocations.
 bool open_without_memory(ReaderPool& pool, Take take, std::int64_t before) {
   const test::FailingAllocation failing(before);
   try {
@@ -71,7 +72,7 @@ bool open_without_memory(ReaderPool& pool, Take take, std::int64_t before) {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("readers are opened when needed, and the one used last is used next") {
+  TEST_CASE("the pool opens readers when needed and reuses the last one that was returned") {
     PoolFixture fixture(3);
     Reader* first = nullptr;
     Reader* second = nullptr;
@@ -81,26 +82,26 @@ TEST_SUITE("unit") {
       first = &*one;
       second = &*two;
       CHECK(first != second);
-    }  // given back in reverse order
+    }  // returned in reverse order
     CHECK(&*fixture.lease() == first);
     CHECK(&*fixture.lease() == first);
     const auto one = fixture.lease();
     CHECK(&*fixture.lease() == second);
   }
 
-  TEST_CASE("there are never more readers than allowed, and who waits gets one") {
+  TEST_CASE("the pool never exceeds its maximum and every waiting caller gets a reader") {
     PoolFixture fixture(2);
     base::Mutex mutex;
     std::set<Reader*> seen;
     std::atomic<int> in_use{0};
-    std::atomic<int> most_in_use{0};
+    std::atomic<int> max_in_use{0};
     std::vector<std::thread> threads;
     for (int i = 0; i < 6; ++i) {
       threads.emplace_back([&] {
         for (int round = 0; round < 50; ++round) {
           const auto lease = fixture.pool->lease();
           const int now = ++in_use;
-          if (now > most_in_use) most_in_use = now;
+          if (now > max_in_use) max_in_use = now;
           const base::Lock lock(mutex);
           seen.insert(&**lease);
           --in_use;
@@ -109,12 +110,12 @@ TEST_SUITE("unit") {
     }
     for (std::thread& thread : threads) thread.join();
     CHECK(seen.size() <= 2);
-    CHECK(most_in_use <= 2);
+    CHECK(max_in_use <= 2);
   }
 
-  TEST_CASE("a reader that has seen an error is not used again") {
+  TEST_CASE("a discarded reader is not used again") {
     PoolFixture fixture(1);
-    for (int i = 0; i < 5; ++i) {  // more often than there are places
+    for (int i = 0; i < 5; ++i) {  // more often than the pool has places
       auto lease = fixture.lease();
       CHECK(PoolFixture::entries(lease) == 0);
       CHECK(lease->snapshot_age() == 0);
@@ -123,7 +124,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("a file that cannot be opened fails each time, and takes no place") {
+  TEST_CASE("a failed opening does not use a place in the pool") {
     PoolFixture fixture(2);
     ReaderPool pool(fixture.file.dir.path("missing"), {},
                     {&fixture.commits, fixture.file.clock, true}, 2, [] { return true; });
@@ -135,8 +136,8 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("a reader for which there is no memory takes no place, and keeps nobody waiting") {
-    const test::Watchdog watchdog("a reader for which there is no memory");
+  TEST_CASE("a reader whose allocation fails uses no place in the pool and blocks no caller") {
+    const test::Watchdog watchdog("a reader whose allocation fails");
     for (const Take take : {&ReaderPool::lease, &ReaderPool::dedicated}) {
       PoolFixture fixture(1);
       bool failed = true;
@@ -149,7 +150,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("no reader is opened once the path means another file") {
+  TEST_CASE("the pool opens no reader once the path names another file") {
     PoolFixture fixture(2);
     const auto open_before = fixture.lease();
     fixture.in_place = false;
@@ -158,7 +159,7 @@ TEST_SUITE("unit") {
     CHECK(PoolFixture::entries(open_before) == 0);
   }
 
-  TEST_CASE("a dedicated reader does not count and is closed at the end") {
+  TEST_CASE("a dedicated reader does not count towards the maximum") {
     PoolFixture fixture(1);
     const auto shared = fixture.lease();
     {
@@ -172,17 +173,17 @@ TEST_SUITE("unit") {
     CHECK(PoolFixture::entries(shared) == 0);
   }
 
-  TEST_CASE("a snapshot is kept until a commit") {
+  TEST_CASE("a reader keeps its snapshot until a commit") {
     PoolFixture fixture(1);
     CHECK(PoolFixture::entries(fixture.lease()) == 0);
     CHECK(fixture.lease()->holds_snapshot());
-    fixture.file.put({{"a", "1"}});  // counted by the store, not yet by this pool
+    fixture.file.put({{"a", "1"}});  // does not change the commit counter of this pool
     CHECK(PoolFixture::entries(fixture.lease()) == 0);
     ++fixture.commits;
     CHECK(PoolFixture::entries(fixture.lease()) == 1);
   }
 
-  TEST_CASE("a snapshot is kept for fifty milliseconds at most") {
+  TEST_CASE("a reader keeps its snapshot for at most 50 ms") {
     PoolFixture fixture(1);
     CHECK(PoolFixture::entries(fixture.lease()) == 0);
     fixture.file.put({{"a", "1"}});
@@ -192,7 +193,7 @@ TEST_SUITE("unit") {
     CHECK(PoolFixture::entries(fixture.lease()) == 1);
   }
 
-  TEST_CASE("a snapshot is not kept where nobody would end it") {
+  TEST_CASE("a reader keeps no snapshot if its rule does not allow it") {
     PoolFixture fixture(1, false);
     CHECK(PoolFixture::entries(fixture.lease()) == 0);
     CHECK_FALSE(fixture.lease()->holds_snapshot());
@@ -200,7 +201,7 @@ TEST_SUITE("unit") {
     CHECK(PoolFixture::entries(fixture.lease()) == 1);
   }
 
-  TEST_CASE("a snapshot that a commit has passed is let go at the end of its read") {
+  TEST_CASE("an outdated snapshot is released at the end of its read") {
     PoolFixture fixture(1);
     {
       const auto lease = fixture.lease();
@@ -210,7 +211,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(fixture.lease()->holds_snapshot());
   }
 
-  TEST_CASE("idle readers let go of snapshots that are old enough, others keep theirs") {
+  TEST_CASE("release_snapshots releases only old snapshots of idle readers") {
     PoolFixture fixture(2);
     const auto busy = fixture.lease();
     CHECK(PoolFixture::entries(busy) == 0);
@@ -223,7 +224,7 @@ TEST_SUITE("unit") {
     CHECK(busy->holds_snapshot());
   }
 
-  TEST_CASE("after a renewal every reader takes a new snapshot") {
+  TEST_CASE("every reader takes a new snapshot after a renewal") {
     PoolFixture fixture(2);
     CHECK(PoolFixture::entries(fixture.lease()) == 0);
     CHECK(fixture.pool->renew_snapshots(0ms));
@@ -232,13 +233,14 @@ TEST_SUITE("unit") {
       const auto busy = fixture.lease();
       CHECK(PoolFixture::entries(busy) == 0);
       CHECK_FALSE(fixture.pool->renew_snapshots(0ms));
-      CHECK(busy->holds_snapshot());  // it is being used
+      CHECK(busy->holds_snapshot());  // because it is in use
       const auto later = fixture.lease();
       CHECK(PoolFixture::entries(later) == 0);
     }
     const auto one = fixture.lease();
     const auto two = fixture.lease();
-    CHECK(one->holds_snapshot() != two->holds_snapshot());  // only the later one's is new enough
+    // Only the snapshot of the later reader is new enough.
+    CHECK(one->holds_snapshot() != two->holds_snapshot());
   }
 
   TEST_CASE("a renewal waits for a running read") {
@@ -254,7 +256,7 @@ TEST_SUITE("unit") {
     reader.join();
   }
 
-  TEST_CASE("closing waits for readers in use, and then there are none") {
+  TEST_CASE("close waits for readers in use and later leases fail") {
     PoolFixture fixture(2);
     std::optional<ReaderPool::Lease> lease(fixture.lease());
     auto dedicated = std::make_unique<ReaderPool::Lease>(std::move(*fixture.pool->dedicated()));
@@ -273,7 +275,7 @@ TEST_SUITE("unit") {
     fixture.pool->close();
   }
 
-  TEST_CASE("closing wakes those who wait for a reader") {
+  TEST_CASE("close wakes callers that wait for a reader") {
     PoolFixture fixture(1);
     std::optional<ReaderPool::Lease> lease(fixture.lease());
     std::thread waiting([&] { CHECK_FALSE(fixture.pool->lease()); });

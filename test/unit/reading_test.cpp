@@ -6,7 +6,7 @@
 
 #include <doctest/doctest.h>
 
-#include "support/fake_engine.hpp"
+#include "reading_fixture.hpp"
 
 using namespace ashmemo;
 using engine::Answer;
@@ -14,28 +14,15 @@ using engine::Query;
 using test::Call;
 using test::FakeEngine;
 using test::FakeRow;
+using test::query;
+using test::text_row;
 
 namespace {
 
 constexpr std::int64_t kSecond = 1'000'000;
 
-Query query(std::string_view key, engine::CalculationState* calculation = nullptr,
-            ValueView version = {}) {
-  return {key, calculation, version, {}};
-}
-
-/// A row that is fresh now and for ever.
-FakeRow text_row(const FakeEngine& fake, std::string text, std::int64_t calculation_id = 0) {
-  FakeRow row;
-  row.byte_size = 100;
-  row.deadlines.computed_at = fake.clock->wall_now();
-  row.calculation_id = calculation_id;
-  row.value = Value::text(std::move(text));
-  return row;
-}
-
-/// Collects texts; of the others it says that they do not decode.
-class Texts final : public engine::AnswerSink {
+/// Collects texts and rejects values of other types as undecodable.
+class Texts final : public engine::ValueSink {
  public:
   explicit Texts(std::size_t size, bool in_place = true) : texts(size), in_place_(in_place) {}
   bool take(std::size_t index, Freshness, ValueView value) override {
@@ -70,14 +57,14 @@ using Kind = Answer::Kind;
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("16 an empty batch asks nobody") {
+  TEST_CASE("reading an empty batch does not call the store") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     const Read read(fake, {});
     CHECK(fake.faults->calls(Call::read) == 0);
   }
 
-  TEST_CASE("17 19 pending writes and rows answer in the order asked") {
+  TEST_CASE("a read returns pending and stored values in the order of the queries") {
     FakeEngine fake;
     fake.file->plant("stored", text_row(fake, "from the file"));
     REQUIRE(fake.open().ok());
@@ -94,7 +81,7 @@ TEST_SUITE("unit") {
     CHECK(fake.faults->calls(Call::read) == 1);
   }
 
-  TEST_CASE("what is pending wholly does not ask the store") {
+  TEST_CASE("a read of pending keys does not call the store") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     fake.put("a", "1");
@@ -102,7 +89,7 @@ TEST_SUITE("unit") {
     CHECK(fake.faults->calls(Call::read) == 0);
   }
 
-  TEST_CASE("18 a key that is asked for twice is looked up once and answered twice") {
+  TEST_CASE("a key that is queried twice is read once and answered twice") {
     FakeEngine fake;
     fake.file->plant("a", text_row(fake, "1"));
     REQUIRE(fake.open().ok());
@@ -114,7 +101,7 @@ TEST_SUITE("unit") {
     CHECK(rows == 1);
   }
 
-  TEST_CASE("more than 10,000 keys are read from several states of the file") {
+  TEST_CASE("a read of more than 10,000 keys uses several snapshots") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     const std::vector<std::string> keys = test::numbered("k", 10'001);
@@ -125,7 +112,7 @@ TEST_SUITE("unit") {
     CHECK(read.answers.back().kind == Kind::missing);
   }
 
-  TEST_CASE("a pending removal hides the row; the store is not asked for it") {
+  TEST_CASE("a pending removal hides the row without a call of the store") {
     FakeEngine fake;
     fake.file->plant("a", text_row(fake, "1"));
     REQUIRE(fake.open().ok());
@@ -136,13 +123,13 @@ TEST_SUITE("unit") {
     CHECK(fake.faults->calls(Call::read) == 0);
   }
 
-  TEST_CASE("28 29 an entry is found until just before its expiry, pending or stored") {
+  TEST_CASE("an entry is found until just before it expires") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     fake.put("a", "1", {kSecond, kSecond, kSecond});
     bool stored = false;
-    SUBCASE("pending") {}
-    SUBCASE("stored") { stored = true; }
+    SUBCASE("the entry is pending") {}
+    SUBCASE("the entry is stored") { stored = true; }
     if (stored) REQUIRE(fake.worker.flush().ok());
     fake.clock->advance(Duration::microseconds(kSecond - 1));
     CHECK(fake.ask(query("a")).kind == Kind::found);
@@ -151,7 +138,7 @@ TEST_SUITE("unit") {
     CHECK(fake.file->has("a") == stored);
   }
 
-  TEST_CASE("33 an entry from the future is a miss until the clock has passed it again") {
+  TEST_CASE("an entry from the future is a miss until the clock reaches its time") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     fake.put("a", "1");
@@ -163,10 +150,11 @@ TEST_SUITE("unit") {
     CHECK(fake.get("a") == "1");
   }
 
-  TEST_CASE("the clock is asked after the row was read") {
+  TEST_CASE("a read asks the clock after it read the row") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
-    // Stored between the beginning of the read and its snapshot: not from the future.
+    // The row is stored between the start of the read and its snapshot. It must not count as an
+    // entry from the future.
     fake.faults->before(Call::read, [&fake] {
       fake.clock->advance(std::chrono::seconds(5));
       fake.file->plant("a", text_row(fake, "new"));
@@ -174,7 +162,7 @@ TEST_SUITE("unit") {
     CHECK(fake.get("a") == "new");
   }
 
-  TEST_CASE("stale and kept entries answer as they are asked for") {
+  TEST_CASE("a read returns stale entries and, only on request, kept ones") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     fake.put("a", "1", {kSecond, 2 * kSecond, 3 * kSecond});
@@ -191,7 +179,7 @@ TEST_SUITE("unit") {
     CHECK(kept.sink.texts[0] == "1");
   }
 
-  TEST_CASE("an earlier deadline of today's policy counts") {
+  TEST_CASE("a shorter lifetime in the query expires an entry earlier") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     fake.put("a", "1", {10 * kSecond, 10 * kSecond, 10 * kSecond});
@@ -202,7 +190,7 @@ TEST_SUITE("unit") {
     CHECK(fake.ask(query("a")).kind == Kind::found);
   }
 
-  TEST_CASE("a calculation is answered by its own current results only") {
+  TEST_CASE("a calculation finds only its own current results") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     const auto words = fake.engine.catalog.add("Post", "words", 1, "");
@@ -216,7 +204,7 @@ TEST_SUITE("unit") {
     CHECK(fake.ask(query("a")).kind == Kind::missing);
   }
 
-  TEST_CASE("a changed record is a miss, also one that changed back to an older version") {
+  TEST_CASE("a query with another record version is a miss") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     const auto words = fake.engine.catalog.add("Post", "words", 1, "");
@@ -230,7 +218,7 @@ TEST_SUITE("unit") {
     CHECK(fake.ask(query("a", words.get())).kind == Kind::missing);
   }
 
-  TEST_CASE("one key with two record versions is answered for the one that is there") {
+  TEST_CASE("a key queried with two record versions is found only for the stored version") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     const auto words = fake.engine.catalog.add("Post", "words", 1, "");
@@ -243,7 +231,7 @@ TEST_SUITE("unit") {
     CHECK(read.answers[1].kind == Kind::found);
   }
 
-  TEST_CASE("a value that does not decode is told, in place or from a copy") {
+  TEST_CASE("a value that cannot be decoded is reported in place and from a copy") {
     for (const bool in_place : {true, false}) {
       FakeEngine fake;
       FakeRow row = text_row(fake, "");
@@ -258,7 +246,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("a sink that decodes elsewhere gets its copies after the store was read") {
+  TEST_CASE("a sink that does not decode in place receives all values") {
     FakeEngine fake;
     fake.file->plant("a", text_row(fake, "1"));
     REQUIRE(fake.open().ok());
@@ -270,7 +258,7 @@ TEST_SUITE("unit") {
     CHECK(read.sink.taken == 3);
   }
 
-  TEST_CASE("what a sink throws reaches the caller, and the cache goes on") {
+  TEST_CASE("an exception of the sink reaches the caller and the cache still works") {
     for (const bool pending : {true, false}) {
       for (const bool in_place : {true, false}) {
         FakeEngine fake;
@@ -288,7 +276,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("66 a store that cannot be read makes misses, which say so") {
+  TEST_CASE("a key is unread when the store cannot be read") {
     FakeEngine fake;
     fake.file->plant("a", text_row(fake, "1"));
     REQUIRE(fake.open().ok());
@@ -301,13 +289,13 @@ TEST_SUITE("unit") {
     CHECK(fake.get("a") == "1");
   }
 
-  TEST_CASE("66 without a store everything that is not pending is unread") {
+  TEST_CASE("a key is unread when there is no store") {
     FakeEngine fake;
     const Read read(fake, {query("a")});
     CHECK(read.answers[0].kind == Kind::unread);
   }
 
-  TEST_CASE("61 after closing nothing is read") {
+  TEST_CASE("a read after close does not call the store") {
     FakeEngine fake;
     fake.file->plant("a", text_row(fake, "1"));
     REQUIRE(fake.open().ok());

@@ -32,12 +32,12 @@ struct Converts {
 };
 using Path = std::filesystem::path;
 
-// One record: exactly the type or derived from it.
+// A record has exactly the type or is derived from it.
 static_assert(RecordOf<Post, Post> && RecordOf<const Post&, Post> && RecordOf<Featured&, Post>);
 static_assert(RecordOf<int, int> && !RecordOf<long, int>);
 static_assert(!RecordOf<Hidden, Post> && !RecordOf<Converts, Post> && !RecordOf<Post*, Post>);
 
-// A page: ranges of records, and of what points to them.
+// A page is a range of records or of pointers to records.
 static_assert(PageOf<std::vector<Post>, Post> && PageOf<const std::deque<Featured>&, Post>);
 static_assert(PageOf<Post (&)[3], Post> && PageOf<const Post* (&)[3], Post>);
 static_assert(PageOf<std::vector<std::shared_ptr<const Post>>, Post>);
@@ -47,14 +47,15 @@ static_assert(!PageOf<Post, Post> && !PageOf<std::vector<Converts>, Post>);
 static_assert(!PageOf<std::vector<std::string>, Post> && !PageOf<std::map<int, Post>, Post>);
 static_assert(!PageOf<std::vector<std::vector<Post>>, Post> && !PageOf<int, Post>);
 
-// A path converts from ranges and is one itself: a page of paths is a page, a path is a record.
+// A path is a range and also converts from ranges. It counts as a record, and only a range of paths
+// counts as a page.
 static_assert(PageOf<std::vector<Path>, Path> && !PageOf<Path, Path> && RecordOf<Path, Path>);
 static_assert(!RecordOf<std::vector<Path>, Path> && std::convertible_to<std::string, Path>);
 
 static_assert(std::random_access_iterator<Records<Post>::Iterator>);
 static_assert(!std::is_assignable_v<decltype(*std::declval<Records<Post>>().begin()), Post>);
 
-/// Hands out each element once, as a stream does: as a reference, or as a pointer.
+/// A range that returns each element once, as a stream does, by reference or by pointer.
 template <class Element>
 class OneShot {
  public:
@@ -84,13 +85,14 @@ class OneShot {
   std::vector<Post>& posts_;
   std::size_t at_ = 0;
 };
-// What a stream refers to may be one object each time.
+// A stream may return references to one object that it reuses, so only a stream of pointers is a
+// page.
 static_assert(PageOf<OneShot<const Post*>, Post> && !PageOf<OneShot<Post&>, Post>);
 
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("24 a batch sees constant records, in order, and in any order it likes") {
+  TEST_CASE("a batch gives sequential and random access to constant records") {
     const std::vector<Post> page = ashmemo::test::posts_up_to(4);
     const std::vector<const Post*> pointers = pointers_to<Post>(page);
     const Records<Post> batch{std::span(pointers)};
@@ -113,7 +115,7 @@ TEST_SUITE("unit") {
     CHECK(Records<Post>({}).empty());
   }
 
-  TEST_CASE("a page gives the caller's own objects, whatever it is made of") {
+  TEST_CASE("pointers_to returns the caller's own objects for every kind of page") {
     std::vector<Post> page = ashmemo::test::posts_up_to(3);
     const std::vector<const Post*> expected{&page[0], &page[1], &page[2]};
     CHECK(pointers_to<Post>(page) == expected);
@@ -129,14 +131,14 @@ TEST_SUITE("unit") {
     CHECK(pointers_to<Post>(none).empty());
   }
 
-  TEST_CASE("24 a page is read once, so it may be a stream") {
+  TEST_CASE("pointers_to reads a page only once, so a page can be a stream") {
     std::vector<Post> page = ashmemo::test::posts_up_to(3);
     OneShot<const Post*> stream(page);
     const std::vector<const Post*> got = pointers_to<Post>(stream);
     CHECK(got == std::vector<const Post*>{&page[0], &page[1], &page[2]});
   }
 
-  TEST_CASE("an empty pointer or optional in a page is misuse that names its index") {
+  TEST_CASE("an empty pointer or optional in a page is misuse and the error contains its index") {
     const Post post;
     const std::vector<const Post*> pointers{&post, &post, nullptr};
     const auto misuse = static_cast<int>(ashmemo::ErrorCode::misuse);

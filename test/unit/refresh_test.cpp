@@ -16,7 +16,7 @@
 #include "support/rendezvous.hpp"
 #include "support/watchdog.hpp"
 
-// Refreshes in the background: what they know of their caller, and how they and what runs them end.
+// Background refreshes: the scope that they inherit, and how they and their executors end.
 
 using namespace ashmemo;
 using namespace std::chrono_literals;
@@ -34,13 +34,13 @@ constexpr CachePolicy kSwr{.ttl = 10min, .stale_while_revalidate = 1h};
   return options;
 }
 
-/// A blog whose refreshes run when the test says so.
+/// A blog whose refreshes run only when the test runs its executor.
 struct WithExecutor {
   std::shared_ptr<test::ManualExecutor> executor = std::make_shared<test::ManualExecutor>();
   Blog blog{options_with(executor)};
 };
 
-/// Runs each task on a thread of its own, and waits for these in its destructor.
+/// Runs each task on a separate thread. The destructor waits for the threads.
 class Threads final : public Executor {
  public:
   explicit Threads(test::Events& events) : events_(events) {}
@@ -58,7 +58,7 @@ class Threads final : public Executor {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("46 a refresh has the scope of its load, and so have the loads nested in it") {
+  TEST_CASE("a refresh and its nested loads use the scope of the load that requested it") {
     WithExecutor with;
     Blog& blog = with.blog;
     std::string tenant = "acme";
@@ -84,11 +84,11 @@ TEST_SUITE("unit") {
     CHECK(blog.cache.get<int>("Post:1:outer@acme") == 22);
     CHECK(blog.cache.get<int>("Post:1:inner@acme") == 2);
     CHECK_FALSE(blog.cache.contains("Post:1:inner@other"));
-    CHECK(outer.key(one) == "Post:1:outer@other");  // only while the refresh runs
+    CHECK(outer.key(one) == "Post:1:outer@other");  // the refresh alone uses the scope of its load
     CHECK(asked == 1);
   }
 
-  TEST_CASE("46 a stale load nested in a refresh is refreshed in the same scope") {
+  TEST_CASE("a stale load nested in a refresh is refreshed in the same scope") {
     WithExecutor with;
     Blog& blog = with.blog;
     std::string tenant = "acme";
@@ -109,14 +109,14 @@ TEST_SUITE("unit") {
     CHECK_FALSE(blog.cache.contains("Post:1:inner@other"));
   }
 
-  TEST_CASE("46 what was invalidated since a refresh was asked for does not come back with it") {
+  TEST_CASE("a refresh does not store a result that was invalidated after its request") {
     WithExecutor with;
     Blog& blog = with.blog;
     auto length = blog.cached_length(kSwr);
     Post one{1, "x", 0};
     CHECK(length(one) == 1);
     blog.clock->advance(10min);
-    CHECK(length(one) == 1);  // asks for the refresh, which has a copy of this record
+    CHECK(length(one) == 1);  // requests the refresh, which copies this record
     one.content = "xxx";
     blog.posts.invalidate(one);
     CHECK(length(one) == 3);
@@ -126,7 +126,24 @@ TEST_SUITE("unit") {
     CHECK(length(one) == 3);
   }
 
-  TEST_CASE("47 a refresh that is cancelled is over: a later stale load begins another") {
+  TEST_CASE("a queued refresh stays queued after thousands of removals of other keys") {
+    WithExecutor with;
+    Blog& blog = with.blog;
+    auto length = blog.cached_length(kSwr);
+    CHECK(length(Post{1, "x", 0}) == 1);
+    blog.clock->advance(10min);
+    CHECK(length(Post{1, "x", 0}) == 1);
+    for (int i = 0; i < 1'100; ++i) {
+      blog.posts.invalidate(Post{100 + i, {}, 0});
+      (void)blog.cache.erase("other " + std::to_string(i));
+    }
+    CHECK(with.executor->run() == 1);
+    CHECK(blog.calls.size() == 2);
+    CHECK(length(Post{1, "x", 0}) == 1);
+    CHECK(with.executor->waiting() == 0);
+  }
+
+  TEST_CASE("a stale load requests a new refresh after the executor dropped the last one") {
     WithExecutor with;
     Blog& blog = with.blog;
     auto length = blog.cached_length(kSwr);
@@ -145,12 +162,12 @@ TEST_SUITE("unit") {
     CHECK(with.executor->waiting() == 0);
   }
 
-  TEST_CASE("47 a refresh whose thread could not be started is over, and told") {
+  TEST_CASE("a refresh whose thread cannot start is reported and can be requested again") {
     test::Events events;
-    int told = 0;
+    int notices = 0;
     Options options;
     options.hooks.on_error = [&](const Notice& notice) {
-      told += notice.kind == NoticeKind::calculation_failed ? 1 : 0;
+      notices += notice.kind == NoticeKind::calculation_failed ? 1 : 0;
     };
     Blog blog(options);
     std::atomic<int> calls{0};
@@ -170,7 +187,7 @@ TEST_SUITE("unit") {
       for (int i = 0; i < 2; ++i) CHECK(count(one) == 1);
     }
     (void)blog.cache.run_maintenance();
-    CHECK(told == 1);
+    CHECK(notices == 1);
     CHECK(calls == 1);
     CHECK(count(one) == 1);
     events.wait_for("refreshed");
@@ -178,7 +195,7 @@ TEST_SUITE("unit") {
     CHECK(calls == 2);
   }
 
-  TEST_CASE("61 closing inside a calculation that the running refresh waits for") {
+  TEST_CASE("close inside a calculation does not deadlock with a refresh that waits for it") {
     const test::Watchdog watchdog("closing inside a calculation");
     test::Events events;
     const test::AtTestPoints points([&](std::string_view point) {
@@ -210,7 +227,8 @@ TEST_SUITE("unit") {
     CHECK(outer_runs == 2);
   }
 
-  TEST_CASE("61 closing inside a loader of another cache that the running refresh waits for") {
+  TEST_CASE(
+      "close inside a loader of another cache does not deadlock with a refresh that waits for it") {
     const test::Watchdog watchdog("closing inside a loader of another cache");
     test::Events events;
     const test::AtTestPoints points([&](std::string_view point) {
@@ -244,7 +262,7 @@ TEST_SUITE("unit") {
     CHECK(outer_runs == 2);
   }
 
-  TEST_CASE("61 an executor that only the cache holds ends with it, on the thread that closes") {
+  TEST_CASE("an executor that only the cache holds is destroyed with the cache") {
     const test::Watchdog watchdog("an executor that only the cache holds");
     test::Events events;
     std::atomic<int> calls{0};
@@ -270,7 +288,7 @@ TEST_SUITE("unit") {
     CHECK(events.times("executor ends") == 1);
   }
 
-  TEST_CASE("61 refreshes that an executor never runs keep neither it nor the cache") {
+  TEST_CASE("refreshes that never run do not keep the executor or the cache alive") {
     std::weak_ptr<test::ManualExecutor> executor;
     {
       auto own = std::make_shared<test::ManualExecutor>();

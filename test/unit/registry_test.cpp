@@ -46,7 +46,7 @@ static_assert(std::is_nothrow_move_constructible_v<Calculation<Post, int>>);
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("a resource or calculation name that is empty or taken is misuse that names it") {
+  TEST_CASE("registering an empty or duplicate name is misuse") {
     Blog blog;
     const auto again = [&] { (void)blog.registry.resource<OrderLine>("Post", &OrderLine::order); };
     CHECK(error_code_of(again) == kMisuse);
@@ -61,7 +61,7 @@ TEST_SUITE("unit") {
     CHECK(blog.registry.resources() == std::vector<std::string>{"Post"});
   }
 
-  TEST_CASE("a resource is found again by name, and stays where it is") {
+  TEST_CASE("find_resource returns the registered object after more registrations") {
     Blog blog;
     for (int i = 0; i < 100; ++i) {
       (void)blog.registry.resource<OrderLine>("Line" + std::to_string(i), &OrderLine::order);
@@ -74,7 +74,7 @@ TEST_SUITE("unit") {
     CHECK(error_code_of([&] { (void)blog.registry.find_resource<OrderLine>("Post"); }) == kMisuse);
   }
 
-  TEST_CASE("a calculation is found again by name and types") {
+  TEST_CASE("find returns a calculation by name and types") {
     Blog blog;
     (void)blog.declare_length();
     (void)blog.posts.calculation("cut", [](const Post& post, int n) {
@@ -94,7 +94,7 @@ TEST_SUITE("unit") {
     CHECK(error_code_of([&] { (void)blog.posts.find<std::string>("cut"); }) == kMisuse);
   }
 
-  TEST_CASE("cache_calculation refuses what cannot be, by name") {
+  TEST_CASE("cache_calculation names the calculation or setting that it refuses") {
     Blog blog;
     (void)blog.declare_length();
     (void)blog.posts.calculation("opaque", [](const Post&) { return NoCodec{}; });
@@ -115,7 +115,7 @@ TEST_SUITE("unit") {
     CHECK(error_code_of([&] { blog.posts.cache_calculation("length", {}); }) == kMisuse);
   }
 
-  TEST_CASE("stale_while_revalidate needs records that can be copied whole") {
+  TEST_CASE("stale_while_revalidate requires records that can be copied completely") {
     Blog blog;
     auto& shapes = blog.registry.resource<Shape>("Shape", &Shape::id);
     (void)shapes.calculation("id", &Shape::id);
@@ -136,15 +136,15 @@ TEST_SUITE("unit") {
     CHECK(number.cached(Unique{}) == 7);
   }
 
-  TEST_CASE("registering ends with the resource's first load") {
+  TEST_CASE("a resource accepts no registrations after its first load") {
     Blog blog;
     auto length = blog.declare_length();
     (void)blog.posts.calculation("late", &Post::id);
-    SUBCASE("a call") { (void)length(Post{}); }
-    SUBCASE("cached") { (void)length.cached(Post{}); }
-    SUBCASE("warm") { (void)length.warm({Post{}}); }
-    SUBCASE("invalidate_all") { length.invalidate_all(); }
-    SUBCASE("in a cache that is closed already") {
+    SUBCASE("the first load is a call") { (void)length(Post{}); }
+    SUBCASE("the first load is cached()") { (void)length.cached(Post{}); }
+    SUBCASE("the first load is warm()") { (void)length.warm({Post{}}); }
+    SUBCASE("invalidate_all() comes instead of a load") { length.invalidate_all(); }
+    SUBCASE("the first load is a call in a closed cache") {
       blog.cache.close();
       (void)length(Post{});
     }
@@ -158,7 +158,7 @@ TEST_SUITE("unit") {
     CHECK(lines.calculation("order", &OrderLine::order)(OrderLine{3, ""}) == 3);
   }
 
-  TEST_CASE("16 an empty page is no load: registering goes on") {
+  TEST_CASE("a resource accepts registrations after a load of an empty page") {
     Blog blog;
     auto length = blog.declare_length();
     CHECK(length(std::vector<Post>()).empty());
@@ -166,14 +166,14 @@ TEST_SUITE("unit") {
     CHECK(blog.calls.empty());
   }
 
-  TEST_CASE("record_version and scope are set once") {
+  TEST_CASE("record_version and scope can be set only once") {
     Blog blog;
     blog.posts.record_version(&Post::updated_at).scope([] { return 1; });
     CHECK(error_code_of([&] { blog.posts.record_version(&Post::id); }) == kMisuse);
     CHECK(error_code_of([&] { blog.posts.scope([] { return 2; }); }) == kMisuse);
   }
 
-  TEST_CASE("keys are readable: record, arguments, scope") {
+  TEST_CASE("a key contains record, arguments and scope in readable form") {
     Blog blog;
     std::string tenant = "acme";
     auto& lines =
@@ -193,7 +193,7 @@ TEST_SUITE("unit") {
     CHECK(total.name() == "total");
   }
 
-  TEST_CASE("one callable may give a composite key") {
+  TEST_CASE("one callable can return a composite key") {
     Blog blog;
     auto& lines = blog.registry.resource<OrderLine>(
         "Line", [](const OrderLine& line) { return std::tuple(line.order, line.line); });
@@ -201,7 +201,7 @@ TEST_SUITE("unit") {
     CHECK(lines.calculation("order", &OrderLine::order).key(OrderLine{7, "x"}) == "Line:7:x:order");
   }
 
-  TEST_CASE("introspection tells calculations, versions and policies in their order") {
+  TEST_CASE("calculations() lists names, versions and policies in the order of registration") {
     Blog blog;
     (void)blog.declare_length(3);
     (void)blog.posts.calculation("id", &Post::id);
@@ -220,7 +220,7 @@ TEST_SUITE("unit") {
     CHECK(to_string(CachePolicy{}) == "ttl forever");
   }
 
-  TEST_CASE("an empty handle is misuse in every call, and says so when asked") {
+  TEST_CASE("every call of an empty handle is misuse") {
     const Calculation<Post, int> empty;
     CHECK_FALSE(static_cast<bool>(empty));
     CHECK(error_code_of([&] { (void)empty(Post{}); }) == kMisuse);

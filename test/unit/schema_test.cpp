@@ -26,7 +26,7 @@ SchemaVerdict verdict_on(const std::string& path) {
   return *verdict;
 }
 
-// What is thought of a new file after a shell has done this to it.
+// The verdict on a new file after the SQLite shell ran `sql` on it.
 SchemaVerdict verdict_after(const std::string& sql) {
   const TempDir dir;
   const std::string path = new_file(dir);
@@ -45,17 +45,17 @@ std::int64_t big_endian(const std::string& bytes, std::size_t at) {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("a new schema is found as it was made") {
+  TEST_CASE("compare_schema accepts a new schema") {
     const TempDir dir;
     CHECK(verdict_on(new_file(dir)).state == State::ours);
   }
 
-  TEST_CASE("a database without a page is empty") {
+  TEST_CASE("compare_schema reports a database without pages as empty") {
     const TempDir dir;
     CHECK(verdict_on(dir.path("new.db")).state == State::empty);
   }
 
-  TEST_CASE("definitions are written as SQLite keeps them") {
+  TEST_CASE("SQLite keeps the text of the definitions unchanged") {
     const TempDir dir;
     const std::string path = new_file(dir);
     for (const auto& object : kSchemaObjects) {
@@ -64,12 +64,12 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("the header in FILE is ours from the first commit on") {
+  TEST_CASE("the header of a new file is complete after the first commit") {
     const TempDir dir;
     const std::string path = dir.path("x.db");
     const auto connection = open_schema(path);
     REQUIRE(create_schema(connection->database()));
-    // Before the switch to WAL mode, which may never be reached.
+    // The process may end before the switch to WAL mode, so the header must be complete now.
     const std::string bytes = read_file(path);
     CHECK(bytes.substr(0, 16) == std::string("SQLite format 3\0", 16));
     CHECK(bytes.substr(68, 4) == "AMmo");
@@ -77,7 +77,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(exists(path + "-journal"));
   }
 
-  TEST_CASE("the file has the settings of the format, whatever the build's defaults are") {
+  TEST_CASE("a new file has the settings of the format, not the defaults of SQLite") {
     const TempDir dir;
     const std::string path = new_file(dir);
     CHECK(shell(path,
@@ -85,7 +85,7 @@ TEST_SUITE("unit") {
           "wal\n4096\n2\nUTF-8\n");
   }
 
-  TEST_CASE("a creation that fails leaves an empty database") {
+  TEST_CASE("the database is empty after a failed creation") {
     const TempDir dir;
     const std::string path = dir.path("x.db");
     const auto connection = open_schema(path);
@@ -100,20 +100,20 @@ TEST_SUITE("unit") {
     CHECK(compare_schema(connection->database())->state == State::ours);
   }
 
-  TEST_CASE("a database without our id is foreign") {
+  TEST_CASE("a database without our application id is foreign") {
     CHECK(verdict_after("PRAGMA application_id = 0").state == State::foreign);
     CHECK(verdict_after("PRAGMA application_id = 77").state == State::foreign);
   }
 
-  TEST_CASE("56 a newer format version is told from one that never was") {
-    const SchemaVerdict newer = verdict_after("PRAGMA user_version = 2");
+  TEST_CASE("compare_schema distinguishes a newer format version from an impossible one") {
+    const SchemaVerdict newer = verdict_after("PRAGMA user_version = 3");
     CHECK(newer.state == State::newer);
-    CHECK(newer.why.find("format 2") != std::string::npos);
+    CHECK(newer.why.find("format 3") != std::string::npos);
     CHECK(verdict_after("PRAGMA user_version = 0").state == State::changed);
     CHECK(verdict_after("PRAGMA user_version = -1").state == State::changed);
   }
 
-  TEST_CASE("what belongs to other people and does no harm is left alone") {
+  TEST_CASE("compare_schema accepts harmless changes by other programs") {
     const std::vector<std::string> harmless = {
         "CREATE VIEW mine AS SELECT cache_key FROM cache_entries",
         "DROP VIEW cache_overview",
@@ -135,7 +135,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("foreign code and changed definitions are told by name") {
+  TEST_CASE("compare_schema names foreign code and changed definitions") {
     struct Case {
       std::string sql;
       std::string why;
@@ -161,6 +161,9 @@ TEST_SUITE("unit") {
          "CREATE INDEX cache_entries_expires_at ON cache_entries (expires_at)",
          "'cache_entries_expires_at'"},
         {"DROP TRIGGER cache_entries_count_insert", "missing"},
+        {"DROP TRIGGER cache_entries_unchecked_update", "missing"},
+        {"DROP INDEX cache_entries_keep_until", "missing"},
+        {"PRAGMA user_version = 1", "'cache_entries'"},
         {"DROP TRIGGER cache_entries_count_insert; CREATE TRIGGER cache_entries_count_insert"
          " AFTER INSERT ON cache_entries BEGIN SELECT 1; END",
          "'cache_entries_count_insert'"},
@@ -181,7 +184,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("an index with a collation that we do not know is not plain") {
+  TEST_CASE("compare_schema rejects an index with an unknown collation") {
     const TempDir dir;
     const std::string path = new_file(dir);
     sqlite3* database = nullptr;
@@ -194,13 +197,12 @@ TEST_SUITE("unit") {
     CHECK(verdict_on(path).state == State::changed);
   }
 
-  TEST_CASE("totals of a wrong type are damage") {
+  TEST_CASE("compare_schema rejects totals of a wrong type") {
     CHECK(verdict_after("PRAGMA writable_schema=ON;"
                         "UPDATE sqlite_schema SET sql = replace(sql, ') STRICT', ')')"
                         " WHERE name = 'cache_totals'")
               .state == State::changed);
-    // As if another program had written the row without keeping to the types: the definition is put
-    // back afterwards.
+    // Writes a value of the wrong type, as another program could, and restores the definition.
     const SchemaVerdict verdict = verdict_after(
         "PRAGMA writable_schema=ON;"
         "UPDATE sqlite_schema SET sql = replace(sql, ') STRICT', ')') WHERE name = 'cache_totals';"
@@ -212,7 +214,7 @@ TEST_SUITE("unit") {
     CHECK(verdict.why.find("cache_totals") != std::string::npos);
   }
 
-  TEST_CASE("switching to WAL mode is for good and may be repeated") {
+  TEST_CASE("ensure_wal is permanent and can be repeated") {
     const TempDir dir;
     const std::string path = new_file(dir);
     shell(path, "PRAGMA journal_mode=DELETE");
@@ -223,7 +225,7 @@ TEST_SUITE("unit") {
     CHECK(exists(path + "-wal"));
   }
 
-  TEST_CASE("a busy file is a failure, not damage") {
+  TEST_CASE("create_schema fails as busy while another program holds a lock") {
     const TempDir dir;
     const std::string path = dir.path("x.db");
     Program other({"sqlite3", path});

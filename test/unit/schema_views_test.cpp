@@ -8,14 +8,14 @@
 #include "support/schema_file.hpp"
 #include "support/temp_dir.hpp"
 
-// What the schema does by itself: totals for other programs, and views for people.
+// The triggers of the schema, which keep the totals when other programs write, and its views.
 
 using namespace ashmemo::store;
 using namespace ashmemo::test;
 
 namespace {
 
-// A row as another program would insert it; moments in seconds from now, "NULL" for none.
+// Inserts a row as another program would. Times are in seconds from now, or "NULL".
 std::string insert(const std::string& key, const std::string& calculation,
                    const std::string& stored, const std::string& fresh, const std::string& expires,
                    const std::string& keep) {
@@ -44,7 +44,7 @@ TEST_SUITE("unit") {
     CHECK(shell(path, "SELECT entries, bytes FROM cache_overview") == "1|100\n");
   }
 
-  TEST_CASE("so do the totals of the probation queue") {
+  TEST_CASE("totals of the probation queue stay exact when another program writes") {
     const TempDir dir;
     const std::string path = new_file(dir);
     const std::string probation = "SELECT probation_entries, probation_bytes FROM cache_totals";
@@ -61,7 +61,57 @@ TEST_SUITE("unit") {
     CHECK(shell(path, probation) == "0|0\n");
   }
 
-  TEST_CASE("our own connections run neither triggers nor views") {
+  TEST_CASE("a row that another program changes or inserts is not checked any more") {
+    // The setting, and what the program does; 1: the row keeps its checksum.
+    struct Case {
+      std::string sql;
+      std::string keeps;
+    };
+    const std::string columns =
+        "cache_key, byte_size, inserted_at, computed_at, accessed_at, value, checksum";
+    const std::vector<Case> changes = {
+        {"UPDATE cache_entries SET value = 'w'", "0"},
+        {"UPDATE cache_entries SET value = value", "0"},
+        {"UPDATE cache_entries SET cache_key = 'b'", "0"},
+        {"UPDATE cache_entries SET computed_at = 5", "0"},
+        {"UPDATE cache_entries SET fresh_until = 5", "0"},
+        {"UPDATE cache_entries SET expires_at = 5", "0"},
+        {"UPDATE cache_entries SET keep_until = 5", "0"},
+        {"UPDATE cache_entries SET calculation_id = 5", "0"},
+        {"UPDATE cache_entries SET record_version = 5", "0"},
+        {"UPDATE cache_entries SET value = 'w', rowid = 50", "0"},
+        {"UPDATE cache_entries SET value = 'w', checksum = 5", "0"},
+        {"UPDATE OR REPLACE cache_entries SET cache_key = 'c'", "0"},
+        {"INSERT INTO cache_entries (" + columns +
+             ") VALUES ('a', 1, 1, 1, 1, 'w', 9)"
+             " ON CONFLICT DO UPDATE SET value = excluded.value",
+         "0"},
+        {"INSERT INTO cache_entries (" + columns +
+             ") VALUES ('a', 1, 1, 1, 1, 'w', 9)"
+             " ON CONFLICT DO UPDATE SET access_count = 7",
+         "1"},
+        {"REPLACE INTO cache_entries (" + columns + ") VALUES ('a', 1, 1, 1, 1, 'w', 9)", "0"},
+        {"DELETE FROM cache_entries; INSERT INTO cache_entries (" + columns +
+             ") VALUES ('a', 1, 1, 1, 1, 'w', 9)",
+         "0"},
+        {"UPDATE cache_entries SET access_count = 5, accessed_at = 5, inserted_at = 5", "1"},
+        {"UPDATE cache_entries SET byte_size = 5, eviction_queue = 1", "1"},
+    };
+    for (const std::string setting : {"", "PRAGMA recursive_triggers = ON; "}) {
+      for (const Case& change : changes) {
+        INFO(setting << change.sql);
+        const TempDir dir;
+        const std::string path = new_file(dir);
+        shell(path, insert("a", "NULL", "0", "NULL", "NULL", "NULL") +
+                        "UPDATE cache_entries SET checksum = 9");
+        shell(path, setting + change.sql);
+        CHECK(shell(path, "SELECT count(*), checksum IS 9 FROM cache_entries") ==
+              "1|" + change.keeps + "\n");
+      }
+    }
+  }
+
+  TEST_CASE("our connections run neither triggers nor views") {
     const TempDir dir;
     const std::string path = new_file(dir);
     {
@@ -72,7 +122,18 @@ TEST_SUITE("unit") {
     CHECK(shell(path, "SELECT entries FROM cache_overview") == "0\n");
   }
 
-  TEST_CASE("the readable view tells the state of an entry as the library does") {
+  TEST_CASE("our own connections keep the checksum of a row that they change") {
+    const TempDir dir;
+    const std::string path = new_file(dir);
+    {
+      const auto connection = open_schema(path);
+      connection->database().exec(insert("a", "NULL", "0", "NULL", "NULL", "NULL"));
+      connection->database().exec("UPDATE cache_entries SET value = 'w', checksum = 9");
+    }
+    CHECK(shell(path, "SELECT checksum FROM cache_entries") == "9\n");
+  }
+
+  TEST_CASE("the readable view shows the same state of an entry as the library") {
     const TempDir dir;
     const std::string path = new_file(dir);
     shell(path, insert("never", "NULL", "-1", "NULL", "NULL", "NULL") +
@@ -92,7 +153,7 @@ TEST_SUITE("unit") {
     CHECK(shell(path, "SELECT typeof(ttl_left) FROM cache_entries_readable LIMIT 1") == "null\n");
   }
 
-  TEST_CASE("the readable view takes a calculation's key apart") {
+  TEST_CASE("the readable view shows the components of a calculation's key") {
     const TempDir dir;
     const std::string path = new_file(dir);
     shell(path,
@@ -112,7 +173,7 @@ TEST_SUITE("unit") {
           "Post:42:old\n");
   }
 
-  TEST_CASE("the views answer what people ask") {
+  TEST_CASE("the views show totals, hit ratios and times") {
     const TempDir dir;
     const std::string path = new_file(dir);
     CHECK(shell(path, "SELECT count(*) FROM cache_entries_readable") == "0\n");
@@ -151,7 +212,7 @@ TEST_SUITE("unit") {
                 " FROM cache_entries_readable LIMIT 1") == "1\n");
   }
 
-  TEST_CASE("asking how full it is does not look at the entries") {
+  TEST_CASE("the overview returns its totals without reading the entries") {
     const TempDir dir;
     const std::string path = new_file(dir);
     const std::string plan =

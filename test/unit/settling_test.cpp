@@ -5,9 +5,9 @@
 
 #include <doctest/doctest.h>
 
-#include "support/fake_engine.hpp"
+#include "reading_fixture.hpp"
 
-// What reads leave behind: counts, and marks of the hits.
+// How reads count hits and misses, and mark the entries that they hit.
 
 using namespace ashmemo;
 using engine::Answer;
@@ -15,29 +15,17 @@ using engine::Query;
 using test::Call;
 using test::FakeEngine;
 using test::FakeRow;
+using test::query;
+using test::text_row;
 
 namespace {
 
 constexpr std::int64_t kSecond = 1'000'000;
 
-Query query(std::string_view key, engine::CalculationState* calculation = nullptr) {
-  return {key, calculation, {}, {}};
-}
-
-/// A row that is fresh now and for ever.
-FakeRow text_row(const FakeEngine& fake, std::string text, std::int64_t calculation_id = 0) {
-  FakeRow row;
-  row.byte_size = 100;
-  row.deadlines.computed_at = fake.clock->wall_now();
-  row.calculation_id = calculation_id;
-  row.value = Value::text(std::move(text));
-  return row;
-}
-
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("50 each key counts once: as a hit, a stale hit or a miss with its reason") {
+  TEST_CASE("each key counts once as a hit, a stale hit or a miss with its reason") {
     FakeEngine fake;
     FakeRow number = text_row(fake, "");
     number.value = Value::integer(5);
@@ -61,7 +49,7 @@ TEST_SUITE("unit") {
     CHECK(counters.unread.get() == 1);
   }
 
-  TEST_CASE("50 hits and misses count for their calculations too, with the time they saved") {
+  TEST_CASE("hits and misses count for their calculation with the time that they saved") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     const auto words = fake.engine.catalog.add("Post", "words", 1, "");
@@ -71,7 +59,7 @@ TEST_SUITE("unit") {
     const std::vector<Query> queries{query("a", words.get()), query("b", words.get()), query("c")};
     std::vector<Answer> answers;
     for (const Query& one : queries) answers.push_back(fake.ask(one));
-    engine::settle(fake.engine, queries, answers, fake.clock->wall_now());
+    engine::record_answers(fake.engine, queries, answers, fake.clock->wall_now());
     for (const auto* counters : {&words->since_open, &words->unwritten}) {
       CHECK(counters->hits.get() == 1);
       CHECK(counters->misses.get() == 1);
@@ -81,7 +69,7 @@ TEST_SUITE("unit") {
     CHECK(fake.engine.counters.reads.sums().saved_us == 700);
   }
 
-  TEST_CASE("a hit leaves one mark; more of them are coalesced, also on what is pending") {
+  TEST_CASE("several hits of a stored or pending entry are coalesced into one touch") {
     FakeEngine fake;
     fake.file->plant("stored", text_row(fake, "1"));
     REQUIRE(fake.open().ok());
@@ -99,7 +87,7 @@ TEST_SUITE("unit") {
     CHECK(fake.file->row("stored").accessed_at > fake.file->row("stored").inserted_at);
   }
 
-  TEST_CASE("10 looking whether entries are there counts nothing and marks nothing") {
+  TEST_CASE("count_live counts no hits or misses and marks no entries") {
     FakeEngine fake;
     fake.file->plant("a", text_row(fake, "1"));
     REQUIRE(fake.open().ok());
@@ -107,10 +95,10 @@ TEST_SUITE("unit") {
     CHECK(engine::count_live(fake.engine, queries) == 1);
     CHECK(fake.engine.counters.reads.sums().hits == 0);
     CHECK(fake.engine.counters.reads.sums().misses == 0);
-    CHECK(fake.engine.marks.empty());
+    CHECK(fake.engine.access_buffer.empty());
   }
 
-  TEST_CASE("35 touching marks live entries and says how many there were") {
+  TEST_CASE("touch marks live entries and returns their number") {
     FakeEngine fake;
     fake.file->plant("a", text_row(fake, "1"));
     REQUIRE(fake.open().ok());

@@ -14,7 +14,7 @@
 #include "support/rendezvous.hpp"
 #include "support/watchdog.hpp"
 
-// Several callers that want the same results at the same time.
+// Several callers request the same results at the same time.
 
 using namespace ashmemo;
 using namespace std::chrono_literals;
@@ -34,10 +34,10 @@ class Counted {
     const std::lock_guard lock(mutex_);
     ++times_[id];
   }
-  [[nodiscard]] int most() const {
-    int most = 0;
-    for (const auto& [id, times] : times_) most = std::max(most, times);
-    return most;
+  [[nodiscard]] int max_times() const {
+    int max_times = 0;
+    for (const auto& [id, times] : times_) max_times = std::max(max_times, times);
+    return max_times;
   }
   [[nodiscard]] std::size_t size() const { return times_.size(); }
   [[nodiscard]] int of(std::int64_t id) const { return times_.contains(id) ? times_.at(id) : 0; }
@@ -47,7 +47,7 @@ class Counted {
   std::map<std::int64_t, int> times_;
 };
 
-/// Two callers of one slow calculation: the second asks while the first one computes, and joins it.
+/// Two callers of one slow calculation. The second asks while the first computes, and joins it.
 struct Pair : Blog {
   template <class First, class Second>
   void run(First first, Second second) {
@@ -60,7 +60,7 @@ struct Pair : Blog {
     one.join();
     two.join();
   }
-  /// What the slow calculation does: returns once somebody waits for it.
+  /// The body of the slow calculation. Returns once another caller waits for it.
   void compute_until_joined() {
     events.happened("computing");
     events.wait_for("waiting");
@@ -72,7 +72,7 @@ struct Pair : Blog {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("26 two hundred threads with overlapping pages compute every record once") {
+  TEST_CASE("two hundred threads with overlapping pages compute every record once") {
     constexpr int kThreads = 200;
     Blog blog;
     Counted counted;
@@ -101,7 +101,7 @@ TEST_SUITE("unit") {
     for (std::thread& thread : threads) thread.join();
     CHECK(wrong == 0);
     CHECK(counted.size() == 199);
-    CHECK(counted.most() == 1);
+    CHECK(counted.max_times() == 1);
     const Stats stats = blog.cache.stats();
     CHECK(stats.computed == 199);
     CHECK(stats.hits + stats.misses == kThreads * 100);
@@ -110,7 +110,7 @@ TEST_SUITE("unit") {
     CHECK(blog.cache.stats().entries == 199);
   }
 
-  TEST_CASE("26 who joins gets the result without a file, too") {
+  TEST_CASE("a caller that joins gets the result even if the cache stores nothing") {
     Options options;
     options.limits.max_entries = 0;
     Blog blog(options);
@@ -132,7 +132,7 @@ TEST_SUITE("unit") {
     CHECK(blog.cache.stats().joined == 1);
   }
 
-  TEST_CASE("26 get_or_compute joins, too; a result of another type is computed") {
+  TEST_CASE("get_or_compute joins a calculation but computes a result of another type itself") {
     Pair pair;
     const auto first = [&] {
       CHECK(pair.cache.get_or_compute("k", [&] {
@@ -141,12 +141,12 @@ TEST_SUITE("unit") {
       }) == "text");
     };
     pair.run(first, [&] { CHECK(pair.cache.get_or_compute("k", [] { return 5; }) == 5); });
-    // Of two that compute at once whoever stores first is kept.
+    // When two callers compute at once, the value that is stored first is kept.
     const std::string kept = pair.cache.get<int>("k") ? "again" : "text";
     CHECK(pair.cache.get_or_compute("k", [] { return std::string("again"); }) == kept);
   }
 
-  TEST_CASE("23 26 callers of a run for one key share what it throws, whatever that is") {
+  TEST_CASE("callers that join a calculation for one key receive its exception of any type") {
     Pair pair;
     int calls = 0;
     const auto ask = [&] {
@@ -163,7 +163,7 @@ TEST_SUITE("unit") {
     CHECK(pair.cache.get_or_compute("k", [] { return 1; }) == 1);
   }
 
-  TEST_CASE("23 26 who joined a batch that threw computes its own records, once") {
+  TEST_CASE("a caller that joined a failed batch computes its own records once") {
     Pair pair;
     Counted counted;
     std::atomic<int> calls{0};
@@ -191,7 +191,7 @@ TEST_SUITE("unit") {
     CHECK(counted.of(3) == 2);
   }
 
-  TEST_CASE("26 a record that failed in another's batch is listed for who joined it") {
+  TEST_CASE("a caller that joined a batch receives the failures of its own records") {
     Pair pair;
     auto fragile = pair.posts.calculation("fragile", [&](Records<Post> batch) {
       pair.compute_until_joined();
@@ -220,7 +220,7 @@ TEST_SUITE("unit") {
              });
   }
 
-  TEST_CASE("26 past its deadline a caller computes by itself") {
+  TEST_CASE("a caller whose wait ends computes the result itself") {
     Blog blog;
     Events events;
     std::atomic<int> calls{0};
@@ -242,7 +242,7 @@ TEST_SUITE("unit") {
     one.join();
   }
 
-  TEST_CASE("26 two versions of a record are two flights") {
+  TEST_CASE("two versions of a record are computed separately") {
     Pair pair;
     pair.posts.record_version(&Post::updated_at);
     std::atomic<int> calls{0};
@@ -264,13 +264,13 @@ TEST_SUITE("unit") {
           pair.events.happened("stored");
         });
     CHECK(calls == 2);
-    // What was stored while the other was computed stays.
+    // The version that was stored while the other was computed remains.
     CHECK(slow.cached(Post{7, {}, 2}) == 2);
     CHECK_FALSE(slow.cached(Post{7, {}, 1}).has_value());
     CHECK(pair.cache.stats().superseded == 1);
   }
 
-  TEST_CASE("26 a hook does not wait for who waits for the worker that tells it") {
+  TEST_CASE("a load in a hook does not wait for a caller that waits for the worker") {
     const Watchdog watchdog("a hook that loads");
     Events events;
     std::function<void()> in_hook;

@@ -30,7 +30,7 @@ std::vector<std::string> keys_of(const base::Result<std::vector<store::StoredEnt
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("17 reading delivers the rows there are, under the caller's own index") {
+  TEST_CASE("read delivers existing rows with the index of the caller") {
     StoreFixture file;
     file.transaction([](store::Writer& writer) {
       store::PutRow row = row_of("b", ValueView::text("dark"), 9);
@@ -56,7 +56,7 @@ TEST_SUITE("unit") {
     CHECK(row.value == Value::text("dark"));
   }
 
-  TEST_CASE("16 reading no keys does nothing") {
+  TEST_CASE("read does nothing for an empty list of keys") {
     StoreFixture file;
     test::CollectingSink sink;
     file.store().close();
@@ -64,7 +64,7 @@ TEST_SUITE("unit") {
     file.reopen();
   }
 
-  TEST_CASE("a read sees every commit that was finished before it") {
+  TEST_CASE("a read sees every commit that finished before it") {
     StoreFixture file;
     for (int i = 0; i < 200; ++i) {
       file.put({{"key", std::to_string(i)}});
@@ -74,7 +74,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(read_value(file.store(), "key"));
   }
 
-  TEST_CASE("what is not committed is not read") {
+  TEST_CASE("a read does not see uncommitted values") {
     StoreFixture file;
     file.put({{"key", "old"}});
     REQUIRE(file.writer().begin());
@@ -84,7 +84,7 @@ TEST_SUITE("unit") {
     CHECK(read_value(file.store(), "key") == Value::text("old"));
   }
 
-  TEST_CASE("keys with quotes, newlines and other bytes are only bytes") {
+  TEST_CASE("the store accepts keys of any bytes") {
     StoreFixture file;
     const std::vector<std::string> keys = {"'",
                                            "\"; DROP TABLE cache_entries; --",
@@ -104,7 +104,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("100,000 keys are read, with a new snapshot each 10,000") {
+  TEST_CASE("a read of 100,000 keys takes a new snapshot for each 10,000") {
     StoreFixture file;
     std::vector<std::string> keys;
     file.transaction([&keys](store::Writer& writer) {
@@ -117,7 +117,7 @@ TEST_SUITE("unit") {
     std::vector<store::Lookup> lookups;
     for (std::size_t i = 0; i < keys.size(); ++i) lookups.push_back({keys[i], i});
 
-    // Commits in the middle of the read: what is read afterwards shows it, ten thousand keys on.
+    // Commits two removals in the middle of the read. Only the next 10,000 keys see them.
     class Sink : public store::RowSink {
      public:
       explicit Sink(StoreFixture& store_file) : file_(store_file) {}
@@ -143,12 +143,12 @@ TEST_SUITE("unit") {
     } sink(file);
     REQUIRE(file.store().read(lookups, sink));
     CHECK(sink.right);
-    CHECK(sink.saw_26);        // the state the ten thousand began with
-    CHECK_FALSE(sink.saw_50);  // a newer one
+    CHECK(sink.saw_26);        // read from the snapshot before the commit
+    CHECK_FALSE(sink.saw_50);  // read from a newer snapshot
     CHECK(sink.rows == 66'666 - 1);
   }
 
-  TEST_CASE("another program's change is seen once the snapshot has aged") {
+  TEST_CASE("a read sees the change of another program once its snapshot is old") {
     StoreFixture file;
     file.put({{"key", "1"}});
     CHECK(read_value(file.store(), "key"));
@@ -163,7 +163,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(read_value(file.store(), "key"));
   }
 
-  TEST_CASE("a store for reading only sees each change at once and keeps no snapshot") {
+  TEST_CASE("a read-only store sees each change at once and keeps no snapshot") {
     StoreFixture file;
     file.put({{"key", "1"}});
     store::OpenOptions options = file.options;
@@ -182,7 +182,7 @@ TEST_SUITE("unit") {
     reading.close();
   }
 
-  TEST_CASE("10 an entry is told whole, with NULL where it says nothing") {
+  TEST_CASE("entry returns all fields of an entry and no value for NULL") {
     StoreFixture file;
     file.transaction([](store::Writer& writer) {
       store::PutRow row = row_of("full", ValueView::text("value"), 77);
@@ -223,7 +223,7 @@ TEST_SUITE("unit") {
     CHECK(file.store().entry("ful").value() == std::nullopt);
   }
 
-  TEST_CASE("4 pages walk through the keys in order, each once") {
+  TEST_CASE("pages contain the keys in order and each key once") {
     StoreFixture file;
     file.put({{"a", ""}, {"b", ""}, {"b\xFF", ""}, {"ba", ""}, {"bb", ""}, {"c", ""}, {"%", ""}});
     using Keys = std::vector<std::string>;
@@ -248,7 +248,7 @@ TEST_SUITE("unit") {
     CHECK(keys_of(file.store().page("", "b", 9)).size() == 1);
   }
 
-  TEST_CASE("the last stamp is the largest of ours and of what others inserted") {
+  TEST_CASE("last_stamp returns the largest stamp, including those of other programs") {
     StoreFixture file;
     CHECK(file.store().last_stamp().value() == 0);
     file.put({{"a", "1"}, {"b", "2"}});
@@ -259,7 +259,7 @@ TEST_SUITE("unit") {
     CHECK(file.store().last_stamp().value() == 50);
   }
 
-  TEST_CASE("a file that claims a hundred thousand calculations is damaged") {
+  TEST_CASE("a file with more than 100,000 calculations is corrupt") {
     StoreFixture file;
     const std::string fill =
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 100000)"

@@ -18,7 +18,7 @@ inline constexpr CachePolicy kSwr{.ttl = std::chrono::minutes(10),
 inline constexpr CachePolicy kSie{.ttl = std::chrono::minutes(10),
                                   .stale_if_error = std::chrono::hours(1)};
 
-/// A calculation whose results say when they were computed; it fails while `failing`.
+/// A calculation that returns the round in which it runs. It throws while `failing` is true.
 struct Source {
   explicit Source(const CachePolicy& policy) : blog(options()) {
     blog.posts.cache_calculation("round", policy);
@@ -27,7 +27,7 @@ struct Source {
     Options given;
     given.hooks.executor = executor;
     given.hooks.on_error = [this](const Notice& notice) {
-      if (notice.kind == NoticeKind::calculation_failed) told.push_back(notice.what);
+      if (notice.kind == NoticeKind::calculation_failed) notices.push_back(notice.what);
     };
     return given;
   }
@@ -37,7 +37,7 @@ struct Source {
   }
 
   std::shared_ptr<ManualExecutor> executor = std::make_shared<ManualExecutor>();
-  std::vector<std::string> told;
+  std::vector<std::string> notices;
   int round_number = 1;
   bool failing = false;
   Blog blog;

@@ -13,7 +13,7 @@
 #include "stale_fixture.hpp"
 #include "support/rendezvous.hpp"
 
-// Stale-while-revalidate.
+// `stale_while_revalidate`: stale results and their refresh in the background.
 
 using namespace ashmemo;
 using namespace std::chrono_literals;
@@ -27,7 +27,7 @@ using test::rounds;
 using test::Source;
 
 TEST_SUITE("unit") {
-  TEST_CASE("46 a stale page is answered at once and refreshed by one call in the background") {
+  TEST_CASE("a stale page is returned at once and refreshed by one call in the background") {
     Source source(kSwr);
     const std::vector<Post> page = posts_up_to(1'000);
     (void)source.round(page);
@@ -45,7 +45,7 @@ TEST_SUITE("unit") {
     CHECK(source.executor->waiting() == 0);
   }
 
-  TEST_CASE("46 fresh, stale and missing records of one page") {
+  TEST_CASE("a load computes missing records and refreshes only stale ones") {
     Source source(kSwr);
     const std::vector<Post> all = posts_up_to(3);
     (void)source.round(all[0]);
@@ -59,7 +59,7 @@ TEST_SUITE("unit") {
     CHECK(source.round(all) == std::vector<int>{3, 2, 3});
   }
 
-  TEST_CASE("46 a refresh owns its records and arguments, and runs on its own thread") {
+  TEST_CASE("a refresh owns its records and arguments and runs on another thread") {
     Blog blog;
     test::Events events;
     std::atomic<int> calls{0};
@@ -83,7 +83,7 @@ TEST_SUITE("unit") {
     CHECK(calls == 2);
   }
 
-  TEST_CASE("46 past the window a load computes") {
+  TEST_CASE("a load computes a result after the stale_while_revalidate period") {
     Source source(kSwr);
     (void)source.round(Post{1, {}, 0});
     source.next_round(70min);
@@ -92,14 +92,14 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE(
-      "47 a refresh that fails keeps the old value, is told, and is not tried again at once") {
+      "a failed refresh keeps the old value, is reported once and is repeated after a pause") {
     Source source(kSwr);
     const Post one{1, {}, 0};
     (void)source.round(one);
     source.next_round(10min);
     source.failing = true;
     int calls = 1;
-    // The pauses: 1, 2, 4, 8, 16, 32, 60, 60, ... seconds.
+    // The pauses in seconds.
     for (const int pause : {1, 2, 4, 8, 16, 32, 60, 60, 60}) {
       CHECK(source.round(one) == 1);
       (void)source.executor->run();
@@ -110,16 +110,16 @@ TEST_SUITE("unit") {
       source.blog.clock->advance(1us);
     }
     (void)source.blog.cache.run_maintenance();
-    REQUIRE(source.told.size() == 1);
-    CHECK(test::contains(source.told[0], "round"));
-    CHECK(test::contains(source.told[0], "the source is down"));
+    REQUIRE(source.notices.size() == 1);
+    CHECK(test::contains(source.notices[0], "round"));
+    CHECK(test::contains(source.notices[0], "the source is down"));
     source.failing = false;
     CHECK(source.round(one) == 1);
     (void)source.executor->run();
     CHECK(source.round(one) == 2);
   }
 
-  TEST_CASE("47 a source that is down for an hour: stale values all the hour, few calls") {
+  TEST_CASE("a source that fails for an hour is called at most 66 times") {
     Source source({.ttl = 10min, .stale_while_revalidate = 2h});
     const Post one{1, {}, 0};
     (void)source.round(one);
@@ -134,7 +134,7 @@ TEST_SUITE("unit") {
     CHECK(source.blog.calls.size() - 1 >= 60);
   }
 
-  TEST_CASE("47 refreshes that were asked for together fail as one") {
+  TEST_CASE("refreshes that were requested together count as one failure") {
     Source source(kSwr);
     const std::vector<Post> page = posts_up_to(16);
     (void)source.round(page);
@@ -142,7 +142,7 @@ TEST_SUITE("unit") {
     source.failing = true;
     for (const Post& post : page) (void)source.round(post);
     CHECK(source.executor->run() == 16);
-    CHECK(source.blog.calls.size() == 2);  // the others find that it pauses
+    CHECK(source.blog.calls.size() == 2);  // the pause stops the other refreshes
     source.blog.clock->advance(1s - 1us);
     (void)source.round(page);
     CHECK(source.executor->waiting() == 0);
@@ -151,7 +151,7 @@ TEST_SUITE("unit") {
     CHECK(source.executor->waiting() == 1);
   }
 
-  TEST_CASE("47 callers whose calculation fails at the same time pause it as one does") {
+  TEST_CASE("failures of several callers at the same time pause the calculation once") {
     constexpr int kCallers = 16;
     Blog blog;
     test::Events events;
@@ -176,25 +176,25 @@ TEST_SUITE("unit") {
 
     blog.clock->advance(1s - 1us);
     (void)wild(page[0]);
-    CHECK(calls == 2 * kCallers);  // it pauses
+    CHECK(calls == 2 * kCallers);  // no call during the pause
     failing = false;
     blog.clock->advance(1us);
     (void)wild(page[0]);
     CHECK(calls == 2 * kCallers + 1);
   }
 
-  TEST_CASE("48 put, erase, clear and invalidation before or during a refresh win") {
+  TEST_CASE("put, erase, clear and invalidation before or during a refresh discard its result") {
     for (const bool during : {false, true}) {
-      for (int what = 0; what < 4; ++what) {
-        INFO(during << ' ' << what);
+      for (int operation = 0; operation < 4; ++operation) {
+        INFO(during << ' ' << operation);
         Source source(kSwr);
         const Post one{1, {}, 0};
         Cache& cache = source.blog.cache;
         const auto change = [&] {
-          if (what == 0) CHECK(cache.put("Post:1:round", 99));
-          if (what == 1) (void)cache.erase("Post:1:round");
-          if (what == 2) (void)cache.clear();
-          if (what == 3) source.round.invalidate_all();
+          if (operation == 0) CHECK(cache.put("Post:1:round", 99));
+          if (operation == 1) (void)cache.erase("Post:1:round");
+          if (operation == 2) (void)cache.clear();
+          if (operation == 3) source.round.invalidate_all();
         };
         (void)source.round(one);
         source.next_round(10min);
@@ -209,12 +209,13 @@ TEST_SUITE("unit") {
           change();
           (void)source.executor->run();
         }
-        CHECK(cache.get<int>("Post:1:round") == (what == 0 ? std::optional(99) : std::nullopt));
+        CHECK(cache.get<int>("Post:1:round") ==
+              (operation == 0 ? std::optional(99) : std::nullopt));
       }
     }
   }
 
-  TEST_CASE("a refresh that has not begun holds nobody up") {
+  TEST_CASE("a refresh that has not started does not block a load") {
     Source source(kSwr);
     const Post one{1, {}, 0};
     (void)source.round(one);
@@ -223,10 +224,10 @@ TEST_SUITE("unit") {
     (void)source.blog.cache.clear();
     CHECK(source.round(one) == 2);
     CHECK(source.executor->run() == 1);
-    CHECK(source.blog.calls.size() == 2);  // what is fresh by now is left alone
+    CHECK(source.blog.calls.size() == 2);  // fresh results are not refreshed
   }
 
-  TEST_CASE("a refresh that is left over when the cache has closed does nothing") {
+  TEST_CASE("a refresh that runs after close does nothing") {
     Source source(kSwr);
     (void)source.round(Post{1, {}, 0});
     source.next_round(10min);
@@ -236,7 +237,7 @@ TEST_SUITE("unit") {
     CHECK(source.blog.calls.size() == 1);
   }
 
-  TEST_CASE("46 a record that cannot be copied takes nothing away from the page") {
+  TEST_CASE("a load returns a stale result even if its record cannot be copied") {
     struct Stubborn {
       explicit Stubborn(int number) : id(number) {}
       Stubborn(const Stubborn& other) : id(other.id) { throw std::runtime_error("stubborn"); }
@@ -256,7 +257,7 @@ TEST_SUITE("unit") {
     CHECK(executor->waiting() == 0);
   }
 
-  TEST_CASE("46 a read-only cache answers with what is stale and refreshes nothing") {
+  TEST_CASE("a read-only cache returns stale values and refreshes nothing") {
     Blog blog;
     (void)blog.cached_length(kSwr)(Post{1, "a", 0});
     blog.cache.close();
@@ -276,7 +277,8 @@ TEST_SUITE("unit") {
     CHECK(executor->waiting() == 0);
   }
 
-  TEST_CASE("49 a refresh to nothing is stored as such, or removes the entry if that is not kept") {
+  TEST_CASE(
+      "a refresh with an empty result stores it or, if negative_ttl is 0, removes the entry") {
     for (const bool kept : {true, false}) {
       auto executor = std::make_shared<test::ManualExecutor>();
       Options options;

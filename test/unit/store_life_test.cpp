@@ -14,7 +14,7 @@
 #include "support/child.hpp"
 #include "support/store_fixture.hpp"
 
-// A store through its life: damage, backups, closing, files taken away, threads, crashes.
+// The life of a store: corruption, backups, closing, deleted files, threads and crashes.
 
 using namespace ashmemo;
 using namespace std::chrono_literals;
@@ -26,7 +26,7 @@ using test::row_of;
 using test::StoreFixture;
 
 TEST_SUITE("unit") {
-  TEST_CASE("58 flipped bytes are found by the check, and break no reader") {
+  TEST_CASE("integrity finds overwritten bytes, and reads of them fail as corrupt") {
     StoreFixture file;
     std::vector<std::string> keys;
     for (int i = 0; i < 2'000; ++i) keys.push_back(numbered_key(i));
@@ -60,7 +60,7 @@ TEST_SUITE("unit") {
     CHECK(failed > 0);
   }
 
-  TEST_CASE("59 a backup is one whole state of the file, and opens like it") {
+  TEST_CASE("a backup contains one complete state of the file and can be opened") {
     StoreFixture file;
     file.put({{"a", "1"}, {"large", std::string(5 << 20, 'x')}});
     const std::string target = file.dir.path("copy.db");
@@ -82,7 +82,7 @@ TEST_SUITE("unit") {
     CHECK(state.bytes > 5 << 20);
   }
 
-  TEST_CASE("a backup goes on with its state while entries are written") {
+  TEST_CASE("a backup contains one state while entries are written") {
     StoreFixture file;
     file.transaction([](store::Writer& writer) {
       for (int i = 0; i < 20'000; ++i) {
@@ -98,7 +98,7 @@ TEST_SUITE("unit") {
       }
       stop = true;
     });
-    // Each transaction changes all of the two entries, so a mixed copy has two different ones.
+    // Each transaction changes both entries, so a mixed copy would contain different values.
     for (std::int64_t round = 1; !stop; ++round) {
       file.transaction([round](store::Writer& writer) {
         for (const int i : {0, 19'999}) {
@@ -116,7 +116,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("57 a backup to where nothing is fails and names the place") {
+  TEST_CASE("a backup to a missing directory fails and names the path") {
     StoreFixture file;
     const std::string target = file.dir.path("missing/copy.db");
     const auto done = file.store().backup(target);
@@ -125,7 +125,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(test::exists(target));
   }
 
-  TEST_CASE("55 reopening finds all rows, and the files are whole without us") {
+  TEST_CASE("a closed store has no WAL and reopening finds all rows") {
     StoreFixture file;
     file.put({{"a", "1"}, {"b", "2"}});
     file.close();
@@ -136,7 +136,7 @@ TEST_SUITE("unit") {
     CHECK(file.store().totals().value() == store::Totals{2, 200});
   }
 
-  TEST_CASE("61 a closed store refuses to read, and closing twice is nothing") {
+  TEST_CASE("a closed store refuses reads and can be closed twice") {
     StoreFixture file;
     file.put({{"a", "1"}});
     store::Store& store = file.store();
@@ -151,43 +151,43 @@ TEST_SUITE("unit") {
     CHECK_FALSE(store.still_in_place());
     store.release_snapshots(0);
 
-    auto again = store::open_store(file.options);  // while the closed one still exists
+    auto again = store::open_store(file.options);  // while the closed store still exists
     REQUIRE(again);
     (*again)->close();
     file.reopen();
   }
 
-  TEST_CASE("a deleted file is noticed") {
+  TEST_CASE("still_in_place returns false for a deleted file") {
     StoreFixture file;
     file.put({{"a", "1"}});
     CHECK(read_value(file.store(), "a"));
     CHECK(file.store().still_in_place());
     REQUIRE(base::remove_file(file.path));
     CHECK_FALSE(file.store().still_in_place());
-    CHECK(read_value(file.store(), "a"));  // by the connection that is open
+    CHECK(read_value(file.store(), "a"));  // from the open connection
     CHECK(file.store().integrity().failure().kind == FailureKind::unavailable);
     REQUIRE(base::remove_file(file.path + "-wal"));
     file.reopen();
     CHECK_FALSE(read_value(file.store(), "a"));
   }
 
-  TEST_CASE("a file that takes the place of ours is not opened") {
+  TEST_CASE("a file that replaced ours is not opened") {
     StoreFixture file;
     file.put({{"a", "1"}});
     REQUIRE(base::rename_file(file.path, file.dir.path("moved")));
-    test::write_file(file.path, "somebody's own");
+    test::write_file(file.path, "not ours");
     test::CollectingSink sink;
     const std::vector<store::Lookup> keys = {{"a", 0}};
     CHECK(file.store().read(keys, sink).failure().kind == FailureKind::unavailable);
-    CHECK(test::read_file(file.path) == "somebody's own");
+    CHECK(test::read_file(file.path) == "not ours");
     file.store().close();
     REQUIRE(base::remove_file(file.path));
     file.reopen();
   }
 
-  // One writer makes rounds: all entries of a round are of one commit, so whoever reads a page must
-  // find all of it in one round, and never an older one than before.
-  TEST_CASE("62 reads on many threads see whole commits, in order, while the WAL starts over") {
+  // Each round of the writer changes all entries in one commit. A reader must find all entries in
+  // one round, and never in an older round than before.
+  TEST_CASE("reads on many threads see whole commits in order while the WAL restarts") {
     StoreFixture file;
     constexpr int kEntries = 40;
     constexpr int kRounds = 300;
@@ -240,7 +240,7 @@ TEST_SUITE("unit") {
     CHECK(wrong == 0);
   }
 
-  TEST_CASE("51 after a crash the totals are exact and nothing committed is lost") {
+  TEST_CASE("a store has exact totals and all commits after a crash") {
     StoreFixture file;
     file.close();
     test::Child child([&file](test::Child::Parent& parent) {
@@ -256,7 +256,7 @@ TEST_SUITE("unit") {
       }
       static_cast<void>(writer.begin());
       static_cast<void>(writer.erase_prefix("", 300));
-      parent.tell();
+      parent.notify();
       parent.wait_for();  // killed here, in the middle of a transaction
       return std::string();
     });

@@ -34,10 +34,10 @@ Options with(Durability durability) {
 
 const std::string kFillsTheQueue(60'000, 'x');
 
-/// Runs it in a hook of another cache.
-void in_a_hook(const std::function<void()>& what) {
+/// Runs `work` in a hook of another cache.
+void in_a_hook(const std::function<void()>& work) {
   Options options = FakeEngine::manual();
-  options.hooks.on_removal = [&what](const Removal&) { what(); };
+  options.hooks.on_removal = [&work](const Removal&) { work(); };
   FakeEngine other(options, "other.db");
   REQUIRE(other.open().ok());
   other.put("k", "1");
@@ -45,10 +45,10 @@ void in_a_hook(const std::function<void()>& what) {
   CHECK(other.erase("k") == 1);
 }
 
-/// A full queue, and another thread that writes it, but only once `event` has happened.
-class FlushingBeside {
+/// Fills the queue and starts a thread that commits it after `event` has happened.
+class FlushingThread {
  public:
-  FlushingBeside(FakeEngine& fake, test::Events& events, const std::string& event) : fake_(fake) {
+  FlushingThread(FakeEngine& fake, test::Events& events, const std::string& event) : fake_(fake) {
     CHECK(fake.put("a", kFillsTheQueue) == 1);
     fake.faults->before(Call::begin, [&events, event] {
       events.happened("at work");
@@ -57,12 +57,12 @@ class FlushingBeside {
     thread_ = std::thread([&fake] { CHECK(fake.worker.flush().ok()); });
     events.wait_for("at work");
   }
-  ~FlushingBeside() {
+  ~FlushingThread() {
     thread_.join();
     fake_.faults->heal();
   }
-  FlushingBeside(const FlushingBeside&) = delete;
-  FlushingBeside& operator=(const FlushingBeside&) = delete;
+  FlushingThread(const FlushingThread&) = delete;
+  FlushingThread& operator=(const FlushingThread&) = delete;
 
  private:
   FakeEngine& fake_;
@@ -76,7 +76,7 @@ std::int64_t size_of(std::string_view key, std::string_view value) {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("7 a relaxed put is taken at once, seen at once, and in the file after a flush") {
+  TEST_CASE("a relaxed put is visible at once and stored by the next flush") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     CHECK(fake.put("a", "1") == 1);
@@ -89,7 +89,7 @@ TEST_SUITE("unit") {
     CHECK(fake.file->state()->totals == fake.file->counted());
   }
 
-  TEST_CASE("8 overwriting changes the bytes by the difference and the count not at all") {
+  TEST_CASE("an overwrite changes the total bytes and not the number of entries") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     fake.put("a", "1");
@@ -101,7 +101,7 @@ TEST_SUITE("unit") {
     CHECK(fake.engine.counters.replaced.get() == 1);
   }
 
-  TEST_CASE("a put with commit is in the file when it returns") {
+  TEST_CASE("a put with commit durability is stored when it returns") {
     FakeEngine fake(with(Durability::commit));
     REQUIRE(fake.open().ok());
     CHECK(fake.put("a", "1") == 1);
@@ -110,7 +110,7 @@ TEST_SUITE("unit") {
     CHECK(fake.file->keys() == std::vector<std::string>{"a", "b", "c", "d"});
   }
 
-  TEST_CASE("37 an entry exactly at the limit for one is kept, one byte more is refused") {
+  TEST_CASE("an entry of max_entry_bytes is kept and a larger one is refused") {
     const std::string value(1'000, 'x');
     Options options = FakeEngine::manual();
     options.limits.max_entry_bytes = size_of("a", value);
@@ -126,7 +126,7 @@ TEST_SUITE("unit") {
     CHECK(fake.told->count(NoticeKind::refused) == 1);
   }
 
-  TEST_CASE("what is not kept leaves no older value of its key behind") {
+  TEST_CASE("a put that is not kept removes the older value of its key") {
     for (const Durability durability : {Durability::relaxed, Durability::commit}) {
       for (const bool by_size : {true, false}) {
         Options options = with(durability);
@@ -151,7 +151,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("a refused value is not counted as kept when another takes its place in the queue") {
+  TEST_CASE("a refused value that is replaced in the queue does not count as kept") {
     Options options = with(Durability::commit);
     options.limits.max_entry_bytes = 500;
     FakeEngine fake(options);
@@ -163,7 +163,7 @@ TEST_SUITE("unit") {
     CHECK(fake.get("a") == "1");
   }
 
-  TEST_CASE("what refused values would have replaced fills the queue no further than its bound") {
+  TEST_CASE("removals caused by refused values stay within the limit of the queue") {
     Options options = with_small_queue();
     options.limits.max_entry_bytes = 500;
     FakeEngine fake(options);
@@ -175,23 +175,23 @@ TEST_SUITE("unit") {
     CHECK(fake.engine.pending.bytes() > 60 * KiB);
     CHECK(fake.engine.pending.bytes() <= 64 * KiB);
     CHECK(fake.engine.counters.dropped.get() > 100);
-    for (const std::string& key : keys) CHECK(fake.erase(key) == 0);  // always finds room
+    for (const std::string& key : keys) CHECK(fake.erase(key) == 0);  // always accepted
     CHECK(fake.engine.pending.bytes() > 200 * KiB);
   }
 
-  TEST_CASE("a put waits no longer than it may for a thread that is at the worker's work") {
+  TEST_CASE("a put waits no longer than max_wait for another thread that runs maintenance") {
     const test::Watchdog watchdog("a put beside a flush");
     for (const bool hook : {false, true}) {
       CAPTURE(hook);
       Options options = with_small_queue();
-      if (hook) options.hooks.worker = WorkerMode::thread;  // of which no thread is started
+      if (hook) options.hooks.worker = WorkerMode::thread;  // but no worker thread is started
       FakeEngine fake(options);
       REQUIRE(fake.open().ok());
       std::size_t taken = 99;
       const auto put = [&] { taken = fake.put("b", kFillsTheQueue); };
       {
         test::Events events;
-        const FlushingBeside flushing(fake, events, "put");
+        const FlushingThread flushing(fake, events, "put");
         hook ? in_a_hook(put) : put();
         events.happened("put");
       }
@@ -202,7 +202,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("a put beside a thread that is at the worker's work takes the room that it makes") {
+  TEST_CASE("a put uses the space that another thread frees by maintenance") {
     const test::Watchdog watchdog("a put beside a flush");
     Options options = with_small_queue();
     options.timing.max_wait = std::chrono::minutes(10);
@@ -213,12 +213,12 @@ TEST_SUITE("unit") {
       if (point == "change: queued") events.happened("a try");
       if (events.times("a try") == 3) events.happened("second try of b");
     });
-    const FlushingBeside flushing(fake, events, "second try of b");
+    const FlushingThread flushing(fake, events, "second try of b");
     CHECK(fake.put("b", kFillsTheQueue) == 1);
     CHECK(fake.engine.counters.dropped.get() == 0);
   }
 
-  TEST_CASE("a put with commit in a hook wakes the worker, though it waits for nobody") {
+  TEST_CASE("a put with commit durability in a hook wakes the worker without waiting") {
     FakeEngine fake(with(Durability::commit));
     REQUIRE(fake.open().ok());
     test::NoWorker worker;
@@ -231,11 +231,11 @@ TEST_SUITE("unit") {
     CHECK(fake.file->has("a"));
   }
 
-  TEST_CASE("a result that is not kept and was superseded removes nothing") {
+  TEST_CASE("a superseded result that is not kept removes nothing") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     CHECK(fake.put("a", "newer") == 1);
-    engine::Flight flight;
+    engine::InFlight flight;
     flight.superseded = true;
     engine::NewEntry entry{"a", std::nullopt, {}, 0, {}, 0, &flight};
     CHECK(engine::put(fake.engine, std::span(&entry, 1)) == 0);
@@ -244,7 +244,7 @@ TEST_SUITE("unit") {
     CHECK(fake.engine.counters.superseded.get() == 1);
   }
 
-  TEST_CASE("42 a limit of 0 takes nothing") {
+  TEST_CASE("a limit of 0 refuses every put") {
     for (const bool by_entries : {true, false}) {
       Options options = FakeEngine::manual();
       (by_entries ? options.limits.max_entries : options.limits.max_bytes) = 0;
@@ -256,14 +256,14 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("66 without a store puts are dropped and counted at once") {
+  TEST_CASE("puts without a store are dropped and counted at once") {
     FakeEngine fake;
     CHECK(fake.put_all({"a", "b"}, "1") == 0);
     CHECK(fake.engine.counters.dropped.get() == 2);
     CHECK(fake.engine.counters.puts.get() == 2);
   }
 
-  TEST_CASE("61 after closing puts are false and removals remove nothing") {
+  TEST_CASE("puts and removals after close change nothing") {
     FakeEngine fake(with(Durability::commit));
     REQUIRE(fake.open().ok());
     fake.put("a", "1");
@@ -274,7 +274,7 @@ TEST_SUITE("unit") {
     CHECK(fake.file->keys() == std::vector<std::string>{"a"});
   }
 
-  TEST_CASE("a cache opened for reading removes nothing and says so") {
+  TEST_CASE("a put stores nothing and a removal throws in a read-only cache") {
     Options options = FakeEngine::manual();
     options.access = Access::read_only;
     FakeEngine fake(options);
@@ -285,7 +285,7 @@ TEST_SUITE("unit") {
     CHECK(fake.engine.pending.empty());
   }
 
-  TEST_CASE("in manual mode a put that finds no room makes it itself") {
+  TEST_CASE("a put in manual mode commits pending writes when the queue is full") {
     FakeEngine fake(with_small_queue());
     REQUIRE(fake.open().ok());
     const auto keys = test::numbered("k", 100);
@@ -295,7 +295,7 @@ TEST_SUITE("unit") {
     CHECK(fake.file->keys() == keys);
   }
 
-  TEST_CASE("in manual mode not even a patience of 0 drops a put while the file takes them") {
+  TEST_CASE("a put in manual mode is not dropped if max_wait is 0 and the store accepts writes") {
     Options options = with_small_queue();
     options.timing.max_wait = Duration();
     FakeEngine fake(options);
@@ -303,7 +303,7 @@ TEST_SUITE("unit") {
     CHECK(fake.put_all(test::numbered("k", 60), std::string(4'000, 'x')) == 60);
   }
 
-  TEST_CASE("a full queue that the file does not take from drops puts and counts them") {
+  TEST_CASE("a full queue drops and counts puts while the store refuses writes") {
     FakeEngine fake(with_small_queue());
     REQUIRE(fake.open().ok());
     fake.faults->fail_always(Call::begin, FailureKind::busy);
@@ -320,7 +320,7 @@ TEST_SUITE("unit") {
     CHECK(fake.told->count(NoticeKind::recovered) == 1);
   }
 
-  TEST_CASE("one entry larger than the whole queue is taken when that is empty") {
+  TEST_CASE("an empty queue accepts an entry larger than queue_bytes") {
     FakeEngine fake(with_small_queue());
     REQUIRE(fake.open().ok());
     CHECK(fake.put_all({"a", "b", "c"}, std::string(100'000, 'x')) == 3);
@@ -328,7 +328,7 @@ TEST_SUITE("unit") {
     CHECK(fake.file->keys().size() == 3);
   }
 
-  TEST_CASE("a put with commit that the file does not take says so, and is written later") {
+  TEST_CASE("a put with commit durability returns 0 if the commit fails and is written later") {
     FakeEngine fake(with(Durability::commit));
     REQUIRE(fake.open().ok());
     fake.faults->fail_always(Call::commit, FailureKind::full);
@@ -339,12 +339,12 @@ TEST_SUITE("unit") {
     CHECK(fake.file->keys().size() == 3);
   }
 
-  TEST_CASE("one call has one patience, however many of its writes are refused") {
+  TEST_CASE("a call waits for max_wait only once, even if the store refuses many of its writes") {
     FakeEngine fake(with(Durability::commit));
     REQUIRE(fake.open().ok());
     fake.faults->fail_always(Call::begin, FailureKind::busy);
     CHECK(fake.put_all(test::numbered("k", 200), "1") == 0);
-    // Once for the whole patience, and then once for each key: not all of it for each.
+    // Several attempts for the first key until max_wait ends, then one attempt for each key.
     CHECK(fake.faults->calls(Call::begin) < 300);
   }
 }

@@ -7,7 +7,7 @@
 
 #include "support/fake_engine.hpp"
 
-// Due entries, and those of retired calculations, as the worker removes them.
+// How the worker removes due entries and entries of retired calculations.
 
 using namespace ashmemo;
 using base::FailureKind;
@@ -31,12 +31,12 @@ void put_results(FakeEngine& fake, const engine::CalculationPtr& calculation, in
 engine::CalculationPtr known_calculation(FakeEngine& fake) {
   const auto words = fake.engine.catalog.add("Post", "words", 1, "");
   fake.file->change([&](auto& state) {
-    for (const auto& row : fake.engine.catalog.take_untold()) state.calculations[row.id] = row;
+    for (const auto& row : fake.engine.catalog.take_unwritten()) state.calculations[row.id] = row;
   });
   return words;
 }
 
-/// Runs until there is nothing more to do soon; how often.
+/// Runs the worker until no work is due. Returns the number of runs.
 int run_all(FakeEngine& fake) {
   int runs = 1;
   while (fake.worker.run(0)) REQUIRE(++runs < 100);
@@ -46,7 +46,7 @@ int run_all(FakeEngine& fake) {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("31 exactly the due rows are removed, in bounded batches until none is left") {
+  TEST_CASE("the worker removes exactly the due rows in bounded batches") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     for (const std::string& key : test::numbered("due", 2'500)) {
@@ -64,18 +64,93 @@ TEST_SUITE("unit") {
     CHECK(fake.engine.entries == 2);
   }
 
-  TEST_CASE("31 compacting goes on behind many entries that are kept for errors") {
-    FakeEngine fake;
+  TEST_CASE("a damaged entry is a miss, is counted, and is removed by the worker") {
+    std::vector<std::string> removals;
+    Options options = FakeEngine::manual();
+    options.memory_bytes = 0;
+    options.hooks.on_removal = [&removals](const Removal& removal) {
+      removals.push_back(std::string(removal.key) + ' ' + std::string(to_string(removal.cause)));
+    };
+    FakeEngine fake(options);
+    for (const char* key : {"a", "b"}) {
+      FakeRow row;
+      row.byte_size = 100;
+      row.value = Value::text("v");
+      row.is_damaged = key == std::string("a");
+      fake.file->plant(key, row);
+    }
     REQUIRE(fake.open().ok());
-    fake.put("due", "v", {1, 1, 1});
-    REQUIRE(fake.worker.flush().ok());
-    fake.clock->advance(std::chrono::seconds(1));
-    fake.file->searches = 3;
-    REQUIRE(fake.worker.compact().ok());
-    CHECK_FALSE(fake.file->has("due"));
+    CHECK_FALSE(fake.get("a"));
+    CHECK_FALSE(fake.get("a"));
+    CHECK(fake.get("b") == "v");
+    CHECK(fake.engine.counters.damaged.get() == 2);
+    CHECK(fake.engine.counters.reads.sums().misses == 2);
+    CHECK(fake.file->has("a"));
+    run_all(fake);
+    CHECK(fake.file->keys() == std::vector<std::string>{"b"});
+    CHECK(removals == std::vector<std::string>{"a damaged"});
+    CHECK(fake.told->count(NoticeKind::entry_damaged) == 1);
+    CHECK(fake.health() == HealthState::ok);
   }
 
-  TEST_CASE("an entry that is kept for errors is not removed before that is over") {
+  TEST_CASE("an entry that was written anew after a damaged read stays") {
+    Options options = FakeEngine::manual();
+    options.memory_bytes = 0;
+    FakeEngine fake(options);
+    FakeRow row;
+    row.byte_size = 100;
+    row.is_damaged = true;
+    fake.file->plant("a", row);
+    REQUIRE(fake.open().ok());
+    CHECK_FALSE(fake.get("a"));
+    fake.put("a", "new");
+    REQUIRE(fake.worker.flush().ok());
+    run_all(fake);
+    CHECK(fake.get("a") == "new");
+    CHECK(fake.told->count(NoticeKind::entry_damaged) == 0);
+  }
+
+  TEST_CASE("a damaged entry that could not be removed is found by its next read") {
+    FakeEngine fake;
+    FakeRow row;
+    row.byte_size = 100;
+    row.is_damaged = true;
+    fake.file->plant("a", row);
+    REQUIRE(fake.open().ok());
+    CHECK_FALSE(fake.get("a"));
+    fake.faults->fail(Call::erase_damaged, FailureKind::full);
+    run_all(fake);
+    CHECK(fake.file->has("a"));
+    CHECK_FALSE(fake.get("a"));
+    run_all(fake);
+    CHECK_FALSE(fake.file->has("a"));
+  }
+
+  TEST_CASE("a cache that only reads does not note damaged entries") {
+    Options options = FakeEngine::manual();
+    options.access = Access::read_only;
+    FakeEngine fake(options);
+    FakeRow row;
+    row.is_damaged = true;
+    fake.file->plant("a", row);
+    REQUIRE(fake.open().ok());
+    CHECK_FALSE(fake.get("a"));
+    CHECK(fake.engine.counters.damaged.get() == 1);
+    CHECK(fake.engine.suspects.empty());
+  }
+
+  TEST_CASE("the rows that the worker is to look at are bounded and each is noted once") {
+    engine::SuspectRows rows;
+    CHECK(rows.empty());
+    CHECK(rows.add(1));
+    CHECK_FALSE(rows.add(1));
+    for (int i = 2; i < 1'000; ++i) CHECK_FALSE(rows.add(i));
+    CHECK(rows.take().size() == engine::SuspectRows::kMaxRows);
+    CHECK(rows.empty());
+    CHECK(rows.add(1));
+  }
+
+  TEST_CASE("an entry that is kept for stale_if_error is removed when that time ends") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     fake.put("a", "v", {1, 2, kSecond});
@@ -88,7 +163,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(fake.file->has("a"));
   }
 
-  TEST_CASE("an entry that expires before it was written is removed like any other") {
+  TEST_CASE("an entry that expires before it is written is removed") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     fake.put("a", "v", {1, 1, 1});
@@ -99,7 +174,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(fake.file->has("a"));
   }
 
-  TEST_CASE("33 a clock that went back removes nothing, and all of it when it is back again") {
+  TEST_CASE("due entries remain while the clock is set back and are removed afterwards") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     fake.put("a", "v", {kSecond, kSecond, kSecond});
@@ -113,7 +188,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(fake.file->has("a"));
   }
 
-  TEST_CASE("an expiry that fails on the way counts nothing and goes on later") {
+  TEST_CASE("a failed expiry counts nothing and is repeated later") {
     for (const Call call : {Call::erase_due, Call::commit, Call::begin}) {
       FakeEngine fake;
       REQUIRE(fake.open().ok());
@@ -130,7 +205,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("results that were invalidated as a whole are removed in bounded steps") {
+  TEST_CASE("results of a retired calculation are removed in bounded transactions") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     const auto words = known_calculation(fake);
@@ -149,18 +224,19 @@ TEST_SUITE("unit") {
     CHECK(fake.file->state()->calculations.contains(words->id));
   }
 
-  TEST_CASE("they are removed also if the command that retires them comes later to the file") {
+  TEST_CASE(
+      "results of a retired calculation are removed even if its retirement is not stored yet") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     const auto words = known_calculation(fake);
     put_results(fake, words, 10);
-    fake.engine.catalog.renew(words);  // told to nobody yet
+    fake.engine.catalog.renew(words);  // not stored in the file yet
     run_all(fake);
     CHECK(fake.file->keys().empty());
     CHECK_FALSE(fake.engine.catalog.has_retired());
   }
 
-  TEST_CASE("a walk that fails on the way goes on where it was") {
+  TEST_CASE("a removal of retired results that failed continues at the same place") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     const auto words = known_calculation(fake);
@@ -171,14 +247,14 @@ TEST_SUITE("unit") {
       static_cast<void>(fake.worker.run(0));
     }
     CHECK(fake.engine.catalog.has_retired());
-    run_all(fake);  // until it fails to forget
+    run_all(fake);  // until `forget_retired` fails
     run_all(fake);
     CHECK(fake.file->keys().empty());
     CHECK(fake.engine.counters.erased.get() == 2'500);
     CHECK_FALSE(fake.engine.catalog.has_retired());
   }
 
-  TEST_CASE("a walk that was under way starts over in another file") {
+  TEST_CASE("a removal of retired results starts again in another file") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     const auto words = known_calculation(fake);
@@ -187,7 +263,7 @@ TEST_SUITE("unit") {
     fake.engine.catalog.renew(words);
     CHECK(fake.worker.run(0));
     CHECK(fake.file->keys().size() == 1'500);
-    // Somebody puts the file of yesterday in its place.
+    // Another process replaces the file by an older copy.
     fake.file->set_state(before);
     fake.file->in_place = false;
     static_cast<void>(fake.worker.run(0));
@@ -196,13 +272,13 @@ TEST_SUITE("unit") {
     CHECK(fake.file->keys().empty());
   }
 
-  TEST_CASE("what is invalidated during a walk is removed by the next one") {
+  TEST_CASE("results that are retired during a removal are removed by the next one") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     const auto words = known_calculation(fake);
     put_results(fake, words, 2'500);
     fake.engine.catalog.renew(words);
-    static_cast<void>(fake.engine.catalog.take_untold());  // by another transaction
+    static_cast<void>(fake.engine.catalog.take_unwritten());  // as if another transaction stored it
     CHECK(fake.worker.run(0));
     FakeRow row;
     row.calculation_id = words->id;

@@ -8,12 +8,13 @@
 
 #include <doctest/doctest.h>
 
-#include "engine/tier_entry.hpp"
+#include "memory/tier_entry.hpp"
 
-// One entry as words: what was written is read again, and nothing beyond it.
+// One entry of the memory tier as words. Reads return the values that were written, and never read
+// beyond the words.
 
 using namespace ashmemo;
-namespace tier_entry = engine::tier_entry;
+namespace tier_entry = memory::tier_entry;
 
 namespace {
 
@@ -23,7 +24,7 @@ struct Row {
   std::string key;
   Value record_version;
   Value value;
-  store::RowView view;  // refers to the values
+  store::RowView view;  // refers to the values above
 };
 
 class Rows {
@@ -78,7 +79,7 @@ class Rows {
     return {};
   }
 
-  /// Each like the one before, or not, or never.
+  /// Each deadline is equal to the one before, random, or `kForever`.
   store::Deadlines deadlines() {
     store::Deadlines moments;
     moments.computed_at = number();
@@ -97,7 +98,7 @@ class Rows {
 Words written(Row& row, std::uint64_t hash = 1) {
   row.view.record_version = row.record_version;
   row.view.value = row.value;
-  // One more, to see that it is left alone.
+  // The last word is extra and must not change.
   Words words(tier_entry::words_for(row.key, row.view) + 1, 0xabcd);
   tier_entry::write(std::span(words).first(words.size() - 1), row.key, hash, row.view);
   CHECK(words.back() == 0xabcd);
@@ -126,7 +127,7 @@ bool is_within(std::string_view bytes, const Words& words) {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("a row is read from the tier's words as it was written") {
+  TEST_CASE("a row read from words is equal to the row that was written") {
     Rows rows(7);
     for (int i = 0; i < 3'000; ++i) {
       Row row = rows.next();
@@ -140,7 +141,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("an entry without a ttl needs four words, its key and its value") {
+  TEST_CASE("an entry without a ttl needs four words besides its key and value") {
     Row row;
     row.key = "a key of sixteen";
     row.value = Value::integer(5);
@@ -149,7 +150,7 @@ TEST_SUITE("unit") {
     CHECK(written(row).size() == 4 + 2);
   }
 
-  TEST_CASE("an entry of another key is refused") {
+  TEST_CASE("read refuses the words of another key") {
     Rows rows(8);
     for (int i = 0; i < 300; ++i) {
       Row row = rows.next();
@@ -164,7 +165,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("an entry that is dead says so, and where it ends") {
+  TEST_CASE("a dead entry is marked and keeps its size") {
     Rows rows(9);
     Row row = rows.next();
     const Words words = written(row);
@@ -174,7 +175,7 @@ TEST_SUITE("unit") {
     CHECK(tier_entry::words_in(dead) == words.size());
   }
 
-  TEST_CASE("of words that were torn by a writer nothing beyond them is read") {
+  TEST_CASE("read stays within the words even if a writer changed them") {
     Rows rows(10);
     for (int i = 0; i < 20'000; ++i) {
       Row row = rows.next();
@@ -187,7 +188,7 @@ TEST_SUITE("unit") {
       }
       if (rows.roll(3) == 0) words.resize(std::max<std::size_t>(4, words.size() / 2));
       words.shrink_to_fit();
-      // The first word still tells of a key of this length.
+      // The first word still contains the length of this key.
       words[0] = (words[0] & ~std::uint64_t{0x1fff}) | row.key.size();
       store::RowView read;
       if (!tier_entry::read(words, row.key, read)) continue;

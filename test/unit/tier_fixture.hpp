@@ -6,14 +6,14 @@
 #include <string>
 #include <string_view>
 
-#include "engine/memory_tier.hpp"
+#include "memory/memory_tier.hpp"
 
-// A memory tier by itself, used as readers and writers use it.
+// A memory tier without the rest of the engine.
 
 namespace ashmemo::test {
 
 struct TierFixture {
-  explicit TierFixture(std::int64_t bytes = 1 << 20) : tier(engine::make_memory_tier(bytes)) {}
+  explicit TierFixture(std::int64_t bytes = 1 << 20) : tier(memory::make_memory_tier(bytes)) {}
 
   static store::RowView text_row(std::string_view text) {
     store::RowView row;
@@ -22,10 +22,10 @@ struct TierFixture {
     return row;
   }
 
-  /// What a reader knows after it found nothing.
-  [[nodiscard]] engine::MemoryTier::Look look(std::string_view key) {
-    engine::MemoryTier::Look look;
-    engine::TierCopy copy;
+  /// Looks up the key as a reader does before it fills the tier.
+  [[nodiscard]] memory::MemoryTier::Look look(std::string_view key) {
+    memory::MemoryTier::Look look;
+    memory::TierCopy copy;
     store::RowView row;
     (void)tier->find(key, look, copy, row);
     return look;
@@ -33,21 +33,21 @@ struct TierFixture {
   void fill(std::string_view key, std::string_view text) {
     tier->fill(key, look(key), text_row(text));
   }
-  /// A whole change of the key.
-  void change(std::string_view key) { const engine::TierChange change(tier.get(), key); }
-  void change_all() { const engine::TierChange change(tier.get()); }
+  /// Begins and ends a change of the key.
+  void change(std::string_view key) { const memory::TierChange change(tier.get(), key); }
+  void change_all() { const memory::TierChange change(tier.get()); }
 
   [[nodiscard]] std::optional<std::string> get(std::string_view key) {
-    engine::MemoryTier::Look look;
-    engine::TierCopy copy;
+    memory::MemoryTier::Look look;
+    memory::TierCopy copy;
     store::RowView row;
     if (!tier->find(key, look, copy, row)) return std::nullopt;
     return std::string(row.value.bytes());
   }
 
-  [[nodiscard]] engine::MemoryTier::Usage usage() const { return tier->usage(); }
+  [[nodiscard]] memory::TierUsage usage() const { return tier->usage(); }
 
-  std::unique_ptr<engine::MemoryTier> tier;
+  std::unique_ptr<memory::MemoryTier> tier;
 };
 
 }  // namespace ashmemo::test

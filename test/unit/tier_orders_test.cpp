@@ -9,14 +9,13 @@
 
 #include "maintenance/committer.hpp"
 #include "maintenance/evictor.hpp"
-#include "maintenance/sweeper.hpp"
 #include "support/fake_engine.hpp"
 #include "support/history.hpp"
 #include "support/interleaving.hpp"
 
-// Readers, writers and the worker at one key, in every order of what they do between their test
-// points: memory tier, pending writes and file must look like one thing that does one after the
-// other.
+// Runs readers, writers and the worker on one key, in every order of their steps between test
+// points. Memory tier, pending writes and file must together behave like one value that is read and
+// changed in some sequence.
 
 using namespace ashmemo;
 using test::Body;
@@ -33,22 +32,22 @@ constexpr const char* kKey = "k";
 
 Options with_small_memory() {
   Options options = FakeEngine::manual();
-  options.memory_bytes = engine::MemoryTier::kFewestBytes;
+  options.memory_bytes = memory::MemoryTier::kMinBytes;
   options.eviction = Eviction::fifo;
   options.limits.max_entries = 1;
   return options;
 }
 
-/// A cache at its limit, that can be made as it was at first, and what is done with it.
+/// A cache at its limit that can be reset, and the operations that run on it.
 class World {
  public:
-  World() : events_(fake_.engine), transactions_(fake_.engine, events_) {
+  World() : events_(fake_.engine), transactions_(fake_.engine, events_, disk_full_) {
     REQUIRE(fake_.open().ok());
-    nobody_.in_hook = true;  // so that nobody waits
-    fake_.engine.worker = &nobody_;
+    no_worker_.in_hook = true;  // so that no call waits
+    fake_.engine.worker = &no_worker_;
   }
 
-  /// The file has "v1" under the key, and so has the tier if it is warm.
+  /// Stores "v1" under the key in the file and, if `warm`, also in the tier.
   void reset(bool warm) {
     fake_.clock->set_wall(kSecond);
     fake_.file->change([](FakeFile::State& state) {
@@ -75,25 +74,26 @@ class World {
             "read:"};
   }
   [[nodiscard]] Body putter() {
-    return {[this] { book_put("v2"); }, "change:"};
+    return {[this] { record_put("v2"); }, "change:"};
   }
   [[nodiscard]] Body eraser() {
-    return {[this] { book(Kind::erase, [this] { (void)fake_.erase(kKey); }); }, "change:"};
+    return {[this] { record(Kind::erase, [this] { (void)fake_.erase(kKey); }); }, "change:"};
   }
   [[nodiscard]] Body clearer(const std::string& prefix) {
-    return {[this, prefix] { book(Kind::erase, [&] { (void)fake_.queue_removal(prefix); }); },
+    return {[this, prefix] { record(Kind::erase, [&] { (void)fake_.queue_removal(prefix); }); },
             "change:"};
   }
   [[nodiscard]] Body committing() {
     return {[this] { commit(); }, "commit:"};
   }
   [[nodiscard]] Body evicting() {
-    return {[this] { book(Kind::leave, [this] { CHECK(evictor_.evict_some(store(), 2).ok()); }); },
-            "commit:"};
+    return {
+        [this] { record(Kind::evict, [this] { CHECK(evictor_.evict_some(store(), 2).ok()); }); },
+        "commit:"};
   }
   [[nodiscard]] Body expiring() {
     return {[this] {
-              book(Kind::leave, [this] {
+              record(Kind::evict, [this] {
                 bool more = false;
                 fake_.clock->set_wall(10 * kSecond);
                 CHECK(sweeper_.expire_some(store(), &more).ok());
@@ -101,7 +101,7 @@ class World {
             },
             "commit:"};
   }
-  /// Another program changes the value, and then the worker looks.
+  /// Another program changes the value, and then the worker looks for changes.
   [[nodiscard]] Body foreign() {
     return {[this] {
               plant("v3", 1);
@@ -110,16 +110,13 @@ class World {
             },
             "commit:"};
   }
-  /// Who asks after the worker has looked must get what is there now.
+  /// A read that begins after the worker has looked must return the new value.
   [[nodiscard]] Body foreign_reader() {
     return {[this] { read_foreign(); }, "read:"};
   }
 
-  void queue_put() { book_put("v2"); }
-  void commit() {
-    const auto has_room = [](bool) -> base::Result<bool> { return true; };
-    CHECK(committer_.commit_next(store(), has_room).ok());
-  }
+  void queue_put() { record_put("v2"); }
+  void commit() { CHECK(committer_.commit_next(store(), {}).ok()); }
   void commit_all() {
     while (!fake_.engine.pending.empty()) commit();
   }
@@ -150,34 +147,37 @@ class World {
     (void)fake_.file->plant(kKey, row);
   }
 
-  void book(Kind kind, const std::function<void()>& work) { book(history_->begin(kind), work); }
-  void book_put(const std::string& value) {
-    book(history_->begin(Kind::put, value), [&] { (void)fake_.put(kKey, value); });
+  void record(Kind kind, const std::function<void()>& work) { record(history_->begin(kind), work); }
+  void record_put(const std::string& value) {
+    record(history_->begin(Kind::put, value), [&] { (void)fake_.put(kKey, value); });
   }
-  void book(std::size_t number, const std::function<void()>& work) {
+  void record(std::size_t number, const std::function<void()>& work) {
     work();
     history_->end(number);
   }
 
-  test::NoWorker nobody_;
+  test::NoWorker no_worker_;
   FakeEngine fake_{with_small_memory()};
   maintenance::Events events_;
+  maintenance::DiskFullMode disk_full_{fake_.engine};
   maintenance::Transactions transactions_;
-  const std::unique_ptr<engine::EvictionPolicy> policy_ =
-      engine::make_eviction_policy(fake_.engine.options.eviction);
+  const std::unique_ptr<eviction::EvictionPolicy> policy_ =
+      eviction::make_eviction_policy(fake_.engine.options.eviction);
+  maintenance::Upkeep upkeep_{fake_.engine, transactions_, disk_full_};
   maintenance::Sweeper sweeper_{fake_.engine, transactions_};
-  maintenance::Committer committer_{fake_.engine, transactions_, policy_.get(), sweeper_};
-  maintenance::Evictor evictor_{fake_.engine, transactions_, policy_.get()};
+  maintenance::Committer committer_{fake_.engine, transactions_, upkeep_, sweeper_, policy_.get()};
+  maintenance::Evictor evictor_{fake_.engine, transactions_, disk_full_, policy_.get()};
   std::optional<History> history_;
-  bool was_seen_ = false;  // what another program has changed
+  bool was_seen_ = false;  // whether the worker has seen the other program's change
 };
 
 using Bodies = std::function<std::vector<Body>(World&)>;
 
-// With long bodies.
+// For bodies with many steps.
 constexpr Interleaving::Bounds kFew{20'000, 2};
 
-/// Tries all orders, with the entry in the tier at first and without it; `end` is done after each.
+/// Tries all orders, with and without the entry in the tier at the start. Calls `end` after each
+/// order.
 void try_all(World& world, const Bodies& bodies, const std::function<void()>& end,
              Interleaving::Bounds bounds) {
   for (const bool warm : {true, false}) {
@@ -187,20 +187,20 @@ void try_all(World& world, const Bodies& bodies, const std::function<void()>& en
       world.reset(warm);
       return bodies(world);
     };
-    const auto judge = [&] {
+    const auto check = [&] {
       end();
       const bool fits = world.history().has_an_order();
-      if (!fits) FAIL_CHECK(world.history().text() << ", when " << interleaving.order());
+      if (!fits) FAIL_CHECK(world.history().text() << ", in the order " << interleaving.order());
       return fits;
     };
-    const Interleaving::Tried tried = interleaving.try_all(begin, judge);
+    const Interleaving::Tried tried = interleaving.try_all(begin, check);
     CAPTURE(tried.orders);
     CHECK(tried.all);
     CHECK(tried.orders > 50);
   }
 }
 
-/// At the end all is committed, and what is read then must fit, too.
+/// Commits and reads again after each order. These reads must fit the sequence as well.
 void try_all(const Bodies& bodies, Interleaving::Bounds bounds = {}) {
   World world;
   const auto end = [&world] {
@@ -221,32 +221,32 @@ void try_foreign(const Bodies& bodies) {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("a read, a put and a commit of it, in all orders") {
+  TEST_CASE("a read, a put and its commit are consistent in all orders") {
     try_all([](World& world) {
       return std::vector{world.reader(), world.putter(), world.committing()};
     });
   }
 
-  TEST_CASE("two reads and a put, in all orders") {
+  TEST_CASE("two reads and a put are consistent in all orders") {
     try_all([](World& world) {
       return std::vector{world.reader(), world.reader(), world.putter()};
     });
   }
 
-  TEST_CASE("two reads and the commit of a put that is pending, in all orders") {
+  TEST_CASE("two reads and the commit of a pending put are consistent in all orders") {
     try_all([](World& world) {
       world.queue_put();
       return std::vector{world.reader(), world.reader(), world.committing()};
     });
   }
 
-  TEST_CASE("a read, a removal and a commit of it, in all orders") {
+  TEST_CASE("a read, a removal and its commit are consistent in all orders") {
     try_all([](World& world) {
       return std::vector{world.reader(), world.eraser(), world.committing()};
     });
   }
 
-  TEST_CASE("a read and a removal of all or of a prefix, in all orders") {
+  TEST_CASE("a read and a removal of a prefix or of everything are consistent in all orders") {
     for (const std::string prefix : {"", "k"}) {
       try_all([&prefix](World& world) {
         return std::vector{world.reader(), world.clearer(prefix), world.committing()};
@@ -254,37 +254,37 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("two reads and an eviction, in all orders") {
+  TEST_CASE("two reads and an eviction are consistent in all orders") {
     try_all([](World& world) {
       return std::vector{world.reader(), world.reader(), world.evicting()};
     });
   }
 
-  TEST_CASE("a read, a put and an eviction, in all orders") {
+  TEST_CASE("a read, a put and an eviction are consistent in all orders") {
     try_all([](World& world) {
       return std::vector{world.reader(), world.putter(), world.evicting()};
     });
   }
 
-  TEST_CASE("two reads and an expiry, in all orders") {
+  TEST_CASE("two reads and an expiry are consistent in all orders") {
     try_all([](World& world) {
       return std::vector{world.reader(), world.reader(), world.expiring()};
     });
   }
 
-  TEST_CASE("a put that takes the place of what expires, in all orders") {
+  TEST_CASE("a read, a put and an expiry are consistent in all orders") {
     try_all([](World& world) {
       return std::vector{world.reader(), world.putter(), world.expiring()};
     });
   }
 
-  TEST_CASE("what another program has changed is read by all once the worker has looked") {
+  TEST_CASE("every read returns the change of another program once the worker has looked") {
     try_foreign([](World& world) {
       return std::vector{world.foreign_reader(), world.foreign_reader(), world.foreign()};
     });
   }
 
-  TEST_CASE("three reads and a put, with few interruptions") {
+  TEST_CASE("three reads and a put are consistent with few interruptions") {
     try_all(
         [](World& world) {
           return std::vector{world.reader(2), world.reader(), world.putter()};
@@ -292,7 +292,7 @@ TEST_SUITE("unit") {
         kFew);
   }
 
-  TEST_CASE("three reads, a put and a commit of it, with few interruptions") {
+  TEST_CASE("three reads, a put and its commit are consistent with few interruptions") {
     try_all(
         [](World& world) {
           return std::vector{world.reader(2), world.reader(), world.putter(), world.committing()};
@@ -300,7 +300,7 @@ TEST_SUITE("unit") {
         kFew);
   }
 
-  TEST_CASE("reads, a put and a removal at once, with few interruptions") {
+  TEST_CASE("reads, a put and a removal are consistent with few interruptions") {
     try_all(
         [](World& world) {
           return std::vector{world.reader(2), world.putter(), world.eraser(), world.committing()};
@@ -308,7 +308,8 @@ TEST_SUITE("unit") {
         kFew);
   }
 
-  TEST_CASE("reads, a removal of all and an eviction at once, with few interruptions") {
+  TEST_CASE(
+      "reads, a removal of everything and an eviction are consistent with few interruptions") {
     try_all(
         [](World& world) {
           return std::vector{world.reader(2), world.reader(), world.clearer(""), world.evicting()};
@@ -316,7 +317,7 @@ TEST_SUITE("unit") {
         kFew);
   }
 
-  TEST_CASE("orders that do not fit are told from those that do") {
+  TEST_CASE("History accepts only results for which a sequence exists") {
     using Value = History::Value;
     const auto fits = [](Kind first, const Value& put, const Value& read, const Value& last) {
       History history("v1");
@@ -333,8 +334,8 @@ TEST_SUITE("unit") {
     CHECK_FALSE(fits(Kind::put, "v2", "v1", "v1"));
     CHECK(fits(Kind::erase, {}, "v1", {}));
     CHECK_FALSE(fits(Kind::erase, {}, "v1", "v1"));
-    CHECK(fits(Kind::leave, {}, "v1", "v1"));
-    CHECK(fits(Kind::leave, {}, {}, {}));
-    CHECK_FALSE(fits(Kind::leave, {}, {}, "v1"));
+    CHECK(fits(Kind::evict, {}, "v1", "v1"));
+    CHECK(fits(Kind::evict, {}, {}, {}));
+    CHECK_FALSE(fits(Kind::evict, {}, {}, "v1"));
   }
 }

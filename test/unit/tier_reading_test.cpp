@@ -6,7 +6,7 @@
 
 #include "support/fake_engine.hpp"
 
-// The same questions to a cache with a memory tier and to one without: the answers are the same.
+// A cache with a memory tier gives the same answers as a cache without one.
 
 using namespace ashmemo;
 using engine::Answer;
@@ -26,7 +26,7 @@ Options with_memory(std::int64_t bytes) {
   return options;
 }
 
-/// A cache whose entry "k" is asked for again and again.
+/// A cache that has read its entry "k", so that its memory tier, if any, contains it.
 struct Asked : FakeEngine {
   explicit Asked(bool memory) : FakeEngine(with_memory(memory ? MiB : 0)), has_memory(memory) {}
 
@@ -46,8 +46,8 @@ struct Asked : FakeEngine {
   const bool has_memory;
 };
 
-/// Each deadline a second after the one before.
-FakeRow mortal(std::int64_t computed_at) {
+/// A row with each deadline one second after the one before.
+FakeRow expiring_row(std::int64_t computed_at) {
   FakeRow row;
   row.deadlines = {computed_at, computed_at + kSecond, computed_at + 2 * kSecond,
                    computed_at + 3 * kSecond};
@@ -57,12 +57,12 @@ FakeRow mortal(std::int64_t computed_at) {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("29 deadlines are judged the same from memory as from the file") {
+  TEST_CASE("an entry has the same freshness in memory as in the file") {
     for (const bool memory : {true, false}) {
       INFO(memory);
       Asked fake(memory);
       const std::int64_t start = fake.clock->wall_now();
-      fake.plant(mortal(start));
+      fake.plant(expiring_row(start));
       const auto at = [&](std::int64_t moment) {
         fake.clock->set_wall(start + moment);
         return fake.answer({.key = "k"});
@@ -76,11 +76,11 @@ TEST_SUITE("unit") {
       CHECK(at(2 * kSecond).kind == Kind::expired);
       CHECK(at(2 * kSecond).freshness == Freshness::kept);
       CHECK(at(3 * kSecond).freshness == Freshness::gone);
-      CHECK(at(0).freshness == Freshness::fresh);  // set back, nothing was swept
+      CHECK(at(0).freshness == Freshness::fresh);  // set back; the entry was not removed
     }
   }
 
-  TEST_CASE("an earlier deadline of today's policy counts in memory, too") {
+  TEST_CASE("a shorter lifetime in the query expires an entry in memory earlier") {
     for (const bool memory : {true, false}) {
       INFO(memory);
       Asked fake(memory);
@@ -95,7 +95,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("record versions and calculations are compared the same from memory") {
+  TEST_CASE("record versions and calculations are compared in memory as in the file") {
     for (const bool memory : {true, false}) {
       INFO(memory);
       Asked fake(memory);
@@ -126,7 +126,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("a value of another type does not decode from memory either") {
+  TEST_CASE("a value in memory that cannot be decoded is reported") {
     for (const bool memory : {true, false}) {
       INFO(memory);
       Asked fake(memory);
@@ -140,14 +140,14 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("16 of a batch memory answers what it has, in the order asked") {
+  TEST_CASE("a batch is answered from memory, queue and file in the order of its queries") {
     FakeEngine fake(with_memory(MiB));
     REQUIRE(fake.open().ok());
     fake.put_all({"a", "b", "c"}, "1");
     REQUIRE(fake.worker.flush().ok());
     CHECK(fake.get("b") == "1");
     fake.put("d", "2");
-    class Texts final : public engine::AnswerSink {
+    class Texts final : public engine::ValueSink {
      public:
       bool take(std::size_t index, Freshness, ValueView value) override {
         texts[index] = std::string(value.bytes());
@@ -174,7 +174,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("66 what memory has is answered while the file cannot be read") {
+  TEST_CASE("a key in memory is found while the file cannot be read") {
     FakeEngine fake(with_memory(MiB));
     REQUIRE(fake.open().ok());
     fake.put("k", "1");
@@ -185,7 +185,7 @@ TEST_SUITE("unit") {
     CHECK(fake.ask({.key = "other"}).kind == Kind::unread);
   }
 
-  TEST_CASE("61 after closing memory answers nothing") {
+  TEST_CASE("a closed cache finds nothing in memory") {
     FakeEngine fake(with_memory(MiB));
     REQUIRE(fake.open().ok());
     fake.put("k", "1");
@@ -196,7 +196,7 @@ TEST_SUITE("unit") {
     CHECK(fake.engine.tier->usage().entries == 0);
   }
 
-  TEST_CASE("a read-only cache, and one of no bytes, have no tier") {
+  TEST_CASE("a read-only cache and a cache with memory_bytes of 0 have no tier") {
     CHECK(FakeEngine(with_memory(0)).engine.tier.get() == nullptr);
     Options options = with_memory(MiB);
     options.access = Access::read_only;

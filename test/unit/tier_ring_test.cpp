@@ -4,12 +4,12 @@
 
 #include <doctest/doctest.h>
 
-#include "engine/tier_ring.hpp"
+#include "memory/tier_table.hpp"
 
-// A ring of entries in a part of some words, against a queue of where they lie.
+// Compares a ring of entries with a queue of their positions.
 
-using ashmemo::engine::SharedWords;
-using ashmemo::engine::TierRing;
+using ashmemo::memory::SharedWords;
+using ashmemo::memory::TierRing;
 
 namespace {
 
@@ -20,16 +20,16 @@ struct Piece {
   std::size_t count = 0;
 };
 
-/// A ring of `size` words with others before and behind it.
+/// A ring of `size` words with 10 other words before and after it.
 class Run {
  public:
   Run(std::uint32_t seed, std::size_t size)
       : random_(seed), words_(size + 20), ring_(words_, 10, 10 + size) {}
 
   void take(std::size_t count) {
-    const bool has_room = ring_.has_room(count);
+    const bool has_space = ring_.has_space(count);
     const auto at = ring_.take(count);
-    CHECK(at.has_value() == has_room);
+    CHECK(at.has_value() == has_space);
     if (!at) return;
     CHECK(*at >= 10);
     CHECK(*at + count <= 10 + ring_.size());
@@ -61,8 +61,8 @@ class Run {
     }
   }
 
-  void step(std::size_t most) {
-    random_() % 5 < 3 ? take(4 + random_() % (most - 3)) : drop();
+  void step(std::size_t max_count) {
+    random_() % 5 < 3 ? take(4 + random_() % (max_count - 3)) : drop();
     check();
   }
 
@@ -75,7 +75,7 @@ class Run {
   [[nodiscard]] TierRing& ring() { return ring_; }
 
  private:
-  /// What is left unused before the end, where the queue runs round it.
+  /// The unused words before the end, if a later entry did not fit there.
   [[nodiscard]] std::size_t padding() const {
     for (std::size_t i = 1; i < model_.size(); ++i) {
       const Piece& before = model_[i - 1];
@@ -96,15 +96,15 @@ TEST_SUITE("unit") {
   TEST_CASE("entries in a ring keep their order and never overlap") {
     for (std::uint32_t seed = 1; seed <= 20; ++seed) {
       for (const std::size_t size : {40u, 41u, 300u}) {
-        for (const std::size_t most : {4u, 9u, 40u}) {
+        for (const std::size_t max_count : {4u, 9u, 40u}) {
           CAPTURE(seed);
           CAPTURE(size);
-          CAPTURE(most);
+          CAPTURE(max_count);
           Run run(seed, size);
-          for (int i = 0; i < 400; ++i) run.step(most);
+          for (int i = 0; i < 400; ++i) run.step(max_count);
           run.empty();
-          // All of it can be used again.
-          CHECK(run.ring().has_room(size));
+          // The whole ring can be used again.
+          CHECK(run.ring().has_space(size));
           run.take(size);
           CHECK(run.ring().used() == size);
           CHECK_FALSE(run.ring().take(4));
@@ -113,30 +113,30 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("a ring is full to the last word, and has room for what was dropped") {
+  TEST_CASE("a ring can be filled completely and reuses the space of dropped entries") {
     Run run(1, 40);
     for (int i = 0; i < 10; ++i) run.take(4);
     CHECK(run.ring().used() == 40);
-    CHECK_FALSE(run.ring().has_room(1));
+    CHECK_FALSE(run.ring().has_space(1));
     for (int i = 0; i < 100; ++i) {
       run.drop();
-      CHECK(run.ring().has_room(4));
-      CHECK_FALSE(run.ring().has_room(5));
+      CHECK(run.ring().has_space(4));
+      CHECK_FALSE(run.ring().has_space(5));
       run.take(4);
       CHECK(run.ring().used() == 40);
       run.check();
     }
   }
 
-  TEST_CASE("what is too short before the end of a ring is left out") {
+  TEST_CASE("a ring skips the words before its end if an entry does not fit there") {
     Run run(1, 40);
     run.take(30);
-    CHECK_FALSE(run.ring().has_room(12));
+    CHECK_FALSE(run.ring().has_space(12));
     run.drop();
     run.take(15);
     run.take(15);
     run.drop();
-    run.take(12);  // from the beginning; the 10 before the end are in use as well
+    run.take(12);  // at the beginning; the 10 words before the end count as used
     CHECK(run.ring().used() == 15 + 10 + 12);
     run.drop();
     CHECK(run.ring().used() == 12);
@@ -144,17 +144,17 @@ TEST_SUITE("unit") {
     run.empty();
   }
 
-  TEST_CASE("a cleared ring is a new one") {
+  TEST_CASE("a cleared ring is empty and has all its space") {
     Run run(1, 40);
     run.take(35);
     run.ring().clear();
     CHECK(run.ring().empty());
-    CHECK(run.ring().has_room(40));
+    CHECK(run.ring().has_space(40));
   }
 
-  TEST_CASE("nothing larger than a ring ever has room") {
+  TEST_CASE("a ring refuses an entry larger than itself") {
     Run run(1, 40);
-    CHECK_FALSE(run.ring().has_room(41));
+    CHECK_FALSE(run.ring().has_space(41));
     CHECK_FALSE(run.ring().take(41));
     CHECK(run.ring().empty());
   }

@@ -7,10 +7,10 @@
 #include "support/fake_engine.hpp"
 #include "support/rendezvous.hpp"
 
-// When the memory tier may answer, though other programs may change the file.
+// When the memory tier may answer, although other programs can change the file.
 
 using namespace ashmemo;
-using engine::TierWatch;
+using memory::TierWatch;
 using test::AtTestPoints;
 using test::FakeEngine;
 using test::FakeRow;
@@ -28,7 +28,7 @@ void write_as_another_program(FakeEngine& fake, const std::string& value) {
   return fake.ask({.key = "k"}).in_memory;
 }
 
-/// With an entry that the tier has.
+/// A cache whose memory tier contains the entry "k".
 struct Warm : FakeEngine {
   explicit Warm(Options options = manual()) : FakeEngine(std::move(options)) {
     write_as_another_program(*this, "1");
@@ -49,7 +49,7 @@ TEST_SUITE("unit") {
   TEST_CASE("a tier stays awake while it is used") {
     TierWatch watch;
     CHECK(watch.is_awake());
-    CHECK(watch.stays_awake(0));  // it has only begun
+    CHECK(watch.stays_awake(0));  // it is new
     CHECK(watch.stays_awake(1));
     CHECK(watch.stays_awake(5));
     CHECK(watch.is_awake());
@@ -57,7 +57,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(watch.is_awake());
   }
 
-  TEST_CASE("of those who find a tier asleep the first one has to wake it") {
+  TEST_CASE("ask returns true only for the first reader that finds the tier asleep") {
     TierWatch watch;
     CHECK_FALSE(watch.ask());  // it is awake
     fall_asleep(watch);
@@ -65,8 +65,8 @@ TEST_SUITE("unit") {
     CHECK(watch.ask());
     CHECK_FALSE(watch.ask());
     CHECK(watch.is_asked());
-    CHECK_FALSE(watch.is_awake());  // not before somebody has looked
-    CHECK(watch.stays_awake(0));    // and who was going to sleep does not
+    CHECK_FALSE(watch.is_awake());  // not before the worker has looked
+    CHECK(watch.stays_awake(0));    // but it does not sleep again either
     watch.looked();
     CHECK(watch.is_awake());
     CHECK_FALSE(watch.is_asked());
@@ -74,7 +74,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(watch.stays_awake(0));
   }
 
-  TEST_CASE("a tier that sleeps answers again once somebody has looked, asked or not") {
+  TEST_CASE("a sleeping tier wakes up when the worker looks, even if no reader asked") {
     TierWatch watch;
     fall_asleep(watch);
     watch.looked();
@@ -82,7 +82,8 @@ TEST_SUITE("unit") {
     CHECK(watch.stays_awake(0));
   }
 
-  TEST_CASE("what another program writes is read after the next flush or step in manual mode") {
+  TEST_CASE(
+      "a read sees the change of another program after the next flush or step in manual mode") {
     for (const bool flush : {true, false}) {
       INFO(flush);
       Warm fake;
@@ -96,18 +97,18 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("what another program has written is seen with the next commit, too") {
+  TEST_CASE("a read sees the change of another program after the next commit") {
     Warm fake;
     write_as_another_program(fake, "2");
     fake.put("other", "1");
-    REQUIRE(fake.worker.drain());
+    REQUIRE(fake.worker.run_pending_now());
     CHECK(fake.get("k") == "2");
   }
 
-  TEST_CASE("the thread looks once a second for what other programs write") {
+  TEST_CASE("the worker thread looks for changes of other programs once a second") {
     Options options = FakeEngine::manual();
     options.hooks.worker = WorkerMode::thread;
-    Warm fake(options);  // looks, too: before the points
+    Warm fake(options);  // looks as well, but before the test points are set
     test::Events events;
     const AtTestPoints points([&](std::string_view point) {
       if (point == "commit: looked") events.happened("looked");
@@ -115,8 +116,8 @@ TEST_SUITE("unit") {
     fake.worker.start();
     events.wait_for("looked");
     write_as_another_program(fake, "2");
-    // The next look may have read the file already, the one after it has not; when a third is told
-    // of that one is over.
+    // The next look may have read the file before the change, but the look after it has not. That
+    // second look is complete when a third one is reported.
     for (int looks = events.times("looked"), last = looks + 3; looks < last;) {
       fake.clock->advance(std::chrono::seconds(1));
       fake.worker.wake_now();
@@ -126,14 +127,14 @@ TEST_SUITE("unit") {
     fake.close();
   }
 
-  TEST_CASE("a step on a caller's thread that wakes the tier wakes the thread that looks, too") {
+  TEST_CASE("a step that wakes the tier on a caller's thread also wakes the worker thread") {
     Options options = FakeEngine::manual();
     options.hooks.worker = WorkerMode::thread;
     options.timing.maintenance_interval = Duration::max();
     Warm fake(options);
     test::Events events;
     const auto caller = std::this_thread::get_id();
-    fake.faults->before(test::Call::vacuum, [&] {  // each pass does
+    fake.faults->before(test::Call::vacuum, [&] {  // every pass calls it
       if (std::this_thread::get_id() != caller) events.happened("pass");
     });
     fake.worker.start();
@@ -149,7 +150,7 @@ TEST_SUITE("unit") {
     fake.close();
   }
 
-  TEST_CASE("a tier that sleeps does not answer: the first reader asks the file and wakes it") {
+  TEST_CASE("a sleeping tier does not answer and its first reader wakes it") {
     Warm fake;
     test::NoWorker worker;
     fake.engine.worker = &worker;
@@ -167,14 +168,14 @@ TEST_SUITE("unit") {
     fake.engine.worker = &fake.worker;
   }
 
-  TEST_CASE("what a sleeping tier has is good again where nothing was changed meanwhile") {
+  TEST_CASE("a tier that slept answers again if the file has not changed") {
     Warm fake;
     fall_asleep(fake.engine.tier_watch);
     (void)fake.worker.run(0);
     CHECK(answers_from_memory(fake));
   }
 
-  TEST_CASE("a pass that was asked for looks at once, whatever its interval says") {
+  TEST_CASE("a requested pass looks for changes at once") {
     Warm fake;
     test::NoWorker worker;
     (void)fake.worker.run(0);

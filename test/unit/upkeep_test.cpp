@@ -5,7 +5,7 @@
 
 #include "support/fake_engine.hpp"
 
-// The write-ahead log and the free pages, as the worker treats them.
+// How the worker maintains the write-ahead log and the free pages.
 
 using namespace ashmemo;
 using base::FailureKind;
@@ -13,8 +13,7 @@ using test::Call;
 using test::FakeEngine;
 
 TEST_SUITE("unit") {
-  TEST_CASE(
-      "the log is moved into the file when it has grown, between two transactions of a flush") {
+  TEST_CASE("a flush runs a checkpoint when the log has grown") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     fake.put("a", "1");
@@ -27,7 +26,7 @@ TEST_SUITE("unit") {
     CHECK(fake.file->checkpoints == 1);
   }
 
-  TEST_CASE("a log that has started over is not moved again because its file is still large") {
+  TEST_CASE("a log that has restarted needs no checkpoint even if its file is large") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     fake.file->wal_file_bytes = 100 * MiB;
@@ -36,7 +35,7 @@ TEST_SUITE("unit") {
     CHECK(fake.file->checkpoints == 0);
   }
 
-  TEST_CASE("idle maintenance gives the log's room back") {
+  TEST_CASE("idle maintenance truncates the log") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     fake.put("a", "1");
@@ -45,8 +44,7 @@ TEST_SUITE("unit") {
     CHECK(fake.file->wal_bytes == 0);
   }
 
-  TEST_CASE(
-      "another program that keeps the log from starting over is told of, and when it has ended") {
+  TEST_CASE("the start and the end of a foreign reader that keeps the log are reported") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     fake.file->foreign_reader = true;
@@ -59,7 +57,7 @@ TEST_SUITE("unit") {
     CHECK(fake.told->count(NoticeKind::recovered) == 1);
   }
 
-  TEST_CASE("a foreign reader has not ended because a long read of our own hides it") {
+  TEST_CASE("a foreign reader does not count as ended while an own read hides it") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     fake.file->foreign_reader = true;
@@ -77,7 +75,7 @@ TEST_SUITE("unit") {
     CHECK(fake.told->count(NoticeKind::recovered) == 1);
   }
 
-  TEST_CASE("free pages are given back in slices until few are left") {
+  TEST_CASE("free pages are released in slices until few remain") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     fake.file->file_bytes = 100 * MiB;
@@ -94,7 +92,7 @@ TEST_SUITE("unit") {
     CHECK(fake.file->free_pages > 0);
   }
 
-  TEST_CASE("60 compacting gives all free pages back and shortens the log") {
+  TEST_CASE("compact releases all free pages and truncates the log") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     fake.put("due", "1", {1, 1, 1});
@@ -107,7 +105,7 @@ TEST_SUITE("unit") {
     CHECK(fake.file->keys().empty());
   }
 
-  TEST_CASE("60 compacting ends where no page can be given back") {
+  TEST_CASE("compact ends if no page can be released") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     fake.file->vacuums = false;
@@ -117,24 +115,25 @@ TEST_SUITE("unit") {
     CHECK_FALSE(fake.worker.run(0));
   }
 
-  TEST_CASE("compacting without a store is a failure and no crash") {
+  TEST_CASE("compact fails if there is no store") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     fake.put("a", "1");
-    // A reader condemns the store while it is being flushed, and no other can be opened.
+    // A reader marks the store as corrupt during the flush, and no other store can be opened.
     fake.engine.open_store =
         [](const store::OpenOptions&) -> base::Result<std::unique_ptr<store::Store>> {
       return base::Failure{FailureKind::io, 0, "gone"};
     };
     fake.faults->before(Call::commit, [&fake] {
-      if (const auto store = fake.engine.store.get()) fake.engine.store.condemn(*store, "test");
+      if (const auto store = fake.engine.store.get())
+        fake.engine.store.mark_corrupt(*store, "test");
     });
-    CHECK(fake.worker.compact().ok());  // goes on with the store that it had
+    CHECK(fake.worker.compact().ok());  // continues with the store that it had
     CHECK_FALSE(fake.worker.compact().ok());
     CHECK_FALSE(fake.worker.flush().ok());
   }
 
-  TEST_CASE("upkeep that another program is in the way of is done later, and fails nothing") {
+  TEST_CASE("upkeep that meets a busy file is repeated later without an error") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     fake.file->file_bytes = MiB;
@@ -153,7 +152,7 @@ TEST_SUITE("unit") {
     CHECK(fake.file->wal_bytes < 5 * MiB);
   }
 
-  TEST_CASE("while a long log cannot be moved the store refuses to write: a removal returns") {
+  TEST_CASE("a removal returns while the checkpoint of a long log fails") {
     for (const FailureKind kind : {FailureKind::io, FailureKind::full}) {
       FakeEngine fake;
       REQUIRE(fake.open().ok());
@@ -176,7 +175,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("a long log that cannot be moved is told of once, though nobody writes") {
+  TEST_CASE("a long log that cannot be moved is reported once even if no caller writes") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     fake.file->wal_bytes = 5 * MiB;
@@ -191,7 +190,7 @@ TEST_SUITE("unit") {
     CHECK(fake.told->count(NoticeKind::recovered) == 1);
   }
 
-  TEST_CASE("a file that is found damaged by upkeep is opened anew") {
+  TEST_CASE("a file that upkeep finds corrupt is opened again") {
     for (const std::int64_t log_bytes : {std::int64_t{0}, 5 * MiB}) {
       for (const Call call : {Call::checkpoint, Call::vacuum}) {
         FakeEngine fake;
@@ -200,26 +199,26 @@ TEST_SUITE("unit") {
         fake.file->wal_bytes = log_bytes;
         fake.faults->fail(call, FailureKind::corrupt);
         static_cast<void>(fake.worker.run(1'000));
-        CHECK(fake.engine.store.condemned());
+        CHECK(fake.engine.store.corruption());
         static_cast<void>(fake.worker.run(1'000));
         CHECK(fake.engine.store.get() != damaged);
-        CHECK_FALSE(fake.engine.store.condemned());
+        CHECK_FALSE(fake.engine.store.corruption());
       }
     }
   }
 
-  TEST_CASE("a long log that cannot be moved is a store that refuses to write: removals return") {
+  TEST_CASE("a long log that cannot be moved counts as a store that refuses writes") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     fake.put("a", "1");
     REQUIRE(fake.worker.flush().ok());
     fake.file->wal_bytes = 5 * MiB;
     fake.faults->fail_always(Call::checkpoint, FailureKind::io);
-    SUBCASE("with a removal that waits") {
+    SUBCASE("a removal waits") {
       CHECK(fake.erase("a") == 0);
       CHECK_FALSE(fake.get("a"));
     }
-    SUBCASE("with nothing to write") { CHECK_FALSE(fake.worker.flush().ok()); }
+    SUBCASE("no write is pending") { CHECK_FALSE(fake.worker.flush().ok()); }
     for (int i = 0; i < 3; ++i) {
       CHECK(fake.health() == HealthState::degraded);
       CHECK_FALSE(fake.worker.flush().ok());

@@ -11,8 +11,7 @@
 
 #include "support/temp_dir.hpp"
 
-// The shapes of the API as a program writes them, run for real. What they mean in detail is tested
-// elsewhere.
+// Uses the API in the forms in which programs write it. Other tests check the details.
 
 using namespace std::chrono_literals;
 
@@ -30,7 +29,7 @@ struct OrderLine {
 };
 struct FeaturedPost : Post {};
 
-struct Application {  // handles are members, with types that can be named
+struct Application {  // keeps handles as members, so their types must have names
   ashmemo::Calculation<Post, int> word_count;
   ashmemo::Calculation<Post, std::string, int> excerpt;
 };
@@ -64,7 +63,7 @@ Application declare_blog(ashmemo::Registry& registry) {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("usage: records and pages of every shape") {
+  TEST_CASE("calculations accept records and pages of every kind") {
     Setup setup;
     const Application blog = declare_blog(setup.registry);
     std::vector<Post> page = three_posts();
@@ -92,7 +91,7 @@ TEST_SUITE("unit") {
     CHECK(ready == std::vector<std::optional<int>>{3, 14, 0});
   }
 
-  TEST_CASE("usage: calculations of every shape") {
+  TEST_CASE("calculations can be declared in every supported form") {
     Setup setup;
     auto& posts = declare_posts(setup.registry);
     auto words = posts.calculation("words", &Post::words);
@@ -146,7 +145,7 @@ TEST_SUITE("unit") {
     CHECK(again.cached(page[0], "a") == "a");
   }
 
-  TEST_CASE("usage: a path is a record, though it is a range and converts from ranges") {
+  TEST_CASE("a path is a record although it is a range") {
     Setup setup;
     using Path = std::filesystem::path;
     auto& files = setup.registry.resource<Path>("File", [](const Path& p) { return p.string(); });
@@ -159,7 +158,7 @@ TEST_SUITE("unit") {
     CHECK(size({Path("x"), Path("yy")}) == std::vector<int>{1, 2});
   }
 
-  TEST_CASE("usage: keys and values") {
+  TEST_CASE("a cache stores values under keys and results under keys of records") {
     Setup setup;
     ashmemo::Cache& cache = setup.cache;
     CHECK(cache.put("theme", "dark", {.ttl = 1h}));
@@ -182,7 +181,7 @@ TEST_SUITE("unit") {
     CHECK(cache.contains("OrderLine:7:3:price@acme"));
   }
 
-  TEST_CASE("usage: opening with and without limits") {
+  TEST_CASE("a cache can be opened with and without limits") {
     ashmemo::test::TempDir dir;
     ashmemo::Cache plain{dir.path("plain.db")};
     ashmemo::Cache bounded{dir.path("blog.db"),

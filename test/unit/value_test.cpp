@@ -23,10 +23,10 @@ static_assert(std::is_trivially_copyable_v<ValueView>);
 static_assert(ValueView{} == ValueView::null());
 static_assert(ValueView::integer(7).as_integer() == 7);
 static_assert(ValueView::real(0.5).as_real() == 0.5);
-static_assert(!std::is_convertible_v<ValueView, Value>, "copying the bytes is asked for");
+static_assert(!std::is_convertible_v<ValueView, Value>, "copying the bytes must be explicit");
 static_assert(std::is_convertible_v<const Value&, ValueView>);
 
-// One of each kind and content that must be told apart.
+// Values of all types that must differ from each other.
 std::vector<Value> different_values() {
   return {Value::null(),      Value::integer(0),         Value::integer(1), Value::real(0.0),
           Value::real(-0.0),  Value::real(1.0),          Value::real(kNan), Value::text(""),
@@ -36,7 +36,7 @@ std::vector<Value> different_values() {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("a value is of one of SQLite's five types") {
+  TEST_CASE("a value has one of SQLite's five types") {
     CHECK(Value().type() == ValueType::null);
     CHECK(Value::null().type() == ValueType::null);
     CHECK(Value::integer(-5).type() == ValueType::integer);
@@ -45,7 +45,7 @@ TEST_SUITE("unit") {
     CHECK(Value::blob("a").type() == ValueType::blob);
   }
 
-  TEST_CASE("a value gives back its content, and nothing that it is not") {
+  TEST_CASE("a value returns its content, and 0 or no bytes as another type") {
     CHECK(Value::integer(-5).as_integer() == -5);
     CHECK(Value::integer(-5).as_real() == 0.0);
     CHECK(Value::integer(-5).bytes().empty());
@@ -56,7 +56,7 @@ TEST_SUITE("unit") {
     CHECK(ValueView::blob("\0\1"sv).bytes() == "\0\1"sv);
   }
 
-  TEST_CASE("values are equal when type and content are, reals by their bits") {
+  TEST_CASE("values are equal if types and contents are equal, with reals compared by bits") {
     const std::vector<Value> values = different_values();
     for (std::size_t i = 0; i < values.size(); ++i) {
       for (std::size_t j = 0; j < values.size(); ++j) {
@@ -68,7 +68,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("an owned value survives the view that it was made of") {
+  TEST_CASE("an owned value does not depend on the view that it was made from") {
     for (const Value& original : different_values()) {
       Value copy(original.view());
       CHECK(copy == original);
@@ -78,13 +78,13 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("1 a text keeps its NUL bytes") {
+  TEST_CASE("a text keeps its NUL bytes") {
     const Value value = Value::text(std::string("a\0b\0", 4));
     CHECK(value.bytes() == "a\0b\0"sv);
     CHECK(value.size_bytes() == 4);
   }
 
-  TEST_CASE("3 no view hands out a null pointer, which SQLite would take for NULL") {
+  TEST_CASE("a view never returns a null pointer, which SQLite would store as NULL") {
     CHECK(ValueView::text(std::string_view{}).bytes().data() != nullptr);
     CHECK(ValueView::blob(std::string_view{}).bytes().data() != nullptr);
     CHECK(ValueView::null().bytes().data() != nullptr);
@@ -92,7 +92,7 @@ TEST_SUITE("unit") {
     CHECK(ValueView::text(std::string_view{}) != ValueView::null());
   }
 
-  TEST_CASE("a value's size is that of its content") {
+  TEST_CASE("the size of a value is the size of its content") {
     CHECK(Value::null().size_bytes() == 0);
     CHECK(Value::integer(1).size_bytes() == 8);
     CHECK(Value::real(1).size_bytes() == 8);

@@ -6,7 +6,7 @@
 
 #include "blog_fixture.hpp"
 
-// What a change of all results of a calculation costs: the same for few as for many.
+// The cost of replacing all results of a calculation does not depend on their number.
 
 using namespace ashmemo;
 using test::Post;
@@ -17,7 +17,7 @@ namespace {
 constexpr std::int64_t kFew = 10;
 constexpr std::int64_t kMany = 10'000;
 
-/// Opens the same file again, as the next run of the program.
+/// Opens the same file again, as the next run of a program does.
 struct Run {
   Run(const std::string& path, std::uint32_t version)
       : file(path), cache(path, {.hooks = {.worker = WorkerMode::manual}}) {
@@ -43,7 +43,7 @@ struct Cost {
   friend bool operator==(const Cost&, const Cost&) = default;
 };
 
-/// What `change` writes where the file holds this many results.
+/// Returns the cost of `change` for a file that contains `entries` results.
 template <class Change>
 Cost cost_with(std::int64_t entries, std::uint32_t version, Change change) {
   const test::TempDir dir;
@@ -58,10 +58,10 @@ Cost cost_with(std::int64_t entries, std::uint32_t version, Change change) {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("raising a version is one small commit, for few results as for many") {
+  TEST_CASE("raising a version needs one small commit for any number of results") {
     const auto load_and_commit = [](Run& run) {
       CHECK(run.id.cached(Post{1, "", 0}) == std::nullopt);
-      (void)run.cache.erase("nothing");  // returns when what was queued before it is in the file
+      (void)run.cache.erase("nothing");  // returns when all earlier writes are stored
     };
     const Cost few = cost_with(kFew, 2, load_and_commit);
     CHECK(few.commits <= 2);  // the version, and the removal
@@ -69,7 +69,7 @@ TEST_SUITE("unit") {
     CHECK(cost_with(kMany, 2, load_and_commit) == few);
   }
 
-  TEST_CASE("invalidating all results is one small commit, for few results as for many") {
+  TEST_CASE("invalidating all results needs one small commit for any number of results") {
     const auto invalidate = [](Run& run) { run.id.invalidate_all(); };
     const Cost few = cost_with(kFew, 1, invalidate);
     CHECK(few.commits == 1);

@@ -4,7 +4,7 @@
 #include <string>
 
 TEST_SUITE("unit") {
-  TEST_CASE("version of the library is that of the headers") {
+  TEST_CASE("the library reports the version of its headers") {
     const std::string numbers = std::to_string(ASHMEMO_VERSION_MAJOR) + "." +
                                 std::to_string(ASHMEMO_VERSION_MINOR) + "." +
                                 std::to_string(ASHMEMO_VERSION_PATCH);

@@ -22,7 +22,7 @@ using Keys = std::vector<std::string>;
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("in manual mode nothing is written until somebody does the work") {
+  TEST_CASE("the worker in manual mode writes nothing until a caller runs it") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     fake.worker.start();
@@ -34,7 +34,7 @@ TEST_SUITE("unit") {
     CHECK(fake.file->has("a"));
   }
 
-  TEST_CASE("a step with a budget of nothing does a bounded piece of work") {
+  TEST_CASE("run with a budget of 0 does a bounded piece of work") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     fake.put_all(test::numbered("k", 2'500), "v");
@@ -45,7 +45,7 @@ TEST_SUITE("unit") {
     CHECK(fake.engine.entries == 2'500);
   }
 
-  TEST_CASE("33 a step ends while the clock stands still, with any budget") {
+  TEST_CASE("run ends with any budget even if the clock does not advance") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     fake.put_all(test::numbered("k", 3'500), "v");
@@ -54,20 +54,20 @@ TEST_SUITE("unit") {
     CHECK_FALSE(fake.worker.run(-5));
   }
 
-  TEST_CASE("draining does the work on the calling thread in manual mode only") {
+  TEST_CASE("run_pending_now runs on the calling thread only in manual mode") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     fake.put("a", "1");
-    CHECK(fake.worker.drain());
+    CHECK(fake.worker.run_pending_now());
     CHECK(fake.file->has("a"));
 
     Options options = FakeEngine::manual();
     options.hooks.worker = WorkerMode::thread;
     FakeEngine threaded(options);
-    CHECK_FALSE(threaded.worker.drain());
+    CHECK_FALSE(threaded.worker.run_pending_now());
   }
 
-  TEST_CASE("61 closing writes all that was accepted, removals and touches too") {
+  TEST_CASE("close writes all accepted puts, removals and touches") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     fake.put_all({"a", "b"}, "1");
@@ -83,7 +83,7 @@ TEST_SUITE("unit") {
     CHECK(fake.engine.pending.empty());
   }
 
-  TEST_CASE("61 closing twice does nothing more") {
+  TEST_CASE("a second close does nothing") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     fake.close();
@@ -93,13 +93,13 @@ TEST_SUITE("unit") {
     CHECK(fake.faults->calls(Call::begin) == begun);
   }
 
-  TEST_CASE("61 closing what was never opened does nothing") {
+  TEST_CASE("close does nothing if the cache was never opened") {
     FakeEngine fake;
     fake.close();
     CHECK(fake.faults->calls(Call::begin) == 0);
   }
 
-  TEST_CASE("61 closing while the file refuses writes ends, and counts and reports what is lost") {
+  TEST_CASE("close counts and reports lost writes if the file refuses them") {
     for (const FailureKind kind : {FailureKind::busy, FailureKind::io, FailureKind::corrupt}) {
       FakeEngine fake;
       REQUIRE(fake.open().ok());
@@ -115,7 +115,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("61 closing tries again for as long as it may") {
+  TEST_CASE("close repeats failed writes until close_wait ends") {
     Options options = FakeEngine::manual();
     options.timing.close_wait = std::chrono::seconds(60);
     FakeEngine fake(options);
@@ -127,7 +127,7 @@ TEST_SUITE("unit") {
     CHECK(fake.engine.counters.dropped.get() == 0);
   }
 
-  TEST_CASE("an exception outside of a transaction does not end the worker") {
+  TEST_CASE("an exception outside a transaction does not stop the worker") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     fake.put("a", "1");
@@ -144,7 +144,7 @@ TEST_SUITE("unit") {
     CHECK(fake.file->has("a"));
   }
 
-  TEST_CASE("a removal does not wait for ever for a worker that only throws") {
+  TEST_CASE("a removal returns even if the worker always throws") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     fake.put("a", "1");
@@ -157,7 +157,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(fake.file->has("a"));
   }
 
-  TEST_CASE("31 33 a flush at a clock that stands still or went back ends and writes everything") {
+  TEST_CASE("a flush writes everything even if the clock does not advance") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     fake.clock->set_wall(-5'000'000);
@@ -170,7 +170,7 @@ TEST_SUITE("unit") {
     CHECK(fake.get("k0001"));
   }
 
-  TEST_CASE("52 the totals equal a full recount after any mixture of work and failures") {
+  TEST_CASE("totals are equal to a recount after any mixture of work and failures") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
     std::vector<Call> calls{Call::begin, Call::put,       Call::erase,       Call::commit,

@@ -14,7 +14,7 @@
 #include "support/fake_engine.hpp"
 #include "support/rendezvous.hpp"
 
-// The worker with its thread, on clocks that stand still. Meant to run under ThreadSanitizer too.
+// The worker with its thread, on clocks that do not advance. Most useful under ThreadSanitizer.
 
 using namespace ashmemo;
 using base::FailureKind;
@@ -32,13 +32,13 @@ Options threaded() {
 
 constexpr auto kMaxWait = std::chrono::milliseconds(50);
 
-Options patient() {
+Options with_max_wait() {
   Options options = threaded();
   options.timing.max_wait = kMaxWait;
   return options;
 }
 
-/// By the machine's clock. However slow the machine is, it is no shorter than a wait in it.
+/// The duration of the call on the system clock. It is at least as long as any wait in the call.
 std::chrono::steady_clock::duration time_of(const std::function<void()>& call) {
   const auto begin = std::chrono::steady_clock::now();
   call();
@@ -61,15 +61,15 @@ void in_threads(int threads, const std::function<void(int)>& work) {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("the thread commits in the order of the queue, without being asked for anything") {
+  TEST_CASE("the worker thread commits in the order of the queue without a flush") {
     Cache cache;
     for (const std::string& key : test::numbered("k", 50)) CHECK(cache.put(key, "1") == 1);
-    CHECK(cache.erase("k50") == 1);  // returns when committed, and all before it are
+    CHECK(cache.erase("k50") == 1);  // returns when it and all earlier writes are committed
     CHECK(cache.file->keys().size() == 49);
     CHECK(cache.file->state()->totals == cache.file->counted());
   }
 
-  TEST_CASE("a put with commit returns when it is in the file") {
+  TEST_CASE("a put with commit durability waits for the worker thread") {
     Options options = threaded();
     options.durability = Durability::commit;
     Cache cache(options);
@@ -79,8 +79,8 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("on a clock that stands still a removal waits for max_wait by the machine's clock") {
-    Cache cache(patient());
+  TEST_CASE("a removal waits for max_wait of system time if its clock does not advance") {
+    Cache cache(with_max_wait());
     CHECK(cache.put("a", "1") == 1);
     REQUIRE(cache.worker.flush().ok());
     cache.faults->fail_always(Call::begin, FailureKind::busy);
@@ -94,8 +94,9 @@ TEST_SUITE("unit") {
     CHECK_FALSE(cache.file->has("a"));
   }
 
-  TEST_CASE("on a clock that stands still a put waits for room for max_wait by the machine's") {
-    Options options = patient();
+  TEST_CASE(
+      "a put into a full queue waits for max_wait of system time if its clock does not advance") {
+    Options options = with_max_wait();
     options.queue_bytes = 64 * KiB;
     Cache cache(options);
     cache.faults->fail_always(Call::begin, FailureKind::busy);
@@ -107,7 +108,7 @@ TEST_SUITE("unit") {
     CHECK(cache.engine.counters.dropped.get() == 40 - static_cast<std::int64_t>(taken));
   }
 
-  TEST_CASE("a put waits for room while the worker makes some") {
+  TEST_CASE("a put waits while the worker frees space in the queue") {
     Options options = threaded();
     options.queue_bytes = 64 * KiB;
     options.timing.max_wait = std::chrono::minutes(10);
@@ -116,7 +117,7 @@ TEST_SUITE("unit") {
     CHECK(cache.engine.counters.dropped.get() == 0);
   }
 
-  TEST_CASE("a removal waits through a time in which the file was busy") {
+  TEST_CASE("a removal waits until the file is no longer busy") {
     Options options = threaded();
     options.timing.max_wait = std::chrono::minutes(10);
     Cache cache(options);
@@ -127,7 +128,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(cache.file->has("a"));
   }
 
-  TEST_CASE("intervals may be for ever") {
+  TEST_CASE("all intervals can be infinite") {
     Options options = threaded();
     options.timing.flush_interval = Duration::max();
     options.timing.maintenance_interval = Duration::max();
@@ -142,23 +143,23 @@ TEST_SUITE("unit") {
     cache.close();
   }
 
-  TEST_CASE("other work goes on while a write waits for others to share its commit") {
+  TEST_CASE("a write that waits for flush_interval does not delay other work") {
     Options options = threaded();
-    options.memory_bytes = 0;  // no tier that the thread would look for changes for
+    options.memory_bytes = 0;  // without a tier the thread looks for no changes
     options.timing.flush_interval = Duration::max();
     options.timing.maintenance_interval = Duration::max();
     options.timing.max_wait = std::chrono::minutes(10);
     bool calls = false;
     std::int64_t free_pages = 0;
-    SUBCASE("what is done in steps") { free_pages = 1'000'000; }
-    SUBCASE("what somebody calls for") { calls = true; }
-    SUBCASE("what is looked for now and then") {
+    SUBCASE("work in several steps") { free_pages = 1'000'000; }
+    SUBCASE("work that a caller requests") { calls = true; }
+    SUBCASE("work at maintenance_interval") {
       options.timing.maintenance_interval = std::chrono::milliseconds(1);
     }
     FakeEngine* cache = nullptr;
     test::Events events;
-    options.hooks.on_removal = [&](const Removal&) {  // the thread's pass is over
-      events.wait_for("nobody waits");
+    options.hooks.on_removal = [&](const Removal&) {  // runs after the pass of the thread
+      events.wait_for("no caller waits");
       cache->put("late", "1");
       if (calls) cache->worker.wake_now();
     };
@@ -172,13 +173,13 @@ TEST_SUITE("unit") {
     fake.faults->before(Call::put, [&events] { events.happened("late is written"); });
     fake.worker.start();
     CHECK(fake.erase("a") == 1);
-    events.happened("nobody waits");
+    events.happened("no caller waits");
     events.wait_for("late is written");
     fake.close();
     CHECK(fake.file->has("late"));
   }
 
-  TEST_CASE("61 closing ends the thread, writes what was accepted, and releases who waits") {
+  TEST_CASE("close ends the thread, writes accepted entries and wakes waiting callers") {
     for (int round = 0; round < 10; ++round) {
       Options options = threaded();
       options.durability = Durability::commit;
@@ -204,7 +205,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("62 64 threads that put, read and remove while the file fails now and then") {
+  TEST_CASE("threads that put, read and remove see correct values while the file sometimes fails") {
     constexpr int kThreads = 3;
     constexpr int kEach = 400;
     constexpr int kKeys = 8;
@@ -241,7 +242,7 @@ TEST_SUITE("unit") {
           mine[k] = std::to_string(i);
           wrong += cache.put(key, mine[k]) == 1 ? 0 : 1;
         }
-        // A read that failed is a miss; one that did not is never old.
+        // A failed read is a miss. A successful read never returns an old value.
         const auto read = cache.get(key);
         wrong += !read || *read == mine[k] ? 0 : 1;
       }

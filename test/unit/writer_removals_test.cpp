@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <sqlite3.h>
 
 #include <algorithm>
 #include <map>
@@ -7,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "store/due_sweep.hpp"
+#include "store/writer_sql.hpp"
 #include "support/store_fixture.hpp"
 
 using namespace ashmemo;
@@ -39,18 +40,18 @@ void put_expiring(store::Writer& writer, const std::string& key, std::int64_t ex
   REQUIRE(writer.put(row));
 }
 
-store::Writer::Due erase_due(store::Writer& writer, std::int64_t now, int most = 1'000) {
-  const auto due = writer.erase_due(now, most);
+store::Writer::Due erase_due(store::Writer& writer, std::int64_t now, int max_rows = 1'000) {
+  const auto due = writer.erase_due(now, max_rows);
   REQUIRE(due);
   return *due;
 }
 
-/// Calls erase_due until there is no more.
-Keys erase_all_due(store::Writer& writer, std::int64_t now, int most = 1'000) {
+/// Calls `erase_due` until it reports no more. Returns the removed keys.
+Keys erase_all_due(store::Writer& writer, std::int64_t now, int max_rows = 1'000) {
   Keys all;
   while (true) {
-    const store::Writer::Due due = erase_due(writer, now, most);
-    CHECK(due.rows.size() <= static_cast<std::size_t>(most));
+    const store::Writer::Due due = erase_due(writer, now, max_rows);
+    CHECK(due.rows.size() <= static_cast<std::size_t>(max_rows));
     for (const store::RemovedRow& row : due.rows) all.push_back(row.key);
     if (!due.more) return all;
   }
@@ -59,7 +60,7 @@ Keys erase_all_due(store::Writer& writer, std::int64_t now, int most = 1'000) {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("a prefix removes exactly the keys that begin with it") {
+  TEST_CASE("erase_prefix removes exactly the keys that begin with the prefix") {
     StoreFixture file;
     const std::vector<std::pair<std::string, std::string>> all = {
         {"Post:1:a", ""}, {"Post:10:a", ""}, {"Post:1", ""},   {"Post%1:a", ""},
@@ -78,7 +79,7 @@ TEST_SUITE("unit") {
     });
   }
 
-  TEST_CASE("a removal is bounded in rows and in bytes, but for its first row") {
+  TEST_CASE("erase_prefix is limited in rows and bytes except for its first row") {
     StoreFixture file;
     file.transaction([](store::Writer& writer) {
       const std::vector<std::int64_t> sizes = {5 * kMiB, 3 * kMiB, kMiB, 1, kMiB};
@@ -95,7 +96,7 @@ TEST_SUITE("unit") {
     });
   }
 
-  TEST_CASE("29 31 an entry is removed at the moment it ends, not before") {
+  TEST_CASE("erase_due removes an entry exactly at its end and not before") {
     StoreFixture file;
     file.transaction([](store::Writer& writer) {
       put_expiring(writer, "plain", 100, 100);
@@ -111,7 +112,7 @@ TEST_SUITE("unit") {
     });
   }
 
-  TEST_CASE("31 due entries are removed in bounded batches until none is left") {
+  TEST_CASE("erase_due removes due entries in bounded batches") {
     StoreFixture file;
     file.transaction([](store::Writer& writer) {
       for (int i = 0; i < 2'500; ++i) put_expiring(writer, "k" + std::to_string(i), 100, 100);
@@ -122,7 +123,7 @@ TEST_SUITE("unit") {
     });
   }
 
-  TEST_CASE("due entries are found behind any number of kept ones, a bounded number a call") {
+  TEST_CASE("erase_due finds a due entry behind many kept ones in several bounded calls") {
     StoreFixture file;
     file.transaction([](store::Writer& writer) {
       for (int i = 0; i < 45'000; ++i) {
@@ -130,33 +131,54 @@ TEST_SUITE("unit") {
       }
       put_expiring(writer, "due", 100, 100);
     });
-    file.transaction([](store::Writer& writer) {
-      for (int i = 0; i < 2; ++i) {
-        const auto passed = erase_due(writer, 200);  // passed over 20,000 rows
-        CHECK(passed.rows.empty());
-        CHECK(passed.more);
-      }
+    file.transaction([&file](store::Writer& writer) {
       const auto found = erase_due(writer, 200);
       CHECK(keys_of(found.rows) == Keys{"due"});
       CHECK_FALSE(found.more);
-      CHECK_FALSE(erase_due(writer, 200).more);
-      // Now all are known: those that end are found at once, wherever they are.
       CHECK(keys_of(erase_due(writer, 5'001).rows) == Keys{"kept0", "kept1"});
       put_expiring(writer, "kept44000", 20, 400);
       CHECK(keys_of(erase_due(writer, 400).rows) == Keys{"kept44000"});
     });
-    // Another program lets each search begin anew: it ends all the same.
-    int searches = 0;
-    for (bool more = true; more; ++searches) {
-      REQUIRE(searches < 10);
-      file.raw().run(
-          "UPDATE cache_entries SET access_count = access_count + 1 WHERE cache_key = 'kept5'");
-      file.transaction([&more](store::Writer& writer) { more = erase_due(writer, 400).more; });
-    }
-    CHECK(searches == 3);
+    // Of the rows that stay not one is looked at: SQLite counts what it steps over in an index.
+    sqlite3_stmt* due = nullptr;
+    const store::WriterSql sql;
+    REQUIRE(sqlite3_prepare_v2(file.raw().handle(), sql.due.sql(), -1, &due, nullptr) == SQLITE_OK);
+    REQUIRE(sqlite3_bind_int64(due, 1, 4'999) == SQLITE_OK);
+    CHECK(sqlite3_step(due) == SQLITE_DONE);
+    CHECK(sqlite3_stmt_status(due, SQLITE_STMTSTATUS_VM_STEP, 0) < 100);
+    CHECK(sqlite3_stmt_status(due, SQLITE_STMTSTATUS_SORT, 0) == 0);
+    sqlite3_finalize(due);
   }
 
-  TEST_CASE("what a rolled back removal had passed over is found again") {
+  TEST_CASE("entries that end first go first, those that were kept after the others") {
+    StoreFixture file;
+    file.transaction([](store::Writer& writer) {
+      put_expiring(writer, "b", 20, 20);
+      put_expiring(writer, "kept b", 5, 30);
+      put_expiring(writer, "a", 10, 10);
+      put_expiring(writer, "kept a", 6, 15);
+      CHECK(keys_of(erase_due(writer, 100, 3).rows) == Keys{"a", "b", "kept a"});
+      CHECK(keys_of(erase_due(writer, 100, 3).rows) == Keys{"kept b"});
+    });
+  }
+
+  TEST_CASE("each entry that ends is in one index of ends, and entries that never end in none") {
+    StoreFixture file;
+    file.transaction([](store::Writer& writer) {
+      put_expiring(writer, "plain", 10, 10);
+      put_expiring(writer, "kept", 10, 20);
+      REQUIRE(writer.put(row_of("never", ValueView::integer(1), 9)));
+    });
+    const auto keys_in = [&file](const std::string& index, const std::string& condition) {
+      return file.raw().rows("SELECT cache_key FROM cache_entries INDEXED BY " + index + " WHERE " +
+                             condition);
+    };
+    CHECK(keys_in("cache_entries_expires_at", "expires_at IS NOT NULL AND keep_until IS NULL") ==
+          "plain");
+    CHECK(keys_in("cache_entries_keep_until", "keep_until IS NOT NULL") == "kept");
+  }
+
+  TEST_CASE("erase_due finds entries again after a rollback") {
     StoreFixture file;
     file.transaction([](store::Writer& writer) {
       put_expiring(writer, "a", 10, 10);
@@ -168,7 +190,7 @@ TEST_SUITE("unit") {
     file.transaction([](store::Writer& writer) { CHECK(erase_all_due(writer, 50) == Keys{"a"}); });
   }
 
-  TEST_CASE("what another program makes due is found") {
+  TEST_CASE("erase_due finds entries that another program made due") {
     StoreFixture file;
     file.transaction([](store::Writer& writer) {
       put_expiring(writer, "kept", 10, 500);
@@ -179,8 +201,8 @@ TEST_SUITE("unit") {
         [](store::Writer& writer) { CHECK(erase_all_due(writer, 50) == Keys{"kept"}); });
   }
 
-  // Random entries, overwrites and removals against a plain map; the clock goes back, too.
-  TEST_CASE("31 68 exactly the due entries are removed, in any order of events") {
+  // Compares random puts, overwrites and removals with a map. The clock sometimes goes back.
+  TEST_CASE("erase_due removes exactly the due entries after random changes") {
     const unsigned seed = std::random_device{}();
     CAPTURE(seed);
     std::mt19937 random(seed);
@@ -224,31 +246,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("a sweep looks again only where something may be due") {
-    using Sweep = store::DueSweep;
-    Sweep sweep;
-    CHECK(sweep.next(100).is_tail());
-    sweep.seen(sweep.next(100), {{50, 7}, 600, 500, false});
-    CHECK(sweep.next(100).is_tail());
-    CHECK(sweep.next(100).after == Sweep::Position{50, 7});
-    sweep.seen(sweep.next(100), {{90, 3}, 600, 300, true});
-
-    const Sweep::Range second = sweep.next(300);
-    CHECK(second.after == Sweep::Position{50, 7});
-    CHECK(second.last == Sweep::Position{90, 3});
-    sweep.seen(second, {{90, 3}, 10, 800, true});  // small now: one with the first
-    const Sweep::Range both = sweep.next(500);
-    CHECK(both.after == Sweep::Position{});
-    CHECK(both.last == Sweep::Position{90, 3});
-
-    sweep.note({60, 1}, 200);
-    CHECK_FALSE(sweep.next(200).is_tail());
-    CHECK(sweep.next(199).is_tail());
-    sweep.note({95, 1}, 100);  // in the tail, which is looked at in any case
-    CHECK(sweep.next(199).is_tail());
-  }
-
-  TEST_CASE("entries of retired calculations are removed in one walk through all rows") {
+  TEST_CASE("erase_retired removes entries of retired calculations in one pass over all rows") {
     StoreFixture file;
     file.transaction([](store::Writer& writer) {
       REQUIRE(writer.put_calculation({1, "Post", "a", 1, "", true, 0, 0, 0, 0, 0, 0}));
@@ -278,7 +276,7 @@ TEST_SUITE("unit") {
     CHECK(file.writer().totals().entries == 167);
   }
 
-  TEST_CASE("nothing is looked at where no calculation is retired") {
+  TEST_CASE("erase_retired ends at once if no calculation is retired") {
     StoreFixture file;
     file.put({{"a", "1"}});
     file.transaction([](store::Writer& writer) {
@@ -288,7 +286,7 @@ TEST_SUITE("unit") {
     });
   }
 
-  TEST_CASE("15 clearing removes everything at once, and nothing from an empty file") {
+  TEST_CASE("erase_all removes all entries at once and nothing from an empty file") {
     StoreFixture file;
     file.transaction([](store::Writer& writer) {
       CHECK(writer.erase_all().value() == 0);
@@ -303,8 +301,8 @@ TEST_SUITE("unit") {
     CHECK(file.raw().rows("SELECT entries, bytes FROM cache_totals") == "0|0");
   }
 
-  // Any step of this wrong shows in the totals, which are compared with a recount each time.
-  TEST_CASE("52 totals stay equal to a recount after every operation") {
+  // Runs random operations and compares the totals with a recount after each transaction.
+  TEST_CASE("totals are equal to a recount after every transaction") {
     const unsigned seed = std::random_device{}();
     CAPTURE(seed);
     std::mt19937 random(seed);

@@ -10,8 +10,8 @@
 #include "support/fault_vfs.hpp"
 #include "support/store_fixture.hpp"
 
-// Transactions and changes of single entries. Removals: writer_removals_test.cpp; checkpoint,
-// vacuum and other programs: writer_upkeep_test.cpp.
+// Transactions and changes of single entries. Other files test removals (writer_removals_test.cpp),
+// checkpoints, vacuum and other programs (writer_upkeep_test.cpp).
 
 using namespace ashmemo;
 using test::row_of;
@@ -19,7 +19,7 @@ using test::StoreFixture;
 
 namespace {
 
-constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
 
 std::string types_of(StoreFixture& file) {
   return file.raw().rows("SELECT cache_key, typeof(value) FROM cache_entries ORDER BY cache_key");
@@ -28,7 +28,7 @@ std::string types_of(StoreFixture& file) {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("writer stores all columns of a new entry") {
+  TEST_CASE("put stores all columns of a new entry") {
     StoreFixture file;
     store::PutRow row = row_of("Post:1:words", ValueView::integer(42), 77);
     row.byte_size = 300;
@@ -52,7 +52,7 @@ TEST_SUITE("unit") {
     CHECK(file.raw().rows("SELECT entries, bytes, last_stamp FROM cache_totals") == "1|300|77");
   }
 
-  TEST_CASE("writer stores as NULL what follows from another column") {
+  TEST_CASE("put stores NULL for values that follow from another column") {
     StoreFixture file;
     file.transaction([](store::Writer& writer) {
       store::PutRow never = row_of("never", ValueView::integer(1), 1);
@@ -72,11 +72,11 @@ TEST_SUITE("unit") {
     CHECK(rows.at(1).calculation_id == 0);
   }
 
-  TEST_CASE("1 5 values of every type come back, empty ones and NUL bytes included") {
+  TEST_CASE("values of every type are read as they were written") {
     StoreFixture file;
     const std::vector<Value> values = {Value::null(),
                                        Value::integer(std::numeric_limits<std::int64_t>::min()),
-                                       Value::integer(kMost),
+                                       Value::integer(kMax),
                                        Value::real(-0.0),
                                        Value::real(0.1),
                                        Value::text(""),
@@ -105,7 +105,7 @@ TEST_SUITE("unit") {
           "key 6|text\nkey 7|blob\nkey 8|blob\nkey 9|text");
   }
 
-  TEST_CASE("8 overwriting changes the bytes by the difference and keeps the reads") {
+  TEST_CASE("an overwrite changes the bytes by the difference and keeps the access count") {
     StoreFixture file;
     file.transaction([](store::Writer& writer) {
       store::PutRow row = row_of("key", ValueView::integer(1), 10);
@@ -133,14 +133,14 @@ TEST_SUITE("unit") {
     CHECK(file.raw().rows("SELECT entries, bytes FROM cache_totals") == "1|140");
   }
 
-  TEST_CASE("7 storing the same value twice changes neither count nor bytes") {
+  TEST_CASE("an overwrite with the same value changes neither entries nor bytes") {
     StoreFixture file;
     file.put({{"key", "value"}});
     file.put({{"key", "value"}});
     CHECK(file.writer().totals() == store::Totals{1, 100});
   }
 
-  TEST_CASE("2 a large value replaced by a small one and back leaves no debris") {
+  TEST_CASE("a large value can be replaced by a small one and back") {
     StoreFixture file;
     const std::string large(1 << 20, 'x');
     file.put({{"key", large}});
@@ -149,10 +149,11 @@ TEST_SUITE("unit") {
     file.put({{"key", large}});
     CHECK(test::read_value(file.store(), "key") == Value::text(large));
     file.put({{"key", "small"}});
-    CHECK(file.raw().integer("PRAGMA freelist_count") >= 256);  // and integrity_check at the end
+    // The fixture also runs integrity_check at the end.
+    CHECK(file.raw().integer("PRAGMA freelist_count") >= 256);
   }
 
-  TEST_CASE("12 erasing answers what was there, and nothing for a missing key") {
+  TEST_CASE("erase returns the removed row, or nothing for a missing key") {
     StoreFixture file;
     file.put({{"a", "1"}, {"b", "2"}});
     file.transaction([](store::Writer& writer) {
@@ -168,7 +169,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(test::read_value(file.store(), "a"));
   }
 
-  TEST_CASE("touches are added up and never set the time back") {
+  TEST_CASE("touches are added up and never set the access time back") {
     StoreFixture file;
     file.put({{"a", "1"}});
     const std::int64_t rowid = file.raw().integer("SELECT rowid FROM cache_entries");
@@ -181,7 +182,7 @@ TEST_SUITE("unit") {
           "500|5|1");
   }
 
-  TEST_CASE("a row gets a new place in a queue, with its touches") {
+  TEST_CASE("reinsert moves a row to a new position with its touches") {
     StoreFixture file;
     file.put({{"a", "1"}, {"b", "2"}});
     file.transaction([](store::Writer& writer) {
@@ -197,7 +198,7 @@ TEST_SUITE("unit") {
     CHECK(file.raw().integer("SELECT last_stamp FROM cache_totals") == 900);
   }
 
-  TEST_CASE("40 the oldest rows come in the order of their stamps, queue by queue") {
+  TEST_CASE("oldest returns the rows of a queue in the order of their stamps") {
     StoreFixture file;
     file.transaction([](store::Writer& writer) {
       for (const auto& [key, stamp, queue] : std::vector<std::tuple<std::string, int, int>>{
@@ -220,7 +221,7 @@ TEST_SUITE("unit") {
     });
   }
 
-  TEST_CASE("a row leaves the queue only as it was seen there") {
+  TEST_CASE("erase_row removes a row only if it has not changed") {
     StoreFixture file;
     file.put({{"a", "1"}, {"b", "2"}});
     file.transaction([](store::Writer& writer) {
@@ -234,14 +235,14 @@ TEST_SUITE("unit") {
     CHECK(file.raw().rows("SELECT cache_key FROM cache_entries") == "a");
   }
 
-  TEST_CASE("a change outside of a transaction is refused") {
+  TEST_CASE("a change outside a transaction is refused") {
     StoreFixture file;
     CHECK_FALSE(file.writer().put(row_of("key", ValueView::integer(1), 1)));
     CHECK_FALSE(file.writer().commit(false));
     CHECK(file.raw().integer("SELECT count(*) FROM cache_entries") == 0);
   }
 
-  TEST_CASE("the first change that fails rolls the whole transaction back") {
+  TEST_CASE("a failed change rolls back the whole transaction") {
     StoreFixture file;
     file.put({{"kept", "1"}});
     const std::string too_large(std::size_t{65} << 20, 'x');
@@ -260,7 +261,7 @@ TEST_SUITE("unit") {
     REQUIRE(file.writer().commit(false));
   }
 
-  TEST_CASE("after a commit that failed the totals are what they were before it") {
+  TEST_CASE("totals are unchanged after a failed commit") {
     test::FaultVfs vfs;
     StoreFixture file;
     file.put({{"a", "1"}});
@@ -274,7 +275,7 @@ TEST_SUITE("unit") {
     CHECK(file.writer().totals() == store::Totals{2, 200});
   }
 
-  TEST_CASE("rolling back leaves file and totals as they were") {
+  TEST_CASE("rollback restores the file and the totals") {
     StoreFixture file;
     file.put({{"a", "1"}, {"b", "2"}});
     REQUIRE(file.writer().begin());
@@ -286,7 +287,7 @@ TEST_SUITE("unit") {
     CHECK(file.writer().totals() == store::Totals{3, 300});
   }
 
-  TEST_CASE("the first commit after a failure writes, though there is nothing to write") {
+  TEST_CASE("the first commit after a failure writes even if nothing has changed") {
     StoreFixture file;
     file.put({{"a", "1"}});
     const auto nothing = [](store::Writer&) {};
@@ -301,7 +302,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("a rowid is never given out twice while the file is open") {
+  TEST_CASE("a rowid is never used twice while the file is open") {
     StoreFixture file;
     file.put({{"a", "1"}});
     const std::int64_t first = file.raw().integer("SELECT rowid FROM cache_entries");
@@ -316,23 +317,23 @@ TEST_SUITE("unit") {
     CHECK(file.raw().integer("SELECT max(rowid) FROM cache_entries") > first + 2);
   }
 
-  TEST_CASE("counters at the end of the numbers do not overflow") {
+  TEST_CASE("counters at the maximum integer do not overflow") {
     StoreFixture file;
     file.put({{"a", "1"}, {"b", "2"}});
     file.raw().run(
         "UPDATE cache_entries SET access_count = 9223372036854775807, rowid = rowid + 10");
     file.transaction([](store::Writer& writer) {
       const auto rows = writer.oldest(0, 2).value();
-      CHECK(writer.touch({rows[0].rowid, 50, kMost}).value().has_value());
-      REQUIRE(writer.reinsert(rows[0].rowid, {60, 60, kMost, 0, 0}));
+      CHECK(writer.touch({rows[0].rowid, 50, kMax}).value().has_value());
+      REQUIRE(writer.reinsert(rows[0].rowid, {60, 60, kMax, 0, 0}));
       store::PutRow row = row_of("b", ValueView::integer(1), 70);
-      row.touches = kMost;
+      row.touches = kMax;
       REQUIRE(writer.put(row));
     });
-    CHECK(file.raw().integer("SELECT min(access_count) FROM cache_entries") > kMost / 4);
+    CHECK(file.raw().integer("SELECT min(access_count) FROM cache_entries") > kMax / 4);
   }
 
-  TEST_CASE("calculations are stored by id and count on, until they are retired") {
+  TEST_CASE("a calculation keeps its counters until it is retired") {
     StoreFixture file;
     store::CalculationRow row{7, "Post", "words", 2, "ttl 1h", false, 1, 2, 3, 4, 5, 6};
     file.transaction([&](store::Writer& writer) {
@@ -366,7 +367,7 @@ TEST_SUITE("unit") {
           "1|0|0|0|0|0|0");
   }
 
-  TEST_CASE("only retired calculations are forgotten") {
+  TEST_CASE("forget_retired deletes only retired calculations") {
     StoreFixture file;
     file.transaction([](store::Writer& writer) {
       REQUIRE(writer.put_calculation({1, "Post", "a", 1, "", true, 0, 0, 0, 0, 0, 0}));
@@ -377,7 +378,7 @@ TEST_SUITE("unit") {
     CHECK(file.raw().rows("SELECT id FROM cache_calculations") == "2");
   }
 
-  TEST_CASE("a recount corrects the totals and says by how much") {
+  TEST_CASE("recount corrects the totals and returns the difference") {
     StoreFixture file;
     file.put({{"a", "1"}, {"b", "2"}});
     // The shell's REPLACE fires no delete trigger.

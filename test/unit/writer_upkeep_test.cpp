@@ -9,7 +9,7 @@
 #include "support/counting_vfs.hpp"
 #include "support/store_fixture.hpp"
 
-// The writer beside other programs, and what it does between transactions.
+// The writer beside other programs, and its work between transactions.
 
 using namespace ashmemo;
 using base::FailureKind;
@@ -22,7 +22,7 @@ constexpr std::int64_t kMiB = 1024 * 1024;
 
 std::int64_t file_bytes(const std::string& path) { return base::inspect(path).value().bytes; }
 
-// About `pages` pages of the WAL.
+// Fills about `pages` pages of the WAL.
 void fill_wal(StoreFixture& file, int pages) {
   static int round = 0;
   file.put({{"fill " + std::to_string(++round),
@@ -45,7 +45,7 @@ TEST_SUITE("unit") {
     CHECK(file.writer().totals() == store::Totals{2, 200});
   }
 
-  TEST_CASE("a change by another program is noticed once, and ours never") {
+  TEST_CASE("begin reports a change by another program once, and own changes never") {
     StoreFixture file;
     const auto foreign = [&file] {
       const auto begun = file.writer().begin();
@@ -70,11 +70,11 @@ TEST_SUITE("unit") {
     file.raw().run("UPDATE cache_entries SET access_count = 1");
     const std::uint64_t counter = file.store().commit_counter();
     CHECK(foreign());
-    CHECK(file.store().commit_counter() == counter + 2);  // noticed, and committed
+    CHECK(file.store().commit_counter() == counter + 2);  // once for each program
     CHECK_FALSE(foreign());
   }
 
-  TEST_CASE("a look sees what another program changed, while that one holds the lock, too") {
+  TEST_CASE("look sees the change of another program even while that program holds the lock") {
     StoreFixture file;
     file.put({{"a", "1"}, {"b", "2"}});
     file.raw().run("DELETE FROM cache_entries WHERE cache_key = 'a'");
@@ -92,7 +92,7 @@ TEST_SUITE("unit") {
     file.writer().rollback();
   }
 
-  TEST_CASE("the totals of a file just opened are known without a transaction") {
+  TEST_CASE("totals are known after opening without a transaction") {
     StoreFixture file;
     file.put({{"a", "1"}});
     file.reopen();
@@ -100,7 +100,7 @@ TEST_SUITE("unit") {
     CHECK(file.writer().totals() == store::Totals{1, 100});
   }
 
-  TEST_CASE("a transaction that changed nothing does not move the commit counter") {
+  TEST_CASE("a transaction without changes does not raise the commit counter") {
     StoreFixture file;
     file.put({{"a", "1"}});
     const std::uint64_t counter = file.store().commit_counter();
@@ -113,7 +113,7 @@ TEST_SUITE("unit") {
     CHECK(file.store().commit_counter() == counter + 1);
   }
 
-  TEST_CASE("after another program's change totals and rowids are read again") {
+  TEST_CASE("totals and rowids are read again after a change by another program") {
     StoreFixture file;
     file.put({{"a", "1"}});
     file.raw().run(
@@ -127,7 +127,7 @@ TEST_SUITE("unit") {
     CHECK(file.writer().totals() == store::Totals{2, 200});
   }
 
-  TEST_CASE("a foreign row at the end of the numbers does not stop the writer") {
+  TEST_CASE("a foreign row with the largest integers does not stop the writer") {
     StoreFixture file;
     file.raw().run(
         "INSERT INTO cache_entries (rowid, cache_key, byte_size, inserted_at, computed_at,"
@@ -145,7 +145,7 @@ TEST_SUITE("unit") {
     CHECK(file.writer().totals() == store::Totals{2, 200});
   }
 
-  TEST_CASE("a foreign trigger stops the writer, a plain index does not") {
+  TEST_CASE("a foreign trigger stops the writer and a plain index does not") {
     StoreFixture file;
     file.put({{"a", "1"}});
     file.raw().run("CREATE INDEX mine ON cache_entries (access_count)");
@@ -163,7 +163,7 @@ TEST_SUITE("unit") {
     CHECK(file.writer().totals() == store::Totals{3, 300});
   }
 
-  TEST_CASE("a file that has lost its totals is damaged") {
+  TEST_CASE("a file without totals is corrupt") {
     StoreFixture file;
     file.expect_wrong_totals();
     file.put({{"a", "1"}});
@@ -173,7 +173,7 @@ TEST_SUITE("unit") {
     CHECK(begun.failure().kind == FailureKind::corrupt);
   }
 
-  TEST_CASE("a value over this connection's limit is read as missing, and can be removed") {
+  TEST_CASE("a value above the limit of the connection is missing for reads and can be removed") {
     StoreFixture file;
     file.put({{"a", std::string(3 * kMiB, 'x')}, {"b", "2"}, {"c", std::string(3 * kMiB, 'y')}});
     file.options.max_entry_bytes = kMiB;
@@ -191,20 +191,22 @@ TEST_SUITE("unit") {
     file.transaction([](store::Writer& writer) {
       const auto oldest = writer.oldest(0, 3).value();
       CHECK_FALSE(writer.touch({oldest[0].rowid, 50, 1}).value().has_value());
-      REQUIRE(writer.reinsert(oldest[0].rowid, {60, 60, 1, 0, 0}));  // cannot stay, so it goes
+      // The row is too large to be written again, so `reinsert` removes it.
+      REQUIRE(writer.reinsert(oldest[0].rowid, {60, 60, 1, 0, 0}));
       CHECK(writer.totals() == store::Totals{2, 200});
       REQUIRE(writer.put(row_of("c", ValueView::integer(3), 70)));
     });
     CHECK(test::read_value(file.store(), "c") == Value::integer(3));
   }
 
-  TEST_CASE("a checkpoint moves everything and the WAL starts over") {
+  TEST_CASE("a checkpoint moves all frames and the WAL restarts") {
     StoreFixture file;
     CHECK(file.writer().wal_bytes() < 100'000);
     fill_wal(file, 400);
     CHECK(file.writer().wal_bytes() >= 400 * 4'096);
     const std::int64_t size = file_bytes(file.path + "-wal");
-    CHECK(test::read_value(file.store(), "missing") == std::nullopt);  // an idle reader's snapshot
+    // After this read an idle reader has a snapshot.
+    CHECK(test::read_value(file.store(), "missing") == std::nullopt);
     const auto done = file.writer().checkpoint(false);
     REQUIRE(done);
     CHECK(done->wal_frames >= 400);
@@ -212,25 +214,25 @@ TEST_SUITE("unit") {
     CHECK_FALSE(done->foreign_reader);
     CHECK(file.writer().wal_bytes() == 0);
     file.put({{"a", "1"}});
-    CHECK(file_bytes(file.path + "-wal") == size);  // from its start again
+    CHECK(file_bytes(file.path + "-wal") == size);  // written from its start again
     CHECK(file.writer().wal_bytes() < 100'000);
     CHECK(file.store().sizes().wal_bytes == size);
     CHECK(file.store().sizes().file_bytes == file_bytes(file.path));
   }
 
-  TEST_CASE("a WAL that was there before is counted") {
+  TEST_CASE("wal_bytes includes a WAL that existed before opening") {
     StoreFixture file;
     fill_wal(file, 300);
     test::RawDatabase last(file.path);
     REQUIRE(last.integer("SELECT count(*) FROM cache_entries") == 1);
-    last.run("BEGIN");  // keeps the WAL at our close
+    last.run("BEGIN");  // keeps the WAL when our store closes
     REQUIRE(last.integer("SELECT count(*) FROM cache_entries") == 1);
     file.reopen();
     CHECK(file.writer().wal_bytes() >= 300 * 4'096);
     last.run("COMMIT");
   }
 
-  TEST_CASE("a truncating checkpoint leaves one MiB of the WAL") {
+  TEST_CASE("a truncating checkpoint shortens the WAL to 1 MiB") {
     StoreFixture file;
     fill_wal(file, 2'000);
     CHECK(file_bytes(file.path + "-wal") > 7 * kMiB);
@@ -242,18 +244,18 @@ TEST_SUITE("unit") {
     CHECK(file_bytes(file.path + "-wal") == store::kWalKeptBytes);
   }
 
-  TEST_CASE("another program's read keeps the WAL from starting over, and that is told") {
+  TEST_CASE("checkpoint reports a foreign reader that keeps the WAL from restarting") {
     StoreFixture file;
     fill_wal(file, 100);
     file.raw().run("BEGIN");
     REQUIRE(file.raw().integer("SELECT count(*) FROM cache_entries") == 1);
-    SUBCASE("of the last state") {
+    SUBCASE("it reads the last state") {
       const auto done = file.writer().checkpoint(false);
       REQUIRE(done);
       CHECK(done->moved_frames == done->wal_frames);
       CHECK(done->foreign_reader);
     }
-    SUBCASE("of an older state") {
+    SUBCASE("it reads an older state") {
       fill_wal(file, 100);
       const auto done = file.writer().checkpoint(false);
       REQUIRE(done);
@@ -268,7 +270,7 @@ TEST_SUITE("unit") {
     CHECK(file.writer().wal_bytes() == 0);
   }
 
-  TEST_CASE("another program's write is not taken for a read") {
+  TEST_CASE("checkpoint does not report a foreign writer as a reader") {
     StoreFixture file;
     fill_wal(file, 100);
     file.raw().run("BEGIN IMMEDIATE");
@@ -286,7 +288,7 @@ TEST_SUITE("unit") {
     file.writer().rollback();
   }
 
-  TEST_CASE("60 free pages are given back in slices, and the file gets shorter") {
+  TEST_CASE("vacuum releases free pages in slices and shortens the file") {
     StoreFixture file;
     fill_wal(file, 500);
     REQUIRE(file.writer().checkpoint(false));
@@ -302,7 +304,7 @@ TEST_SUITE("unit") {
     CHECK(when_moved < 100'000);
   }
 
-  TEST_CASE("after a cut the file grows before a commit again, whoever reads beside it") {
+  TEST_CASE("the file grows before a commit even if it was shortened beside a foreign reader") {
     StoreFixture file;
     fill_wal(file, 500);
     REQUIRE(file.writer().checkpoint(false));
@@ -319,7 +321,7 @@ TEST_SUITE("unit") {
     file.raw().run("COMMIT");
   }
 
-  TEST_CASE("vacuum while another program writes answers busy") {
+  TEST_CASE("vacuum fails as busy while another program writes") {
     StoreFixture file;
     fill_wal(file, 50);
     file.transaction([](store::Writer& writer) { REQUIRE(writer.erase_all()); });
@@ -330,7 +332,7 @@ TEST_SUITE("unit") {
     file.raw().run("ROLLBACK");
   }
 
-  TEST_CASE("a synced commit goes through the device, others only where all do") {
+  TEST_CASE("a commit syncs the WAL only if the commit or the store requires it") {
     test::CountingVfs syncs;
     StoreFixture file;
     file.put({{"a", "1"}});
@@ -361,7 +363,7 @@ TEST_SUITE("unit") {
     file.reopen();
   }
 
-  TEST_CASE("closing in a transaction leaves nothing of it") {
+  TEST_CASE("closing inside a transaction rolls it back") {
     StoreFixture file;
     file.put({{"a", "1"}});
     REQUIRE(file.writer().begin());

@@ -20,22 +20,22 @@
 #include <ashmemo/key_part.hpp>
 #include <ashmemo/records.hpp>
 
-// The typed half of a load: records and results, with every decision left to the compiled half.
+// The typed half of a load: records and results. The compiled half makes all decisions.
 
 namespace ashmemo::detail {
 
-/// Appends the parts of a record's key, each with a colon behind it.
+/// Appends the parts of a record's key, each followed by a colon.
 template <class T>
 using KeyAccess = std::function<void(std::string&, const T&)>;
 
-/// How key and version are got of a record.
+/// How to get the key and the version of a record.
 template <class T>
 struct RecordAccess {
   KeyAccess<T> append_key;
   std::function<Value(const T&)> version;  // may be empty
 };
 
-/// A page as the compiled half sees it.
+/// The page for the compiled half.
 template <class T>
 class RecordPage final : public RecordSource {
  public:
@@ -58,7 +58,7 @@ class RecordPage final : public RecordSource {
   std::span<const T* const> records_;
 };
 
-/// Where one call of a calculation leaves its results. `at` counts the records of that call.
+/// Takes the results of one call of a calculation. `at` is the position of a record in that call.
 template <class R>
 class ResultSink {
  public:
@@ -71,7 +71,7 @@ class ResultSink {
     observer_.done(records_[at]);
   }
 
-  /// What a batch calculation returned: by value, for it may have returned a reference.
+  /// Takes the results of a batch calculation. By value, because it may have returned a reference.
   template <class V>
   void take(V results) {
     if (results.size() != records_.size()) {
@@ -98,7 +98,7 @@ class ResultSink {
   RunObserver& observer_;
 };
 
-/// A registered calculation. Owned by its resource, as is what the pointers point to.
+/// A registered calculation. The resource owns it and the objects of its pointers.
 template <class T, class R, class... Args>
 struct Definition {
   std::function<void(Records<T>, ResultSink<R>&, const Args&...)> compute;
@@ -110,7 +110,7 @@ struct Definition {
 template <class T, class R, class... Args>
 class RunOnCopies;
 
-/// One calculation over one page. Page and arguments are the caller's.
+/// One calculation over one page. The caller owns the page and the arguments.
 template <class T, class R, class... Args>
 class TypedRun final : public CalculationRun {
  public:
@@ -157,7 +157,7 @@ class TypedRun final : public CalculationRun {
   }
   void copy(std::size_t from, std::size_t to) override { copy_of(*this, from, to); }
   void copy_of(const CalculationRun& other, std::size_t from, std::size_t to) override {
-    // Only results that can be copied are ever cached, and only keys of cached ones are compared.
+    // Only results that can be copied are cached, and only cached calculations have twins.
     if constexpr (std::copy_constructible<R>) {
       results_[to].emplace(static_cast<const TypedRun&>(other).results_.at(from));
     }
@@ -181,10 +181,10 @@ class TypedRun final : public CalculationRun {
         arguments_);
   }
 
-  /// All results, moved out. After a load: every record has one.
+  /// Moves all results out. After a load every record has a result.
   [[nodiscard]] std::vector<R> take_results() { return results_.take(); }
   [[nodiscard]] R take_first() { return std::move(*results_[0]); }
-  /// After a look-up: those that there are.
+  /// For a look-up: moves the results out that exist.
   [[nodiscard]] std::vector<std::optional<R>> take_known() {
     std::vector<std::optional<R>> known;
     known.reserve(page_.size());

@@ -11,15 +11,15 @@
 #include <ashmemo/detail/text_like.hpp>
 #include <ashmemo/records.hpp>
 
-// What the type of a callable says about the calculation it is: one record or a batch, its result,
-// its arguments.
+// The type of a callable determines its calculation: one record or a batch, its result, its
+// arguments.
 
 namespace ashmemo::detail {
 
 template <class...>
 struct Types {};
 
-/// Result and parameters of whatever has exactly one signature.
+/// Result and parameters of a callable with exactly one signature.
 template <class F>
 struct Signature;
 
@@ -54,7 +54,14 @@ struct Signature<F> : Signature<decltype(&F::operator())> {};
 template <class F>
 concept HasSignature = requires { typename Signature<F>::Result; };
 
-/// The parameters of a call, with the record in front: a member has it as its object.
+/// Whether arguments of types `A` can be given for the parameters.
+template <class Parameters, class... A>
+inline constexpr bool kArgumentsFit = false;
+template <class... P, class... A>
+  requires(sizeof...(P) == sizeof...(A))
+inline constexpr bool kArgumentsFit<Types<P...>, A...> = (std::convertible_to<const A&, P> && ...);
+
+/// The parameters of a call, with the record in front. For a member the record is the object.
 template <class T, class F, class Parameters>
 struct WithRecord {
   using type = Parameters;
@@ -65,13 +72,13 @@ struct WithRecord<T, F, Types<A...>> {
   using type = Types<const T&, A...>;
 };
 
-/// How an argument is held by those who must keep it: text is owned.
+/// The type in which an argument is kept. Text is owned.
 template <class A>
 using Owned = std::conditional_t<std::same_as<std::decay_t<A>, std::string_view> ||
                                      std::same_as<std::decay_t<A>, const char*>,
                                  std::string, std::decay_t<A>>;
 
-/// Whether it refers to text of somebody else's, however deep inside.
+/// Whether it is or contains a view of text that it does not own.
 template <class A>
 inline constexpr bool kBorrowsText =
     TextLike<A> && (std::is_pointer_v<A> || std::derived_from<A, std::string_view>);
@@ -90,7 +97,7 @@ template <class A>
   }
 }
 
-/// What a batch calculation gives for one record.
+/// The result of a batch calculation for one record.
 template <class V>
 struct BatchResult {
   static constexpr bool is_vector = false;

@@ -11,7 +11,7 @@
 #include <ashmemo/detail/callable.hpp>
 #include <ashmemo/records.hpp>
 
-// Makes a typed definition of a callable of any kind.
+// Turns a callable of any kind into a typed definition.
 
 namespace ashmemo {
 
@@ -54,7 +54,7 @@ struct DefinitionMaker<T, F, Types<First, Rest...>> {
 
   [[nodiscard]] static std::shared_ptr<Made> make(F calculation) {
     auto made = std::make_shared<Made>();
-    // Shared, so that a callable need not be copyable.
+    // Shared, so the callable need not be copyable.
     made->compute = [call = std::make_shared<F>(std::move(calculation))](
                         Records<T> records, ResultSink<Result>& sink,
                         const Owned<Rest>&... arguments) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -13,12 +14,12 @@
 #include <ashmemo/key_part.hpp>
 #include <ashmemo/value.hpp>
 
-// Makes functions of the members and callables by which users name key, version and scope. Each is
-// shared by a pointer, so that a callable need not be copyable.
+// Turns the members and callables for key, version and scope into functions. Each function shares its
+// callable, so the callable need not be copyable.
 
 namespace ashmemo::detail {
 
-/// A composite key that one callable gives: std::tuple, std::pair.
+/// A composite key that one callable returns: std::tuple, std::pair.
 template <class K>
 concept CompositeKey = !Keyable<K> && requires { std::tuple_size<K>::value; };
 
@@ -39,6 +40,11 @@ template <class T, class... K>
     std::apply([&](K&... part) { (append_key_of(out, std::invoke(part, record)), ...); }, *all);
   };
 }
+
+/// A member or callable that gives the version of a record.
+template <class V, class T>
+concept VersionOf =
+    std::invocable<V&, const T&> && Storable<stored_t<std::invoke_result_t<V&, const T&>>>;
 
 template <class T, class V>
 [[nodiscard]] std::function<Value(const T&)> version_access(V version) {

@@ -14,15 +14,15 @@
 #include <ashmemo/detail/core.hpp>
 #include <ashmemo/value.hpp>
 
-// The seam between the typed registry and its compiled core, which knows names, keys, policies and
-// SQLite values, but no type of the user's. Not for users: it may change with any version.
+// The interface between the typed registry and its compiled core, which knows names, keys, policies and
+// SQLite values, but no user types. Not for users: any version may change it.
 
 namespace ashmemo::detail {
 
 class ResourceCore;     // one resource: src/api/resource.hpp
 class CalculationCore;  // one calculation of it, which lives as long
 
-/// What cannot be found out about a type once it is gone.
+/// Properties of the record type that the compiled core needs.
 struct RecordTraits {
   bool copyable = false;
   bool polymorphic = false;
@@ -32,11 +32,12 @@ struct CalculationDeclaration {
   std::string_view name;
   std::uint32_t version = 1;
   bool takes_batches = false;
-  bool storable = false;  // the result has a codec
-  bool copyable = false;  // the result can be given to several records
-  bool optional = false;  // the result may be nothing
+  bool storable = false;      // the result has a codec
+  bool copyable = false;      // the result can be given to several records
+  bool optional = false;      // the result may be nothing
+  std::string result_type{};  // its name for the file: see type_name.hpp
   std::type_index type = typeid(void);
-  std::shared_ptr<void> typed;  // what `find` hands out again
+  std::shared_ptr<void> typed;  // `find` returns it
 };
 
 /// The page of a load. Records are numbered from 0.
@@ -44,7 +45,7 @@ class RecordSource {
  public:
   virtual ~RecordSource() = default;
   [[nodiscard]] virtual std::size_t size() const noexcept = 0;
-  /// Appends the record's own key, each part of it followed by a colon: "42:".
+  /// Appends the record's own key, each part followed by a colon: "42:".
   virtual void append_key(std::size_t record, std::string& out) const = 0;
   [[nodiscard]] virtual bool has_versions() const noexcept = 0;
   [[nodiscard]] virtual Value version(std::size_t record) const = 0;
@@ -58,14 +59,14 @@ class CalculationRun : public PageRun {
   [[nodiscard]] virtual CalculationCore& calculation() const noexcept = 0;
   /// Appends "word_count", or "excerpt(80)".
   virtual void append_call(std::string& out) const = 0;
-  /// As copy, out of another run of the same calculation.
+  /// Copies a result of another run of the same calculation.
   virtual void copy_of(const CalculationRun& other, std::size_t from, std::size_t to) = 0;
-  /// The same for copies of these records, numbered anew; null where they cannot be copied.
+  /// The same run on copies of these records, with new numbers; null if they cannot be copied.
   [[nodiscard]] virtual std::unique_ptr<OwnedRun> own(
       std::span<const std::size_t> records) const = 0;
 };
 
-/// A run that holds all it needs, and so may outlive the caller's page.
+/// A run that owns all its objects, so it may outlive the caller's page.
 class OwnedRun {
  public:
   virtual ~OwnedRun() = default;
@@ -79,7 +80,7 @@ class OwnedRun {
                                                           RecordTraits traits);
 CalculationCore& declare(ResourceCore& resource, const CalculationDeclaration& declaration);
 void cache(ResourceCore& resource, std::string_view calculation, const CachePolicy& policy);
-/// Says that `record_version` is set now. Error (misuse) if it may not be.
+/// Called when `record_version` is set. Error (misuse) if that is not allowed.
 void claim_record_version(ResourceCore& resource);
 void set_scope(ResourceCore& resource, std::function<void(std::string&)> append_scope);
 
@@ -101,13 +102,12 @@ void set_scope(ResourceCore& resource, std::function<void(std::string&)> append_
 
 // ---- loading
 
-/// Gives every record of every run its result; returns how many were computed. Throws what a
-/// calculation throws, once what was done before is stored. With `only_cached`, runs that are not
-/// cached are left out.
+/// Gives every record of every run its result; returns how many were computed. Throws the exception of
+/// a calculation after earlier results were stored. `only_cached` skips runs that are not cached.
 std::size_t load(ResourceCore& resource, const RecordSource& records,
                  std::span<CalculationRun* const> runs, const LoadOptions& options,
                  bool only_cached = false);
-/// Gives those records their result that have a live one. Computes nothing, counts nothing.
+/// Gives a result to the records that have a live one. Computes and counts nothing.
 void look_up(ResourceCore& resource, const RecordSource& records, CalculationRun& run);
 
 // ---- invalidating

@@ -17,36 +17,36 @@
 #include <ashmemo/entry.hpp>
 #include <ashmemo/error.hpp>
 
-// The typed halves of the direct API: they turn values to `T` and back, and know nothing else.
+// The typed half of the direct API. It only converts values to `T` and back.
 
 namespace ashmemo::detail {
 
-/// Decodes what a lookup finds into results in the order asked.
+/// Decodes the values that a look-up finds, in the order of the keys.
 template <class T>
 class DecodingSink final : public ValueSink {
  public:
   explicit DecodingSink(std::size_t size) : results_(size) {}
 
-  bool take(std::size_t index, ValueView value) override {
+  bool take(std::size_t index, Freshness, ValueView value) override {
     results_[index] = decode<T>(value);
     return results_[index].has_value();
   }
-  [[nodiscard]] bool in_place() const noexcept override { return decodes_in_place<T>; }
+  [[nodiscard]] bool in_place(std::size_t) const noexcept override { return decodes_in_place<T>; }
   [[nodiscard]] std::vector<std::optional<T>> take_results() { return std::move(results_); }
 
  private:
   std::vector<std::optional<T>> results_;
 };
 
-/// As DecodingSink, of one key: needs no memory of its own.
+/// DecodingSink for one key. It allocates no memory.
 template <class T>
 class DecodingOne final : public ValueSink {
  public:
-  bool take(std::size_t, ValueView value) override {
+  bool take(std::size_t, Freshness, ValueView value) override {
     result_ = decode<T>(value);
     return result_.has_value();
   }
-  [[nodiscard]] bool in_place() const noexcept override { return decodes_in_place<T>; }
+  [[nodiscard]] bool in_place(std::size_t) const noexcept override { return decodes_in_place<T>; }
   [[nodiscard]] std::optional<T> take_result() { return std::move(result_); }
 
  private:
@@ -85,11 +85,10 @@ class RunResults {
   std::vector<std::optional<R>> results_;
 };
 
-/// How many results a batch gave against how many it was asked for, as an error.
+/// Throws Error (wrong_number_of_results).
 [[noreturn]] void throw_wrong_number(std::string_view who, std::size_t got, std::size_t asked);
 
-/// get_or_compute_many as a PageRun: the "records" are keys, the calculation is the caller's
-/// loader.
+/// get_or_compute_many as a PageRun: its records are keys, its calculation is the caller's loader.
 template <class T, class F>
 class LoaderRun final : public PageRun {
  public:
@@ -107,13 +106,20 @@ class LoaderRun final : public PageRun {
     std::vector<std::string_view> missing;
     missing.reserve(records.size());
     for (const std::size_t record : records) missing.push_back(keys_[record]);
-    std::vector<T> values = loader_(std::span<const std::string_view>(missing));
-    if (values.size() != records.size()) {
-      throw_wrong_number("the loader", values.size(), records.size());
-    }
-    for (std::size_t i = 0; i < records.size(); ++i) {
-      results_[records[i]] = static_cast<T>(std::move(values[i]));
-      observer.done(records[i]);
+    constexpr bool returns_values =
+        std::is_invocable_r_v<std::vector<T>, F&, std::span<const std::string_view>>;
+    static_assert(returns_values,
+                  "ashmemo: a loader of many keys takes std::span<const std::string_view> and "
+                  "returns a std::vector of the type that get_or_compute_many<T> names");
+    if constexpr (returns_values) {
+      std::vector<T> values = loader_(std::span<const std::string_view>(missing));
+      if (values.size() != records.size()) {
+        throw_wrong_number("the loader", values.size(), records.size());
+      }
+      for (std::size_t i = 0; i < records.size(); ++i) {
+        results_[records[i]] = static_cast<T>(std::move(values[i]));
+        observer.done(records[i]);
+      }
     }
   }
   [[nodiscard]] std::optional<Value> encode(std::size_t record) const override {
@@ -133,24 +139,22 @@ class LoaderRun final : public PageRun {
   RunResults<T> results_;
 };
 
-/// What an element of a range of keys must be: a view of it outlives the element's own reading.
-template <class E, class I>
-concept LastingKey =
-    std::convertible_to<E, std::string_view> &&
-    (std::is_pointer_v<std::remove_cvref_t<E>> ||
-     std::same_as<std::remove_cvref_t<E>, std::string_view> || LastingReference<E, I>);
+/// Whether a key of this type remains valid without the pair in which it was.
+template <class K>
+inline constexpr bool kLastsAlone = std::is_pointer_v<K> || std::same_as<K, std::string_view>;
 
-/// A range of pairs whose first is a key, which outlives the pair's own reading.
+/// A range of pairs of a key and a value. The keys remain valid after the range was read.
 template <class P>
 concept PairRange = requires(const P& pairs) {
   { std::begin(pairs)->first } -> std::convertible_to<std::string_view>;
   requires LastingReference<decltype(*std::begin(pairs)), IteratorOf<const P>> ||
-               LastingKey<decltype(std::begin(pairs)->first), IteratorOf<const P>>;
+               LastingReference<decltype(std::begin(pairs)->first), IteratorOf<const P>> ||
+               kLastsAlone<std::remove_cvref_t<decltype(std::begin(pairs)->first)>>;
   std::begin(pairs)->second;
   std::end(pairs);
 };
 
-/// What for_each calls for each entry; false: stop.
+/// The visitor of for_each; it returns false to stop.
 using EntryVisitor = std::function<bool(const EntryInfo&, ValueView)>;
 
 /// Accepts visitors that take the entry alone or with its value, and return nothing or bool.

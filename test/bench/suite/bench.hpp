@@ -18,11 +18,11 @@ struct Settings {
   std::size_t entries = 300'000;
   std::size_t value_bytes = 100;
   double seconds = 2;     ///< for each system and measurement
-  bool smoke = false;     ///< as little as shows that it works
+  bool smoke = false;     ///< very small sizes, only to see that it works
   std::string program{};  ///< this program's own path
 };
 
-/// What a scenario works with.
+/// Settings, systems, files and results for the scenarios of one run.
 class Bench {
  public:
   explicit Bench(Settings settings);
@@ -30,12 +30,12 @@ class Bench {
   [[nodiscard]] const Settings& settings() const { return settings_; }
   [[nodiscard]] Files& files() { return files_; }
   [[nodiscard]] Rows& rows() { return rows_; }
-  /// The systems that can be had.
+  /// The systems whose libraries are installed.
   [[nodiscard]] std::span<const SystemType> systems() const { return systems_; }
 
-  /// Progress, for who waits.
-  void tell(const std::string& what) const;
-  /// A line under the table.
+  /// Shows the progress to a user on a terminal.
+  void notify(const std::string& what) const;
+  /// Adds a line that is printed below the table.
   void note(const std::string& line) { notes_.push_back(line); }
   [[nodiscard]] std::span<const std::string> notes() const { return notes_; }
   void begin(std::string_view scenario) const;
@@ -44,15 +44,16 @@ class Bench {
   [[nodiscard]] Setup setup(std::size_t entries) const {
     return {.entries = entries, .value_bytes = settings_.value_bytes};
   }
-  /// 10,000, 100,000 and 1,000,000, or what stands for them in a smoke run; or one number by hand.
+  /// 10,000, 100,000 and 1,000,000 entries, or a hundredth of them in a smoke run. If `--entries`
+  /// is larger, that number is the last size.
   [[nodiscard]] std::vector<std::size_t> sizes() const;
   [[nodiscard]] std::size_t smaller(std::size_t number) const;
   [[nodiscard]] Rounds rounds() const { return rounds_of(settings_.seconds); }
 
-  /// A row with what all rows of this run have.
+  /// A row with the given names and the settings that all rows of this run share.
   [[nodiscard]] Row row(std::string_view scenario, std::string_view variant,
                         std::string_view system, std::size_t entries) const;
-  /// Measures the lanes against each other, and adds a row for each.
+  /// Measures the lanes in turns and adds a row for each.
   void measure_rows(const Row& like, std::span<Lane> lanes, const Rounds& rounds);
 
  private:
@@ -72,7 +73,7 @@ struct Scenario {
 
 [[nodiscard]] std::span<const Scenario> scenarios();
 
-// Reading what is there.
+// Reading.
 void hit_memory(Bench& bench);
 void hit_store(Bench& bench);
 void zipf_reads(Bench& bench);
@@ -89,32 +90,33 @@ void version(Bench& bench);
 void mixed(Bench& bench);
 void two_threads(Bench& bench);
 void read_under_write_storm(Bench& bench);
-// What should not grow with the number of entries.
+// Costs that should not grow with the number of entries, and costs at growing sizes.
 void open_and_read(Bench& bench);
 void stats(Bench& bench);
 void memory(Bench& bench);
 void scale(Bench& bench);
-// One option or another.
+// Different options.
 void tuning(Bench& bench);
 
-/// Single gets of these entries, in blocks. All must be there.
+/// Single gets of these entries, in blocks. Every get must hit.
 [[nodiscard]] Lane get_lane(const Contestant& contestant, const Chooser& choose,
                             std::size_t value_bytes);
-/// As above with get_many, results for each key.
+/// As above with get_many. The results are per key.
 [[nodiscard]] Lane get_many_lane(const Contestant& contestant, const Chooser& choose,
                                  std::size_t keys, std::size_t value_bytes);
-/// Batches, each timed until it is in the file; results for each row.
+/// Batches of puts, each timed until it is in the file. The results are per row.
 [[nodiscard]] Lane put_many_lane(const Contestant& contestant, const Chooser& choose,
                                  std::size_t rows, std::size_t value_bytes);
-/// All entries of an empty file, once, and then again for as long as `rounds` says.
+/// Measures writing all entries into an empty file once (fresh), and then writing them again for
+/// `rounds` (overwriting).
 void fresh_and_overwriting(Bench& bench, const char* scenario, const char* prefix,
                            const Setup& setup, std::span<const SystemType> types,
                            const Rounds& rounds);
-/// Each entry once or twice, so that what can be in memory is there.
+/// Reads every entry twice, so that the memory tier contains as many as it can.
 void read_all(System& system, std::size_t entries);
 
-/// For the scenario `memory`, in a process of its own: opens the file, reads, with `writing` puts
-/// meanwhile, prints the bytes.
+/// The child process of the scenario `memory`: opens the file, reads on `readers` threads, puts on
+/// another thread if `writing`, and prints the peak of anonymous memory in bytes.
 void print_anonymous_bytes(std::string_view system, const std::string& directory,
                            const Settings& settings, std::size_t readers, bool writing);
 

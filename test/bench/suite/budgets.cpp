@@ -7,14 +7,14 @@
 #include "bench/program.hpp"
 #include "bench/suite/row.hpp"
 
-// What the project wants to reach, and what this run says about it.
+// The performance goals of the project, compared with the results of this run.
 
 namespace ashmemo::bench {
 namespace {
 
 struct Budget {
   std::string what;
-  std::optional<double> measured;  // nothing: its rows are not there
+  std::optional<double> measured;  // nullopt: the rows were not measured
   double limit = 0;
   bool at_least = false;
 };
@@ -32,7 +32,7 @@ std::optional<double> percentiles_999(const Row* row, const Row* to) {
   return *row->p999_us / *to->p999_us;
 }
 
-/// The rows of ours in one scenario, smallest first.
+/// The rows of ashmemo in one scenario, fewest entries first.
 std::vector<const Row*> ours(const Rows& rows, std::string_view scenario,
                              std::string_view variant = "") {
   std::vector<const Row*> found;
@@ -100,16 +100,16 @@ void add_others(const Rows& rows, Budgets& budgets) {
                      0.9, true});
   for (const Row* row : ours(rows, "open")) {
     budgets.push_back({at("open and first read / raw", *row),
-                       ratio(row, rows.raw_beside(*row), &Row::p50_us), 3});
+                       ratio(row, rows.raw_row_for(*row), &Row::p50_us), 3});
   }
-  // The budget is of the main size; that ours is flat is one of the others.
+  // This budget is for the largest size. `add_growth` compares the sizes.
   const auto stats = ours(rows, "stats");
   if (!stats.empty()) {
     const Row* get = rows.find("stats", "", "lmdb_get", stats.back()->entries);
     budgets.push_back(
         {at("stats() / LMDB's get", *stats.back()), ratio(stats.back(), get, &Row::p50_us), 5});
   }
-  // Each thread that reads at once has a page cache of its own: the budget is that of one.
+  // Each thread that reads has its own page cache, so the budget is for one reader.
   for (const std::string variant : {"", "and a writer"}) {
     for (const Row* row : ours(rows, "memory", variant)) {
       if (row->threads > 1) continue;
@@ -120,8 +120,8 @@ void add_others(const Rows& rows, Budgets& budgets) {
   }
 }
 
-/// Ours at the largest size against ours at a smaller one. A clock and a machine are never still:
-/// "flat" is half as much again.
+/// Compares ashmemo at the largest size with ashmemo at a smaller size. Measurements vary from run
+/// to run, so a cost counts as flat if it grows by at most half.
 void add_growth(const Rows& rows, Budgets& budgets) {
   constexpr double flat = 1.5;
   const auto growth = [&](const char* scenario, const char* variant, std::size_t from,

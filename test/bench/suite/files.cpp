@@ -25,8 +25,8 @@ void warm(const ScratchDirectory& directory) {
 const ScratchDirectory& Files::filled(const SystemType& type, std::size_t entries) {
   const auto [at, is_new] = filled_.try_emplace({type.name, entries});
   if (!is_new) return at->second;
-  tell_(fmt::format("filling {}: {} entries", type.name,
-                    grouped(static_cast<std::int64_t>(entries))));
+  notify_(fmt::format("filling {}: {} entries", type.name,
+                      grouped(static_cast<std::int64_t>(entries))));
   const Setup setup{.entries = entries, .value_bytes = value_bytes_, .tier_bytes = 0};
   const auto system = type.open(at->second.path(), setup);
   PairBlock pairs(shuffled(entries, kFillSeed), kBatch, value_bytes_);
@@ -41,7 +41,7 @@ std::unique_ptr<ScratchDirectory> Files::copy(const SystemType& type, std::size_
   auto made = std::make_unique<ScratchDirectory>();
   std::filesystem::copy(filled(type, entries).path(), made->path(),
                         std::filesystem::copy_options::recursive);
-  ::sync();  // else it would be measured how the copy gets to the disk
+  ::sync();  // otherwise the measurement includes writing the copy to the disk
   return made;
 }
 

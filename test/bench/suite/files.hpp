@@ -12,7 +12,7 @@
 
 namespace ashmemo::bench {
 
-/// A system, open in a directory of its own that goes with it.
+/// An open system and its directory. The destructor closes the system and removes the directory.
 class Contestant {
  public:
   Contestant(const SystemType& type, std::unique_ptr<ScratchDirectory> directory,
@@ -32,23 +32,23 @@ class Contestant {
   std::unique_ptr<System> system_;
 };
 
-/// Reads all files in there once: so far as they find room in the system's memory, nothing that is
-/// measured afterwards reads them from the disk.
+/// Reads all files in the directory once, so that they are in the page cache of the operating
+/// system and the measurement does not read the disk.
 void warm(const ScratchDirectory& directory);
 
-/// Of the order in which files are filled: `shuffled` with this seed.
+/// Files are filled in the order of `shuffled` with this seed.
 inline constexpr std::uint64_t kFillSeed = 2;
 
-/// Files with entries in them, each filled once, in no order of the keys. Scenarios work on copies.
+/// Files with entries. Each is filled once, in random order of the keys. Scenarios work on copies.
 class Files {
  public:
-  /// `tell` hears what takes long.
-  explicit Files(std::size_t value_bytes, std::function<void(const std::string&)> tell)
-      : value_bytes_(value_bytes), tell_(std::move(tell)) {}
+  /// `notify` receives the progress of long steps.
+  explicit Files(std::size_t value_bytes, std::function<void(const std::string&)> notify)
+      : value_bytes_(value_bytes), notify_(std::move(notify)) {}
 
-  /// A directory with a copy of what the system keeps with so many entries.
+  /// A directory with a copy of the files of a system that contains this many entries.
   [[nodiscard]] std::unique_ptr<ScratchDirectory> copy(const SystemType& type, std::size_t entries);
-  /// As above, opened. `setup.entries` are in it.
+  /// As above, opened. It contains `setup.entries` entries.
   [[nodiscard]] Contestant open_filled(const SystemType& type, const Setup& setup);
   [[nodiscard]] static Contestant open_empty(const SystemType& type, const Setup& setup);
 
@@ -56,7 +56,7 @@ class Files {
   const ScratchDirectory& filled(const SystemType& type, std::size_t entries);
 
   const std::size_t value_bytes_;
-  const std::function<void(const std::string&)> tell_;
+  const std::function<void(const std::string&)> notify_;
   std::map<std::pair<std::string, std::size_t>, ScratchDirectory> filled_;
 };
 

@@ -15,10 +15,10 @@ namespace ashmemo::bench {
 namespace {
 
 constexpr double kExponent = 0.99;
-constexpr std::string_view kPrefix = "Post:";  // of key_of
+constexpr std::string_view kPrefix = "Post:";  // of the keys that key_of returns
 
-std::shared_ptr<const std::vector<std::uint32_t>> numbers_in_no_order(std::size_t count,
-                                                                      std::uint64_t seed) {
+std::shared_ptr<const std::vector<std::uint32_t>> shuffled_numbers(std::size_t count,
+                                                                   std::uint64_t seed) {
   auto numbers = std::make_shared<std::vector<std::uint32_t>>(count);
   std::iota(numbers->begin(), numbers->end(), 0U);
   std::shuffle(numbers->begin(), numbers->end(), std::mt19937_64(seed));
@@ -37,13 +37,13 @@ Chooser zipf(std::size_t count, std::uint64_t seed) {
 }
 
 Chooser shuffled(std::size_t count, std::uint64_t seed) {
-  return [numbers = numbers_in_no_order(count, seed), at = std::size_t{0}]() mutable {
+  return [numbers = shuffled_numbers(count, seed), at = std::size_t{0}]() mutable {
     return (*numbers)[at++ % numbers->size()];
   };
 }
 
 Chooser late_half(std::size_t count, std::uint64_t seed) {
-  return [numbers = numbers_in_no_order(count, seed), choose = uniform(count - count / 2)] {
+  return [numbers = shuffled_numbers(count, seed), choose = uniform(count - count / 2)] {
     return (*numbers)[numbers->size() / 2 + choose()];
   };
 }
@@ -82,7 +82,7 @@ std::size_t count_right(std::span<const std::string_view> keys, const Values& va
   for (std::size_t i = 0; i < keys.size(); ++i) {
     if (!values[i]) continue;
     if (!is_right(keys[i], *values[i], value_bytes)) {
-      throw std::runtime_error(fmt::format("{} has a value that is not its own", keys[i]));
+      throw std::runtime_error(fmt::format("{} has the value of another key", keys[i]));
     }
     ++found;
   }

@@ -13,24 +13,24 @@
 
 namespace ashmemo::bench {
 
-/// The number of the next entry. The same seed gives the same numbers, so that all systems are
-/// asked the same.
+/// Returns the number of the next entry. The same seed gives the same numbers, so that all systems
+/// get the same requests.
 using Chooser = std::function<std::size_t()>;
 [[nodiscard]] Chooser uniform(std::size_t count, std::uint64_t seed = 1);
 [[nodiscard]] Chooser zipf(std::size_t count, std::uint64_t seed = 1);
-/// Each number below `count` once, in no order, and then from the first again.
+/// Each number below `count` once, in random order, then the same order again.
 [[nodiscard]] Chooser shuffled(std::size_t count, std::uint64_t seed = 1);
-/// Any of those that `shuffled` names in its second half.
+/// Random numbers from the second half of the order of `shuffled`.
 [[nodiscard]] Chooser late_half(std::size_t count, std::uint64_t seed);
 /// from, from + 1, ...
 [[nodiscard]] Chooser ascending(std::size_t from);
 
-/// Keys made right before they are asked for, outside of the measurement: no list of all keys
-/// takes the processor's caches from what is measured.
+/// Makes keys just before they are used, outside of the measurement. A list of all keys would
+/// occupy the caches of the processor.
 class KeyBlock {
  public:
   KeyBlock(Chooser choose, std::size_t size) : choose_(std::move(choose)), keys_(size) {}
-  /// The next keys; good until the next call.
+  /// The next keys. They are valid until the next call.
   std::span<const std::string_view> next();
 
  private:
@@ -52,10 +52,10 @@ class PairBlock {
   std::size_t value_bytes_;
 };
 
-/// A look at length, begin and end of a value: is it the one that the key has?
+/// Whether the value belongs to the key. Checks the length and the first and last bytes.
 [[nodiscard]] bool is_right(std::string_view key, const std::string& value,
                             std::size_t value_bytes);
-/// As above for all of them; how many were found. A wrong one is thrown.
+/// As above for all keys. Returns the number of values that were found; throws on a wrong value.
 std::size_t count_right(std::span<const std::string_view> keys, const Values& values,
                         std::size_t value_bytes);
 

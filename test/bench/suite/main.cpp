@@ -17,13 +17,13 @@ namespace ashmemo::bench {
 namespace {
 
 constexpr const char* kHow =
-    "All systems are measured in one run, in short turns (A B C, B C A, ...), each on a file of "
-    "its own, filled in no order of the keys; TMPDIR chooses the disk. What takes less than about "
-    "2 us is timed in blocks of 32 operations, because asking the clock would show: its p50 and "
-    "p99 are those of blocks. Keys are made outside of what is timed. Every value is copied out "
-    "and checked, and has a ttl of a day. The script pins the process to the first two processors "
-    "it "
-    "may use, one for the caller and one for the worker, or to those in ASHMEMO_BENCH_CPUS.";
+    "All systems are measured in one run, in short turns (A B C, B C A, ...). Each has its own "
+    "file, filled in random order of the keys; TMPDIR chooses the disk. Operations of less than "
+    "about 2 us are timed in blocks of 32, because reading the clock also takes time: their p50 "
+    "and p99 are those of blocks. Keys are made outside of the timed part. Every value is copied "
+    "and checked, and has a ttl of one day. The script pins the process to the first two "
+    "processors that it may use, one for the caller and one for the worker, or to those in "
+    "ASHMEMO_BENCH_CPUS.";
 
 struct Arguments {
   Settings settings;
@@ -31,7 +31,7 @@ struct Arguments {
   std::string json;
   std::string summary;
   bool list = false;
-  // What the scenario `memory` runs this program with.
+  // The scenario `memory` runs this program again with these.
   std::string memory_of;
   std::string memory_in;
   std::size_t memory_readers = 1;
@@ -52,7 +52,7 @@ void list() {
   }
 }
 
-/// A second line stands under the first.
+/// Aligns a second line with the first.
 std::string indented(std::string text) {
   if (const auto end = text.find('\n'); end != std::string::npos) text.insert(end + 1, 22, ' ');
   return text;
@@ -63,8 +63,9 @@ void print_head() {
   fmt::print("{}\n\n", pinned == nullptr ? std::string("not pinned to processors")
                                          : fmt::format("pinned to processors {}", pinned));
   for (const SystemType& type : system_types()) {
-    fmt::print("{:<21} {}\n", type.name,
-               type.open == nullptr ? "skipped: its library is not here" : indented(type.settings));
+    fmt::print(
+        "{:<21} {}\n", type.name,
+        type.open == nullptr ? "skipped: its library is not installed" : indented(type.settings));
   }
   fmt::print("\n");
 }
@@ -73,7 +74,7 @@ bool is_wanted(const Scenario& scenario, const std::vector<std::string>& names) 
   return names.empty() || std::find(names.begin(), names.end(), scenario.name) != names.end();
 }
 
-/// One that fails does not take the results of the others with it.
+/// Runs one scenario. If it fails, the results of the other scenarios remain.
 bool run_scenario(const Scenario& scenario, Bench& bench) {
   bench.begin(scenario.name);
   const std::size_t before = bench.rows().all().size();
@@ -81,7 +82,7 @@ bool run_scenario(const Scenario& scenario, Bench& bench) {
   try {
     scenario.run(bench);
   } catch (const std::exception& error) {
-    bench.note(fmt::format("{} has FAILED: {}", scenario.name, error.what()));
+    bench.note(fmt::format("{} FAILED: {}", scenario.name, error.what()));
     done = false;
   }
   bench.end();
@@ -108,26 +109,28 @@ void run(const Arguments& arguments) {
   print_budgets(bench.rows());
   if (!arguments.json.empty()) write_json(bench.rows(), arguments.json);
   if (!arguments.summary.empty()) write_summary(bench.rows(), arguments.summary);
-  if (failed) throw std::runtime_error("a scenario has failed");
+  if (failed) throw std::runtime_error("a scenario failed");
 }
 
 void add_options(CLI::App& app, Arguments& arguments) {
   Settings& settings = arguments.settings;
-  app.add_option("scenario", arguments.names, "what to measure; default: all (see --list)");
-  app.add_flag("--list", arguments.list, "the scenarios, with a line about each");
+  app.add_option("scenario", arguments.names, "scenarios to run; default: all (see --list)");
+  app.add_flag("--list", arguments.list, "print the scenarios with a description");
   app.add_option("--entries", settings.entries,
-                 "in the file; beyond 1,000,000 also one more size for open and scale")
+                 "entries in the file; above 1,000,000 also an additional size for open and scale")
       ->check(CLI::Range(1'000, 100'000'000))
       ->capture_default_str();
-  app.add_option("--value", settings.value_bytes, "bytes of a value")
+  app.add_option("--value", settings.value_bytes, "bytes per value")
       ->check(CLI::Range(1, 1 << 20))
       ->capture_default_str();
-  app.add_option("--seconds", settings.seconds, "for each system and measurement")
+  app.add_option("--seconds", settings.seconds, "seconds for each system and measurement")
       ->check(CLI::Range(0.01, 3'600.0))
       ->capture_default_str();
-  app.add_option("--json", arguments.json, "a file for the results, one object a line");
-  app.add_option("--summary", arguments.summary, "a file for the table that README has");
-  app.add_flag("--smoke", settings.smoke, "little of everything, to see that it works");
+  app.add_option("--json", arguments.json,
+                 "write the results to this file, one JSON object per line");
+  app.add_option("--summary", arguments.summary,
+                 "write a Markdown table of the main results to this file");
+  app.add_flag("--smoke", settings.smoke, "very small sizes, only to see that the benchmark works");
   app.add_option("--memory-of", arguments.memory_of)->group("");
   app.add_option("--memory-in", arguments.memory_in)->group("");
   app.add_option("--memory-readers", arguments.memory_readers)->group("");
@@ -135,7 +138,7 @@ void add_options(CLI::App& app, Arguments& arguments) {
   app.footer(kHow);
 }
 
-/// A smoke run is small unless it is told otherwise.
+/// Sets the small defaults of a smoke run.
 void make_small(const CLI::App& app, Settings& settings) {
   if (!settings.smoke) return;
   if (app.count("--entries") == 0) settings.entries = 2'000;

@@ -23,25 +23,25 @@ void take_turn(Lane& lane, double seconds) {
   if (lane.after_turn) lane.after_turn();
 }
 
-/// What one thread did.
-struct Worked {
+/// The results of one thread.
+struct ThreadResult {
   Latencies latencies{1 << 16};
   double seconds = 0;
   std::exception_ptr failed;
 };
 
 void work(const std::function<Nanoseconds()>& block, std::atomic<int>& waiting, double seconds,
-          Worked& worked) {
+          ThreadResult& result) {
   --waiting;
   while (waiting.load() > 0) std::this_thread::yield();
   const auto start = SteadyClock::now();
   try {
     do {
-      worked.latencies.add(block());
-      worked.seconds = seconds_since(start);
-    } while (worked.seconds < seconds);
+      result.latencies.add(block());
+      result.seconds = seconds_since(start);
+    } while (result.seconds < seconds);
   } catch (...) {
-    worked.failed = std::current_exception();
+    result.failed = std::current_exception();
   }
 }
 
@@ -66,7 +66,7 @@ void warm_up(std::span<Lane> lanes, double seconds) {
 
 double run_threads(std::span<const std::function<Nanoseconds()>> blocks, double seconds,
                    Latencies& latencies) {
-  std::vector<Worked> all(blocks.size());
+  std::vector<ThreadResult> all(blocks.size());
   std::atomic<int> waiting{static_cast<int>(blocks.size())};
   std::vector<std::thread> threads;
   for (std::size_t i = 0; i < blocks.size(); ++i) {
@@ -74,10 +74,10 @@ double run_threads(std::span<const std::function<Nanoseconds()>> blocks, double 
   }
   for (std::thread& thread : threads) thread.join();
   double each_second = 0;
-  for (const Worked& worked : all) {
-    if (worked.failed) std::rethrow_exception(worked.failed);
-    latencies.add(worked.latencies);
-    each_second += static_cast<double>(worked.latencies.count()) / worked.seconds;
+  for (const ThreadResult& result : all) {
+    if (result.failed) std::rethrow_exception(result.failed);
+    latencies.add(result.latencies);
+    each_second += static_cast<double>(result.latencies.count()) / result.seconds;
   }
   return each_second;
 }

@@ -12,12 +12,12 @@
 
 namespace ashmemo::bench {
 
-/// Operations that are timed together, where one takes so little that asking the clock would show.
+/// Short operations are timed in blocks of this many, because reading the clock also takes time.
 inline constexpr std::size_t kBlock = 32;
 
 using Nanoseconds = std::int64_t;
 
-/// What `work` takes.
+/// The duration of `work`.
 template <class F>
 Nanoseconds timed(F&& work) {
   const auto start = std::chrono::steady_clock::now();
@@ -25,32 +25,33 @@ Nanoseconds timed(F&& work) {
   return std::chrono::nanoseconds(std::chrono::steady_clock::now() - start).count();
 }
 
-/// One of those that are measured against each other.
+/// One participant of a comparison: a system or a setting, its work and its results.
 struct Lane {
   std::string system;
-  std::size_t operations = 1;  ///< of a block; results are for each of them
-  /// Does one block, preparing it outside of what it times.
+  std::size_t operations = 1;  ///< in a block; results are per operation
+  /// Prepares a block of operations, runs it, and returns the duration of the second part.
   std::function<Nanoseconds()> block{};
-  /// Once after each of its turns, not timed.
+  /// Runs after each turn of the lane; not timed.
   std::function<void()> after_turn{};
   Latencies latencies{1 << 16};  ///< of blocks
 };
 
-/// How long: so many turns for each lane, each of so many seconds. 0 seconds: one block a turn.
+/// Each lane gets `count` turns of `seconds` seconds. 0 seconds: one block per turn.
 struct Rounds {
   int count = 1;
   double seconds = 0;
 };
-/// Seconds of measurement for each lane, in short turns, so that drift hits all alike.
+/// Divides the seconds of each lane into short turns, so that drift of the machine affects all
+/// alike.
 [[nodiscard]] Rounds rounds_of(double seconds);
 
-/// A B C, B C A, C A B, ...: each lane comes first as often as any other.
+/// Runs the lanes in the order A B C, B C A, C A B, ... so that each is first equally often.
 void measure(std::span<Lane> lanes, const Rounds& rounds);
-/// One turn each, whose results are dropped.
+/// Runs one turn of each lane and drops the results.
 void warm_up(std::span<Lane> lanes, double seconds);
 
-/// Threads that all do their block, again and again, for so long. What each block took is added to
-/// `latencies`; returns the blocks of all threads together for each second.
+/// Runs one thread per block, and each thread repeats its block for `seconds`. Adds the duration of
+/// every block to `latencies`. Returns the blocks per second of all threads together.
 double run_threads(std::span<const std::function<Nanoseconds()>> blocks, double seconds,
                    Latencies& latencies);
 

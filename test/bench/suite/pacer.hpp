@@ -10,12 +10,12 @@
 
 namespace ashmemo::bench {
 
-/// Calls `one`, so many times a second, until `stop` is set or `seconds` have passed: all that are
-/// due once a millisecond, as a program would that does something else in between.
+/// Calls `one` `each_second` times a second, until `stop` is set or `seconds` have passed. Once a
+/// millisecond it makes all calls that are due, as a program does that has other work between them.
 void at_pace(double each_second, double seconds, const std::atomic<bool>& stop,
              const std::function<void()>& one);
 
-/// How many entries a second the system can take for good, if each evicts another.
+/// The entries per second that the system can accept permanently while each evicts another entry.
 [[nodiscard]] double sustained_rate(const Contestant& contestant, const Setup& setup,
                                     double seconds);
 

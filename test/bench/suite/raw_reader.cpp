@@ -15,9 +15,9 @@ void RawReaders::remove(RawReader* reader) {
   std::erase(all_, reader);
 }
 
-void RawReaders::let_go() {
+void RawReaders::end_transactions() {
   const std::lock_guard lock(mutex_);
-  for (RawReader* const reader : all_) reader->let_go();
+  for (RawReader* const reader : all_) reader->end_transaction();
 }
 
 RawReader::RawReader(const std::string& path, std::int64_t page_cache_bytes, RawReaders& readers)
@@ -46,16 +46,16 @@ Values RawReader::get_many(std::span<const std::string_view> keys) {
   return values;
 }
 
-void RawReader::let_go() {
+void RawReader::end_transaction() {
   const std::lock_guard lock(mutex_);
-  if (holds_) end_.run();
-  holds_ = false;
+  if (in_transaction_) end_.run();
+  in_transaction_ = false;
 }
 
 void RawReader::use_snapshot_locked() {
-  if (holds_) return;
+  if (in_transaction_) return;
   begin_.run();
-  holds_ = true;
+  in_transaction_ = true;
 }
 
 std::optional<std::string> RawReader::look_up_locked(std::string_view key, std::int64_t now) {

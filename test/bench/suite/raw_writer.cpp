@@ -5,9 +5,10 @@
 namespace ashmemo::bench {
 namespace {
 
-// As the cache's worker: the log is moved into the file from 4 MiB on.
+// As the worker of the cache: a checkpoint begins when the log has 4 MiB.
 constexpr int kFramesBeforeCheckpoint = 1'018;
-// Any number: limits are held by entries here, and a row that is written again keeps its size.
+// Any value works, because this writer limits the number of entries and all rows have the same
+// size.
 constexpr std::int64_t kByteSize = 300;
 
 int remember_frames(void* frames, sqlite3*, const char*, int count) {
@@ -19,7 +20,7 @@ int remember_frames(void* frames, sqlite3*, const char*, int count) {
 
 RawWriter::RawWriter(const std::string& path, const Setup& setup, RawReaders& readers)
     : readers_(readers), connection_(path, 2 * setup.page_cache_bytes) {
-  if (setup.evicting) most_entries_ = static_cast<std::int64_t>(setup.entries);
+  if (setup.evicting) max_entries_ = static_cast<std::int64_t>(setup.entries);
   entries_ = count();
   sqlite3_wal_hook(connection_.get(), remember_frames, &log_frames_);
 }
@@ -34,7 +35,7 @@ void RawWriter::put(std::string_view key, std::string_view value) {
   upsert_.bind(4, now);
   upsert_.bind(5, now + std::chrono::microseconds(kTtl).count());
   upsert_.bind(6, value);
-  // It stays 0 where a row that was there is changed.
+  // It stays 0 if the statement changes an existing row.
   sqlite3_set_last_insert_rowid(connection_.get(), 0);
   upsert_.run();
   if (sqlite3_last_insert_rowid(connection_.get()) != 0) ++entries_;
@@ -51,13 +52,13 @@ void RawWriter::touch(std::string_view key) {
 
 void RawWriter::commit() {
   if (rows_ == 0) return;
-  if (entries_ > most_entries_) evict(entries_ - most_entries_);
+  if (entries_ > max_entries_) evict(entries_ - max_entries_);
   write_totals();
   commit_.run();
   rows_ = 0;
   ++commits_;
   if (log_frames_ >= kFramesBeforeCheckpoint) checkpoint();
-  readers_.let_go();
+  readers_.end_transactions();
 }
 
 std::int64_t RawWriter::count() {
@@ -74,7 +75,7 @@ void RawWriter::end_row() {
   if (++rows_ == kBatch) commit();
 }
 
-// First in, first out: the least that holding a limit can cost.
+// First in, first out, because that is the cheapest way to stay within a limit.
 void RawWriter::evict(std::int64_t rows) {
   evict_.bind(1, rows);
   evict_.run();
@@ -88,11 +89,11 @@ void RawWriter::write_totals() {
   totals_.run();
 }
 
-// A transaction that began before the last commit would keep the end of the log from being moved;
-// one that is open when all was moved, from then on, keeps it from starting over. So all readers
-// let go before, and after.
+// A read transaction that began before the last commit prevents a checkpoint of the end of the log.
+// A read transaction that is open after the checkpoint prevents the log from starting over. So all
+// readers end their transactions before the checkpoint, and `commit` ends them again after it.
 void RawWriter::checkpoint() {
-  readers_.let_go();
+  readers_.end_transactions();
   sqlite3_wal_checkpoint_v2(connection_.get(), "main", SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
 }
 

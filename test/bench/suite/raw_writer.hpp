@@ -10,8 +10,8 @@
 
 namespace ashmemo::bench {
 
-/// Plain SQLite on one connection that writes, so many rows to a transaction. Used by one thread at
-/// a time.
+/// Plain SQLite on one connection that writes, kBatch rows per transaction. Used by one thread at a
+/// time.
 class RawWriter {
  public:
   RawWriter(const std::string& path, const Setup& setup, RawReaders& readers);
@@ -34,8 +34,8 @@ class RawWriter {
 
   RawReaders& readers_;
   SqliteConnection connection_;
-  int log_frames_ = 0;  // pages in the write-ahead log, since it last started over
-  std::int64_t most_entries_ = INT64_MAX;
+  int log_frames_ = 0;  // frames in the write-ahead log
+  std::int64_t max_entries_ = INT64_MAX;
   std::int64_t entries_ = 0;
   std::int64_t stamp_ = 0;
   std::int64_t commits_ = 0;

@@ -70,14 +70,14 @@ const Row* Rows::find(std::string_view scenario, std::string_view variant, std::
   return nullptr;
 }
 
-const Row* Rows::raw_beside(const Row& row) const {
+const Row* Rows::raw_row_for(const Row& row) const {
   for (const Row& other : all_) {
     if (are_compared(row, other) && other.system == kRawSqlite.name) return &other;
   }
   return nullptr;
 }
 
-const Row* Rows::best_peer_beside(const Row& row) const {
+const Row* Rows::best_peer_row_for(const Row& row) const {
   const Row* best = nullptr;
   for (const Row& other : all_) {
     if (!are_compared(row, other) || !is_peer(other)) continue;

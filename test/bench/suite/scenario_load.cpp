@@ -8,7 +8,8 @@
 #include "bench/suite/bench.hpp"
 #include "bench/suite/system_ashmemo.hpp"
 
-// Loads of two calculations for a page of records, against the look-up that is inside of them.
+// Loads of two calculations for a page of records, compared with only the lookup that a load
+// contains.
 
 namespace ashmemo::bench {
 namespace {
@@ -22,7 +23,7 @@ struct Post {
   std::int64_t version = 0;
 };
 
-/// Pages of records, all of whose results are kept.
+/// Pages of records. The cache contains all their results.
 class Pages {
  public:
   Pages(const Setup& setup, std::size_t records_of_page)
@@ -36,13 +37,13 @@ class Pages {
       for (std::size_t i = 0; i < records_of_page; ++i) page.records.push_back({id++});
       fill(page);
     }
-    (void)load();  // the readers are open, and what can be in memory is
+    (void)load();  // opens the readers and fills the memory tier
   }
 
   [[nodiscard]] std::size_t results_of_page() const { return pages_.front().keys.size(); }
   void flush() { cache_.flush(); }
 
-  /// The next page.
+  /// Loads the next page.
   Nanoseconds load() {
     const Page& page = next();
     return timed([&] {
@@ -50,7 +51,7 @@ class Pages {
       check(page, titles, excerpts);
     });
   }
-  /// As load, where one record in ten has changed since.
+  /// As load, after one record in ten has changed.
   Nanoseconds load_changed() {
     for (std::size_t i = changed_++ % kMissesOneIn; i < pages_[turn_].records.size();
          i += kMissesOneIn) {
@@ -58,7 +59,7 @@ class Pages {
     }
     return load();
   }
-  /// What the load looks up, and nothing else.
+  /// Only looks up the keys that the load looks up.
   Nanoseconds get_many() {
     const Page& page = next();
     return timed([&] {
@@ -124,7 +125,7 @@ class Pages {
   std::size_t changed_ = 0;
 };
 
-/// Plain SQLite looks up as many keys, and writes as many rows as the load does.
+/// Plain SQLite looks up as many keys and writes as many rows as the load does.
 Lane raw_lane(const Contestant& contestant, const Setup& setup, std::size_t keys,
               std::size_t written) {
   const auto reader = std::shared_ptr<Reader>(contestant->reader());
@@ -144,7 +145,7 @@ Lane raw_lane(const Contestant& contestant, const Setup& setup, std::size_t keys
 }
 
 void measure_variant(Bench& bench, const char* variant, const Setup& setup, bool with_misses) {
-  bench.tell(fmt::format("load, {}: filling", variant));
+  bench.notify(fmt::format("load, {}: filling", variant));
   Pages pages(setup, bench.smaller(kPage));
   const std::size_t results = pages.results_of_page();
   const Contestant raw = bench.files().open_filled(kRawSqlite, setup);

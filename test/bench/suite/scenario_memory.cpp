@@ -11,18 +11,17 @@
 #include "bench/suite/bench.hpp"
 #include "bench/suite/system_ashmemo.hpp"
 
-// The most anonymous memory of one that reads, and of one and four that read beside one that
-// writes; asked of a process that did nothing else: this one has the keys of other scenarios and
-// what their files left behind.
+// The peak of anonymous memory: of one reader, of one reader with a writer, and of four readers
+// with a writer. A new process is measured, because this process has memory of other scenarios.
 
 namespace ashmemo::bench {
 namespace {
 
 constexpr std::size_t kEntries = 1'000'000;
-constexpr std::size_t kReads = 200'000;  // of each thread
+constexpr std::size_t kReads = 200'000;  // per thread
 constexpr std::size_t kWrites = 200'000;
 
-/// As the system counts it; 0 where it does not say.
+/// The anonymous memory as Linux counts it. 0 on other systems.
 std::int64_t anonymous_bytes() {
   std::ifstream status("/proc/self/status");
   std::string name;
@@ -34,27 +33,27 @@ std::int64_t anonymous_bytes() {
   return 0;
 }
 
-/// The most that was seen. Any thread.
+/// The largest measured value. Threads: any.
 class Peak {
  public:
-  void look() {
+  void measure() {
     const std::int64_t now = anonymous_bytes();
-    std::int64_t most = most_;
-    while (most < now && !most_.compare_exchange_weak(most, now)) {
+    std::int64_t peak = bytes_;
+    while (peak < now && !bytes_.compare_exchange_weak(peak, now)) {
     }
   }
-  [[nodiscard]] std::int64_t most() const { return most_; }
+  [[nodiscard]] std::int64_t bytes() const { return bytes_; }
 
  private:
-  std::atomic<std::int64_t> most_{0};
+  std::atomic<std::int64_t> bytes_{0};
 };
 
-std::int64_t ask_child(const std::string& command) {
+std::int64_t run_child(const std::string& command) {
   FILE* const answer = popen(command.c_str(), "r");
-  require(answer != nullptr, "could not start the program that is measured");
+  require(answer != nullptr, "could not start the measured process");
   long long bytes = 0;
   const bool read = fscanf(answer, "%lld", &bytes) == 1;
-  require(pclose(answer) == 0 && read, "the program that is measured has failed");
+  require(pclose(answer) == 0 && read, "the measured process failed");
   return bytes;
 }
 
@@ -67,7 +66,7 @@ void read_some(System& system, const Setup& setup, std::uint64_t seed, Peak& pea
     const auto keys = block.next();
     for (const std::string_view key : keys.first(kBatch / 2)) (void)reader->get(key);
     (void)reader->get_many(keys.subspan(kBatch / 2));
-    peak.look();
+    peak.measure();
   }
 }
 
@@ -77,7 +76,7 @@ void write_some(System& system, const Setup& setup, Peak& peak) {
     const auto pairs = block.next();
     for (const Pair& pair : pairs.first(kBatch / 2)) system.put(pair.first, pair.second);
     system.put_many(pairs.subspan(kBatch / 2));
-    peak.look();
+    peak.measure();
   }
   system.flush();
 }
@@ -101,7 +100,7 @@ void print_anonymous_bytes(std::string_view system, const std::string& directory
   const auto opened = system_type(system).open(directory, setup);
   Peak peak;
   work(*opened, setup, readers, writing, peak);
-  fmt::print("{}\n", peak.most());
+  fmt::print("{}\n", peak.bytes());
 }
 
 void memory(Bench& bench) {
@@ -110,7 +109,7 @@ void memory(Bench& bench) {
     const auto directory = bench.files().copy(type, entries);
     Row row = bench.row("memory", writing ? "and a writer" : "", type.name, entries);
     row.threads = readers;
-    row.bytes = ask_child(fmt::format(
+    row.bytes = run_child(fmt::format(
         "{} --memory-of {} --memory-in {} --entries {} --value {} --memory-readers {}{}",
         quoted(bench.settings().program), type.name, quoted(directory->path()), entries,
         row.value_bytes, readers, writing ? " --memory-writing" : ""));

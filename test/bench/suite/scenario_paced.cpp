@@ -10,15 +10,15 @@
 #include "bench/suite/bench.hpp"
 #include "bench/suite/pacer.hpp"
 
-// Writing at half the rate that could go on for ever, each put evicting another entry: how long a
-// put takes, and what it does to those who read.
+// Puts at half the sustained rate, and each put evicts another entry. Measures how long a put takes
+// and how much the puts slow down a reader.
 
 namespace ashmemo::bench {
 namespace {
 
 constexpr double kShareOfRate = 0.5;
 
-/// New entries in a full file.
+/// Puts new entries into a full file.
 class Storm {
  public:
   Storm(const Contestant& contestant, const Setup& setup, double sustained)
@@ -26,8 +26,8 @@ class Storm {
         rate_(kShareOfRate * sustained),
         pairs_(ascending(setup.entries), kBatch, setup.value_bytes) {}
 
-  /// Puts for so long; what each took is added to `latencies`.
-  void blow(double seconds, const std::atomic<bool>& stop, Latencies& latencies) {
+  /// Puts for `seconds` and adds the duration of each put to `latencies`.
+  void run(double seconds, const std::atomic<bool>& stop, Latencies& latencies) {
     at_pace(rate_, seconds, stop, [&] {
       if (at_ == block_.size()) {
         block_ = pairs_.next();
@@ -46,7 +46,7 @@ class Storm {
   std::size_t at_ = 0;
 };
 
-/// Found with a file of its own: the one that is measured still has all of its entries.
+/// Uses a separate file, so that the measured file keeps all its entries.
 double find_rate(Bench& bench, const SystemType& type, const Setup& setup) {
   return sustained_rate(bench.files().open_filled(type, setup), setup, bench.settings().seconds);
 }
@@ -57,8 +57,8 @@ struct Reads {
   double commits_per_s = 0;
 };
 
-/// Single reads, each timed by itself: the slowest of a thousand is wanted. Of what was stored
-/// last, which is still there at the end.
+/// Single reads. Each is timed separately, because p99.9 is needed. It reads the half of the
+/// entries that was stored last, because the storm does not evict it before the end.
 Reads read_for(Reader& reader, const Setup& setup, double seconds) {
   Reads reads;
   KeyBlock block(late_half(setup.entries, kFillSeed), kBatch);
@@ -74,19 +74,19 @@ Reads read_for(Reader& reader, const Setup& setup, double seconds) {
   return reads;
 }
 
-/// As above while the storm blows on a thread of its own.
+/// As above while the storm runs on another thread.
 Reads read_in(Storm& storm, System& system, Reader& reader, const Setup& setup, double seconds) {
   std::atomic<bool> stop{false};
   std::exception_ptr failed;
   std::thread writer([&] {
     try {
       Latencies puts(1 << 16);
-      storm.blow(std::numeric_limits<double>::infinity(), stop, puts);
+      storm.run(std::numeric_limits<double>::infinity(), stop, puts);
     } catch (...) {
       failed = std::current_exception();
     }
   });
-  (void)read_for(reader, setup, seconds / 10);  // the worker has caught up with its pace
+  (void)read_for(reader, setup, seconds / 10);  // until the worker keeps up with the storm
   const std::int64_t before = system.commits();
   Reads reads = read_for(reader, setup, seconds);
   reads.commits_per_s = static_cast<double>(system.commits() - before) / seconds;
@@ -108,7 +108,7 @@ void add_reads(Bench& bench, const char* variant, const Setup& setup, const char
   add_row(bench, row, reads.latencies);
   const double missed =
       static_cast<double>(reads.misses) / static_cast<double>(reads.latencies.count());
-  bench.note(fmt::format("{}, {}, {}: {:.1f} commits a second, {:.2f} % of the reads missed",
+  bench.note(fmt::format("{}, {}, {}: {:.1f} commits per second, {:.2f} % of the reads missed",
                          row.scenario, variant, system, reads.commits_per_s, 100 * missed));
 }
 
@@ -118,14 +118,14 @@ Setup full(const Bench& bench) {
   return setup;
 }
 
-/// Both for one system.
-struct Weather {
+/// The reads of one system without and with the storm.
+struct Phases {
   Reads idle;
   Reads storm;
 };
 
-Weather read_in_both(Bench& bench, const SystemType& type, const Setup& setup) {
-  bench.tell(fmt::format("read_under_write_storm: {}", type.name));
+Phases read_in_both(Bench& bench, const SystemType& type, const Setup& setup) {
+  bench.notify(fmt::format("read_under_write_storm: {}", type.name));
   const double seconds = 2 * bench.settings().seconds;
   const double rate = find_rate(bench, type, setup);
   const Contestant contestant = bench.files().open_filled(type, setup);
@@ -144,16 +144,16 @@ void put_paced(Bench& bench) {
   const std::atomic<bool> never{false};
   for (const SystemType& type : bench.systems()) {
     if (!type.evicts) continue;
-    bench.tell(fmt::format("put_paced: {}", type.name));
+    bench.notify(fmt::format("put_paced: {}", type.name));
     const double rate = find_rate(bench, type, setup);
     const Contestant contestant = bench.files().open_filled(type, setup);
     Storm storm(contestant, setup, rate);
     Latencies latencies(1 << 20);
-    storm.blow(seconds / 10, never, latencies);
+    storm.run(seconds / 10, never, latencies);
     latencies.clear();
-    storm.blow(2 * seconds, never, latencies);
+    storm.run(2 * seconds, never, latencies);
     add_row(bench, bench.row("put_paced", "", type.name, setup.entries), latencies);
-    bench.note(fmt::format("put_paced, {}: {} puts a second, half of what can go on for ever",
+    bench.note(fmt::format("put_paced, {}: {} puts per second, half of the sustained rate",
                            type.name, grouped(static_cast<std::int64_t>(rate / 2))));
   }
 }
@@ -161,12 +161,12 @@ void put_paced(Bench& bench) {
 void read_under_write_storm(Bench& bench) {
   Setup setup = full(bench);
   setup.tier_bytes = 0;
-  std::vector<std::pair<const char*, Weather>> all;
+  std::vector<std::pair<const char*, Phases>> all;
   for (const SystemType& type : bench.systems()) {
     if (type.evicts) all.emplace_back(type.name, read_in_both(bench, type, setup));
   }
-  for (auto& [system, weather] : all) add_reads(bench, "idle", setup, system, weather.idle);
-  for (auto& [system, weather] : all) add_reads(bench, "storm", setup, system, weather.storm);
+  for (auto& [system, phases] : all) add_reads(bench, "idle", setup, system, phases.idle);
+  for (auto& [system, phases] : all) add_reads(bench, "storm", setup, system, phases.storm);
 }
 
 }  // namespace ashmemo::bench

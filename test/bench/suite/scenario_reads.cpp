@@ -16,10 +16,10 @@ constexpr std::size_t kFewEntries = 10'000;
 constexpr std::array<std::size_t, 5> kBatchSizes{1, 10, 100, 1'000, 10'000};
 constexpr const char* kWithoutTier = "ashmemo_no_tier";
 
-/// Room for all entries, with what the tier needs beside them.
+/// A memory tier that is large enough for all entries and its own overhead.
 std::int64_t tier_for_all(const Setup& setup) {
-  constexpr std::size_t beside = 400;
-  return static_cast<std::int64_t>(2 * setup.entries * (setup.value_bytes + beside));
+  constexpr std::size_t overhead = 400;
+  return static_cast<std::int64_t>(2 * setup.entries * (setup.value_bytes + overhead));
 }
 
 /// All systems with the same entries.
@@ -39,7 +39,7 @@ void single_gets(Bench& bench, const char* scenario, const Setup& setup) {
   const auto contestants = open_all(bench, setup);
   std::vector<Lane> lanes;
   for (const Contestant& contestant : contestants) {
-    bench.tell(fmt::format("{}: warming up {}", scenario, contestant.name()));
+    bench.notify(fmt::format("{}: warming up {}", scenario, contestant.name()));
     if (setup.tier_bytes != 0) read_all(*contestant, setup.entries);
     lanes.push_back(get_lane(contestant, uniform(setup.entries), setup.value_bytes));
   }
@@ -81,7 +81,7 @@ Lane get_lane(const Contestant& contestant, const Chooser& choose, std::size_t v
 Lane get_many_lane(const Contestant& contestant, const Chooser& choose, std::size_t keys,
                    std::size_t value_bytes) {
   auto reader = std::shared_ptr<Reader>(contestant->reader());
-  // Several small batches are timed together.
+  // Several small batches are timed together in one block.
   const std::size_t batches = std::max<std::size_t>(kBlock / keys, 1);
   return {.system = contestant.name(),
           .operations = batches * keys,
@@ -101,7 +101,7 @@ Lane get_many_lane(const Contestant& contestant, const Chooser& choose, std::siz
 
 void read_all(System& system, std::size_t entries) {
   const auto reader = system.reader();
-  // Twice: what keeps only what is asked for again has then been asked again.
+  // Twice, because a memory tier may keep only entries that are read again.
   for (int pass = 0; pass < 2; ++pass) {
     KeyBlock block(ascending(0), kBatch);
     for (std::size_t done = 0; done < entries; done += kBatch) {
@@ -127,7 +127,7 @@ void hit_store(Bench& bench) {
 void zipf_reads(Bench& bench) {
   Setup setup = bench.setup(bench.settings().entries);
   const std::size_t each = setup.value_bytes + key_of(setup.entries).size();
-  // There is no smaller tier: it matters only for the smallest of runs.
+  // 64 KiB is the smallest tier. Only a smoke run is that small.
   setup.tier_bytes = std::max(static_cast<std::int64_t>(setup.entries * each / 10), 64 * KiB);
   auto contestants = open_all(bench, setup);
   setup.tier_bytes = 0;

@@ -3,14 +3,14 @@
 
 #include "bench/suite/bench.hpp"
 
-// The same work on more and more entries, with page caches in proportion.
+// The same work on growing numbers of entries, with page caches in proportion.
 
 namespace ashmemo::bench {
 namespace {
 
-// What the defaults are to the 300,000 entries of the other scenarios.
+// The ratio of the default page cache to the 300,000 entries of the other scenarios.
 constexpr std::int64_t kCacheBytesOfEntry = (4 << 20) / 300'000;
-constexpr std::int64_t kLeastCacheBytes = 256 << 10;
+constexpr std::int64_t kMinCacheBytes = 256 << 10;
 constexpr std::size_t kKeys = 100;
 
 std::vector<SystemType> systems_that_scale() {
@@ -47,7 +47,7 @@ void scale(Bench& bench) {
     Setup setup = bench.setup(entries);
     setup.tier_bytes = 0;
     setup.page_cache_bytes =
-        std::max(kLeastCacheBytes, kCacheBytesOfEntry * static_cast<std::int64_t>(setup.entries));
+        std::max(kMinCacheBytes, kCacheBytesOfEntry * static_cast<std::int64_t>(setup.entries));
     reads(bench, setup, types);
     fresh_and_overwriting(bench, "scale", "put_many, ", setup, types,
                           rounds_of(bench.settings().seconds / 2));

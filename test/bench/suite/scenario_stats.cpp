@@ -8,14 +8,14 @@
 #include "bench/suite/sqlite_connection.hpp"
 #include "bench/suite/system_ashmemo.hpp"
 
-// What should cost the same for few entries and for many.
+// Operations whose cost should not depend on the number of entries.
 
 namespace ashmemo::bench {
 namespace {
 
 constexpr int kOpenings = 400;
 
-/// Opening and a first read are timed, closing is not.
+/// Times opening and the first read, but not closing.
 Lane open_lane(const SystemType& type, const ScratchDirectory& directory, const Setup& setup) {
   auto block = std::make_shared<KeyBlock>(uniform(setup.entries), 1);
   return {.system = type.name, .block = [&type, &directory, setup, block] {
@@ -41,7 +41,8 @@ void open_at(Bench& bench, std::size_t entries) {
     directories.push_back(bench.files().copy(*type, entries));
     lanes.push_back(open_lane(*type, *directories.back(), setup));
   }
-  for (const auto& directory : directories) warm(*directory);  // other fills have come in between
+  for (const auto& directory : directories)
+    warm(*directory);  // later fills may have replaced it in the page cache
   warm_up(lanes, 0);
   bench.measure_rows(bench.row("open", "", "", entries), lanes,
                      {.count = static_cast<int>(bench.smaller(kOpenings)) + 2});

@@ -4,7 +4,7 @@
 
 #include "bench/suite/bench.hpp"
 
-// Several threads at once. What is compared is what they do together.
+// Several threads at once. The comparison uses their total rate.
 
 namespace ashmemo::bench {
 namespace {
@@ -14,39 +14,40 @@ using Block = std::function<Nanoseconds()>;
 constexpr std::array<std::size_t, 4> kThreads{1, 2, 4, 8};
 constexpr std::size_t kPutsOf100 = 5;
 
-/// The blocks of the threads of one contestant, and what they did.
-struct Crew {
+/// The threads of one contestant: one block per thread, and their results.
+struct ThreadGroup {
   std::string system;
   std::string variant{};
   std::vector<Block> blocks{};
   Latencies latencies{1 << 16};
-  double blocks_per_s = 0;  // summed over the turns
+  double blocks_per_s = 0;  // mean over the turns
 };
 
-/// As measure: short turns, each crew first as often as any other.
-void measure_crews(std::span<Crew> crews, const Rounds& rounds) {
+/// As measure: short turns, and each group is first equally often.
+void measure_groups(std::span<ThreadGroup> groups, const Rounds& rounds) {
   for (int round = 0; round < rounds.count; ++round) {
-    for (std::size_t i = 0; i < crews.size(); ++i) {
-      Crew& crew = crews[(i + static_cast<std::size_t>(round)) % crews.size()];
-      crew.blocks_per_s += run_threads(crew.blocks, rounds.seconds, crew.latencies) / rounds.count;
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+      ThreadGroup& group = groups[(i + static_cast<std::size_t>(round)) % groups.size()];
+      group.blocks_per_s +=
+          run_threads(group.blocks, rounds.seconds, group.latencies) / rounds.count;
     }
   }
 }
 
-void add_rows(Bench& bench, const Row& like, std::span<Crew> crews) {
-  for (Crew& crew : crews) {
+void add_rows(Bench& bench, const Row& like, std::span<ThreadGroup> groups) {
+  for (ThreadGroup& group : groups) {
     Row row = like;
     row.by = By::rate;
-    row.system = crew.system;
-    if (!crew.variant.empty()) row.variant = crew.variant;
-    row.threads = crew.blocks.size();
-    set_times(row, crew.latencies, kBlock);
-    row.ops_per_s = crew.blocks_per_s * kBlock;
+    row.system = group.system;
+    if (!group.variant.empty()) row.variant = group.variant;
+    row.threads = group.blocks.size();
+    set_times(row, group.latencies, kBlock);
+    row.ops_per_s = group.blocks_per_s * kBlock;
     bench.rows().add(row);
   }
 }
 
-/// Gets, and now and then a put.
+/// 95 % gets and 5 % puts.
 Block mixed_block(const Contestant& contestant, const Setup& setup, std::uint64_t seed) {
   const auto reader = std::shared_ptr<Reader>(contestant->reader());
   const auto keys = std::make_shared<KeyBlock>(uniform(setup.entries, seed), kBlock);
@@ -67,27 +68,27 @@ Block mixed_block(const Contestant& contestant, const Setup& setup, std::uint64_
   };
 }
 
-void mixed_by(Bench& bench, std::span<const Contestant> contestants, const Setup& setup,
-              std::size_t threads) {
-  std::vector<Crew> crews;
+void measure_mixed(Bench& bench, std::span<const Contestant> contestants, const Setup& setup,
+                   std::size_t threads) {
+  std::vector<ThreadGroup> groups;
   for (const Contestant& contestant : contestants) {
-    Crew& crew = crews.emplace_back(Crew{.system = contestant.name()});
+    ThreadGroup& group = groups.emplace_back(ThreadGroup{.system = contestant.name()});
     for (std::size_t i = 0; i < threads; ++i) {
-      crew.blocks.push_back(mixed_block(contestant, setup, i + 1));
+      group.blocks.push_back(mixed_block(contestant, setup, i + 1));
     }
   }
-  bench.tell(fmt::format("mixed: {} threads", threads));
-  measure_crews(crews, bench.rounds());
-  add_rows(bench, bench.row("mixed", "", "", setup.entries), crews);
+  bench.notify(fmt::format("mixed: {} threads", threads));
+  measure_groups(groups, bench.rounds());
+  add_rows(bench, bench.row("mixed", "", "", setup.entries), groups);
 }
 
-/// A thread on each of these, which may be the same.
-Crew readers(const Contestant& first, const Contestant& second, const char* variant,
-             const Setup& setup) {
-  Crew crew{.system = first.name(), .variant = variant};
-  crew.blocks.push_back(get_lane(first, uniform(setup.entries, 1), setup.value_bytes).block);
-  crew.blocks.push_back(get_lane(second, uniform(setup.entries, 2), setup.value_bytes).block);
-  return crew;
+/// Two threads that read, one on each contestant. Both may be the same contestant.
+ThreadGroup readers(const Contestant& first, const Contestant& second, const char* variant,
+                    const Setup& setup) {
+  ThreadGroup group{.system = first.name(), .variant = variant};
+  group.blocks.push_back(get_lane(first, uniform(setup.entries, 1), setup.value_bytes).block);
+  group.blocks.push_back(get_lane(second, uniform(setup.entries, 2), setup.value_bytes).block);
+  return group;
 }
 
 }  // namespace
@@ -98,7 +99,7 @@ void mixed(Bench& bench) {
   for (const SystemType& type : bench.systems()) {
     contestants.push_back(bench.files().open_filled(type, setup));
   }
-  for (const std::size_t threads : kThreads) mixed_by(bench, contestants, setup, threads);
+  for (const std::size_t threads : kThreads) measure_mixed(bench, contestants, setup, threads);
 }
 
 void two_threads(Bench& bench) {
@@ -113,16 +114,16 @@ void two_threads(Bench& bench) {
       read_all(*contestants.back(), setup.entries);
     }
   }
-  std::vector<Crew> crews;
+  std::vector<ThreadGroup> groups;
   for (std::size_t i = 0; i < contestants.size(); i += 2) {
-    crews.push_back(readers(contestants[i], contestants[i], "one", setup));
+    groups.push_back(readers(contestants[i], contestants[i], "one", setup));
   }
   for (std::size_t i = 0; i < contestants.size(); i += 2) {
-    crews.push_back(readers(contestants[i], contestants[i + 1], "two", setup));
+    groups.push_back(readers(contestants[i], contestants[i + 1], "two", setup));
   }
-  bench.tell("two_threads: measuring");
-  measure_crews(crews, bench.rounds());
-  add_rows(bench, bench.row("two_threads", "", "", setup.entries), crews);
+  bench.notify("two_threads: measuring");
+  measure_groups(groups, bench.rounds());
+  add_rows(bench, bench.row("two_threads", "", "", setup.entries), groups);
 }
 
 }  // namespace ashmemo::bench

@@ -7,13 +7,13 @@
 #include "bench/suite/bench.hpp"
 #include "bench/suite/system_ashmemo.hpp"
 
-// What single options cost and bring: the same work on caches that differ in one of them.
+// Costs and benefits of single options: the same work on caches that differ in one option.
 
 namespace ashmemo::bench {
 namespace {
 
 struct Setting {
-  const char* name;  // stands where the other scenarios have the system
+  const char* name;  // printed in the column of the system
   void (*apply)(Options& options);
 };
 
@@ -89,7 +89,9 @@ Lane puts(Tuned& tuned, const Setup& setup) {
           .block =
               [&tuned, block] {
                 const Pair& pair = block->next().front();
-                return timed([&] { require(tuned->put(pair.first, pair.second), "not taken"); });
+                return timed([&] {
+                  require(tuned->put(pair.first, pair.second), "ashmemo did not accept a value");
+                });
               },
           .after_turn = [&tuned] { tuned->flush(); }};
 }

@@ -11,7 +11,7 @@
 #include "bench/suite/sqlite_connection.hpp"
 #include "bench/suite/system_ashmemo.hpp"
 
-// Raising the version of a calculation of which many results are kept.
+// Raising the version of a calculation that has many stored results.
 
 namespace ashmemo::bench {
 namespace {
@@ -24,8 +24,8 @@ struct Post {
   std::int64_t id = 0;
 };
 
-/// A run of a program whose calculation has this version. Nobody deletes what is out of date
-/// meanwhile: the commit alone is measured.
+/// One run of a program whose calculation has this version. The worker is manual, so no outdated
+/// result is deleted during the measurement: only the commit is measured.
 class Run {
  public:
   Run(const std::string& directory, std::uint32_t version)
@@ -47,11 +47,11 @@ class Run {
     cache_.flush();
   }
 
-  /// The first load hands the new version to the worker; the removal returns when what was handed
-  /// over before it is in the file.
+  /// The first lookup queues the new version. `erase` returns when all writes that were queued
+  /// before it are in the file.
   Nanoseconds load_and_commit() {
     return timed([&] {
-      require(!length_.cached(Post{1}), "a result of another version was taken");
+      require(!length_.cached(Post{1}), "a result of an older version was returned");
       cache_.erase("nothing");
     });
   }
@@ -63,7 +63,7 @@ class Run {
   Calculation<Post, std::int64_t> length_;
 };
 
-/// One small commit of plain SQLite, into the same file.
+/// One small commit of plain SQLite to a file of the same kind.
 Nanoseconds commit_raw(const std::string& directory, std::uint32_t version) {
   SqliteConnection connection(cache_file(directory), 4 << 20);
   SqliteStatement update(connection.get(), "UPDATE cache_calculations SET version = ?1");
@@ -72,7 +72,7 @@ Nanoseconds commit_raw(const std::string& directory, std::uint32_t version) {
 }
 
 void raise_with(Bench& bench, std::size_t entries) {
-  bench.tell(fmt::format("version: filling {}", entries));
+  bench.notify(fmt::format("version: filling {}", entries));
   const ScratchDirectory ours;
   const ScratchDirectory raw;
   std::uint32_t version = 1;

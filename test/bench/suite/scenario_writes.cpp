@@ -9,10 +9,10 @@
 namespace ashmemo::bench {
 namespace {
 
-constexpr std::size_t kBurst = 5'000;  // puts, well within what the queue holds
+constexpr std::size_t kBurst = 5'000;  // puts, far below the capacity of the queue
 constexpr std::size_t kBatchesOfBlock = 10;
 
-/// Puts in blocks; what waits is written between the bursts.
+/// Puts in blocks. The queue is flushed between the bursts, outside of the timed part.
 Lane put_lane(const Contestant& contestant, const Setup& setup) {
   const auto block =
       std::make_shared<PairBlock>(uniform(setup.entries, 3), kBlock, setup.value_bytes);

@@ -9,7 +9,7 @@
 
 namespace ashmemo::bench {
 
-/// A prepared statement. What is bound stays the caller's until the statement was reset.
+/// A prepared statement. A bound text must stay valid until the statement is reset.
 class SqliteStatement {
  public:
   SqliteStatement(sqlite3* database, const char* sql);
@@ -18,10 +18,10 @@ class SqliteStatement {
     sqlite3_bind_text(get(), at, text.data(), static_cast<int>(text.size()), SQLITE_STATIC);
   }
   void bind(int at, std::int64_t number) { sqlite3_bind_int64(get(), at, number); }
-  /// Whether there is a row. An error is thrown.
+  /// Returns whether there is a row. Throws on an error.
   [[nodiscard]] bool step();
   void reset() { sqlite3_reset(get()); }
-  /// For what has no rows.
+  /// Runs a statement that returns no rows.
   void run();
   [[nodiscard]] std::int64_t integer(int column) { return sqlite3_column_int64(get(), column); }
   [[nodiscard]] std::string_view text(int column);
@@ -34,7 +34,7 @@ class SqliteStatement {
   std::unique_ptr<sqlite3_stmt, Close> statement_;
 };
 
-/// A connection with the settings that those of a cache have.
+/// A connection with the same settings as the connections of a cache.
 class SqliteConnection {
  public:
   SqliteConnection(const std::string& path, std::int64_t page_cache_bytes);

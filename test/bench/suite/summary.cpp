@@ -9,12 +9,12 @@
 #include "bench/suite/row.hpp"
 #include "bench/suite/system.hpp"
 
-// The results in short, as README has them.
+// The table of the main results in Markdown.
 
 namespace ashmemo::bench {
 namespace {
 
-/// A kind of work, and where its rows are.
+/// An operation and the scenario that measures it.
 struct Work {
   const char* what;
   std::string_view scenario;
@@ -48,7 +48,7 @@ std::string ratio(const Row& row, const Row* to) {
   return ratio > 1 ? fmt::format("**{:.2f}**", ratio) : fmt::format("{:.2f}", ratio);
 }
 
-const Row* beside(const Rows& rows, const Row& row, std::string_view system) {
+const Row* row_of(const Rows& rows, const Row& row, std::string_view system) {
   for (const Row& other : rows.all()) {
     if (other.system == system && are_compared(row, other)) return &other;
   }
@@ -59,11 +59,11 @@ std::string line_of(const Rows& rows, const Work& work, const Row& row) {
   std::string line =
       fmt::format("| {} | {}", work.what, grouped(static_cast<std::int64_t>(row.entries)));
   for (const std::string_view system : kSystems) {
-    const Row* const theirs = beside(rows, row, system);
+    const Row* const theirs = row_of(rows, row, system);
     line += " | " + (theirs == nullptr ? std::string() : microseconds(theirs->compared()));
   }
-  return line + " | " + ratio(row, rows.raw_beside(row)) + " | " +
-         ratio(row, rows.best_peer_beside(row)) + " |\n";
+  return line + " | " + ratio(row, rows.raw_row_for(row)) + " | " +
+         ratio(row, rows.best_peer_row_for(row)) + " |\n";
 }
 
 }  // namespace
@@ -75,9 +75,9 @@ void write_summary(const Rows& rows, const std::string& path) {
           "|\n|---|--:|--:|--:|--:|--:|--:|--:|--:|\n";
   for (const Work& work : kWorks) {
     for (const Row& row : rows.all()) {
-      const bool is_it = row.system == kSystems.front() && row.scenario == work.scenario &&
-                         row.variant == work.variant && row.threads == work.threads;
-      if (is_it) file << line_of(rows, work, row);
+      const bool is_wanted = row.system == kSystems.front() && row.scenario == work.scenario &&
+                             row.variant == work.variant && row.threads == work.threads;
+      if (is_wanted) file << line_of(rows, work, row);
     }
   }
   file.flush();

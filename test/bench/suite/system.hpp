@@ -12,30 +12,29 @@
 #include <utility>
 #include <vector>
 
-// What is compared: each system behind one small interface, so that all do the same work. A value
-// is copied out into a std::string; every entry has a ttl, which is stored, and checked when it is
-// read.
+// One small interface for all compared systems, so that all do the same work. A read copies the
+// value into a std::string. Every entry has a ttl, which is stored and checked at each read.
 
 namespace ashmemo::bench {
 
-/// How long entries live: past the end of every measurement.
+/// The ttl of all entries. It ends after every measurement.
 inline constexpr std::chrono::hours kTtl{24};
 
-/// Rows of a transaction, wherever somebody has to decide.
+/// Rows per transaction, for systems in which the caller chooses it.
 inline constexpr std::size_t kBatch = 1'000;
 
 struct Setup {
-  std::size_t entries = 0;  ///< that the file holds, or is to hold
+  std::size_t entries = 0;  ///< in the file, or that will be put
   std::size_t value_bytes = 0;
-  std::optional<std::int64_t> tier_bytes{};  ///< of ashmemo's memory tier; not set: its default
-  std::int64_t page_cache_bytes = 4 << 20;   ///< of one that reads; twice that writes
-  bool evicting = false;                     ///< keep at most `entries`
+  std::optional<std::int64_t> tier_bytes{};  ///< memory tier of ashmemo; nullopt: the default
+  std::int64_t page_cache_bytes = 4 << 20;   ///< of a reader; a writer has twice as much
+  bool evicting = false;                     ///< limit the file to `entries`
 };
 
 using Pair = std::pair<std::string, std::string>;
 using Values = std::vector<std::optional<std::string>>;
 
-/// What one thread reads with.
+/// Reads from a system, on one thread.
 class Reader {
  public:
   Reader() = default;
@@ -43,13 +42,13 @@ class Reader {
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
 
-  /// Nothing where there is no live entry.
+  /// nullopt if there is no live entry.
   [[nodiscard]] virtual std::optional<std::string> get(std::string_view key) = 0;
-  /// In the order asked.
+  /// Values in the order of the keys.
   [[nodiscard]] virtual Values get_many(std::span<const std::string_view> keys);
 };
 
-/// An open system. Writing may be done by several threads.
+/// An open system. Several threads may write at once.
 class System {
  public:
   System() = default;
@@ -60,26 +59,26 @@ class System {
   [[nodiscard]] virtual std::unique_ptr<Reader> reader() = 0;
   virtual void put(const std::string& key, const std::string& value) = 0;
   virtual void put_many(std::span<const Pair> pairs);
-  /// Returns when everything that was put is in the file.
+  /// Returns when all previous writes are in the file.
   virtual void flush() {}
-  /// See SystemType::touches.
+  /// Marks an entry as read. See SystemType::touches.
   virtual void touch(const std::string& key);
-  /// The entries in the file, as the system itself counts them.
+  /// The number of entries in the file, as the system reports it.
   [[nodiscard]] virtual std::int64_t count() = 0;
-  /// Since it was opened; 0 where it does not say.
+  /// Commits since it was opened. 0 if the system does not report them.
   [[nodiscard]] virtual std::int64_t commits() { return 0; }
 };
 
 struct SystemType {
   const char* name;
-  /// Opens or creates it in a directory, which is there. Null: not built, for want of its library.
+  /// Opens or creates the system in an existing directory. Null if its library is not installed.
   std::unique_ptr<System> (*open)(const std::string& directory, const Setup& setup);
-  bool touches;          ///< knows when an entry was last read
-  bool evicts;           ///< keeps within a limit by itself
-  const char* settings;  ///< what differs from its defaults, for people
+  bool touches;          ///< records when an entry was last read
+  bool evicts;           ///< evicts entries to stay within a limit
+  const char* settings;  ///< printed: the settings that differ from the defaults
 };
 
-/// In the order of the table; ashmemo first, raw SQLite second.
+/// All systems in the order of the table: ashmemo first, plain SQLite second.
 [[nodiscard]] std::span<const SystemType> system_types();
 [[nodiscard]] const SystemType& system_type(std::string_view name);
 
@@ -98,9 +97,9 @@ extern const SystemType kPersistentCache;
   return wall_now() + std::chrono::microseconds(kTtl).count();
 }
 
-/// For systems that know no ttl: eight bytes in front of the value.
+/// Stores the time of expiry in eight bytes before the value, for systems without a ttl.
 void append_with_expiry(std::string& to, std::string_view value, std::int64_t expires_at);
-/// The value behind them, unless its time is over.
+/// The value after those eight bytes; nullopt if it has expired.
 [[nodiscard]] std::optional<std::string> value_if_live(std::string_view stored, std::int64_t now);
 
 inline void require(bool done, const char* what) {

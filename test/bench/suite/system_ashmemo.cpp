@@ -27,10 +27,11 @@ class CacheSystem final : public System {
 
   std::unique_ptr<Reader> reader() override { return std::make_unique<CacheReader>(cache_); }
   void put(const std::string& key, const std::string& value) override {
-    require(cache_.put(key, value, {.ttl = kTtl}), "ashmemo did not take a value");
+    require(cache_.put(key, value, {.ttl = kTtl}), "ashmemo did not accept a value");
   }
   void put_many(std::span<const Pair> pairs) override {
-    require(cache_.put_many(pairs, {.ttl = kTtl}) == pairs.size(), "ashmemo did not take a value");
+    require(cache_.put_many(pairs, {.ttl = kTtl}) == pairs.size(),
+            "ashmemo did not accept a value");
   }
   void flush() override { cache_.flush(); }
   void touch(const std::string& key) override { cache_.touch(key); }
@@ -55,13 +56,13 @@ Options cache_options(const Setup& setup) {
   if (setup.evicting) options.limits.max_entries = setup.entries;
   options.reader_cache_bytes = setup.page_cache_bytes;
   options.writer_cache_bytes = 2 * setup.page_cache_bytes;
-  // A put waits for room rather than being dropped: work that is not done must not look quick.
+  // A put waits for space in the queue and is not dropped. Dropped work would look fast.
   options.timing.max_wait = std::chrono::minutes(1);
   if (setup.tier_bytes) options.memory_bytes = *setup.tier_bytes;
   return options;
 }
 
 const SystemType kAshmemo{"ashmemo", open, true, true,
-                          "defaults, but max_bytes unlimited and max_wait 1 min"};
+                          "defaults, except max_bytes unlimited and max_wait 1 min"};
 
 }  // namespace ashmemo::bench

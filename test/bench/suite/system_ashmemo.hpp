@@ -8,8 +8,8 @@ namespace ashmemo::bench {
 
 struct Setup;
 
-/// Where a directory of the suite has its cache file, and how it is opened: for what goes beyond
-/// the interface that all systems share.
+/// The path of the cache file in a directory of the suite, and the options to open it with. For
+/// scenarios that use more than the interface `System`.
 [[nodiscard]] std::string cache_file(const std::string& directory);
 [[nodiscard]] Options cache_options(const Setup& setup);
 

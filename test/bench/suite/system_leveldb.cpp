@@ -65,7 +65,7 @@ class LeveldbSystem final : public System {
     check(database_->Write({}, &batch));
   }
   std::int64_t count() override {
-    throw std::logic_error("LevelDB does not know how many entries it has");
+    throw std::logic_error("LevelDB does not report the number of its entries");
   }
 
  private:
@@ -84,6 +84,6 @@ constexpr std::unique_ptr<System> (*open)(const std::string&, const Setup&) = nu
 
 const SystemType kLeveldb{
     "leveldb", open, false, false,
-    "defaults (compressed, not synced), a block cache of 8 MiB; WriteBatch of 1,000 in put_many"};
+    "defaults (compressed, not synced), block cache of 8 MiB; put_many in a WriteBatch of 1,000"};
 
 }  // namespace ashmemo::bench

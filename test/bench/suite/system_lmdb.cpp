@@ -9,8 +9,8 @@ namespace ashmemo::bench {
 #ifdef ASHMEMO_BENCH_LMDB
 namespace {
 
-constexpr std::size_t kMapBytes = std::size_t{1} << 34;  // addresses, not memory
-constexpr unsigned kMostReaders = 64;
+constexpr std::size_t kMapBytes = std::size_t{1} << 34;  // address space, not memory
+constexpr unsigned kMaxReaders = 64;
 
 void check(int rc) {
   if (rc != MDB_SUCCESS) throw std::runtime_error(mdb_strerror(rc));
@@ -31,8 +31,8 @@ Transaction begin(MDB_env* environment, unsigned flags) {
   return Transaction(transaction);
 }
 
-/// One transaction object, renewed for each call and let go after it: what a reader must do that
-/// is not to keep old pages from being used again.
+/// One transaction object, which each call renews and resets. A reader that does not reset it would
+/// prevent LMDB from reusing old pages.
 class LmdbReader final : public Reader {
  public:
   LmdbReader(MDB_env* environment, MDB_dbi table)
@@ -86,7 +86,7 @@ class LmdbSystem final : public System {
     check(mdb_env_create(&made));
     environment_.reset(made);
     check(mdb_env_set_mapsize(made, kMapBytes));
-    check(mdb_env_set_maxreaders(made, kMostReaders));
+    check(mdb_env_set_maxreaders(made, kMaxReaders));
     check(mdb_env_open(made, directory.c_str(), MDB_NOSYNC | MDB_NOTLS, 0600));
     Transaction transaction = begin(made, 0);
     check(mdb_dbi_open(transaction.get(), nullptr, 0, &table_));
@@ -138,7 +138,7 @@ constexpr std::unique_ptr<System> (*open)(const std::string&, const Setup&) = nu
 
 const SystemType kLmdb{
     "lmdb", open, false, false,
-    "MDB_NOSYNC (never waits for the disk, as SQLite does at each checkpoint); a transaction for\n"
-    "each put, one for each 1,000 of put_many; reads renew and reset one read transaction"};
+    "MDB_NOSYNC (never waits for the disk, but SQLite does at each checkpoint); one transaction\n"
+    "per put, one per 1,000 entries of put_many; a read renews and resets one read transaction"};
 
 }  // namespace ashmemo::bench

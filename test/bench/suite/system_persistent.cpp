@@ -12,12 +12,12 @@ namespace ashmemo::bench {
 #ifdef ASHMEMO_BENCH_PERSISTENT_CACHE
 namespace {
 
-constexpr std::int64_t kWithoutLimit = std::int64_t{1} << 40;
+constexpr std::int64_t kNoLimit = std::int64_t{1} << 40;
 
-/// It counts keys and values, and nothing else.
-std::int64_t most_bytes(const Setup& setup) {
+/// The limit for its file. Its limit counts only keys and values.
+std::int64_t max_bytes(const Setup& setup) {
   const std::size_t each = setup.value_bytes + key_of(setup.entries).size();
-  return setup.evicting ? static_cast<std::int64_t>(setup.entries * each) : kWithoutLimit;
+  return setup.evicting ? static_cast<std::int64_t>(setup.entries * each) : kNoLimit;
 }
 
 class PersistentReader final : public Reader {
@@ -37,12 +37,12 @@ class PersistentReader final : public Reader {
 class PersistentSystem final : public System {
  public:
   PersistentSystem(const std::string& directory, const Setup& setup)
-      : cache_(open(directory, most_bytes(setup))) {}
+      : cache_(open(directory, max_bytes(setup))) {}
 
   std::unique_ptr<Reader> reader() override { return std::make_unique<PersistentReader>(*cache_); }
   void put(const std::string& key, const std::string& value) override {
     require(cache_->put(key, value, std::chrono::system_clock::now() + kTtl),
-            "persistent-cache-cpp did not take a value");
+            "persistent-cache-cpp did not accept a value");
   }
   void touch(const std::string& key) override {
     cache_->touch(key, std::chrono::system_clock::now() + kTtl);
@@ -50,13 +50,13 @@ class PersistentSystem final : public System {
   std::int64_t count() override { return cache_->size(); }
 
  private:
-  /// One that is there has its own limit, which must be changed rather than given.
-  static core::PersistentStringCache::UPtr open(const std::string& directory, std::int64_t most) {
+  /// An existing file has its own limit, so it is opened without a limit and then resized.
+  static core::PersistentStringCache::UPtr open(const std::string& directory, std::int64_t limit) {
     if (std::filesystem::is_empty(directory)) {
-      return core::PersistentStringCache::open(directory, most, core::CacheDiscardPolicy::lru_ttl);
+      return core::PersistentStringCache::open(directory, limit, core::CacheDiscardPolicy::lru_ttl);
     }
     auto opened = core::PersistentStringCache::open(directory);
-    if (opened->max_size_in_bytes() != most) opened->resize(most);
+    if (opened->max_size_in_bytes() != limit) opened->resize(limit);
     return opened;
   }
 
@@ -73,6 +73,6 @@ constexpr std::unique_ptr<System> (*open)(const std::string&, const Setup&) = nu
 #endif
 
 const SystemType kPersistentCache{"persistent_cache_cpp", open, true, true,
-                                  "lru_ttl, every entry with its expiry; knows no batches"};
+                                  "lru_ttl, every entry with an expiry; no batches"};
 
 }  // namespace ashmemo::bench

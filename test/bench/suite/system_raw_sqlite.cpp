@@ -9,8 +9,8 @@
 #include "bench/suite/system.hpp"
 #include "bench/suite/system_ashmemo.hpp"
 
-// The limit that the cache is compared with: its own file, used by plain SQLite, written as well as
-// a program can that needs nothing else of it.
+// The baseline for the cache: plain SQLite on a cache file. The code is as fast as a program can be
+// that needs only these operations.
 
 namespace ashmemo::bench {
 namespace {
@@ -19,7 +19,7 @@ class RawSystem final : public System {
  public:
   RawSystem(const std::string& directory, const Setup& setup)
       : path_(cache_file(directory)), setup_(setup) {
-    // The cache itself makes the file: so it is the same, whatever that may come to be.
+    // The cache creates the file, so both always have the same schema.
     if (!std::filesystem::exists(path_)) Cache(path_).close();
   }
 
@@ -77,7 +77,7 @@ std::unique_ptr<System> open(const std::string& directory, const Setup& setup) {
 
 const SystemType kRawSqlite{
     "raw_sqlite", open, true, true,
-    "the cache's file and settings; an open read transaction; single puts, too, in transactions\n"
-    "of 1,000 rows; evicts first in, first out"};
+    "file and settings of the cache; read transaction stays open; single puts also in\n"
+    "transactions of 1,000 rows; evicts first in, first out"};
 
 }  // namespace ashmemo::bench

@@ -18,7 +18,9 @@ void System::put_many(std::span<const Pair> pairs) {
   for (const auto& [key, value] : pairs) put(key, value);
 }
 
-void System::touch(const std::string&) { throw std::logic_error("this system has no touches"); }
+void System::touch(const std::string&) {
+  throw std::logic_error("this system does not record reads");
+}
 
 std::span<const SystemType> system_types() {
   static const std::array all{kAshmemo, kRawSqlite, kLmdb, kLeveldb, kPersistentCache};
@@ -41,7 +43,7 @@ void append_with_expiry(std::string& to, std::string_view value, std::int64_t ex
 
 std::optional<std::string> value_if_live(std::string_view stored, std::int64_t now) {
   std::int64_t expires_at = 0;
-  require(stored.size() >= sizeof expires_at, "a stored value is too short");
+  require(stored.size() >= sizeof expires_at, "a stored value is shorter than its time of expiry");
   std::memcpy(&expires_at, stored.data(), sizeof expires_at);
   if (expires_at <= now) return std::nullopt;
   return std::string(stored.substr(sizeof expires_at));

@@ -40,7 +40,7 @@ void print_row(const Rows& rows, const Row& row) {
              times ? microseconds(row.p50_us) : megabytes(*row.bytes),
              times ? microseconds(row.p99_us) : "",
              times ? grouped(static_cast<std::int64_t>(row.ops_per_s)) : "",
-             ratio(row, rows.raw_beside(row)), ratio(row, rows.best_peer_beside(row)));
+             ratio(row, rows.raw_row_for(row)), ratio(row, rows.best_peer_row_for(row)));
   if (!row.p999_us) return;
   fmt::print(kLine, "", "  p99.9", "", "", "", "", "", microseconds(*row.p999_us), "", "", "");
 }
@@ -64,10 +64,12 @@ void print_table_rows(const Rows& rows, std::size_t from) {
 
 void print_table_foot() {
   fmt::print(
-      "\nTimes are of one operation, in a batch of one key; bytes are those of a value. x raw, x "
-      "peer: ratio to raw_sqlite\nand to the best of the other libraries, below 1 is better: of "
-      "medians; of means for sustained writing and\nloads; of rates where threads work "
-      "together.\n");
+      "\nTimes are per operation, or per key in a batch; bytes are those of a value. x raw, x "
+      "peer: "
+      "ratio to raw_sqlite and\nto the best of the other libraries; below 1, ashmemo is better. "
+      "The "
+      "ratio compares medians, except means for\nsustained writes and loads, and rates for several "
+      "threads.\n");
 }
 
 }  // namespace ashmemo::bench

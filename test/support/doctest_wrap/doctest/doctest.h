@@ -1,5 +1,5 @@
 #pragma once
 
-// doctest's own meson.build, which the wrap uses, offers <doctest.h>; every installed doctest is
-// <doctest/doctest.h>, and so the tests include it by that name.
+// An installed doctest has the header <doctest/doctest.h>, so the tests use that name. The wrap of
+// doctest provides only <doctest.h>.
 #include <doctest.h>

@@ -1,0 +1,119 @@
+#include "cli/cache_file.hpp"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <system_error>
+
+#include "cli/commands.hpp"
+#include "cli/terminal.hpp"
+
+namespace ashmemo::cli {
+namespace {
+
+Options common_options() {
+  Options options;
+  // The limits of the application are unknown. No entry may be evicted or be too large to read.
+  options.limits = {unlimited, unlimited, GiB};
+  options.memory_bytes = 0;  // a command reads each entry once
+  options.when_unavailable = WhenUnavailable::throw_error;
+  options.hooks.worker = WorkerMode::manual;
+  return options;
+}
+
+/// Other problems are not final: if one lasts, `flush` throws.
+bool is_final(NoticeKind kind) {
+  switch (kind) {
+    case NoticeKind::quarantined:
+    case NoticeKind::read_failed:
+    case NoticeKind::writes_dropped:
+    case NoticeKind::worker_failed:
+    case NoticeKind::file_lost:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+Cache open_for_reading(const std::string& file) {
+  std::error_code error;
+  const auto type = std::filesystem::symlink_status(file, error).type();
+  if (type == std::filesystem::file_type::not_found) {
+    throw CommandError(Exit::not_found, fmt::format("there is no file '{}'; check the path", file));
+  }
+  Options options = common_options();
+  options.access = Access::read_only;
+  return Cache(file, options);
+}
+
+void require_complete(const Cache& cache) {
+  const std::string error = cache.health().last_error;
+  if (error.empty()) return;
+  throw CommandError(
+      Exit::failed,
+      fmt::format("not all entries could be read: {}; run 'ashmemo check' on the file", error));
+}
+
+void visit_all(const Cache& cache, const std::string& prefix,
+               const std::function<void(const EntryInfo&)>& visit) {
+  const Progress progress("reading");
+  cache.for_each(prefix, visit);
+  require_complete(cache);
+}
+
+CheckReport check_file(const std::string& file) {
+  try {
+    Cache cache = open_for_reading(file);
+    const Progress progress("checking");
+    return cache.check();
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::damaged) throw;
+    CheckReport report;
+    report.ok = false;
+    report.problems.emplace_back(error.what());
+    return report;
+  }
+}
+
+void change_file(const std::string& file, const std::function<void(Cache&)>& work) {
+  // Refuses a file that does not exist or cannot be opened. Opening it for writing would create or
+  // replace it.
+  (void)open_for_reading(file);
+  bool has_failed = false;
+  Options options = common_options();
+  options.durability = Durability::commit;
+  options.erase_securely = true;                      // the application may have set this
+  options.timing.max_wait = std::chrono::seconds(5);  // for the lock of another program
+  options.timing.close_wait = Duration();             // `flush` has waited and reported before
+  options.hooks.on_error = [&has_failed](const Notice& notice) {
+    if (!is_final(notice.kind)) return;
+    complain(notice.what);
+    has_failed = true;
+  };
+  Cache cache(file, options);
+  if (const CheckReport report = check_file(file); !report.ok) {
+    complain(
+        fmt::format("'{}' is damaged and was not changed. An application that opens it replaces "
+                    "it by a new file. 'ashmemo check' lists the damage",
+                    file));
+    std::_Exit(static_cast<int>(Exit::failed));  // closing the cache could write to the file
+  }
+  work(cache);
+  cache.flush();
+  cache.close();
+  if (has_failed) {
+    throw CommandError(Exit::failed, fmt::format("not all changes to '{}' were made", file));
+  }
+}
+
+std::int64_t bytes_of(const std::string& file) {
+  std::error_code error;
+  const auto bytes = std::filesystem::file_size(file, error);
+  return error ? 0 : static_cast<std::int64_t>(bytes);
+}
+
+}  // namespace ashmemo::cli

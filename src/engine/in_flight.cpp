@@ -1,0 +1,320 @@
+#include "engine/in_flight.hpp"
+
+#include <chrono>
+#include <functional>
+#include <new>
+#include <utility>
+
+#include "base/mutex.hpp"
+
+namespace ashmemo::engine {
+
+thread_local const Refreshing* Refreshing::innermost_ = nullptr;
+
+namespace {
+
+// Never destroyed: threads may outlive static objects.
+base::Mutex& mutex_of_waits() {
+  static auto* const mutex = new base::Mutex;
+  return *mutex;
+}
+
+// A result that has ended keeps no thread waiting.
+bool waits_for(const InFlight& flight, const Waiter& waiter) {
+  const InFlight* next = &flight;
+  while (next != nullptr && next->is_running()) {
+    if (next->owner.get() == &waiter) return true;
+    next = next->owner->waiting_for.get();
+  }
+  return false;
+}
+
+}  // namespace
+
+const WaiterPtr& this_waiter() {
+  thread_local const WaiterPtr waiter = std::make_shared<Waiter>();
+  return waiter;
+}
+
+bool Refreshing::must_end() noexcept {
+  const Refreshing* here = innermost_;
+  while (here != nullptr && !here->closed_) here = here->outer_;
+  return here != nullptr;
+}
+
+Wait::Wait(WaiterPtr waiter, InFlightPtr flight) : waiter_(std::move(waiter)) {
+  base::Lock lock(mutex_of_waits());
+  closes_circle_ = waits_for(*flight, *waiter_);
+  if (!closes_circle_) waiter_->waiting_for = std::move(flight);
+}
+
+Wait::~Wait() {
+  InFlightPtr ended;  // destroyed after the mutex is released
+  base::Lock lock(mutex_of_waits());
+  if (!closes_circle_) ended = std::exchange(waiter_->waiting_for, nullptr);
+}
+
+namespace {
+
+std::size_t hash_of_key(std::string_view key) { return std::hash<std::string_view>()(key); }
+
+// Different from the hash of a key with the same text.
+std::size_t hash_of_prefix(std::string_view prefix) { return ~hash_of_key(prefix); }
+
+}  // namespace
+
+void RemovalFilter::add_key(std::string_view key) noexcept {
+  ++count_;
+  add(hash_of_key(key));
+}
+
+void RemovalFilter::add_prefix(std::string_view prefix) noexcept {
+  prefix = prefix.substr(0, kMaxPrefix);
+  prefixes_[prefix.size()] = ++count_;
+  add(hash_of_prefix(prefix));
+}
+
+void RemovalFilter::add(std::size_t hash) noexcept {
+  Bucket& bucket = buckets_[hash % kBuckets];
+  if (bucket.hash != hash) bucket.others = bucket.last;
+  bucket.hash = hash;
+  bucket.last = count_;
+}
+
+bool RemovalFilter::is_removed(std::size_t hash, std::uint64_t since) const noexcept {
+  const Bucket& bucket = buckets_[hash % kBuckets];
+  return bucket.others > since || (bucket.hash == hash && bucket.last > since);
+}
+
+bool RemovalFilter::covers(std::string_view key, std::uint64_t since) const noexcept {
+  if (count_ == since) return false;
+  if (is_removed(hash_of_key(key), since)) return true;
+  for (std::size_t length = 0; length <= std::min(kMaxPrefix, key.size()); ++length) {
+    if (prefixes_[length] <= since) continue;
+    if (is_removed(hash_of_prefix(key.substr(0, length)), since)) return true;
+  }
+  return false;
+}
+
+namespace {
+
+// A clock that a test moves wakes no thread, so a wait with a deadline looks at the clock this often.
+constexpr std::chrono::microseconds kLook{2'000};
+constexpr std::chrono::microseconds kLongLook{3'600'000'000};
+
+}  // namespace
+
+InFlightPtr InFlightTable::find_locked(const Wanted& wanted) const {
+  const auto [first, last] = table_.equal_range(wanted.key);
+  for (auto at = first; at != last; ++at) {
+    const InFlight& flight = *at->second;
+    const bool same = flight.is_joinable && flight.calculation_id == wanted.calculation_id &&
+                      flight.record_version.view() == wanted.record_version;
+    if (same) return at->second;
+  }
+  return nullptr;
+}
+
+InFlightPtr InFlightTable::add_locked(const Wanted& wanted, std::uint64_t removals_before,
+                                      const WaiterPtr& waiter) {
+  auto flight = std::make_shared<InFlight>();
+  flight->key = wanted.key;
+  flight->record_version = Value(wanted.record_version);
+  flight->calculation_id = wanted.calculation_id;
+  flight->owner = waiter;
+  flight->superseded = removal_filter_.covers(wanted.key, removals_before);
+  if (!flight->superseded) table_.emplace(flight->key, flight);
+  size_ = table_.size();
+  return flight;
+}
+
+std::vector<InFlightTable::Claim> InFlightTable::claim(std::span<const Wanted> wanted,
+                                                       std::uint64_t removals_before,
+                                                       const WaiterPtr& waiter) {
+  std::vector<Claim> claims;
+  claims.reserve(wanted.size());
+  base::Lock lock(mutex_);
+  try {
+    for (const Wanted& one : wanted) {
+      InFlightPtr found = find_locked(one);
+      const bool is_own = !found;
+      claims.push_back(
+          {is_own ? add_locked(one, removals_before, waiter) : std::move(found), is_own});
+    }
+  } catch (...) {  // no memory: no caller would ever end those that were added
+    for (const Claim& claim : claims) {
+      if (claim.is_own) remove_locked(*claim.flight);
+    }
+    throw;
+  }
+  return claims;
+}
+
+std::vector<InFlightPtr> InFlightTable::claim_alone(std::span<const Wanted> wanted,
+                                                    std::uint64_t removals_before,
+                                                    const WaiterPtr& waiter) {
+  std::vector<InFlightPtr> in_flight;
+  in_flight.reserve(wanted.size());
+  base::Lock lock(mutex_);
+  try {
+    for (const Wanted& one : wanted) {
+      in_flight.push_back(add_locked(one, removals_before, waiter));
+      in_flight.back()->is_joinable = false;
+    }
+  } catch (...) {
+    for (const InFlightPtr& flight : in_flight) remove_locked(*flight);
+    throw;
+  }
+  return in_flight;
+}
+
+void InFlightTable::end_locked(InFlight& flight, InFlight::State state) {
+  flight.state = state;
+  if (waiting_ > 0) ended_condition_.notify_all();
+}
+
+void InFlightTable::complete(InFlight& flight, const Value& value) {
+  Value copy(value);
+  base::Lock lock(mutex_);
+  if (!flight.is_running()) return;
+  flight.value = std::move(copy);
+  end_locked(flight, InFlight::State::completed);
+}
+
+void InFlightTable::end_thrown(InFlight& flight, std::exception_ptr thrown) {
+  base::Lock lock(mutex_);
+  if (!flight.is_running()) return;
+  flight.thrown = std::move(thrown);
+  end_locked(flight, InFlight::State::thrown);
+}
+
+void InFlightTable::end_failed(InFlight& flight, const std::string& why) {
+  base::Lock lock(mutex_);
+  if (!flight.is_running()) return;
+  flight.why = why;
+  end_locked(flight, InFlight::State::failed);
+}
+
+void InFlightTable::leave(std::span<const InFlightPtr> in_flight) {
+  if (in_flight.empty()) return;
+  base::Lock lock(mutex_);
+  for (const InFlightPtr& flight : in_flight) {
+    if (flight->is_running()) end_locked(*flight, InFlight::State::cancelled);
+    remove_locked(*flight);
+  }
+  ++ended_;
+}
+
+void InFlightTable::remove_locked(const InFlight& flight) {
+  const auto [first, last] = table_.equal_range(flight.key);
+  for (auto at = first; at != last; ++at) {
+    if (at->second.get() != &flight) continue;
+    table_.erase(at);
+    break;
+  }
+  size_ = table_.size();
+}
+
+InFlightTable::Waited InFlightTable::wait(const InFlightPtr& flight, const WaiterPtr& waiter,
+                                          const Deadline* deadline) {
+  if (!flight->is_running()) return Waited::ended;
+  const Wait wait(waiter, flight);
+  if (wait.closes_circle()) return Waited::circle;
+  base::Lock lock(mutex_);
+  ++waiting_;
+  const auto is_over = [deadline] {
+    return Refreshing::must_end() || (deadline != nullptr && deadline->is_over());
+  };
+  // A refresh may be one of another cache, whose closing does not wake this table.
+  const bool looks = deadline != nullptr || Refreshing::is_here();
+  while (flight->is_running() && !is_over()) {
+    ended_condition_.wait_for(mutex_, looks ? kLook : kLongLook);
+  }
+  --waiting_;
+  return flight->is_running() ? Waited::late : Waited::ended;
+}
+
+void InFlightTable::close() {
+  base::Lock lock(mutex_);
+  closed_ = true;
+  ended_condition_.notify_all();
+}
+
+std::vector<std::size_t> InFlightTable::begin_refresh(RefreshKeys& batch,
+                                                      std::span<const std::string_view> keys,
+                                                      std::uint64_t removals_before) {
+  std::vector<std::size_t> taken;
+  taken.reserve(keys.size());
+  std::size_t bytes = 0;
+  for (const std::string_view key : keys) bytes += key.size();
+  batch.reserve(keys.size(), bytes);
+  base::Lock lock(mutex_);
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (refreshes_.contains(keys[i]) || removal_filter_.covers(keys[i], removals_before)) continue;
+    batch.add(keys[i]);
+    refreshes_.emplace(batch[batch.size() - 1], false);
+    taken.push_back(i);
+  }
+  return taken;
+}
+
+std::vector<bool> InFlightTable::removed_since_begin(const RefreshKeys& batch) const {
+  std::vector<bool> removed(batch.size());
+  base::Lock lock(mutex_);
+  for (std::size_t i = 0; i < batch.size(); ++i) removed[i] = refreshes_.at(batch[i]);
+  return removed;
+}
+
+void InFlightTable::end_refresh(const RefreshKeys& batch) noexcept {
+  base::Lock lock(mutex_);
+  for (std::size_t i = 0; i < batch.size(); ++i) refreshes_.erase(batch[i]);
+}
+
+void InFlightTable::supersede_locked(std::string_view key, const InFlight* but) {
+  const auto [first, last] = table_.equal_range(key);
+  for (auto at = first; at != last;) {
+    const InFlightPtr flight = at->second;  // the table's key is a view of its key
+    if (flight.get() == but) {
+      ++at;
+      continue;
+    }
+    flight->superseded = true;
+    at = table_.erase(at);
+  }
+  size_ = table_.size();
+}
+
+void InFlightTable::stored(std::string_view key, const InFlight* by) {
+  if (size_.load() == 0) return;
+  base::Lock lock(mutex_);
+  supersede_locked(key, by);
+}
+
+void InFlightTable::removed(std::string_view key) {
+  base::Lock lock(mutex_);
+  removal_filter_.add_key(key);
+  removals_ = removal_filter_.count();
+  supersede_locked(key, nullptr);
+  if (const auto refreshed = refreshes_.find(key); refreshed != refreshes_.end()) {
+    refreshed->second = true;
+  }
+}
+
+void InFlightTable::removed_prefix(std::string_view prefix) {
+  base::Lock lock(mutex_);
+  removal_filter_.add_prefix(prefix);
+  removals_ = removal_filter_.count();
+  for (auto& [key, is_removed] : refreshes_) is_removed = is_removed || key.starts_with(prefix);
+  for (auto at = table_.begin(); at != table_.end();) {
+    if (!at->first.starts_with(prefix)) {
+      ++at;
+      continue;
+    }
+    const InFlightPtr flight = at->second;  // the table's key is a view of its key
+    flight->superseded = true;
+    at = table_.erase(at);
+  }
+  size_ = table_.size();
+}
+
+}  // namespace ashmemo::engine

@@ -1,0 +1,260 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include <ashmemo/value.hpp>
+
+#include "base/mutex.hpp"
+#include "engine/time.hpp"
+
+namespace ashmemo::engine {
+
+struct InFlight;
+using InFlightPtr = std::shared_ptr<InFlight>;
+
+/// A thread that computes or waits. It waits for one result at a time.
+struct Waiter {
+  InFlightPtr waiting_for;  // guarded by the mutex of all waits, in in_flight.cpp
+};
+using WaiterPtr = std::shared_ptr<Waiter>;
+
+/// One result that a caller is computing. Other callers that want it wait for it. They must want the
+/// same key, version of the record, and calculation id. The id changes with each version of the
+/// calculation and with each invalidation of all its results.
+struct InFlight {
+  enum class State : std::uint8_t {
+    running,
+    completed,  // `value` is the result
+    thrown,     // `thrown` is what a run for this key alone threw
+    failed,     // a batch gave no result for this key; `why` is the reason
+    cancelled,  // there will be no result: a caller that waits computes it
+  };
+
+  std::string key;
+  Value record_version;
+  std::int64_t calculation_id = 0;
+  WaiterPtr owner;
+  bool is_joinable = true;
+
+  /// The key was stored or removed since the computation began. Callers that wait still get the
+  /// result, but it must not be stored. The write queue sets and reads this under its mutex.
+  std::atomic<bool> superseded{false};
+  std::atomic<State> state{State::running};  // after another state nothing here changes
+
+  Value value;
+  std::exception_ptr thrown;
+  std::string why;
+
+  [[nodiscard]] bool is_running() const noexcept { return state.load() == State::running; }
+};
+
+// Waits are known for all caches of the process, because a loader of one cache may ask another.
+
+/// The waiter of the calling thread.
+[[nodiscard]] const WaiterPtr& this_waiter();
+
+/// One wait of a waiter for a result. Make it before the wait and destroy it afterwards. Do not wait
+/// if this closes a circle: the owner of the result waits for this waiter, directly or through
+/// others. Each waiter waits for one result at a time, so the check follows one chain.
+class Wait {
+ public:
+  Wait(WaiterPtr waiter, InFlightPtr flight);
+  ~Wait();
+  Wait(const Wait&) = delete;
+  Wait& operator=(const Wait&) = delete;
+
+  [[nodiscard]] bool closes_circle() const noexcept { return closes_circle_; }
+
+ private:
+  const WaiterPtr waiter_;
+  bool closes_circle_ = false;
+};
+
+/// While it lives, the calling thread runs a refresh of a cache. `closed` says whether that cache is
+/// being closed. Closing waits for the refresh, perhaps inside of a calculation for which this
+/// thread waits in another cache, so the refresh must then stop waiting.
+class Refreshing {
+ public:
+  explicit Refreshing(const std::atomic<bool>& closed) noexcept
+      : closed_(closed), outer_(innermost_) {
+    innermost_ = this;
+  }
+  ~Refreshing() { innermost_ = outer_; }
+  Refreshing(const Refreshing&) = delete;
+  Refreshing& operator=(const Refreshing&) = delete;
+
+  [[nodiscard]] static bool is_here() noexcept { return innermost_ != nullptr; }
+  /// Whether a thread that closes a cache waits for the calling thread.
+  [[nodiscard]] static bool must_end() noexcept;
+
+ private:
+  static thread_local const Refreshing* innermost_;
+  const std::atomic<bool>& closed_;
+  const Refreshing* const outer_;
+};
+
+/// Which keys were removed since an earlier moment, in a fixed amount of memory. It is conservative:
+/// after many removals it can report a key that was not removed, but it never misses one that was.
+/// The owner guards it with a mutex.
+class RemovalFilter {
+ public:
+  /// Longer prefixes are cut to this length, so they cover more keys than were removed.
+  static constexpr std::size_t kMaxPrefix = 64;
+
+  /// The number of removals until now.
+  [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
+  void add_key(std::string_view key) noexcept;
+  void add_prefix(std::string_view prefix) noexcept;  // empty: everything
+  /// Whether the key may have been removed since there were `since` removals.
+  [[nodiscard]] bool covers(std::string_view key, std::uint64_t since) const noexcept;
+
+ private:
+  /// A removal has a number, its place in the order of removals.
+  struct Bucket {
+    std::size_t hash = 0;      // of the last key or prefix that was removed here
+    std::uint64_t last = 0;    // its number
+    std::uint64_t others = 0;  // the number of the last removal here with another hash
+  };
+  static constexpr std::size_t kBuckets = 256;
+
+  void add(std::size_t hash) noexcept;
+  [[nodiscard]] bool is_removed(std::size_t hash, std::uint64_t since) const noexcept;
+
+  std::uint64_t count_ = 0;
+  std::array<Bucket, kBuckets> buckets_{};
+  std::array<std::uint64_t, kMaxPrefix + 1> prefixes_{};  // by length: the number of the last one
+};
+
+/// The keys that one background batch refreshes, copied into one piece of memory.
+class RefreshKeys {
+ public:
+  void reserve(std::size_t keys, std::size_t bytes) {
+    ends_.reserve(keys);
+    text_.reserve(bytes);
+  }
+  void add(std::string_view key) {
+    text_ += key;
+    ends_.push_back(text_.size());
+  }
+  [[nodiscard]] std::size_t size() const noexcept { return ends_.size(); }
+  [[nodiscard]] std::string_view operator[](std::size_t i) const noexcept {
+    const std::size_t begin = i == 0 ? 0 : ends_[i - 1];
+    return std::string_view(text_).substr(begin, ends_[i] - begin);
+  }
+
+ private:
+  std::string text_;
+  std::vector<std::size_t> ends_;
+};
+
+/// Single flight: each result is computed once, even if the pages of many callers overlap. The
+/// caller that claims a key first computes it; the others wait for the result.
+///
+/// A result stays in the table until it is in the write queue, or was dropped. A caller that comes
+/// in between takes it from the table. A put or a removal of the key supersedes the result.
+///
+/// The table also knows the keys that background batches refresh or will refresh. A removal marks
+/// them, and a refresh skips marked keys. A queued refresh claims nothing, so no load waits for it.
+///
+/// Threads: any. No user code runs under the mutex.
+class InFlightTable {
+ public:
+  /// The answer for one wanted key.
+  struct Claim {
+    InFlightPtr flight;
+    bool is_own = false;  // the caller has to compute it and to end it
+  };
+
+  /// How often results have left. If it is unchanged since before a look-up, no result was stored
+  /// since.
+  [[nodiscard]] std::uint64_t ended() const noexcept { return ended_.load(); }
+
+  /// The number of removals until now. A load reads it before its look-up and passes it to `claim`.
+  [[nodiscard]] std::uint64_t removals() const noexcept { return removals_.load(); }
+
+  struct Wanted {
+    std::string_view key;
+    ValueView record_version;
+    std::int64_t calculation_id = 0;  // as it was before the look-up
+  };
+  /// Claims the keys, which are all different; the claims are in the same order. If a key was removed
+  /// since the look-up, the caller's record may be older than the removal. Its claim is then
+  /// superseded from the beginning, and no other caller joins it.
+  [[nodiscard]] std::vector<Claim> claim(std::span<const Wanted> wanted,
+                                         std::uint64_t removals_before, const WaiterPtr& waiter);
+  /// Claims the keys although other callers may compute them too. No other caller joins these. For a
+  /// caller that could not get the result of another one.
+  [[nodiscard]] std::vector<InFlightPtr> claim_alone(std::span<const Wanted> wanted,
+                                                     std::uint64_t removals_before,
+                                                     const WaiterPtr& waiter);
+
+  // How a claimed result ends. Only the first end counts.
+  void complete(InFlight& flight, const Value& value);
+  void end_thrown(InFlight& flight, std::exception_ptr thrown);
+  void end_failed(InFlight& flight, const std::string& why);
+  /// Removes them from the table. Those that have not ended are cancelled.
+  void leave(std::span<const InFlightPtr> in_flight);
+
+  enum class Waited : std::uint8_t { ended, circle, late };
+  /// Waits until the result has ended, unless that would close a circle. `deadline` may be null.
+  /// `late` is also the answer for a refresh whose own cache is being closed.
+  Waited wait(const InFlightPtr& flight, const WaiterPtr& waiter, const Deadline* deadline);
+  /// Refreshes stop waiting: closing waits for them, perhaps in a calculation for which they wait.
+  void close();
+  [[nodiscard]] const std::atomic<bool>& closed() const noexcept { return closed_; }
+
+  // ---- refreshes
+
+  /// Takes into `batch`, which is empty, those of `keys` that no other batch has and that were not
+  /// removed since `removals_before`. Returns their positions in `keys`. The batch must not move
+  /// before `end_refresh`.
+  [[nodiscard]] std::vector<std::size_t> begin_refresh(RefreshKeys& batch,
+                                                       std::span<const std::string_view> keys,
+                                                       std::uint64_t removals_before);
+  /// For each key of the batch: whether it was removed since `begin_refresh`.
+  [[nodiscard]] std::vector<bool> removed_since_begin(const RefreshKeys& batch) const;
+  void end_refresh(const RefreshKeys& batch) noexcept;
+
+  // ---- changes. The write queue calls these under its mutex. Results that are being computed for
+  // the key must not be stored afterwards, and no caller joins them any more.
+
+  void stored(std::string_view key, const InFlight* by);
+  void removed(std::string_view key);
+  void removed_prefix(std::string_view prefix);  // empty: everything
+
+ private:
+  // Both have views of the keys of their values.
+  using Table = std::unordered_multimap<std::string_view, InFlightPtr>;
+  using Refreshes = std::unordered_map<std::string_view, bool>;  // true: removed
+
+  [[nodiscard]] InFlightPtr find_locked(const Wanted& wanted) const ASHMEMO_REQUIRES(mutex_);
+  InFlightPtr add_locked(const Wanted& wanted, std::uint64_t removals_before,
+                         const WaiterPtr& waiter) ASHMEMO_REQUIRES(mutex_);
+  void remove_locked(const InFlight& flight) ASHMEMO_REQUIRES(mutex_);
+  void end_locked(InFlight& flight, InFlight::State state) ASHMEMO_REQUIRES(mutex_);
+  void supersede_locked(std::string_view key, const InFlight* but) ASHMEMO_REQUIRES(mutex_);
+
+  mutable base::Mutex mutex_;
+  base::Condition ended_condition_;
+  Table table_ ASHMEMO_GUARDED_BY(mutex_);
+  Refreshes refreshes_ ASHMEMO_GUARDED_BY(mutex_);
+  std::size_t waiting_ ASHMEMO_GUARDED_BY(mutex_) = 0;
+  RemovalFilter removal_filter_ ASHMEMO_GUARDED_BY(mutex_);
+  std::atomic<bool> closed_{false};
+  std::atomic<std::size_t> size_{0};
+  std::atomic<std::uint64_t> ended_{0};
+  std::atomic<std::uint64_t> removals_{0};
+};
+
+}  // namespace ashmemo::engine

@@ -1,0 +1,132 @@
+#include "maintenance/background_work.hpp"
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "base/saturate.hpp"
+
+namespace ashmemo::maintenance {
+
+using base::Status;
+
+// ---- AccessWriter
+
+Status AccessWriter::write_some(store::Store& store, bool* more) {
+  const auto max_rows = static_cast<std::size_t>(transactions_.portion().rows);
+  const std::vector<std::int64_t> rows = engine_.access_buffer.rows(written_up_to_, max_rows);
+  std::size_t done = 0;
+  Status written = write_touches(store, rows, &done);
+  *more = rows.size() == max_rows || done < rows.size();
+  if (done > 0) written_up_to_ = rows[done - 1];
+  if (!*more) written_up_to_ = 0;
+  if (!written.ok()) return written;
+  return *more ? Status{} : write_counters(store);
+}
+
+Status AccessWriter::write_touches(store::Store& store, const std::vector<std::int64_t>& rows,
+                                   std::size_t* done) {
+  if (rows.empty()) return {};
+  std::int64_t taken = 0;  // reads
+  Status all = transactions_.run(store, [&](store::Writer& writer, Changes& changes) -> Status {
+    std::int64_t bytes = 0;
+    while (*done < rows.size() && bytes < transactions_.portion().bytes) {
+      const auto touch = engine_.access_buffer.take(rows[(*done)++]);
+      if (!touch) continue;  // the evictor took it first
+      taken += touch->count;
+      const auto written = writer.touch(*touch);
+      if (!written.ok()) return written.failure();
+      (*written ? changes.touches_written : changes.touches_dropped) += *written ? 1 : touch->count;
+      bytes = base::add_saturated(bytes, written->value_or(0));
+    }
+    return {};
+  });
+  if (!all.ok()) engine_.counters.touches_lost.add(taken);
+  return all;
+}
+
+Status AccessWriter::write_counters(store::Store& store) {
+  const std::vector<store::CalculationRow> counted = engine_.catalog.take_counters();
+  if (counted.empty()) return {};
+  Status done = transactions_.run(store, [&](store::Writer& writer, Changes&) -> Status {
+    for (const store::CalculationRow& row : counted) {
+      if (Status added = writer.add_counters(row); !added.ok()) return added;
+    }
+    return {};
+  });
+  if (!done.ok()) engine_.catalog.give_back_counters(counted);
+  return done;
+}
+
+// ---- Sweeper
+
+Status Sweeper::expire_some(store::Store& store, bool* more) {
+  *more = false;
+  return transactions_.run(store, [&](store::Writer& writer, Changes& changes) -> Status {
+    auto due = writer.erase_due(engine_.clock->wall_now(), transactions_.portion().rows);
+    if (!due.ok()) return due.failure();
+    for (store::RemovedRow& row : due->rows) {
+      changes.remove(std::move(row.key), RemovalCause::expired, transactions_.wants_own_keys());
+    }
+    *more = due->more;
+    return {};
+  });
+}
+
+Status Sweeper::delete_damaged(store::Store& store) {
+  if (engine_.suspects.empty()) return {};
+  std::string first;  // the key of the first deleted row
+  Status done = transactions_.run(store, [&](store::Writer& writer, Changes& changes) -> Status {
+    for (const std::int64_t rowid : engine_.suspects.take()) {
+      auto row = writer.erase_damaged(rowid);
+      if (!row.ok()) return row.failure();
+      if (!*row) continue;
+      if (first.empty()) first = (*row)->key;
+      changes.remove(std::move((*row)->key), RemovalCause::damaged, transactions_.wants_own_keys());
+    }
+    return {};
+  });
+  if (done.ok() && !first.empty()) report_damaged(first);
+  return done;
+}
+
+void Sweeper::report_damaged(const std::string& key) {
+  engine_.notices.notify(NoticeKind::entry_damaged,
+                         engine_.path + ": the entry '" + key +
+                             "' did not match its checksum and was removed; check the disk",
+                         key);
+}
+
+Status Sweeper::delete_retired(store::Store& store) {
+  const bool begins = walked_store_.lock().get() != &store;
+  std::optional<std::int64_t> at_row = begins ? 0 : at_row_;
+  Status done = transactions_.run(store, [&](store::Writer& writer, Changes& changes) -> Status {
+    if (begins) {
+      if (Status begun = begin_walk(writer); !begun.ok()) return begun;
+    }
+    auto deleted = writer.erase_retired(&at_row, transactions_.portion().rows);
+    if (!deleted.ok()) return deleted.failure();
+    for (store::RemovedRow& row : *deleted) {
+      changes.remove(std::move(row.key), RemovalCause::erased, transactions_.wants_keys());
+    }
+    return at_row ? Status{} : writer.forget_retired(walked_ids_);
+  });
+  if (!done.ok()) return done;
+  if (!at_row) engine_.catalog.drop_retired(walked_ids_);
+  walked_store_ = at_row ? engine_.store.get() : nullptr;
+  at_row_ = at_row.value_or(0);
+  return done;
+}
+
+// Writes the retired calculations to the file, because the command that retires them may still be
+// queued. Otherwise the walk would skip their entries and then forget the calculations.
+Status Sweeper::begin_walk(store::Writer& writer) {
+  walked_ids_.clear();
+  for (const store::CalculationRow& row : engine_.catalog.retired()) {
+    walked_ids_.push_back(row.id);
+    if (Status put = writer.put_calculation(row); !put.ok()) return put;
+  }
+  return {};
+}
+
+}  // namespace ashmemo::maintenance

@@ -1,0 +1,198 @@
+#include "maintenance/store_supervisor.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/saturate.hpp"
+
+namespace ashmemo::maintenance {
+
+using base::Status;
+
+namespace {
+
+// Most failures end soon, so the first pause is short. The maximum makes later attempts cheap.
+constexpr std::int64_t kFirstBackOff = 100'000;
+constexpr std::int64_t kMaxBackOff = 10'000'000;
+
+/// Ends a failure of reads even if no caller reads any more. A read by the writer would prove
+/// nothing, because the writer has its own connection and page cache.
+void look_at_reads(engine::Engine& engine, store::Store& store) {
+  if (engine.health.are_reads_failing() && store.last_stamp().ok()) engine.store_was_read();
+}
+
+}  // namespace
+
+store::OpenOptions StoreSupervisor::open_options() {
+  const Options& options = engine_.options;
+  store::OpenOptions open;
+  open.path = engine_.full_path;
+  open.read_only = is_read_only();
+  open.synced = options.durability == Durability::power;
+  open.erase_securely = options.erase_securely;
+  open.reader_cache_bytes = options.reader_cache_bytes;
+  open.writer_cache_bytes = options.writer_cache_bytes;
+  open.max_entry_bytes = engine_.limits.get().max_entry_bytes;
+  open.clock = engine_.clock;
+  open.found_corrupt = found_corrupt_;
+  open.corrupt_file = corrupt_file_;
+  open.on_quarantine = [this](const std::string& file, const std::string& renamed_to,
+                              const std::string& why) {
+    engine_.notices.notify(NoticeKind::quarantined,
+                           file + " was damaged (" + why + "): renamed to " + renamed_to +
+                               ", and a new file begun; remove the old one when you do not need it",
+                           file);
+  };
+  return open;
+}
+
+Status StoreSupervisor::open() {
+  Status opened = open_once();
+  const bool damaged =
+      !opened.ok() && opened.failure().kind == base::FailureKind::corrupt && !is_read_only();
+  return damaged ? open_once() : opened;
+}
+
+bool StoreSupervisor::is_read_only() const { return engine_.options.access == Access::read_only; }
+
+/// The next opening will quarantine the file of `store`, if it is still at the path. Another file at
+/// the path is checked by itself.
+void StoreSupervisor::mark_corrupt(const store::Store& store, const std::string& why) {
+  const auto file = base::inspect(engine_.full_path);
+  if (!file || !store.still_in_place()) return;
+  found_corrupt_ = why.empty() ? "found damaged" : why;
+  corrupt_file_ = file->identity;
+}
+
+Status StoreSupervisor::open_once() {
+  auto opened = engine_.open_store(open_options());
+  if (!opened.ok()) return opened.failure();
+  found_corrupt_.clear();  // the file was quarantined or is gone
+  if (Status loaded = load(**opened); !loaded.ok()) {
+    base::Failure failure = loaded.failure();
+    // Opening checks only the form of the file. This was the first read of its rows.
+    if (failure.kind == base::FailureKind::corrupt) mark_corrupt(**opened, failure.what);
+    (*opened)->close();
+    failure.what = "cannot open the cache '" + engine_.path + "': " + failure.what;
+    return failure;
+  }
+  adopt(std::move(*opened));
+  return {};
+}
+
+/// Reads the calculations, the last stamp and the totals of the file, and writes the calculations
+/// that the file does not know.
+Status StoreSupervisor::load(store::Store& store) {
+  const auto calculations = store.calculations();
+  if (!calculations.ok()) return calculations.failure();
+  const auto stamp = store.last_stamp();
+  if (!stamp.ok()) return stamp.failure();
+  const auto totals = store.totals();
+  if (!totals.ok()) return totals.failure();
+  Status written = write_calculations(store, engine_.catalog.load(*calculations));
+  if (!written.ok()) return written;
+  engine_.sequence_clock.raise(*stamp);
+  engine_.entries = totals->entries;
+  engine_.bytes = totals->bytes;
+  return {};
+}
+
+/// The row of a calculation must precede its entries. Otherwise its id could be used for another
+/// calculation.
+Status StoreSupervisor::write_calculations(store::Store& store,
+                                           const std::vector<store::CalculationRow>& rows) {
+  store::Writer* const writer = store.writer();
+  if (rows.empty() || writer == nullptr) return {};
+  if (const auto begun = writer->begin(); !begun.ok()) return begun.failure();
+  for (const store::CalculationRow& row : rows) {
+    if (Status put = writer->put_calculation(row); !put.ok()) return put;
+  }
+  return writer->commit(engine_.options.durability == Durability::power);
+}
+
+void StoreSupervisor::adopt(std::unique_ptr<store::Store> store) {
+  engine_.access_buffer.clear();  // its rowids belong to another file
+  back_off_ = 0;
+  {
+    const memory::TierChange change(engine_.tier.get());
+    engine_.store.set(std::move(store));
+  }
+  engine_.pending.set_refusing(false);
+  engine_.set_health(HealthState::ok);
+  engine_.health.end_failing_reads(*engine_.clock);
+  engine_.notices.end(NoticeKind::read_failed);
+  engine_.notices.notify_end(NoticeKind::unavailable, NoticeKind::available,
+                             engine_.path + " is open again", engine_.path);
+}
+
+std::shared_ptr<store::Store> StoreSupervisor::ensure() {
+  if (engine_.store.corruption()) look_at_file();  // the path may mean another file now
+  if (const auto why = engine_.store.corruption()) {
+    if (const auto damaged = engine_.store.get()) mark_corrupt(*damaged, *why);
+    drop_store();
+  }
+  auto store = engine_.store.get();
+  if (store) store->allow_entries_of(engine_.limits.get().max_entry_bytes);
+  if (store || engine_.closed || engine_.clock->steady_now() < next_try_) return store;
+  if (Status opened = open(); !opened.ok()) {
+    postpone(opened.failure());
+    return nullptr;
+  }
+  return engine_.store.get();
+}
+
+void StoreSupervisor::postpone(const base::Failure& failure) {
+  back_off_ = std::clamp(back_off_ * 2, kFirstBackOff, kMaxBackOff);
+  next_try_ = base::add_saturated(engine_.clock->steady_now(), back_off_);
+  engine_.pending.set_refusing(true);
+  engine_.set_health(HealthState::unavailable);
+  engine_.notices.notify(NoticeKind::unavailable,
+                         engine_.path + ": there is no cache file at the moment (" + failure.what +
+                             "); " +
+                             (engine_.tier ? "what is stored is kept in memory only"
+                                           : "reads miss, writes are not kept") +
+                             "; it is tried again",
+                         engine_.path);
+}
+
+void StoreSupervisor::look_at_file() {
+  const auto store = engine_.store.get();
+  if (!store) return;
+  if (store->still_in_place()) return look_at_reads(engine_, *store);
+  engine_.notices.notify(NoticeKind::file_lost,
+                         engine_.path +
+                             " was deleted, moved away or replaced while it was open: "
+                             "what was in it is gone, and the path is opened again",
+                         engine_.path);
+  drop_store();
+}
+
+void StoreSupervisor::follow() {
+  look_at_file();
+  const auto store = engine_.store.get();
+  if (!store) return (void)ensure();
+  store->allow_entries_of(engine_.limits.get().max_entry_bytes);
+  if (const Status loaded = load(*store); !loaded.ok()) {
+    engine_.store_failed(*store, loaded.failure());
+  }
+}
+
+// Closing waits for reads, which may take long. Callers that wait for a commit must not wait for
+// them, so the store counts as refusing to write.
+std::shared_ptr<store::Store> StoreSupervisor::take_store() {
+  engine_.pending.set_refusing(true);
+  const memory::TierChange change(engine_.tier.get());
+  return engine_.store.set(nullptr);
+}
+
+// A read-only store holds no lock, so there is nothing to wait for. The last shared_ptr closes it.
+void StoreSupervisor::drop_store() {
+  const auto old = take_store();
+  if (old && !is_read_only()) old->close();
+}
+
+void StoreSupervisor::close() {
+  if (const auto old = take_store()) old->close();
+}
+
+}  // namespace ashmemo::maintenance

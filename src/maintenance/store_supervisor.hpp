@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/platform.hpp"
+#include "base/result.hpp"
+#include "engine/engine.hpp"
+#include "store/open.hpp"
+
+namespace ashmemo::maintenance {
+
+/// Opens the store and watches its file. If the file was deleted, replaced or is damaged, it drops
+/// the store and opens another one, with back-off while that fails. Readers hold the store by
+/// shared_ptr, so no read is interrupted.
+///
+/// The caller holds the maintenance lock.
+class StoreSupervisor {
+ public:
+  explicit StoreSupervisor(engine::Engine& engine) : engine_(engine) {}
+
+  /// Opens the store.
+  [[nodiscard]] base::Status open();
+  /// The store in use, or null. If there is none, opens one unless opening failed a short time ago.
+  [[nodiscard]] std::shared_ptr<store::Store> ensure();
+  /// Opening failed and will be tried again later.
+  void postpone(const base::Failure& failure);
+  /// Drops the store if the path no longer means its file.
+  void look_at_file();
+  /// For a read-only cache: looks at the file, and reads again the data that other programs may have
+  /// changed (calculations, last stamp, totals). These are three short queries. To compare `PRAGMA
+  /// data_version` first would need another connection, because each connection counts by itself.
+  void follow();
+  void close();
+
+ private:
+  base::Status open_once();
+  base::Status load(store::Store& store);
+  base::Status write_calculations(store::Store& store,
+                                  const std::vector<store::CalculationRow>& rows);
+  void adopt(std::unique_ptr<store::Store> store);
+  void mark_corrupt(const store::Store& store, const std::string& why);
+  [[nodiscard]] std::shared_ptr<store::Store> take_store();
+  void drop_store();
+  [[nodiscard]] bool is_read_only() const;
+  [[nodiscard]] store::OpenOptions open_options();
+
+  engine::Engine& engine_;
+  std::string found_corrupt_;  // not empty: why the next opening must quarantine `corrupt_file_`
+  base::FileIdentity corrupt_file_;
+  std::int64_t next_try_ = 0;  // steady clock
+  std::int64_t back_off_ = 0;
+};
+
+}  // namespace ashmemo::maintenance

@@ -1,0 +1,163 @@
+#include "store/file_check.hpp"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <initializer_list>
+#include <system_error>
+
+#include "store/header.hpp"
+#include "store/schema.hpp"
+
+namespace ashmemo::store {
+namespace {
+
+using base::Failure;
+using base::FailureKind;
+using base::FileState;
+using base::FileType;
+
+Failure not_ours(const std::string& path, std::string_view what) {
+  return {FailureKind::not_ours, 0,
+          fmt::format("'{}' {}. It was left untouched: choose another path, or move it away", path,
+                      what)};
+}
+
+std::string_view describe(FileType type) {
+  switch (type) {
+    case FileType::missing:
+      return "is missing";
+    case FileType::regular:
+      return "is a plain file";
+    case FileType::directory:
+      return "is a directory";
+    case FileType::link:
+      return "is a symbolic link";
+    case FileType::other:
+      return "is a device, FIFO or socket";
+  }
+  return "is of an unknown kind";
+}
+
+// Whether it is a file that only we can have written; its content is another matter.
+base::Status check_kind(const std::string& path, const FileState& state) {
+  if (state.type == FileType::missing) return {};
+  if (state.type != FileType::regular) return not_ours(path, describe(state.type));
+  if (!state.owned_by_us) return not_ours(path, "belongs to another user");
+  if (state.writable_by_others) return not_ours(path, "can be written by group or others");
+  return {};
+}
+
+// The files that SQLite keeps beside FILE. True: there is one.
+base::Result<bool> check_beside(const CachePaths& paths) {
+  bool any = false;
+  for (const std::string* path : {&paths.wal, &paths.shm, &paths.journal}) {
+    const auto state = base::inspect(*path);
+    if (!state) return state.failure();
+    if (const auto kind = check_kind(*path, *state); !kind) return kind.failure();
+    any = any || state->type != FileType::missing;
+  }
+  return any;
+}
+
+base::Result<FileCheck> judge_new(const CachePaths& paths, Found found, bool lock_is_ours,
+                                  bool any_beside) {
+  if (!any_beside || lock_is_ours) return FileCheck{found, {}};
+  return Failure{
+      FailureKind::not_ours, 0,
+      fmt::format("'{0}' does not exist, but '{0}-wal', '-shm' or '-journal' does, and is "
+                  "not known to be ours. It was left untouched: move it away",
+                  paths.file)};
+}
+
+// SQLite cannot open a file beside a log of another format, and would say that it cannot be opened:
+// as if the place were at fault, for ever.
+base::Result<FileCheck> judge_log(const CachePaths& paths) {
+  const auto state = base::inspect(paths.wal);
+  if (!state) return state.failure();
+  if (state->type == FileType::missing) return FileCheck{Found::ours, {}};
+  const auto start = base::read_start(paths.wal);
+  if (!start) return start.failure();
+  if (is_known_log(*start)) return FileCheck{Found::ours, {}};
+  return FileCheck{Found::damaged, "its write-ahead log is of an unknown format"};
+}
+
+// A power cut while the file was made may have lost its beginning: SQLite takes back what the
+// journal knows.
+base::Result<bool> is_half_made(const CachePaths& paths, const Header& header) {
+  if (!header.is_blank) return false;
+  const auto journal = base::inspect(paths.journal);
+  if (!journal) return journal.failure();
+  return journal->type != FileType::missing && journal->bytes > 0;
+}
+
+base::Result<FileCheck> judge_content(const CachePaths& paths, bool lock_is_ours) {
+  const auto header = read_header(paths.file);
+  if (!header) return header.failure();
+  if (!header->is_sqlite) {
+    const auto half_made = is_half_made(paths, *header);
+    if (!half_made) return half_made.failure();
+    if (lock_is_ours && *half_made) return FileCheck{Found::ours, {}};
+    if (lock_is_ours) return FileCheck{Found::damaged, "it is no SQLite database any more"};
+    return not_ours(paths.file, "is not a cache file");
+  }
+  if (header->application_id != kApplicationId) {
+    return not_ours(paths.file, "is an SQLite database, but not a cache file");
+  }
+  if (!header->is_known) return FileCheck{Found::damaged, "its header is damaged"};
+  if (header->user_version > kFormatVersion) {
+    return FileCheck{Found::damaged, fmt::format("a newer version wrote it (format {}, known: {})",
+                                                 header->user_version, kFormatVersion)};
+  }
+  return judge_log(paths);
+}
+
+Failure no_folder(const std::string& folder, const std::error_code& error) {
+  const bool denied = error == std::errc::permission_denied;
+  return {denied ? FailureKind::io : FailureKind::unavailable, 0,
+          fmt::format("cannot use the folder '{}': {}", folder, error.message())};
+}
+
+}  // namespace
+
+base::Result<CachePaths> resolve(const std::string& path) {
+  const std::filesystem::path given(path);
+  const std::string name = given.filename().string();
+  if (path.find('\0') != std::string::npos || path.empty()) {
+    return Failure{FailureKind::unavailable, 0,
+                   fmt::format("'{}' is no name of a file", path.c_str())};
+  }
+  if (name.empty() || name == "." || name == "..") return not_ours(path, "is a directory");
+  const auto folder = given.has_parent_path() ? given.parent_path() : std::filesystem::path(".");
+  std::error_code error;
+  const auto resolved = std::filesystem::canonical(folder, error);
+  if (error) return no_folder(folder.string(), error);
+  const std::string file = (resolved / name).string();
+  return CachePaths{file, file + "-wal", file + "-shm", file + "-journal", file + "-lock"};
+}
+
+base::Result<bool> has_our_lock(const CachePaths& paths) {
+  const auto state = base::inspect(paths.lock);
+  if (!state) return state.failure();
+  if (const auto kind = check_kind(paths.lock, *state); !kind) return kind.failure();
+  if (state->type == FileType::missing) return false;
+  const auto start = base::read_start(paths.lock);
+  if (!start) return start.failure();
+  return std::string_view(*start).starts_with(kLockMagic);
+}
+
+base::Result<FileCheck> judge(const CachePaths& paths, bool lock_is_ours, bool listed) {
+  const auto state = base::inspect(paths.file);
+  if (!state) return state.failure();
+  if (const auto kind = check_kind(paths.file, *state); !kind) return kind.failure();
+  const auto beside = check_beside(paths);
+  if (!beside) return beside.failure();
+  if (state->type == FileType::missing) {
+    return judge_new(paths, Found::nothing, lock_is_ours, *beside);
+  }
+  if (state->bytes == 0) return judge_new(paths, Found::empty, lock_is_ours, *beside);
+  if (listed) return FileCheck{Found::ours, {}};
+  return judge_content(paths, lock_is_ours);
+}
+
+}  // namespace ashmemo::store

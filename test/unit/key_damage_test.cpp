@@ -1,0 +1,137 @@
+// Files whose index of keys and rows do not agree: after a flipped bit, or beside a write-ahead log
+// of another file.
+
+#include <doctest/doctest.h>
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "support/store_fixture.hpp"
+#include "support/temp_dir.hpp"
+
+using namespace ashmemo;
+using base::FailureKind;
+using test::StoreFixture;
+
+namespace {
+
+constexpr std::size_t kPage = 4'096;
+constexpr char kTableLeaf = 13;  // as SQLite marks the pages of a table's rows
+constexpr char kIndexLeaf = 10;
+
+/// Writes `to` over `from`, which is as long, in all pages of one kind.
+void overwrite_in_pages(const std::string& path, char kind, std::string_view from,
+                        std::string_view to) {
+  std::string file = test::read_file(path);
+  int changes = 0;
+  for (std::size_t page = kPage; page < file.size(); page += kPage) {
+    if (file[page] != kind) continue;
+    for (std::size_t at = file.find(from, page); at < page + kPage; at = file.find(from, at + 1)) {
+      file.replace(at, from.size(), to);
+      ++changes;
+    }
+  }
+  REQUIRE(changes == 1);
+  test::write_file(path, file);
+}
+
+/// A file with the keys "key 1" to "key 3". Its rows of "key 1" and "key 2" have changed keys, and
+/// its index has not.
+struct SwappedRows : StoreFixture {
+  SwappedRows() {
+    put({{"key 1", "one"}, {"key 2", "two"}, {"key 3", "three"}});
+    close();
+    overwrite_in_pages(path, kTableLeaf, "key 1", "key X");
+    overwrite_in_pages(path, kTableLeaf, "key 2", "key 1");
+    overwrite_in_pages(path, kTableLeaf, "key X", "key 2");
+    reopen();
+    expect_damage();
+  }
+};
+
+base::Status read(store::Store& store, std::string_view key, std::optional<Value>* value) {
+  struct Sink : store::RowSink {
+    explicit Sink(std::optional<Value>* out) : found(out) {}
+    void row(std::size_t, const store::RowView& row) noexcept override {
+      *found = Value(row.value);
+    }
+    std::optional<Value>* found;
+  } sink(value);
+  const store::Lookup lookup{key, 0};
+  return store.read({&lookup, 1}, sink);
+}
+
+template <class T>
+bool is_damage(const base::Result<T>& done) {
+  return !done && done.failure().kind == FailureKind::corrupt;
+}
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("a read fails when the row that was found has another key") {
+    SwappedRows file;
+    for (const std::string key : {"key 1", "key 2"}) {
+      std::optional<Value> value;
+      const auto done = read(file.store(), key, &value);
+      REQUIRE_FALSE(done);
+      CHECK(done.failure().kind == FailureKind::corrupt);
+      CHECK_FALSE(value);
+      CHECK(is_damage(file.store().entry(key)));
+    }
+    CHECK(test::read_value(file.store(), "key 3") == Value::text("three"));
+  }
+
+  TEST_CASE("a walk fails when a row has another key than the index") {
+    SwappedRows file;
+    CHECK(is_damage(file.store().page("", "", 9)));
+    CHECK(is_damage(file.store().page("key 2", "", 9)));
+    CHECK(file.store().page("key 3", "", 9).value().size() == 1);
+  }
+
+  TEST_CASE("the writer neither replaces nor removes a row that has another key") {
+    for (const int change : {0, 1, 2}) {
+      CAPTURE(change);
+      SwappedRows file;
+      REQUIRE(file.writer().begin());
+      store::Writer& writer = file.writer();
+      if (change == 0) CHECK(is_damage(writer.put(test::row_of("key 1", ValueView::null(), 9))));
+      if (change == 1) CHECK(is_damage(writer.erase("key 1")));
+      if (change == 2) CHECK(is_damage(writer.erase_prefix("key", 9)));
+      // The failure has rolled the transaction back.
+      CHECK(file.raw().integer("SELECT count(*) FROM cache_entries NOT INDEXED") == 3);
+    }
+  }
+
+  TEST_CASE("an index entry without a row is damage") {
+    StoreFixture file;
+    file.put({{"key 1", "one"}});
+    file.raw().run(
+        "PRAGMA writable_schema=ON;"
+        "CREATE TABLE other (a); UPDATE sqlite_schema SET rootpage ="
+        " (SELECT rootpage FROM sqlite_schema WHERE name = 'other') WHERE name = 'cache_entries';"
+        "DELETE FROM sqlite_schema WHERE name = 'other'; PRAGMA writable_schema=RESET");
+    file.reopen();
+    file.expect_damage();
+    std::optional<Value> value;
+    CHECK(read(file.store(), "key 1", &value).failure().kind == FailureKind::corrupt);
+    CHECK(is_damage(file.store().entry("key 1")));
+    CHECK(is_damage(file.store().page("", "", 9)));
+  }
+
+  TEST_CASE("a key that changed in the index alone answers no other key") {
+    StoreFixture file;
+    file.put({{"key 1", "one"}, {"key 3", "three"}});
+    file.close();
+    overwrite_in_pages(file.path, kIndexLeaf, "key 1", "key 2");
+    file.reopen();
+    file.expect_damage();
+    std::optional<Value> value;
+    CHECK(read(file.store(), "key 1", &value));  // a miss: the index has no such key
+    CHECK(read(file.store(), "key 2", &value).failure().kind == FailureKind::corrupt);
+    CHECK_FALSE(value);
+  }
+}

@@ -1,0 +1,140 @@
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "evictor_fixture.hpp"
+#include "unit/maintenance_pass_fixture.hpp"
+
+// How maintenance passes evict entries when limits are exceeded.
+
+using namespace ashmemo;
+using base::FailureKind;
+using test::Bench;
+using test::Call;
+using test::FakeEngine;
+using test::kSecond;
+
+TEST_SUITE("unit") {
+  TEST_CASE("limits lowered during a commit are enforced at the background rate") {
+    Options options = FakeEngine::manual();
+    options.eviction = Eviction::fifo;
+    Bench bench(options);
+    bench.fake.put_all(test::numbered("k", 9'000), "v");
+    bench.run_once(10 * kSecond);
+    bench.fake.faults->before(Call::commit, [&] {
+      bench.fake.engine.limits.set({10, unlimited, MiB});
+    });
+    bench.fake.put("one more", "v");
+    CHECK(bench.run_once());
+    CHECK(bench.fake.engine.counters.evicted.get() <= 1'000);
+    bench.fake.faults->heal();
+  }
+
+  TEST_CASE("a failed eviction for a group is repeated before the next group is written") {
+    struct Failing {
+      Call call;
+      int nth;
+    };
+    for (const Failing& failing : {Failing{Call::begin, 2}, Failing{Call::begin, 3},
+                                   Failing{Call::erase_row, 1}, Failing{Call::commit, 3}}) {
+      CAPTURE(static_cast<int>(failing.call));
+      CAPTURE(failing.nth);
+      Bench bench(test::limited(Eviction::fifo, unlimited, 300'000));
+      for (const std::string& key : test::numbered("k", 3'000)) test::offer(bench.fake, key);
+      CHECK_FALSE(bench.run_once());
+      test::offer(bench.fake, "large", 150'000);  // needs evictions in two transactions
+      bench.fake.faults->fail(failing.call, FailureKind::busy, failing.nth);
+      CHECK_FALSE(bench.run_once());
+      CHECK(bench.fake.engine.bytes > 300'000);
+      CHECK(bench.fake.engine.pending.is_refusing());
+      test::offer(bench.fake, "next");
+      bench.run_once();
+      CHECK(bench.fake.file->has("next"));
+      CHECK(bench.fake.engine.bytes <= 300'000);
+      CHECK_FALSE(bench.fake.engine.pending.is_refusing());
+    }
+  }
+
+  TEST_CASE("a failed eviction for a group is repeated even if no group follows") {
+    Bench bench(test::limited(Eviction::fifo, unlimited, 300'000));
+    for (const std::string& key : test::numbered("k", 3'000)) test::offer(bench.fake, key);
+    CHECK_FALSE(bench.run_once());
+    test::offer(bench.fake, "large", 150'000);
+    bench.fake.faults->fail(Call::begin, FailureKind::busy, 2, 3);
+    for (int i = 0; i < 3; ++i) {
+      CHECK_FALSE(bench.run_once());
+      CHECK(bench.fake.engine.pending.is_refusing());
+    }
+    CHECK_FALSE(bench.run_once());
+    CHECK(bench.fake.engine.bytes <= 300'000);
+    CHECK_FALSE(bench.fake.engine.pending.is_refusing());
+  }
+
+  TEST_CASE("a pass evicts in smaller transactions on a full disk") {
+    Bench bench(test::limited(Eviction::fifo, unlimited, 300'000));
+    for (const std::string& key : test::numbered("k", 3'000)) test::offer(bench.fake, key);
+    CHECK_FALSE(bench.run_once());
+    test::offer(bench.fake, "large", 150'000);
+    bench.fake.faults->fail(Call::commit, FailureKind::full, 2);
+    SUBCASE("the checkpoint succeeds") {
+      REQUIRE(bench.pass.finish_accepted().ok());
+      CHECK(bench.fake.engine.bytes <= 300'000);
+      CHECK(bench.fake.faults->calls(Call::commit) > 20);
+    }
+    SUBCASE("the checkpoint fails") {
+      bench.fake.faults->fail(Call::checkpoint, FailureKind::io, 2, 2);
+      for (int i = 0; i < 2; ++i) {
+        CHECK_FALSE(bench.pass.finish_accepted().ok());
+        CHECK(bench.fake.engine.pending.is_refusing());
+      }
+      REQUIRE(bench.pass.finish_accepted().ok());
+      CHECK(bench.fake.engine.bytes <= 300'000);
+      CHECK_FALSE(bench.fake.engine.pending.is_refusing());
+    }
+  }
+
+  TEST_CASE("due entries are removed in bounded transactions when new entries need their space") {
+    Options options = FakeEngine::manual();
+    options.eviction = Eviction::none;
+    options.limits.max_entries = 5'000;
+    Bench bench(options);
+    for (const std::string& key : test::numbered("k", 5'000)) bench.fake.put(key, "1", {1, 1, 1});
+    bench.run_once();
+    bench.advance(kSecond);
+    bench.fake.faults->before(Call::commit, [&bench] {
+      CHECK(bench.fake.file->wal_bytes < 4 * MiB);
+      bench.fake.file->wal_bytes += 4 * MiB;
+    });
+    bench.fake.put_all(test::numbered("n", 3'500), "v");
+    SUBCASE("a flush removes them") { REQUIRE(bench.pass.finish_accepted().ok()); }
+    SUBCASE("passes without time remove them") {
+      for (int passes = 0; !bench.fake.engine.pending.empty(); ++passes) {
+        REQUIRE(passes < 20);
+        const std::int64_t before = bench.commits();
+        bench.run_once(0);
+        CHECK(bench.commits() > before);
+        CHECK(bench.commits() <= before + 2);  // one removal of due entries and one group
+      }
+    }
+    CHECK(bench.fake.engine.counters.refused.get() == 0);
+    CHECK(bench.fake.file->has("n0001"));
+    CHECK(bench.fake.file->has("n3500"));
+    bench.fake.faults->heal();
+  }
+
+  TEST_CASE("a pass without time commits a group of replacements when eviction is off") {
+    Options options = FakeEngine::manual();
+    options.eviction = Eviction::none;
+    options.limits.max_entries = 3;
+    Bench bench(options);
+    bench.fake.put_all(test::numbered("k", 3), "old");
+    bench.run_once(0);
+    bench.fake.put_all(test::numbered("k", 3), "new");
+    bench.run_once(0);
+    CHECK(bench.fake.engine.pending.empty());
+    CHECK(bench.fake.engine.counters.refused.get() == 0);
+    CHECK(bench.fake.engine.counters.replaced.get() == 3);
+  }
+}

@@ -1,0 +1,93 @@
+#include "store/quarantine.hpp"
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <string>
+
+#include "store/claim.hpp"
+#include "support/child.hpp"
+#include "support/temp_dir.hpp"
+
+namespace fs = std::filesystem;
+using namespace ashmemo::store;
+using namespace ashmemo::test;
+
+namespace {
+
+CachePaths paths_of(const std::string& file) {
+  auto paths = resolve(file);
+  REQUIRE_MESSAGE(paths, paths.failure().what);
+  return *paths;
+}
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("quarantine keeps the file with its WAL and creates a new file") {
+    const TempDir dir;
+    write_file(dir.path("x"), "garbage");
+    write_file(dir.path("x-wal"), "its wal");
+    write_file(dir.path("x-shm"), "its shm");
+    write_file(dir.path("x-journal"), "its journal");
+    write_file(dir.path("x-lock"), kLockMagic);
+    const auto claim = ClaimedFile::for_writing(dir.path("x"));
+    REQUIRE(claim);
+    CHECK(claim.value()->damage() == "it is no SQLite database any more");
+    const auto name = claim.value()->quarantine(1'700'000'000'000'000);
+    REQUIRE(name);
+    CHECK(*name == dir.path("x.corrupt-1700000000000000"));
+    CHECK(read_file(*name) == "garbage");
+    CHECK(read_file(*name + "-wal") == "its wal");
+    CHECK(read_file(dir.path("x")).empty());
+    CHECK(fs::status(dir.path("x")).permissions() == fs::perms(0600));
+    for (const char* gone : {"x-wal", "x-shm", "x-journal"}) CHECK_FALSE(exists(dir.path(gone)));
+    CHECK(claim.value()->damage().empty());
+    CHECK(claim.value()->still_in_place());
+    fs::create_hard_link(dir.path("x"), dir.path("y"));
+    CHECK_FALSE(ClaimedFile::for_writing(dir.path("y")));
+  }
+
+  TEST_CASE("quarantine removes older copies only by their exact names") {
+    const TempDir dir;
+    for (const char* name : {"x", "x.corrupt-1", "x.corrupt-1-wal", "x.corrupt-22"}) {
+      write_file(dir.path(name), "old");
+    }
+    const char* const others[] = {"x.corrupt-",       "x.corrupt-1a",    "x.corrupt-1-wal2",
+                                  "x.corrupt--wal",   "x.corrupt-1.bak", "xx.corrupt-1",
+                                  "y.corrupt-1",      "x.corrupt-1-shm", "x.corrupt--1",
+                                  "x.corrupt-1-wal ", "X.corrupt-1"};
+    for (const char* name : others) write_file(dir.path(name), "not ours");
+    fs::create_directory(dir.path("x.corrupt-3"));
+    fs::create_symlink("y.corrupt-1", dir.path("x.corrupt-4"));
+    const auto renamed = quarantine(paths_of(dir.path("x")), 5);
+    REQUIRE(renamed);
+    CHECK(exists(dir.path("x.corrupt-5")));
+    for (const char* gone : {"x.corrupt-1", "x.corrupt-1-wal", "x.corrupt-22"}) {
+      CHECK_MESSAGE(!exists(dir.path(gone)), gone);
+    }
+    for (const char* name : others) CHECK_MESSAGE(exists(dir.path(name)), name);
+    CHECK(exists(dir.path("x.corrupt-3")));
+    CHECK(exists(dir.path("x.corrupt-4")));
+  }
+
+  TEST_CASE("quarantine finds a free name at any time of the clock") {
+    const TempDir dir;
+    write_file(dir.path("x"), "first");
+    CHECK(quarantine(paths_of(dir.path("x")), -7).value() == dir.path("x.corrupt-0"));
+    write_file(dir.path("x"), "second");
+    CHECK(quarantine(paths_of(dir.path("x")), 0).value() == dir.path("x.corrupt-1"));
+    CHECK(read_file(dir.path("x.corrupt-1")) == "second");
+    CHECK_FALSE(exists(dir.path("x.corrupt-0")));
+  }
+
+  TEST_CASE("quarantine does not touch a file that replaced the claimed one") {
+    const TempDir dir;
+    const auto claim = ClaimedFile::for_writing(dir.path("x"));
+    REQUIRE(claim);
+    fs::rename(dir.path("x"), dir.path("kept"));  // keeps its inode from being reused
+    write_file(dir.path("x"), "not ours");
+    CHECK_FALSE(claim.value()->quarantine(1));
+    CHECK(read_file(dir.path("x")) == "not ours");
+  }
+}

@@ -1,0 +1,265 @@
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include <ashmemo/clock.hpp>
+
+#include "engine/write_queue.hpp"
+#include "support/fake_engine.hpp"
+
+// Commands that are joined, and what becomes of removals that pile up.
+
+using namespace ashmemo;
+using namespace ashmemo::engine;
+using test::removal;
+using test::text_write;
+
+namespace {
+
+constexpr std::size_t kMaxBytes = 8'000;
+constexpr std::int64_t kMaxWait = 100'000;
+
+using Lost = std::optional<std::int64_t>;
+
+struct Queue {
+  /// The store has refused for so long that callers do not wait.
+  void refuse() {
+    writes.set_refusing(true);
+    clock->advance(Duration::microseconds(kMaxWait));
+  }
+  Offered put(std::string_view key, std::string_view value = "v") {
+    return writes.offer(key, text_write(value));
+  }
+  Offered remove(std::string_view key) { return writes.offer(key, removal()); }
+  RangePtr add(Range::Kind kind, std::string prefix = {}) {
+    auto range = std::make_shared<Range>();
+    range->kind = kind;
+    range->prefix = std::move(prefix);
+    const WriteQueue::Added added = writes.add(range);
+    lost = added.lost;
+    return added.range;
+  }
+  RangePtr remove_prefix(std::string prefix) {
+    return add(Range::Kind::erase_prefix, std::move(prefix));
+  }
+  Group take() { return writes.take(1'000, 4 * 1024 * 1024); }
+  /// Commits all groups; returns their keys, and their commands in brackets.
+  std::string commit_all() {
+    std::string out;
+    while (true) {
+      const Group group = take();
+      if (group.empty()) return out;
+      for (const SlotPtr& slot : group.slots) out += slot->key + ' ';
+      if (group.range) out += '[' + group.range->prefix + "] ";
+      writes.finish(group);
+    }
+  }
+  Pending::Kind find(std::string_view key) const { return writes.find(key).kind; }
+
+  std::shared_ptr<ManualClock> clock = std::make_shared<ManualClock>();
+  InFlightTable in_flight;
+  WriteQueue writes{kMaxBytes, clock, in_flight, kMaxWait};
+  Lost lost;
+};
+
+using Kind = Pending::Kind;
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("waiting removals take no memory from the bound of writes") {
+    Queue queue;
+    for (const std::string& key : test::numbered("k", 100)) CHECK(queue.remove(key).slot);
+    REQUIRE(queue.writes.bytes() > kMaxBytes);
+    CHECK(queue.put("x").slot);
+    CHECK(queue.put("k001").slot);  // replaces a removal
+    int puts = 2;
+    while (queue.put(std::to_string(puts)).slot) REQUIRE(++puts < 100);
+    CHECK(puts == 8'000 / 402);
+  }
+
+  TEST_CASE("a range removal keeps its place in the queue") {
+    Queue queue;
+    SUBCASE("while the store writes") {}
+    SUBCASE("while the store refuses") { queue.refuse(); }
+    const RangePtr first = queue.remove_prefix("a");
+    queue.put("ab");
+    queue.put("b");
+    CHECK(queue.find("ab") == Kind::put);
+    const RangePtr second = queue.remove_prefix("a");
+    CHECK(queue.find("ab") == Kind::removed);
+    CHECK(queue.find("b") == Kind::put);
+    queue.put("ab", "new");
+    CHECK(queue.find("ab") == Kind::put);
+    CHECK(queue.take().range == first);
+    queue.writes.give_back({{}, {}, first});
+    CHECK(queue.commit_all() == "[a] ab b [a] ab ");
+    CHECK(first->done);
+    CHECK(second->done);
+    CHECK(queue.writes.bytes() == 0);
+  }
+
+  TEST_CASE("the newest of two equal range removals still hides keys after the older one is done") {
+    Queue queue;
+    const RangePtr first = queue.remove_prefix("a");
+    const Group taken = queue.take();
+    const RangePtr second = queue.remove_prefix("a");
+    queue.writes.finish(taken);
+    CHECK(first->done);
+    CHECK_FALSE(second->done);
+    CHECK(queue.find("ab") == Kind::removed);
+    CHECK(queue.commit_all() == "[a] ");
+    CHECK(queue.find("ab") == Kind::nothing);
+  }
+
+  TEST_CASE("a waiting put_calculations serves for later ones until the worker takes it") {
+    Queue queue;
+    const RangePtr first = queue.add(Range::Kind::put_calculations);
+    queue.put("a");
+    CHECK(queue.add(Range::Kind::put_calculations) == first);
+    const Group taken = queue.take();
+    CHECK(taken.range == first);
+    const RangePtr second = queue.add(Range::Kind::put_calculations);
+    CHECK(second != first);
+    queue.writes.finish(taken);
+    CHECK(queue.commit_all() == "a [] ");
+    CHECK(second->done);
+    CHECK(queue.writes.bytes() == 0);
+  }
+
+  TEST_CASE("a dropped put_calculations does not serve for later ones") {
+    Queue queue;
+    queue.refuse();
+    const RangePtr dropped = queue.add(Range::Kind::put_calculations);
+    for (int i = 0; !queue.lost; ++i) queue.remove_prefix("a" + std::to_string(i));
+    REQUIRE(dropped->dropped);
+    CHECK(queue.add(Range::Kind::put_calculations) != dropped);
+  }
+
+  TEST_CASE("one removal of everything replaces too many range removals") {
+    Queue queue;
+    queue.refuse();
+    queue.put("old", "v");
+    const RangePtr first = queue.remove_prefix("Post:");
+    int times = 0;
+    for (const std::string& prefix : test::numbered("Post:", 10'000)) {
+      queue.remove_prefix(prefix);
+      if (queue.lost) CHECK(*queue.lost == (times++ == 0 ? 1 : 0));
+      REQUIRE(queue.writes.bytes() <= 2 * kMaxBytes);
+    }
+    CHECK(times > 100);
+    CHECK(first->dropped);
+    CHECK_FALSE(first->done);
+    CHECK(queue.find("old") == Kind::removed);
+    for (int i = 0; !queue.lost; ++i) queue.remove_prefix("More:" + std::to_string(i));
+    REQUIRE(queue.put("Post:00001", "new").slot);
+    queue.writes.set_refusing(false);
+    CHECK(queue.commit_all().starts_with("[] [More:"));
+    CHECK(queue.writes.bytes() == 0);
+  }
+
+  TEST_CASE("one removal of everything replaces too many removals of keys") {
+    Queue queue;
+    queue.refuse();
+    const SlotPtr put = queue.put("a").slot;
+    const RangePtr calculations = queue.add(Range::Kind::put_calculations);
+    std::vector<SlotPtr> slots;
+    Lost lost;
+    for (const std::string& key : test::numbered("k", 1'000)) {
+      const Offered offered = queue.remove(key);
+      REQUIRE(offered.slot);
+      if (!lost) lost = offered.lost;
+      slots.push_back(offered.slot);
+      REQUIRE(queue.writes.bytes() <= 2 * kMaxBytes);
+      REQUIRE(queue.find(key) == Kind::removed);
+      REQUIRE(queue.find("anything") == (lost ? Kind::removed : Kind::nothing));
+      if (lost) break;
+    }
+    CHECK(lost == 1);
+    CHECK(calculations->dropped);
+    REQUIRE(queue.put("k0001", "new").slot);
+    queue.writes.set_refusing(false);
+    const Group all = queue.take();
+    REQUIRE(all.range);
+    CHECK(all.range->prefix.empty());
+    CHECK(queue.find("k0001") == Kind::put);
+    queue.writes.finish(all);
+    for (const SlotPtr& slot : {put, slots.front()}) {
+      CHECK_FALSE(queue.writes.wait(slot, 0, [] {}));
+      CHECK_FALSE(slot->kept);
+      CHECK_FALSE(slot->existed);
+    }
+    CHECK(queue.commit_all().ends_with("k0001 "));
+  }
+
+  TEST_CASE("removals are replaced only after the store has refused for max_wait") {
+    Queue queue;
+    const auto remove_many = [&queue](const char* base) {
+      Lost lost;
+      for (const std::string& key : test::numbered(base, 100)) {
+        const Lost one = queue.remove(key).lost;
+        if (one) lost = one;
+      }
+      return lost;
+    };
+    CHECK_FALSE(remove_many("a"));
+    queue.writes.set_refusing(true);
+    CHECK_FALSE(remove_many("b"));
+    queue.clock->advance(Duration::microseconds(kMaxWait));
+    CHECK(remove_many("c"));
+    CHECK(queue.writes.bytes() <= 2 * kMaxBytes);
+  }
+
+  TEST_CASE("items that the worker has taken stay when a removal of everything replaces the rest") {
+    Queue queue;
+    queue.refuse();
+    const SlotPtr slot = queue.put("k").slot;
+    const Group taken = queue.take();
+    queue.put("k", "newer");
+    for (const std::string& key : test::numbered("a", 19)) queue.remove(key);
+    CHECK(queue.remove_prefix("b"));
+    CHECK(queue.lost == 1);
+    CHECK(queue.find("k") == Kind::removed);
+    queue.writes.give_back(taken);
+    CHECK(queue.find("k") == Kind::removed);
+    CHECK(queue.commit_all() == "k [] [b] ");
+    CHECK(slot->done);
+    CHECK(queue.writes.bytes() == 0);
+  }
+
+  TEST_CASE("callers that wait for a dropped item return false") {
+    Queue queue;
+    queue.writes.set_refusing(true);
+    std::atomic<int> done{0};
+    std::atomic<int> returned{0};
+    std::atomic<int> looks{0};
+    std::vector<std::thread> threads;
+    const auto wait_for = [&](auto item) {
+      threads.emplace_back([&, item] {
+        done += queue.writes.wait(item, 3'600'000'000, [&] { ++looks; }) ? 1 : 0;
+        ++returned;
+      });
+    };
+    wait_for(queue.remove_prefix("a"));
+    wait_for(queue.put("ab").slot);
+    wait_for(queue.remove("b").slot);
+    while (looks < 3) std::this_thread::yield();
+    queue.clock->advance(Duration::microseconds(kMaxWait));
+    Lost lost;
+    for (const std::string& key : test::numbered("k", 30)) {
+      const Lost one = queue.remove(key).lost;
+      if (one) lost = one;
+    }
+    CHECK(lost == 1);
+    queue.writes.wake_waiting();
+    for (std::thread& thread : threads) thread.join();
+    CHECK(done == 0);
+    CHECK(returned == 3);
+  }
+}
