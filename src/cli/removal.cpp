@@ -20,7 +20,7 @@ namespace ashmemo::cli {
 const char* const kEraseHelp =
     R"(If a key does not exist, the exit code is 4. The other keys are removed all the
 same. Expired entries are removed, too. No application may have the file open.
-While one has, use sqlite3 (see the README).
+While one has, use sqlite3 (see examples/guides).
 
 JSON: file, removed, and not_found, a list of keys.
 

@@ -45,7 +45,7 @@
 //     ReaderPool::mutex_           (store)        SQL that ends a reader's snapshot runs under it
 //     WriteQueue::mutex_           (engine)       then InFlightTable::mutex_
 //   the others, each without another one: Catalog, Notices, StoreSlot, LimitsCell, HealthCell,
-//   BackOff, Refreshes, ExecutorSlot, BackgroundThread, TierShard, Worker::wake_mutex_, and the
+//   BackOff, SuspectRows, ExecutorSlot, BackgroundThread, TierShard, Worker::wake_mutex_, and the
 //   mutex of all waits for computations in flight
 //
 // User code (calculations, codecs that are not in place, hooks, executors) runs without any mutex.
