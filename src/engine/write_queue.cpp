@@ -216,14 +216,15 @@ std::int64_t WriteQueue::remove_everything_locked() {
       std::swap(*kept++, item);
       continue;
     }
-    const auto* const slot = std::get_if<SlotPtr>(&item);
-    lost += slot != nullptr && (*slot)->write->is_put ? 1 : 0;
-    std::visit(
-        [this](const auto& one) {
-          release_locked(one);
-          one->dropped = true;
-        },
-        item);
+    if (const auto* const slot = std::get_if<SlotPtr>(&item)) {
+      lost += (*slot)->write->is_put ? 1 : 0;
+      release_locked(*slot);
+      (*slot)->dropped = true;
+    } else {
+      const RangePtr& range = std::get<RangePtr>(item);
+      release_locked(range);
+      range->dropped = true;
+    }
   }
   items_.erase(kept, items_.end());
   return lost;
