@@ -4,25 +4,25 @@
 make_cache known.db
 run 0 list known.db
 expect "key                       size    age  expires  reads   cost  state
-Post:1:mood%1B%5B5m      261 B  2.5 h    1.9 d      0      -  fresh
-Post:1:rate              225 B  2.5 h     over      0      -   kept
-Post:1:word_count        245 B  2.5 h    7.5 h      0  1.5 s  stale
-Post:42:mood%1B%5B5m     267 B  2.5 h    1.9 d      0      -  fresh
-Post:42:word_count       249 B  2.5 h    7.5 h      2  1.5 s  stale
-Post:7:mood%1B%5B5m      261 B  2.5 h    1.9 d      0      -  fresh
-Post:7:word_count        245 B  2.5 h    7.5 h      0  1.5 s  stale
-[a,b]                    163 B  3.5 h    never      0      -  fresh
-blob                     171 B  3.5 h    never      0      -  fresh
-evil\\x1B[31m             192 B  3.5 h    never      0      -  fresh
-infinite                 185 B  3.5 h    never      0      -  fresh
-it's \"quoted\"            204 B  3.5 h    never      0      -  fresh
+Post:1:mood%1B%5B5m      275 B  2.5 h    1.9 d      0      -  fresh
+Post:1:rate              242 B  2.5 h     over      0      -   kept
+Post:1:word_count        259 B  2.5 h    7.5 h      0  1.5 s  stale
+Post:42:mood%1B%5B5m     281 B  2.5 h    1.9 d      0      -  fresh
+Post:42:word_count       264 B  2.5 h    7.5 h      2  1.5 s  stale
+Post:7:mood%1B%5B5m      275 B  2.5 h    1.9 d      0      -  fresh
+Post:7:word_count        259 B  2.5 h    7.5 h      0  1.5 s  stale
+[a,b]                    178 B  3.5 h    never      0      -  fresh
+blob                     186 B  3.5 h    never      0      -  fresh
+evil\\x1B[31m             207 B  3.5 h    never      0      -  fresh
+infinite                 201 B  3.5 h    never      0      -  fresh
+it's \"quoted\"            217 B  3.5 h    never      0      -  fresh
 large                 20.1 KiB  3.5 h    never      0      -  fresh
-nan                      162 B  3.5 h    never      0      -  fresh
-no text \\xFF             181 B  3.5 h    never      0      -  fresh
-nothing                  169 B  3.5 h    never      0      -  fresh
-soon                     216 B  3.5 h    1.5 h      0      -  fresh
-theme                    171 B  3.5 h    never      0      -  fresh
-two\\nlines               186 B  3.5 h    never      0      -  fresh"
+nan                      176 B  3.5 h    never      0      -  fresh
+no text \\xFF             195 B  3.5 h    never      0      -  fresh
+nothing                  184 B  3.5 h    never      0      -  fresh
+soon                     233 B  3.5 h    1.5 h      0      -  fresh
+theme                    185 B  3.5 h    never      0      -  fresh
+two\\nlines               202 B  3.5 h    never      0      -  fresh"
 
 # keys ARGUMENT...: sets `output` to the keys that are listed, in one line.
 keys() {
@@ -53,7 +53,7 @@ expect 'Post:1:word_count Post:42:word_count Post:7:word_count Post:1:mood%1B%5B
 
 run 0 list known.db --sort reads --limit 1
 expect 'key                  size    age  expires  reads   cost  state
-Post:42:word_count  249 B  2.5 h    7.5 h      2  1.5 s  stale
+Post:42:word_count  264 B  2.5 h    7.5 h      2  1.5 s  stale
 1 of 19 entries; --limit 0 shows all'
 run 0 list known.db --prefix Post:42: --limit 1
 expect_line '^1 of 2 entries with this prefix; --limit 0 shows all$'
@@ -106,9 +106,9 @@ expect_line '^zzz\\xD8\\x9C\\xE2\\x80\\x8B\\xE2\\x81\\xA0\\xF3\\xA0\\x81\\x81y '
 ask known.db "UPDATE cache_entries SET cache_key = 'soon' WHERE cache_key LIKE 'zzz%'"
 run 0 list known.db --prefix z
 expect 'key                  size    age  expires  reads  cost  state
-zz\xE2\x80\xAEx     171 B  3.5 h    never      0     -  fresh
+zz\xE2\x80\xAEx     186 B  3.5 h    never      0     -  fresh
 z\xC2\x9B1m      20.1 KiB  3.5 h    never      0     -  fresh
-z漢字               162 B  3.5 h    never      0     -  fresh'
+z漢字               176 B  3.5 h    never      0     -  fresh'
 
 # 50 entries are listed by default. If the output is not a terminal, no key is shortened and no
 # progress is shown.

@@ -26,14 +26,14 @@ answer() {
   fail "the guide does not ask: $1"
 }
 
-answer 'How full' '20|24505'
+answer 'How full' '20|24785'
 answer 'How often' $'Post|word_count|0.4
 Post|mood\x1B[5m|0.0
 Post|rate|0.0
 |(put directly)|'
 answer 'most space' 'large|20547
-Post:42:mood%1B%5B5m|267
-Post:1:mood%1B%5B5m|261'
+Post:42:mood%1B%5B5m|281
+Post:1:mood%1B%5B5m|275'
 answer 'seconds of computing' '3.0'
 answer 'oldest entry' TIME
 answer 'record 1' 'Post:1:mood%1B%5B5m|0.5

@@ -12,7 +12,7 @@ fresh until  TIME
 expires      TIME
 reads        2
 cost         1.5 s
-size         249 bytes in the file
+size         264 bytes in the file
 value        integer
 
 420'

@@ -5,7 +5,7 @@ make_cache known.db
 run 0 stats known.db
 output=$(sed -E 's/^(file size|log size) .*/\1/' <<<"$output")
 expect 'file         known.db
-entries      20, 24,505 bytes (23.9 KiB)
+entries      20, 24,785 bytes (24.2 KiB)
 file size
 log size
 hits         2 of 9 (22.2 %)
@@ -13,16 +13,16 @@ saved        3 s
 health       ok
 
 calculation       entries     bytes  hits  hit ratio  saved
-Post:mood\x1B[5m        3     789 B     0      0.0 %    0 s
-Post:word_count         3     739 B     2     40.0 %    3 s
-Post:rate               1     225 B     0      0.0 %    0 s
-(put directly)         12  22.0 KiB     -          -      -
-(to be removed)         1     205 B     -          -      -'
+Post:mood\x1B[5m        3     831 B     0      0.0 %    0 s
+Post:word_count         3     782 B     2     40.0 %    3 s
+Post:rate               1     242 B     0      0.0 %    0 s
+(put directly)         12  22.2 KiB     -          -      -
+(to be removed)         1     219 B     -          -      -'
 
 run 0 stats --json known.db
 expect_json '$.file' known.db
 expect_json '$.entries' 20
-expect_json '$.bytes' 24505
+expect_json '$.bytes' 24785
 expect_json '$.file_bytes' "$(stat -c %s known.db)"
 expect_json '$.health' ok
 expect_json '$.calculations[0].calculation' $'mood\x1B[5m'

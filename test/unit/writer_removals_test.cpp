@@ -131,7 +131,7 @@ TEST_SUITE("unit") {
       }
       put_expiring(writer, "due", 100, 100);
     });
-    file.transaction([&file](store::Writer& writer) {
+    file.transaction([](store::Writer& writer) {
       const auto found = erase_due(writer, 200);
       CHECK(keys_of(found.rows) == Keys{"due"});
       CHECK_FALSE(found.more);
