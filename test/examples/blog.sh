@@ -18,10 +18,10 @@ hits 12, misses 0
 computed: nothing
 characters 42 42 23; computed so far: 3
 characters 42 42 23; computed so far: 6
-Post:1:word_count = 9, 245 bytes
-Post:2:word_count = 8, 245 bytes
-Post:3:word_count = 3, 245 bytes
-entries 12, bytes 2891
+Post:1:word_count = 9, 259 bytes
+Post:2:word_count = 8, 259 bytes
+Post:3:word_count = 3, 259 bytes
+entries 12, bytes 3081
 Post:1:word_count: reads 2, last at 22:13:20
 Post:1:word_count: reads 3, last at 22:18:20
 FACTS
