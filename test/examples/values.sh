@@ -13,7 +13,7 @@ answer: 42; computed: 1
 squares of 1 2 3 4: 1 4 9 16; computed: 4
 squares of 3 4 5: 9 16 25; computed: 1
 touched: 2 of 3
-theme: 171 bytes, reads 4
+theme: 185 bytes, reads 4
 theme: true; again: false
 'square:': 5
 user 7: rows 20, dark true
