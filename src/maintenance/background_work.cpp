@@ -63,9 +63,9 @@ Status AccessWriter::write_counters(store::Store& store) {
 Status Sweeper::expire_some(store::Store& store, bool* more) {
   *more = false;
   return transactions_.run(store, [&](store::Writer& writer, Changes& changes) -> Status {
-    auto due = writer.erase_due(engine_.clock->wall_now(), transactions_.portion().rows);
+    auto due = writer.delete_due(engine_.clock->wall_now(), transactions_.portion().rows);
     if (!due.ok()) return due.failure();
-    for (store::RemovedRow& row : due->rows) {
+    for (store::DeletedRow& row : due->rows) {
       changes.remove(std::move(row.key), RemovalCause::expired, transactions_.wants_own_keys());
     }
     *more = due->more;
@@ -78,7 +78,7 @@ Status Sweeper::delete_damaged(store::Store& store) {
   std::string first;  // the key of the first deleted row
   Status done = transactions_.run(store, [&](store::Writer& writer, Changes& changes) -> Status {
     for (const std::int64_t rowid : engine_.suspects.take()) {
-      auto row = writer.erase_damaged(rowid);
+      auto row = writer.delete_damaged(rowid);
       if (!row.ok()) return row.failure();
       if (!*row) continue;
       if (first.empty()) first = (*row)->key;
@@ -104,12 +104,12 @@ Status Sweeper::delete_retired(store::Store& store) {
     if (begins) {
       if (Status begun = begin_walk(writer); !begun.ok()) return begun;
     }
-    auto deleted = writer.erase_retired(&at_row, transactions_.portion().rows);
+    auto deleted = writer.delete_retired(&at_row, transactions_.portion().rows);
     if (!deleted.ok()) return deleted.failure();
-    for (store::RemovedRow& row : *deleted) {
+    for (store::DeletedRow& row : *deleted) {
       changes.remove(std::move(row.key), RemovalCause::erased, transactions_.wants_keys());
     }
-    return at_row ? Status{} : writer.forget_retired(walked_ids_);
+    return at_row ? Status{} : writer.delete_calculations(walked_ids_);
   });
   if (!done.ok()) return done;
   if (!at_row) engine_.catalog.drop_retired(walked_ids_);

@@ -190,7 +190,7 @@ Status Committer::try_writes(store::Store& store, const engine::Group& group) {
 Status Committer::write(store::Writer& writer, const engine::Slot& slot, const engine::Write& write,
                         Changes& changes, Outcome& outcome) {
   if (write.is_put) return put(writer, slot, write, changes, outcome);
-  auto before = writer.erase(slot.key);
+  auto before = writer.delete_key(slot.key);
   if (!before.ok()) return before.failure();
   if (!before->has_value()) return {};
   outcome.existed = was_live(**before);
@@ -198,7 +198,7 @@ Status Committer::write(store::Writer& writer, const engine::Slot& slot, const e
   return {};
 }
 
-bool Committer::was_live(const store::RemovedRow& row) const {
+bool Committer::was_live(const store::DeletedRow& row) const {
   return engine_.catalog.is_current(row.calculation_id) &&
          engine::is_live(engine::freshness_of(row.deadlines, engine_.clock->wall_now()));
 }
@@ -227,7 +227,7 @@ Status Committer::put(store::Writer& writer, const engine::Slot& slot, const eng
 
 /// The caller replaced the older value. So it must go although the new one is not written.
 Status Committer::erase_older(store::Writer& writer, const engine::Slot& slot, Changes& changes) {
-  auto before = writer.erase(slot.key);
+  auto before = writer.delete_key(slot.key);
   if (!before.ok()) return before.failure();
   if (before->has_value())
     changes.remove(slot.key, RemovalCause::replaced, transactions_.wants_keys());
@@ -236,7 +236,7 @@ Status Committer::erase_older(store::Writer& writer, const engine::Slot& slot, C
 
 Status Committer::refuse(store::Writer& writer, const engine::Slot& slot, Changes& changes) {
   // The older value must go too, because the caller replaced it.
-  if (auto undone = writer.erase(slot.key); !undone.ok()) return undone.failure();
+  if (auto undone = writer.delete_key(slot.key); !undone.ok()) return undone.failure();
   ++changes.refused;
   engine_.notices.notify(NoticeKind::refused,
                          fmt::format("{}: the value of {} was not kept: the cache is at its limit "
@@ -301,9 +301,9 @@ Status Committer::step_range(store::Writer& writer, engine::Range& range, Change
 
 Status Committer::erase_some(store::Writer& writer, std::string_view prefix, Changes& changes,
                              bool* finished) {
-  auto removed = writer.erase_prefix(prefix, transactions_.portion().rows);
+  auto removed = writer.delete_prefix(prefix, transactions_.portion().rows);
   if (!removed.ok()) return removed.failure();
-  for (store::RemovedRow& row : *removed) {
+  for (store::DeletedRow& row : *removed) {
     changes.remove(std::move(row.key), RemovalCause::erased, transactions_.wants_keys());
   }
   *finished = removed->empty();
@@ -315,7 +315,7 @@ Status Committer::erase_all(store::Writer& writer, Changes& changes, bool* finis
   // to the write-ahead log.
   if (transactions_.wants_keys() || engine_.options.erase_securely)
     return erase_some(writer, {}, changes, finished);
-  auto removed = writer.erase_all();
+  auto removed = writer.delete_everything();
   if (!removed.ok()) return removed.failure();
   changes.erased += *removed;
   return {};

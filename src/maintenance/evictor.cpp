@@ -72,9 +72,9 @@ Status Evictor::evict_a_portion(store::Writer& writer, Changes& changes) {
 
 Status Evictor::expire_due(store::Writer& writer, Changes& changes, Remaining& remaining,
                            bool* more) {
-  auto due = writer.erase_due(engine_.clock->wall_now(), remaining.rows);
+  auto due = writer.delete_due(engine_.clock->wall_now(), remaining.rows);
   if (!due.ok()) return due.failure();
-  for (store::RemovedRow& row : due->rows) {
+  for (store::DeletedRow& row : due->rows) {
     remaining.use(row.byte_size);
     changes.remove(std::move(row.key), RemovalCause::expired, transactions_.wants_own_keys());
   }
@@ -147,7 +147,7 @@ Status Evictor::evict_or_reinsert(store::Writer& writer, store::Candidate& candi
 
 Status Evictor::evict(store::Writer& writer, const store::Candidate& candidate, Changes& changes) {
   policy_->evicted(candidate, sizes(writer.totals()));
-  if (Status erased = writer.erase_row(candidate); !erased.ok()) return erased;
+  if (Status erased = writer.delete_row(candidate); !erased.ok()) return erased;
   changes.remove(candidate.key, RemovalCause::evicted, transactions_.wants_own_keys());
   return {};
 }

@@ -71,7 +71,7 @@ base::Status ClaimedFile::take_for_writing(OpenFiles& table) {
   const auto lock_is_ours = has_our_lock(paths_);
   if (!lock_is_ours) return lock_is_ours.failure();
   if (!*lock_is_ours) {
-    if (const auto seen = judge(paths_, false, listed); !seen) return seen.failure();
+    if (const auto seen = check_file(paths_, false, listed); !seen) return seen.failure();
   }
   if (const auto locked = acquire_lock(); !locked) return locked.failure();
   auto done = check_under_lock(listed);
@@ -96,11 +96,11 @@ base::Status ClaimedFile::acquire_lock() {
 }
 
 base::Status ClaimedFile::check_under_lock(bool listed) {
-  auto judged = judge(paths_, lock_->was_ours(), listed);
-  if (!judged) return judged.failure();
-  damage_ = std::move(judged->why);
-  const bool is_new = judged->found == Found::nothing || judged->found == Found::empty;
-  return is_new ? make_new(judged->found) : base::Status{};
+  auto checked = check_file(paths_, lock_->was_ours(), listed);
+  if (!checked) return checked.failure();
+  damage_ = std::move(checked->why);
+  const bool is_new = checked->found == Found::nothing || checked->found == Found::empty;
+  return is_new ? make_new(checked->found) : base::Status{};
 }
 
 base::Status ClaimedFile::make_new(Found found) {
@@ -122,15 +122,15 @@ base::Status ClaimedFile::take_for_reading(OpenFiles& table) {
   const bool held_here = table.has_engine(paths_.file, *file, *lock);
   const auto lock_is_ours = held_here ? base::Result<bool>(true) : has_our_lock(paths_);
   if (!lock_is_ours) return lock_is_ours.failure();
-  const auto judged = judge(paths_, *lock_is_ours, listed);
-  if (!judged) return judged.failure();
-  switch (judged->found) {
+  const auto checked = check_file(paths_, *lock_is_ours, listed);
+  if (!checked) return checked.failure();
+  switch (checked->found) {
     case Found::nothing:
       return Failure{FailureKind::unavailable, 0, "there is no such file"};
     case Found::empty:
       return Failure{FailureKind::unavailable, 0, "the file is empty"};
     case Found::damaged:
-      return Failure{FailureKind::corrupt, 0, judged->why};
+      return Failure{FailureKind::corrupt, 0, checked->why};
     case Found::ours:
       break;
   }

@@ -60,7 +60,7 @@ base::Result<bool> check_beside(const CachePaths& paths) {
   return any;
 }
 
-base::Result<FileCheck> judge_new(const CachePaths& paths, Found found, bool lock_is_ours,
+base::Result<FileCheck> check_new(const CachePaths& paths, Found found, bool lock_is_ours,
                                   bool any_beside) {
   if (!any_beside || lock_is_ours) return FileCheck{found, {}};
   return Failure{
@@ -72,7 +72,7 @@ base::Result<FileCheck> judge_new(const CachePaths& paths, Found found, bool loc
 
 // SQLite cannot open a file beside a log of an unknown format and reports that as a failure of
 // opening. Without this check the cache would stay unavailable.
-base::Result<FileCheck> judge_log(const CachePaths& paths) {
+base::Result<FileCheck> check_log(const CachePaths& paths) {
   const auto state = base::inspect(paths.wal);
   if (!state) return state.failure();
   if (state->type == FileType::missing) return FileCheck{Found::ours, {}};
@@ -91,7 +91,7 @@ base::Result<bool> is_half_made(const CachePaths& paths, const Header& header) {
   return journal->type != FileType::missing && journal->bytes > 0;
 }
 
-base::Result<FileCheck> judge_content(const CachePaths& paths, bool lock_is_ours) {
+base::Result<FileCheck> check_content(const CachePaths& paths, bool lock_is_ours) {
   const auto header = read_header(paths.file);
   if (!header) return header.failure();
   if (!header->is_sqlite) {
@@ -109,7 +109,7 @@ base::Result<FileCheck> judge_content(const CachePaths& paths, bool lock_is_ours
     return FileCheck{Found::damaged, fmt::format("a newer version wrote it (format {}, known: {})",
                                                  header->user_version, kFormatVersion)};
   }
-  return judge_log(paths);
+  return check_log(paths);
 }
 
 Failure no_folder(const std::string& folder, const std::error_code& error) {
@@ -146,18 +146,18 @@ base::Result<bool> has_our_lock(const CachePaths& paths) {
   return std::string_view(*start).starts_with(kLockMagic);
 }
 
-base::Result<FileCheck> judge(const CachePaths& paths, bool lock_is_ours, bool listed) {
+base::Result<FileCheck> check_file(const CachePaths& paths, bool lock_is_ours, bool listed) {
   const auto state = base::inspect(paths.file);
   if (!state) return state.failure();
   if (const auto kind = check_kind(paths.file, *state); !kind) return kind.failure();
   const auto beside = check_beside(paths);
   if (!beside) return beside.failure();
   if (state->type == FileType::missing) {
-    return judge_new(paths, Found::nothing, lock_is_ours, *beside);
+    return check_new(paths, Found::nothing, lock_is_ours, *beside);
   }
-  if (state->bytes == 0) return judge_new(paths, Found::empty, lock_is_ours, *beside);
+  if (state->bytes == 0) return check_new(paths, Found::empty, lock_is_ours, *beside);
   if (listed) return FileCheck{Found::ours, {}};
-  return judge_content(paths, lock_is_ours);
+  return check_content(paths, lock_is_ours);
 }
 
 }  // namespace ashmemo::store

@@ -54,7 +54,7 @@ struct FileCheck {
 
 /// `lock_is_ours`: see has_our_lock. `listed`: this process has the file open, so it is ours and must
 /// not be opened for its header.
-[[nodiscard]] base::Result<FileCheck> judge(const CachePaths& paths, bool lock_is_ours,
-                                            bool listed);
+[[nodiscard]] base::Result<FileCheck> check_file(const CachePaths& paths, bool lock_is_ours,
+                                                 bool listed);
 
 }  // namespace ashmemo::store

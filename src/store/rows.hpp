@@ -78,7 +78,7 @@ struct PutRow {
 };
 
 /// A row that was deleted or replaced.
-struct RemovedRow {
+struct DeletedRow {
   std::string key;
   std::int64_t byte_size = 0;
   std::int64_t calculation_id = 0;

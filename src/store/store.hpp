@@ -47,35 +47,36 @@ class Writer {
   virtual void rollback() noexcept = 0;
 
   // Changes of single entries. They return the old row.
-  [[nodiscard]] virtual base::Result<std::optional<RemovedRow>> put(const PutRow& row) = 0;
-  [[nodiscard]] virtual base::Result<std::optional<RemovedRow>> erase(std::string_view key) = 0;
+  [[nodiscard]] virtual base::Result<std::optional<DeletedRow>> put(const PutRow& row) = 0;
+  [[nodiscard]] virtual base::Result<std::optional<DeletedRow>> delete_key(
+      std::string_view key) = 0;
   /// Writes the touches of one row and returns its byte_size; nullopt if the row does not exist.
   [[nodiscard]] virtual base::Result<std::optional<std::int64_t>> touch(const TouchRow& touch) = 0;
-  [[nodiscard]] virtual base::Status erase_row(const Candidate& row) = 0;
+  [[nodiscard]] virtual base::Status delete_row(const Candidate& row) = 0;
   /// Reads the row again and deletes it if it does not match its checksum. Returns nullopt if it
   /// matches or does not exist.
-  [[nodiscard]] virtual base::Result<std::optional<RemovedRow>> erase_damaged(
+  [[nodiscard]] virtual base::Result<std::optional<DeletedRow>> delete_damaged(
       std::int64_t rowid) = 0;
   /// Moves a row to a new place in an eviction queue and writes its touches.
   [[nodiscard]] virtual base::Status reinsert(std::int64_t rowid, const Placement& to) = 0;
 
   // Bounded deletions: at most `limit` rows, and at most 4 MiB of byte_size after the first row. An
   // empty result means that no row remains.
-  using Removed = std::vector<RemovedRow>;
-  [[nodiscard]] virtual base::Result<Removed> erase_prefix(std::string_view prefix, int limit) = 0;
+  using Deleted = std::vector<DeletedRow>;
+  [[nodiscard]] virtual base::Result<Deleted> delete_prefix(std::string_view prefix, int limit) = 0;
   struct Due {
-    Removed rows;
+    Deleted rows;
     bool more = false;  // more rows are due
   };
   /// Deletes rows whose keep_until (or expires_at, if that is NULL) is at most `now`. Rows that stay
   /// cost nothing.
-  [[nodiscard]] virtual base::Result<Due> erase_due(std::int64_t now, int limit) = 0;
+  [[nodiscard]] virtual base::Result<Due> delete_due(std::int64_t now, int limit) = 0;
   /// Looks at `limit` rows after `*rowid` and deletes entries of retired calculations. Sets `*rowid` to
   /// the last row that it looked at; nullopt at the end of the table.
-  [[nodiscard]] virtual base::Result<Removed> erase_retired(std::optional<std::int64_t>* rowid,
-                                                            int limit) = 0;
+  [[nodiscard]] virtual base::Result<Deleted> delete_retired(std::optional<std::int64_t>* rowid,
+                                                             int limit) = 0;
   /// Deletes everything at once. It costs the pages, not the rows, and returns no keys.
-  [[nodiscard]] virtual base::Result<std::int64_t> erase_all() = 0;
+  [[nodiscard]] virtual base::Result<std::int64_t> delete_everything() = 0;
   /// The oldest rows of one eviction queue, oldest first. Every row that is not in the probation queue
   /// belongs to the main queue.
   [[nodiscard]] virtual base::Result<std::vector<Candidate>> oldest(std::int64_t queue,
@@ -85,7 +86,7 @@ class Writer {
   // retired; then it gets the counters of the new row.
   [[nodiscard]] virtual base::Status put_calculation(const CalculationRow& row) = 0;  // by id
   [[nodiscard]] virtual base::Status add_counters(const CalculationRow& deltas) = 0;  // by id
-  [[nodiscard]] virtual base::Status forget_retired(std::span<const std::int64_t> ids) = 0;
+  [[nodiscard]] virtual base::Status delete_calculations(std::span<const std::int64_t> ids) = 0;
 
   /// The totals in this transaction; after a rollback those from before it.
   [[nodiscard]] virtual Totals totals() const noexcept = 0;

@@ -244,13 +244,13 @@ std::int64_t bounded(std::int64_t count) {
 
 }  // namespace
 
-RemovedRow removed_row(const Statement& row, std::string_view key) {
+DeletedRow deleted_row(const Statement& row, std::string_view key) {
   return {std::string(key), row.integer(1), row.integer(2), deadlines_at(row, 3), row.integer(8)};
 }
 
-base::Result<std::optional<RemovedRow>> SqliteWriter::put(const PutRow& row) {
+base::Result<std::optional<DeletedRow>> SqliteWriter::put(const PutRow& row) {
   return change("storing an entry", [&] {
-    std::optional<RemovedRow> before;
+    std::optional<DeletedRow> before;
     // New rows come in runs, and so do new values of old rows. So the last row predicts this one,
     // which saves a lookup.
     if (!last_was_new_ || !insert(row)) {
@@ -283,10 +283,10 @@ bool SqliteWriter::insert(const PutRow& row) {
 }
 
 // Returns the old row; nullopt if there is no row, and then nothing is written.
-std::optional<RemovedRow> SqliteWriter::replace(const PutRow& row) {
+std::optional<DeletedRow> SqliteWriter::replace(const PutRow& row) {
   std::int64_t rowid = 0;
   std::int64_t reads = row.touches;
-  std::optional<RemovedRow> before = find(row.key, &rowid, &reads);
+  std::optional<DeletedRow> before = find(row.key, &rowid, &reads);
   if (!before) return before;
   StatementUse write = use(&WriterSql::update);
   bind_row(*write, row, rowid, reads);
@@ -302,7 +302,7 @@ void SqliteWriter::stored(const PutRow& row, std::int64_t queue) {
 }
 
 // Finds the row of a key and its rowid. Adds its reads to `*reads`, because they survive a new value.
-std::optional<RemovedRow> SqliteWriter::find(std::string_view key, std::int64_t* rowid,
+std::optional<DeletedRow> SqliteWriter::find(std::string_view key, std::int64_t* rowid,
                                              std::int64_t* reads) {
   StatementUse found = use(&WriterSql::find);
   found->bind_text(1, key);
@@ -310,7 +310,7 @@ std::optional<RemovedRow> SqliteWriter::find(std::string_view key, std::int64_t*
   require_key(*found, 9, key);
   *rowid = found->integer(0);
   *reads = bounded(found->integer(7)) + bounded(*reads);
-  return removed_row(*found, key);
+  return deleted_row(*found, key);
 }
 
 void SqliteWriter::bind_row(Statement& write, const PutRow& row, std::int64_t rowid,
@@ -330,32 +330,32 @@ void SqliteWriter::bind_row(Statement& write, const PutRow& row, std::int64_t ro
       17, checksum_of(row.key, row.value, row.deadlines, row.calculation_id, row.record_version));
 }
 
-base::Result<std::optional<RemovedRow>> SqliteWriter::erase(std::string_view key) {
+base::Result<std::optional<DeletedRow>> SqliteWriter::delete_key(std::string_view key) {
   return change("removing an entry", [&] {
     std::int64_t rowid = 0;
     std::int64_t reads = 0;
-    std::optional<RemovedRow> before = find(key, &rowid, &reads);
+    std::optional<DeletedRow> before = find(key, &rowid, &reads);
     if (before) remove(rowid, before->byte_size, before->eviction_queue);
     return before;
   });
 }
 
-base::Result<std::optional<RemovedRow>> SqliteWriter::erase_damaged(std::int64_t rowid) {
+base::Result<std::optional<DeletedRow>> SqliteWriter::delete_damaged(std::int64_t rowid) {
   return change("looking at a damaged entry again", [&] {
-    std::optional<RemovedRow> row = find_damaged(rowid);
+    std::optional<DeletedRow> row = find_damaged(rowid);
     if (row) remove(rowid, row->byte_size, row->eviction_queue);
     return row;
   });
 }
 
 // nullopt: there is no such row, it matches its checksum, or its value is too large for this connection.
-std::optional<RemovedRow> SqliteWriter::find_damaged(std::int64_t rowid) {
+std::optional<DeletedRow> SqliteWriter::find_damaged(std::int64_t rowid) {
   StatementUse row = use(&WriterSql::suspect);
   row->bind(1, rowid);
   const int rc = row->try_step();
   if (rc == SQLITE_DONE || failure_kind(rc) == base::FailureKind::too_large) return std::nullopt;
   if (rc != SQLITE_ROW) row->fail(rc);
-  RemovedRow found = removed_row(*row, row->text(7));
+  DeletedRow found = deleted_row(*row, row->text(7));
   const std::int64_t computed =
       checksum_of(found.key, row->value(10), found.deadlines, found.calculation_id, row->value(9));
   if (matches(row->value(11), computed)) return std::nullopt;
@@ -369,7 +369,7 @@ void SqliteWriter::remove(std::int64_t rowid, std::int64_t byte_size, std::int64
   count_removed(byte_size, queue);
 }
 
-base::Status SqliteWriter::erase_row(const Candidate& row) {
+base::Status SqliteWriter::delete_row(const Candidate& row) {
   return change("evicting an entry", [&] {
     StatementUse statement = use(&WriterSql::remove_candidate);
     statement->bind(1, row.rowid);
@@ -455,27 +455,27 @@ struct SqliteWriter::Taken {
     const std::int64_t size = std::max<std::int64_t>(row.integer(1), 0);
     full = full || rows.size() >= most || (!rows.empty() && size > kMaxBytes - bytes);
     if (full) return false;
-    rows.push_back(removed_row(row, row.text(7)));
+    rows.push_back(deleted_row(row, row.text(7)));
     rowids.push_back(row.integer(0));
     bytes += std::clamp<std::int64_t>(size, 0, kMaxBytes);
     return true;
   }
 
   std::size_t most;
-  Removed rows;
+  Deleted rows;
   std::vector<std::int64_t> rowids;
   std::int64_t bytes = 0;
   bool full = false;
 };
 
-Writer::Removed SqliteWriter::remove_all(Taken&& taken) {
+Writer::Deleted SqliteWriter::delete_rows(Taken&& taken) {
   for (std::size_t i = 0; i < taken.rows.size(); ++i) {
     remove(taken.rowids[i], taken.rows[i].byte_size, taken.rows[i].eviction_queue);
   }
   return std::move(taken.rows);
 }
 
-base::Result<Writer::Removed> SqliteWriter::erase_prefix(std::string_view prefix, int most) {
+base::Result<Writer::Deleted> SqliteWriter::delete_prefix(std::string_view prefix, int most) {
   return change_by_keys("removing entries by prefix", [&] {
     Taken taken(most);
     {
@@ -489,11 +489,11 @@ base::Result<Writer::Removed> SqliteWriter::erase_prefix(std::string_view prefix
         if (!taken.add(*select)) break;
       }
     }
-    return remove_all(std::move(taken));
+    return delete_rows(std::move(taken));
   });
 }
 
-base::Result<Writer::Due> SqliteWriter::erase_due(std::int64_t now, int most) {
+base::Result<Writer::Due> SqliteWriter::delete_due(std::int64_t now, int most) {
   return change_by_keys("removing expired entries", [&] {
     Taken taken(most);
     {
@@ -503,18 +503,18 @@ base::Result<Writer::Due> SqliteWriter::erase_due(std::int64_t now, int most) {
       }
     }
     const bool more = taken.full;
-    return Due{remove_all(std::move(taken)), more};
+    return Due{delete_rows(std::move(taken)), more};
   });
 }
 
-base::Result<Writer::Removed> SqliteWriter::erase_retired(std::optional<std::int64_t>* rowid,
-                                                          int most) {
+base::Result<Writer::Deleted> SqliteWriter::delete_retired(std::optional<std::int64_t>* rowid,
+                                                           int most) {
   return change_by_keys("removing entries of retired calculations", [&] {
     const std::vector<std::int64_t> retired = retired_calculations();
     Taken taken(most);
-    if (!retired.empty() && look_for(retired, rowid, &taken)) return remove_all(std::move(taken));
+    if (!retired.empty() && look_for(retired, rowid, &taken)) return delete_rows(std::move(taken));
     *rowid = std::nullopt;
-    return remove_all(std::move(taken));
+    return delete_rows(std::move(taken));
   });
 }
 
@@ -541,9 +541,9 @@ std::vector<std::int64_t> SqliteWriter::retired_calculations() {
 }
 
 // DELETE without WHERE frees whole pages without reading the rows, because no trigger is enabled.
-base::Result<std::int64_t> SqliteWriter::erase_all() {
+base::Result<std::int64_t> SqliteWriter::delete_everything() {
   return change("removing all entries", [&] {
-    use(&WriterSql::remove_all)->run();
+    use(&WriterSql::delete_everything)->run();
     totals_ = {};
     return std::int64_t{sqlite3_changes64(handle())};
   });
@@ -607,9 +607,9 @@ base::Status SqliteWriter::add_counters(const CalculationRow& deltas) {
   });
 }
 
-base::Status SqliteWriter::forget_retired(std::span<const std::int64_t> ids) {
+base::Status SqliteWriter::delete_calculations(std::span<const std::int64_t> ids) {
   return change("forgetting retired calculations", [&] {
-    StatementUse forget = use(&WriterSql::forget_retired);
+    StatementUse forget = use(&WriterSql::delete_calculations);
     for (const std::int64_t id : ids) {
       forget->bind(1, id);
       forget->run();

@@ -17,7 +17,7 @@
 namespace ashmemo::store {
 
 /// Reads the seven columns, beginning with the rowid, that each SELECT for deletion has.
-[[nodiscard]] RemovedRow removed_row(const Statement& row, std::string_view key);
+[[nodiscard]] DeletedRow deleted_row(const Statement& row, std::string_view key);
 
 /// The store's Writer on SQLite. See Writer in store.hpp for the contract.
 class SqliteWriter final : public Writer {
@@ -32,22 +32,22 @@ class SqliteWriter final : public Writer {
   base::Status commit(bool synced) override;
   void rollback() noexcept override;
 
-  base::Result<std::optional<RemovedRow>> put(const PutRow& row) override;
-  base::Result<std::optional<RemovedRow>> erase(std::string_view key) override;
+  base::Result<std::optional<DeletedRow>> put(const PutRow& row) override;
+  base::Result<std::optional<DeletedRow>> delete_key(std::string_view key) override;
   base::Result<std::optional<std::int64_t>> touch(const TouchRow& touch) override;
-  base::Status erase_row(const Candidate& row) override;
-  base::Result<std::optional<RemovedRow>> erase_damaged(std::int64_t rowid) override;
+  base::Status delete_row(const Candidate& row) override;
+  base::Result<std::optional<DeletedRow>> delete_damaged(std::int64_t rowid) override;
   base::Status reinsert(std::int64_t rowid, const Placement& to) override;
 
-  base::Result<Removed> erase_prefix(std::string_view prefix, int limit) override;
-  base::Result<Due> erase_due(std::int64_t now, int limit) override;
-  base::Result<Removed> erase_retired(std::optional<std::int64_t>* rowid, int limit) override;
-  base::Result<std::int64_t> erase_all() override;
+  base::Result<Deleted> delete_prefix(std::string_view prefix, int limit) override;
+  base::Result<Due> delete_due(std::int64_t now, int limit) override;
+  base::Result<Deleted> delete_retired(std::optional<std::int64_t>* rowid, int limit) override;
+  base::Result<std::int64_t> delete_everything() override;
   base::Result<std::vector<Candidate>> oldest(std::int64_t queue, int limit) override;
 
   base::Status put_calculation(const CalculationRow& row) override;
   base::Status add_counters(const CalculationRow& deltas) override;
-  base::Status forget_retired(std::span<const std::int64_t> ids) override;
+  base::Status delete_calculations(std::span<const std::int64_t> ids) override;
 
   Totals totals() const noexcept override { return totals_; }
   base::Result<Totals> recount() override;
@@ -109,11 +109,11 @@ class SqliteWriter final : public Writer {
 
   // single entries
   [[nodiscard]] bool insert(const PutRow& row);
-  [[nodiscard]] std::optional<RemovedRow> replace(const PutRow& row);
+  [[nodiscard]] std::optional<DeletedRow> replace(const PutRow& row);
   void stored(const PutRow& row, std::int64_t queue);
-  [[nodiscard]] std::optional<RemovedRow> find(std::string_view key, std::int64_t* rowid,
+  [[nodiscard]] std::optional<DeletedRow> find(std::string_view key, std::int64_t* rowid,
                                                std::int64_t* reads);
-  [[nodiscard]] std::optional<RemovedRow> find_damaged(std::int64_t rowid);
+  [[nodiscard]] std::optional<DeletedRow> find_damaged(std::int64_t rowid);
   static void bind_row(Statement& write, const PutRow& row, std::int64_t rowid, std::int64_t reads);
   void remove(std::int64_t rowid, std::int64_t byte_size, std::int64_t queue);
   struct Place {
@@ -125,7 +125,7 @@ class SqliteWriter final : public Writer {
 
   // deletion of many entries
   struct Taken;
-  [[nodiscard]] Removed remove_all(Taken&& taken);
+  [[nodiscard]] Deleted delete_rows(Taken&& taken);
   [[nodiscard]] bool look_for(const std::vector<std::int64_t>& calculations,
                               std::optional<std::int64_t>* rowid, Taken* taken);
   [[nodiscard]] std::vector<std::int64_t> retired_calculations();

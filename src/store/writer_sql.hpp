@@ -57,7 +57,7 @@ struct WriterSql {
       "UPDATE cache_entries SET accessed_at = ?2, access_count = min(access_count, ?4) + ?3,"
       " inserted_at = ?5, eviction_counter = ?6, eviction_queue = ?7 WHERE rowid = ?1"};
 
-  // Candidates for deletion. All columns except the rowid and the key are those of a RemovedRow.
+  // Candidates for deletion. All columns except the rowid and the key are those of a DeletedRow.
   Statement in_key_range{
       "SELECT e.rowid, e.byte_size, e.calculation_id, e.computed_at, e.fresh_until, e.expires_at,"
       " e.keep_until, e.cache_key, e.eviction_queue, k.cache_key"
@@ -80,7 +80,7 @@ struct WriterSql {
   Statement after_rowid{
       "SELECT rowid, byte_size, calculation_id, computed_at, fresh_until, expires_at, keep_until,"
       " cache_key, eviction_queue FROM cache_entries WHERE rowid > ?1 ORDER BY rowid"};
-  Statement remove_all{"DELETE FROM cache_entries"};
+  Statement delete_everything{"DELETE FROM cache_entries"};
   Statement oldest{
       "SELECT rowid, cache_key, byte_size, inserted_at, accessed_at, calculation_id,"
       " eviction_counter, eviction_queue FROM cache_entries"
@@ -114,7 +114,7 @@ struct WriterSql {
       " misses = min(misses, ?8) + ?4, computed = min(computed, ?8) + ?5,"
       " failed = min(failed, ?8) + ?6, saved_us = min(saved_us, ?8) + ?7 WHERE id = ?1"};
   Statement retired{"SELECT id FROM cache_calculations WHERE retired <> 0"};
-  Statement forget_retired{"DELETE FROM cache_calculations WHERE id = ?1 AND retired <> 0"};
+  Statement delete_calculations{"DELETE FROM cache_calculations WHERE id = ?1 AND retired <> 0"};
 
   // Upkeep.
   Statement free_pages{"PRAGMA freelist_count"};

@@ -7,12 +7,12 @@ namespace ashmemo::test {
 namespace {
 
 /// Adds the clock and the hooks of a FakeEngine, unless the test has set its own.
-Options completed(Options options, const std::shared_ptr<Told>& told,
+Options completed(Options options, const std::shared_ptr<Recorded>& recorded,
                   const std::shared_ptr<ManualClock>& clock) {
   Hooks& hooks = options.hooks;
   if (!hooks.clock) hooks.clock = clock;
   if (!hooks.on_error) {
-    hooks.on_error = [told](const Notice& notice) { told->notices.push_back(notice); };
+    hooks.on_error = [recorded](const Notice& notice) { recorded->notices.push_back(notice); };
   }
   return options;
 }
@@ -31,7 +31,7 @@ class TextSink final : public engine::ValueSink {
 
 }  // namespace
 
-int Told::count(NoticeKind kind) const {
+int Recorded::count(NoticeKind kind) const {
   return static_cast<int>(std::count_if(notices.begin(), notices.end(),
                                         [kind](const Notice& n) { return n.kind == kind; }));
 }
@@ -46,16 +46,16 @@ Options FakeEngine::manual() {
 }
 
 FakeEngine::FakeEngine(Options options, const std::string& path)
-    : FakeEngine(std::move(options), path, std::make_shared<Told>(),
+    : FakeEngine(std::move(options), path, std::make_shared<Recorded>(),
                  std::make_shared<ManualClock>()) {}
 
-FakeEngine::FakeEngine(Options options, const std::string& path, std::shared_ptr<Told> hears,
+FakeEngine::FakeEngine(Options options, const std::string& path, std::shared_ptr<Recorded> hears,
                        std::shared_ptr<ManualClock> time)
-    : told(std::move(hears)),
+    : recorded(std::move(hears)),
       clock(std::move(time)),
       file(std::make_shared<FakeFile>()),
       faults(std::make_shared<Faults>()),
-      engine(path, completed(std::move(options), told, clock)),
+      engine(path, completed(std::move(options), recorded, clock)),
       worker(engine) {
   engine.worker = &worker;
   engine.open_store = [this](const store::OpenOptions&) {

@@ -21,7 +21,7 @@
 namespace ashmemo::test {
 
 /// The notices and removals that one cache passed to its hooks.
-struct Told {
+struct Recorded {
   std::vector<Notice> notices;
   std::vector<std::pair<std::string, RemovalCause>> removals;
 
@@ -56,7 +56,7 @@ class FakeEngine {
   /// Queues a removal of all keys with the prefix, or of all keys if it is empty. Does not wait.
   engine::RangePtr queue_removal(std::string_view prefix);
 
-  const std::shared_ptr<Told> told;
+  const std::shared_ptr<Recorded> recorded;
   const std::shared_ptr<ManualClock> clock;
   const std::shared_ptr<FakeFile> file;
   const std::shared_ptr<Faults> faults;
@@ -64,7 +64,7 @@ class FakeEngine {
   maintenance::Worker worker;
 
  private:
-  FakeEngine(Options options, const std::string& path, std::shared_ptr<Told> told,
+  FakeEngine(Options options, const std::string& path, std::shared_ptr<Recorded> recorded,
              std::shared_ptr<ManualClock> clock);
 };
 

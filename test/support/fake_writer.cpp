@@ -13,7 +13,7 @@ namespace {
 
 using base::Result;
 using base::Status;
-using store::RemovedRow;
+using store::DeletedRow;
 
 constexpr std::int64_t kMaxBytes = 4 * 1024 * 1024;
 constexpr std::int64_t kPageBytes = 4096;
@@ -39,7 +39,7 @@ class Alone {
   std::atomic<bool>& busy_;
 };
 
-RemovedRow removed_row(const std::string& key, const FakeRow& row) {
+DeletedRow deleted_row(const std::string& key, const FakeRow& row) {
   return {key, row.byte_size, row.calculation_id, row.deadlines};
 }
 
@@ -83,10 +83,10 @@ class FakeWriter final : public store::Writer {
     state_.next_rowid = next_rowid;
   }
 
-  Result<std::optional<RemovedRow>> put(const store::PutRow& put) override {
+  Result<std::optional<DeletedRow>> put(const store::PutRow& put) override {
     const Alone alone = change();
     changed_ = true;
-    std::optional<RemovedRow> before;
+    std::optional<DeletedRow> before;
     auto found = state_.rows.find(put.key);
     if (found == state_.rows.end()) {
       found = state_.rows.emplace(std::string(put.key), FakeRow{}).first;
@@ -94,7 +94,7 @@ class FakeWriter final : public store::Writer {
       found->second.eviction_queue = put.eviction_queue;
       found->second.eviction_counter = put.eviction_counter;
     } else {
-      before = removed_row(found->first, found->second);
+      before = deleted_row(found->first, found->second);
       state_.count(found->second, -1);
       found->second.eviction_counter = 0;
     }
@@ -113,11 +113,11 @@ class FakeWriter final : public store::Writer {
     return before;
   }
 
-  Result<std::optional<RemovedRow>> erase(std::string_view key) override {
+  Result<std::optional<DeletedRow>> delete_key(std::string_view key) override {
     const Alone alone = change();
     const auto found = state_.rows.find(key);
-    if (found == state_.rows.end()) return std::optional<RemovedRow>();
-    auto before = std::optional(removed_row(found->first, found->second));
+    if (found == state_.rows.end()) return std::optional<DeletedRow>();
+    auto before = std::optional(deleted_row(found->first, found->second));
     remove(found);
     return before;
   }
@@ -133,7 +133,7 @@ class FakeWriter final : public store::Writer {
     return std::optional(row->byte_size);
   }
 
-  Status erase_row(const store::Candidate& candidate) override {
+  Status delete_row(const store::Candidate& candidate) override {
     const Alone alone = change();
     const auto found = state_.rows.find(candidate.key);
     const bool same = found != state_.rows.end() && found->second.rowid == candidate.rowid;
@@ -141,15 +141,15 @@ class FakeWriter final : public store::Writer {
     return {};
   }
 
-  Result<std::optional<RemovedRow>> erase_damaged(std::int64_t rowid) override {
+  Result<std::optional<DeletedRow>> delete_damaged(std::int64_t rowid) override {
     const Alone alone = change();
     for (auto at = state_.rows.begin(); at != state_.rows.end(); ++at) {
       if (at->second.rowid != rowid || !at->second.is_damaged) continue;
-      auto before = std::optional(removed_row(at->first, at->second));
+      auto before = std::optional(deleted_row(at->first, at->second));
       remove(at);
       return before;
     }
-    return std::optional<RemovedRow>();
+    return std::optional<DeletedRow>();
   }
 
   Status reinsert(std::int64_t rowid, const store::Placement& to) override {
@@ -168,29 +168,29 @@ class FakeWriter final : public store::Writer {
     return {};
   }
 
-  Result<Removed> erase_prefix(std::string_view prefix, int most) override {
-    return erase_where(
+  Result<Deleted> delete_prefix(std::string_view prefix, int most) override {
+    return delete_where(
         most, [&](const std::string& key, const FakeRow&) { return key.starts_with(prefix); });
   }
 
-  Result<Due> erase_due(std::int64_t now, int most) override {
+  Result<Due> delete_due(std::int64_t now, int most) override {
     const auto is_due = [now](const std::string&, const FakeRow& row) {
       return row.deadlines.keep_until <= now;
     };
     Due due;
-    due.rows = erase_where(most, is_due);
+    due.rows = delete_where(most, is_due);
     due.more = std::any_of(state_.rows.begin(), state_.rows.end(),
                            [&](const auto& each) { return is_due(each.first, each.second); });
     return due;
   }
 
-  Result<Removed> erase_retired(std::optional<std::int64_t>* rowid, int most) override {
+  Result<Deleted> delete_retired(std::optional<std::int64_t>* rowid, int most) override {
     const Alone alone = change();
     std::map<std::int64_t, std::string> later;
     for (const auto& [key, row] : state_.rows) {
       if (row.rowid > rowid->value_or(0)) later[row.rowid] = key;
     }
-    Removed removed;
+    Deleted removed;
     int looked_at = 0;
     for (const auto& [id, key] : later) {
       if (looked_at++ == most) return removed;
@@ -198,14 +198,14 @@ class FakeWriter final : public store::Writer {
       const auto found = state_.rows.find(key);
       const auto calculation = state_.calculations.find(found->second.calculation_id);
       if (calculation == state_.calculations.end() || !calculation->second.retired) continue;
-      removed.push_back(removed_row(found->first, found->second));
+      removed.push_back(deleted_row(found->first, found->second));
       remove(found);
     }
     *rowid = std::nullopt;
     return removed;
   }
 
-  Result<std::int64_t> erase_all() override {
+  Result<std::int64_t> delete_everything() override {
     const Alone alone = change();
     changed_ = true;
     const auto removed = static_cast<std::int64_t>(state_.rows.size());
@@ -263,7 +263,7 @@ class FakeWriter final : public store::Writer {
     return {};
   }
 
-  Status forget_retired(std::span<const std::int64_t> ids) override {
+  Status delete_calculations(std::span<const std::int64_t> ids) override {
     const Alone alone = change();
     for (const std::int64_t id : ids) {
       const auto found = state_.calculations.find(id);
@@ -347,9 +347,9 @@ class FakeWriter final : public store::Writer {
   }
 
   template <class Wanted>
-  Removed erase_where(int most, Wanted wanted) {
+  Deleted delete_where(int most, Wanted wanted) {
     const Alone alone = change();
-    Removed removed;
+    Deleted removed;
     std::int64_t bytes = 0;
     for (auto at = state_.rows.begin(); at != state_.rows.end();) {
       const auto row = at++;
@@ -358,7 +358,7 @@ class FakeWriter final : public store::Writer {
       const bool full = removed.size() == static_cast<std::size_t>(most) ||
                         (!removed.empty() && bytes > kMaxBytes);
       if (full) break;
-      removed.push_back(removed_row(row->first, row->second));
+      removed.push_back(deleted_row(row->first, row->second));
       remove(row);
     }
     return removed;

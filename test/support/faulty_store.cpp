@@ -24,35 +24,35 @@ class FaultyWriter final : public store::Writer {
   }
   void rollback() noexcept override { inner_.rollback(); }
 
-  Result<std::optional<store::RemovedRow>> put(const store::PutRow& row) override {
+  Result<std::optional<store::DeletedRow>> put(const store::PutRow& row) override {
     return change(Call::put, [&] { return inner_.put(row); });
   }
-  Result<std::optional<store::RemovedRow>> erase(std::string_view key) override {
-    return change(Call::erase, [&] { return inner_.erase(key); });
+  Result<std::optional<store::DeletedRow>> delete_key(std::string_view key) override {
+    return change(Call::delete_key, [&] { return inner_.delete_key(key); });
   }
   Result<std::optional<std::int64_t>> touch(const store::TouchRow& touch) override {
     return change(Call::touch, [&] { return inner_.touch(touch); });
   }
-  Status erase_row(const store::Candidate& row) override {
-    return change(Call::erase_row, [&] { return inner_.erase_row(row); });
+  Status delete_row(const store::Candidate& row) override {
+    return change(Call::delete_row, [&] { return inner_.delete_row(row); });
   }
-  Result<std::optional<store::RemovedRow>> erase_damaged(std::int64_t rowid) override {
-    return change(Call::erase_damaged, [&] { return inner_.erase_damaged(rowid); });
+  Result<std::optional<store::DeletedRow>> delete_damaged(std::int64_t rowid) override {
+    return change(Call::delete_damaged, [&] { return inner_.delete_damaged(rowid); });
   }
   Status reinsert(std::int64_t rowid, const store::Placement& to) override {
     return change(Call::reinsert, [&] { return inner_.reinsert(rowid, to); });
   }
-  Result<Removed> erase_prefix(std::string_view prefix, int most) override {
-    return change(Call::erase_prefix, [&] { return inner_.erase_prefix(prefix, most); });
+  Result<Deleted> delete_prefix(std::string_view prefix, int most) override {
+    return change(Call::delete_prefix, [&] { return inner_.delete_prefix(prefix, most); });
   }
-  Result<Due> erase_due(std::int64_t now, int most) override {
-    return change(Call::erase_due, [&] { return inner_.erase_due(now, most); });
+  Result<Due> delete_due(std::int64_t now, int most) override {
+    return change(Call::delete_due, [&] { return inner_.delete_due(now, most); });
   }
-  Result<Removed> erase_retired(std::optional<std::int64_t>* rowid, int most) override {
-    return change(Call::erase_retired, [&] { return inner_.erase_retired(rowid, most); });
+  Result<Deleted> delete_retired(std::optional<std::int64_t>* rowid, int most) override {
+    return change(Call::delete_retired, [&] { return inner_.delete_retired(rowid, most); });
   }
-  Result<std::int64_t> erase_all() override {
-    return change(Call::erase_all, [&] { return inner_.erase_all(); });
+  Result<std::int64_t> delete_everything() override {
+    return change(Call::delete_everything, [&] { return inner_.delete_everything(); });
   }
   Result<std::vector<store::Candidate>> oldest(std::int64_t queue, int most) override {
     return change(Call::oldest, [&] { return inner_.oldest(queue, most); });
@@ -63,8 +63,8 @@ class FaultyWriter final : public store::Writer {
   Status add_counters(const store::CalculationRow& deltas) override {
     return change(Call::add_counters, [&] { return inner_.add_counters(deltas); });
   }
-  Status forget_retired(std::span<const std::int64_t> ids) override {
-    return change(Call::forget_retired, [&] { return inner_.forget_retired(ids); });
+  Status delete_calculations(std::span<const std::int64_t> ids) override {
+    return change(Call::delete_calculations, [&] { return inner_.delete_calculations(ids); });
   }
   store::Totals totals() const noexcept override { return inner_.totals(); }
   Result<store::Totals> recount() override {

@@ -84,7 +84,8 @@ Files files_with_an_erase_in_the_log() {
   const ChildEnd end = in_child([&]() -> std::string {
     const auto opening = open_at(path);
     auto* const writer = (*opening.store)->writer();
-    if (!writer->begin() || !writer->erase("old") || !writer->commit(false)) return "not erased";
+    if (!writer->begin() || !writer->delete_key("old") || !writer->commit(false))
+      return "not erased";
     ::raise(SIGKILL);
     return "not killed";
   });

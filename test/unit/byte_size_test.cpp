@@ -97,7 +97,7 @@ class Churn {
   void remove() {
     if (keys_.size() < entries_ * 9 / 10) return;
     std::string& key = keys_[below(keys_.size())];
-    REQUIRE(writer_->erase(key));
+    REQUIRE(writer_->delete_key(key));
     key = keys_.back();
     keys_.pop_back();
   }

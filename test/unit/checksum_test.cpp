@@ -207,13 +207,13 @@ TEST_SUITE("unit") {
     const std::int64_t damaged = rowid("damaged");
     const std::int64_t whole = rowid("whole");
     file.transaction([&](store::Writer& writer) {
-      const auto removed = writer.erase_damaged(damaged);
+      const auto removed = writer.delete_damaged(damaged);
       REQUIRE(removed);
       REQUIRE(removed->has_value());
       CHECK((*removed)->key == "damaged");
-      CHECK_FALSE(writer.erase_damaged(damaged).value());
-      CHECK_FALSE(writer.erase_damaged(whole).value());
-      CHECK_FALSE(writer.erase_damaged(12'345).value());
+      CHECK_FALSE(writer.delete_damaged(damaged).value());
+      CHECK_FALSE(writer.delete_damaged(whole).value());
+      CHECK_FALSE(writer.delete_damaged(12'345).value());
       CHECK(writer.totals().entries == 1);
     });
     CHECK(read_value(file.store(), "whole") == Value::text("b"));

@@ -114,7 +114,7 @@ TEST_SUITE("unit") {
     REQUIRE(fake->worker.flush().ok());
     CHECK(reported == 3);
     CHECK(fake->engine.counters.worker_errors.get() == 3);
-    CHECK(fake->told->count(NoticeKind::listener_failed) == 1);
+    CHECK(fake->recorded->count(NoticeKind::listener_failed) == 1);
     CHECK(fake->get("a") == "2");
   }
 

@@ -99,7 +99,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("an eviction that fails changes and counts nothing and is repeated later") {
     for (const Call call :
-         {Call::begin, Call::erase_due, Call::oldest, Call::erase_row, Call::commit}) {
+         {Call::begin, Call::delete_due, Call::oldest, Call::delete_row, Call::commit}) {
       CAPTURE(static_cast<int>(call));
       FakeEngine fake(limited(Eviction::fifo, unlimited));
       REQUIRE(fake.open().ok());
@@ -189,7 +189,7 @@ TEST_SUITE("unit") {
     fake.file->plant("b", row);
     REQUIRE(fake.open().ok());
     REQUIRE(fake.worker.flush().ok());
-    CHECK(fake.told->count(NoticeKind::default_limit) == 0);
+    CHECK(fake.recorded->count(NoticeKind::default_limit) == 0);
     row.inserted_at = row.accessed_at = 3;
     fake.file->plant("c", row);
     for (const char* key : {"d", "e"}) {
@@ -197,6 +197,6 @@ TEST_SUITE("unit") {
       REQUIRE(fake.worker.flush().ok());
     }
     CHECK(fake.engine.counters.evicted.get() > 0);
-    CHECK(fake.told->count(NoticeKind::default_limit) == 1);
+    CHECK(fake.recorded->count(NoticeKind::default_limit) == 1);
   }
 }

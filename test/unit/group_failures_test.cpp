@@ -32,7 +32,7 @@ int failures_until_flushed(FakeEngine& fake) {
 
 TEST_SUITE("unit") {
   TEST_CASE("a group goes back to the queue when any step fails and is written later in order") {
-    for (const Call call : {Call::begin, Call::put, Call::erase, Call::commit}) {
+    for (const Call call : {Call::begin, Call::put, Call::delete_key, Call::commit}) {
       for (const FailureKind kind : {FailureKind::busy, FailureKind::io}) {
         CAPTURE(static_cast<int>(call));
         FakeEngine fake;
@@ -72,7 +72,7 @@ TEST_SUITE("unit") {
       CHECK_FALSE(fake.file->has("k04"));
       CHECK_FALSE(fake.get("k04"));
       CHECK(fake.engine.counters.dropped.get() == 1);
-      CHECK(fake.told->count(NoticeKind::writes_dropped) == 1);
+      CHECK(fake.recorded->count(NoticeKind::writes_dropped) == 1);
       CHECK(fake.engine.pending.empty());
       CHECK(fake.engine.pending.bytes() == 0);
     }
@@ -97,7 +97,7 @@ TEST_SUITE("unit") {
     REQUIRE(fake.worker.flush().ok());
     fake.put("a", "new");
     fake.faults->fail(Call::put, FailureKind::too_large);
-    fake.faults->fail(Call::erase, FailureKind::busy);
+    fake.faults->fail(Call::delete_key, FailureKind::busy);
     CHECK_FALSE(fake.worker.flush().ok());
     CHECK(fake.get("a") == "new");
     CHECK(fake.engine.counters.dropped.get() == 0);
@@ -121,7 +121,7 @@ TEST_SUITE("unit") {
       REQUIRE(fake.open().ok());
       fake.put("a", "1");
       REQUIRE(fake.worker.flush().ok());
-      fake.faults->fail_always(Call::erase, kind);
+      fake.faults->fail_always(Call::delete_key, kind);
       CHECK(fake.erase("a") == 0);
       CHECK_FALSE(fake.get("a"));
       CHECK(fake.file->has("a"));
@@ -195,7 +195,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(fake.engine.pending.is_refusing());
     fake.engine.health.fill(&health);
     CHECK(health.state == HealthState::ok);
-    CHECK(fake.told->count(NoticeKind::busy) == 1);
-    CHECK(fake.told->count(NoticeKind::recovered) == 1);
+    CHECK(fake.recorded->count(NoticeKind::busy) == 1);
+    CHECK(fake.recorded->count(NoticeKind::recovered) == 1);
   }
 }

@@ -99,8 +99,8 @@ TEST_SUITE("unit") {
       REQUIRE(file.writer().begin());
       store::Writer& writer = file.writer();
       if (change == 0) CHECK(is_damage(writer.put(test::row_of("key 1", ValueView::null(), 9))));
-      if (change == 1) CHECK(is_damage(writer.erase("key 1")));
-      if (change == 2) CHECK(is_damage(writer.erase_prefix("key", 9)));
+      if (change == 1) CHECK(is_damage(writer.delete_key("key 1")));
+      if (change == 2) CHECK(is_damage(writer.delete_prefix("key", 9)));
       // The failure has rolled the transaction back.
       CHECK(file.raw().integer("SELECT count(*) FROM cache_entries NOT INDEXED") == 3);
     }

@@ -38,7 +38,7 @@ TEST_SUITE("unit") {
       int nth;
     };
     for (const Failing& failing : {Failing{Call::begin, 2}, Failing{Call::begin, 3},
-                                   Failing{Call::erase_row, 1}, Failing{Call::commit, 3}}) {
+                                   Failing{Call::delete_row, 1}, Failing{Call::commit, 3}}) {
       CAPTURE(static_cast<int>(failing.call));
       CAPTURE(failing.nth);
       Bench bench(test::limited(Eviction::fifo, unlimited, 300'000));

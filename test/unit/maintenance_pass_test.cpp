@@ -100,7 +100,7 @@ TEST_SUITE("unit") {
     fake.file->own_reader = false;
     REQUIRE(fake.worker.flush().ok());
     CHECK_FALSE(fake.file->has("a"));
-    CHECK(fake.told->count(NoticeKind::removal_uncommitted) == 1);
+    CHECK(fake.recorded->count(NoticeKind::removal_uncommitted) == 1);
   }
 
   TEST_CASE("the log stays below 12 MiB during a long read") {
@@ -286,7 +286,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(fake.worker.flush().ok());
     fake.clock->advance(std::chrono::minutes(10));
     CHECK(fake.erase("a") == 1);
-    CHECK(fake.told->count(NoticeKind::removal_uncommitted) == 0);
+    CHECK(fake.recorded->count(NoticeKind::removal_uncommitted) == 0);
   }
 
   TEST_CASE("a flush does not wait for writes that arrive while it runs") {

@@ -53,7 +53,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("a prefix removal that fails halfway counts each row once") {
-    for (const Call call : {Call::commit, Call::erase_prefix, Call::begin}) {
+    for (const Call call : {Call::commit, Call::delete_prefix, Call::begin}) {
       FakeEngine fake;
       REQUIRE(fake.open().ok());
       fill(fake, 2'300);
@@ -108,7 +108,7 @@ TEST_SUITE("unit") {
         CHECK(fake.engine.entries == 0);
         CHECK(fake.engine.bytes == 0);
         CHECK(fake.engine.counters.erased.get() == rows);
-        CHECK((fake.faults->calls(Call::erase_all) == 0) == listened);
+        CHECK((fake.faults->calls(Call::delete_everything) == 0) == listened);
       }
     }
   }

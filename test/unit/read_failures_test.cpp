@@ -58,15 +58,15 @@ TEST_SUITE("unit") {
         fake.put("b", "1");
         REQUIRE(fake.worker.flush().ok());  // successful writes do not end the failure
       }
-      CHECK(fake.told->count(NoticeKind::read_failed) == outage);
-      CHECK(fake.told->count(NoticeKind::recovered) == outage - 1);
+      CHECK(fake.recorded->count(NoticeKind::read_failed) == outage);
+      CHECK(fake.recorded->count(NoticeKind::recovered) == outage - 1);
 
       fake.faults->heal();
       CHECK(fake.get("a"));
       CHECK(state_of(fake) == HealthState::ok);
       CHECK(health_of(fake).since == fake.clock->wall_now());
       REQUIRE(fake.worker.flush().ok());
-      CHECK(fake.told->count(NoticeKind::recovered) == outage);
+      CHECK(fake.recorded->count(NoticeKind::recovered) == outage);
     }
   }
 
@@ -83,8 +83,8 @@ TEST_SUITE("unit") {
     CHECK(fake.get("a"));
     CHECK(state_of(fake) == HealthState::ok);
     REQUIRE(fake.worker.flush().ok());
-    CHECK(fake.told->count(NoticeKind::read_failed) == 1);
-    CHECK(fake.told->count(NoticeKind::recovered) == 1);
+    CHECK(fake.recorded->count(NoticeKind::read_failed) == 1);
+    CHECK(fake.recorded->count(NoticeKind::recovered) == 1);
   }
 
   TEST_CASE("failures of reads and of writes end independently") {
@@ -115,9 +115,9 @@ TEST_SUITE("unit") {
     CHECK(fake.get("a"));
     CHECK(state_of(fake) == HealthState::ok);
     REQUIRE(fake.worker.flush().ok());
-    CHECK(fake.told->count(NoticeKind::read_failed) == 1);
-    CHECK(fake.told->count(NoticeKind::write_failed) == 1);
-    CHECK(fake.told->count(NoticeKind::recovered) == 2);
+    CHECK(fake.recorded->count(NoticeKind::read_failed) == 1);
+    CHECK(fake.recorded->count(NoticeKind::write_failed) == 1);
+    CHECK(fake.recorded->count(NoticeKind::recovered) == 2);
   }
 
   TEST_CASE("the worker ends a failure of reads when no caller reads") {
@@ -131,8 +131,8 @@ TEST_SUITE("unit") {
     fake.clock->advance(std::chrono::seconds(2));
     static_cast<void>(fake.worker.run(0));
     CHECK(state_of(fake) == HealthState::ok);
-    CHECK(fake.told->count(NoticeKind::read_failed) == 1);
-    CHECK(fake.told->count(NoticeKind::recovered) == 1);
+    CHECK(fake.recorded->count(NoticeKind::read_failed) == 1);
+    CHECK(fake.recorded->count(NoticeKind::recovered) == 1);
   }
 
   TEST_CASE("a locked file counts as a failure of reads") {

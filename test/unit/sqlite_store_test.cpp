@@ -70,7 +70,7 @@ TEST_SUITE("unit") {
       file.put({{"key", std::to_string(i)}});
       REQUIRE(read_value(file.store(), "key") == Value::text(std::to_string(i)));
     }
-    file.transaction([](store::Writer& writer) { REQUIRE(writer.erase("key")); });
+    file.transaction([](store::Writer& writer) { REQUIRE(writer.delete_key("key")); });
     CHECK_FALSE(read_value(file.store(), "key"));
   }
 
@@ -126,8 +126,8 @@ TEST_SUITE("unit") {
         right = right && row.value == ValueView::integer(static_cast<std::int64_t>(index));
         if (index == 25'000) {
           file_.transaction([](store::Writer& writer) {
-            REQUIRE(writer.erase(numbered_key(26'000)));
-            REQUIRE(writer.erase(numbered_key(50'000)));
+            REQUIRE(writer.delete_key(numbered_key(26'000)));
+            REQUIRE(writer.delete_key(numbered_key(50'000)));
           });
         }
         saw_26 = saw_26 || index == 26'000;
@@ -252,7 +252,7 @@ TEST_SUITE("unit") {
     StoreFixture file;
     CHECK(file.store().last_stamp().value() == 0);
     file.put({{"a", "1"}, {"b", "2"}});
-    file.transaction([](store::Writer& writer) { REQUIRE(writer.erase("b")); });
+    file.transaction([](store::Writer& writer) { REQUIRE(writer.delete_key("b")); });
     CHECK(file.store().last_stamp().value() == 2);
     file.raw().run("UPDATE cache_entries SET inserted_at = 50");
     file.store().release_snapshots(0);

@@ -255,7 +255,7 @@ TEST_SUITE("unit") {
         static_cast<void>(writer.commit(false));
       }
       static_cast<void>(writer.begin());
-      static_cast<void>(writer.erase_prefix("", 300));
+      static_cast<void>(writer.delete_prefix("", 300));
       parent.notify();
       parent.wait_for();  // killed here, in the middle of a transaction
       return std::string();

@@ -79,7 +79,7 @@ TEST_SUITE("unit") {
     fake.clock->advance(std::chrono::seconds(10));
     REQUIRE(fake.worker.flush().ok());
     CHECK(fake.get("a").has_value() == replaced);
-    CHECK(fake.told->count(NoticeKind::quarantined) == (replaced ? 0 : 1));
+    CHECK(fake.recorded->count(NoticeKind::quarantined) == (replaced ? 0 : 1));
   }
 
   TEST_CASE("a file is not marked corrupt for the damage of the file that it replaced") {
@@ -91,8 +91,8 @@ TEST_SUITE("unit") {
     fake.put("b", "1");
     REQUIRE(fake.worker.flush().ok());
     CHECK(fake.get("a"));
-    CHECK(fake.told->count(NoticeKind::quarantined) == 0);
-    CHECK(fake.told->count(NoticeKind::file_lost) == 1);
+    CHECK(fake.recorded->count(NoticeKind::quarantined) == 0);
+    CHECK(fake.recorded->count(NoticeKind::file_lost) == 1);
   }
 
   TEST_CASE("a relative path means the same file after the process has changed its folder") {
@@ -113,18 +113,18 @@ TEST_SUITE("unit") {
       fake.faults->fail(Call::read, FailureKind::corrupt);
       CHECK_FALSE(fake.get("a"));
       REQUIRE(fake.worker.flush().ok());
-      CHECK(fake.told->count(NoticeKind::quarantined) == 1);
+      CHECK(fake.recorded->count(NoticeKind::quarantined) == 1);
     }
     SUBCASE("the file was deleted") {
       for (const char* suffix : {"", "-wal", "-shm"}) {
         std::filesystem::remove(dir.path("x") + suffix);
       }
       REQUIRE(fake.worker.flush().ok());
-      CHECK(fake.told->count(NoticeKind::file_lost) == 1);
+      CHECK(fake.recorded->count(NoticeKind::file_lost) == 1);
     }
     CHECK_FALSE(fake.get("a"));
     CHECK(std::filesystem::exists(dir.path("x")));
     CHECK_FALSE(std::filesystem::exists(dir.path("elsewhere/x")));
-    CHECK(fake.told->notices.front().subject == "x");  // the path as it was given
+    CHECK(fake.recorded->notices.front().subject == "x");  // the path as it was given
   }
 }

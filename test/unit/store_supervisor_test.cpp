@@ -81,7 +81,7 @@ TEST_SUITE("unit") {
     REQUIRE(opener.asked.size() == 2);
     CHECK(opener.asked[0].empty());
     CHECK_FALSE(opener.asked[1].empty());
-    CHECK(fake.told->count(NoticeKind::quarantined) == 1);
+    CHECK(fake.recorded->count(NoticeKind::quarantined) == 1);
   }
 
   TEST_CASE("a file that is opened for reading is never quarantined") {
@@ -106,7 +106,7 @@ TEST_SUITE("unit") {
     if (by_a_read) {
       fake.faults->fail(Call::read, FailureKind::corrupt);
       CHECK_FALSE(fake.get("a"));
-      CHECK(fake.told->count(NoticeKind::read_failed) == 0);  // the worker reports it later
+      CHECK(fake.recorded->count(NoticeKind::read_failed) == 0);  // the worker reports it later
     } else {
       fake.faults->fail(Call::put, FailureKind::corrupt);
       fake.put("b", "1");
@@ -115,7 +115,7 @@ TEST_SUITE("unit") {
     REQUIRE(fake.worker.flush().ok());
     REQUIRE(opener.asked.size() == 2);
     CHECK(opener.asked[1] == "told to fail");
-    CHECK(fake.told->count(NoticeKind::quarantined) == 1);
+    CHECK(fake.recorded->count(NoticeKind::quarantined) == 1);
     CHECK(opener.file != fake.file);
     CHECK_FALSE(fake.get("a"));
     CHECK(fake.get("b").has_value() == !by_a_read);
@@ -138,7 +138,7 @@ TEST_SUITE("unit") {
       opener.file = std::make_shared<FakeFile>();
       REQUIRE(fake.worker.flush().ok());
       CHECK(fake.health() == HealthState::ok);
-      CHECK(fake.told->count(NoticeKind::read_failed) == outage);
+      CHECK(fake.recorded->count(NoticeKind::read_failed) == outage);
     }
   }
 
@@ -160,7 +160,7 @@ TEST_SUITE("unit") {
     }
     CHECK(opener.asked.size() == 2);
     CHECK(opener.asked[1].empty());
-    CHECK(fake.told->count(NoticeKind::read_failed) == 0);
+    CHECK(fake.recorded->count(NoticeKind::read_failed) == 0);
   }
 
   TEST_CASE("a flush notices a deleted file and writes accepted entries to the new file") {
@@ -177,7 +177,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(fake.get("a"));
     CHECK(fake.engine.entries == 1);
     CHECK(fake.file->open_stores == 0);
-    CHECK(fake.told->count(NoticeKind::file_lost) == 1);
+    CHECK(fake.recorded->count(NoticeKind::file_lost) == 1);
   }
 
   TEST_CASE("reads of the old file do not count for rows of the new file") {
@@ -249,14 +249,14 @@ TEST_SUITE("unit") {
     tries = static_cast<int>(opener.asked.size()) - tries;
     CHECK(tries >= 10);
     CHECK(tries <= 20);
-    CHECK(fake.told->count(NoticeKind::unavailable) == 1);
+    CHECK(fake.recorded->count(NoticeKind::unavailable) == 1);
 
     opener.fails.reset();
     fake.clock->advance(std::chrono::seconds(10));
     static_cast<void>(fake.worker.run(0));
     CHECK(fake.health() == HealthState::ok);
     CHECK_FALSE(fake.engine.pending.is_refusing());
-    CHECK(fake.told->count(NoticeKind::available) == 1);
+    CHECK(fake.recorded->count(NoticeKind::available) == 1);
     CHECK(fake.put("a", "1") == 1);
   }
 
@@ -295,7 +295,7 @@ TEST_SUITE("unit") {
     fake.close();
     CHECK(opener.asked.size() == 1);
     CHECK(fake.engine.counters.dropped.get() == 1);
-    CHECK(fake.told->count(NoticeKind::writes_dropped) == 1);
+    CHECK(fake.recorded->count(NoticeKind::writes_dropped) == 1);
   }
 
   TEST_CASE("a store is opened with the values of the options") {

@@ -65,7 +65,7 @@ TEST_SUITE("unit") {
     CHECK(fake.faults->calls(Call::begin) < 20);
     fake.faults->heal();
     REQUIRE(fake.worker.flush().ok());
-    CHECK(fake.told->count(NoticeKind::removal_uncommitted) == 1);
+    CHECK(fake.recorded->count(NoticeKind::removal_uncommitted) == 1);
   }
 
   TEST_CASE("erase counts a pending or stored entry once") {
@@ -158,7 +158,7 @@ TEST_SUITE("unit") {
     REQUIRE(fake.worker.flush().ok());
     CHECK_FALSE(fake.file->has("Post:1"));
     CHECK(fake.file->has("Post:2") == one_key);
-    CHECK(fake.told->count(NoticeKind::removal_uncommitted) == 1);
+    CHECK(fake.recorded->count(NoticeKind::removal_uncommitted) == 1);
   }
 
   TEST_CASE("a failed recount does not count as an uncommitted removal") {
@@ -170,7 +170,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(engine::run_range(fake.engine, range));
     fake.faults->heal();
     REQUIRE(fake.worker.flush().ok());
-    CHECK(fake.told->count(NoticeKind::removal_uncommitted) == 0);
+    CHECK(fake.recorded->count(NoticeKind::removal_uncommitted) == 0);
   }
 
   TEST_CASE("too many waiting removals become one removal of everything while the store refuses") {
@@ -195,7 +195,7 @@ TEST_SUITE("unit") {
     CHECK(fake.get("a") == "new");
     CHECK(fake.file->keys() == std::vector<std::string>{"a"});
     CHECK(fake.engine.pending.bytes() == 0);
-    CHECK(fake.told->count(NoticeKind::everything_removed) == 1);
+    CHECK(fake.recorded->count(NoticeKind::everything_removed) == 1);
   }
 
   TEST_CASE("erase of keys and ranges waits for all of them") {

@@ -123,7 +123,7 @@ TEST_SUITE("unit") {
     CHECK(fake.engine.counters.refused.get() == 1);
     CHECK(fake.engine.counters.puts.get() == 2);
     REQUIRE(fake.worker.flush().ok());
-    CHECK(fake.told->count(NoticeKind::refused) == 1);
+    CHECK(fake.recorded->count(NoticeKind::refused) == 1);
   }
 
   TEST_CASE("a put that is not kept removes the older value of its key") {
@@ -315,9 +315,9 @@ TEST_SUITE("unit") {
     fake.faults->heal();
     REQUIRE(fake.worker.flush().ok());
     CHECK(fake.file->keys().size() == taken);
-    CHECK(fake.told->count(NoticeKind::writes_dropped) == 1);
-    CHECK(fake.told->count(NoticeKind::busy) == 1);
-    CHECK(fake.told->count(NoticeKind::recovered) == 1);
+    CHECK(fake.recorded->count(NoticeKind::writes_dropped) == 1);
+    CHECK(fake.recorded->count(NoticeKind::busy) == 1);
+    CHECK(fake.recorded->count(NoticeKind::recovered) == 1);
   }
 
   TEST_CASE("an empty queue accepts an entry larger than queue_bytes") {

@@ -89,7 +89,7 @@ TEST_SUITE("unit") {
     run_all(fake);
     CHECK(fake.file->keys() == std::vector<std::string>{"b"});
     CHECK(removals == std::vector<std::string>{"a damaged"});
-    CHECK(fake.told->count(NoticeKind::entry_damaged) == 1);
+    CHECK(fake.recorded->count(NoticeKind::entry_damaged) == 1);
     CHECK(fake.health() == HealthState::ok);
   }
 
@@ -107,7 +107,7 @@ TEST_SUITE("unit") {
     REQUIRE(fake.worker.flush().ok());
     run_all(fake);
     CHECK(fake.get("a") == "new");
-    CHECK(fake.told->count(NoticeKind::entry_damaged) == 0);
+    CHECK(fake.recorded->count(NoticeKind::entry_damaged) == 0);
   }
 
   TEST_CASE("a damaged entry that could not be removed is found by its next read") {
@@ -118,7 +118,7 @@ TEST_SUITE("unit") {
     fake.file->plant("a", row);
     REQUIRE(fake.open().ok());
     CHECK_FALSE(fake.get("a"));
-    fake.faults->fail(Call::erase_damaged, FailureKind::full);
+    fake.faults->fail(Call::delete_damaged, FailureKind::full);
     run_all(fake);
     CHECK(fake.file->has("a"));
     CHECK_FALSE(fake.get("a"));
@@ -189,7 +189,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("a failed expiry counts nothing and is repeated later") {
-    for (const Call call : {Call::erase_due, Call::commit, Call::begin}) {
+    for (const Call call : {Call::delete_due, Call::commit, Call::begin}) {
       FakeEngine fake;
       REQUIRE(fake.open().ok());
       fake.put("a", "v", {1, 1, 1});
@@ -242,12 +242,12 @@ TEST_SUITE("unit") {
     const auto words = known_calculation(fake);
     put_results(fake, words, 2'500);
     fake.engine.catalog.renew(words);
-    for (const Call call : {Call::erase_retired, Call::commit, Call::forget_retired}) {
+    for (const Call call : {Call::delete_retired, Call::commit, Call::delete_calculations}) {
       fake.faults->fail(call, FailureKind::io);
       static_cast<void>(fake.worker.run(0));
     }
     CHECK(fake.engine.catalog.has_retired());
-    run_all(fake);  // until `forget_retired` fails
+    run_all(fake);  // until `delete_calculations` fails
     run_all(fake);
     CHECK(fake.file->keys().empty());
     CHECK(fake.engine.counters.erased.get() == 2'500);

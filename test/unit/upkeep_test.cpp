@@ -50,11 +50,11 @@ TEST_SUITE("unit") {
     fake.file->foreign_reader = true;
     for (int i = 0; i < 3; ++i) static_cast<void>(fake.worker.run(1'000));
     CHECK(fake.worker.has_foreign_reader());
-    CHECK(fake.told->count(NoticeKind::foreign_reader) == 1);
+    CHECK(fake.recorded->count(NoticeKind::foreign_reader) == 1);
     fake.file->foreign_reader = false;
     static_cast<void>(fake.worker.run(1'000));
     CHECK_FALSE(fake.worker.has_foreign_reader());
-    CHECK(fake.told->count(NoticeKind::recovered) == 1);
+    CHECK(fake.recorded->count(NoticeKind::recovered) == 1);
   }
 
   TEST_CASE("a foreign reader does not count as ended while an own read hides it") {
@@ -65,14 +65,14 @@ TEST_SUITE("unit") {
     fake.file->own_reader = true;
     static_cast<void>(fake.worker.run(1'000));
     CHECK(fake.worker.has_foreign_reader());
-    CHECK(fake.told->count(NoticeKind::recovered) == 0);
+    CHECK(fake.recorded->count(NoticeKind::recovered) == 0);
     fake.file->own_reader = false;
     static_cast<void>(fake.worker.run(1'000));
-    CHECK(fake.told->count(NoticeKind::foreign_reader) == 1);
+    CHECK(fake.recorded->count(NoticeKind::foreign_reader) == 1);
     fake.file->foreign_reader = false;
     static_cast<void>(fake.worker.run(1'000));
     CHECK_FALSE(fake.worker.has_foreign_reader());
-    CHECK(fake.told->count(NoticeKind::recovered) == 1);
+    CHECK(fake.recorded->count(NoticeKind::recovered) == 1);
   }
 
   TEST_CASE("free pages are released in slices until few remain") {
@@ -166,12 +166,12 @@ TEST_SUITE("unit") {
       CHECK_FALSE(fake.get("a"));
       CHECK(fake.engine.pending.is_refusing());
       CHECK(fake.health() == HealthState::degraded);
-      CHECK(fake.told->count(NoticeKind::write_failed) == 1);
+      CHECK(fake.recorded->count(NoticeKind::write_failed) == 1);
       fake.faults->heal();
       REQUIRE(fake.worker.flush().ok());
       CHECK_FALSE(fake.file->has("a"));
       CHECK(fake.health() == HealthState::ok);
-      CHECK(fake.told->count(NoticeKind::recovered) == 1);
+      CHECK(fake.recorded->count(NoticeKind::recovered) == 1);
     }
   }
 
@@ -182,12 +182,12 @@ TEST_SUITE("unit") {
     fake.faults->fail_always(Call::checkpoint, FailureKind::io);
     for (int i = 0; i < 5; ++i) static_cast<void>(fake.worker.run(1'000));
     CHECK(fake.health() == HealthState::degraded);
-    CHECK(fake.told->count(NoticeKind::write_failed) == 1);
-    CHECK(fake.told->count(NoticeKind::recovered) == 0);
+    CHECK(fake.recorded->count(NoticeKind::write_failed) == 1);
+    CHECK(fake.recorded->count(NoticeKind::recovered) == 0);
     fake.faults->heal();
     static_cast<void>(fake.worker.run(1'000));
     CHECK(fake.health() == HealthState::ok);
-    CHECK(fake.told->count(NoticeKind::recovered) == 1);
+    CHECK(fake.recorded->count(NoticeKind::recovered) == 1);
   }
 
   TEST_CASE("a file that upkeep finds corrupt is opened again") {
@@ -224,12 +224,12 @@ TEST_SUITE("unit") {
       CHECK_FALSE(fake.worker.flush().ok());
       CHECK_FALSE(fake.worker.run(1'000));
     }
-    CHECK(fake.told->count(NoticeKind::write_failed) == 1);
-    CHECK(fake.told->count(NoticeKind::recovered) == 0);
+    CHECK(fake.recorded->count(NoticeKind::write_failed) == 1);
+    CHECK(fake.recorded->count(NoticeKind::recovered) == 0);
     fake.faults->heal();
     REQUIRE(fake.worker.flush().ok());
     CHECK(fake.engine.pending.empty());
     CHECK(fake.health() == HealthState::ok);
-    CHECK(fake.told->count(NoticeKind::recovered) == 1);
+    CHECK(fake.recorded->count(NoticeKind::recovered) == 1);
   }
 }

@@ -108,7 +108,7 @@ TEST_SUITE("unit") {
       fake.faults->fail_always(Call::begin, kind);
       fake.close();
       CHECK(fake.engine.counters.dropped.get() == 3);
-      CHECK(fake.told->count(NoticeKind::writes_dropped) == 1);
+      CHECK(fake.recorded->count(NoticeKind::writes_dropped) == 1);
       CHECK(fake.engine.pending.empty());
       CHECK(fake.engine.pending.bytes() == 0);
       CHECK(fake.file->open_stores == 0);
@@ -138,7 +138,7 @@ TEST_SUITE("unit") {
     });
     CHECK_FALSE(fake.worker.flush().ok());
     CHECK(fake.engine.counters.worker_errors.get() == 1);
-    CHECK(fake.told->count(NoticeKind::worker_failed) == 1);
+    CHECK(fake.recorded->count(NoticeKind::worker_failed) == 1);
     CHECK(fake.worker.flush().ok());
     CHECK_FALSE(fake.engine.pending.is_refusing());
     CHECK(fake.file->has("a"));
@@ -173,8 +173,8 @@ TEST_SUITE("unit") {
   TEST_CASE("totals are equal to a recount after any mixture of work and failures") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
-    std::vector<Call> calls{Call::begin, Call::put,       Call::erase,       Call::commit,
-                            Call::touch, Call::erase_due, Call::erase_prefix};
+    std::vector<Call> calls{Call::begin, Call::put,        Call::delete_key,   Call::commit,
+                            Call::touch, Call::delete_due, Call::delete_prefix};
     for (int i = 0; i < 140; ++i) {
       const std::string key = "k" + std::to_string(i % 17);
       fake.put(key, std::string(static_cast<std::size_t>(i), 'x'), {50, 50, 50});

@@ -221,7 +221,7 @@ TEST_SUITE("unit") {
     std::thread breaker([&] {
       std::mt19937 random(11);
       const std::array<Call, 5> calls{Call::begin, Call::put, Call::commit, Call::read,
-                                      Call::erase};
+                                      Call::delete_key};
       while (running > 0) {
         cache.faults->fail(calls[random() % calls.size()], FailureKind::busy,
                            1 + static_cast<int>(random() % 9));

@@ -21,13 +21,13 @@ using Keys = std::vector<std::string>;
 
 constexpr std::int64_t kMiB = 1024 * 1024;
 
-Keys keys_of(const store::Writer::Removed& removed) {
+Keys keys_of(const store::Writer::Deleted& removed) {
   Keys keys;
-  for (const store::RemovedRow& row : removed) keys.push_back(row.key);
+  for (const store::DeletedRow& row : removed) keys.push_back(row.key);
   return keys;
 }
 
-Keys keys_of(const base::Result<store::Writer::Removed>& removed) {
+Keys keys_of(const base::Result<store::Writer::Deleted>& removed) {
   REQUIRE(removed);
   return keys_of(*removed);
 }
@@ -40,19 +40,19 @@ void put_expiring(store::Writer& writer, const std::string& key, std::int64_t ex
   REQUIRE(writer.put(row));
 }
 
-store::Writer::Due erase_due(store::Writer& writer, std::int64_t now, int max_rows = 1'000) {
-  const auto due = writer.erase_due(now, max_rows);
+store::Writer::Due delete_due(store::Writer& writer, std::int64_t now, int max_rows = 1'000) {
+  const auto due = writer.delete_due(now, max_rows);
   REQUIRE(due);
   return *due;
 }
 
-/// Calls `erase_due` until it reports no more. Returns the removed keys.
+/// Calls `delete_due` until it reports no more. Returns the removed keys.
 Keys erase_all_due(store::Writer& writer, std::int64_t now, int max_rows = 1'000) {
   Keys all;
   while (true) {
-    const store::Writer::Due due = erase_due(writer, now, max_rows);
+    const store::Writer::Due due = delete_due(writer, now, max_rows);
     CHECK(due.rows.size() <= static_cast<std::size_t>(max_rows));
-    for (const store::RemovedRow& row : due.rows) all.push_back(row.key);
+    for (const store::DeletedRow& row : due.rows) all.push_back(row.key);
     if (!due.more) return all;
   }
 }
@@ -68,12 +68,12 @@ TEST_SUITE("unit") {
         {"\xFF\xFF", ""}, {"\xFF\xFE", ""},  {"\xFF\xFFz", ""}};
     file.put(all);
     file.transaction([](store::Writer& writer) {
-      CHECK(keys_of(writer.erase_prefix("Post:1:", 9)) == Keys{"Post:1:a", "Post:1:\xFF"});
-      CHECK(keys_of(writer.erase_prefix("Post:1:", 9)).empty());
-      CHECK(keys_of(writer.erase_prefix("Post_", 9)) == Keys{"Post_1:a"});
-      CHECK(keys_of(writer.erase_prefix("\xFF\xFF", 9)) == Keys{"\xFF\xFF", "\xFF\xFFz"});
-      CHECK(keys_of(writer.erase_prefix("", 2)) == Keys{"Pos", "Post%1:a"});
-      CHECK(keys_of(writer.erase_prefix("", 9)) ==
+      CHECK(keys_of(writer.delete_prefix("Post:1:", 9)) == Keys{"Post:1:a", "Post:1:\xFF"});
+      CHECK(keys_of(writer.delete_prefix("Post:1:", 9)).empty());
+      CHECK(keys_of(writer.delete_prefix("Post_", 9)) == Keys{"Post_1:a"});
+      CHECK(keys_of(writer.delete_prefix("\xFF\xFF", 9)) == Keys{"\xFF\xFF", "\xFF\xFFz"});
+      CHECK(keys_of(writer.delete_prefix("", 2)) == Keys{"Pos", "Post%1:a"});
+      CHECK(keys_of(writer.delete_prefix("", 9)) ==
             Keys{"Post:1", "Post:10:a", "post:1:a", "\xFF\xFE"});
       CHECK(writer.totals() == store::Totals{0, 0});
     });
@@ -89,14 +89,14 @@ TEST_SUITE("unit") {
         row.byte_size = sizes[i];
         REQUIRE(writer.put(row));
       }
-      CHECK(keys_of(writer.erase_prefix("k", 9)) == Keys{"k0"});
-      CHECK(keys_of(writer.erase_prefix("k", 9)) == Keys{"k1", "k2"});
-      CHECK(keys_of(writer.erase_prefix("k", 1)) == Keys{"k3"});
-      CHECK(keys_of(writer.erase_prefix("k", 9)) == Keys{"k4"});
+      CHECK(keys_of(writer.delete_prefix("k", 9)) == Keys{"k0"});
+      CHECK(keys_of(writer.delete_prefix("k", 9)) == Keys{"k1", "k2"});
+      CHECK(keys_of(writer.delete_prefix("k", 1)) == Keys{"k3"});
+      CHECK(keys_of(writer.delete_prefix("k", 9)) == Keys{"k4"});
     });
   }
 
-  TEST_CASE("erase_due removes an entry exactly at its end and not before") {
+  TEST_CASE("delete_due removes an entry exactly at its end and not before") {
     StoreFixture file;
     file.transaction([](store::Writer& writer) {
       put_expiring(writer, "plain", 100, 100);
@@ -112,18 +112,18 @@ TEST_SUITE("unit") {
     });
   }
 
-  TEST_CASE("erase_due removes due entries in bounded batches") {
+  TEST_CASE("delete_due removes due entries in bounded batches") {
     StoreFixture file;
     file.transaction([](store::Writer& writer) {
       for (int i = 0; i < 2'500; ++i) put_expiring(writer, "k" + std::to_string(i), 100, 100);
     });
     file.transaction([](store::Writer& writer) {
-      CHECK(erase_due(writer, 100).rows.size() == 1'000);
+      CHECK(delete_due(writer, 100).rows.size() == 1'000);
       CHECK(erase_all_due(writer, 100).size() == 1'500);
     });
   }
 
-  TEST_CASE("erase_due finds a due entry behind many kept ones in several bounded calls") {
+  TEST_CASE("delete_due finds a due entry behind many kept ones in several bounded calls") {
     StoreFixture file;
     file.transaction([](store::Writer& writer) {
       for (int i = 0; i < 45'000; ++i) {
@@ -132,12 +132,12 @@ TEST_SUITE("unit") {
       put_expiring(writer, "due", 100, 100);
     });
     file.transaction([](store::Writer& writer) {
-      const auto found = erase_due(writer, 200);
+      const auto found = delete_due(writer, 200);
       CHECK(keys_of(found.rows) == Keys{"due"});
       CHECK_FALSE(found.more);
-      CHECK(keys_of(erase_due(writer, 5'001).rows) == Keys{"kept0", "kept1"});
+      CHECK(keys_of(delete_due(writer, 5'001).rows) == Keys{"kept0", "kept1"});
       put_expiring(writer, "kept44000", 20, 400);
-      CHECK(keys_of(erase_due(writer, 400).rows) == Keys{"kept44000"});
+      CHECK(keys_of(delete_due(writer, 400).rows) == Keys{"kept44000"});
     });
     // Of the rows that stay not one is looked at: SQLite counts what it steps over in an index.
     sqlite3_stmt* due = nullptr;
@@ -157,8 +157,8 @@ TEST_SUITE("unit") {
       put_expiring(writer, "kept b", 5, 30);
       put_expiring(writer, "a", 10, 10);
       put_expiring(writer, "kept a", 6, 15);
-      CHECK(keys_of(erase_due(writer, 100, 3).rows) == Keys{"a", "b", "kept a"});
-      CHECK(keys_of(erase_due(writer, 100, 3).rows) == Keys{"kept b"});
+      CHECK(keys_of(delete_due(writer, 100, 3).rows) == Keys{"a", "b", "kept a"});
+      CHECK(keys_of(delete_due(writer, 100, 3).rows) == Keys{"kept b"});
     });
   }
 
@@ -178,7 +178,7 @@ TEST_SUITE("unit") {
     CHECK(keys_in("cache_entries_keep_until", "keep_until IS NOT NULL") == "kept");
   }
 
-  TEST_CASE("erase_due finds entries again after a rollback") {
+  TEST_CASE("delete_due finds entries again after a rollback") {
     StoreFixture file;
     file.transaction([](store::Writer& writer) {
       put_expiring(writer, "a", 10, 10);
@@ -190,7 +190,7 @@ TEST_SUITE("unit") {
     file.transaction([](store::Writer& writer) { CHECK(erase_all_due(writer, 50) == Keys{"a"}); });
   }
 
-  TEST_CASE("erase_due finds entries that another program made due") {
+  TEST_CASE("delete_due finds entries that another program made due") {
     StoreFixture file;
     file.transaction([](store::Writer& writer) {
       put_expiring(writer, "kept", 10, 500);
@@ -202,7 +202,7 @@ TEST_SUITE("unit") {
   }
 
   // Compares random puts, overwrites and removals with a map. The clock sometimes goes back.
-  TEST_CASE("erase_due removes exactly the due entries after random changes") {
+  TEST_CASE("delete_due removes exactly the due entries after random changes") {
     const unsigned seed = std::random_device{}();
     CAPTURE(seed);
     std::mt19937 random(seed);
@@ -225,7 +225,7 @@ TEST_SUITE("unit") {
         expected[key] = keep_until;
       }
       if (below(3) == 0 && !expected.empty()) {
-        REQUIRE(file.writer().erase(expected.begin()->first));
+        REQUIRE(file.writer().delete_key(expected.begin()->first));
         expected.erase(expected.begin());
       }
       Keys due;
@@ -246,7 +246,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("erase_retired removes entries of retired calculations in one pass over all rows") {
+  TEST_CASE("delete_retired removes entries of retired calculations in one pass over all rows") {
     StoreFixture file;
     file.transaction([](store::Writer& writer) {
       REQUIRE(writer.put_calculation({1, "Post", "a", 1, "", true, 0, 0, 0, 0, 0, 0}));
@@ -263,9 +263,9 @@ TEST_SUITE("unit") {
     std::size_t removed = 0;
     while (at) {
       file.transaction([&](store::Writer& writer) {
-        const auto rows = writer.erase_retired(&at, 100);
+        const auto rows = writer.delete_retired(&at, 100);
         REQUIRE(rows);
-        for (const store::RemovedRow& row : *rows) CHECK(row.calculation_id == 1);
+        for (const store::DeletedRow& row : *rows) CHECK(row.calculation_id == 1);
         removed += rows->size();
       });
       ++steps;
@@ -276,12 +276,12 @@ TEST_SUITE("unit") {
     CHECK(file.writer().totals().entries == 167);
   }
 
-  TEST_CASE("erase_retired ends at once if no calculation is retired") {
+  TEST_CASE("delete_retired ends at once if no calculation is retired") {
     StoreFixture file;
     file.put({{"a", "1"}});
     file.transaction([](store::Writer& writer) {
       std::optional<std::int64_t> at = 0;
-      CHECK(keys_of(writer.erase_retired(&at, 10)).empty());
+      CHECK(keys_of(writer.delete_retired(&at, 10)).empty());
       CHECK_FALSE(at);
     });
   }
@@ -289,11 +289,11 @@ TEST_SUITE("unit") {
   TEST_CASE("erase_all removes all entries at once and nothing from an empty file") {
     StoreFixture file;
     file.transaction([](store::Writer& writer) {
-      CHECK(writer.erase_all().value() == 0);
+      CHECK(writer.delete_everything().value() == 0);
       for (int i = 0; i < 10'000; ++i) put_expiring(writer, "k" + std::to_string(i), 100 + i, 900);
     });
     file.transaction([](store::Writer& writer) {
-      CHECK(writer.erase_all().value() == 10'000);
+      CHECK(writer.delete_everything().value() == 10'000);
       CHECK(writer.totals() == store::Totals{0, 0});
       put_expiring(writer, "new", 50, 50);
       CHECK(erase_all_due(writer, 60) == Keys{"new"});
@@ -324,20 +324,20 @@ TEST_SUITE("unit") {
         std::optional<std::int64_t> at = 0;
         switch (below(10)) {
           case 0:
-            REQUIRE(writer.erase(key));
+            REQUIRE(writer.delete_key(key));
             break;
           case 1:
-            REQUIRE(writer.erase_due(step, 5));
+            REQUIRE(writer.delete_due(step, 5));
             break;
           case 2:
-            REQUIRE(writer.erase_prefix("k1", 3));
+            REQUIRE(writer.delete_prefix("k1", 3));
             break;
           case 3:
-            REQUIRE(writer.erase_retired(&at, 50));
+            REQUIRE(writer.delete_retired(&at, 50));
             break;
           case 4: {
             const auto oldest = writer.oldest(0, 2).value();
-            for (const store::Candidate& seen : oldest) REQUIRE(writer.erase_row(seen));
+            for (const store::Candidate& seen : oldest) REQUIRE(writer.delete_row(seen));
             const auto probation = writer.oldest(store::kProbationQueue, 2).value();
             for (const store::Candidate& seen : probation) {
               CHECK(seen.eviction_queue == store::kProbationQueue);
@@ -346,7 +346,7 @@ TEST_SUITE("unit") {
             break;
           }
           case 5:
-            if (below(20) == 0) REQUIRE(writer.erase_all());
+            if (below(20) == 0) REQUIRE(writer.delete_everything());
             if (below(20) == 0) REQUIRE(writer.recount());
             REQUIRE(writer.put_calculation({1, "r", "n", 1, "", true, 0, 0, 0, 0, 0, 0}));
             break;

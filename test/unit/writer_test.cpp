@@ -157,11 +157,11 @@ TEST_SUITE("unit") {
     StoreFixture file;
     file.put({{"a", "1"}, {"b", "2"}});
     file.transaction([](store::Writer& writer) {
-      const auto there = writer.erase("a");
+      const auto there = writer.delete_key("a");
       REQUIRE(there);
       REQUIRE(there->has_value());
       CHECK((*there)->key == "a");
-      const auto missing = writer.erase("a");
+      const auto missing = writer.delete_key("a");
       REQUIRE(missing);
       CHECK_FALSE(missing->has_value());
     });
@@ -221,15 +221,15 @@ TEST_SUITE("unit") {
     });
   }
 
-  TEST_CASE("erase_row removes a row only if it has not changed") {
+  TEST_CASE("delete_row removes a row only if it has not changed") {
     StoreFixture file;
     file.put({{"a", "1"}, {"b", "2"}});
     file.transaction([](store::Writer& writer) {
       const auto seen = writer.oldest(0, 2).value();
       REQUIRE(writer.put(row_of("a", ValueView::integer(2), 50)));
-      REQUIRE(writer.erase_row(seen[0]));
+      REQUIRE(writer.delete_row(seen[0]));
       CHECK(writer.totals() == store::Totals{2, 200});
-      REQUIRE(writer.erase_row(seen[1]));
+      REQUIRE(writer.delete_row(seen[1]));
       CHECK(writer.totals() == store::Totals{1, 100});
     });
     CHECK(file.raw().rows("SELECT cache_key FROM cache_entries") == "a");
@@ -280,7 +280,7 @@ TEST_SUITE("unit") {
     file.put({{"a", "1"}, {"b", "2"}});
     REQUIRE(file.writer().begin());
     REQUIRE(file.writer().put(row_of("c", ValueView::integer(1), 7)));
-    REQUIRE(file.writer().erase("a"));
+    REQUIRE(file.writer().delete_key("a"));
     file.writer().rollback();
     CHECK(file.raw().rows("SELECT cache_key FROM cache_entries ORDER BY 1") == "a\nb");
     file.put({{"d", "4"}});
@@ -306,7 +306,7 @@ TEST_SUITE("unit") {
     StoreFixture file;
     file.put({{"a", "1"}});
     const std::int64_t first = file.raw().integer("SELECT rowid FROM cache_entries");
-    file.transaction([](store::Writer& writer) { REQUIRE(writer.erase("a")); });
+    file.transaction([](store::Writer& writer) { REQUIRE(writer.delete_key("a")); });
     file.put({{"b", "1"}});
     CHECK(file.raw().integer("SELECT rowid FROM cache_entries") > first);
 
@@ -367,13 +367,13 @@ TEST_SUITE("unit") {
           "1|0|0|0|0|0|0");
   }
 
-  TEST_CASE("forget_retired deletes only retired calculations") {
+  TEST_CASE("delete_calculations deletes only retired calculations") {
     StoreFixture file;
     file.transaction([](store::Writer& writer) {
       REQUIRE(writer.put_calculation({1, "Post", "a", 1, "", true, 0, 0, 0, 0, 0, 0}));
       REQUIRE(writer.put_calculation({2, "Post", "b", 1, "", false, 0, 0, 0, 0, 0, 0}));
       const std::vector<std::int64_t> ids = {1, 2, 3};
-      REQUIRE(writer.forget_retired(ids));
+      REQUIRE(writer.delete_calculations(ids));
     });
     CHECK(file.raw().rows("SELECT id FROM cache_calculations") == "2");
   }

@@ -60,7 +60,7 @@ TEST_SUITE("unit") {
     REQUIRE(file.writer().checkpoint(true));
     CHECK_FALSE(foreign());
     fill_wal(file, 600);
-    file.transaction([](store::Writer& writer) { REQUIRE(writer.erase_all()); });
+    file.transaction([](store::Writer& writer) { REQUIRE(writer.delete_everything()); });
     REQUIRE(file.writer().vacuum(50));
     REQUIRE(file.writer().checkpoint(true));
     CHECK_FALSE(foreign());
@@ -106,7 +106,7 @@ TEST_SUITE("unit") {
     const std::uint64_t counter = file.store().commit_counter();
     file.transaction([](store::Writer& writer) {
       REQUIRE(writer.oldest(0, 5));
-      REQUIRE(writer.erase("missing"));
+      REQUIRE(writer.delete_key("missing"));
     });
     CHECK(file.store().commit_counter() == counter);
     file.put({{"a", "2"}});
@@ -139,7 +139,7 @@ TEST_SUITE("unit") {
     CHECK(file.raw().integer("SELECT max(rowid) FROM cache_entries WHERE cache_key <> 'max'") == 2);
     CHECK(file.store().last_stamp().value() == file.last_stamp);
     file.transaction([](store::Writer& writer) {
-      CHECK(writer.erase_due(10, 10).value().rows.size() == 1);
+      CHECK(writer.delete_due(10, 10).value().rows.size() == 1);
       REQUIRE(writer.recount());
     });
     CHECK(file.writer().totals() == store::Totals{2, 200});
@@ -292,7 +292,7 @@ TEST_SUITE("unit") {
     StoreFixture file;
     fill_wal(file, 500);
     REQUIRE(file.writer().checkpoint(false));
-    file.transaction([](store::Writer& writer) { REQUIRE(writer.erase_all()); });
+    file.transaction([](store::Writer& writer) { REQUIRE(writer.delete_everything()); });
     const std::int64_t before = file.writer().vacuum(0).value();
     CHECK(before >= 500);
     CHECK(file.writer().vacuum(100).value() == before - 100);
@@ -308,7 +308,7 @@ TEST_SUITE("unit") {
     StoreFixture file;
     fill_wal(file, 500);
     REQUIRE(file.writer().checkpoint(false));
-    file.transaction([](store::Writer& writer) { REQUIRE(writer.erase_all()); });
+    file.transaction([](store::Writer& writer) { REQUIRE(writer.delete_everything()); });
     CHECK(file.writer().vacuum(100'000).value() == 0);
     file.raw().run("BEGIN");
     REQUIRE(file.raw().integer("SELECT count(*) FROM cache_entries") == 0);
@@ -324,7 +324,7 @@ TEST_SUITE("unit") {
   TEST_CASE("vacuum fails as busy while another program writes") {
     StoreFixture file;
     fill_wal(file, 50);
-    file.transaction([](store::Writer& writer) { REQUIRE(writer.erase_all()); });
+    file.transaction([](store::Writer& writer) { REQUIRE(writer.delete_everything()); });
     file.raw().run("BEGIN IMMEDIATE");
     const auto done = file.writer().vacuum(10);
     REQUIRE_FALSE(done);
