@@ -79,7 +79,8 @@ struct Timing {
   Duration flush_interval = std::chrono::milliseconds(100);
   /// How often the idle worker looks for work without a signal, for safety.
   Duration maintenance_interval = std::chrono::minutes(1);
-  /// The maximum time that a call waits for a store that does not accept its write.
+  /// The maximum time that a call waits for a store that does not accept its write. After a call has
+  /// waited in vain for space in the queue, no other call does so until the store accepts a write.
   Duration max_wait = std::chrono::milliseconds(100);
   /// How long `close` tries to write accepted work. The rest is dropped and counted.
   Duration close_wait = std::chrono::seconds(5);

@@ -48,13 +48,15 @@ class Offering {
   /// The slot is null if the queue is full or the value is superseded.
   Offered offer(const NewEntry& entry, const WritePtr& write) {
     Offered offered = offer_once(entry, write);
-    if (offered.slot || offered.superseded || gave_up_) return offered;
+    if (offered.slot || offered.superseded || gave_up_ || engine_.pending.is_stuck()) {
+      return offered;
+    }
     const Deadline deadline(*engine_.clock, max_wait_);
     while (wait_for_space(deadline)) {
       offered = offer_once(entry, write);
       if (offered.slot || offered.superseded) return offered;
     }
-    gave_up_ = true;
+    give_up();
     return offered;
   }
 
@@ -80,6 +82,16 @@ class Offering {
     return true;
   }
 
+  void give_up() {
+    gave_up_ = true;
+    if (engine_.worker->is_in_hook()) return;  // it did not wait
+    engine_.pending.set_stuck(engine_.options.hooks.worker == WorkerMode::manual ? kManualRetry
+                                                                                 : base::kForever);
+  }
+
+  // In manual mode callers do the worker's work, so one of them tries the store again after this.
+  static constexpr std::int64_t kManualRetry = 1'000'000;
+
   Engine& engine_;
   const std::int64_t max_wait_;
   bool gave_up_ = false;
@@ -89,8 +101,9 @@ void report_dropped(Engine& engine, std::string_view key) {
   engine.counters.dropped.add();
   engine.notices.notify(
       NoticeKind::writes_dropped,
-      fmt::format("{}: the value of {} was dropped: the queue of {} bytes was full for {} ms "
-                  "(see Options::queue_bytes)",
+      fmt::format("{}: the value of {} was not stored: the queue of {} bytes was full for {} ms; "
+                  "until the file accepts a write, no caller waits for space (Cache::health has "
+                  "the reason; for bursts raise Options::queue_bytes)",
                   engine.path, key, engine.options.queue_bytes,
                   engine.options.timing.max_wait.count() / 1000),
       std::string(key));
@@ -138,8 +151,10 @@ bool is_outdated(const Engine& engine, const NewEntry& entry) {
   return !engine.catalog.is_current(entry.calculation_id);
 }
 
-/// Without a store the memory tier keeps the entry until it needs the space or a store is back.
-void keep_in_memory(Engine& engine, const NewEntry& entry) {
+/// The memory tier keeps a value that cannot go into the queue until it needs the space or a store is
+/// back. If there is a store, the entry must have a flight, because only that shows whether a newer
+/// value of the key was committed meanwhile.
+void keep_in_memory(Engine& engine, const NewEntry& entry, const Value& value) {
   engine.in_flight.stored(entry.key, entry.flight);
   { const memory::TierChange change(engine.tier.get(), entry.key); }
   memory::MemoryTier::Look look;
@@ -148,14 +163,15 @@ void keep_in_memory(Engine& engine, const NewEntry& entry) {
   (void)engine.tier->find(entry.key, look, copy, row);
   ASHMEMO_TEST_POINT("memory alone: looked");
   // A change from here on invalidates `look`, so that the copy is not stored.
-  if (!entry.value || (entry.flight != nullptr && entry.flight->superseded)) return;
-  if (!engine.store.empty() || engine.pending.find(entry.key).kind == Pending::Kind::put) return;
+  if (entry.flight != nullptr && entry.flight->superseded) return;
+  if (entry.flight == nullptr && !engine.store.empty()) return;
+  if (engine.pending.find(entry.key).kind == Pending::Kind::put) return;
   row = {.rowid = 0,
          .deadlines = deadlines_from(engine.clock->wall_now(), entry.lifetimes),
          .calculation_id = entry.calculation_id,
          .record_version = entry.record_version,
          .cost_us = entry.cost_us,
-         .value = *entry.value};
+         .value = value};
   engine.tier->fill(entry.key, look, row);
 }
 
@@ -164,7 +180,8 @@ std::size_t put_nowhere(Engine& engine, std::span<const NewEntry> entries) {
   const bool is_for_now =
       !engine.is_out_of_use() && engine.options.access == Access::read_write && engine.tier;
   for (std::size_t i = 0; is_for_now && i < entries.size(); ++i) {
-    if (!is_outdated(engine, entries[i])) keep_in_memory(engine, entries[i]);
+    const NewEntry& entry = entries[i];
+    if (entry.value && !is_outdated(engine, entry)) keep_in_memory(engine, entry, *entry.value);
   }
   engine.counters.dropped.add(count_values(entries));
   return 0;
@@ -338,6 +355,7 @@ std::size_t put(Engine& engine, std::span<NewEntry> entries) {
       engine.counters.superseded.add();
     } else {
       report_dropped(engine, entry.key);
+      if (engine.tier && write->is_put) keep_in_memory(engine, entry, write->value);
     }
   }
   if (taken.empty()) return 0;

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "base/saturate.hpp"
 #include "base/test_point.hpp"
 #include "engine/time.hpp"
 
@@ -275,6 +276,15 @@ RangeRemovals WriteQueue::range_removals() const {
   return removals_;
 }
 
+void WriteQueue::set_stuck(std::int64_t at_most) {
+  stuck_until_ = base::add_saturated(clock_->steady_now(), at_most);
+}
+
+bool WriteQueue::is_stuck() const {
+  const std::int64_t until = stuck_until_.load();
+  return until != kNotStuck && clock_->steady_now() < until;
+}
+
 void WriteQueue::wait_a_little(std::int64_t at_most) {
   base::Lock lock(mutex_);
   if (!closed_) changed_.wait_for(mutex_, slice_of(at_most));
@@ -341,6 +351,7 @@ Group WriteQueue::take(std::size_t max_rows, std::int64_t max_bytes) {
 }
 
 void WriteQueue::finish(const Group& group) {
+  stuck_until_ = kNotStuck;
   {
     base::Lock lock(mutex_);
     for (const SlotPtr& slot : group.slots) {
@@ -381,6 +392,7 @@ void WriteQueue::release_locked(const RangePtr& range) {
 }
 
 void WriteQueue::set_refusing(bool refusing) {
+  if (!refusing) stuck_until_ = kNotStuck;
   const std::int64_t now = clock_->steady_now();
   {
     base::Lock lock(mutex_);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -205,6 +206,11 @@ class WriteQueue {
    private:
     WriteQueue& queue_;
   };
+  /// A caller waited and found no space. No caller waits for space until the store has accepted
+  /// something, but for `at_most`.
+  void set_stuck(std::int64_t at_most);
+  /// Whether callers must not wait for space.
+  [[nodiscard]] bool is_stuck() const;
   /// Waits for an item to leave the queue: for a short time, and no longer than `at_most`.
   void wait_a_little(std::int64_t at_most);
   /// Wakes all waiting callers, which may now be able to do the work themselves.
@@ -248,6 +254,7 @@ class WriteQueue {
   using Item = std::variant<SlotPtr, RangePtr>;
 
   static constexpr std::size_t kManyItems = 1'000;  // one full transaction
+  static constexpr std::int64_t kNotStuck = std::numeric_limits<std::int64_t>::min();
 
   [[nodiscard]] Pending find_locked(std::string_view key) const ASHMEMO_REQUIRES(mutex_);
   /// The slot of `key` that a new write may replace; may be null.
@@ -291,7 +298,8 @@ class WriteQueue {
   bool closed_ ASHMEMO_GUARDED_BY(mutex_) = false;
   std::atomic<std::uint64_t> changes_{0};
   std::atomic<bool> refusing_{false};
-  std::atomic<std::size_t> items_count_{0};  // including taken items
+  std::atomic<std::int64_t> stuck_until_{kNotStuck};  // steady clock
+  std::atomic<std::size_t> items_count_{0};           // including taken items
   std::atomic<std::size_t> bytes_{0};
   std::atomic<int> waiters_{0};
 };

@@ -149,6 +149,46 @@ TEST_SUITE("system") {
     }
   }
 
+  TEST_CASE("after one call found the queue full no call waits for space until the file accepts") {
+    const std::string value(10'000, 'x');
+    const auto load = [&value](Cache& cache, const std::string& key) {
+      CHECK(cache.get_or_compute(key, [&value] { return value; }) == value);
+    };
+    Locked locked;
+    CHECK(locked.f->put("large", large()));
+    locked.expect_max_wait([&] { load(locked.f.cache(), "first"); });
+    for (const std::string& key : numbered("next", 20)) {
+      locked.expect_no_wait([&] { load(locked.f.cache(), key); });
+      locked.expect_no_wait([&] { CHECK_FALSE(locked.f->put("put " + key, value)); });
+    }
+    CHECK(locked.f->stats().dropped == 41);
+    locked.unlock();
+    CHECK(locked.f.in_file("large"));
+    CHECK(locked.f->put("large", large()));
+    CHECK(locked.f->put("later", value));  // waits until the worker has written the large one
+  }
+
+  TEST_CASE("a result that finds the queue full is kept in memory and not computed again") {
+    const std::string value(10'000, 'x');
+    Locked locked;
+    CHECK(locked.f->put("large", large()));
+    locked.expect_max_wait([&] { CHECK_FALSE(locked.f->put("k0", value)); });
+    CHECK(locked.f->contains("k0"));
+    CHECK(locked.f->get<std::string>("k0") !=
+          value);  // a put that was not accepted does not answer
+    int computed = 0;
+    const auto load = [&] {
+      CHECK(locked.f->get_or_compute("a", [&] { return ++computed, value; }) == value);
+    };
+    for (int i = 0; i < 10; ++i) load();
+    CHECK(computed == 1);
+    CHECK(locked.f->erase("a") == 0);
+    load();
+    CHECK(computed == 2);
+    locked.unlock();
+    CHECK_FALSE(locked.f.in_file("a"));
+  }
+
   TEST_CASE("another caller gets a computed value while its owner waits for queue space") {
     Locked locked;
     CHECK(locked.f->put("large", large()));

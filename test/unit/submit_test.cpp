@@ -320,6 +320,21 @@ TEST_SUITE("unit") {
     CHECK(fake.recorded->count(NoticeKind::recovered) == 1);
   }
 
+  TEST_CASE("in manual mode one put a second tries a store that refused to free space") {
+    FakeEngine fake(with_small_queue());
+    REQUIRE(fake.open().ok());
+    fake.faults->fail_always(Call::begin, FailureKind::busy);
+    CHECK(fake.put("a", kFillsTheQueue) == 1);
+    CHECK(fake.put("b", kFillsTheQueue) == 0);
+    const int before = fake.faults->calls(Call::begin);
+    for (int i = 0; i < 10; ++i) CHECK(fake.put("b", kFillsTheQueue) == 0);
+    CHECK(fake.faults->calls(Call::begin) == before);
+    fake.faults->heal();
+    CHECK(fake.put("b", kFillsTheQueue) == 0);
+    fake.clock->advance(std::chrono::seconds(1));
+    CHECK(fake.put("b", kFillsTheQueue) == 1);
+  }
+
   TEST_CASE("an empty queue accepts an entry larger than queue_bytes") {
     FakeEngine fake(with_small_queue());
     REQUIRE(fake.open().ok());
