@@ -58,7 +58,7 @@ class ResourceCore {
   std::function<void(std::string&)> append_scope_;
   bool has_record_version_ = false;
   std::deque<CalculationCore> calculations_;
-  base::Mutex entering_;
+  base::Mutex entering_ ASHMEMO_LOCK_LEVEL(1);
   std::atomic<bool> loaded_{false};
   std::atomic<bool> entered_{false};
 };

@@ -28,7 +28,7 @@ class BackgroundThread final : public Executor {
  private:
   // Shared with the thread, because its last task may run longer than this object exists.
   struct Tasks {
-    Mutex mutex;
+    Mutex mutex ASHMEMO_LOCK_LEVEL(5);
     Condition changed;
     std::deque<std::function<void()>> waiting ASHMEMO_GUARDED_BY(mutex);
     bool stopped ASHMEMO_GUARDED_BY(mutex) = false;
@@ -37,7 +37,7 @@ class BackgroundThread final : public Executor {
   void start();
 
   const std::shared_ptr<Tasks> tasks_ = std::make_shared<Tasks>();
-  Mutex thread_mutex_;
+  Mutex thread_mutex_ ASHMEMO_LOCK_LEVEL(5);
   bool stopped_ ASHMEMO_GUARDED_BY(thread_mutex_) = false;
   std::thread thread_ ASHMEMO_GUARDED_BY(thread_mutex_);
 };

@@ -27,6 +27,10 @@
 #define ASHMEMO_GUARDED_BY(m) ASHMEMO_THREAD(guarded_by(m))
 #define ASHMEMO_REQUIRES(...) ASHMEMO_THREAD(requires_capability(__VA_ARGS__))
 #define ASHMEMO_EXCLUDES(...) ASHMEMO_THREAD(locks_excluded(__VA_ARGS__))
+// A mutex of this level of the lock order. engine/engine.hpp has the order.
+#define ASHMEMO_LOCK_LEVEL(n)                                          \
+  ASHMEMO_THREAD(acquired_after(::ashmemo::base::LockLevel<n>::begin)) \
+  ASHMEMO_THREAD(acquired_before(::ashmemo::base::LockLevel<n + 1>::begin))
 
 namespace ashmemo::base {
 
@@ -39,6 +43,23 @@ class ASHMEMO_THREAD(capability("mutex")) Mutex {
  private:
   friend class Condition;
   std::mutex mutex_;
+};
+
+/// The border at which a level of the lock order begins. No thread locks it. Mutexes name borders
+/// because classes of different folders cannot name each other's mutexes.
+///
+/// With `-Wthread-safety-beta`, Clang reports a function that locks a mutex while it holds one of a
+/// lower level: by a Lock in the same function, or by ASHMEMO_REQUIRES. It does not look into called
+/// functions. ThreadSanitizer reports these when a test runs both orders.
+class ASHMEMO_THREAD(capability("border of a lock level")) LockBorder {};
+
+template <int level>
+struct LockLevel {
+  static inline LockBorder begin ASHMEMO_THREAD(acquired_after(LockLevel<level - 1>::begin));
+};
+template <>
+struct LockLevel<1> {
+  static inline LockBorder begin;
 };
 
 /// A tag: the mutex is already locked, by try_lock.

@@ -115,7 +115,7 @@ class Catalog {
                   std::int64_t sign) noexcept;
 
   const bool writes_;
-  mutable base::Mutex mutex_;
+  mutable base::Mutex mutex_ ASHMEMO_LOCK_LEVEL(5);
   std::map<Name, store::CalculationRow> rows_ ASHMEMO_GUARDED_BY(mutex_);  // the current rows
   std::map<Name, CalculationPtr> states_ ASHMEMO_GUARDED_BY(mutex_);
   std::map<std::int64_t, store::CalculationRow> retired_ ASHMEMO_GUARDED_BY(mutex_);

@@ -36,17 +36,23 @@
 // counter, and only then the writes leave the queue. So a write that has left the queue is in every
 // snapshot that is taken afterwards, and an accepted write is always visible.
 //
-// Lock order. A thread that holds a mutex may take only mutexes below it:
+// Lock order. A thread that holds a mutex may take only mutexes of lower levels, at most one of each
+// level:
 //
-//   ResourceCore::entering_        (api)          one thread at a time declares a resource
-//   Worker::maintenance_mutex_     (maintenance)  held around all SQL of the writer
-//     Events::mutex_               (maintenance)
-//     SqliteStore::file_mutex_     (store)        then OpenFiles::mutex
-//     ReaderPool::mutex_           (store)        SQL that ends a reader's snapshot runs under it
-//     WriteQueue::mutex_           (engine)       then InFlightTable::mutex_
-//   the others, each without another one: Catalog, Notices, StoreSlot, LimitsCell, HealthCell,
-//   BackOff, SuspectRows, ExecutorSlot, BackgroundThread, TierShard, Worker::wake_mutex_, and the
-//   mutex of all waits for computations in flight
+//   1  ResourceCore::entering_     (api)          one thread at a time declares a resource
+//   2  Worker::maintenance_mutex_  (maintenance)  held around all SQL of the writer
+//   3  Events::mutex_              (maintenance)
+//      SqliteStore::file_mutex_    (store)
+//      ReaderPool::mutex_          (store)        SQL that ends a reader's snapshot runs under it
+//      WriteQueue::mutex_          (engine)
+//   4  OpenFiles::mutex            (store)        taken under SqliteStore::file_mutex_
+//      InFlightTable::mutex_       (engine)       taken under WriteQueue::mutex_
+//   5  Catalog, Notices, StoreSlot, LimitsCell, HealthCell, BackOff, SuspectRows, ExecutorSlot,
+//      BackgroundThread, TierShard, Worker::wake_mutex_, and the mutex of all waits for
+//      computations in flight
+//
+// Each mutex states its level, and Clang checks the order as far as base/mutex.hpp says.
+// A thread that holds level 1 never takes level 2, although the order allows it: it only queues.
 //
 // User code (calculations, codecs that are not in place, hooks, executors) runs without any mutex.
 // A user's Clock may be asked under a mutex, so it must not call the cache (see clock.hpp).
@@ -71,7 +77,7 @@ class StoreSlot {
   [[nodiscard]] std::optional<std::string> corruption() const;
 
  private:
-  mutable base::Mutex mutex_;
+  mutable base::Mutex mutex_ ASHMEMO_LOCK_LEVEL(5);
   std::shared_ptr<store::Store> store_ ASHMEMO_GUARDED_BY(mutex_);
   std::atomic<bool> is_there_{false};
   std::optional<std::string> corruption_ ASHMEMO_GUARDED_BY(mutex_);
@@ -95,7 +101,7 @@ class LimitsCell {
   [[nodiscard]] Limits as_given() const;
 
  private:
-  mutable base::Mutex mutex_;
+  mutable base::Mutex mutex_ ASHMEMO_LOCK_LEVEL(5);
   Limits given_ ASHMEMO_GUARDED_BY(mutex_);
   ResolvedLimits resolved_ ASHMEMO_GUARDED_BY(mutex_);
 };
@@ -125,7 +131,7 @@ class HealthCell {
   void set_locked(HealthState state, bool reads_degrade, std::int64_t wall_now)
       ASHMEMO_REQUIRES(mutex_);
 
-  mutable base::Mutex mutex_;
+  mutable base::Mutex mutex_ ASHMEMO_LOCK_LEVEL(5);
   HealthState state_ ASHMEMO_GUARDED_BY(mutex_) = HealthState::ok;
   std::int64_t since_ ASHMEMO_GUARDED_BY(mutex_) = 0;  // of the shown state
   bool reads_degrade_ ASHMEMO_GUARDED_BY(mutex_) = false;

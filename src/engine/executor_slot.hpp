@@ -28,7 +28,7 @@ class ExecutorSlot {
  private:
   class Use;
 
-  base::Mutex mutex_;
+  base::Mutex mutex_ ASHMEMO_LOCK_LEVEL(5);
   base::Condition unused_;
   std::shared_ptr<Executor> executor_ ASHMEMO_GUARDED_BY(mutex_);
   int uses_ ASHMEMO_GUARDED_BY(mutex_) = 0;

@@ -245,7 +245,7 @@ class InFlightTable {
   void end_locked(InFlight& flight, InFlight::State state) ASHMEMO_REQUIRES(mutex_);
   void supersede_locked(std::string_view key, const InFlight* but) ASHMEMO_REQUIRES(mutex_);
 
-  mutable base::Mutex mutex_;
+  mutable base::Mutex mutex_ ASHMEMO_LOCK_LEVEL(4);
   base::Condition ended_condition_;
   Table table_ ASHMEMO_GUARDED_BY(mutex_);
   Refreshes refreshes_ ASHMEMO_GUARDED_BY(mutex_);

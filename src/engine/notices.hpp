@@ -38,7 +38,7 @@ class Notices {
     return reported_[static_cast<std::size_t>(kind)];
   }
 
-  mutable base::Mutex mutex_;
+  mutable base::Mutex mutex_ ASHMEMO_LOCK_LEVEL(5);
   std::vector<Notice> waiting_ ASHMEMO_GUARDED_BY(mutex_);
   std::array<bool, kKinds> reported_ ASHMEMO_GUARDED_BY(mutex_){};
   std::string last_error_ ASHMEMO_GUARDED_BY(mutex_);

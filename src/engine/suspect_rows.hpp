@@ -45,7 +45,7 @@ class SuspectRows {
   }
 
  private:
-  mutable base::Mutex mutex_;
+  mutable base::Mutex mutex_ ASHMEMO_LOCK_LEVEL(5);
   std::vector<std::int64_t> rows_ ASHMEMO_GUARDED_BY(mutex_);
 };
 

@@ -63,7 +63,7 @@ class BackOff {
  private:
   static constexpr std::int64_t kPast = std::numeric_limits<std::int64_t>::min();
 
-  base::Mutex mutex_;
+  base::Mutex mutex_ ASHMEMO_LOCK_LEVEL(5);
   std::int64_t last_failure_ ASHMEMO_GUARDED_BY(mutex_) = kPast;
   std::atomic<std::int64_t> length_{0};
   std::atomic<std::int64_t> until_{kPast};

@@ -285,7 +285,7 @@ class WriteQueue {
   const std::int64_t max_wait_;
   const std::shared_ptr<Clock> clock_;  // never called with the mutex held
   InFlightTable& in_flight_;
-  mutable base::Mutex mutex_;
+  mutable base::Mutex mutex_ ASHMEMO_LOCK_LEVEL(3);
   base::Condition changed_;
   std::deque<Item> items_ ASHMEMO_GUARDED_BY(mutex_);
   std::unordered_map<std::string_view, SlotPtr> newest_ ASHMEMO_GUARDED_BY(mutex_);

@@ -56,7 +56,7 @@ class Events {
   void report_hook_threw() noexcept;
 
   engine::Engine& engine_;
-  mutable base::Mutex mutex_;
+  mutable base::Mutex mutex_ ASHMEMO_LOCK_LEVEL(3);
   base::Condition delivered_;
   std::deque<Event> queued_ ASHMEMO_GUARDED_BY(mutex_);
   bool delivering_ ASHMEMO_GUARDED_BY(mutex_) = false;

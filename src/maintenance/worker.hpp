@@ -89,12 +89,12 @@ class Worker final : public engine::WorkerControl {
 
   engine::Engine& engine_;
   Events events_;
-  base::Mutex maintenance_mutex_;
+  base::Mutex maintenance_mutex_ ASHMEMO_LOCK_LEVEL(2);
   MaintenancePass pass_ ASHMEMO_GUARDED_BY(maintenance_mutex_);
   std::atomic<bool> foreign_reader_{false};
   std::atomic<std::int64_t> next_follow_{0};  // steady clock
 
-  base::Mutex wake_mutex_;
+  base::Mutex wake_mutex_ ASHMEMO_LOCK_LEVEL(5);
   base::Condition wake_condition_;
   Woken woken_ ASHMEMO_GUARDED_BY(wake_mutex_) = Woken::no;
   std::atomic<Sleep> sleep_{Sleep::awake};

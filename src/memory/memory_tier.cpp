@@ -44,7 +44,7 @@ class TierShard {
   alignas(64) std::atomic<std::uint64_t> sequence_{0};
   std::atomic<std::uint64_t> changes_{0};   // begun and ended changes of entries
   std::atomic<TierTable*> table_{nullptr};  // set by the first fill
-  alignas(64) mutable base::Mutex mutex_;
+  alignas(64) mutable base::Mutex mutex_ ASHMEMO_LOCK_LEVEL(5);
   std::unique_ptr<TierTable> owned_ ASHMEMO_GUARDED_BY(mutex_);
   int changing_ ASHMEMO_GUARDED_BY(mutex_) = 0;
 };

@@ -35,7 +35,7 @@ class OpenFiles {
 
   /// Held from the lookup until the entry is added, and while the lock of an entry is released, so
   /// that no other thread opens a file in between.
-  base::Mutex mutex;
+  base::Mutex mutex ASHMEMO_LOCK_LEVEL(4);
 
   /// Whether an engine has this file open, under any name.
   [[nodiscard]] bool has_engine(const std::string& path, const base::FileState& file,

@@ -99,7 +99,7 @@ class ReaderPool {
   const std::function<bool()> in_place_;
 
   std::atomic<std::int64_t> most_value_bytes_;
-  base::Mutex mutex_;
+  base::Mutex mutex_ ASHMEMO_LOCK_LEVEL(3);
   base::Condition changed_;
   std::vector<std::unique_ptr<Slot>> slots_ ASHMEMO_GUARDED_BY(mutex_);
   std::vector<Slot*> idle_ ASHMEMO_GUARDED_BY(mutex_);  // the most recently used one is last

@@ -120,7 +120,7 @@ class SqliteStore final : public Store {
   }
 
   const std::string path_;
-  mutable base::Mutex file_mutex_;
+  mutable base::Mutex file_mutex_ ASHMEMO_LOCK_LEVEL(3);
   std::unique_ptr<ClaimedFile> file_ ASHMEMO_GUARDED_BY(file_mutex_);
 
   std::atomic<std::uint64_t> commits_{0};

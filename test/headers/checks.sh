@@ -8,6 +8,7 @@ run_headers_suite() {
   check_headers_alone
   check_ranges
   check_mistakes
+  check_lock_order
   check "public headers include only the standard library and each other" only_public_includes
   check "a folder of src includes no higher one" only_lower_includes
   check "only the store knows SQLite" sqlite_in_store_only
@@ -79,6 +80,42 @@ explains_mistake() {
     printf '%s\n' "$output"
     return 1
   }
+}
+
+check_lock_order() {
+  check "every mutex has a level of the lock order" mutexes_have_levels
+  command -v clang++ >/dev/null || return 0
+  check "Clang reports a mutex that is locked inside of one of a lower level" clang_knows_the_order
+}
+
+mutexes_have_levels() {
+  (cd "$project_root" && grep -rnE '^ *(mutable |alignas\(64\) )*(base::)?Mutex [a-z_]+' src) |
+    lines_with -v 'ASHMEMO_LOCK_LEVEL\([1-5]\);' |
+    fails_if_any "a mutex without a level (see src/base/mutex.hpp)"
+}
+
+clang_knows_the_order() {
+  locks_in_order outer inner || return 1
+  if locks_in_order inner outer 2>/dev/null; then
+    printf 'Clang accepted the wrong order\n'
+    return 1
+  fi
+}
+
+# locks_in_order FIRST SECOND: compiles a function that locks the mutexes `outer` and `inner`.
+locks_in_order() {
+  clang++ -std=c++20 -Werror=thread-safety -Wthread-safety-beta -fsyntax-only \
+    -I "$project_root/src" -x c++ - <<PROGRAM
+#include "base/mutex.hpp"
+struct Example {
+  ashmemo::base::Mutex outer ASHMEMO_LOCK_LEVEL(2);
+  ashmemo::base::Mutex inner ASHMEMO_LOCK_LEVEL(5);
+  void lock_both() {
+    const ashmemo::base::Lock first($1);
+    const ashmemo::base::Lock second($2);
+  }
+};
+PROGRAM
 }
 
 # includes FILE...: prints "FILE:HEADER" for each #include. HEADER has its < > or quotes.
