@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "base/printable.hpp"
-#include "store/schema_format_1.hpp"
 #include "store/schema_sql.hpp"
 #include "store/sqlite_error.hpp"
 
