@@ -13,8 +13,8 @@ namespace ashmemo::engine {
 /// The rows that did not match their checksums when they were read. The worker reads them again and
 /// removes those that still do not match.
 ///
-/// Bounded: what finds no place is found by its next read. A rowid may mean another row by the time
-/// the worker looks, which does no harm, because the worker checks that row too.
+/// Bounded: a row that finds no space here is found again by its next read. A rowid may mean another
+/// row by the time the worker looks. That does no harm, because the worker checks that row too.
 ///
 /// Threads: any.
 class SuspectRows {
@@ -23,7 +23,7 @@ class SuspectRows {
 
   SuspectRows() { rows_.reserve(kMaxRows); }
 
-  /// True: it is the first one, so the worker must be recorded.
+  /// True: it is the first one, so the worker must be woken.
   bool add(std::int64_t rowid) noexcept {
     const base::Lock lock(mutex_);
     const bool is_known = std::find(rows_.begin(), rows_.end(), rowid) != rows_.end();
