@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "support/cache_fixture.hpp"
+#include "support/policies.hpp"
 #include "support/rendezvous.hpp"
 
 using namespace ashmemo;
@@ -20,8 +21,6 @@ using namespace ashmemo::test;
 using namespace std::chrono_literals;
 
 namespace {
-
-constexpr Eviction kEvicting[] = {Eviction::fifo, Eviction::lru, Eviction::clock, Eviction::s3fifo};
 
 /// The byte_size of an entry with this key and a value of this size.
 std::int64_t cost_of(CacheFixture& f, const std::string& key, std::size_t bytes) {
@@ -35,7 +34,7 @@ std::int64_t cost_of(CacheFixture& f, const std::string& key, std::size_t bytes)
 
 TEST_SUITE("system") {
   TEST_CASE("both limits hold after every flush and the totals equal the rows") {
-    for (const Eviction eviction : kEvicting) {
+    for (const Eviction eviction : kPolicies) {
       INFO(std::string(to_string(eviction)));
       const Limits limits{.max_entries = 60, .max_bytes = 200'000};
       CacheFixture f({.limits = limits, .eviction = eviction});
@@ -69,7 +68,7 @@ TEST_SUITE("system") {
   }
 
   TEST_CASE("a large value evicts as many small entries at once as it needs") {
-    for (const Eviction eviction : kEvicting) {
+    for (const Eviction eviction : kPolicies) {
       INFO(std::string(to_string(eviction)));
       CacheFixture f({.limits = {.max_bytes = 4 * MiB}, .eviction = eviction});
       f.fill("small", 25'000);
@@ -84,7 +83,7 @@ TEST_SUITE("system") {
   }
 
   TEST_CASE("writing touches of large values keeps the log short") {
-    for (const Eviction eviction : kEvicting) {
+    for (const Eviction eviction : kPolicies) {
       INFO(std::string(to_string(eviction)));
       CacheFixture f({.limits = {.max_bytes = 24 * MiB}, .eviction = eviction});
       for (int i = 0; i < 20; ++i) {
@@ -195,7 +194,7 @@ TEST_SUITE("system") {
   }
 
   TEST_CASE("an entry that grows evicts others and never itself") {
-    for (const Eviction eviction : kEvicting) {
+    for (const Eviction eviction : kPolicies) {
       INFO(std::string(to_string(eviction)));
       CacheFixture f(
           {.limits = {.max_bytes = 100'000, .max_entry_bytes = 80'000}, .eviction = eviction});
@@ -212,7 +211,7 @@ TEST_SUITE("system") {
   }
 
   TEST_CASE("expired entries are removed before live ones are evicted") {
-    for (const Eviction eviction : kEvicting) {
+    for (const Eviction eviction : kPolicies) {
       INFO(std::string(to_string(eviction)));
       CacheFixture f({.limits = {.max_entries = 20}, .eviction = eviction});
       f.fill("live ", 12);

@@ -8,14 +8,13 @@
 #include <string>
 
 #include "base/saturate.hpp"
+#include "support/policies.hpp"
 #include "support/policy_simulator.hpp"
 
 using namespace ashmemo;
 using namespace ashmemo::test;
 
 namespace {
-
-constexpr Eviction kAll[] = {Eviction::fifo, Eviction::lru, Eviction::clock, Eviction::s3fifo};
 
 store::Candidate candidate(std::int64_t inserted_at, std::int64_t accessed_at,
                            std::int64_t counter = 0, std::int64_t queue = eviction::kMainQueue) {
@@ -150,7 +149,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("a put never evicts itself although all other entries were just read") {
-    for (const Eviction eviction : kAll) {
+    for (const Eviction eviction : kPolicies) {
       Fixture f(eviction, {.max_entries = 3});
       for (const char* key : {"a", "b", "c"}) f.put_and_read(key, 1, 5);
       f.cache.put("d");
@@ -160,7 +159,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("an entry that grows evicts other entries and not itself") {
-    for (const Eviction eviction : kAll) {
+    for (const Eviction eviction : kPolicies) {
       Fixture f(eviction, {.max_bytes = 100});
       for (const char* key : {"a", "b", "c", "d"}) f.put_and_read(key, 25, 5);
       f.cache.put("a", 60);
@@ -171,7 +170,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("an overwritten entry becomes the newest of its queue") {
-    for (const Eviction eviction : kAll) {
+    for (const Eviction eviction : kPolicies) {
       Fixture f(eviction, {.max_entries = 3});
       for (const char* key : {"a", "b", "c", "a", "d"}) f.cache.put(key);
       CHECK(f.cache.contains("a"));
@@ -180,7 +179,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("the limit in bytes holds after every put of any size") {
-    for (const Eviction eviction : kAll) {
+    for (const Eviction eviction : kPolicies) {
       Fixture f(eviction, {.max_bytes = 1000});
       for (int i = 0; i < 2000; ++i) {
         f.cache.request(std::to_string(i * i % 97), 1 + i * 31 % 120);
@@ -192,7 +191,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("a lower limit evicts the excess and a higher limit evicts nothing") {
-    for (const Eviction eviction : kAll) {
+    for (const Eviction eviction : kPolicies) {
       Fixture f(eviction, {.max_entries = 1000});
       for (int i = 0; i < 1000; ++i) f.put_and_read(std::to_string(i), 1, i % 4);
       for (const std::int64_t limit : {2000, 100, 1, 0}) {
@@ -203,8 +202,8 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("every policy works with the rows of another policy") {
-    for (const Eviction before : kAll) {
-      for (const Eviction after : kAll) {
+    for (const Eviction before : kPolicies) {
+      for (const Eviction after : kPolicies) {
         CAPTURE(static_cast<int>(before));
         CAPTURE(static_cast<int>(after));
         Fixture f(before, {.max_entries = 100});

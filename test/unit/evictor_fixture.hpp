@@ -9,6 +9,7 @@
 #include <doctest/doctest.h>
 
 #include "support/fake_engine.hpp"
+#include "support/policies.hpp"
 
 // Helpers for tests that evict on a fake engine.
 
@@ -46,8 +47,5 @@ inline void put_each(FakeEngine& fake, const Keys& keys) {
 inline void set_limits(FakeEngine& fake, Limit entries, Limit bytes = unlimited) {
   fake.engine.limits.set({entries, bytes, 64 * MiB});
 }
-
-inline constexpr Eviction kAll[] = {Eviction::fifo, Eviction::lru, Eviction::clock,
-                                    Eviction::s3fifo};
 
 }  // namespace ashmemo::test

@@ -13,7 +13,7 @@ using base::FailureKind;
 
 TEST_SUITE("unit") {
   TEST_CASE("expired entries are deleted first and then only as many others as needed") {
-    for (const Eviction eviction : kAll) {
+    for (const Eviction eviction : kPolicies) {
       FakeEngine fake(limited(eviction, 4));
       REQUIRE(fake.open().ok());
       put_each(fake, {"a", "b"});
@@ -29,7 +29,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("limits can be lowered, raised, set to 0 and removed at run time") {
-    for (const Eviction eviction : kAll) {
+    for (const Eviction eviction : kPolicies) {
       FakeEngine fake(limited(eviction, unlimited));
       REQUIRE(fake.open().ok());
       put_each(fake, numbered("k", 50));
@@ -116,7 +116,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("totals that claim too many rows do not stop writes or cause a loop") {
-    for (const Eviction eviction : kAll) {
+    for (const Eviction eviction : kPolicies) {
       FakeEngine fake(limited(eviction, 10));
       REQUIRE(fake.open().ok());
       put_each(fake, {"a"});
@@ -146,7 +146,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("rows that another policy stored are evicted") {
-    for (const Eviction eviction : kAll) {
+    for (const Eviction eviction : kPolicies) {
       FakeEngine fake(limited(eviction, 2));
       for (const std::int64_t queue : {0, 1}) {
         for (int i = 0; i < 4; ++i) {

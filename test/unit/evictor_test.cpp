@@ -16,7 +16,7 @@ using base::FailureKind;
 
 TEST_SUITE("unit") {
   TEST_CASE("both limits hold and the totals are right after every flush with any policy") {
-    for (const Eviction eviction : kAll) {
+    for (const Eviction eviction : kPolicies) {
       CAPTURE(to_string(eviction));
       FakeEngine fake(limited(eviction, 40, 9'000));
       REQUIRE(fake.open().ok());
@@ -39,7 +39,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("the number of entries is within its limit after each flushed put") {
-    for (const Eviction eviction : kAll) {
+    for (const Eviction eviction : kPolicies) {
       FakeEngine fake(limited(eviction, 10));
       REQUIRE(fake.open().ok());
       for (const std::string& key : numbered("k", 100)) {
@@ -66,7 +66,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("small rows are evicted as fast as large rows arrive") {
-    for (const Eviction eviction : kAll) {
+    for (const Eviction eviction : kPolicies) {
       CAPTURE(to_string(eviction));
       FakeEngine fake(limited(eviction, unlimited, 4 * MiB));
       REQUIRE(fake.open().ok());
@@ -211,7 +211,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("a put never evicts itself while there are other entries") {
-    for (const Eviction eviction : kAll) {
+    for (const Eviction eviction : kPolicies) {
       CAPTURE(to_string(eviction));
       FakeEngine fake(limited(eviction, 3));
       REQUIRE(fake.open().ok());
@@ -227,7 +227,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("an overwrite with a larger value evicts other entries and never itself") {
-    for (const Eviction eviction : kAll) {
+    for (const Eviction eviction : kPolicies) {
       CAPTURE(to_string(eviction));
       FakeEngine fake(limited(eviction, unlimited, 1'000));
       REQUIRE(fake.open().ok());
