@@ -6,6 +6,7 @@
 
 #include <ashmemo/error.hpp>
 
+#include "api/calculation.hpp"
 #include "api/core.hpp"
 #include "base/test_point.hpp"
 #include "engine/freshness.hpp"
@@ -18,27 +19,12 @@ namespace {
 // connection is in use.
 constexpr int kPage = 256;
 
-std::optional<std::int64_t> unless(std::int64_t moment, std::int64_t same_as) {
-  return moment == same_as ? std::nullopt : std::optional(moment);
-}
-
 /// The entry that a pending write will become.
-store::StoredEntry entry_of(std::string key, const engine::Write& write) {
-  store::StoredEntry entry;
-  entry.deadlines = write.deadlines;
-  entry.value = write.value;
-  entry.record_version = write.record_version;
-  EntryInfo& info = entry.info;
-  info.key = std::move(key);
-  info.byte_size = write.byte_size;
-  info.inserted_at = info.accessed_at = write.stamp;
-  info.access_count = write.touches.load(std::memory_order_relaxed);
-  info.computed_at = write.deadlines.computed_at;
-  info.expires_at = unless(write.deadlines.expires_at, base::kForever);
-  info.fresh_until = unless(write.deadlines.fresh_until, write.deadlines.expires_at);
-  info.keep_until = unless(write.deadlines.keep_until, write.deadlines.expires_at);
-  if (write.calculation_id != 0) info.calculation_id = write.calculation_id;
-  if (write.cost_us != 0) info.cost = Duration::microseconds(write.cost_us);
+store::StoredEntry entry_of(std::string_view key, const engine::Write& write) {
+  store::StoredEntry entry(key, write.view());
+  entry.info.byte_size = write.byte_size;
+  entry.info.inserted_at = entry.info.accessed_at = write.stamp;
+  entry.info.access_count = write.touches.load(std::memory_order_relaxed);
   return entry;
 }
 
@@ -122,7 +108,7 @@ class Walk {
 std::optional<store::StoredEntry> find(engine::Engine& engine, std::string_view key) {
   const engine::Pending pending = engine.pending.find(key);
   if (pending.kind == engine::Pending::Kind::removed) return std::nullopt;
-  if (pending.kind == engine::Pending::Kind::put) return entry_of(std::string(key), *pending.write);
+  if (pending.kind == engine::Pending::Kind::put) return entry_of(key, *pending.write);
   const auto store = engine.store_to_read();
   if (!store) return std::nullopt;
   auto entry = store->entry(key);
@@ -144,12 +130,7 @@ StoredCalculation stored_calculation(store::CalculationRow row) {
   calculation.version = row.version;
   calculation.result_type = std::move(row.result_type);
   calculation.policy = std::move(row.policy);
-  calculation.stats = {.hits = row.hits,
-                       .stale_hits = row.stale_hits,
-                       .misses = row.misses,
-                       .computed = row.computed,
-                       .failed = row.failed,
-                       .saved = Duration::microseconds(row.saved_us)};
+  calculation.stats = stats_of(row);
   return calculation;
 }
 

@@ -149,17 +149,25 @@ store::CalculationRow CalculationCore::counted_before() const {
   return engine_.catalog.row_of(resource_name_, name_);
 }
 
+CalculationStats stats_of(const store::CalculationCounts<std::int64_t>& counts) {
+  return {.hits = counts.hits,
+          .stale_hits = counts.stale_hits,
+          .misses = counts.misses,
+          .computed = counts.computed,
+          .failed = counts.failed,
+          .saved = Duration::microseconds(counts.saved_us)};
+}
+
 CalculationStats CalculationCore::stats() const {
   const engine::CalculationState* const known = state();
   const engine::CalculationCounters& counters = known != nullptr ? known->since_open : uncached_;
-  const store::CalculationRow before = known != nullptr ? known->at_open : counted_before();
-  return {.hits = before.hits + counters.hits.get(),
-          .stale_hits = before.stale_hits + counters.stale_hits.get(),
-          .misses = before.misses + counters.misses.get(),
-          .computed = before.computed + counters.computed.get(),
-          .failed = before.failed + counters.failed.get(),
-          .saved = Duration::microseconds(
-              base::add_saturated(before.saved_us, counters.saved_us.get()))};
+  store::CalculationRow row = known != nullptr ? known->at_open : counted_before();
+  for (std::size_t i = 0; i < store::kCalculationCounts<engine::Counter>.size(); ++i) {
+    const engine::Counter& since = counters.*store::kCalculationCounts<engine::Counter>[i];
+    std::int64_t& count = row.*store::kCalculationCounts<std::int64_t>[i];
+    count = base::add_saturated(count, since.get());
+  }
+  return stats_of(row);
 }
 
 }  // namespace ashmemo::detail

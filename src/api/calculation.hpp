@@ -36,6 +36,8 @@ struct PolicyLifetimes {
 
 namespace ashmemo::detail {
 
+[[nodiscard]] CalculationStats stats_of(const store::CalculationCounts<std::int64_t>& counts);
+
 /// One calculation of a resource: its declaration, its policy and its counters. It is constant after
 /// the first load, except for counters, so loads read it without a mutex.
 class CalculationCore {

@@ -14,6 +14,9 @@ namespace {
 // Another program may have written any id. Larger ids are ignored when the next one is chosen.
 constexpr std::int64_t kMaxId = std::int64_t{1} << 62;
 
+constexpr auto& kCounts = store::kCalculationCounts<std::int64_t>;
+constexpr auto& kCounters = store::kCalculationCounts<Counter>;
+
 /// Whether the results of this row are results of that code.
 bool is_of(const store::CalculationRow& row, std::int64_t version, std::string_view result_type) {
   return row.version == version && (row.result_type.empty() || row.result_type == result_type);
@@ -246,15 +249,12 @@ std::vector<store::CalculationRow> Catalog::take_counters() {
     delta.id = state->id;
     delta.resource = name.first;
     delta.name = name.second;
-    delta.hits = counted.hits.take();
-    delta.stale_hits = counted.stale_hits.take();
-    delta.misses = counted.misses.take();
-    delta.computed = counted.computed.take();
-    delta.failed = counted.failed.take();
-    delta.saved_us = counted.saved_us.take();
-    const bool any = (delta.hits | delta.stale_hits | delta.misses | delta.computed | delta.failed |
-                      delta.saved_us) != 0;
-    if (!any) continue;
+    std::int64_t any = 0;
+    for (std::size_t i = 0; i < kCounts.size(); ++i) {
+      delta.*kCounts[i] = (counted.*kCounters[i]).take();
+      any |= delta.*kCounts[i];
+    }
+    if (any == 0) continue;
     add(rows_[name], delta, 1);
     out.push_back(std::move(delta));
   }
@@ -263,12 +263,7 @@ std::vector<store::CalculationRow> Catalog::take_counters() {
 
 void Catalog::add(store::CalculationRow& row, const store::CalculationRow& delta,
                   std::int64_t sign) noexcept {
-  row.hits += sign * delta.hits;
-  row.stale_hits += sign * delta.stale_hits;
-  row.misses += sign * delta.misses;
-  row.computed += sign * delta.computed;
-  row.failed += sign * delta.failed;
-  row.saved_us += sign * delta.saved_us;
+  for (const auto count : kCounts) row.*count += sign * delta.*count;
 }
 
 void Catalog::give_back_counters(std::span<const store::CalculationRow> counted) {
@@ -279,12 +274,9 @@ void Catalog::give_back_counters(std::span<const store::CalculationRow> counted)
     if (state == states_.end()) continue;
     add(rows_[name], delta, -1);
     CalculationCounters& unwritten = state->second->unwritten;
-    unwritten.hits.add(delta.hits);
-    unwritten.stale_hits.add(delta.stale_hits);
-    unwritten.misses.add(delta.misses);
-    unwritten.computed.add(delta.computed);
-    unwritten.failed.add(delta.failed);
-    unwritten.saved_us.add(delta.saved_us);
+    for (std::size_t i = 0; i < kCounts.size(); ++i) {
+      (unwritten.*kCounters[i]).add(delta.*kCounts[i]);
+    }
   }
 }
 

@@ -20,9 +20,7 @@
 namespace ashmemo::engine {
 
 /// The counters of one calculation. The worker adds them to the calculation's row.
-struct CalculationCounters {
-  Counter hits, stale_hits, misses, computed, failed, saved_us;
-};
+using CalculationCounters = store::CalculationCounts<Counter>;
 
 /// One calculation as this process knows it. Its results have `id` in the file. A new id makes all
 /// older results invisible at once, at the same cost for ten results and for ten million.

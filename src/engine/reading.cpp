@@ -23,31 +23,11 @@ namespace {
 // long prevents the write-ahead log from starting over.
 constexpr std::size_t kKeysPerSnapshot = 10'000;
 
-/// An entry that was found in any place. It refers to a row or to a queued write.
+/// An entry that was found in any place.
 struct Found {
-  const Deadlines& deadlines;
-  std::int64_t calculation_id;
-  ValueView record_version;
-  ValueView value;
-  std::int64_t cost_us;
-  std::int64_t rowid;       // 0: in the write queue
-  const WritePtr* pending;  // null: in the file or in memory
+  const store::EntryView& entry;
+  const WritePtr* pending = nullptr;  // null: in the file or in memory
 };
-
-Found found_in(const WritePtr& write) {
-  return {write->deadlines,
-          write->calculation_id,
-          write->record_version,
-          write->value,
-          write->cost_us,
-          0,
-          &write};
-}
-
-Found found_in(const store::RowView& row) {
-  return {row.deadlines, row.calculation_id, row.record_version, row.value, row.cost_us, row.rowid,
-          nullptr};
-}
 
 /// Decides which found entries answer the queries of one call of read(), from all places.
 class Matcher {
@@ -60,14 +40,14 @@ class Matcher {
   std::optional<Freshness> match(std::size_t index, const Found& found) {
     const Query& query = queries_[index];
     if (!matches(query, found)) return std::nullopt;
-    const bool is_nothing = found.value.type() == ValueType::null;
+    const bool is_nothing = found.entry.value.type() == ValueType::null;
     const Deadlines deadlines =
-        shortened(found.deadlines, is_nothing ? query.nothing : query.lifetimes);
+        shortened(found.entry.deadlines, is_nothing ? query.nothing : query.lifetimes);
     const Freshness freshness = freshness_of(deadlines, now_for(found));
     Answer& answer = answers_[index];
     answer.freshness = freshness;
-    answer.rowid = found.rowid;
-    answer.cost_us = found.cost_us;
+    answer.rowid = found.entry.rowid;
+    answer.cost_us = found.entry.cost_us;
     if (found.pending != nullptr) answer.pending = *found.pending;
     if (is_live(freshness) || (want_kept_ && freshness == Freshness::kept)) return freshness;
     answer.kind = Answer::Kind::expired;
@@ -87,15 +67,16 @@ class Matcher {
 
  private:
   [[nodiscard]] bool matches(const Query& query, const Found& found) const {
-    if (query.calculation == nullptr) return engine_.catalog.is_current(found.calculation_id);
-    return found.calculation_id == query.calculation->id.load(std::memory_order_relaxed) &&
-           found.record_version == query.record_version;
+    if (query.calculation == nullptr) return engine_.catalog.is_current(found.entry.calculation_id);
+    return found.entry.calculation_id == query.calculation->id.load(std::memory_order_relaxed) &&
+           found.entry.record_version == query.record_version;
   }
 
   /// The clock is asked after the entry was read, and once for many entries. It is asked again if an
   /// entry seems to be from the future, because that may have been stored in the meantime.
   [[nodiscard]] std::int64_t now_for(const Found& found) {
-    if (!is_now_known_ || now_ < found.deadlines.computed_at) now_ = engine_.clock->wall_now();
+    if (!is_now_known_ || now_ < found.entry.deadlines.computed_at)
+      now_ = engine_.clock->wall_now();
     is_now_known_ = true;
     return now_;
   }
@@ -138,9 +119,9 @@ class SlowRead final : public store::RowSink {
     take_copies();
   }
 
-  void row(std::size_t first, const store::RowView& row) noexcept override {
+  void row(std::size_t first, const store::EntryView& row) noexcept override {
     try {
-      deliver(first, found_in(row));
+      deliver(first, {row});
       ASHMEMO_TEST_POINT("read: has a row");
       if (engine_.tier) engine_.tier->fill(key_at(first), unanswered_[first].look, row);
     } catch (...) {
@@ -184,7 +165,7 @@ class SlowRead final : public store::RowSink {
     });
     if (pending.empty()) return;
     for (const auto& [first, found] : pending) {
-      if (found.kind == Pending::Kind::put) deliver(first, found_in(found.write));
+      if (found.kind == Pending::Kind::put) deliver(first, {found.write->view(), &found.write});
     }
     auto answered = pending.begin();
     std::erase_if(lookups_, [&](const store::Lookup& lookup) {
@@ -230,9 +211,9 @@ class SlowRead final : public store::RowSink {
       const auto freshness = matcher_.match(index, found);
       if (!freshness) return;
       if (sink_.in_place(index)) {
-        matcher_.take(index, *freshness, found.value);
+        matcher_.take(index, *freshness, found.entry.value);
       } else {
-        copies_.push_back({index, *freshness, Value(found.value)});
+        copies_.push_back({index, *freshness, Value(found.entry.value)});
       }
     });
   }
@@ -276,14 +257,13 @@ class FromMemory {
   /// Returns false if the tier does not answer; then `query` is filled for SlowRead.
   bool answer(std::size_t index, Unanswered& query) {
     query.index = index;
-    store::RowView row;
+    store::EntryView row;
     if (!engine_.tier || !engine_.tier->find(queries_[index].key, query.look, copy_, row)) {
       return false;
     }
     if (!may_answer_) return false;
-    const Found found = found_in(row);
-    if (const auto freshness = matcher_.match(index, found)) {
-      matcher_.take(index, *freshness, found.value);
+    if (const auto freshness = matcher_.match(index, {row})) {
+      matcher_.take(index, *freshness, row.value);
     }
     answers_[index].in_memory = true;
     return true;
@@ -333,7 +313,7 @@ std::int64_t moment_of_hit(const Engine& engine, const Deadlines& deadlines) {
   return freshness_of(deadlines, now) == Freshness::fresh ? now : 0;
 }
 
-void count(Engine& engine, const store::RowView& row, std::int64_t now) {
+void count(Engine& engine, const store::EntryView& row, std::int64_t now) {
   ReadCounters& mine = engine.counters.reads.mine();
   mine.saved_us.add(row.cost_us);
   switch (engine.access_buffer.mark(row.rowid, now, engine.sequence_clock)) {
@@ -356,7 +336,7 @@ bool hit_in_memory(Engine& engine, std::string_view key, ValueSink& sink) {
   if (!engine.tier_watch.is_awake() && !engine.store.empty()) return false;
   memory::MemoryTier::Look look;
   memory::TierCopy copy;
-  store::RowView row;
+  store::EntryView row;
   if (!engine.tier->find(key, look, copy, row)) return false;
   if (!engine.catalog.is_current(row.calculation_id)) return false;
   const std::int64_t now = moment_of_hit(engine, row.deadlines);

@@ -159,7 +159,7 @@ void keep_in_memory(Engine& engine, const NewEntry& entry, const Value& value) {
   { const memory::TierChange change(engine.tier.get(), entry.key); }
   memory::MemoryTier::Look look;
   memory::TierCopy copy;
-  store::RowView row;
+  store::EntryView row;
   (void)engine.tier->find(entry.key, look, copy, row);
   ASHMEMO_TEST_POINT("memory alone: looked");
   // A change from here on invalidates `look`, so that the copy is not stored.

@@ -63,6 +63,10 @@ struct Write {
   std::int64_t cost_us = 0;
   mutable std::atomic<std::int64_t> touches{0};  // reads that this write answered
 
+  /// Of a put.
+  [[nodiscard]] store::EntryView view() const {
+    return {0, deadlines, calculation_id, record_version, cost_us, value};
+  }
   /// A caller erased the key. False if the removal only ends an older value that a new one, which
   /// was refused, should have replaced.
   [[nodiscard]] bool is_erasure() const { return !is_put && cause == RemovalCause::erased; }

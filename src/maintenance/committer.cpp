@@ -19,17 +19,8 @@ using base::Status;
 namespace {
 
 store::PutRow row_of(const engine::Slot& slot, const engine::Write& write) {
-  store::PutRow row;
-  row.key = slot.key;
-  row.value = write.value;
-  row.byte_size = write.byte_size;
-  row.stamp = write.stamp;
-  row.deadlines = write.deadlines;
-  row.calculation_id = write.calculation_id;
-  row.record_version = write.record_version;
-  row.cost_us = write.cost_us;
-  row.touches = write.touches.load(std::memory_order_relaxed);
-  return row;
+  return {write.view(), slot.key, write.byte_size, write.stamp,
+          write.touches.load(std::memory_order_relaxed)};
 }
 
 /// Gives the group back to the queue unless it was finished.

@@ -23,9 +23,9 @@ class TierShard {
   explicit TierShard(std::size_t bytes) : bytes_(bytes) {}
 
   bool find(std::string_view key, MemoryTier::Look& look, TierCopy& copy,
-            store::RowView& row) noexcept;
-  void fill(std::string_view key, const MemoryTier::Look& look, const store::RowView& row) noexcept
-      ASHMEMO_EXCLUDES(mutex_);
+            store::EntryView& row) noexcept;
+  void fill(std::string_view key, const MemoryTier::Look& look,
+            const store::EntryView& row) noexcept ASHMEMO_EXCLUDES(mutex_);
 
   void begin_change(std::uint64_t hash) noexcept ASHMEMO_EXCLUDES(mutex_);
   void begin_change_of_all() noexcept ASHMEMO_EXCLUDES(mutex_);
@@ -36,7 +36,7 @@ class TierShard {
  private:
   class Edit;
 
-  void try_to_fill(std::string_view key, const MemoryTier::Look& look, const store::RowView& row)
+  void try_to_fill(std::string_view key, const MemoryTier::Look& look, const store::EntryView& row)
       ASHMEMO_REQUIRES(mutex_);
 
   const std::size_t bytes_;
@@ -75,7 +75,7 @@ class TierShard::Edit {
 // Correctness: a reader that saw any word of a change also sees the odd sequence number, because the
 // word was stored with release and loaded with acquire. So the second check of the sequence fails.
 bool TierShard::find(std::string_view key, MemoryTier::Look& look, TierCopy& copy,
-                     store::RowView& row) noexcept {
+                     store::EntryView& row) noexcept {
   look.changes = changes_.load(std::memory_order_acquire);
   TierTable* const table = table_.load(std::memory_order_acquire);
   if (table == nullptr) return false;
@@ -89,7 +89,7 @@ bool TierShard::find(std::string_view key, MemoryTier::Look& look, TierCopy& cop
 }
 
 void TierShard::fill(std::string_view key, const MemoryTier::Look& look,
-                     const store::RowView& row) noexcept {
+                     const store::EntryView& row) noexcept {
   if (!mutex_.try_lock()) return;
   try {
     try_to_fill(key, look, row);
@@ -100,7 +100,7 @@ void TierShard::fill(std::string_view key, const MemoryTier::Look& look,
 }
 
 void TierShard::try_to_fill(std::string_view key, const MemoryTier::Look& look,
-                            const store::RowView& row) {
+                            const store::EntryView& row) {
   if (changing_ != 0 || changes_.load(std::memory_order_relaxed) != look.changes) return;
   if (!owned_) {
     owned_ = std::make_unique<TierTable>(bytes_);
@@ -176,12 +176,13 @@ TierShard& MemoryTier::shard_of(std::uint64_t hash) const noexcept {
 }
 
 bool MemoryTier::find(std::string_view key, Look& look, TierCopy& copy,
-                      store::RowView& row) noexcept {
+                      store::EntryView& row) noexcept {
   look.hash = hash_of(key);
   return shard_of(look.hash).find(key, look, copy, row);
 }
 
-void MemoryTier::fill(std::string_view key, const Look& look, const store::RowView& row) noexcept {
+void MemoryTier::fill(std::string_view key, const Look& look,
+                      const store::EntryView& row) noexcept {
   shard_of(look.hash).fill(key, look, row);
 }
 

@@ -44,9 +44,9 @@ class MemoryTier {
 
   /// Looks the key up and fills `look`. On a hit `row` refers to the words in `copy`. Takes no lock,
   /// never waits, and allocates only for entries of more than 2 KiB.
-  bool find(std::string_view key, Look& look, TierCopy& copy, store::RowView& row) noexcept;
+  bool find(std::string_view key, Look& look, TierCopy& copy, store::EntryView& row) noexcept;
   /// Stores a copy of the row unless the key may have changed since `look`. May do nothing.
-  void fill(std::string_view key, const Look& look, const store::RowView& row) noexcept;
+  void fill(std::string_view key, const Look& look, const store::EntryView& row) noexcept;
 
   // Use TierChange instead of these.
   void begin_change(std::string_view key) noexcept;

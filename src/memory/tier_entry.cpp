@@ -40,7 +40,7 @@ std::size_t words_of(ValueView value) noexcept {
   return 1 + (has_bytes(value.type()) ? words_of(value.bytes()) : 0);
 }
 
-std::uint64_t flags_of(const store::RowView& row) noexcept {
+std::uint64_t flags_of(const store::EntryView& row) noexcept {
   const store::Deadlines& moments = row.deadlines;
   std::uint64_t flags = 0;
   if (moments.fresh_until != base::kForever) flags |= kFreshUntil;
@@ -137,13 +137,13 @@ std::size_t words_in(std::uint64_t first) noexcept {
 std::uint64_t as_dead(std::uint64_t first) noexcept { return first | kDead; }
 bool is_dead(std::uint64_t first) noexcept { return (first & kDead) != 0; }
 
-std::size_t words_for(std::string_view key, const store::RowView& row) noexcept {
+std::size_t words_for(std::string_view key, const store::EntryView& row) noexcept {
   return kMinWords + static_cast<std::size_t>(std::popcount(flags_of(row) & kWordFlags)) +
          words_of(row.record_version) + words_of(row.value) + words_of(key);
 }
 
 void write(std::span<std::uint64_t> out, std::string_view key, std::uint64_t hash,
-           const store::RowView& row) noexcept {
+           const store::EntryView& row) noexcept {
   const std::uint64_t flags = flags_of(row);
   const auto type = [](ValueView value) { return static_cast<std::uint64_t>(value.type()); };
   Out words(out);
@@ -164,7 +164,7 @@ void write(std::span<std::uint64_t> out, std::string_view key, std::uint64_t has
 }
 
 bool read(std::span<const std::uint64_t> words, std::string_view key,
-          store::RowView& row) noexcept {
+          store::EntryView& row) noexcept {
   const std::uint64_t first = words[0];
   if ((first & kKeyMask) != key.size()) return false;
   In in(words.subspan(kHashWord + 1));

@@ -45,14 +45,14 @@ namespace tier_entry {
 inline constexpr std::size_t kHashWord = 1;
 inline constexpr std::size_t kMinWords = 4;
 
-[[nodiscard]] std::size_t words_for(std::string_view key, const store::RowView& row) noexcept;
+[[nodiscard]] std::size_t words_for(std::string_view key, const store::EntryView& row) noexcept;
 /// `out` must have words_for() words.
 void write(std::span<std::uint64_t> out, std::string_view key, std::uint64_t hash,
-           const store::RowView& row) noexcept;
+           const store::EntryView& row) noexcept;
 /// Returns false if the entry has another key. `row` refers to the words. The words may be torn by
 /// a writer: nothing beyond them is read, whatever lengths they contain.
 [[nodiscard]] bool read(std::span<const std::uint64_t> words, std::string_view key,
-                        store::RowView& row) noexcept;
+                        store::EntryView& row) noexcept;
 
 }  // namespace tier_entry
 

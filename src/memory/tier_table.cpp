@@ -155,7 +155,7 @@ std::span<std::uint64_t> TierTable::copy_of(std::size_t position, std::uint64_t 
 }
 
 bool TierTable::find(std::string_view key, std::uint64_t hash, TierCopy& copy,
-                     store::RowView& row) noexcept {
+                     store::EntryView& row) noexcept {
   return index_.look(hash, [&](std::size_t position) {
     const std::span<std::uint64_t> words = copy_of(position, hash, copy);
     return !words.empty() && tier_entry::read(words, key, row);
@@ -173,7 +173,7 @@ std::optional<std::size_t> TierTable::locate(std::uint64_t hash) noexcept {
   return found;
 }
 
-void TierTable::insert(std::string_view key, std::uint64_t hash, const store::RowView& row) {
+void TierTable::insert(std::string_view key, std::uint64_t hash, const store::EntryView& row) {
   if (locate(hash)) return;
   encoded_.resize(tier_entry::words_for(key, row));
   tier_entry::write(encoded_, key, hash, row);

@@ -215,12 +215,12 @@ class TierTable {
   explicit TierTable(std::size_t bytes);
 
   [[nodiscard]] bool find(std::string_view key, std::uint64_t hash, TierCopy& copy,
-                          store::RowView& row) noexcept;
+                          store::EntryView& row) noexcept;
 
   /// Whether an entry of this size may be stored.
   [[nodiscard]] bool admits(std::size_t words) const noexcept { return words <= main_.size() / 16; }
   /// Does nothing if an entry with this hash exists.
-  void insert(std::string_view key, std::uint64_t hash, const store::RowView& row);
+  void insert(std::string_view key, std::uint64_t hash, const store::EntryView& row);
   /// Frees the working memory that inserting a large entry needed.
   void shrink() noexcept;
   void remove(std::uint64_t hash) noexcept;

@@ -48,17 +48,16 @@ constexpr std::uint64_t types(ValueView value, ValueView record_version) noexcep
 
 }  // namespace
 
-std::int64_t checksum_of(std::string_view key, ValueView value, const Deadlines& deadlines,
-                         std::int64_t calculation_id, ValueView record_version) noexcept {
+std::int64_t checksum_of(std::string_view key, const EntryView& entry) noexcept {
   std::array<std::uint64_t, 9> row{hash(key),
-                                   types(value, record_version),
-                                   content(value),
-                                   content(record_version),
-                                   bits(deadlines.computed_at),
-                                   bits(deadlines.fresh_until),
-                                   bits(deadlines.expires_at),
-                                   bits(deadlines.keep_until),
-                                   bits(calculation_id)};
+                                   types(entry.value, entry.record_version),
+                                   content(entry.value),
+                                   content(entry.record_version),
+                                   bits(entry.deadlines.computed_at),
+                                   bits(entry.deadlines.fresh_until),
+                                   bits(entry.deadlines.expires_at),
+                                   bits(entry.deadlines.keep_until),
+                                   bits(entry.calculation_id)};
   for (std::uint64_t& number : row) number = lowest_first(number);
   return static_cast<std::int64_t>(XXH3_64bits(row.data(), sizeof(row)));
 }

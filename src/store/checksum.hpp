@@ -13,9 +13,7 @@ namespace ashmemo::store {
 /// their types), the four deadlines and the calculation's id. That is everything that decides about
 /// an answer. Columns for eviction and for people are not covered, so that they change without a new
 /// checksum. It is the same on every machine. A change of it needs a new version of the format.
-[[nodiscard]] std::int64_t checksum_of(std::string_view key, ValueView value,
-                                       const Deadlines& deadlines, std::int64_t calculation_id,
-                                       ValueView record_version) noexcept;
+[[nodiscard]] std::int64_t checksum_of(std::string_view key, const EntryView& entry) noexcept;
 
 /// Whether the column `checksum` allows this row. NULL means "not checked": the row is older than
 /// format 2, or another program has written it.

@@ -16,21 +16,8 @@ namespace ashmemo::store {
 
 namespace {
 
-RowView row_of(const Statement& found) noexcept {
-  RowView row;
-  row.rowid = found.integer(0);
-  row.deadlines = deadlines_at(found, 1);
-  row.calculation_id = found.integer(5);  // NULL reads as 0: put directly
-  row.record_version = found.value(6);
-  row.cost_us = cost_at(found, 7);
-  row.value = found.value(8);
-  return row;
-}
-
-void deliver(const Lookup& lookup, const RowView& row, ValueView checksum, RowSink& sink) {
-  const std::int64_t computed =
-      checksum_of(lookup.key, row.value, row.deadlines, row.calculation_id, row.record_version);
-  if (matches(checksum, computed)) return sink.row(lookup.index, row);
+void deliver(const Lookup& lookup, const EntryView& row, ValueView checksum, RowSink& sink) {
+  if (matches(checksum, checksum_of(lookup.key, row))) return sink.row(lookup.index, row);
   sink.damaged(lookup.index, row.rowid);
 }
 
@@ -66,7 +53,7 @@ base::Status Reader::read(std::span<const Lookup> keys, RowSink& sink) {
       const int rc = find->try_step();
       if (rc == SQLITE_ROW) {
         require_key(*find, 9, lookup.key);
-        deliver(lookup, row_of(*find), find->value(10), sink);
+        deliver(lookup, entry_at(*find), find->value(10), sink);
       } else if (!is_missing(rc)) {
         find->fail(rc);
       }
@@ -115,33 +102,14 @@ constexpr std::size_t kMaxCalculationBytes = 32 * 1024 * 1024;  // of their text
 
 constexpr int kBackupPages = 1'000;  // a step
 
-template <class T>
-std::optional<T> optional_at(const Statement& row, int column) {
-  if (row.is_null(column)) return std::nullopt;
-  return T{row.integer(column)};
-}
-
 StoredEntry entry_of(const Statement& row) {
-  StoredEntry entry;
-  EntryInfo& info = entry.info;
-  info.key = row.text(0);
-  info.byte_size = size_at(row, 1);
-  info.inserted_at = row.integer(2);
-  info.computed_at = row.integer(3);
-  info.fresh_until = optional_at<std::int64_t>(row, 4);
-  info.expires_at = optional_at<std::int64_t>(row, 5);
-  info.keep_until = optional_at<std::int64_t>(row, 6);
-  info.accessed_at = row.integer(7);
-  info.access_count = row.integer(8);
-  info.calculation_id = optional_at<std::int64_t>(row, 9);
-  if (!row.is_null(10)) info.cost = Duration::microseconds(cost_at(row, 10));
-  entry.deadlines = deadlines_at(row, 3);
-  entry.record_version = Value(row.value(11));
-  entry.value = Value(row.value(12));
-  entry.rowid = row.integer(14);
-  const std::int64_t computed = checksum_of(info.key, entry.value, entry.deadlines,
-                                            info.calculation_id.value_or(0), entry.record_version);
-  entry.is_damaged = !matches(row.value(15), computed);
+  const EntryView view = entry_at(row);
+  StoredEntry entry(row.text(9), view);
+  entry.is_damaged = !matches(row.value(10), checksum_of(row.text(9), view));
+  entry.info.byte_size = size_at(row, 12);
+  entry.info.inserted_at = row.integer(13);
+  entry.info.accessed_at = row.integer(14);
+  entry.info.access_count = row.integer(15);
   return entry;
 }
 
@@ -169,12 +137,10 @@ CalculationRow calculation_of(const Statement& row) {
   calculation.version = row.integer(3);
   calculation.policy = row.text(4);
   calculation.retired = row.integer(5) != 0;
-  calculation.hits = summand(row, 6);
-  calculation.stale_hits = summand(row, 7);
-  calculation.misses = summand(row, 8);
-  calculation.computed = summand(row, 9);
-  calculation.failed = summand(row, 10);
-  calculation.saved_us = summand(row, 11);
+  int column = 6;
+  for (const auto count : kCalculationCounts<std::int64_t>) {
+    calculation.*count = summand(row, column++);
+  }
   calculation.result_type = row.text(12);
   return calculation;
 }
@@ -233,7 +199,7 @@ bool Reader::take_page(const KeyRange& range, int most, std::vector<StoredEntry>
     if (rc == SQLITE_DONE) return true;
     if (failure_kind(rc) == base::FailureKind::too_large) return false;
     if (rc != SQLITE_ROW) select->fail(rc);
-    require_key(*select, 0, select->text(13));
+    require_key(*select, 9, select->text(11));
     page->push_back(entry_of(*select));
     require_order(page->back().info.key, from);
     from = page->back().info.key + '\0';

@@ -89,9 +89,9 @@ class Reader {
       " FROM cache_entries AS k LEFT JOIN cache_entries AS e ON e.rowid = k.rowid"
       " WHERE k.cache_key = ?1"};
   Statement page_{
-      "SELECT e.cache_key, e.byte_size, e.inserted_at, e.computed_at, e.fresh_until, e.expires_at,"
-      " e.keep_until, e.accessed_at, e.access_count, e.calculation_id, e.cost_us, e.record_version,"
-      " e.value, k.cache_key, e.rowid, e.checksum"
+      "SELECT e.rowid, e.computed_at, e.fresh_until, e.expires_at, e.keep_until,"
+      " e.calculation_id, e.record_version, e.cost_us, e.value, e.cache_key, e.checksum,"
+      " k.cache_key, e.byte_size, e.inserted_at, e.accessed_at, e.access_count"
       " FROM cache_entries AS k LEFT JOIN cache_entries AS e ON e.rowid = k.rowid"
       " WHERE k.cache_key >= ?1 AND k.cache_key < ?2 ORDER BY k.cache_key LIMIT ?3"};
 };

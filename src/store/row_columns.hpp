@@ -68,6 +68,19 @@ inline void bind_deadlines(Statement& statement, int first, const Deadlines& mom
   bind_unless(first + 3, moments.keep_until, moments.expires_at);
 }
 
+/// Reads nine columns, beginning with 0: rowid, the four deadlines, calculation_id, record_version,
+/// cost_us, value.
+[[nodiscard]] inline EntryView entry_at(const Statement& row) noexcept {
+  EntryView entry;
+  entry.rowid = row.integer(0);
+  entry.deadlines = deadlines_at(row, 1);
+  entry.calculation_id = row.integer(5);  // NULL reads as 0: put directly
+  entry.record_version = row.value(6);
+  entry.cost_us = cost_at(row, 7);
+  entry.value = row.value(8);
+  return entry;
+}
+
 /// For calculation_id and cost_us: 0 in a field is NULL in the column.
 inline void bind_unless_zero(Statement& statement, int index, std::int64_t value) {
   value == 0 ? statement.bind_null(index) : statement.bind(index, value);

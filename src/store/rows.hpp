@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -26,9 +27,10 @@ struct Deadlines {
   std::int64_t keep_until = base::kForever;
 };
 
-/// One row of a reader. The views are valid only during the call of the sink.
-struct RowView {
-  std::int64_t rowid = 0;
+/// An entry without its key, as the readers and the memory tier find it and the writer stores it.
+/// The views point into a row, a queued write or a copy in memory.
+struct EntryView {
+  std::int64_t rowid = 0;  // 0: it is not in the file
   Deadlines deadlines;
   std::int64_t calculation_id = 0;  // 0: put directly
   ValueView record_version;         // null: the record has no version
@@ -36,12 +38,12 @@ struct RowView {
   ValueView value;
 };
 
-/// Receives rows during Store::read. It must be fast, must not throw and must not call the store,
-/// because a reader is leased meanwhile.
+/// Receives rows during Store::read. The views are valid only during the call. It must be fast, must
+/// not throw and must not call the store, because a reader is leased meanwhile.
 class RowSink {
  public:
   virtual ~RowSink() = default;
-  virtual void row(std::size_t index, const RowView& row) noexcept = 0;
+  virtual void row(std::size_t index, const EntryView& row) noexcept = 0;
   /// The row of this key does not match its checksum, so it must not answer.
   virtual void damaged(std::size_t /*index*/, std::int64_t /*rowid*/) noexcept {}
 };
@@ -54,24 +56,36 @@ struct Lookup {
 
 /// A copy of a whole entry, for `entry`, `for_each` and tools.
 struct StoredEntry {
-  std::int64_t rowid = 0;
+  /// The caller adds the size, the moments of insertion and access, and the freshness to `info`.
+  StoredEntry(std::string_view key, const EntryView& entry);
+
+  std::int64_t rowid;
   bool is_damaged = false;  // does not match its checksum; only the key may be used
   EntryInfo info;
   Deadlines deadlines;
-  Value record_version;
   Value value;
 };
 
+inline StoredEntry::StoredEntry(std::string_view key, const EntryView& entry)
+    : rowid(entry.rowid), deadlines(entry.deadlines), value(entry.value) {
+  const auto unless = [](std::int64_t moment, std::int64_t same_as) {
+    return moment == same_as ? std::nullopt : std::optional(moment);
+  };
+  info.key = key;
+  info.computed_at = deadlines.computed_at;
+  info.expires_at = unless(deadlines.expires_at, base::kForever);
+  info.fresh_until = unless(deadlines.fresh_until, deadlines.expires_at);
+  info.keep_until = unless(deadlines.keep_until, deadlines.expires_at);
+  info.calculation_id = unless(entry.calculation_id, 0);
+  if (entry.cost_us != 0) info.cost = Duration::microseconds(entry.cost_us);
+}
+
 /// A row to write: a new entry, or a new value for an old entry, which stays in its eviction queue.
-struct PutRow {
+/// The writer chooses the rowid.
+struct PutRow : EntryView {
   std::string_view key;
-  ValueView value;
   std::int64_t byte_size = 0;
-  std::int64_t stamp = 0;  // inserted_at and the first accessed_at: strictly increasing
-  Deadlines deadlines;
-  std::int64_t calculation_id = 0;
-  ValueView record_version;
-  std::int64_t cost_us = 0;
+  std::int64_t stamp = 0;    // inserted_at and the first accessed_at: strictly increasing
   std::int64_t touches = 0;  // reads of the value while it was in the write queue
   std::int64_t eviction_counter = 0;
   std::int64_t eviction_queue = 0;
@@ -79,6 +93,7 @@ struct PutRow {
 
 /// A row that was deleted or replaced.
 struct DeletedRow {
+  std::int64_t rowid = 0;
   std::string key;
   std::int64_t byte_size = 0;
   std::int64_t calculation_id = 0;
@@ -100,7 +115,6 @@ struct Candidate {
   std::int64_t byte_size = 0;
   std::int64_t inserted_at = 0;
   std::int64_t accessed_at = 0;
-  std::int64_t calculation_id = 0;
   std::int64_t eviction_counter = 0;
   std::int64_t eviction_queue = 0;
 };
@@ -130,21 +144,28 @@ struct Totals {
   friend bool operator==(const Totals&, const Totals&) = default;
 };
 
+/// The counters of a calculation: what a row has, what was counted since, or a difference.
+template <class Number>
+struct CalculationCounts {
+  Number hits{}, stale_hits{}, misses{}, computed{}, failed{}, saved_us{};
+};
+
+/// All of them, in the order of their columns.
+template <class Number>
+inline constexpr std::array kCalculationCounts{
+    &CalculationCounts<Number>::hits,   &CalculationCounts<Number>::stale_hits,
+    &CalculationCounts<Number>::misses, &CalculationCounts<Number>::computed,
+    &CalculationCounts<Number>::failed, &CalculationCounts<Number>::saved_us};
+
 /// One row of cache_calculations. A calculation has one current row. A new version and an invalidation
 /// of all its results give it a new id; the old row stays retired until its entries are deleted.
-struct CalculationRow {
+struct CalculationRow : CalculationCounts<std::int64_t> {
   std::int64_t id = 0;
   std::string resource;
   std::string name;
   std::int64_t version = 0;
   std::string policy;  // for people who read the file
   bool retired = false;
-  std::int64_t hits = 0;
-  std::int64_t stale_hits = 0;
-  std::int64_t misses = 0;
-  std::int64_t computed = 0;
-  std::int64_t failed = 0;
-  std::int64_t saved_us = 0;
   std::string result_type{};  // the name that the codec gives; empty: unknown
 };
 

@@ -245,7 +245,8 @@ std::int64_t bounded(std::int64_t count) {
 }  // namespace
 
 DeletedRow deleted_row(const Statement& row, std::string_view key) {
-  return {std::string(key), row.integer(1), row.integer(2), deadlines_at(row, 3), row.integer(8)};
+  return {row.integer(0), std::string(key),     row.integer(1),
+          row.integer(2), deadlines_at(row, 3), row.integer(8)};
 }
 
 base::Result<std::optional<DeletedRow>> SqliteWriter::put(const PutRow& row) {
@@ -284,12 +285,11 @@ bool SqliteWriter::insert(const PutRow& row) {
 
 // Returns the old row; nullopt if there is no row, and then nothing is written.
 std::optional<DeletedRow> SqliteWriter::replace(const PutRow& row) {
-  std::int64_t rowid = 0;
   std::int64_t reads = row.touches;
-  std::optional<DeletedRow> before = find(row.key, &rowid, &reads);
+  std::optional<DeletedRow> before = find(row.key, &reads);
   if (!before) return before;
   StatementUse write = use(&WriterSql::update);
-  bind_row(*write, row, rowid, reads);
+  bind_row(*write, row, before->rowid, reads);
   write->run();
   count_removed(before->byte_size, before->eviction_queue);
   stored(row, before->eviction_queue);
@@ -301,14 +301,12 @@ void SqliteWriter::stored(const PutRow& row, std::int64_t queue) {
   last_stamp_ = std::max(last_stamp_, row.stamp);
 }
 
-// Finds the row of a key and its rowid. Adds its reads to `*reads`, because they survive a new value.
-std::optional<DeletedRow> SqliteWriter::find(std::string_view key, std::int64_t* rowid,
-                                             std::int64_t* reads) {
+// Finds the row of a key. Adds its reads to `*reads`, because they survive a new value.
+std::optional<DeletedRow> SqliteWriter::find(std::string_view key, std::int64_t* reads) {
   StatementUse found = use(&WriterSql::find);
   found->bind_text(1, key);
   if (!found->step()) return std::nullopt;
   require_key(*found, 9, key);
-  *rowid = found->integer(0);
   *reads = bounded(found->integer(7)) + bounded(*reads);
   return deleted_row(*found, key);
 }
@@ -326,16 +324,14 @@ void SqliteWriter::bind_row(Statement& write, const PutRow& row, std::int64_t ro
   bind_unless_zero(write, 12, row.cost_us);
   write.bind(13, row.eviction_counter);
   write.bind_value(15, row.value);
-  write.bind(
-      17, checksum_of(row.key, row.value, row.deadlines, row.calculation_id, row.record_version));
+  write.bind(17, checksum_of(row.key, row));
 }
 
 base::Result<std::optional<DeletedRow>> SqliteWriter::delete_key(std::string_view key) {
   return change("removing an entry", [&] {
-    std::int64_t rowid = 0;
     std::int64_t reads = 0;
-    std::optional<DeletedRow> before = find(key, &rowid, &reads);
-    if (before) remove(rowid, before->byte_size, before->eviction_queue);
+    std::optional<DeletedRow> before = find(key, &reads);
+    if (before) remove(*before);
     return before;
   });
 }
@@ -343,7 +339,7 @@ base::Result<std::optional<DeletedRow>> SqliteWriter::delete_key(std::string_vie
 base::Result<std::optional<DeletedRow>> SqliteWriter::delete_damaged(std::int64_t rowid) {
   return change("looking at a damaged entry again", [&] {
     std::optional<DeletedRow> row = find_damaged(rowid);
-    if (row) remove(rowid, row->byte_size, row->eviction_queue);
+    if (row) remove(*row);
     return row;
   });
 }
@@ -355,18 +351,20 @@ std::optional<DeletedRow> SqliteWriter::find_damaged(std::int64_t rowid) {
   const int rc = row->try_step();
   if (rc == SQLITE_DONE || failure_kind(rc) == base::FailureKind::too_large) return std::nullopt;
   if (rc != SQLITE_ROW) row->fail(rc);
-  DeletedRow found = deleted_row(*row, row->text(7));
-  const std::int64_t computed =
-      checksum_of(found.key, row->value(10), found.deadlines, found.calculation_id, row->value(9));
-  if (matches(row->value(11), computed)) return std::nullopt;
-  return found;
+  if (matches(row->value(10), checksum_of(row->text(9), entry_at(*row)))) return std::nullopt;
+  return DeletedRow{.rowid = rowid,
+                    .key = std::string(row->text(9)),
+                    .byte_size = row->integer(11),
+                    .calculation_id = row->integer(5),
+                    .deadlines = deadlines_at(*row, 1),
+                    .eviction_queue = row->integer(12)};
 }
 
-void SqliteWriter::remove(std::int64_t rowid, std::int64_t byte_size, std::int64_t queue) {
+void SqliteWriter::remove(const DeletedRow& row) {
   StatementUse statement = use(&WriterSql::remove);
-  statement->bind(1, rowid);
+  statement->bind(1, row.rowid);
   statement->run();
-  count_removed(byte_size, queue);
+  count_removed(row.byte_size, row.eviction_queue);
 }
 
 base::Status SqliteWriter::delete_row(const Candidate& row) {
@@ -410,7 +408,7 @@ base::Status SqliteWriter::reinsert(std::int64_t rowid, const Placement& to) {
     statement->bind(6, to.eviction_counter);
     statement->bind(7, to.eviction_queue);
     // Deletes a row that cannot be read. Otherwise it would stay the oldest row and block eviction.
-    if (!rewrite(*statement)) return remove(rowid, from->byte_size, from->queue);
+    if (!rewrite(*statement)) return remove({rowid, {}, from->byte_size, 0, {}, from->queue});
     count_removed(from->byte_size, from->queue);
     count_added(from->byte_size, to.eviction_queue);
     last_stamp_ = std::max(last_stamp_, to.inserted_at);
@@ -456,22 +454,18 @@ struct SqliteWriter::Taken {
     full = full || rows.size() >= most || (!rows.empty() && size > kMaxBytes - bytes);
     if (full) return false;
     rows.push_back(deleted_row(row, row.text(7)));
-    rowids.push_back(row.integer(0));
     bytes += std::clamp<std::int64_t>(size, 0, kMaxBytes);
     return true;
   }
 
   std::size_t most;
   Deleted rows;
-  std::vector<std::int64_t> rowids;
   std::int64_t bytes = 0;
   bool full = false;
 };
 
 Writer::Deleted SqliteWriter::delete_rows(Taken&& taken) {
-  for (std::size_t i = 0; i < taken.rows.size(); ++i) {
-    remove(taken.rowids[i], taken.rows[i].byte_size, taken.rows[i].eviction_queue);
-  }
+  for (const DeletedRow& row : taken.rows) remove(row);
   return std::move(taken.rows);
 }
 
@@ -558,7 +552,7 @@ base::Result<std::vector<Candidate>> SqliteWriter::oldest(std::int64_t queue, in
     while (select->step()) {
       candidates.push_back({select->integer(0), std::string(select->text(1)), select->integer(2),
                             select->integer(3), select->integer(4), select->integer(5),
-                            select->integer(6), select->integer(7)});
+                            select->integer(6)});
     }
     return candidates;
   });
@@ -569,15 +563,9 @@ base::Result<std::vector<Candidate>> SqliteWriter::oldest(std::int64_t queue, in
 namespace {
 
 void bind_counters(Statement& statement, int first, const CalculationRow& row) {
-  const auto bounded = [](std::int64_t count) {
-    return std::clamp<std::int64_t>(count, -kMaxCount, kMaxCount);
-  };
-  statement.bind(first, bounded(row.hits));
-  statement.bind(first + 1, bounded(row.stale_hits));
-  statement.bind(first + 2, bounded(row.misses));
-  statement.bind(first + 3, bounded(row.computed));
-  statement.bind(first + 4, bounded(row.failed));
-  statement.bind(first + 5, bounded(row.saved_us));
+  for (const auto count : kCalculationCounts<std::int64_t>) {
+    statement.bind(first++, bounded(row.*count));
+  }
 }
 
 }  // namespace

@@ -111,11 +111,10 @@ class SqliteWriter final : public Writer {
   [[nodiscard]] bool insert(const PutRow& row);
   [[nodiscard]] std::optional<DeletedRow> replace(const PutRow& row);
   void stored(const PutRow& row, std::int64_t queue);
-  [[nodiscard]] std::optional<DeletedRow> find(std::string_view key, std::int64_t* rowid,
-                                               std::int64_t* reads);
+  [[nodiscard]] std::optional<DeletedRow> find(std::string_view key, std::int64_t* reads);
   [[nodiscard]] std::optional<DeletedRow> find_damaged(std::int64_t rowid);
   static void bind_row(Statement& write, const PutRow& row, std::int64_t rowid, std::int64_t reads);
-  void remove(std::int64_t rowid, std::int64_t byte_size, std::int64_t queue);
+  void remove(const DeletedRow& row);
   struct Place {
     std::int64_t byte_size = 0;
     std::int64_t queue = 0;

@@ -74,22 +74,22 @@ struct WriterSql {
       " cache_key, eviction_queue FROM cache_entries INDEXED BY cache_entries_keep_until"
       " WHERE keep_until <= ?1"};
   Statement suspect{
-      "SELECT rowid, byte_size, calculation_id, computed_at, fresh_until, expires_at, keep_until,"
-      " cache_key, eviction_queue, record_version, value, checksum"
+      "SELECT rowid, computed_at, fresh_until, expires_at, keep_until, calculation_id,"
+      " record_version, cost_us, value, cache_key, checksum, byte_size, eviction_queue"
       " FROM cache_entries WHERE rowid = ?1"};
   Statement after_rowid{
       "SELECT rowid, byte_size, calculation_id, computed_at, fresh_until, expires_at, keep_until,"
       " cache_key, eviction_queue FROM cache_entries WHERE rowid > ?1 ORDER BY rowid"};
   Statement delete_everything{"DELETE FROM cache_entries"};
   Statement oldest{
-      "SELECT rowid, cache_key, byte_size, inserted_at, accessed_at, calculation_id,"
-      " eviction_counter, eviction_queue FROM cache_entries"
+      "SELECT rowid, cache_key, byte_size, inserted_at, accessed_at, eviction_counter,"
+      " eviction_queue FROM cache_entries"
       " WHERE eviction_queue IS NOT 1 ORDER BY inserted_at, accessed_at LIMIT ?1"};
   // The same for the probation queue, through its own index. The condition must be written exactly as
   // in the index.
   Statement oldest_on_probation{
-      "SELECT rowid, cache_key, byte_size, inserted_at, accessed_at, calculation_id,"
-      " eviction_counter, eviction_queue FROM cache_entries INDEXED BY cache_entries_probation"
+      "SELECT rowid, cache_key, byte_size, inserted_at, accessed_at, eviction_counter,"
+      " eviction_queue FROM cache_entries INDEXED BY cache_entries_probation"
       " WHERE eviction_queue = 1 ORDER BY inserted_at LIMIT ?1"};
   Statement place_of{"SELECT byte_size, eviction_queue FROM cache_entries WHERE rowid = ?1"};
   Statement all_sizes{"SELECT byte_size, eviction_queue FROM cache_entries"};

@@ -88,24 +88,18 @@ class FakeStore final : public store::Store {
  private:
   static base::Failure gone() { return {base::FailureKind::unavailable, 0, "the store is closed"}; }
 
-  static store::RowView view_of(const FakeRow& row) {
+  static store::EntryView view_of(const FakeRow& row) {
     return {row.rowid,          row.deadlines, row.calculation_id,
             row.record_version, row.cost_us,   row.value};
   }
 
   static store::StoredEntry entry_of(const std::string& key, const FakeRow& row) {
-    store::StoredEntry entry;
-    entry.rowid = row.rowid;
+    store::StoredEntry entry(key, view_of(row));
     entry.is_damaged = row.is_damaged;
-    entry.info.key = key;
     entry.info.byte_size = row.byte_size;
     entry.info.inserted_at = row.inserted_at;
     entry.info.accessed_at = row.accessed_at;
     entry.info.access_count = row.access_count;
-    entry.info.computed_at = row.deadlines.computed_at;
-    entry.deadlines = row.deadlines;
-    entry.record_version = row.record_version;
-    entry.value = row.value;
     return entry;
   }
 

@@ -14,6 +14,7 @@ namespace {
 using base::Result;
 using base::Status;
 using store::DeletedRow;
+using Counts = store::CalculationCounts<std::int64_t>;
 
 constexpr std::int64_t kMaxBytes = 4 * 1024 * 1024;
 constexpr std::int64_t kPageBytes = 4096;
@@ -40,7 +41,7 @@ class Alone {
 };
 
 DeletedRow deleted_row(const std::string& key, const FakeRow& row) {
-  return {key, row.byte_size, row.calculation_id, row.deadlines};
+  return {row.rowid, key, row.byte_size, row.calculation_id, row.deadlines, row.eviction_queue};
 }
 
 class FakeWriter final : public store::Writer {
@@ -220,7 +221,7 @@ class FakeWriter final : public store::Writer {
     for (const auto& [key, row] : state_.rows) {
       if (row.eviction_queue != queue) continue;
       out.push_back({row.rowid, key, row.byte_size, row.inserted_at, row.accessed_at,
-                     row.calculation_id, row.eviction_counter, row.eviction_queue});
+                     row.eviction_counter, row.eviction_queue});
     }
     std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) {
       return std::pair(a.inserted_at, a.accessed_at) < std::pair(b.inserted_at, b.accessed_at);
@@ -236,14 +237,7 @@ class FakeWriter final : public store::Writer {
     if (is_new) return {};
     store::CalculationRow& known = found->second;
     store::CalculationRow next = row;
-    if (!row.retired) {
-      next.hits = known.hits;
-      next.stale_hits = known.stale_hits;
-      next.misses = known.misses;
-      next.computed = known.computed;
-      next.failed = known.failed;
-      next.saved_us = known.saved_us;
-    }
+    if (!row.retired) static_cast<Counts&>(next) = known;
     known = next;
     return {};
   }
@@ -254,12 +248,7 @@ class FakeWriter final : public store::Writer {
     if (found == state_.calculations.end()) return {};
     changed_ = true;
     store::CalculationRow& row = found->second;
-    row.hits += deltas.hits;
-    row.stale_hits += deltas.stale_hits;
-    row.misses += deltas.misses;
-    row.computed += deltas.computed;
-    row.failed += deltas.failed;
-    row.saved_us += deltas.saved_us;
+    for (const auto count : store::kCalculationCounts<std::int64_t>) row.*count += deltas.*count;
     return {};
   }
 

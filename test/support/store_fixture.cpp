@@ -75,7 +75,7 @@ store::PutRow row_of(std::string_view key, ValueView value, std::int64_t stamp) 
   return row;
 }
 
-void CollectingSink::row(std::size_t index, const store::RowView& row) noexcept {
+void CollectingSink::row(std::size_t index, const store::EntryView& row) noexcept {
   CHECK(rows.count(index) == 0);
   rows[index] = {row.rowid,   row.deadlines,   row.calculation_id, Value(row.record_version),
                  row.cost_us, Value(row.value)};

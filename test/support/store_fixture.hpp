@@ -71,7 +71,7 @@ class CollectingSink : public store::RowSink {
     std::int64_t cost_us = 0;
     Value value;
   };
-  void row(std::size_t index, const store::RowView& row) noexcept override;
+  void row(std::size_t index, const store::EntryView& row) noexcept override;
 
   std::map<std::size_t, Row> rows;
 };

@@ -55,7 +55,7 @@ struct SwappedRows : StoreFixture {
 base::Status read(store::Store& store, std::string_view key, std::optional<Value>* value) {
   struct Sink : store::RowSink {
     explicit Sink(std::optional<Value>* out) : found(out) {}
-    void row(std::size_t, const store::RowView& row) noexcept override {
+    void row(std::size_t, const store::EntryView& row) noexcept override {
       *found = Value(row.value);
     }
     std::optional<Value>* found;

@@ -115,7 +115,7 @@ TEST_SUITE("unit") {
   TEST_CASE("numbers that are read repeatedly survive although the index is full") {
     TierFixture fixture(1 << 20);
     const auto fill = [&fixture](std::int64_t number) {
-      store::RowView row;
+      store::EntryView row;
       row.value = ValueView::integer(number);
       const std::string key = std::to_string(number);
       fixture.tier->fill(key, fixture.look(key), row);

@@ -73,7 +73,7 @@ class Race {
     const std::int64_t changed = changed_[static_cast<std::size_t>(key)].load();
     MemoryTier::Look look;
     TierCopy copy;
-    store::RowView row;
+    store::EntryView row;
     if (tier_->find(key_of(key), look, copy, row)) {
       ++hits_;
       check(row, changed);
@@ -82,7 +82,7 @@ class Race {
     fill(key, look);
   }
 
-  void check(const store::RowView& row, std::int64_t changed) {
+  void check(const store::EntryView& row, std::int64_t changed) {
     const bool whole = row.value.bytes() == text_of(row.rowid) && row.cost_us == row.rowid &&
                        row.record_version.bytes() == "version " + std::to_string(row.rowid);
     if (!whole) ++torn_;
@@ -93,7 +93,7 @@ class Race {
     const std::int64_t number = stored_[static_cast<std::size_t>(key)].load();
     const std::string text = text_of(number);
     const std::string version = "version " + std::to_string(number);
-    store::RowView row;
+    store::EntryView row;
     row.rowid = row.cost_us = number;
     row.record_version = ValueView::text(version);
     row.value = ValueView::text(text);

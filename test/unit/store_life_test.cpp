@@ -204,7 +204,7 @@ TEST_SUITE("unit") {
 
     class Sink : public store::RowSink {
      public:
-      void row(std::size_t, const store::RowView& row) noexcept override {
+      void row(std::size_t, const store::EntryView& row) noexcept override {
         const std::int64_t round = row.value.as_integer();
         if (rows++ == 0) first = round;
         one_round = one_round && round == first;

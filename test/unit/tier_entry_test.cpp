@@ -24,7 +24,7 @@ struct Row {
   std::string key;
   Value record_version;
   Value value;
-  store::RowView view;  // refers to the values above
+  store::EntryView view;  // refers to the values above
 };
 
 class Rows {
@@ -106,7 +106,7 @@ Words written(Row& row, std::uint64_t hash = 1) {
   return words;
 }
 
-void check_equal(const store::RowView& left, const store::RowView& right) {
+void check_equal(const store::EntryView& left, const store::EntryView& right) {
   CHECK(left.rowid == right.rowid);
   CHECK(left.deadlines.computed_at == right.deadlines.computed_at);
   CHECK(left.deadlines.fresh_until == right.deadlines.fresh_until);
@@ -135,7 +135,7 @@ TEST_SUITE("unit") {
       const Words words = written(row, hash);
       CHECK(tier_entry::words_in(words[0]) == words.size());
       CHECK(words[tier_entry::kHashWord] == hash);
-      store::RowView read;
+      store::EntryView read;
       REQUIRE(tier_entry::read(words, row.key, read));
       check_equal(read, row.view);
     }
@@ -155,7 +155,7 @@ TEST_SUITE("unit") {
     for (int i = 0; i < 300; ++i) {
       Row row = rows.next();
       const Words words = written(row);
-      store::RowView read;
+      store::EntryView read;
       std::string other = row.key;
       const std::size_t at = rows.roll(static_cast<std::uint32_t>(other.size()));
       other[at] = static_cast<char>(other[at] + 1);
@@ -190,7 +190,7 @@ TEST_SUITE("unit") {
       words.shrink_to_fit();
       // The first word still contains the length of this key.
       words[0] = (words[0] & ~std::uint64_t{0x1fff}) | row.key.size();
-      store::RowView read;
+      store::EntryView read;
       if (!tier_entry::read(words, row.key, read)) continue;
       CHECK(is_within(read.record_version.bytes(), words));
       CHECK(is_within(read.value.bytes(), words));

@@ -15,8 +15,8 @@ namespace ashmemo::test {
 struct TierFixture {
   explicit TierFixture(std::int64_t bytes = 1 << 20) : tier(memory::make_memory_tier(bytes)) {}
 
-  static store::RowView text_row(std::string_view text) {
-    store::RowView row;
+  static store::EntryView text_row(std::string_view text) {
+    store::EntryView row;
     row.rowid = 1;
     row.value = ValueView::text(text);
     return row;
@@ -26,7 +26,7 @@ struct TierFixture {
   [[nodiscard]] memory::MemoryTier::Look look(std::string_view key) {
     memory::MemoryTier::Look look;
     memory::TierCopy copy;
-    store::RowView row;
+    store::EntryView row;
     (void)tier->find(key, look, copy, row);
     return look;
   }
@@ -40,7 +40,7 @@ struct TierFixture {
   [[nodiscard]] std::optional<std::string> get(std::string_view key) {
     memory::MemoryTier::Look look;
     memory::TierCopy copy;
-    store::RowView row;
+    store::EntryView row;
     if (!tier->find(key, look, copy, row)) return std::nullopt;
     return std::string(row.value.bytes());
   }

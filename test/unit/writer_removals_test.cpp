@@ -249,8 +249,8 @@ TEST_SUITE("unit") {
   TEST_CASE("delete_retired removes entries of retired calculations in one pass over all rows") {
     StoreFixture file;
     file.transaction([](store::Writer& writer) {
-      REQUIRE(writer.put_calculation({1, "Post", "a", 1, "", true, 0, 0, 0, 0, 0, 0}));
-      REQUIRE(writer.put_calculation({2, "Post", "a", 2, "", false, 0, 0, 0, 0, 0, 0}));
+      REQUIRE(writer.put_calculation({{}, 1, "Post", "a", 1, "", true}));
+      REQUIRE(writer.put_calculation({{}, 2, "Post", "a", 2, "", false}));
       for (int i = 0; i < 250; ++i) {
         const std::string key = "k" + std::to_string(i);
         store::PutRow row = row_of(key, ValueView::integer(i), i + 1);
@@ -348,7 +348,7 @@ TEST_SUITE("unit") {
           case 5:
             if (below(20) == 0) REQUIRE(writer.delete_everything());
             if (below(20) == 0) REQUIRE(writer.recount());
-            REQUIRE(writer.put_calculation({1, "r", "n", 1, "", true, 0, 0, 0, 0, 0, 0}));
+            REQUIRE(writer.put_calculation({{}, 1, "r", "n", 1, "", true}));
             break;
           default:
             REQUIRE(writer.put(row));

@@ -205,7 +205,6 @@ TEST_SUITE("unit") {
                {"d", 5, 0}, {"c", 7, 1}, {"b", 6, 0}, {"a", 8, 0}}) {
         store::PutRow row = row_of(key, ValueView::integer(1), stamp);
         row.eviction_queue = queue;
-        row.calculation_id = stamp;
         REQUIRE(writer.put(row));
       }
       const auto main_queue = writer.oldest(0, 10);
@@ -213,7 +212,6 @@ TEST_SUITE("unit") {
       REQUIRE(main_queue->size() == 3);
       CHECK(main_queue->at(0).key == "d");
       CHECK(main_queue->at(1).key == "b");
-      CHECK(main_queue->at(1).calculation_id == 6);
       CHECK(main_queue->at(1).byte_size == 100);
       CHECK(main_queue->at(2).key == "a");
       CHECK(writer.oldest(0, 1).value().front().key == "d");
@@ -335,13 +333,13 @@ TEST_SUITE("unit") {
 
   TEST_CASE("a calculation keeps its counters until it is retired") {
     StoreFixture file;
-    store::CalculationRow row{7, "Post", "words", 2, "ttl 1h", false, 1, 2, 3, 4, 5, 6};
+    store::CalculationRow row{{1, 2, 3, 4, 5, 6}, 7, "Post", "words", 2, "ttl 1h"};
     file.transaction([&](store::Writer& writer) {
       REQUIRE(writer.put_calculation(row));
-      REQUIRE(writer.add_counters({7, "", "", 0, "", false, 10, 20, 30, 40, 50, 60}));
+      REQUIRE(writer.add_counters({{10, 20, 30, 40, 50, 60}, 7, "", "", 0, ""}));
       row.policy = "ttl 2h";
       REQUIRE(writer.put_calculation(row));
-      REQUIRE(writer.add_counters({8, "", "", 0, "", false, 1, 1, 1, 1, 1, 1}));
+      REQUIRE(writer.add_counters({{1, 1, 1, 1, 1, 1}, 8, "", "", 0, ""}));
     });
     const auto rows = file.store().calculations();
     REQUIRE(rows);
@@ -360,7 +358,7 @@ TEST_SUITE("unit") {
     CHECK(kept.failed == 55);
     CHECK(kept.saved_us == 66);
     file.transaction([](store::Writer& writer) {
-      REQUIRE(writer.put_calculation({7, "Post", "words", 2, "ttl 2h", true, 0, 0, 0, 0, 0, 0}));
+      REQUIRE(writer.put_calculation({{}, 7, "Post", "words", 2, "ttl 2h", true}));
     });
     const std::string counted = "hits, stale_hits, misses, computed, failed, saved_us";
     CHECK(file.raw().rows("SELECT retired, " + counted + " FROM cache_calculations") ==
@@ -370,8 +368,8 @@ TEST_SUITE("unit") {
   TEST_CASE("delete_calculations deletes only retired calculations") {
     StoreFixture file;
     file.transaction([](store::Writer& writer) {
-      REQUIRE(writer.put_calculation({1, "Post", "a", 1, "", true, 0, 0, 0, 0, 0, 0}));
-      REQUIRE(writer.put_calculation({2, "Post", "b", 1, "", false, 0, 0, 0, 0, 0, 0}));
+      REQUIRE(writer.put_calculation({{}, 1, "Post", "a", 1, "", true}));
+      REQUIRE(writer.put_calculation({{}, 2, "Post", "b", 1, "", false}));
       const std::vector<std::int64_t> ids = {1, 2, 3};
       REQUIRE(writer.delete_calculations(ids));
     });
