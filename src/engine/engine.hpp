@@ -24,7 +24,6 @@
 #include "engine/time.hpp"
 #include "engine/write_queue.hpp"
 #include "memory/memory_tier.hpp"
-#include "memory/tier_watch.hpp"
 #include "store/open.hpp"
 #include "store/store.hpp"
 
