@@ -1,9 +1,11 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/result.hpp"
 
@@ -38,6 +40,24 @@ struct FileState {
 /// the file. The header of a cache file is read through SQLite instead (store/header.hpp).
 [[nodiscard]] Result<std::string> read_start(const std::string& path);
 
+/// A regular file, read from its beginning to its end. Follows no link. Never use it for a file that
+/// this process may have locked (see read_start).
+class InputFile {
+ public:
+  [[nodiscard]] static Result<std::unique_ptr<InputFile>> open(const std::string& path);
+  ~InputFile();
+  InputFile(const InputFile&) = delete;
+  InputFile& operator=(const InputFile&) = delete;
+
+  /// Reads the next bytes and returns their number. Fewer than asked for: the file ends there.
+  [[nodiscard]] Result<std::size_t> read(char* to, std::size_t bytes);
+
+ private:
+  InputFile(int descriptor, std::string path) : descriptor_(descriptor), path_(std::move(path)) {}
+  const int descriptor_;
+  const std::string path_;
+};
+
 /// Creates an empty file that only its owner may read and write. Fails if anything is there.
 [[nodiscard]] Status create_private_file(const std::string& path);
 /// Gives only the owner access to the file. Follows no link.
@@ -45,14 +65,29 @@ struct FileState {
 
 /// Renames a file. Fails if `to` exists.
 [[nodiscard]] Status rename_file(const std::string& from, const std::string& to);
+/// Removes the content of a regular file. Follows no link.
+[[nodiscard]] Status empty_file(const std::string& path);
 /// Removes a file. A missing file is not a failure.
 [[nodiscard]] Status remove_file(const std::string& path);
 
-/// The lock of the engine: FILE-lock beside the cache file. The process holds it, and the system
-/// releases it when the process ends in any way. A child does not inherit it, and exec closes it.
+/// Remembers the process that created it, so that its owner can notice that it runs in a forked child.
+class ProcessMark {
+ public:
+  ProcessMark();
+  /// Reads one atomic: no system call, no lock.
+  [[nodiscard]] bool is_forked_child() const noexcept;
+
+ private:
+  std::uint32_t forks_before_;
+};
+
+/// The lock of the engine: FILE-lock beside the cache file. The system releases it when the process
+/// ends in any way. A forked child and a program that this process starts do not inherit it.
 ///
-/// It keeps other processes out, but not this one: a second acquire in this process would succeed, and
-/// destroying either object would release both. store/open_files.hpp prevents that.
+/// If the system has locks of open files (Linux), each other acquire fails, in this process too, and
+/// the lock remains when the program opens and closes the file. Otherwise it is a lock of the process:
+/// a second acquire in this process would succeed, and destroying either object would release both.
+/// store/open_files.hpp prevents that.
 class FileLock {
  public:
   /// Takes the lock and creates the file with `magic` as its content. Fails with busy if another
@@ -69,23 +104,35 @@ class FileLock {
 
  private:
   FileLock(int descriptor, bool was_ours) noexcept : descriptor_(descriptor), was_ours_(was_ours) {}
+  const ProcessMark process_;
   int descriptor_;
   bool was_ours_;
+};
+
+/// A shared lock of an open file on a range of its bytes. It conflicts with exclusive locks of every
+/// kind, in this process too. A forked child does not inherit it.
+///
+/// The destructor closes a descriptor, so it releases all locks of SQLite on this file, too.
+class SharedLock {
+ public:
+  /// Opens the file for reading. Returns null if the system has no locks of open files.
+  [[nodiscard]] static Result<std::unique_ptr<SharedLock>> open(const std::string& path);
+  ~SharedLock();
+  SharedLock(const SharedLock&) = delete;
+  SharedLock& operator=(const SharedLock&) = delete;
+
+  /// Returns false if there is an exclusive lock, or if the file system has no such locks.
+  bool lock(std::int64_t first, std::int64_t bytes) noexcept;
+  void unlock() noexcept;
+
+ private:
+  explicit SharedLock(int descriptor) noexcept : descriptor_(descriptor) {}
+  const ProcessMark process_;
+  const int descriptor_;
 };
 
 /// Microseconds since 1970 at the system's last tick, some milliseconds ago, or now if the system does
 /// not offer that. Faster than the exact time.
 [[nodiscard]] std::int64_t rough_wall_now() noexcept;
-
-/// Remembers the process that created it, so that its owner can notice that it runs in a forked child.
-class ProcessMark {
- public:
-  ProcessMark();
-  /// Reads one atomic: no system call, no lock.
-  [[nodiscard]] bool is_forked_child() const noexcept;
-
- private:
-  std::uint32_t forks_before_;
-};
 
 }  // namespace ashmemo::base

@@ -6,11 +6,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <array>
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <mutex>
 #include <system_error>
+#include <utility>
+#include <vector>
 
 #include "base/platform.hpp"
 #include "base/test_point.hpp"
@@ -104,20 +106,131 @@ FileState state_of(const struct stat& found) {
   return state;
 }
 
-Result<std::string> read_beginning(int descriptor, const std::string& path) {
-  std::string content(kStartBytes, '\0');
+// Returns the number of bytes. Fewer than asked for: the file ends there.
+Result<std::size_t> read_fully(int descriptor, char* to, std::size_t bytes,
+                               const std::string& path) {
   std::size_t done = 0;
-  while (done < content.size()) {
-    const ssize_t count = uninterrupted([&] {
-      return ::pread(descriptor, content.data() + done, content.size() - done,
-                     static_cast<off_t>(done));
-    });
+  while (done < bytes) {
+    const ssize_t count =
+        uninterrupted([&] { return ::read(descriptor, to + done, bytes - done); });
     if (count < 0) return failed(errno, "read", path);
     if (count == 0) break;
     done += static_cast<std::size_t>(count);
   }
-  content.resize(done);
+  return done;
+}
+
+// For a file that was opened just now.
+Result<std::string> read_beginning(int descriptor, const std::string& path) {
+  std::string content(kStartBytes, '\0');
+  const auto count = read_fully(descriptor, content.data(), content.size(), path);
+  if (!count) return count.failure();
+  content.resize(*count);
   return content;
+}
+
+// ---- locks
+
+/// The descriptors that a forked child closes. A lock of an open file lasts until all copies of its
+/// descriptor are closed, and a forked child has copies. Without this the child would keep the lock
+/// after the end of its parent.
+class LockDescriptors {
+ public:
+  /// Never destroyed, because caches may be static objects.
+  static LockDescriptors& of_this_process() {
+    static auto* const descriptors = new LockDescriptors;
+    return *descriptors;
+  }
+
+  /// How often this process has forked.
+  [[nodiscard]] std::uint64_t forks() const noexcept { return forks_.load(); }
+  /// Returns false if there was a fork since `forks` had this value. A child may then have a copy
+  /// that it does not know.
+  [[nodiscard]] bool add(int descriptor, std::uint64_t forks) {
+    const std::lock_guard lock(mutex_);
+    if (forks_ != forks) return false;
+    numbers_.push_back(descriptor);
+    return true;
+  }
+  void remove(int descriptor) noexcept {
+    const std::lock_guard lock(mutex_);
+    numbers_.erase(std::find(numbers_.begin(), numbers_.end(), descriptor));
+  }
+
+ private:
+  LockDescriptors() { ::pthread_atfork(begin_fork, end_in_parent, end_in_child); }
+
+  static void begin_fork() {
+    of_this_process().mutex_.lock();
+    ++of_this_process().forks_;
+  }
+  static void end_in_parent() { of_this_process().mutex_.unlock(); }
+  static void end_in_child() {
+    LockDescriptors& all = of_this_process();
+    for (const int number : all.numbers_) ::close(number);
+    all.numbers_.clear();
+    all.mutex_.unlock();
+  }
+
+  std::mutex mutex_;
+  std::vector<int> numbers_;
+  std::atomic<std::uint64_t> forks_{0};
+};
+
+// Sets a lock of the open file. If it returns false, errno has the reason.
+bool set_lock([[maybe_unused]] int descriptor, [[maybe_unused]] struct flock lock) noexcept {
+#if defined(F_OFD_SETLK)
+  return uninterrupted([&] { return ::fcntl(descriptor, F_OFD_SETLK, &lock); }) == 0;
+#else
+  errno = EINVAL;
+  return false;
+#endif
+}
+
+struct flock whole_file(short type) noexcept {
+  struct flock whole = {};
+  whole.l_type = type;
+  whole.l_whence = SEEK_SET;
+  return whole;
+}
+
+// Unlocks first, because a program that is being started has a copy of the descriptor for a moment.
+void close_lock(int descriptor) noexcept {
+  (void)set_lock(descriptor, whole_file(F_UNLCK));
+  LockDescriptors::of_this_process().remove(descriptor);
+  ::close(descriptor);
+}
+
+/// A descriptor that LockDescriptors knows.
+class LockDescriptor {
+ public:
+  explicit LockDescriptor(int number) noexcept : number_(number) {}
+  ~LockDescriptor() {
+    if (number_ >= 0) close_lock(number_);
+  }
+  LockDescriptor(LockDescriptor&& other) noexcept : number_(other.release()) {}
+  LockDescriptor(const LockDescriptor&) = delete;
+  LockDescriptor& operator=(const LockDescriptor&) = delete;
+
+  [[nodiscard]] int get() const noexcept { return number_; }
+  [[nodiscard]] bool is_open() const noexcept { return number_ >= 0; }
+  [[nodiscard]] int release() noexcept { return std::exchange(number_, -1); }
+
+ private:
+  int number_;
+};
+
+// `open` returns a Result<Descriptor>.
+template <class Open>
+Result<LockDescriptor> open_for_lock(const Open& open) {
+  LockDescriptors& known = LockDescriptors::of_this_process();
+  while (true) {
+    const std::uint64_t forks = known.forks();
+    Result<Descriptor> file = open();
+    if (!file) return file.failure();
+    if (!file->is_open()) return LockDescriptor(-1);
+    if (known.add(file->get(), forks)) return LockDescriptor(file->release());
+  }
 }
 
 // Written once and synced, because it must identify the file beside it after a power cut.
@@ -152,15 +265,16 @@ Result<Descriptor> open_lock_file(const std::string& path) {
   return created;
 }
 
+// Takes a lock of the open file if the system has such locks. Otherwise a lock of the process.
 Status lock_whole(int descriptor, const std::string& path) {
-  struct flock whole = {};
-  whole.l_type = F_WRLCK;
-  whole.l_whence = SEEK_SET;
-  if (uninterrupted([&] { return ::fcntl(descriptor, F_SETLK, &whole); }) == 0) return Ok{};
-  if (errno == EACCES || errno == EAGAIN) {
-    return Failure{FailureKind::busy, 0, fmt::format("'{}' is locked by another process", path)};
+  const struct flock whole = whole_file(F_WRLCK);
+  const auto is_held = [] { return errno == EACCES || errno == EAGAIN; };
+  if (set_lock(descriptor, whole)) return Ok{};
+  if (!is_held() && uninterrupted([&] { return ::fcntl(descriptor, F_SETLK, &whole); }) == 0) {
+    return Ok{};
   }
-  return failed(errno, "lock", path);
+  if (!is_held()) return failed(errno, "lock", path);
+  return Failure{FailureKind::busy, 0, fmt::format("'{}' is locked by another process", path)};
 }
 
 Failure not_our_lock(const std::string& path) {
@@ -207,6 +321,18 @@ Result<std::string> read_start(const std::string& path) {
   return read_beginning(file.get(), path);
 }
 
+Result<std::unique_ptr<InputFile>> InputFile::open(const std::string& path) {
+  Descriptor file = open_file(path, O_RDONLY);
+  if (!file.is_open()) return failed(errno, "open", path);
+  return std::unique_ptr<InputFile>(new InputFile(file.release(), path));
+}
+
+InputFile::~InputFile() { ::close(descriptor_); }
+
+Result<std::size_t> InputFile::read(char* to, std::size_t bytes) {
+  return read_fully(descriptor_, to, bytes, path_);
+}
+
 Status create_private_file(const std::string& path) {
   ASHMEMO_TEST_POINT("system: creates");
   const Descriptor file = open_file(path, O_RDWR | O_CREAT | O_EXCL);
@@ -239,6 +365,13 @@ Status rename_file(const std::string& from, const std::string& to) {
   return Ok{};
 }
 
+Status empty_file(const std::string& path) {
+  ASHMEMO_TEST_POINT("system: truncates");
+  const Descriptor file = open_file(path, O_WRONLY | O_TRUNC);
+  if (!file.is_open()) return failed(errno, "empty", path);
+  return Ok{};
+}
+
 Status remove_file(const std::string& path) {
   ASHMEMO_TEST_POINT("system: removes");
   if (::unlink(path.c_str()) == 0 || errno == ENOENT) return Ok{};
@@ -250,10 +383,10 @@ Result<std::unique_ptr<FileLock>> FileLock::acquire(const std::string& path,
   constexpr int kTries =
       100;  // attempts that failed because another process created or removed the file
   for (int tried = 0; tried < kTries; ++tried) {
-    Result<Descriptor> opened = open_lock_file(path);
+    Result<LockDescriptor> opened = open_for_lock([&path] { return open_lock_file(path); });
     if (!opened) return opened.failure();
     if (!opened->is_open()) continue;
-    Descriptor& file = *opened;
+    LockDescriptor& file = *opened;
     struct stat found = {};
     if (::fstat(file.get(), &found) != 0) return failed(errno, "look at", path);
     if (type_of(found.st_mode) != FileType::regular) return not_our_lock(path);
@@ -266,7 +399,38 @@ Result<std::unique_ptr<FileLock>> FileLock::acquire(const std::string& path,
   return Failure{FailureKind::busy, 0, fmt::format("'{}' keeps being replaced", path)};
 }
 
-FileLock::~FileLock() { ::close(descriptor_); }
+FileLock::~FileLock() {
+  if (!process_.is_forked_child()) close_lock(descriptor_);
+}
+
+Result<std::unique_ptr<SharedLock>> SharedLock::open([[maybe_unused]] const std::string& path) {
+#if defined(F_OFD_SETLK)
+  Result<LockDescriptor> file = open_for_lock([&path]() -> Result<Descriptor> {
+    Descriptor opened = open_file(path, O_RDONLY);
+    if (!opened.is_open()) return failed(errno, "open", path);
+    return opened;
+  });
+  if (!file) return file.failure();
+  return std::unique_ptr<SharedLock>(new SharedLock(file->release()));
+#else
+  return std::unique_ptr<SharedLock>();
+#endif
+}
+
+SharedLock::~SharedLock() {
+  if (!process_.is_forked_child()) close_lock(descriptor_);
+}
+
+bool SharedLock::lock(std::int64_t first, std::int64_t bytes) noexcept {
+  struct flock range = whole_file(F_RDLCK);
+  range.l_start = static_cast<off_t>(first);
+  range.l_len = static_cast<off_t>(bytes);
+  return set_lock(descriptor_, range);
+}
+
+void SharedLock::unlock() noexcept {
+  if (!process_.is_forked_child()) (void)set_lock(descriptor_, whole_file(F_UNLCK));
+}
 
 ProcessMark::ProcessMark() {
   static std::once_flag once;

@@ -5,7 +5,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
+#include <atomic>
 #include <filesystem>
+#include <thread>
 
 #include "engine/time.hpp"
 #include "support/child.hpp"
@@ -33,6 +36,53 @@ std::string lock_in_child(const std::string& path) {
            return lock.failure().kind == FailureKind::busy ? "busy" : lock.failure().what;
          })
       .said;
+}
+
+/// Forked children that live until the end of the test.
+class LivingChildren {
+ public:
+  LivingChildren() { REQUIRE(::pipe(pipe_.data()) == 0); }
+  ~LivingChildren() {
+    for (const int end : pipe_) ::close(end);
+  }
+  LivingChildren(const LivingChildren&) = delete;
+  LivingChildren& operator=(const LivingChildren&) = delete;
+
+  void fork_one() const {
+    if (::fork() != 0) return;
+    // All pipes but its own: the test waits for the end of these. Files stay open.
+    for (int number = STDERR_FILENO + 1; number < 256; ++number) {
+      struct stat found = {};
+      const bool is_pipe = ::fstat(number, &found) == 0 && S_ISFIFO(found.st_mode);
+      if (is_pipe && number != pipe_[0]) ::close(number);
+    }
+    ::alarm(60);
+    char byte = 0;
+    (void)!::read(pipe_[0], &byte, 1);  // until the other end is closed
+    ::_exit(0);
+  }
+
+ private:
+  std::array<int, 2> pipe_{};
+};
+
+bool can_lock_exclusively(const std::string& path, off_t first) {
+  return in_child([&]() -> std::string {
+           const int file = ::open(path.c_str(), O_RDWR);
+           struct flock range = {};
+           range.l_type = F_WRLCK;
+           range.l_whence = SEEK_SET;
+           range.l_start = first;
+           range.l_len = 10;
+           return ::fcntl(file, F_SETLK, &range) == 0 ? "locked" : "refused";
+         }).said == "locked";
+}
+
+bool has_locks_of_open_files() {
+  const TempDir dir;
+  write_file(dir.path("x"), "");
+  const auto lock = SharedLock::open(dir.path("x"));
+  return lock && *lock != nullptr && lock.value()->lock(0, 1);
 }
 
 }  // namespace
@@ -240,6 +290,97 @@ TEST_SUITE("unit") {
     CHECK(lock_in_child(path) == "busy");
     lock->reset();
     CHECK(lock_in_child(path) == "taken");
+  }
+
+  TEST_CASE("a lock ends with its process even if a forked child still runs") {
+    const TempDir dir;
+    const std::string path = dir.path("x-lock");
+    LivingChildren children;
+    Child holder([&](Child::Parent& parent) -> std::string {
+      const auto lock = FileLock::acquire(path, kMagic);
+      children.fork_one();
+      parent.notify();
+      parent.wait_for();
+      return lock ? "held" : lock.failure().what;
+    });
+    REQUIRE(holder.wait_for());
+    CHECK(lock_in_child(path) == "busy");
+    holder.kill();
+    CHECK(lock_in_child(path) == "taken");
+  }
+
+  TEST_CASE("a forked child never keeps a lock, whenever the fork happens") {
+    const TempDir dir;
+    const std::string path = dir.path("x-lock");
+    LivingChildren children;
+    Child holder([&](Child::Parent& parent) -> std::string {
+      std::atomic<bool> forked_all{false};
+      std::thread forking([&] {
+        for (int i = 0; i < 30; ++i) children.fork_one();
+        forked_all = true;
+      });
+      // Each lock may have been inherited, and only the last one is still held at the end.
+      Result<std::unique_ptr<FileLock>> lock = FileLock::acquire(path, kMagic);
+      while (lock && !forked_all) {
+        lock->reset();
+        lock = FileLock::acquire(path, kMagic);
+      }
+      forking.join();
+      parent.notify();
+      parent.wait_for();
+      return lock ? "held" : lock.failure().what;
+    });
+    REQUIRE(holder.wait_for());
+    CHECK(lock_in_child(path) == "busy");
+    holder.kill();
+    CHECK(lock_in_child(path) == "taken");
+  }
+
+  TEST_CASE("a lock remains when the program opens and closes the lock file") {
+    if (!has_locks_of_open_files()) {
+      MESSAGE("this system has no locks of open files: skipped");
+      return;
+    }
+    const TempDir dir;
+    const std::string path = dir.path("x-lock");
+    auto lock = FileLock::acquire(path, kMagic);
+    REQUIRE(lock);
+    CHECK(read_file(path) == kMagic);
+    CHECK(lock_in_child(path) == "busy");
+    const auto second = FileLock::acquire(path, kMagic);
+    REQUIRE_FALSE(second);
+    CHECK(second.failure().kind == FailureKind::busy);
+    CHECK(lock_in_child(path) == "busy");
+    lock->reset();
+    CHECK(lock_in_child(path) == "taken");
+  }
+
+  TEST_CASE("a shared lock prevents exclusive locks, also of this process, until it ends") {
+    const TempDir dir;
+    const std::string path = dir.path("x");
+    write_file(path, "content");
+    auto shared = SharedLock::open(path);
+    REQUIRE(shared);
+    if (*shared == nullptr) {
+      MESSAGE("this system has no locks of open files: skipped");
+      return;
+    }
+    CHECK(can_lock_exclusively(path, 100));
+    REQUIRE(shared.value()->lock(100, 10));
+    CHECK_FALSE(can_lock_exclusively(path, 100));
+    CHECK(can_lock_exclusively(path, 110));
+    const ChildEnd end = in_child([&] {
+      shared->reset();  // the child's copy: no lock of the parent ends
+      return std::string(can_lock_exclusively(path, 100) ? "not locked" : "locked");
+    });
+    CHECK(end.said == "locked");
+    CHECK_FALSE(can_lock_exclusively(path, 100));
+    auto second = SharedLock::open(path);
+    CHECK(second.value()->lock(100, 10));
+    shared.value()->unlock();
+    CHECK_FALSE(can_lock_exclusively(path, 100));
+    second->reset();
+    CHECK(can_lock_exclusively(path, 100));
   }
 
   TEST_CASE("a lock file never uses the descriptor of a closed standard stream") {
