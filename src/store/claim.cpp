@@ -14,6 +14,12 @@ using base::FailureKind;
 using base::FileState;
 using base::FileType;
 
+// Each connection of SQLite has a shared lock on these bytes of FILE, and deletes the log at its end if
+// it can lock them exclusively (sqlite3.c: SHARED_FIRST and SHARED_SIZE). They belong to SQLite's file
+// format, because processes with different versions share files.
+constexpr std::int64_t kSqliteSharedFirst = 0x4000'0002;
+constexpr std::int64_t kSqliteSharedBytes = 510;
+
 Failure in_use(const std::string& file, std::string_view by) {
   return {
       FailureKind::in_use, 0,
@@ -100,7 +106,20 @@ base::Status ClaimedFile::check_under_lock(bool listed) {
   if (!checked) return checked.failure();
   damage_ = std::move(checked->why);
   const bool is_new = checked->found == Found::nothing || checked->found == Found::empty;
-  return is_new ? make_new(checked->found) : base::Status{};
+  return is_new ? make_new(checked->found) : drop(checked->left_behind);
+}
+
+// Another program may still use these files with the file that was here before. The log is emptied
+// first, otherwise that program could copy its pages into FILE when it ends. Shared memory is not
+// emptied, because that would end a program that has it mapped.
+base::Status ClaimedFile::drop(const std::vector<std::string>& left_behind) {
+  for (const std::string& path : left_behind) {
+    if (path != paths_.shm) {
+      if (auto emptied = base::empty_file(path); !emptied) return emptied;
+    }
+    if (auto removed = base::remove_file(path); !removed) return removed;
+  }
+  return {};
 }
 
 base::Status ClaimedFile::make_new(Found found) {
@@ -134,19 +153,32 @@ base::Status ClaimedFile::take_for_reading(OpenFiles& table) {
     case Found::ours:
       break;
   }
+  if (!checked->left_behind.empty()) {
+    return Failure{FailureKind::unavailable, 0,
+                   fmt::format("'{}' belongs to another file that was here before",
+                               checked->left_behind.front())};
+  }
   return enter(table);
+}
+
+// Opened before SQLite opens the file: the system may give it a low number, and changing that closes a
+// descriptor. Without it the file is as safe as on systems without such locks.
+void ClaimedFile::hold(OpenFile& entry) const {
+  auto use = base::SharedLock::open(paths_.file);
+  if (use && *use) entry.uses.push_back(std::move(*use));
 }
 
 base::Status ClaimedFile::enter(OpenFiles& table) {
   const auto file = base::inspect(paths_.file);
   if (!file) return file.failure();
   file_ = file->identity;
-  OpenFile entry{paths_.file, file_, std::nullopt};
+  OpenFile entry{paths_.file, file_, std::nullopt, {}};
   if (lock_ != nullptr) {
     const auto lock = base::inspect(paths_.lock);
     if (!lock) return lock.failure();
     lock_file_ = lock->identity;
     entry.lock = lock_file_;
+    hold(entry);
   }
   entry_ = table.add(std::move(entry));
   return {};
@@ -164,15 +196,47 @@ base::Result<std::string> ClaimedFile::quarantine(std::int64_t wall_now) {
   const auto file = base::inspect(paths_.file);
   if (!file) return file.failure();
   file_ = file->identity;
-  (*entry_)->file = file_;
+  table.replace(*entry_, file_);
+  hold(**entry_);
   wal_.reset();
   damage_.clear();
   return renamed_to;
 }
 
-void ClaimedFile::remember_wal() {
-  const auto state = base::inspect(paths_.wal);
-  if (state && state->type != FileType::missing) wal_ = state->identity;
+base::Status ClaimedFile::begin_use() {
+  const auto log = base::inspect(paths_.wal);
+  if (!log) return log.failure();
+  if (log->type == FileType::missing) {
+    return Failure{FailureKind::unavailable, 0,
+                   fmt::format("'{}' was deleted while it was opened", paths_.wal)};
+  }
+  wal_ = log->identity;
+  OpenFiles& table = OpenFiles::of_this_process();
+  const base::Lock guard(table.mutex);
+  for (const auto& use : (*entry_)->uses) use->lock(kSqliteSharedFirst, kSqliteSharedBytes);
+  return {};
+}
+
+// A log that appears later may be in order: a shell creates one after our last connection has ended.
+void ClaimedFile::end_use() {
+  const auto log = base::inspect(paths_.wal);
+  const bool is_other = wal_ && log && log->type != FileType::missing && log->identity != *wal_;
+  if (is_other && !has_changed(paths_.file, file_)) other_wal_ = log->identity;
+  OpenFiles& table = OpenFiles::of_this_process();
+  const base::Lock guard(table.mutex);
+  for (const auto& use : (*entry_)->uses) use->unlock();
+}
+
+void ClaimedFile::drop_other_log() {
+  if (!other_wal_) return;
+  const auto log = base::inspect(paths_.wal);
+  if (log && log->identity == *other_wal_) (void)drop({paths_.wal, paths_.shm});
+}
+
+bool ClaimedFile::is_log_in_place() const noexcept try {
+  return !wal_ || !has_changed(paths_.wal, *wal_);
+} catch (...) {
+  return true;  // out of memory: nothing is known
 }
 
 bool ClaimedFile::still_in_place() const noexcept try {

@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/platform.hpp"
 #include "base/result.hpp"
@@ -44,11 +45,21 @@ class ClaimedFile {
   /// file. Only for a claim for writing, while no connection is open.
   [[nodiscard]] base::Result<std::string> quarantine(std::int64_t wall_now);
 
-  /// Call it after SQLite has opened the file and read from it: from then on the WAL belongs to it.
-  void remember_wal();
+  /// Call it after SQLite has opened the file and read from it, in WAL mode. From then on the log at
+  /// the path belongs to the file. No other program can delete it when it is SQLite's last user.
+  [[nodiscard]] base::Status begin_use();
+  /// Call it before the last connection is closed, which may then delete the log itself.
+  void end_use();
+  /// Call it after the last connection is closed. If our log was deleted while it was open, another
+  /// program may have created a log in its place. Our log was moved into FILE, and SQLite would write
+  /// older pages over these, so the other log is dropped.
+  void drop_other_log();
+
   /// Whether the paths still lead to the opened files. Uses `lstat` only. Returns true after an error
   /// of the system, because that is no evidence of a replacement.
   [[nodiscard]] bool still_in_place() const noexcept;
+  /// The same for the log alone: one `lstat`.
+  [[nodiscard]] bool is_log_in_place() const noexcept;
 
  private:
   explicit ClaimedFile(CachePaths paths) : paths_(std::move(paths)) {}
@@ -57,6 +68,8 @@ class ClaimedFile {
   [[nodiscard]] base::Status take_for_writing(OpenFiles& table) ASHMEMO_REQUIRES(table.mutex);
   [[nodiscard]] base::Status check_under_lock(bool listed);
   [[nodiscard]] base::Status make_new(Found found);
+  [[nodiscard]] base::Status drop(const std::vector<std::string>& left_behind);
+  void hold(OpenFile& entry) const;
   [[nodiscard]] base::Status take_for_reading(OpenFiles& table) ASHMEMO_REQUIRES(table.mutex);
   [[nodiscard]] base::Status enter(OpenFiles& table) ASHMEMO_REQUIRES(table.mutex);
 
@@ -67,6 +80,7 @@ class ClaimedFile {
   base::FileIdentity file_;
   base::FileIdentity lock_file_;
   std::optional<base::FileIdentity> wal_;
+  std::optional<base::FileIdentity> other_wal_;  // in the place of ours
 };
 
 }  // namespace ashmemo::store

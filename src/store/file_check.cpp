@@ -5,7 +5,9 @@
 #include <filesystem>
 #include <initializer_list>
 #include <system_error>
+#include <utility>
 
+#include "store/file_id.hpp"
 #include "store/header.hpp"
 #include "store/schema.hpp"
 
@@ -39,6 +41,9 @@ std::string_view describe(FileType type) {
   return "is of an unknown kind";
 }
 
+FileCheck as(Found found) { return {found, {}, {}}; }
+FileCheck damaged(std::string why) { return {Found::damaged, std::move(why), {}}; }
+
 // Whether only we can have written the file, independent of its content.
 base::Status check_kind(const std::string& path, const FileState& state) {
   if (state.type == FileType::missing) return {};
@@ -62,7 +67,7 @@ base::Result<bool> check_beside(const CachePaths& paths) {
 
 base::Result<FileCheck> check_new(const CachePaths& paths, Found found, bool lock_is_ours,
                                   bool any_beside) {
-  if (!any_beside || lock_is_ours) return FileCheck{found, {}};
+  if (!any_beside || lock_is_ours) return as(found);
   return Failure{
       FailureKind::not_ours, 0,
       fmt::format("'{0}' does not exist, but '{0}-wal', '-shm' or '-journal' does, and is "
@@ -70,16 +75,44 @@ base::Result<FileCheck> check_new(const CachePaths& paths, Found found, bool loc
                   paths.file)};
 }
 
+// Another program may move the log into FILE at this moment, or start the log again. So the id of FILE
+// is read again. If it is the same, both were read in the same state.
+base::Result<bool> has_log_of_another(const CachePaths& paths, FileId id) {
+  constexpr int kMaxTries = 10;
+  for (int tries = 0; tries < kMaxTries; ++tries) {
+    auto is_foreign = is_log_of_another_file(paths.wal, id);
+    if (!is_foreign || !*is_foreign) return is_foreign;
+    const auto again = read_header(paths.file);
+    if (!again) return again.failure();
+    if (again->file_id == id) return true;
+    id = again->file_id;
+  }
+  return false;
+}
+
 // SQLite cannot open a file beside a log of an unknown format and reports that as a failure of
 // opening. Without this check the cache would stay unavailable.
-base::Result<FileCheck> check_log(const CachePaths& paths) {
+base::Result<FileCheck> check_log(const CachePaths& paths, const Header& header) {
   const auto state = base::inspect(paths.wal);
   if (!state) return state.failure();
-  if (state->type == FileType::missing) return FileCheck{Found::ours, {}};
+  if (state->type == FileType::missing) return as(Found::ours);
   const auto start = base::read_start(paths.wal);
   if (!start) return start.failure();
-  if (is_known_log(*start)) return FileCheck{Found::ours, {}};
-  return FileCheck{Found::damaged, "its write-ahead log is of an unknown format"};
+  if (!is_known_log(*start)) return damaged("its write-ahead log is of an unknown format");
+  const auto is_foreign = has_log_of_another(paths, header.file_id);
+  if (!is_foreign) return is_foreign.failure();
+  FileCheck checked = as(Found::ours);
+  if (*is_foreign) checked.left_behind = {paths.wal, paths.shm};
+  return checked;
+}
+
+base::Result<FileCheck> check_logs(const CachePaths& paths, const Header& header) {
+  auto checked = check_log(paths, header);
+  if (!checked || !header.is_in_wal_mode) return checked;
+  const auto journal = base::inspect(paths.journal);
+  if (!journal) return journal.failure();
+  if (journal->type != FileType::missing) checked->left_behind.push_back(paths.journal);
+  return checked;
 }
 
 // A power cut during creation may have lost the beginning of the file. SQLite restores it from the
@@ -97,19 +130,19 @@ base::Result<FileCheck> check_content(const CachePaths& paths, bool lock_is_ours
   if (!header->is_sqlite) {
     const auto half_made = is_half_made(paths, *header);
     if (!half_made) return half_made.failure();
-    if (lock_is_ours && *half_made) return FileCheck{Found::ours, {}};
-    if (lock_is_ours) return FileCheck{Found::damaged, "it is no SQLite database any more"};
+    if (lock_is_ours && *half_made) return as(Found::ours);
+    if (lock_is_ours) return damaged("it is no SQLite database any more");
     return not_ours(paths.file, "is not a cache file");
   }
   if (header->application_id != kApplicationId) {
     return not_ours(paths.file, "is an SQLite database, but not a cache file");
   }
-  if (!header->is_known) return FileCheck{Found::damaged, "its header is damaged"};
+  if (!header->is_known) return damaged("its header is damaged");
   if (header->user_version > kFormatVersion) {
-    return FileCheck{Found::damaged, fmt::format("a newer version wrote it (format {}, known: {})",
-                                                 header->user_version, kFormatVersion)};
+    return damaged(fmt::format("a newer version wrote it (format {}, known: {})",
+                               header->user_version, kFormatVersion));
   }
-  return check_log(paths);
+  return check_logs(paths, *header);
 }
 
 Failure no_folder(const std::string& folder, const std::error_code& error) {
@@ -156,7 +189,7 @@ base::Result<FileCheck> check_file(const CachePaths& paths, bool lock_is_ours, b
     return check_new(paths, Found::nothing, lock_is_ours, *beside);
   }
   if (state->bytes == 0) return check_new(paths, Found::empty, lock_is_ours, *beside);
-  if (listed) return FileCheck{Found::ours, {}};
+  if (listed) return as(Found::ours);
   return check_content(paths, lock_is_ours);
 }
 

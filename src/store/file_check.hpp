@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/platform.hpp"
 #include "base/result.hpp"
@@ -21,6 +22,12 @@
 // FILE-wal, -shm, -journal and -lock must be regular files of the same owner, too. If FILE is missing
 // or empty but FILE-wal, -shm or -journal exists, our FILE-lock decides: with it they are remains of a
 // deleted cache; without it they are foreign, and SQLite would delete them.
+//
+// If FILE is ours, files beside it may still belong to a file that was here before. A writer drops
+// them before SQLite can read them:
+//
+//   FILE-wal with the id of another file (file_id.hpp), and its index FILE-shm
+//   FILE-journal beside a FILE in WAL mode, because SQLite would roll FILE back to nothing
 
 namespace ashmemo::store {
 
@@ -45,7 +52,8 @@ enum class Found : std::uint8_t { nothing, empty, ours, damaged };
 
 struct FileCheck {
   Found found = Found::nothing;
-  std::string why;  // the reason for a quarantine
+  std::string why;                       // the reason for a quarantine
+  std::vector<std::string> left_behind;  // of a file that was here before
 };
 
 /// Whether there is a FILE-lock with our magic. Opens it, so do not call it while this process holds

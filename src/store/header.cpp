@@ -15,22 +15,21 @@ constexpr std::string_view kMagic("SQLite format 3\0", 16);
 constexpr std::size_t kHeaderBytes = 100;
 constexpr std::size_t kWriteVersionAt = 18;
 constexpr std::size_t kReadVersionAt = 19;
+constexpr std::size_t kFileIdAt = 48;
 constexpr std::size_t kUserVersionAt = 60;
 constexpr std::size_t kApplicationIdAt = 68;
-constexpr std::int32_t kLogMagic = 0x377F0682;  // the last bit is the byte order of its checksums
-constexpr std::int32_t kLogVersion = 3'007'000;
+constexpr std::uint32_t kLogMagic = 0x377F0682;  // the last bit is the byte order of its checksums
+constexpr std::uint32_t kLogVersion = 3'007'000;
 constexpr std::size_t kLogVersionAt = 4;
 constexpr std::size_t kLogHeaderBytes = 32;
 
-std::int32_t big_endian(std::string_view bytes, std::size_t at) noexcept {
-  std::uint32_t number = 0;
-  for (const char byte : bytes.substr(at, 4))
-    number = number << 8 | static_cast<unsigned char>(byte);
-  return static_cast<std::int32_t>(number);
-}
+// SQLite has no other values.
+constexpr char kJournalVersion = 1;
+constexpr char kWalVersion = 2;
 
-// 1 is a rollback journal, 2 a WAL. SQLite has no other values.
-bool is_known_version(char version) noexcept { return version == 1 || version == 2; }
+bool is_known_version(char version) noexcept {
+  return version == kJournalVersion || version == kWalVersion;
+}
 
 void check(sqlite3* handle, int rc) {
   if (rc != SQLITE_OK) throw SQLite::Exception(handle, rc);
@@ -50,6 +49,19 @@ std::string read_start(SQLite::Database& database) {
 
 }  // namespace
 
+std::uint32_t big_endian(std::string_view bytes, std::size_t at) noexcept {
+  std::uint32_t number = 0;
+  for (const char byte : bytes.substr(at, 4))
+    number = number << 8 | static_cast<unsigned char>(byte);
+  return number;
+}
+
+// The absolute value of the number, as the pragma reports it.
+FileId file_id_in(std::string_view page) noexcept {
+  const std::uint32_t number = big_endian(page, kFileIdAt);
+  return number > 0x8000'0000 ? 0 - number : number;
+}
+
 Header parse_header(std::string_view bytes) noexcept {
   Header header;
   header.is_blank = bytes.find_first_not_of('\0') == std::string_view::npos;
@@ -57,13 +69,15 @@ Header parse_header(std::string_view bytes) noexcept {
   header.is_sqlite = true;
   header.is_known =
       is_known_version(bytes[kWriteVersionAt]) && is_known_version(bytes[kReadVersionAt]);
-  header.user_version = big_endian(bytes, kUserVersionAt);
-  header.application_id = big_endian(bytes, kApplicationIdAt);
+  header.is_in_wal_mode = bytes[kWriteVersionAt] == kWalVersion;
+  header.user_version = static_cast<std::int32_t>(big_endian(bytes, kUserVersionAt));
+  header.application_id = static_cast<std::int32_t>(big_endian(bytes, kApplicationIdAt));
+  header.file_id = file_id_in(bytes);
   return header;
 }
 
 bool is_known_log(std::string_view bytes) noexcept {
-  if (bytes.size() < kLogHeaderBytes || (big_endian(bytes, 0) & ~1) != kLogMagic) return true;
+  if (bytes.size() < kLogHeaderBytes || (big_endian(bytes, 0) & ~1U) != kLogMagic) return true;
   return big_endian(bytes, kLogVersionAt) == kLogVersion;
 }
 

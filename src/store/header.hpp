@@ -8,14 +8,27 @@
 
 namespace ashmemo::store {
 
+/// The number that a file has in its header; see file_id.hpp.
+using FileId = std::uint32_t;
+
+/// A file without an id, because format 1 had none.
+inline constexpr FileId kNoFileId = 0;
+
 /// The facts in the first 100 bytes of a file that show whether it is ours.
 struct Header {
   bool is_sqlite = false;  // begins like an SQLite database and is long enough
   bool is_blank = false;   // only zeroes
   bool is_known = false;   // in a format that current versions of SQLite read and write
+  bool is_in_wal_mode = false;
   std::int32_t application_id = 0;
   std::int32_t user_version = 0;
+  FileId file_id = kNoFileId;
 };
+
+/// A number of four bytes, as SQLite's files have them.
+[[nodiscard]] std::uint32_t big_endian(std::string_view bytes, std::size_t at) noexcept;
+/// Reads the beginning of page 1, at least 52 bytes.
+[[nodiscard]] FileId file_id_in(std::string_view page) noexcept;
 
 /// Accepts any bytes of any length.
 [[nodiscard]] Header parse_header(std::string_view bytes) noexcept;

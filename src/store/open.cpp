@@ -95,11 +95,20 @@ base::Result<SchemaVerdict> create(Connection& connection) {
   return compare_schema(connection.database());
 }
 
+// Upgrades the file, and moves that into FILE at once: only then FILE itself has an id that shows which
+// logs do not belong to it. If the move fails, a later checkpoint makes it.
+base::Result<SchemaVerdict> upgrade(Connection& connection) {
+  auto upgraded = upgrade_schema(connection.database());
+  sqlite3_wal_checkpoint_v2(connection.handle(), "main", SQLITE_CHECKPOINT_TRUNCATE, nullptr,
+                            nullptr);
+  return upgraded;
+}
+
 // Creates the schema in a new file. A file that is not `ours` does not change.
 base::Result<SchemaVerdict> prepare_schema(Connection& connection) {
   auto verdict = compare_schema(connection.database());
   if (verdict && verdict->state == State::empty) verdict = create(connection);
-  if (verdict && verdict->state == State::older) verdict = upgrade_schema(connection.database());
+  if (verdict && verdict->state == State::older) verdict = upgrade(connection);
   if (!verdict || verdict->state != State::ours) return verdict;
   if (const auto switched = ensure_wal(connection.database()); !switched) {
     return switched.failure();
@@ -166,7 +175,7 @@ base::Result<std::unique_ptr<Store>> open_for_writing(const OpenOptions& options
   if (!claim) return claim.failure();
   auto opened = open_or_replace(**claim, options);
   if (!opened) return opened.failure();
-  (*claim)->remember_wal();
+  if (const auto begun = (*claim)->begin_use(); !begun) return begun.failure();
   return make_sqlite_store(std::move(*claim), std::move(opened->connection), options);
 }
 

@@ -1,6 +1,7 @@
 #include "store/open_files.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace ashmemo::store {
@@ -33,6 +34,26 @@ OpenFiles::Entry OpenFiles::add(OpenFile file) {
   return files_.insert(files_.end(), std::move(file));
 }
 
-void OpenFiles::remove(Entry entry) { files_.erase(entry); }
+void OpenFiles::remove(Entry entry) {
+  end_uses(entry);
+  files_.erase(entry);
+}
+
+void OpenFiles::replace(Entry entry, const base::FileIdentity& file) {
+  end_uses(entry);
+  entry->file = file;
+}
+
+// If another entry of this file has connections, closing our descriptors would drop their locks. So
+// that entry keeps the descriptors.
+void OpenFiles::end_uses(Entry entry) {
+  const auto other = std::find_if(files_.begin(), files_.end(), [&](const OpenFile& open) {
+    return &open != &*entry && open.file == entry->file;
+  });
+  if (other != files_.end()) {
+    std::move(entry->uses.begin(), entry->uses.end(), std::back_inserter(other->uses));
+  }
+  entry->uses.clear();
+}
 
 }  // namespace ashmemo::store

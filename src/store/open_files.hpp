@@ -2,8 +2,10 @@
 
 #include <cstdint>
 #include <list>
+#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/mutex.hpp"
 #include "base/platform.hpp"
@@ -15,6 +17,8 @@ struct OpenFile {
   std::string path;                        // resolved
   base::FileIdentity file;                 // of FILE when it was opened
   std::optional<base::FileIdentity> lock;  // of FILE-lock; none: opened only for reading
+  /// Shared locks on FILE: our own, and those of ended entries of the same file.
+  std::vector<std::unique_ptr<base::SharedLock>> uses;
 };
 
 /// All cache files that this process has open, asked before any of them is opened again.
@@ -22,7 +26,8 @@ struct OpenFile {
 /// POSIX locks belong to the process. A second opener in the same process gets the lock of the first,
 /// and closing any descriptor drops all locks of the process on that file, including SQLite's locks on
 /// FILE. Then a `sqlite3` shell that ends would delete the WAL that we use. So a listed file is never
-/// opened again, not even to read its header.
+/// opened again, not even to read its header, and our own descriptors of it are closed only after the
+/// last entry of the file has ended.
 ///
 /// Files are compared by identity, because of relative paths and hard links. A file that was deleted
 /// while it is open is found by its name or its lock file.
@@ -45,8 +50,12 @@ class OpenFiles {
 
   Entry add(OpenFile file) ASHMEMO_REQUIRES(mutex);
   void remove(Entry entry) ASHMEMO_REQUIRES(mutex);
+  /// The entry stands for another file from now on. No connection of its own is open.
+  void replace(Entry entry, const base::FileIdentity& file) ASHMEMO_REQUIRES(mutex);
 
  private:
+  void end_uses(Entry entry) ASHMEMO_REQUIRES(mutex);
+
   std::list<OpenFile> files_ ASHMEMO_GUARDED_BY(mutex);
 };
 

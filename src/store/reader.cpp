@@ -8,6 +8,7 @@
 
 #include "base/printable.hpp"
 #include "store/checksum.hpp"
+#include "store/file_id.hpp"
 #include "store/key_range.hpp"
 #include "store/row_columns.hpp"
 #include "store/sqlite_error.hpp"
@@ -294,8 +295,12 @@ base::Status Reader::backup(const std::string& target) {
                           SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW);
     // The target needs no journal, because a copy that fails is deleted.
     copy.exec("PRAGMA journal_mode=OFF; PRAGMA synchronous=FULL; PRAGMA mmap_size=0;");
-    SQLite::Backup backup(copy, database());
-    copy_pages(backup, copy);
+    {
+      SQLite::Backup backup(copy, database());
+      copy_pages(backup, copy);
+    }
+    // If the copy replaces this file, it must not get the pages of this file's log.
+    write_file_id(copy, new_file_id());
   });
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/printable.hpp"
+#include "store/file_id.hpp"
 #include "store/schema_sql.hpp"
 #include "store/sqlite_error.hpp"
 
@@ -194,6 +195,7 @@ void create(SQLite::Database& database) {
   database.exec("PRAGMA auto_vacuum=INCREMENTAL");
   database.exec(fmt::format("PRAGMA application_id={}; PRAGMA user_version={}", kApplicationId,
                             kFormatVersion));
+  write_file_id(database, new_file_id());
   for (const SchemaObject& object : kSchemaObjects) database.exec(to_text(object.sql));
   for (const SchemaObject& view : kSchemaViews) database.exec(to_text(view.sql));
   database.exec("INSERT INTO cache_totals VALUES (1, 0, 0, 0, 0, 0)");
@@ -227,6 +229,7 @@ SchemaVerdict upgrade(SQLite::Database& database) {
   }
   renew_views(database);
   database.exec(fmt::format("PRAGMA user_version={}", kFormatVersion));
+  write_file_id(database, new_file_id());
   SchemaVerdict upgraded = compare(database);
   if (upgraded.state == State::ours) transaction.commit();
   return upgraded;

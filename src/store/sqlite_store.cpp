@@ -100,12 +100,21 @@ class SqliteStore final : public Store {
     const base::Lock lock(file_mutex_);
     return file_ && file_->still_in_place();
   }
+  bool is_log_in_place() const noexcept override ASHMEMO_EXCLUDES(file_mutex_) {
+    const base::Lock lock(file_mutex_);
+    return !file_ || file_->is_log_in_place();
+  }
   Writer* writer() noexcept override { return writer_.get(); }
 
   void close() noexcept override ASHMEMO_EXCLUDES(file_mutex_) {
     readers_.close();
+    {
+      const base::Lock lock(file_mutex_);
+      if (file_) file_->end_use();
+    }
     if (writer_) writer_->close();
     const base::Lock lock(file_mutex_);
+    if (file_) file_->drop_other_log();
     file_.reset();  // last: from here on another program may open the file
   }
 

@@ -175,6 +175,8 @@ class Store {
   [[nodiscard]] virtual FileSizes sizes() const noexcept = 0;
   /// Whether the paths still lead to the open files: false after a deletion or replacement.
   [[nodiscard]] virtual bool still_in_place() const noexcept = 0;
+  /// The same for the write-ahead log alone. Commits to a deleted log are lost with the process.
+  [[nodiscard]] virtual bool is_log_in_place() const noexcept = 0;
   /// Null for a read-only store.
   [[nodiscard]] virtual Writer* writer() noexcept = 0;
   /// Waits for running reads, makes the last checkpoint and closes all connections.

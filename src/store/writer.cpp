@@ -10,6 +10,7 @@
 
 #include "base/platform.hpp"
 #include "store/checksum.hpp"
+#include "store/file_id.hpp"
 #include "store/key_range.hpp"
 #include "store/row_columns.hpp"
 #include "store/schema.hpp"
@@ -83,6 +84,7 @@ base::Result<Writer::Begun> SqliteWriter::look_around() {
   const bool foreign_change = data_version_ != data_version;
   if (foreign_change) {
     commits_.fetch_add(1);  // readers take a new snapshot
+    is_log_named_ = false;  // the other program may have started the WAL over
     known_ = false;
     if (const auto same = check_schema(); !same) return same.failure();
   }
@@ -133,6 +135,7 @@ base::Status SqliteWriter::commit(bool synced) {
     if (auto written = write_totals(); !written) return written;
     if (auto grown = grow_file(); !grown) return grown;
     changed = sqlite3_total_changes64(handle()) != changes_at_begin_;
+    if (changed) name_log();
     use(&WriterSql::commit)->run();
     return {};
   });
@@ -190,6 +193,7 @@ void SqliteWriter::sync_wal() {
 void SqliteWriter::rollback() noexcept {
   if (!in_transaction_) return;
   in_transaction_ = false;
+  is_log_named_ = false;
   known_ = false;
   totals_ = written_totals_;
   is_doubtful_ = false;
@@ -655,6 +659,13 @@ void SqliteWriter::watch_wal() {
   wal_frames_ = wal ? wal->bytes / kFrameBytes : 0;
 }
 
+// Without the id a WAL that stays beside a replaced file would not be recognized.
+void SqliteWriter::name_log() {
+  if (is_log_named_) return;
+  start_log(database());
+  is_log_named_ = true;
+}
+
 // With erase_securely the file must end at its last page, because bytes after it are not overwritten.
 int SqliteWriter::growth_bytes() const {
   return open_->connection->options().erase_securely ? kPageSize : kGrowthBytes;
@@ -694,6 +705,7 @@ void SqliteWriter::start_over(bool truncate, Checkpoint* done) {
     return;
   }
   wal_frames_ = 0;
+  is_log_named_ = false;
   if (truncate) shorten_wal();
 }
 
@@ -718,6 +730,7 @@ void SqliteWriter::shorten_wal() {
   const auto wal = base::inspect(path_ + "-wal");
   if (!wal || wal->bytes <= kWalLeastBytes) return;
   database().exec(fmt::format("PRAGMA journal_size_limit={}", kWalLeastBytes));
+  name_log();
   const int rc = database().tryExec(
       "UPDATE cache_totals SET last_stamp = last_stamp + 1 WHERE last_stamp < 1 << 62");
   database().exec(fmt::format("PRAGMA journal_size_limit={}", kWalKeptBytes));
@@ -729,6 +742,7 @@ base::Result<std::int64_t> SqliteWriter::vacuum(int pages) {
   if (in_transaction_) return open_transaction("giving pages back");
   return guarded("giving pages back", [&] {
     // exec reads all rows: SQLite returns one row for each page.
+    if (pages > 0) name_log();
     if (pages > 0) database().exec(fmt::format("PRAGMA incremental_vacuum({})", pages));
     return pragma(&WriterSql::free_pages);
   });

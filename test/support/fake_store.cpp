@@ -77,7 +77,8 @@ class FakeStore final : public store::Store {
   store::FileSizes sizes() const noexcept override {
     return {file_->file_bytes, file_->wal_file_bytes};
   }
-  bool still_in_place() const noexcept override { return file_->in_place; }
+  bool still_in_place() const noexcept override { return file_->in_place && file_->log_in_place; }
+  bool is_log_in_place() const noexcept override { return file_->log_in_place; }
   store::Writer* writer() noexcept override { return writer_.get(); }
   void close() noexcept override {
     if (closed_.exchange(true)) return;

@@ -75,6 +75,7 @@ class FakeFile {
 
   // The state that the file reports to its upkeep.
   std::atomic<bool> in_place{true};
+  std::atomic<bool> log_in_place{true};
   std::atomic<bool> foreign_reader{false};
   std::atomic<bool> own_reader{false};    // one that takes long
   std::atomic<bool> foreign_lock{false};  // another program is writing

@@ -133,6 +133,7 @@ class FaultyStore final : public store::Store {
   std::uint64_t commit_counter() const noexcept override { return inner_->commit_counter(); }
   store::FileSizes sizes() const noexcept override { return inner_->sizes(); }
   bool still_in_place() const noexcept override { return inner_->still_in_place(); }
+  bool is_log_in_place() const noexcept override { return inner_->is_log_in_place(); }
   store::Writer* writer() noexcept override { return writer_ ? &*writer_ : nullptr; }
   void close() noexcept override { inner_->close(); }
 

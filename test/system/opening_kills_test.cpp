@@ -100,6 +100,27 @@ Files files_with_an_erase_in_the_log() {
   return files;
 }
 
+/// A cache file with the entry "other", beside the log of another file, which contains "old".
+Files files_with_a_log_of_another() {
+  const TempDir dir;
+  {
+    const auto opening = open_at(dir.path("other"));
+    REQUIRE(opening.store);
+    CHECK(put(**opening.store, "other") == "committed");
+  }
+  Files files = files_with_an_erase_in_the_log();
+  files[""] = read_file(dir.path("other"));
+  return files;
+}
+
+/// Checks that the file is whole and contains nothing of the log.
+std::size_t check_has_other_alone(const std::string& path) {
+  CHECK(outcome(open_at(path)) == "open");
+  CHECK(shell(path, "PRAGMA integrity_check; SELECT cache_key FROM cache_entries") ==
+        "ok\nother\n");
+  return 0;
+}
+
 /// Opens a file that a running cache marked as corrupt and that looks healthy.
 Opening open_found_corrupt(const std::string& path) {
   auto options = options_for(path);
@@ -116,6 +137,25 @@ TEST_SUITE("system") {
         kill_at_each_change([](const std::string&) {}, open_at,
                             [](const std::string& path) { CHECK(check_opens_empty(path) == 0); });
     CHECK(changes > 20);
+    CHECK(changes < 200);
+  }
+
+  TEST_CASE("a file that replaces one in creation is served whole if its creator was killed") {
+    const Files files = files_with_a_log_of_another();
+    const int changes = kill_at_each_change([](const std::string&) {}, open_at,
+                                            [&](const std::string& path) {
+                                              write_files(path, {{"", files.at("")}});
+                                              (void)check_has_other_alone(path);
+                                            });
+    CHECK(changes > 20);
+    CHECK(changes < 200);
+  }
+
+  TEST_CASE("a process that is killed while it drops a foreign log leaves a whole file") {
+    const Files files = files_with_a_log_of_another();
+    const int changes = kill_at_each_change(
+        [&](const std::string& path) { write_files(path, files); }, open_at, check_has_other_alone);
+    CHECK(changes >= 3);  // the log is emptied and removed, and its index is removed
     CHECK(changes < 200);
   }
 

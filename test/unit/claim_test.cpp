@@ -232,7 +232,7 @@ TEST_SUITE("unit") {
           const auto claim = ClaimedFile::for_writing(dir.path("x"));
           REQUIRE(claim);
           write_file(dir.path("x-wal"), "");
-          claim.value()->remember_wal();
+          REQUIRE(claim.value()->begin_use());
           CHECK(claim.value()->still_in_place());
           fs::rename(dir.path(name), dir.path("kept"));
           if (replaced) write_file(dir.path(name), "");
@@ -245,14 +245,51 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("still_in_place accepts a log that appears after the first look") {
+  TEST_CASE("a log that is deleted while the file is opened is a failure") {
     const TempDir dir;
     const auto claim = ClaimedFile::for_writing(dir.path("x"));
     REQUIRE(claim);
-    claim.value()->remember_wal();
+    CHECK(claim.value()->is_log_in_place());  // it is not known yet
     CHECK(claim.value()->still_in_place());
-    write_file(dir.path("x-wal"), "");
-    CHECK(claim.value()->still_in_place());
+    CHECK(outcome(claim.value()->begin_use()) == "unavailable");
+  }
+
+  TEST_CASE("the end of a claim drops only a log that replaced its own") {
+    const TempDir dir;
+    const auto claim = ClaimedFile::for_writing(dir.path("x"));
+    REQUIRE(claim);
+    write_file(dir.path("x-wal"), "our log");
+    REQUIRE(claim.value()->begin_use());
+    const auto replace = [&](const std::string& name) {
+      fs::rename(dir.path(name), dir.path("kept " + name));  // so that its inode is not used again
+      write_file(dir.path(name), "another one");
+    };
+    SUBCASE("a log from before the end") {
+      replace("x-wal");
+      CHECK_FALSE(claim.value()->is_log_in_place());
+      claim.value()->end_use();
+      claim.value()->drop_other_log();
+      CHECK_FALSE(exists(dir.path("x-wal")));
+    }
+    SUBCASE("a log from after the end") {
+      claim.value()->end_use();
+      replace("x-wal");
+      claim.value()->drop_other_log();
+      CHECK(exists(dir.path("x-wal")));
+    }
+    SUBCASE("a log that came with another file") {
+      replace("x-wal");
+      replace("x");
+      claim.value()->end_use();
+      claim.value()->drop_other_log();
+      CHECK(exists(dir.path("x-wal")));
+    }
+    SUBCASE("its own log") {
+      CHECK(claim.value()->is_log_in_place());
+      claim.value()->end_use();
+      claim.value()->drop_other_log();
+      CHECK(exists(dir.path("x-wal")));
+    }
   }
 
   TEST_CASE("a forked child that ends its claim does not end its parent's claim") {

@@ -19,6 +19,7 @@ TEST_SUITE("unit") {
     const std::string whole = read_file(dir.path("ours"));
     CHECK(parse_header(whole).is_sqlite);
     CHECK(parse_header(whole).is_known);
+    CHECK(parse_header(whole).is_in_wal_mode);
     CHECK(parse_header(whole).application_id == kApplicationId);
     CHECK(parse_header(whole).user_version == kFormatVersion);
     for (std::size_t size = 0; size < 100; ++size) {
@@ -37,6 +38,10 @@ TEST_SUITE("unit") {
     CHECK(parse_header(bytes).user_version == -2);
     CHECK(parse_header(bytes).application_id == 258);
     CHECK_FALSE(parse_header(bytes).is_known);
+    CHECK_FALSE(parse_header(bytes).is_in_wal_mode);
+    bytes.replace(18, 2, std::string("\1\1", 2));
+    CHECK(parse_header(bytes).is_known);
+    CHECK_FALSE(parse_header(bytes).is_in_wal_mode);
   }
 
   TEST_CASE("is_known_log refuses only a log of another format") {
