@@ -52,16 +52,35 @@ bool MaintenancePass::run_once(const Budget& budget) {
   }
   const bool looks = is_due(&next_look_, kLookInterval, budget) || engine_.tier_watch.is_asked();
   if (looks) supervisor_.look_at_file();
-  const auto store = supervisor_.ensure();
-  if (!store || store->writer() == nullptr) return false;
-  disk_full_.end_if_due();
   bool more = false;
-  Status done = looks ? transactions_.look(*store) : Status{};
-  if (looks && done.ok()) engine_.tier_watch.looked();
-  if (done.ok()) done = work(*store, budget, &more);
-  if (is_disk_full(done)) begin_disk_full_mode(*store);
-  store->release_snapshots(0);
+  const Status done =
+      on_store([&](store::Store& store) { return look_and_work(store, looks, budget, &more); });
   return done.ok() && more;
+}
+
+Status MaintenancePass::on_store(const std::function<Status(store::Store&)>& work) {
+  constexpr int kMaxTries = 3;
+  for (int tries = 1;; ++tries) {
+    const auto store = supervisor_.ensure();
+    if (!store || store->writer() == nullptr) return no_store();
+    Status done = work(*store);
+    if (done.ok() || store->is_log_in_place()) return done;
+    supervisor_.look_at_file();
+    if (tries < kMaxTries) continue;
+    supervisor_.postpone(done.failure());
+    return done;
+  }
+}
+
+Status MaintenancePass::look_and_work(store::Store& store, bool looks, const Budget& budget,
+                                      bool* more) {
+  disk_full_.end_if_due();
+  Status done = looks ? transactions_.look(store) : Status{};
+  if (looks && done.ok()) engine_.tier_watch.looked();
+  if (done.ok()) done = work(store, budget, more);
+  if (is_disk_full(done)) begin_disk_full_mode(store);
+  store.release_snapshots(0);
+  return done;
 }
 
 Status MaintenancePass::work(store::Store& store, const Budget& budget, bool* more) {
@@ -258,35 +277,39 @@ Status MaintenancePass::keep_small(store::Store& store, const Budget& budget, bo
 
 Status MaintenancePass::finish_accepted(WaitsForReads waits) {
   supervisor_.look_at_file();
-  const auto store = supervisor_.ensure();
-  if (!store || store->writer() == nullptr) return no_store();
-  if (Status s = transactions_.look(*store); !s.ok()) return s;
-  if (Status s = finish_pending(*store, waits); !s.ok()) return s;
-  if (Status s = write_all_accesses(*store, waits); !s.ok()) return s;
-  while (evictor_.has_work(store->writer()->totals())) {
-    if (Status s = upkeep_.require_wal_space(*store, waits); !s.ok()) return s;
-    if (Status s = evict_some(*store); !s.ok()) return s;
+  return on_store([&](store::Store& store) { return finish_on(store, waits); });
+}
+
+Status MaintenancePass::finish_on(store::Store& store, WaitsForReads waits) {
+  if (Status s = transactions_.look(store); !s.ok()) return s;
+  if (Status s = finish_pending(store, waits); !s.ok()) return s;
+  if (Status s = write_all_accesses(store, waits); !s.ok()) return s;
+  while (evictor_.has_work(store.writer()->totals())) {
+    if (Status s = upkeep_.require_wal_space(store, waits); !s.ok()) return s;
+    if (Status s = evict_some(store); !s.ok()) return s;
   }
-  (void)probe(*store);
-  return upkeep_.checkpoint_if_long(*store);
+  (void)probe(store);
+  return upkeep_.checkpoint_if_long(store);
 }
 
 Status MaintenancePass::compact() {
   if (Status s = finish_accepted(); !s.ok()) return s;
-  const auto store = engine_.store.get();
-  if (!store || store->writer() == nullptr) return no_store();
+  return on_store([&](store::Store& store) { return compact_on(store); });
+}
+
+Status MaintenancePass::compact_on(store::Store& store) {
   for (bool more = true; more;) {
-    if (Status s = upkeep_.require_wal_space(*store, WaitsForReads::at_length); !s.ok()) return s;
-    if (Status s = sweeper_.expire_some(*store, &more); !s.ok()) return s;
+    if (Status s = upkeep_.require_wal_space(store, WaitsForReads::at_length); !s.ok()) return s;
+    if (Status s = sweeper_.expire_some(store, &more); !s.ok()) return s;
   }
-  if (Status s = sweeper_.delete_damaged(*store); !s.ok()) return s;
+  if (Status s = sweeper_.delete_damaged(store); !s.ok()) return s;
   while (sweeper_.has_retired()) {
-    if (Status s = upkeep_.require_wal_space(*store, WaitsForReads::at_length); !s.ok()) return s;
-    if (Status s = sweeper_.delete_retired(*store); !s.ok()) return s;
+    if (Status s = upkeep_.require_wal_space(store, WaitsForReads::at_length); !s.ok()) return s;
+    if (Status s = sweeper_.delete_retired(store); !s.ok()) return s;
   }
-  if (Status s = upkeep_.vacuum_all(*store); !s.ok()) return s;
-  (void)probe(*store);
-  return upkeep_.checkpoint(*store, true);
+  if (Status s = upkeep_.vacuum_all(store); !s.ok()) return s;
+  (void)probe(store);
+  return upkeep_.checkpoint(store, true);
 }
 
 }  // namespace ashmemo::maintenance

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -50,7 +51,11 @@ class MaintenancePass {
   [[nodiscard]] bool has_foreign_reader() const noexcept { return upkeep_.has_foreign_reader(); }
 
  private:
+  /// Runs `work` on the open store. If the write-ahead log was deleted meanwhile, opens the file again
+  /// and repeats the work: its writes are still pending, because no caller was told.
+  base::Status on_store(const std::function<base::Status(store::Store&)>& work);
   [[nodiscard]] bool is_due(std::int64_t* next, Duration interval, const Budget& budget) const;
+  base::Status look_and_work(store::Store& store, bool looks, const Budget& budget, bool* more);
   base::Status work(store::Store& store, const Budget& budget, bool* more);
   base::Status probe(store::Store& store);
 
@@ -69,6 +74,9 @@ class MaintenancePass {
   base::Status delete_some(store::Store& store, const Budget& budget, bool* more);
   base::Status expire(store::Store& store, const Budget& budget);
   base::Status keep_small(store::Store& store, const Budget& budget, bool* more);
+
+  base::Status finish_on(store::Store& store, WaitsForReads waits);
+  base::Status compact_on(store::Store& store);
 
   engine::Engine& engine_;
   const std::unique_ptr<eviction::EvictionPolicy> policy_;

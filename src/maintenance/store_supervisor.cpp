@@ -1,6 +1,7 @@
 #include "maintenance/store_supervisor.hpp"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include "base/saturate.hpp"
@@ -19,6 +20,16 @@ constexpr std::int64_t kMaxBackOff = 10'000'000;
 /// nothing, because the writer has its own connection and page cache.
 void look_at_reads(engine::Engine& engine, store::Store& store) {
   if (engine.health.are_reads_failing() && store.last_stamp().ok()) engine.store_was_read();
+}
+
+std::string_view loss_of(const store::Store& store, const std::string& path) {
+  const auto file = base::inspect(path);
+  if (file && file->type != base::FileType::missing && !store.is_log_in_place()) {
+    return "-wal was deleted or replaced while it was open: the file is opened again, and writes "
+           "that were not acknowledged are repeated";
+  }
+  return " was deleted, moved away or replaced while it was open: what was in it is gone, and the "
+         "path is opened again";
 }
 
 }  // namespace
@@ -160,9 +171,7 @@ void StoreSupervisor::look_at_file() {
   if (!store) return;
   if (store->still_in_place()) return look_at_reads(engine_, *store);
   engine_.notices.notify(NoticeKind::file_lost,
-                         engine_.path +
-                             " was deleted, moved away or replaced while it was open: "
-                             "what was in it is gone, and the path is opened again",
+                         engine_.path + std::string(loss_of(*store, engine_.full_path)),
                          engine_.path);
   drop_store();
 }

@@ -31,7 +31,7 @@ void Changes::remove(std::string key, RemovalCause cause, bool wants_key) {
 
 base::Status Transactions::run(store::Store& store, const Body& body) {
   Changes changes;
-  base::Status done = attempt(*store.writer(), body, changes);
+  base::Status done = attempt(store, body, changes);
   if (done.ok()) {
     committed(*store.writer(), changes);
   } else {
@@ -61,17 +61,18 @@ void Transactions::publish(const store::Totals& totals) {
   engine_.bytes = totals.bytes;
 }
 
-base::Status Transactions::attempt(store::Writer& writer, const Body& body, Changes& changes) {
+base::Status Transactions::attempt(store::Store& store, const Body& body, Changes& changes) {
+  store::Writer& writer = *store.writer();
   const auto begun = writer.begin();
   if (!begun.ok()) return begun.failure();
   if (begun->foreign_change) forget_memory();
-  base::Status done = in_transaction(writer, body, changes);
+  base::Status done = in_transaction(store, body, changes);
   if (!done.ok()) writer.rollback();
   return done;
 }
 
-base::Status Transactions::in_transaction(store::Writer& writer, const Body& body,
-                                          Changes& changes) {
+base::Status Transactions::in_transaction(store::Store& store, const Body& body, Changes& changes) {
+  store::Writer& writer = *store.writer();
   try {
     if (base::Status done = body(writer, changes); !done.ok()) return done;
     // Removed entries must not be in the memory tier when the commit becomes visible.
@@ -82,7 +83,9 @@ base::Status Transactions::in_transaction(store::Writer& writer, const Body& bod
     ASHMEMO_TEST_POINT("commit: begins");
     base::Status done = writer.commit(engine_.options.durability == Durability::power);
     ASHMEMO_TEST_POINT("commit: done");
-    return done;
+    if (!done.ok() || store.is_log_in_place()) return done;
+    return base::Failure{base::FailureKind::unavailable, 0,
+                         "another program has deleted or replaced the write-ahead log"};
   } catch (const std::exception& error) {
     return unexpected(error.what());
   } catch (...) {
@@ -120,6 +123,7 @@ void Transactions::committed(store::Writer& writer, Changes& changes) {
 
 void Transactions::failed(const store::Store& store, const base::Failure& failure) {
   using base::FailureKind;
+  if (!store.is_log_in_place()) return;
   engine_.pending.set_refusing(true);
   if (failure.kind == FailureKind::too_large) return;  // the store itself works
   engine_.set_health(HealthState::degraded);

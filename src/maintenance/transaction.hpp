@@ -31,7 +31,8 @@ struct Changes {
 
 /// Runs transactions on the store's writer, and keeps the health of writing. A failure means that
 /// the store refuses to write. The next successful commit ends that state. An exception rolls the
-/// transaction back and is a failure too.
+/// transaction back and is a failure too. So is a commit to a write-ahead log that another program has
+/// deleted, because the commit would be lost with this process.
 class Transactions {
  public:
   Transactions(engine::Engine& engine, Events& events, const DiskFullMode& disk_full)
@@ -42,7 +43,7 @@ class Transactions {
   /// The maximum size of the next transaction.
   [[nodiscard]] Portion portion() const noexcept { return disk_full_.portion(); }
   /// Reports that the store refuses to write, because of a transaction or of a step that must come
-  /// before one.
+  /// before one. Does nothing if the log was deleted: MaintenancePass then opens the file again.
   void failed(const store::Store& store, const base::Failure& failure);
   /// Checks for changes by other programs, without a transaction. Afterwards the writer's totals
   /// are those of the file.
@@ -55,8 +56,8 @@ class Transactions {
   [[nodiscard]] bool wants_own_keys() const { return wants_keys() || engine_.tier; }
 
  private:
-  [[nodiscard]] base::Status attempt(store::Writer& writer, const Body& body, Changes& changes);
-  [[nodiscard]] base::Status in_transaction(store::Writer& writer, const Body& body,
+  [[nodiscard]] base::Status attempt(store::Store& store, const Body& body, Changes& changes);
+  [[nodiscard]] base::Status in_transaction(store::Store& store, const Body& body,
                                             Changes& changes);
   base::Failure unexpected(std::string_view what);
   void forget_memory();

@@ -41,6 +41,10 @@ bool Upkeep::wants_checkpoint(store::Store& store) const {
 }
 
 Status Upkeep::checkpoint(store::Store& store, bool truncate) {
+  // Pages of a deleted log would be mixed with those of a log that has replaced it.
+  if (!store.is_log_in_place()) {
+    return base::Failure{base::FailureKind::unavailable, 0, "the write-ahead log was deleted"};
+  }
   const auto done = store.writer()->checkpoint(truncate);
   own_reader_ = done.ok() && done->own_reader;
   if (!done.ok()) return tolerate_busy(store, done.failure());

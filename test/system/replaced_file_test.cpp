@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "data_folder.hpp"
 #include "support/cache_fixture.hpp"
 #include "support/child.hpp"
+#include "support/data_folder.hpp"
 #include "support/opening.hpp"
 
 namespace fs = std::filesystem;
@@ -57,7 +57,7 @@ void work_and_be_killed(const std::string& path, const std::function<void(Cache&
   REQUIRE(fs::file_size(path + "-wal") > 0);
 }
 
-/// Its log holds the difference between two states, so pages of all kinds.
+/// Leaves a log with the difference between two states, so with pages of all kinds.
 void leave_log(const std::string& path) {
   work_and_be_killed(path, [](Cache& cache) {
     fill(cache, "before");
@@ -68,7 +68,7 @@ void leave_log(const std::string& path) {
   });
 }
 
-/// "all MARK", "none", or what is wrong. Any answer for another key is wrong.
+/// "all MARK", "none", or the fault. A value of another key is a fault.
 std::string answers(Cache& cache) {
   std::string mark;
   int found = 0;
@@ -124,7 +124,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("a backup that is put back is served whole, without the log") {
+  TEST_CASE("a restored backup is served whole, without the log") {
     for (const auto& [how, replace] : kReplacements) {
       INFO(how);
       const TempDir dir;
@@ -152,7 +152,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("a copy from before the log was begun has the state of the log") {
+  TEST_CASE("a copy from before the start of the log gets the state of the log") {
     const TempDir dir;
     const std::string path = dir.path("x");
     make_closed(path, "early");
@@ -162,7 +162,7 @@ TEST_SUITE("system") {
     CHECK(answers_at(path) == "all late");
   }
 
-  TEST_CASE("a file of the first version may replace, and be replaced") {
+  TEST_CASE("a file of format 1 may replace a file and be replaced") {
     const std::string golden = std::string(kDataFolder) + "/format-1.cache.db";
     const TempDir dir;
     const std::string path = dir.path("x");
@@ -199,7 +199,7 @@ TEST_SUITE("system") {
     }
   }
 
-  TEST_CASE("a log that belongs to its file is kept, wherever both are") {
+  TEST_CASE("a log that belongs to its file is kept, also in another place") {
     const TempDir dir;
     const std::string path = dir.path("x");
     work_and_be_killed(path, [](Cache& cache) {
@@ -246,7 +246,7 @@ TEST_SUITE("system") {
     CHECK(Cache(path, manual()).get<std::string>("k7") == "theirs");
   }
 
-  TEST_CASE("a reader refuses the log of another file, and serves once a writer was there") {
+  TEST_CASE("a reader refuses the log of another file until a writer has dropped it") {
     const TempDir dir;
     const std::string path = dir.path("x");
     make_closed(dir.path("other"), "other");
@@ -269,7 +269,7 @@ TEST_SUITE("system") {
     CHECK(answers(reader) == "all other");
   }
 
-  TEST_CASE("a file is served whole while another program reads the one that it replaced") {
+  TEST_CASE("a file is served whole while another program reads the replaced file") {
     for (const auto& [how, replace] : kReplacements) {
       INFO(how);
       const TempDir dir;

@@ -1,0 +1,182 @@
+// The write-ahead log of an open cache, and programs that delete it.
+
+#include <doctest/doctest.h>
+#include <signal.h>
+
+#include <ashmemo/cache.hpp>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <string>
+
+#include "support/cache_fixture.hpp"
+#include "support/child.hpp"
+#include "support/opening.hpp"
+
+namespace fs = std::filesystem;
+using namespace ashmemo;
+using namespace ashmemo::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr int kKilled = 128 + SIGKILL;
+
+/// With a thread, whose passes look for a lost file only once a second.
+Options acknowledging(Durability durability) {
+  Options options;
+  options.durability = durability;
+  options.timing.max_wait = 1min;  // on a busy machine
+  return options;
+}
+
+/// Does what a file dialog, a hash or an archive program does.
+void read_by_hand(const std::string& path) { std::ifstream(path, std::ios::binary).get(); }
+
+/// A process puts "a", calls `disturb`, puts "b", and is killed. Returns what failed before, or "".
+std::string put_and_be_killed(const std::string& path, Durability durability,
+                              const std::function<void()>& disturb) {
+  const ChildEnd end = in_child([&]() -> std::string {
+    Cache cache(path, acknowledging(durability));
+    if (!cache.put("a", 1)) return "a was not acknowledged";
+    disturb();
+    if (!cache.put("b", 1)) return "b was not acknowledged";
+    ::raise(SIGKILL);
+    return "not killed";
+  });
+  return end.exit_code == kKilled ? "" : end.said;
+}
+
+}  // namespace
+
+TEST_SUITE("system") {
+  TEST_CASE("an acknowledged write is in the file although the log was deleted or replaced") {
+    for (const Durability durability : {Durability::commit, Durability::power}) {
+      const TempDir dir;
+      const std::string path = dir.path("x");
+      SUBCASE("deleted") {
+        CHECK(put_and_be_killed(path, durability, [&] { fs::remove(path + "-wal"); }) == "");
+        CHECK(has_key(path, "a"));
+      }
+      SUBCASE("replaced by an empty one") {
+        CHECK(put_and_be_killed(path, durability, [&] {
+                fs::remove(path + "-wal");
+                write_file(path + "-wal", "");
+                fs::permissions(path + "-wal", fs::perms(0600));
+              }) == "");
+        CHECK(has_key(path, "a"));
+      }
+      SUBCASE("replaced by a copy") {
+        CHECK(put_and_be_killed(path, durability, [&] {
+                fs::copy_file(path + "-wal", path + "-copy");
+                fs::rename(path + "-copy", path + "-wal");
+              }) == "");
+        CHECK(has_key(path, "a"));
+      }
+      SUBCASE("deleted with its index") {
+        CHECK(put_and_be_killed(path, durability, [&] {
+                fs::remove(path + "-wal");
+                fs::remove(path + "-shm");
+              }) == "");
+        CHECK(has_key(path, "a"));
+      }
+      CHECK(has_key(path, "b"));
+      CHECK(shell(path, "PRAGMA integrity_check") == "ok\n");
+    }
+  }
+
+  TEST_CASE("a deleted log is reported, and no write is lost") {
+    CacheFixture f({.durability = Durability::commit});
+    CHECK(f->put("a", 1));
+    for (int times = 1; times <= 3; ++times) {
+      fs::remove(f.path + "-wal");
+      CHECK(f->put("b", times));
+      CHECK(f.in_file("a"));
+      CHECK(f->get<int>("b") == times);
+      CHECK(f.heard.count(NoticeKind::file_lost) == times);
+      CHECK_MESSAGE(has(f.heard.last(NoticeKind::file_lost).what, f.path + "-wal was deleted"),
+                    f.heard.last(NoticeKind::file_lost).what);
+      CHECK(f->health().state == HealthState::ok);
+      f.close_raw();
+    }
+    CHECK(f->stats().dropped == 0);
+    CHECK(f.heard.notices().size() == 3);
+  }
+
+  TEST_CASE("acknowledged writes stay when another program has created a new log") {
+    CacheFixture f({.durability = Durability::commit});
+    CHECK(f->put("a", 1));
+    f->compact();
+    f.fill("k", 100, 200);
+    fs::remove(f.path + "-wal");
+    fs::remove(f.path + "-shm");
+    // The shell changes pages of the file as it was before the fill.
+    Program program({"sqlite3", f.path});
+    program.send("UPDATE cache_entries SET value = 2 WHERE cache_key = 'a'; SELECT 'done';");
+    CHECK(program.read_line() == "done");
+    REQUIRE(fs::file_size(f.path + "-wal") > 0);
+    CHECK(f->put("after", 1));
+    CHECK(f->get<int>("after") == 1);
+    CHECK(f->stats().entries == 102);
+    for (const std::string& key : numbered("k", 100)) CHECK(f->contains(key));
+    CHECK(f->check().ok);
+    (void)program.finish();
+    CHECK(f->check().ok);
+    CHECK(f.heard.count(NoticeKind::file_lost) == 1);
+    CHECK(f.heard.notices().size() == 1);
+  }
+
+  TEST_CASE("a program that reads its own file by hand keeps its log") {
+    const TempDir dir;
+    const std::string path = dir.path("x");
+    CHECK(put_and_be_killed(path, Durability::power, [&] {
+            read_by_hand(path);
+            read_by_hand(path + "-lock");
+            (void)shell(path, "SELECT count(*) FROM cache_entries");
+            if (!exists(path + "-wal")) throw std::runtime_error("the log was deleted");
+          }) == "");
+    CHECK(has_key(path, "a"));
+    CHECK(has_key(path, "b"));
+  }
+
+  TEST_CASE("shells may change a file while its program reads it by hand") {
+    CacheFixture f;
+    f.fill("k", 50, 500);
+    for (int round = 0; round < 20; ++round) {
+      f.fill("k", 50, 500);
+      f->flush();
+      read_by_hand(f.path);
+      CHECK(f.shell("DELETE FROM cache_entries WHERE cache_key = 'k" + std::to_string(round) +
+                    "'") == "");
+      CHECK(exists(f.path + "-wal"));
+      CHECK(f->put("after", round));
+      f->flush();
+      CHECK(f->get<int>("after") == round);
+      CHECK_FALSE(f->contains("k" + std::to_string(round)));
+    }
+    CHECK(f->check().ok);
+    CHECK(f.heard.notices().empty());
+  }
+
+  TEST_CASE("closing a cache keeps the locks of another cache of this process") {
+    CacheFixture f;
+    CHECK(f->put("a", 1));
+    f->flush();
+    Options reading = f.options;
+    reading.access = Access::read_only;
+    Cache reader(f.path, reading);
+    CHECK(reader.get<int>("a") == 1);
+    f.close();
+    REQUIRE(exists(f.path + "-wal"));
+    // Without the reader's lock this shell would delete the log.
+    CHECK(f.shell("SELECT cache_key FROM cache_entries") == "a\n");
+    CHECK(exists(f.path + "-wal"));
+    CHECK(reader.get<int>("a") == 1);
+    CHECK(f->put("b", 1));
+    f->flush();
+    reader.close();
+    f.close();
+    CHECK_FALSE(exists(f.path + "-wal"));
+  }
+}
