@@ -16,6 +16,14 @@ namespace {
 constexpr std::int64_t kFirstBackOff = 100'000;
 constexpr std::int64_t kMaxBackOff = 10'000'000;
 
+// After this many openings that could not read the file, in 25 seconds, it counts as damaged: a bad
+// sector stays bad, but a network or a device may come back.
+constexpr int kMaxFailedReads = 9;
+
+// If a new file is found damaged within this time, the disk is at fault. Then quarantines are as rare as
+// other failed openings, and the copy of the first file is kept.
+constexpr std::int64_t kTrustedAfter = 60'000'000;
+
 /// Ends a failure of reads even if no caller reads any more. A read by the writer would prove
 /// nothing, because the writer has its own connection and page cache.
 void look_at_reads(engine::Engine& engine, store::Store& store) {
@@ -47,8 +55,11 @@ store::OpenOptions StoreSupervisor::open_options() {
   open.clock = engine_.clock;
   open.found_corrupt = found_corrupt_;
   open.corrupt_file = corrupt_file_;
+  open.corrupt_file_is_new = is_file_new();
+  open.gives_up_reading = failed_reads_ >= kMaxFailedReads;
   open.on_quarantine = [this](const std::string& file, const std::string& renamed_to,
                               const std::string& why) {
+    replaced_at_ = engine_.clock->steady_now();
     engine_.notices.notify(NoticeKind::quarantined,
                            file + " was damaged (" + why + "): renamed to " + renamed_to +
                                ", and a new file begun; remove the old one when you do not need it",
@@ -66,6 +77,11 @@ Status StoreSupervisor::open() {
 
 bool StoreSupervisor::is_read_only() const { return engine_.options.access == Access::read_only; }
 
+bool StoreSupervisor::is_file_new() const {
+  return replaced_at_ &&
+         engine_.clock->steady_now() < base::add_saturated(*replaced_at_, kTrustedAfter);
+}
+
 /// The next opening will quarantine the file of `store`, if it is still at the path. Another file at
 /// the path is checked by itself.
 void StoreSupervisor::mark_corrupt(const store::Store& store, const std::string& why) {
@@ -82,7 +98,10 @@ Status StoreSupervisor::open_once() {
   if (Status loaded = load(**opened); !loaded.ok()) {
     base::Failure failure = loaded.failure();
     // Opening checks only the form of the file. This was the first read of its rows.
-    if (failure.kind == base::FailureKind::corrupt) mark_corrupt(**opened, failure.what);
+    const bool gives_up = failed_reads_ >= kMaxFailedReads && store::is_unreadable(failure);
+    if (failure.kind == base::FailureKind::corrupt || gives_up) {
+      mark_corrupt(**opened, failure.what);
+    }
     (*opened)->close();
     failure.what = "cannot open the cache '" + engine_.path + "': " + failure.what;
     return failure;
@@ -123,7 +142,8 @@ Status StoreSupervisor::write_calculations(store::Store& store,
 
 void StoreSupervisor::adopt(std::unique_ptr<store::Store> store) {
   engine_.access_buffer.clear();  // its rowids belong to another file
-  back_off_ = 0;
+  failed_reads_ = 0;
+  if (!is_file_new()) back_off_ = 0;
   {
     const memory::TierChange change(engine_.tier.get());
     engine_.store.set(std::move(store));
@@ -141,6 +161,7 @@ std::shared_ptr<store::Store> StoreSupervisor::ensure() {
   if (const auto why = engine_.store.corruption()) {
     if (const auto damaged = engine_.store.get()) mark_corrupt(*damaged, *why);
     drop_store();
+    if (is_file_new()) postpone({base::FailureKind::corrupt, 0, "a new file is damaged: " + *why});
   }
   auto store = engine_.store.get();
   if (store) store->allow_entries_of(engine_.limits.get().max_entry_bytes);
@@ -153,6 +174,7 @@ std::shared_ptr<store::Store> StoreSupervisor::ensure() {
 }
 
 void StoreSupervisor::postpone(const base::Failure& failure) {
+  failed_reads_ = store::is_unreadable(failure) ? failed_reads_ + 1 : 0;
   back_off_ = std::clamp(back_off_ * 2, kFirstBackOff, kMaxBackOff);
   next_try_ = base::add_saturated(engine_.clock->steady_now(), back_off_);
   engine_.pending.set_refusing(true);

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,7 @@ class StoreSupervisor {
   [[nodiscard]] std::shared_ptr<store::Store> take_store();
   void drop_store();
   [[nodiscard]] bool is_read_only() const;
+  [[nodiscard]] bool is_file_new() const;
   [[nodiscard]] store::OpenOptions open_options();
 
   engine::Engine& engine_;
@@ -52,6 +54,8 @@ class StoreSupervisor {
   base::FileIdentity corrupt_file_;
   std::int64_t next_try_ = 0;  // steady clock
   std::int64_t back_off_ = 0;
+  int failed_reads_ = 0;                     // openings in succession that could not read the file
+  std::optional<std::int64_t> replaced_at_;  // steady clock, of the last quarantine
 };
 
 }  // namespace ashmemo::maintenance

@@ -36,13 +36,15 @@ bool has_changed(const std::string& path, const base::FileIdentity& identity) {
 
 }  // namespace
 
-base::Result<std::unique_ptr<ClaimedFile>> ClaimedFile::for_writing(const std::string& path) {
+base::Result<std::unique_ptr<ClaimedFile>> ClaimedFile::for_writing(const std::string& path,
+                                                                    bool gives_up_reading) {
   auto paths = resolve(path);
   if (!paths) return paths.failure();
   std::unique_ptr<ClaimedFile> claim(new ClaimedFile(std::move(*paths)));
   OpenFiles& table = OpenFiles::of_this_process();
   const base::Lock guard(table.mutex);
-  if (const auto taken = claim->take_for_writing(table); !taken) return taken.failure();
+  if (const auto taken = claim->take_for_writing(table, gives_up_reading); !taken)
+    return taken.failure();
   return claim;
 }
 
@@ -65,7 +67,7 @@ ClaimedFile::~ClaimedFile() {
   table.remove(*entry_);
 }
 
-base::Status ClaimedFile::take_for_writing(OpenFiles& table) {
+base::Status ClaimedFile::take_for_writing(OpenFiles& table, bool gives_up_reading) {
   const auto file = base::inspect(paths_.file);
   if (!file) return file.failure();
   const auto lock = base::inspect(paths_.lock);
@@ -80,7 +82,7 @@ base::Status ClaimedFile::take_for_writing(OpenFiles& table) {
     if (const auto seen = check_file(paths_, false, listed); !seen) return seen.failure();
   }
   if (const auto locked = acquire_lock(); !locked) return locked.failure();
-  auto done = check_under_lock(listed);
+  auto done = check_under_lock(listed, gives_up_reading);
   if (done) done = enter(table);
   if (done) return done;
   // A lock file without a file would claim any file that is created there later as ours.
@@ -101,8 +103,8 @@ base::Status ClaimedFile::acquire_lock() {
   return {};
 }
 
-base::Status ClaimedFile::check_under_lock(bool listed) {
-  auto checked = check_file(paths_, lock_->was_ours(), listed);
+base::Status ClaimedFile::check_under_lock(bool listed, bool gives_up_reading) {
+  auto checked = check_file(paths_, lock_->was_ours(), listed, gives_up_reading);
   if (!checked) return checked.failure();
   damage_ = std::move(checked->why);
   const bool is_new = checked->found == Found::nothing || checked->found == Found::empty;
@@ -184,6 +186,18 @@ base::Status ClaimedFile::enter(OpenFiles& table) {
   return {};
 }
 
+// The claim continues for the file that is now at the path.
+base::Status ClaimedFile::enter_again(OpenFiles& table) {
+  const auto file = base::inspect(paths_.file);
+  if (!file) return file.failure();
+  file_ = file->identity;
+  table.replace(*entry_, file_);
+  hold(**entry_);
+  wal_.reset();
+  damage_.clear();
+  return {};
+}
+
 base::Result<std::string> ClaimedFile::quarantine(std::int64_t wall_now) {
   OpenFiles& table = OpenFiles::of_this_process();
   const base::Lock guard(table.mutex);
@@ -193,14 +207,18 @@ base::Result<std::string> ClaimedFile::quarantine(std::int64_t wall_now) {
   auto renamed_to = store::quarantine(paths_, wall_now);
   if (!renamed_to) return renamed_to.failure();
   if (const auto made = make_new(Found::nothing); !made) return made.failure();
-  const auto file = base::inspect(paths_.file);
-  if (!file) return file.failure();
-  file_ = file->identity;
-  table.replace(*entry_, file_);
-  hold(**entry_);
-  wal_.reset();
-  damage_.clear();
+  if (const auto entered = enter_again(table); !entered) return entered.failure();
   return renamed_to;
+}
+
+base::Status ClaimedFile::restore(const std::string& renamed_to) {
+  OpenFiles& table = OpenFiles::of_this_process();
+  const base::Lock guard(table.mutex);
+  if (has_changed(paths_.file, file_)) {
+    return Failure{FailureKind::io, 0, fmt::format("'{}' was replaced meanwhile", paths_.file)};
+  }
+  if (auto restored = store::restore(paths_, renamed_to); !restored) return restored;
+  return enter_again(table);
 }
 
 base::Status ClaimedFile::begin_use() {

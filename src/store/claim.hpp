@@ -23,9 +23,11 @@ namespace ashmemo::store {
 /// the file cannot be created.
 class ClaimedFile {
  public:
+  /// `gives_up_reading`: see OpenOptions.
+  ///
   /// FILE exists afterwards. A missing file is created empty, with access for its owner only.
   [[nodiscard]] static base::Result<std::unique_ptr<ClaimedFile>> for_writing(
-      const std::string& path);
+      const std::string& path, bool gives_up_reading = false);
   /// The file must exist and be intact. Fails with corrupt otherwise, because only a writer may
   /// quarantine it.
   [[nodiscard]] static base::Result<std::unique_ptr<ClaimedFile>> for_reading(
@@ -44,6 +46,8 @@ class ClaimedFile {
   /// Renames the file with its WAL and creates a new, empty file. Returns the new name of the old
   /// file. Only for a claim for writing, while no connection is open.
   [[nodiscard]] base::Result<std::string> quarantine(std::int64_t wall_now);
+  /// Undoes a quarantine: the new file is removed, and the old file returns to its place.
+  [[nodiscard]] base::Status restore(const std::string& renamed_to);
 
   /// Call it after SQLite has opened the file and read from it, in WAL mode. From then on the log at
   /// the path belongs to the file. No other program can delete it when it is SQLite's last user.
@@ -65,13 +69,15 @@ class ClaimedFile {
   explicit ClaimedFile(CachePaths paths) : paths_(std::move(paths)) {}
 
   [[nodiscard]] base::Status acquire_lock();
-  [[nodiscard]] base::Status take_for_writing(OpenFiles& table) ASHMEMO_REQUIRES(table.mutex);
-  [[nodiscard]] base::Status check_under_lock(bool listed);
+  [[nodiscard]] base::Status take_for_writing(OpenFiles& table, bool gives_up_reading)
+      ASHMEMO_REQUIRES(table.mutex);
+  [[nodiscard]] base::Status check_under_lock(bool listed, bool gives_up_reading);
   [[nodiscard]] base::Status make_new(Found found);
   [[nodiscard]] base::Status drop(const std::vector<std::string>& left_behind);
   void hold(OpenFile& entry) const;
   [[nodiscard]] base::Status take_for_reading(OpenFiles& table) ASHMEMO_REQUIRES(table.mutex);
   [[nodiscard]] base::Status enter(OpenFiles& table) ASHMEMO_REQUIRES(table.mutex);
+  [[nodiscard]] base::Status enter_again(OpenFiles& table) ASHMEMO_REQUIRES(table.mutex);
 
   const CachePaths paths_;
   std::string damage_;

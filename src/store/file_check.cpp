@@ -10,6 +10,7 @@
 #include "store/file_id.hpp"
 #include "store/header.hpp"
 #include "store/schema.hpp"
+#include "store/store.hpp"
 
 namespace ashmemo::store {
 namespace {
@@ -124,8 +125,12 @@ base::Result<bool> is_half_made(const CachePaths& paths, const Header& header) {
   return journal->type != FileType::missing && journal->bytes > 0;
 }
 
-base::Result<FileCheck> check_content(const CachePaths& paths, bool lock_is_ours) {
+base::Result<FileCheck> check_content(const CachePaths& paths, bool lock_is_ours,
+                                      bool gives_up_reading) {
   const auto header = read_header(paths.file);
+  if (!header && lock_is_ours && gives_up_reading && is_unreadable(header.failure())) {
+    return damaged(header.failure().what);
+  }
   if (!header) return header.failure();
   if (!header->is_sqlite) {
     const auto half_made = is_half_made(paths, *header);
@@ -179,7 +184,8 @@ base::Result<bool> has_our_lock(const CachePaths& paths) {
   return std::string_view(*start).starts_with(kLockMagic);
 }
 
-base::Result<FileCheck> check_file(const CachePaths& paths, bool lock_is_ours, bool listed) {
+base::Result<FileCheck> check_file(const CachePaths& paths, bool lock_is_ours, bool listed,
+                                   bool gives_up_reading) {
   const auto state = base::inspect(paths.file);
   if (!state) return state.failure();
   if (const auto kind = check_kind(paths.file, *state); !kind) return kind.failure();
@@ -190,7 +196,7 @@ base::Result<FileCheck> check_file(const CachePaths& paths, bool lock_is_ours, b
   }
   if (state->bytes == 0) return check_new(paths, Found::empty, lock_is_ours, *beside);
   if (listed) return as(Found::ours);
-  return check_content(paths, lock_is_ours);
+  return check_content(paths, lock_is_ours, gives_up_reading);
 }
 
 }  // namespace ashmemo::store

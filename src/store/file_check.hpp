@@ -60,9 +60,10 @@ struct FileCheck {
 /// the lock.
 [[nodiscard]] base::Result<bool> has_our_lock(const CachePaths& paths);
 
+/// `gives_up_reading`: a file beside our lock that the device cannot read counts as damaged.
 /// `lock_is_ours`: see has_our_lock. `listed`: this process has the file open, so it is ours and must
 /// not be opened for its header.
 [[nodiscard]] base::Result<FileCheck> check_file(const CachePaths& paths, bool lock_is_ours,
-                                                 bool listed);
+                                                 bool listed, bool gives_up_reading = false);
 
 }  // namespace ashmemo::store

@@ -7,6 +7,7 @@
 
 #include "store/claim.hpp"
 #include "store/connection.hpp"
+#include "store/quarantine.hpp"
 #include "store/schema.hpp"
 #include "store/sqlite_error.hpp"
 #include "store/sqlite_store.hpp"
@@ -22,7 +23,6 @@ using State = SchemaVerdict::State;
 struct Opened {
   std::unique_ptr<Connection> connection;
   std::string damage;
-  bool is_in_doubt = false;  // the file may be intact nevertheless
 };
 
 ConnectionOptions connection_options(const OpenOptions& options) {
@@ -35,29 +35,37 @@ ConnectionOptions connection_options(const OpenOptions& options) {
   return wanted;
 }
 
-// Whether SQLite has enough memory for a schema like ours.
-bool has_memory() {
-  const auto probe = guarded("looking for memory", []() -> base::Result<SchemaVerdict> {
+// Whether SQLite works in this process, shown with a new database in memory. A limit of memory, an
+// automatic extension or a replaced SQL function of the program can make SQLite fail with any file.
+// Then nothing is known about the file.
+base::Status check_process() {
+  constexpr int kMemory = 1024 * 1024;  // far more than opening an intact file takes
+  void* const memory = sqlite3_malloc(kMemory);
+  sqlite3_free(memory);
+  const auto seen = guarded("checking SQLite", [&]() -> base::Result<SchemaVerdict> {
+    if (memory == nullptr) return out_of_memory("checking SQLite");
     SQLite::Database database(":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
     if (const auto created = create_schema(database); !created) return created.failure();
     return compare_schema(database);
   });
-  return probe.ok();
+  if (seen && seen->state == State::ours) return {};
+  return Failure{
+      FailureKind::other, seen ? 0 : seen.failure().sqlite_code,
+      fmt::format("SQLite does not work in this process ({}), so the file was not changed",
+                  seen ? seen->why : seen.failure().what)};
 }
 
 // A schema that SQLite cannot read gives SQLITE_ERROR, and a text of the schema that claims an
-// impossible length gives SQLITE_NOMEM. Both count as damage.
-bool is_lack_of_memory(const Failure& failure) {
-  return (failure.sqlite_code & 0xFF) == SQLITE_NOMEM;
+// impossible length gives SQLITE_NOMEM. So both may be damage.
+bool may_be_damage(const Failure& failure) {
+  const int code = failure.sqlite_code & 0xFF;
+  return failure.kind == FailureKind::corrupt || code == SQLITE_ERROR || code == SQLITE_NOMEM;
 }
 
-bool is_damage(const Failure& failure) {
-  return failure.kind == FailureKind::corrupt || (failure.sqlite_code & 0xFF) == SQLITE_ERROR ||
-         (is_lack_of_memory(failure) && has_memory());
-}
-
-base::Result<Opened> failed(const Failure& failure) {
-  if (is_damage(failure)) return Opened{nullptr, failure.what, is_lack_of_memory(failure)};
+base::Result<Opened> failed(const Failure& failure, const OpenOptions& options) {
+  const bool is_damage =
+      may_be_damage(failure) || (options.gives_up_reading && is_unreadable(failure));
+  if (is_damage) return Opened{nullptr, failure.what};
   return failure;
 }
 
@@ -118,13 +126,13 @@ base::Result<SchemaVerdict> prepare_schema(Connection& connection) {
 
 base::Result<Opened> open_connection(const std::string& path, const OpenOptions& options) {
   auto connection = Connection::open(path, connection_options(options));
-  if (!connection) return failed(connection.failure());
+  if (!connection) return failed(connection.failure(), options);
   keep_wal_at_close(**connection, true);
   if (const auto writable = check_writable(path, **connection); !writable) {
     return writable.failure();
   }
   auto verdict = prepare_schema(**connection);
-  if (!verdict) return failed(verdict.failure());
+  if (!verdict) return failed(verdict.failure(), options);
   switch (verdict->state) {
     case State::ours:
       if (const auto writable = check_log_writable(path, **connection); !writable) {
@@ -137,10 +145,10 @@ base::Result<Opened> open_connection(const std::string& path, const OpenOptions&
     case State::newer:
     case State::older:
     case State::changed:
-      return Opened{nullptr, verdict->why, false};
+      return Opened{nullptr, verdict->why};
   }
   keep_wal_at_close(**connection, false);
-  return Opened{std::move(*connection), {}, false};
+  return Opened{std::move(*connection), {}};
 }
 
 // Why the file must be quarantined before it is opened; empty if it looks intact.
@@ -150,28 +158,47 @@ std::string damage_of(const ClaimedFile& claim, const OpenOptions& options) {
   return is_marked_corrupt ? options.found_corrupt : claim.damage();
 }
 
-// Replaces a damaged file by a new one, once.
+bool has_damage(const base::Result<Opened>& opened) { return opened && !opened->damage.empty(); }
+
+// Replaces a damaged file by a new one. If the new file fails, too, the fault is not in the old file,
+// which then returns to its place.
+base::Result<Opened> replace(ClaimedFile& claim, const OpenOptions& options,
+                             const std::string& damage) {
+  const auto renamed_to = claim.quarantine(options.clock->wall_now());
+  if (!renamed_to) return renamed_to.failure();
+  auto opened = open_connection(claim.path(), options);
+  if (opened && !has_damage(opened)) {
+    keep_one_copy(claim.path(), *renamed_to, options.corrupt_file_is_new);
+    if (options.on_quarantine) options.on_quarantine(claim.path(), *renamed_to, damage);
+    return opened;
+  }
+  const Failure failure =
+      opened ? Failure{FailureKind::other, 0, opened->damage} : opened.failure();
+  const auto restored = claim.restore(*renamed_to);
+  return Failure{
+      failure.kind, failure.sqlite_code,
+      fmt::format("it is damaged ({}), and a new file fails, too: {}{}", damage, failure.what,
+                  restored ? "" : "; the file is now '" + *renamed_to + "'")};
+}
+
+// A file is damaged only if its content shows that on two new connections, while SQLite works in this
+// process.
 base::Result<Opened> open_or_replace(ClaimedFile& claim, const OpenOptions& options) {
   std::string damage = damage_of(claim, options);
   if (damage.empty()) {
     auto opened = open_connection(claim.path(), options);
-    // The lack of memory may have been temporary.
-    if (opened && opened->is_in_doubt) opened = open_connection(claim.path(), options);
-    if (!opened || opened->damage.empty()) return opened;
+    if (!has_damage(opened)) return opened;
+    if (const auto works = check_process(); !works) return works.failure();
+    opened = open_connection(claim.path(), options);
+    if (!has_damage(opened)) return opened;
     damage = opened->damage;
   }
-  const auto renamed_to = claim.quarantine(options.clock->wall_now());
-  if (!renamed_to) return renamed_to.failure();
-  if (options.on_quarantine) options.on_quarantine(claim.path(), *renamed_to, damage);
-  auto opened = open_connection(claim.path(), options);
-  if (!opened || opened->damage.empty()) return opened;
-  return Failure{
-      FailureKind::corrupt, 0,
-      fmt::format("a new file at '{}' is damaged at once: {}", claim.path(), opened->damage)};
+  if (const auto works = check_process(); !works) return works.failure();
+  return replace(claim, options, damage);
 }
 
 base::Result<std::unique_ptr<Store>> open_for_writing(const OpenOptions& options) {
-  auto claim = ClaimedFile::for_writing(options.path);
+  auto claim = ClaimedFile::for_writing(options.path, options.gives_up_reading);
   if (!claim) return claim.failure();
   auto opened = open_or_replace(**claim, options);
   if (!opened) return opened.failure();

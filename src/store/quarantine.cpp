@@ -60,15 +60,6 @@ std::vector<std::string> older_copies(const std::string& file, const std::string
   return copies;
 }
 
-// Ignores files that cannot be removed, because the new file is more important.
-void remove_older_copies(const std::string& file, const std::string& newest) {
-  for (const std::string& path : older_copies(file, newest)) {
-    const auto state = base::inspect(path);
-    if (!state || state->type != FileType::regular || !state->owned_by_us) continue;
-    [[maybe_unused]] const auto removed = base::remove_file(path);
-  }
-}
-
 // A foreign WAL beside the new file would be taken for its own. If it cannot be renamed, it is removed.
 base::Status move_wal(const std::string& wal, const std::string& to) {
   if (is_missing(wal) || base::rename_file(wal, to)) return {};
@@ -88,8 +79,30 @@ base::Result<std::string> quarantine(const CachePaths& paths, std::int64_t wall_
   for (const std::string& path : {paths.shm, paths.journal}) {
     if (const auto removed = base::remove_file(path); !removed) return removed.failure();
   }
-  remove_older_copies(paths.file, name);
   return name;
+}
+
+base::Status restore(const CachePaths& paths, const std::string& renamed_to) {
+  for (const std::string& path : {paths.wal, paths.shm, paths.journal, paths.file}) {
+    if (auto removed = base::remove_file(path); !removed) return removed;
+  }
+  // Renames the WAL first, for the same reason. A WAL without its file is removed at the next opening.
+  const std::string wal = renamed_to + std::string(kWal);
+  if (!is_missing(wal)) {
+    if (auto moved = base::rename_file(wal, paths.wal); !moved) return moved;
+  }
+  return base::rename_file(renamed_to, paths.file);
+}
+
+// Ignores files that cannot be removed, because the new file is more important.
+void keep_one_copy(const std::string& file, const std::string& newest, bool prefers_older) {
+  std::vector<std::string> removed = older_copies(file, newest);
+  if (prefers_older && !removed.empty()) removed = {newest, newest + std::string(kWal)};
+  for (const std::string& path : removed) {
+    const auto state = base::inspect(path);
+    if (!state || state->type != FileType::regular || !state->owned_by_us) continue;
+    [[maybe_unused]] const auto done = base::remove_file(path);
+  }
 }
 
 }  // namespace ashmemo::store

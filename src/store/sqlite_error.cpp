@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 
 #include "base/printable.hpp"
+#include "store/store.hpp"
 
 namespace ashmemo::store {
 
@@ -43,6 +44,10 @@ base::Failure failure_of(const SQLite::Exception& error, std::string_view doing)
 
 base::Failure out_of_memory(std::string_view doing) {
   return {base::FailureKind::other, SQLITE_NOMEM, fmt::format("{}: out of memory", doing)};
+}
+
+bool is_unreadable(const base::Failure& failure) noexcept {
+  return failure.sqlite_code == SQLITE_IOERR_READ || failure.sqlite_code == SQLITE_IOERR_SHORT_READ;
 }
 
 }  // namespace ashmemo::store

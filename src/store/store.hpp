@@ -119,6 +119,9 @@ struct FileSizes {
   std::int64_t wal_bytes = 0;
 };
 
+/// Whether the device failed to read the file.
+[[nodiscard]] bool is_unreadable(const base::Failure& failure) noexcept;
+
 /// How a cache file is opened; see open_store in open.hpp.
 struct OpenOptions {
   std::string path;
@@ -134,6 +137,10 @@ struct OpenOptions {
   /// checked as usual.
   std::string found_corrupt;
   base::FileIdentity corrupt_file;
+  bool corrupt_file_is_new =
+      false;  // it replaced another one a moment ago, whose copy is kept instead
+  /// The device failed to read the file at several openings. If it still does, the file is quarantined.
+  bool gives_up_reading = false;
   /// Called after a damaged file was renamed and a new one was created.
   std::function<void(const std::string& file, const std::string& renamed_to,
                      const std::string& why)>

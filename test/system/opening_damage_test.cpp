@@ -1,6 +1,7 @@
 // Opening damaged cache files.
 
 #include <doctest/doctest.h>
+#include <sqlite3.h>
 #include <algorithm>
 #include <ashmemo/clock.hpp>
 #include <filesystem>
@@ -9,6 +10,7 @@
 
 #include "base/platform.hpp"
 #include "support/child.hpp"
+#include "support/fault_vfs.hpp"
 #include "support/opening.hpp"
 #include "support/temp_dir.hpp"
 
@@ -36,6 +38,42 @@ void check_quarantined(const TempDir& dir, const std::string& path, const std::s
   CHECK_FALSE(has_key(path, "old"));
   CHECK(open_at(path).quarantine.empty());
   CHECK_FALSE(exists(dir.path("x-shm")));
+}
+
+/// Runs `change` for each connection that SQLite opens, until it is destroyed.
+class AutoExtension {
+ public:
+  using Change = int(sqlite3*, char**, const sqlite3_api_routines*);
+  explicit AutoExtension(Change* change) {
+    REQUIRE(sqlite3_auto_extension(reinterpret_cast<void (*)()>(change)) == SQLITE_OK);
+  }
+  ~AutoExtension() { sqlite3_reset_auto_extension(); }
+  AutoExtension(const AutoExtension&) = delete;
+  AutoExtension& operator=(const AutoExtension&) = delete;
+};
+
+int refuse(sqlite3*, char**, const sqlite3_api_routines*) { return SQLITE_ERROR; }
+
+int replace_typeof(sqlite3* db, char**, const sqlite3_api_routines*) {
+  const auto answer = [](sqlite3_context* context, int, sqlite3_value**) {
+    sqlite3_result_text(context, "theirs", -1, SQLITE_STATIC);
+  };
+  return sqlite3_create_function(db, "typeof", 1, SQLITE_UTF8, nullptr, answer, nullptr, nullptr);
+}
+
+int begin_transaction(sqlite3* db, char**, const sqlite3_api_routines*) {
+  return sqlite3_exec(db, "BEGIN", nullptr, nullptr, nullptr);
+}
+
+int return_misuse(sqlite3*, char**, const sqlite3_api_routines*) { return SQLITE_MISUSE; }
+
+/// Opens the file, which fails and does not change it.
+void check_refused(const ashmemo::store::OpenOptions& options) {
+  const std::string before = read_file(options.path);
+  const auto opening = open_with(options);
+  CHECK(outcome(opening) == "other");
+  CHECK(opening.quarantine.empty());
+  CHECK(read_file(options.path) == before);
 }
 
 }  // namespace
@@ -152,6 +190,80 @@ TEST_SUITE("system") {
     CHECK(std::count_if(facts.begin(), facts.end(), [](const auto& fact) {
             return fact.first.find(".corrupt-") != std::string::npos;
           }) == 1);
+  }
+
+  TEST_CASE("a file is never damaged by what the program does to SQLite") {
+    const TempDir dir;
+    make_cache(dir.path("x"));
+    auto found_corrupt = options_for(dir.path("x"));
+    found_corrupt.found_corrupt = "page 7 is damaged";
+    found_corrupt.corrupt_file = ashmemo::base::inspect(dir.path("x"))->identity;
+    for (AutoExtension::Change* const change :
+         {refuse, replace_typeof, begin_transaction, return_misuse}) {
+      const AutoExtension extension(change);
+      check_refused(options_for(dir.path("x")));
+      check_refused(found_corrupt);
+    }
+    {
+      const auto limit = sqlite3_hard_heap_limit64(-1);
+      sqlite3_hard_heap_limit64(sqlite3_memory_used() + 10'000);
+      check_refused(options_for(dir.path("x")));
+      sqlite3_hard_heap_limit64(limit);
+    }
+    CHECK(open_at(dir.path("x")).quarantine.empty());
+    CHECK(has_key(dir.path("x"), "old"));
+  }
+
+  TEST_CASE("a damaged file returns to its place if a new file fails, too") {
+    const TempDir dir;
+    const std::string path = dir.path("x");
+    make_cache(path);
+    REQUIRE(shell(path, "DELETE FROM cache_totals").empty());
+    write_file(path + ".corrupt-1", "an older copy");
+    const std::string before = read_file(path);
+    {
+      FaultVfs vfs;
+      vfs.fail_each(SystemCall::write, Fault::full);
+      const auto opening = open_at(path);
+      CHECK(outcome(opening) == "full");
+      CHECK_MESSAGE(message_of(opening).find("cache_totals is missing") != std::string::npos,
+                    message_of(opening));
+      CHECK(opening.quarantine.empty());
+    }
+    CHECK(read_file(path) == before);
+    CHECK(read_file(path + ".corrupt-1") == "an older copy");
+    CHECK(open_at(path).quarantine.size() == 1);
+    CHECK_FALSE(exists(path + ".corrupt-1"));
+  }
+
+  TEST_CASE("a file whose first page cannot be read is quarantined only when it is given up") {
+    const TempDir dir;
+    const std::string path = dir.path("x");
+    make_cache(path);
+    const std::string before = read_file(path);
+    auto options = options_for(path);
+    FaultVfs vfs;
+    for (const bool gives_up : {false, true}) {
+      options.gives_up_reading = gives_up;
+      (void)open_read_only(path);
+      vfs.fail_each(SystemCall::read, Fault::io_error);
+      CHECK_FALSE(open_with(options).store);  // with a new file reading fails, too
+      CHECK(read_file(path) == before);
+    }
+    vfs.heal();
+    std::size_t first_read = 0;
+    {
+      CHECK(open_at(path).store);
+      const auto calls = vfs.calls();
+      first_read = static_cast<std::size_t>(
+          std::find(calls.begin(), calls.end(), SystemCall::read) - calls.begin());
+      REQUIRE(first_read < calls.size());
+    }
+    vfs.fail(Fault::io_error, first_read, false);
+    const auto opening = open_with(options);
+    REQUIRE_MESSAGE(opening.store, message_of(opening));
+    REQUIRE(opening.quarantine.size() == 1);
+    CHECK(read_file(opening.quarantine[0].renamed_to) == before);
   }
 
   TEST_CASE("a file that was found corrupt during use is quarantined even if it looks healthy") {

@@ -48,7 +48,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(ClaimedFile::for_writing(dir.path("y")));
   }
 
-  TEST_CASE("quarantine removes older copies only by their exact names") {
+  TEST_CASE("keep_one_copy removes older copies only by their exact names") {
     const TempDir dir;
     for (const char* name : {"x", "x.corrupt-1", "x.corrupt-1-wal", "x.corrupt-22"}) {
       write_file(dir.path(name), "old");
@@ -62,6 +62,8 @@ TEST_SUITE("unit") {
     fs::create_symlink("y.corrupt-1", dir.path("x.corrupt-4"));
     const auto renamed = quarantine(paths_of(dir.path("x")), 5);
     REQUIRE(renamed);
+    CHECK(exists(dir.path("x.corrupt-22")));
+    keep_one_copy(dir.path("x"), *renamed, false);
     CHECK(exists(dir.path("x.corrupt-5")));
     for (const char* gone : {"x.corrupt-1", "x.corrupt-1-wal", "x.corrupt-22"}) {
       CHECK_MESSAGE(!exists(dir.path(gone)), gone);
@@ -78,7 +80,38 @@ TEST_SUITE("unit") {
     write_file(dir.path("x"), "second");
     CHECK(quarantine(paths_of(dir.path("x")), 0).value() == dir.path("x.corrupt-1"));
     CHECK(read_file(dir.path("x.corrupt-1")) == "second");
-    CHECK_FALSE(exists(dir.path("x.corrupt-0")));
+    CHECK(read_file(dir.path("x.corrupt-0")) == "first");
+  }
+
+  TEST_CASE("keep_one_copy keeps an older copy if that is preferred and exists") {
+    const TempDir dir;
+    for (const char* name : {"x.corrupt-2", "x.corrupt-2-wal"}) write_file(dir.path(name), "new");
+    keep_one_copy(dir.path("x"), dir.path("x.corrupt-2"), true);
+    CHECK(exists(dir.path("x.corrupt-2")));
+    write_file(dir.path("x.corrupt-1"), "old");
+    keep_one_copy(dir.path("x"), dir.path("x.corrupt-2"), true);
+    CHECK(exists(dir.path("x.corrupt-1")));
+    CHECK_FALSE(exists(dir.path("x.corrupt-2")));
+    CHECK_FALSE(exists(dir.path("x.corrupt-2-wal")));
+  }
+
+  TEST_CASE("restore returns a quarantined file with its WAL to its place") {
+    const TempDir dir;
+    write_file(dir.path("x"), "garbage");
+    write_file(dir.path("x-wal"), "its wal");
+    write_file(dir.path("x-lock"), kLockMagic);
+    const auto claim = ClaimedFile::for_writing(dir.path("x"));
+    REQUIRE(claim);
+    const auto name = claim.value()->quarantine(1);
+    REQUIRE(name);
+    for (const char* made : {"x-wal", "x-shm", "x-journal"}) write_file(dir.path(made), "new");
+    REQUIRE(claim.value()->restore(*name));
+    CHECK(read_file(dir.path("x")) == "garbage");
+    CHECK(read_file(dir.path("x-wal")) == "its wal");
+    for (const char* gone : {"x-shm", "x-journal", "x.corrupt-1", "x.corrupt-1-wal"}) {
+      CHECK_FALSE_MESSAGE(exists(dir.path(gone)), gone);
+    }
+    CHECK(claim.value()->still_in_place());
   }
 
   TEST_CASE("quarantine does not touch a file that replaced the claimed one") {

@@ -28,7 +28,8 @@ struct Opener {
   explicit Opener(FakeEngine& cache) : fake(cache), file(cache.file) {
     fake.engine.open_store = [this](const store::OpenOptions& options) -> Opened {
       asked.push_back(options.found_corrupt);
-      if (fails) return base::Failure{*fails, 0, "fails on purpose"};
+      asked_last = options;
+      if (fails) return base::Failure{*fails, sqlite_code, "fails on purpose"};
       if (!options.found_corrupt.empty()) {
         file = std::make_shared<FakeFile>();  // quarantined
         if (options.on_quarantine) options.on_quarantine("fake.db", "fake.db.corrupt-1", "damage");
@@ -39,7 +40,9 @@ struct Opener {
   FakeEngine& fake;
   std::shared_ptr<FakeFile> file;
   std::vector<std::string> asked;
+  store::OpenOptions asked_last;
   std::optional<FailureKind> fails;
+  int sqlite_code = 0;
 };
 
 }  // namespace
@@ -258,6 +261,63 @@ TEST_SUITE("unit") {
     CHECK_FALSE(fake.engine.pending.is_refusing());
     CHECK(fake.recorded->count(NoticeKind::available) == 1);
     CHECK(fake.put("a", "1") == 1);
+  }
+
+  TEST_CASE("new files that fail at once are replaced with growing pauses") {
+    FakeEngine fake;
+    Opener opener(fake);
+    REQUIRE(fake.open().ok());
+    for (int i = 0; i < 1'000; ++i) {
+      fake.put("a", std::to_string(i));
+      fake.faults->fail(Call::put, FailureKind::corrupt);
+      static_cast<void>(fake.worker.run(0));
+      CHECK((opener.asked.size() <= 2 || opener.asked_last.corrupt_file_is_new));
+      fake.clock->advance(std::chrono::milliseconds(100));
+    }
+    const auto quarantines = fake.recorded->count(NoticeKind::quarantined);
+    CHECK(quarantines >= 10);
+    CHECK(quarantines <= 20);
+    // A new file that lasts is trusted, and its own damage is another matter.
+    fake.faults->heal();
+    fake.clock->advance(std::chrono::minutes(2));
+    REQUIRE(fake.worker.flush().ok());
+    fake.clock->advance(std::chrono::minutes(2));
+    fake.put("a", "x");
+    fake.faults->fail(Call::put, FailureKind::corrupt);
+    CHECK_FALSE(fake.worker.flush().ok());
+    REQUIRE(fake.worker.flush().ok());
+    CHECK_FALSE(opener.asked_last.corrupt_file_is_new);
+    CHECK(fake.health() == HealthState::ok);
+  }
+
+  TEST_CASE("a file that cannot be read is given up after several openings") {
+    constexpr int kUnreadable = 266;  // SQLITE_IOERR_READ
+    FakeEngine fake;
+    Opener opener(fake);
+    opener.fails = FailureKind::io;
+    const auto seconds_until_given_up = [&] {
+      fake.worker.start_without_store({FailureKind::io, opener.sqlite_code, "x"});
+      int tenths = 0;
+      do {
+        fake.clock->advance(std::chrono::milliseconds(100));
+        static_cast<void>(fake.worker.run(0));
+      } while (!opener.asked_last.gives_up_reading && ++tenths < 1'000);
+      return tenths / 10;
+    };
+    SUBCASE("because the device fails") {
+      opener.sqlite_code = kUnreadable;
+      CHECK(seconds_until_given_up() >= 10);
+      CHECK(seconds_until_given_up() <= 60);
+      // A file that could be opened is not given up at the next failure.
+      opener.fails.reset();
+      fake.clock->advance(std::chrono::seconds(10));
+      static_cast<void>(fake.worker.run(0));
+      CHECK(fake.health() == HealthState::ok);
+      fake.file->in_place = false;
+      static_cast<void>(fake.worker.flush());
+      CHECK_FALSE(opener.asked_last.gives_up_reading);
+    }
+    SUBCASE("but never because it may not be opened") { CHECK(seconds_until_given_up() >= 99); }
   }
 
   TEST_CASE("opening does not loop while the clock does not move") {
