@@ -37,6 +37,21 @@ bool is_final(NoticeKind kind) {
   }
 }
 
+bool is_empty(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::file_size(path, error) == 0 && !error;
+}
+
+/// Ends the program without closing the cache, which could write to its file. A log that did not exist
+/// before is empty, so it is removed with its index.
+[[noreturn]] void leave_unchanged(const std::string& file, bool had_log) {
+  std::error_code error;
+  if (!had_log && is_empty(file + "-wal")) {
+    for (const char* const suffix : {"-wal", "-shm"}) std::filesystem::remove(file + suffix, error);
+  }
+  std::_Exit(static_cast<int>(Exit::failed));
+}
+
 }  // namespace
 
 Cache open_for_reading(const std::string& file) {
@@ -80,6 +95,8 @@ CheckReport check_file(const std::string& file) {
 }
 
 void change_file(const std::string& file, const std::function<void(Cache&)>& work) {
+  std::error_code error;
+  const bool had_log = std::filesystem::exists(file + "-wal", error);
   // Refuses a file that does not exist or cannot be opened. Opening it for writing would create or
   // replace it.
   (void)open_for_reading(file);
@@ -100,7 +117,7 @@ void change_file(const std::string& file, const std::function<void(Cache&)>& wor
         fmt::format("'{}' is damaged and was not changed. An application that opens it replaces "
                     "it by a new file. 'ashmemo check' lists the damage",
                     file));
-    std::_Exit(static_cast<int>(Exit::failed));  // closing the cache could write to the file
+    leave_unchanged(file, had_log);
   }
   work(cache);
   cache.flush();

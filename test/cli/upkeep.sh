@@ -53,14 +53,23 @@ expect_error 'not all entries could be read'
 run 1 stats copy.db
 expect_error 'not all entries could be read'
 
-# Changing commands leave a damaged file unchanged and in its place.
+# Changing commands leave a damaged file unchanged and in its place, and create no log beside it.
 cp copy.db damaged.db
+rm -f copy.db-wal copy.db-shm
 for command in compact 'clear --yes' 'erase --prefix P' 'erase Post:1:word_count'; do
   # shellcheck disable=SC2086 # words
   run 1 ${command%% *} copy.db ${command#"${command%% *}"}
   expect_error "'copy.db' is damaged"
 done
 cmp copy.db damaged.db
+[[ ! -e copy.db-wal && ! -e copy.db-shm ]] || fail "a log was created"
+# A log that existed before stays as it was.
+printf 'not a log' >copy.db-wal
+chmod 600 copy.db-wal
+run 1 compact copy.db
+expect_error "'copy.db' is damaged"
+[[ $(<copy.db-wal) == 'not a log' ]] || fail "the log was changed"
+rm -f copy.db-wal copy.db-shm
 
 # check reports a file that is too damaged to be opened.
 head -c 12288 /dev/urandom | dd of=again.db bs=4096 seek=2 conv=notrunc status=none
