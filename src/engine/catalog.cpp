@@ -201,8 +201,7 @@ void Catalog::give_back_unwritten(std::span<const store::CalculationRow> rows) {
   for (const store::CalculationRow& row : rows) unwritten_.insert(row.id);
 }
 
-bool Catalog::is_current(std::int64_t id) const {
-  if (id == 0) return true;
+bool Catalog::has_current(std::int64_t id) const {
   base::Lock lock(mutex_);
   return current_.contains(id);
 }

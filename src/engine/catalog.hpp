@@ -77,7 +77,7 @@ class Catalog {
   void give_back_unwritten(std::span<const store::CalculationRow> rows);
 
   /// Whether entries with this id may answer. Always true for 0, the id of direct puts.
-  [[nodiscard]] bool is_current(std::int64_t id) const;
+  [[nodiscard]] bool is_current(std::int64_t id) const { return id == 0 || has_current(id); }
   /// The rows whose entries the worker must delete.
   [[nodiscard]] std::vector<store::CalculationRow> retired() const;
   [[nodiscard]] bool has_retired() const;
@@ -98,6 +98,7 @@ class Catalog {
   using Rows = std::vector<store::CalculationRow>;
   using Names = std::map<std::int64_t, Name>;  // by id
 
+  [[nodiscard]] bool has_current(std::int64_t id) const;
   void renew_locked(const CalculationPtr& calculation) ASHMEMO_REQUIRES(mutex_);
   void retire_locked(const store::CalculationRow& row) ASHMEMO_REQUIRES(mutex_);
   [[nodiscard]] static store::CalculationRow as_retired(store::CalculationRow row);

@@ -160,8 +160,6 @@ Engine::Engine(std::string file, std::shared_ptr<Executor> own, Options given)
       executor(own ? std::move(own) : background),
       open_store(store::open_store) {}
 
-bool Engine::is_out_of_use() const noexcept { return closed.load() || process.is_forked_child(); }
-
 void Engine::store_failed(const store::Store& failed, const base::Failure& failure) {
   if (store.get().get() != &failed) return;  // it was replaced in the meantime
   const bool is_damaged = failure.kind == base::FailureKind::corrupt;

@@ -190,7 +190,9 @@ struct Engine {
   std::atomic<std::int64_t> bytes{0};
 
   /// The cache is closed, or this is a forked child of the process that opened it.
-  [[nodiscard]] bool is_out_of_use() const noexcept;
+  [[nodiscard]] bool is_out_of_use() const noexcept {
+    return closed.load() || process.is_forked_child();
+  }
   /// The store to read from; null if there is no store.
   [[nodiscard]] std::shared_ptr<store::Store> store_to_read() const {
     if (options.access == Access::read_only && worker != nullptr) worker->follow();
