@@ -173,7 +173,7 @@ void Engine::store_failed(const store::Store& failed, const base::Failure& failu
 }
 
 void Engine::row_is_damaged(std::int64_t rowid) noexcept {
-  if (options.access == Access::read_only) return;  // there is nobody who removes it
+  if (options.access == Access::read_only) return;  // no worker could remove it
   if (suspects.add(rowid) && worker != nullptr) worker->wake_now();
 }
 

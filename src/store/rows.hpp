@@ -144,7 +144,7 @@ struct Totals {
   friend bool operator==(const Totals&, const Totals&) = default;
 };
 
-/// The counters of a calculation: what a row has, what was counted since, or a difference.
+/// The counters of a calculation: those of its row, those since then, or a difference.
 template <class Number>
 struct CalculationCounts {
   Number hits{}, stale_hits{}, misses{}, computed{}, failed{}, saved_us{};
