@@ -180,13 +180,16 @@ Budget Worker::thread_budget() const {
 }
 
 void Worker::loop() {
-  while (!stopping_ && !engine_.process.is_forked_child()) {
+  while (!stopping_) {
     bool more = true;
     try {
       more = pass(thread_budget());
     } catch (...) {  // out of memory even for the notice
       engine_.counters.worker_errors.add();
     }
+    // A hook has forked. In the child no thread wakes this one, and the mutexes of the sleep may be
+    // locked.
+    if (engine_.process.is_forked_child()) return;
     sleep(more);
   }
 }
