@@ -27,7 +27,8 @@
 //     the entry existed; `erase_prefix` and `clear` return 0.
 //   - Loads do not wait for other loads; they compute.
 //   - `flush`, `run_maintenance`, `compact`, `check`, `backup` and `close` throw ErrorCode::misuse.
-// A hook may open caches, and destroy those that it has opened itself, but no others.
+// A hook may open caches, and destroy those that it has opened itself, but no others. It may call
+// exit(), which destroys a static cache.
 
 namespace ashmemo {
 
@@ -46,7 +47,7 @@ enum class NoticeKind : std::uint8_t {
   refused = 11,          ///< an entry over the single-entry limit, or a write under Eviction::none
   default_limit = 12,    ///< the first eviction under the default max_bytes
   listener_failed = 13,  ///< a hook threw an exception
-  worker_failed = 14,    ///< an unexpected exception in the worker, which continues
+  worker_failed = 14,    ///< the worker met an unexpected exception or has no thread; it continues
   foreign_reader = 15,   ///< a read of another program prevents the WAL from starting over
   calculation_failed = 16,  ///< a background refresh failed, or stale-if-error answered
   read_failed = 17,         ///< the store could not be read; these reads were misses

@@ -45,6 +45,12 @@ bool may_go_on(const base::Failure& failure, const Options& options) {
   throw Error(ErrorCode::store_failed, fmt::format("{}: {} failed: {}", path, call, why), path);
 }
 
+std::string why_forked_child_misses(const std::string& path) {
+  return path +
+         ": this process was forked after the cache was opened, so nothing is read or stored here; "
+         "open the cache after the fork, or after daemon()";
+}
+
 // A file that cannot be looked through for its damage is an answer, too.
 std::vector<std::string> problems_of(store::Store& store, const std::string& path) {
   auto problems = store.integrity();
@@ -62,7 +68,12 @@ Core::Core(std::string path, Options options)
     if (!may_go_on(opened.failure(), engine.options)) throw_unopened(opened.failure(), engine.path);
     worker.start_without_store(opened.failure());
   }
-  worker.start();
+  if (base::Status started = worker.start(); !started.ok()) {
+    if (!may_go_on(started.failure(), engine.options)) {
+      throw_unopened(started.failure(), engine.path);
+    }
+    worker.go_on_without_thread(started.failure());
+  }
 }
 
 Core::~Core() { close(); }
@@ -92,6 +103,11 @@ void Core::require_not_in_hook(std::string_view call) const {
 
 void Core::require_administrable(std::string_view call) const {
   require_not_in_hook(call);
+  if (engine.process.is_forked_child()) {
+    throw Error(ErrorCode::closed,
+                fmt::format("{} failed: {}", call, why_forked_child_misses(engine.path)),
+                engine.path);
+  }
   if (engine.is_out_of_use()) {
     throw Error(ErrorCode::closed, fmt::format("{}: {}: the cache was closed", engine.path, call),
                 engine.path);
@@ -166,7 +182,10 @@ Health Core::health() const {
   Health health;
   health.dropped = engine.counters.dropped.get();
   health.state = HealthState::closed;
-  if (engine.process.is_forked_child()) return health;
+  if (engine.process.is_forked_child()) {
+    health.last_error = why_forked_child_misses(engine.path);
+    return health;
+  }
   engine.health.fill(&health);
   health.last_error = engine.notices.last_error();
   health.foreign_reader = worker.has_foreign_reader();

@@ -1,7 +1,9 @@
 #include "base/background_thread.hpp"
 
+#include <stdexcept>
 #include <utility>
 
+#include "base/platform.hpp"
 #include "base/test_point.hpp"
 
 namespace ashmemo::base {
@@ -20,7 +22,9 @@ void BackgroundThread::start() {
   const Lock lock(thread_mutex_);
   if (stopped_ || thread_.joinable()) return;
   ASHMEMO_TEST_POINT("background: starts a thread");
-  thread_ = std::thread([tasks = tasks_] { run(tasks); });
+  auto started = start_thread("ashmemo-refresh", [tasks = tasks_] { run(tasks); });
+  if (!started) throw std::runtime_error(started.failure().what);
+  thread_ = std::move(*started);
 }
 
 void BackgroundThread::run(const std::shared_ptr<Tasks>& tasks) {

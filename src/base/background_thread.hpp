@@ -19,7 +19,7 @@ class BackgroundThread final : public Executor {
  public:
   ~BackgroundThread() override { stop(); }
 
-  /// Throws std::system_error if the thread cannot be started; then the task is not stored.
+  /// Throws std::runtime_error if the thread cannot be started; then the task is not stored.
   void post(std::function<void()> task) override;
   /// Drops the tasks that have not begun and waits for the running task, unless that task calls this.
   /// Later tasks are dropped, too.

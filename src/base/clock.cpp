@@ -31,7 +31,8 @@ void add(std::atomic<std::int64_t>* moment, std::int64_t by) noexcept {
 }  // namespace
 
 std::shared_ptr<Clock> system_clock() {
-  static const std::shared_ptr<Clock> clock = std::make_shared<SystemClock>();
+  // Never destroyed, because destructors of static objects may open caches.
+  static const auto& clock = *new std::shared_ptr<Clock>(std::make_shared<SystemClock>());
   return clock;
 }
 

@@ -2,9 +2,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 #include "base/result.hpp"
@@ -134,5 +136,15 @@ class SharedLock {
 /// Microseconds since 1970 at the system's last tick, some milliseconds ago, or now if the system does
 /// not offer that. Faster than the exact time.
 [[nodiscard]] std::int64_t rough_wall_now() noexcept;
+
+/// Starts a thread with this name, of at most 15 characters. It blocks all signals that a process
+/// receives from outside, so that the threads of the program handle them. Fails with unavailable if the
+/// system has no thread left.
+[[nodiscard]] Result<std::thread> start_thread(const char* name, std::function<void()> work);
+
+/// Each fork of this process calls `before` first, and afterwards `after` in the parent and in the
+/// child. A function that locks the mutexes of the whole process here makes no child inherit them
+/// locked by a thread that the child does not have.
+void at_fork(void (*before)(), void (*after)());
 
 }  // namespace ashmemo::base

@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -302,6 +303,34 @@ Result<bool> ensure_magic(int descriptor, std::string_view magic, const std::str
   return written.failure();
 }
 
+/// Blocks all signals of this thread except those that its own instructions raise. A thread inherits
+/// the mask of the thread that starts it.
+class BlockedSignals {
+ public:
+  BlockedSignals() {
+    sigset_t blocked;
+    ::sigfillset(&blocked);
+    for (const int own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT}) {
+      ::sigdelset(&blocked, own);
+    }
+    ::pthread_sigmask(SIG_BLOCK, &blocked, &before_);
+  }
+  ~BlockedSignals() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  BlockedSignals(const BlockedSignals&) = delete;
+  BlockedSignals& operator=(const BlockedSignals&) = delete;
+
+ private:
+  sigset_t before_;
+};
+
+void name_this_thread([[maybe_unused]] const char* name) {
+#if defined(__linux__)
+  ::pthread_setname_np(::pthread_self(), name);
+#elif defined(__APPLE__)
+  ::pthread_setname_np(name);
+#endif
+}
+
 std::atomic<std::uint32_t> forks{0};
 
 void count_fork() { forks.fetch_add(1, std::memory_order_relaxed); }
@@ -431,6 +460,19 @@ bool SharedLock::lock(std::int64_t first, std::int64_t bytes) noexcept {
 void SharedLock::unlock() noexcept {
   if (!process_.is_forked_child()) (void)set_lock(descriptor_, whole_file(F_UNLCK));
 }
+
+Result<std::thread> start_thread(const char* name, std::function<void()> work) try {
+  const BlockedSignals blocked;
+  return std::thread([name, work = std::move(work)] {
+    name_this_thread(name);
+    work();
+  });
+} catch (const std::system_error& error) {
+  return Failure{FailureKind::unavailable, 0,
+                 fmt::format("cannot start the thread '{}': {}", name, error.code().message())};
+}
+
+void at_fork(void (*before)(), void (*after)()) { ::pthread_atfork(before, after, after); }
 
 ProcessMark::ProcessMark() {
   static std::once_flag once;

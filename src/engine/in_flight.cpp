@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/mutex.hpp"
+#include "base/platform.hpp"
 
 namespace ashmemo::engine {
 
@@ -13,9 +14,13 @@ thread_local const Refreshing* Refreshing::innermost_ = nullptr;
 
 namespace {
 
-// Never destroyed: threads may outlive static objects.
+// Never destroyed: threads may outlive static objects. A forked child that opens its own cache uses it,
+// too, so a fork waits until it is free.
 base::Mutex& mutex_of_waits() {
-  static auto* const mutex = new base::Mutex;
+  static auto* const mutex = [] {
+    base::at_fork([] { mutex_of_waits().lock(); }, [] { mutex_of_waits().unlock(); });
+    return new base::Mutex;
+  }();
   return *mutex;
 }
 
@@ -31,9 +36,19 @@ bool waits_for(const InFlight& flight, const Waiter& waiter) {
 
 }  // namespace
 
+// The program may load in the destructor of a static object or of a thread_local one, which may run
+// after the end of our objects of this thread. So the pointer is a plain one. A waiter that is made
+// that late is never destroyed.
 const WaiterPtr& this_waiter() {
-  thread_local const WaiterPtr waiter = std::make_shared<Waiter>();
-  return waiter;
+  thread_local const WaiterPtr* waiter = nullptr;
+  struct End {
+    ~End() { delete std::exchange(waiter, nullptr); }
+  };
+  if (waiter == nullptr) {
+    waiter = new WaiterPtr(std::make_shared<Waiter>());
+    thread_local const End end;
+  }
+  return *waiter;
 }
 
 bool Refreshing::must_end() noexcept {

@@ -41,9 +41,15 @@ void Events::wait_for_delivery() {
   ASHMEMO_TEST_POINT("events: waits");
   {
     const base::Lock lock(mutex_);
-    while (delivering_ && queued_.size() >= kMax) delivered_.wait(mutex_);
+    while (may_wait_ && delivering_ && queued_.size() >= kMax) delivered_.wait(mutex_);
   }
   --waiters_;
+}
+
+void Events::stop_waiting() {
+  const base::Lock lock(mutex_);
+  may_wait_ = false;
+  delivered_.notify_all();
 }
 
 bool Events::begin(std::deque<Event>* events) {

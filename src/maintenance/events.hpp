@@ -40,6 +40,9 @@ class Events {
   /// Waits while that is so. Called without a lock, before the thread produces more events. Does
   /// nothing inside a hook.
   void wait_for_delivery();
+  /// From now on `wait_for_delivery` does not wait, because the thread that delivers may be waiting
+  /// for the end of the others: a hook has called exit().
+  void stop_waiting();
   /// Delivers the events that are queued now, unless another thread delivers. Counts exceptions of
   /// hooks and continues. Returns true if more events were queued meanwhile; the caller has to
   /// deliver them too.
@@ -60,6 +63,7 @@ class Events {
   base::Condition delivered_;
   std::deque<Event> queued_ ASHMEMO_GUARDED_BY(mutex_);
   bool delivering_ ASHMEMO_GUARDED_BY(mutex_) = false;
+  bool may_wait_ ASHMEMO_GUARDED_BY(mutex_) = true;
   std::atomic<int> waiters_{0};  // threads that will deliver after they have added more events
 };
 

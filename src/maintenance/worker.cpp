@@ -44,14 +44,28 @@ void Worker::start_without_store(const base::Failure& failure) {
   });
 }
 
-void Worker::start() {
-  if (is_manual()) return;
-  if (engine_.options.access == Access::read_only) return;
-  thread_ = std::thread([this] { loop(); });
+Status Worker::start() {
+  if (engine_.options.hooks.worker == WorkerMode::manual) return {};
+  if (engine_.options.access == Access::read_only) return {};
+  auto started = base::start_thread("ashmemo-worker", [this] { loop(); });
+  if (!started) {
+    return base::Failure{
+        started.failure().kind, 0,
+        engine_.path + ": " + started.failure().what + "; allow this user more threads"};
+  }
+  thread_ = std::move(*started);
   has_thread_ = true;
+  return {};
 }
 
-bool Worker::is_manual() const { return engine_.options.hooks.worker == WorkerMode::manual; }
+void Worker::go_on_without_thread(const base::Failure& failure) {
+  engine_.notices.notify(NoticeKind::worker_failed,
+                         failure.what +
+                             ". The cache goes on without it: writes reach the file when a call "
+                             "waits for them, in flush, and in close",
+                         engine_.path);
+  deliver_events();
+}
 
 // ---- the maintenance lock
 
@@ -104,7 +118,7 @@ base::Failure Worker::unexpected(const std::string& what) {
 }
 
 void Worker::after_maintenance() {
-  if (is_manual()) engine_.pending.wake_waiting();  // one of them may take the lock now
+  if (!has_thread_) engine_.pending.wake_waiting();  // one of them may take the lock now
   deliver_events();
 }
 
@@ -148,7 +162,7 @@ Status Worker::compact() {
 }
 
 bool Worker::run_pending_now() {
-  if (!is_manual()) return false;
+  if (has_thread_) return false;
   // If this is a child that a hook has forked, nothing will be written. If events are behind, the
   // slow hook may be waiting for this caller. In both cases the caller must not wait without end.
   if (engine_.process.is_forked_child() || events_.are_behind()) {
@@ -274,13 +288,21 @@ void Worker::stop() noexcept {
   }
   if (stopping_.exchange(true)) return;
   wake_now();
-  if (thread_.joinable()) thread_.join();
+  events_.stop_waiting();
+  end_thread();
   has_thread_ = false;  // this thread delivers the remaining events
   try {
     write_the_rest();
   } catch (...) {
     engine_.counters.worker_errors.add();
   }
+}
+
+/// If a hook calls exit(), the destructor of a static cache runs on the worker's thread.
+void Worker::end_thread() {
+  if (!thread_.joinable()) return;
+  if (thread_.get_id() == std::this_thread::get_id()) return thread_.detach();
+  thread_.join();
 }
 
 void Worker::write_the_rest() {

@@ -37,7 +37,9 @@ class Worker final : public engine::WorkerControl {
   /// Continues without a store after a failed `open`: opening is tried again, with back-off.
   void start_without_store(const base::Failure& failure);
   /// Starts the thread, in thread mode.
-  void start();
+  [[nodiscard]] base::Status start();
+  /// Continues without a thread after a failed `start`, as in manual mode, and reports it.
+  void go_on_without_thread(const base::Failure& failure);
   /// Writes what was accepted (for at most `close_wait`), ends the thread and closes the store. Does
   /// nothing the second time, and in a forked child.
   void stop() noexcept;
@@ -71,7 +73,6 @@ class Worker final : public engine::WorkerControl {
   void deliver_events();
   bool pass(const Budget& budget);
   base::Failure unexpected(const std::string& what);
-  [[nodiscard]] bool is_manual() const;
 
   [[nodiscard]] Budget thread_budget() const;
   void loop();
@@ -83,6 +84,7 @@ class Worker final : public engine::WorkerControl {
   [[nodiscard]] bool is_needed_now() const;
   void wake_up(Woken by) noexcept;
 
+  void end_thread();
   void write_the_rest();
   void try_to_write_the_rest();
   void drop_the_rest();

@@ -27,7 +27,7 @@ struct Listening : FakeEngine {
   explicit Listening(std::function<void(const Removal&)> on_removal, Options options = manual())
       : FakeEngine(with(std::move(on_removal), std::move(options))) {
     REQUIRE(open().ok());
-    worker.start();
+    REQUIRE(worker.start().ok());
   }
 
  private:

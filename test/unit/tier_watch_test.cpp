@@ -113,7 +113,7 @@ TEST_SUITE("unit") {
     const AtTestPoints points([&](std::string_view point) {
       if (point == "commit: looked") events.happened("looked");
     });
-    fake.worker.start();
+    REQUIRE(fake.worker.start().ok());
     events.wait_for("looked");
     write_as_another_program(fake, "2");
     // The next look may have read the file before the change, but the look after it has not. That
@@ -137,7 +137,7 @@ TEST_SUITE("unit") {
     fake.faults->before(test::Call::vacuum, [&] {  // every pass calls it
       if (std::this_thread::get_id() != caller) events.happened("pass");
     });
-    fake.worker.start();
+    REQUIRE(fake.worker.start().ok());
     int passes = 1;
     events.wait_for("pass");
     while (fake.engine.tier_watch.is_awake()) {

@@ -25,7 +25,7 @@ TEST_SUITE("unit") {
   TEST_CASE("the worker in manual mode writes nothing until a caller runs it") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
-    fake.worker.start();
+    REQUIRE(fake.worker.start().ok());
     fake.put("a", "1");
     fake.worker.wake();
     fake.worker.wake_now();
@@ -64,6 +64,8 @@ TEST_SUITE("unit") {
     Options options = FakeEngine::manual();
     options.hooks.worker = WorkerMode::thread;
     FakeEngine threaded(options);
+    REQUIRE(threaded.open().ok());
+    REQUIRE(threaded.worker.start().ok());
     CHECK_FALSE(threaded.worker.run_pending_now());
   }
 

@@ -48,7 +48,7 @@ std::chrono::steady_clock::duration time_of(const std::function<void()>& call) {
 struct Cache : FakeEngine {
   explicit Cache(Options options = threaded()) : FakeEngine(std::move(options)) {
     REQUIRE(open().ok());
-    worker.start();
+    REQUIRE(worker.start().ok());
   }
 };
 
@@ -171,7 +171,7 @@ TEST_SUITE("unit") {
     fake.file->file_bytes = 5 * GiB;
     fake.file->free_pages = free_pages;
     fake.faults->before(Call::put, [&events] { events.happened("late is written"); });
-    fake.worker.start();
+    REQUIRE(fake.worker.start().ok());
     CHECK(fake.erase("a") == 1);
     events.happened("no caller waits");
     events.wait_for("late is written");
