@@ -44,7 +44,7 @@
 //      SqliteStore::file_mutex_    (store)
 //      ReaderPool::mutex_          (store)        SQL that ends a reader's snapshot runs under it
 //      WriteQueue::mutex_          (engine)
-//   4  OpenFiles::mutex            (store)        taken under SqliteStore::file_mutex_
+//   4  OpenFiles::mutex            (store)        for turns; taken under SqliteStore::file_mutex_
 //      InFlightTable::mutex_       (engine)       taken under WriteQueue::mutex_
 //   5  Catalog, Notices, StoreSlot, LimitsCell, HealthCell, BackOff, SuspectRows, ExecutorSlot,
 //      BackgroundThread, TierShard, Worker::wake_mutex_, and the mutex of all waits for

@@ -28,6 +28,13 @@ Failure in_use(const std::string& file, std::string_view by) {
                   file, by)};
 }
 
+Failure inherited(const std::string& file) {
+  return {FailureKind::in_use, 0,
+          fmt::format("'{}' was opened before this process was forked, and SQLite's locks do not "
+                      "survive a fork: open the cache after the fork, or after daemon()",
+                      file)};
+}
+
 // Whether the path leads to another file now or to no file. Returns false if the system fails.
 bool has_changed(const std::string& path, const base::FileIdentity& identity) {
   const auto state = base::inspect(path);
@@ -42,7 +49,7 @@ base::Result<std::unique_ptr<ClaimedFile>> ClaimedFile::for_writing(const std::s
   if (!paths) return paths.failure();
   std::unique_ptr<ClaimedFile> claim(new ClaimedFile(std::move(*paths)));
   OpenFiles& table = OpenFiles::of_this_process();
-  const base::Lock guard(table.mutex);
+  const OpenFiles::Turn turn(table, claim->path());
   if (const auto taken = claim->take_for_writing(table, gives_up_reading); !taken)
     return taken.failure();
   return claim;
@@ -53,16 +60,16 @@ base::Result<std::unique_ptr<ClaimedFile>> ClaimedFile::for_reading(const std::s
   if (!paths) return paths.failure();
   std::unique_ptr<ClaimedFile> claim(new ClaimedFile(std::move(*paths)));
   OpenFiles& table = OpenFiles::of_this_process();
-  const base::Lock guard(table.mutex);
+  const OpenFiles::Turn turn(table, claim->path());
   if (const auto taken = claim->take_for_reading(table); !taken) return taken.failure();
   return claim;
 }
 
-// A claim that failed has no entry and returns at once: it may be destroyed while the table is locked.
+// A claim that failed has no entry and returns at once: it may be destroyed in the turn of its thread.
 ClaimedFile::~ClaimedFile() {
   if (!entry_) return;
   OpenFiles& table = OpenFiles::of_this_process();
-  const base::Lock guard(table.mutex);
+  const OpenFiles::Turn turn(table, path());
   lock_.reset();
   table.remove(*entry_);
 }
@@ -70,6 +77,7 @@ ClaimedFile::~ClaimedFile() {
 base::Status ClaimedFile::take_for_writing(OpenFiles& table, bool gives_up_reading) {
   const auto file = base::inspect(paths_.file);
   if (!file) return file.failure();
+  if (table.is_inherited(*file)) return inherited(paths_.file);
   const auto lock = base::inspect(paths_.lock);
   if (!lock) return lock.failure();
   if (table.has_engine(paths_.file, *file, *lock)) return in_use(paths_.file, "this process");
@@ -136,6 +144,7 @@ base::Status ClaimedFile::make_new(Found found) {
 base::Status ClaimedFile::take_for_reading(OpenFiles& table) {
   const auto file = base::inspect(paths_.file);
   if (!file) return file.failure();
+  if (table.is_inherited(*file)) return inherited(paths_.file);
   const auto lock = base::inspect(paths_.lock);
   if (!lock) return lock.failure();
   const bool listed = table.lists(*file);
@@ -200,7 +209,7 @@ base::Status ClaimedFile::enter_again(OpenFiles& table) {
 
 base::Result<std::string> ClaimedFile::quarantine(std::int64_t wall_now) {
   OpenFiles& table = OpenFiles::of_this_process();
-  const base::Lock guard(table.mutex);
+  const OpenFiles::Turn turn(table, path());
   if (has_changed(paths_.file, file_)) {
     return Failure{FailureKind::io, 0, fmt::format("'{}' was replaced meanwhile", paths_.file)};
   }
@@ -213,7 +222,7 @@ base::Result<std::string> ClaimedFile::quarantine(std::int64_t wall_now) {
 
 base::Status ClaimedFile::restore(const std::string& renamed_to) {
   OpenFiles& table = OpenFiles::of_this_process();
-  const base::Lock guard(table.mutex);
+  const OpenFiles::Turn turn(table, path());
   if (has_changed(paths_.file, file_)) {
     return Failure{FailureKind::io, 0, fmt::format("'{}' was replaced meanwhile", paths_.file)};
   }
@@ -230,7 +239,7 @@ base::Status ClaimedFile::begin_use() {
   }
   wal_ = log->identity;
   OpenFiles& table = OpenFiles::of_this_process();
-  const base::Lock guard(table.mutex);
+  const OpenFiles::Turn turn(table, path());
   for (const auto& use : (*entry_)->uses) use->lock(kSqliteSharedFirst, kSqliteSharedBytes);
   return {};
 }
@@ -241,7 +250,7 @@ void ClaimedFile::end_use() {
   const bool is_other = wal_ && log && log->type != FileType::missing && log->identity != *wal_;
   if (is_other && !has_changed(paths_.file, file_)) other_wal_ = log->identity;
   OpenFiles& table = OpenFiles::of_this_process();
-  const base::Lock guard(table.mutex);
+  const OpenFiles::Turn turn(table, path());
   for (const auto& use : (*entry_)->uses) use->unlock();
 }
 

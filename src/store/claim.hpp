@@ -69,15 +69,14 @@ class ClaimedFile {
   explicit ClaimedFile(CachePaths paths) : paths_(std::move(paths)) {}
 
   [[nodiscard]] base::Status acquire_lock();
-  [[nodiscard]] base::Status take_for_writing(OpenFiles& table, bool gives_up_reading)
-      ASHMEMO_REQUIRES(table.mutex);
+  [[nodiscard]] base::Status take_for_writing(OpenFiles& table, bool gives_up_reading);
   [[nodiscard]] base::Status check_under_lock(bool listed, bool gives_up_reading);
   [[nodiscard]] base::Status make_new(Found found);
   [[nodiscard]] base::Status drop(const std::vector<std::string>& left_behind);
   void hold(OpenFile& entry) const;
-  [[nodiscard]] base::Status take_for_reading(OpenFiles& table) ASHMEMO_REQUIRES(table.mutex);
-  [[nodiscard]] base::Status enter(OpenFiles& table) ASHMEMO_REQUIRES(table.mutex);
-  [[nodiscard]] base::Status enter_again(OpenFiles& table) ASHMEMO_REQUIRES(table.mutex);
+  [[nodiscard]] base::Status take_for_reading(OpenFiles& table);
+  [[nodiscard]] base::Status enter(OpenFiles& table);
+  [[nodiscard]] base::Status enter_again(OpenFiles& table);
 
   const CachePaths paths_;
   std::string damage_;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +20,7 @@ struct OpenFile {
   std::optional<base::FileIdentity> lock;  // of FILE-lock; none: opened only for reading
   /// Shared locks on FILE: our own, and those of ended entries of the same file.
   std::vector<std::unique_ptr<base::SharedLock>> uses;
+  base::ProcessMark process{};  // that opened it
 };
 
 /// All cache files that this process has open, asked before any of them is opened again.
@@ -34,29 +36,50 @@ struct OpenFile {
 class OpenFiles {
  public:
   using Entry = std::list<OpenFile>::iterator;
+  using Uses = std::vector<std::unique_ptr<base::SharedLock>>;
 
   /// The table of this process. It is never destroyed, because caches may be static objects.
   static OpenFiles& of_this_process();
 
-  /// Held from the lookup until the entry is added, and while the lock of an entry is released, so
-  /// that no other thread opens a file in between.
-  base::Mutex mutex ASHMEMO_LOCK_LEVEL(4);
+  /// The right of one thread to open, lock or close this file: from the lookup until the entry is
+  /// added, and while the locks of an entry change. A thread waits for its turn at one file only, so a
+  /// mount that does not answer blocks no other file. `path` must exist longer.
+  class Turn {
+   public:
+    Turn(OpenFiles& table, const std::string& path) noexcept;
+    ~Turn();
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+
+   private:
+    OpenFiles& table_;
+    const std::string& path_;
+    bool is_taken_ = false;
+  };
+
+  /// Held for a look into the table only, never during a call to the system.
+  mutable base::Mutex mutex ASHMEMO_LOCK_LEVEL(4);
 
   /// Whether an engine has this file open, under any name.
   [[nodiscard]] bool has_engine(const std::string& path, const base::FileState& file,
-                                const base::FileState& lock) const ASHMEMO_REQUIRES(mutex);
+                                const base::FileState& lock) const ASHMEMO_EXCLUDES(mutex);
+  /// Whether the process that forked this one has the file open. Then SQLite's memory of its locks on
+  /// the file is wrong here, and a connection would read and write without locks.
+  [[nodiscard]] bool is_inherited(const base::FileState& file) const ASHMEMO_EXCLUDES(mutex);
   /// Whether the table has this file.
-  [[nodiscard]] bool lists(const base::FileState& file) const ASHMEMO_REQUIRES(mutex);
+  [[nodiscard]] bool lists(const base::FileState& file) const ASHMEMO_EXCLUDES(mutex);
 
-  Entry add(OpenFile file) ASHMEMO_REQUIRES(mutex);
-  void remove(Entry entry) ASHMEMO_REQUIRES(mutex);
-  /// The entry stands for another file from now on. No connection of its own is open.
-  void replace(Entry entry, const base::FileIdentity& file) ASHMEMO_REQUIRES(mutex);
+  Entry add(OpenFile file) ASHMEMO_EXCLUDES(mutex);
+  void remove(Entry entry) ASHMEMO_EXCLUDES(mutex);
+  /// From now on the entry means another file. No connection of its own is open.
+  void replace(Entry entry, const base::FileIdentity& file) ASHMEMO_EXCLUDES(mutex);
 
  private:
-  void end_uses(Entry entry) ASHMEMO_REQUIRES(mutex);
+  [[nodiscard]] Uses take_uses(Entry entry) ASHMEMO_REQUIRES(mutex);
 
   std::list<OpenFile> files_ ASHMEMO_GUARDED_BY(mutex);
+  std::map<std::string, base::ProcessMark> turns_ ASHMEMO_GUARDED_BY(mutex);  // by path
+  base::Condition turn_ended_;
 };
 
 }  // namespace ashmemo::store

@@ -129,6 +129,57 @@ TEST_SUITE("system") {
     CHECK(f->get<int>("k") == 1);
   }
 
+  TEST_CASE("the health and the errors of a forked child name the fork") {
+    CacheFixture f;
+    Cache& cache = f.cache();
+    const ChildEnd end = in_child([&]() -> std::string {
+      const auto error = thrown_by([&] { cache.flush(); });
+      return cache.health().last_error + " | " + (error ? error->what() : "nothing");
+    });
+    const std::string fork = f.path + ": this process was forked after the cache was opened";
+    CHECK_MESSAGE(end.said.starts_with(fork), end.said);
+    CHECK_MESSAGE(has(end.said, " | flush failed: " + fork), end.said);
+    CHECK(f->health().last_error.empty());
+  }
+
+  TEST_CASE("a forked child cannot open a file that its parent had open, not even to read it") {
+    CacheFixture f;
+    (void)f.cache();
+    for (const Access access : {Access::read_write, Access::read_only}) {
+      const ChildEnd end = in_child([&]() -> std::string {
+        f.cache().close();
+        Options options = f.options;
+        options.access = access;
+        const auto error = thrown_by([&] { const Cache mine(f.path, options); });
+        return error ? std::string(to_string(error->code())) + ' ' + error->what() : "nothing";
+      });
+      CHECK_MESSAGE(end.said.starts_with("file_in_use "), end.said);
+      CHECK_MESSAGE(has(end.said, "was opened before this process was forked"), end.said);
+    }
+  }
+
+  TEST_CASE("a child forked beside a worker that writes opens and loads its own cache") {
+    const Watchdog watchdog("a fork beside a worker");
+    CacheFixture f;
+    f.use_thread();
+    f.options.timing.flush_interval = 0s;
+    Cache& cache = f.cache();
+    Users users;
+    users.add(
+        [&](int i) { (void)cache.put("k" + std::to_string(i % 1000), std::string(500, 'x')); });
+    users.wait_for_all();
+    for (int round = 0; round < 50; ++round) {
+      const ChildEnd end = in_child([&] {
+        Cache mine(f.dir.path("child.db"), f.options);
+        const int loaded = mine.get_or_compute("a", [] { return 1; });
+        mine.flush();
+        return std::to_string(loaded + mine.get<int>("a").value_or(0));
+      });
+      CHECK(end.exit_code == 0);
+      CHECK(end.said == "2");
+    }
+  }
+
   TEST_CASE("a child forked while threads use the cache does not hang") {
     const Watchdog watchdog("a fork among threads");
     CacheFixture f({.memory_bytes = 0});

@@ -86,12 +86,14 @@ TEST_SUITE("system") {
       CHECK(first.get<int>("k") == 1);
       CHECK(second.get<int>("k") == 1);
     }
-    CHECK(f->get<int>("k") == 1);
-    const ChildEnd end = in_child([&]() -> std::string {
-      const Cache other(f.path, read_only(f));
-      return std::to_string(other.get<int>("k").value_or(0));
+    Child other([&](Child::Parent& parent) -> std::string {
+      parent.wait_for();
+      const Cache cache(f.path, read_only(f));
+      return std::to_string(cache.get<int>("k").value_or(0));
     });
-    CHECK(end.said == "1");
+    CHECK(f->get<int>("k") == 1);  // opens the file after the fork
+    other.notify();
+    CHECK(other.wait_for_end().said == "1");
     CHECK(f->put("k", 2));
     f->flush();
     CHECK(f.shell("SELECT value FROM cache_entries") == "2\n");

@@ -117,9 +117,8 @@ TEST_SUITE("system") {
   TEST_CASE("a read-only store in another process sees the engine's commits") {
     const TempDir dir;
     const std::string path = dir.path("x");
-    const auto engine = open_at(path);
-    REQUIRE(engine.store);
     Child tool([&](Child::Parent& parent) -> std::string {
+      parent.wait_for();
       const auto opening = open_read_only(path);
       if (!opening.store) return opening.store.failure().what;
       const auto before = (*opening.store)->totals();
@@ -129,6 +128,9 @@ TEST_SUITE("system") {
       const auto after = (*opening.store)->totals();
       return std::to_string(before->entries) + " then " + std::to_string(after->entries);
     });
+    const auto engine = open_at(path);
+    REQUIRE(engine.store);
+    tool.notify();
     REQUIRE(tool.wait_for());
     CHECK(put(**engine.store, "new") == "committed");
     tool.notify();

@@ -2,12 +2,18 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <filesystem>
 #include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
 
 #include "support/child.hpp"
 #include "support/opening.hpp"
+#include "support/rendezvous.hpp"
 #include "support/temp_dir.hpp"
+#include "support/watchdog.hpp"
 
 namespace fs = std::filesystem;
 using namespace ashmemo::base;
@@ -32,9 +38,62 @@ std::string claim_in_child(const std::string& path) {
   return in_child([&] { return outcome(ClaimedFile::for_writing(path)); }).said;
 }
 
+/// Makes the first thread that reaches the test point wait until `event` happens.
+class Stuck {
+ public:
+  Stuck(std::string_view where, std::string event)
+      : points_([this, where, event = std::move(event)](std::string_view point) {
+          if (point != where || is_taken_.exchange(true)) return;
+          events.happened("stuck");
+          events.wait_for(event);
+        }) {}
+
+  Events events;
+
+ private:
+  std::atomic<bool> is_taken_{false};
+  AtTestPoints points_;
+};
+
 }  // namespace
 
 TEST_SUITE("unit") {
+  TEST_CASE("a file system that does not answer blocks only the files on it") {
+    const Watchdog watchdog("a claim beside one that hangs");
+    const TempDir dir;
+    Stuck stuck("system: creates", "both are done");
+    std::thread other([&] { CHECK(outcome(ClaimedFile::for_writing(dir.path("hangs"))) == "ok"); });
+    stuck.events.wait_for("stuck");
+    const auto claim = ClaimedFile::for_writing(dir.path("x"));
+    CHECK(outcome(claim) == "ok");
+    CHECK((*claim)->quarantine(0).ok());
+    CHECK(outcome(ClaimedFile::for_reading(dir.path("x"))) != "ok");  // the new file is empty
+    stuck.events.happened("both are done");
+    other.join();
+  }
+
+  TEST_CASE("two threads that claim one file at once do not both get it") {
+    const TempDir dir;
+    Stuck stuck("system: creates", "go on");
+    std::string first;
+    std::thread other([&] {
+      const auto claim = ClaimedFile::for_writing(dir.path("x"));
+      first = outcome(claim);
+      stuck.events.wait_for("second is done");
+    });
+    stuck.events.wait_for("stuck");
+    std::string second;
+    std::thread another([&] {
+      second = outcome(ClaimedFile::for_writing(dir.path("x")));
+      stuck.events.happened("second is done");
+    });
+    stuck.events.happened("go on");
+    another.join();
+    other.join();
+    CHECK(first == "ok");
+    CHECK(second == "in_use");
+  }
+
   TEST_CASE("resolve follows links in all components of a path except the last") {
     const TempDir dir;
     fs::create_directory(dir.path("real"));
