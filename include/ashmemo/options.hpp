@@ -171,6 +171,10 @@ struct Options {
   /// do that at once. The log itself contains old content until a clean close removes it. Values that
   /// were stored while this was not set may have left copies in pages that were split. Cost: writes.
   bool erase_securely = false;
+  /// No other program may read the file while it is open. Otherwise SQLite maps FILE-shm, which all
+  /// programs share, and a program that shortens FILE-shm (`cp BACKUP/* .` does) ends this one with
+  /// SIGBUS. With `exclusive` there is no FILE-shm. Not for Access::read_only.
+  bool exclusive = false;
 };
 
 /// One line for each group of settings, with defaults resolved. For logs.

@@ -75,6 +75,9 @@ Options validated(Options options) {
   require_known("access", options.access);
   require_known("when_unavailable", options.when_unavailable);
   require_known("hooks.worker", options.hooks.worker);
+  if (options.exclusive && options.access == Access::read_only) {
+    refuse("exclusive", "true", "it needs access = read_write");
+  }
   return options;
 }
 

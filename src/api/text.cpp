@@ -165,7 +165,7 @@ std::string to_string(const Options& options) {
       "hooks: clock={} executor={} on_error={} on_removal={} worker={}\n"
       "durability={} eviction={}\n"
       "memory: memory_bytes={} queue_bytes={} reader_cache_bytes={} writer_cache_bytes={}\n"
-      "file: access={} when_unavailable={} erase_securely={}\n",
+      "file: access={} when_unavailable={} erase_securely={} exclusive={}\n",
       text_of(limits.max_entries), text_of(limits.max_bytes), text_of(limits.max_entry_bytes),
       duration(timing.touch_interval), duration(timing.flush_interval),
       duration(timing.maintenance_interval), duration(timing.max_wait), duration(timing.close_wait),
@@ -174,7 +174,8 @@ std::string to_string(const Options& options) {
       text_of(kWorkerModes, options.hooks.worker), to_string(options.durability),
       to_string(options.eviction), options.memory_bytes, options.queue_bytes,
       options.reader_cache_bytes, options.writer_cache_bytes, text_of(kAccesses, options.access),
-      text_of(kWhenUnavailable, options.when_unavailable), options.erase_securely);
+      text_of(kWhenUnavailable, options.when_unavailable), options.erase_securely,
+      options.exclusive);
 }
 
 std::string to_string(const CachePolicy& policy) {

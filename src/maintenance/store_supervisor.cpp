@@ -49,6 +49,7 @@ store::OpenOptions StoreSupervisor::open_options() {
   open.read_only = is_read_only();
   open.synced = options.durability == Durability::power;
   open.erase_securely = options.erase_securely;
+  open.exclusive = options.exclusive;
   open.reader_cache_bytes = options.reader_cache_bytes;
   open.writer_cache_bytes = options.writer_cache_bytes;
   open.max_entry_bytes = engine_.limits.get().max_entry_bytes;

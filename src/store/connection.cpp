@@ -22,6 +22,12 @@ int open_flags(const ConnectionOptions& options) {
          SQLITE_OPEN_EXRESCODE;
 }
 
+// This VFS keeps the index of the log in the memory of the process, where all its connections use it.
+// The first connection must be a writer, because a reader does not lock the file.
+const char* vfs_of(const ConnectionOptions& options) {
+  return options.exclusive ? "unix-excl" : nullptr;
+}
+
 int length_limit(std::int64_t max_value_bytes) {
   constexpr std::int64_t most = std::numeric_limits<int>::max();
   const auto value = std::clamp<std::int64_t>(max_value_bytes, 0, most - kBesideTheValue);
@@ -46,7 +52,8 @@ base::Result<std::unique_ptr<Connection>> Connection::open(const std::string& pa
 }
 
 Connection::Connection(const std::string& path, const ConnectionOptions& options)
-    : options_(options), database_(plain_name(path), open_flags(options), kBusyMilliseconds) {
+    : options_(options),
+      database_(plain_name(path).c_str(), open_flags(options), kBusyMilliseconds, vfs_of(options)) {
   restrict();
   set_pragmas();
 }

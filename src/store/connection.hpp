@@ -19,6 +19,7 @@ struct ConnectionOptions {
   bool erase_securely = false;       // overwrites deleted content with zeroes
   std::int64_t max_value_bytes = 0;  // longer values are neither written nor read
   bool create = false;               // for tests: SQLite creates the file with its own mode
+  bool exclusive = false;            // the process locks the file, and there is no FILE-shm
 };
 
 /// The size that a WAL keeps when it starts over: evicting needs this space on a full disk, and

@@ -31,6 +31,7 @@ ConnectionOptions connection_options(const OpenOptions& options) {
   wanted.cache_bytes = options.read_only ? options.reader_cache_bytes : options.writer_cache_bytes;
   wanted.synced = options.synced;
   wanted.erase_securely = options.erase_securely;
+  wanted.exclusive = options.exclusive;
   wanted.max_value_bytes = options.max_entry_bytes;
   return wanted;
 }

@@ -19,6 +19,7 @@ constexpr std::size_t kKeysPerSnapshot = 10'000;
 ConnectionOptions reader_options(const OpenOptions& options) {
   ConnectionOptions reader;
   reader.role = Role::reader;
+  reader.exclusive = options.exclusive;
   reader.cache_bytes = options.reader_cache_bytes;
   reader.max_value_bytes = options.max_entry_bytes;
   return reader;

@@ -128,6 +128,7 @@ struct OpenOptions {
   bool read_only = false;
   bool synced = false;  // Durability::power: each commit is synced to the device
   bool erase_securely = false;
+  bool exclusive = false;  // no other program may read the file
   std::int64_t reader_cache_bytes = 0;
   std::int64_t writer_cache_bytes = 0;
   std::int64_t max_entry_bytes = 0;  // bounds SQLITE_LIMIT_LENGTH

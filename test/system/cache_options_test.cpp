@@ -47,6 +47,11 @@ TEST_SUITE("system") {
         {"access", "3", [](Options& o) { o.access = static_cast<Access>(3); }},
         {"when_unavailable", "4",
          [](Options& o) { o.when_unavailable = static_cast<WhenUnavailable>(4); }},
+        {"exclusive", "true",
+         [](Options& o) {
+           o.exclusive = true;
+           o.access = Access::read_only;
+         }},
         {"hooks.worker", "5", [](Options& o) { o.hooks.worker = static_cast<WorkerMode>(5); }},
     };
     const TempDir dir;
@@ -102,13 +107,26 @@ TEST_SUITE("system") {
     options.eviction = Eviction::s3fifo;
     options.erase_securely = true;
     const std::string text = to_string(options);
-    for (const std::string part :
-         {"max_entries=50000", "max_bytes=268435456", "max_entry_bytes=33554432",
-          "touch_interval=1m 30s", "flush_interval=100ms", "maintenance_interval=1m",
-          "max_wait=100ms", "close_wait=5s", "durability=power", "eviction=s3fifo",
-          "queue_bytes=8388608", "reader_cache_bytes=4194304", "writer_cache_bytes=8388608",
-          "access=read_write", "when_unavailable=go_on", "erase_securely=true", "worker=thread",
-          "on_error=false", "on_removal=false"}) {
+    for (const std::string part : {"max_entries=50000",
+                                   "max_bytes=268435456",
+                                   "max_entry_bytes=33554432",
+                                   "touch_interval=1m 30s",
+                                   "flush_interval=100ms",
+                                   "maintenance_interval=1m",
+                                   "max_wait=100ms",
+                                   "close_wait=5s",
+                                   "durability=power",
+                                   "eviction=s3fifo",
+                                   "queue_bytes=8388608",
+                                   "reader_cache_bytes=4194304",
+                                   "writer_cache_bytes=8388608",
+                                   "access=read_write",
+                                   "when_unavailable=go_on",
+                                   "erase_securely=true",
+                                   "exclusive=false",
+                                   "worker=thread",
+                                   "on_error=false",
+                                   "on_removal=false"}) {
       CHECK_MESSAGE(has(text, part), part << " in\n" << text);
     }
     CHECK(has(to_string(Options()), "max_entries=unlimited"));

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <stdexcept>
@@ -51,6 +52,11 @@ std::map<std::string, unsigned long long> library_threads() {
 }
 
 bool is_blocked(unsigned long long mask, int signal) { return (mask >> (signal - 1) & 1U) != 0; }
+
+int open_descriptors() {
+  const std::filesystem::directory_iterator all("/proc/self/fd");
+  return static_cast<int>(std::distance(begin(all), end(all)));
+}
 
 /// Puts more entries than removals may wait for their hooks.
 void fill(Cache& cache) {
@@ -264,5 +270,68 @@ TEST_SUITE("system") {
     });
     CHECK_MESSAGE(end.said.starts_with("6 "), end.said);
     CHECK_MESSAGE(has(end.said, "cannot start the thread 'ashmemo-refresh': "), end.said);
+  }
+
+  TEST_CASE("an open cache has seven descriptors, and six if it is exclusive") {
+    for (const bool exclusive : {false, true}) {
+      INFO(exclusive);
+      const int before = open_descriptors();
+      CacheFixture f({.memory_bytes = 0, .exclusive = exclusive});
+      CHECK(f->put("k", 1));
+      f->flush();
+      CHECK(f->get<int>("k") == 1);
+      CHECK(open_descriptors() - before == (exclusive ? 6 : 7));
+      f.close();
+      CHECK(open_descriptors() == before);
+    }
+  }
+
+  TEST_CASE("an exclusive cache has no FILE-shm and no other program can read its file") {
+    CacheFixture f({.memory_bytes = 0, .exclusive = true});
+    CHECK(f->put("k", 1));
+    f->flush();
+    CHECK(f->get<int>("k") == 1);
+    CHECK_FALSE(exists(f.path + "-shm"));
+    const ChildEnd shell = run_program({"sqlite3", f.path, "SELECT * FROM cache_entries"});
+    CHECK_MESSAGE(has(shell.said, "database is locked"), shell.said);
+    f.close();
+    CHECK(f.shell("SELECT cache_key FROM cache_entries") == "k\n");
+  }
+
+  TEST_CASE("an exclusive cache survives that a copy is restored over its files") {
+    const TempDir dir;
+    const std::string copies = dir.path("copies");
+    std::filesystem::create_directories(copies);
+    const ChildEnd end = in_child([&] {
+      Options options;
+      options.memory_bytes = 0;
+      options.exclusive = true;
+      options.hooks.worker = WorkerMode::manual;
+      Cache cache(dir.path("cache.db"), options);
+      const auto use = [&](int round) {
+        const std::string text(1000, static_cast<char>('a' + round % 26));
+        for (const std::string& key : numbered("k", 200)) {
+          (void)cache.put(key, text);
+          (void)cache.get<std::string>(key);
+        }
+        (void)thrown_by([&] { cache.flush(); });
+      };
+      const auto copy = [&](const std::string& from, const std::string& to) {
+        for (const std::string name : {"cache.db", "cache.db-wal", "cache.db-shm"}) {
+          if (!exists(from + '/' + name)) continue;
+          std::filesystem::copy_file(from + '/' + name, to + '/' + name,
+                                     std::filesystem::copy_options::overwrite_existing);
+        }
+      };
+      use(0);
+      copy(dir.path(), copies);
+      for (int round = 1; round < 10; ++round) {
+        use(round);
+        copy(copies, dir.path());
+      }
+      use(10);
+      return "alive";
+    });
+    CHECK(end.said == "alive");
   }
 }

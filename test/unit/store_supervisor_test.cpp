@@ -362,6 +362,7 @@ TEST_SUITE("unit") {
     Options options = FakeEngine::manual();
     options.durability = Durability::power;
     options.erase_securely = true;
+    options.exclusive = true;
     options.reader_cache_bytes = MiB;
     options.writer_cache_bytes = 2 * MiB;
     options.limits.max_entry_bytes = 3 * MiB;
@@ -375,6 +376,7 @@ TEST_SUITE("unit") {
     CHECK(asked.path == std::filesystem::absolute("fake.db").string());
     CHECK(asked.synced);
     CHECK(asked.erase_securely);
+    CHECK(asked.exclusive);
     CHECK_FALSE(asked.read_only);
     CHECK(asked.reader_cache_bytes == MiB);
     CHECK(asked.writer_cache_bytes == 2 * MiB);
