@@ -16,9 +16,7 @@
 #include <vector>
 
 #include "base/platform.hpp"
-#include "base/test_point.hpp"
-
-// There is a test point "system: ..." before each change of a file.
+#include "base/system_calls.hpp"
 
 namespace ashmemo::base {
 namespace {
@@ -76,14 +74,14 @@ class Descriptor {
 // program would be written into that file.
 Descriptor above_streams(Descriptor file) {
   if (!file.is_open() || file.get() > STDERR_FILENO) return file;
-  return Descriptor(::fcntl(file.get(), F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+  return Descriptor(sys::fcntl(file.get(), F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
 }
 
 // O_NONBLOCK, because opening a FIFO at that path must not wait for its other end.
 Descriptor open_file(const std::string& path, int flags) {
   constexpr int kAlways = O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK;
-  return above_streams(
-      Descriptor(uninterrupted([&] { return ::open(path.c_str(), flags | kAlways, kOwnerOnly); })));
+  return above_streams(Descriptor(
+      uninterrupted([&] { return sys::open(path.c_str(), flags | kAlways, kOwnerOnly); })));
 }
 
 FileIdentity identity_of(const struct stat& found) {
@@ -113,7 +111,7 @@ Result<std::size_t> read_fully(int descriptor, char* to, std::size_t bytes,
   std::size_t done = 0;
   while (done < bytes) {
     const ssize_t count =
-        uninterrupted([&] { return ::read(descriptor, to + done, bytes - done); });
+        uninterrupted([&] { return sys::read(descriptor, to + done, bytes - done); });
     if (count < 0) return failed(errno, "read", path);
     if (count == 0) break;
     done += static_cast<std::size_t>(count);
@@ -181,7 +179,7 @@ class LockDescriptors {
 // Sets a lock of the open file. If it returns false, errno has the reason.
 bool set_lock([[maybe_unused]] int descriptor, [[maybe_unused]] struct flock lock) noexcept {
 #if defined(F_OFD_SETLK)
-  return uninterrupted([&] { return ::fcntl(descriptor, F_OFD_SETLK, &lock); }) == 0;
+  return uninterrupted([&] { return sys::fcntl(descriptor, F_OFD_SETLK, &lock); }) == 0;
 #else
   errno = EINVAL;
   return false;
@@ -236,18 +234,16 @@ Result<LockDescriptor> open_for_lock(const Open& open) {
 
 // Written once and synced, because it must identify the file beside it after a power cut.
 Status write_magic(int descriptor, std::string_view magic, const std::string& path) {
-  ASHMEMO_TEST_POINT("system: writes");
   std::size_t done = 0;
   while (done < magic.size()) {
     const ssize_t count = uninterrupted([&] {
-      return ::pwrite(descriptor, magic.data() + done, magic.size() - done,
-                      static_cast<off_t>(done));
+      return sys::pwrite(descriptor, magic.data() + done, magic.size() - done,
+                         static_cast<off_t>(done));
     });
     if (count < 0) return failed(errno, "write", path);
     done += static_cast<std::size_t>(count);
   }
-  ASHMEMO_TEST_POINT("system: syncs");
-  if (::fsync(descriptor) != 0) return failed(errno, "sync", path);
+  if (sys::fsync(descriptor) != 0) return failed(errno, "sync", path);
   return Ok{};
 }
 
@@ -256,13 +252,11 @@ Result<Descriptor> open_lock_file(const std::string& path) {
   Descriptor file = open_file(path, O_RDWR);
   if (file.is_open()) return file;
   if (errno != ENOENT) return failed(errno, "open", path);
-  ASHMEMO_TEST_POINT("system: creates");
   Descriptor created = open_file(path, O_RDWR | O_CREAT | O_EXCL);
   if (!created.is_open() && errno == EEXIST) return created;
   if (!created.is_open()) return failed(errno, "create", path);
-  ASHMEMO_TEST_POINT("system: sets a mode");
   // The umask may have removed even the owner's access.
-  if (::fchmod(created.get(), kOwnerOnly) != 0) return failed(errno, "set the mode of", path);
+  if (sys::fchmod(created.get(), kOwnerOnly) != 0) return failed(errno, "set the mode of", path);
   return created;
 }
 
@@ -271,7 +265,7 @@ Status lock_whole(int descriptor, const std::string& path) {
   const struct flock whole = whole_file(F_WRLCK);
   const auto is_held = [] { return errno == EACCES || errno == EAGAIN; };
   if (set_lock(descriptor, whole)) return Ok{};
-  if (!is_held() && uninterrupted([&] { return ::fcntl(descriptor, F_SETLK, &whole); }) == 0) {
+  if (!is_held() && uninterrupted([&] { return sys::fcntl(descriptor, F_SETLK, &whole); }) == 0) {
     return Ok{};
   }
   if (!is_held()) return failed(errno, "lock", path);
@@ -285,7 +279,7 @@ Failure not_our_lock(const std::string& path) {
 // The file may have been removed after it was opened. Then its lock would not keep any process out.
 bool still_named(const struct stat& open, const std::string& path) {
   struct stat named = {};
-  return ::lstat(path.c_str(), &named) == 0 && identity_of(open) == identity_of(named);
+  return sys::lstat(path.c_str(), &named) == 0 && identity_of(open) == identity_of(named);
 }
 
 // Whether the file has the magic. If it has only a part of it or is empty, its creation was interrupted
@@ -297,9 +291,8 @@ Result<bool> ensure_magic(int descriptor, std::string_view magic, const std::str
   if (!magic.starts_with(*content)) return not_our_lock(path);
   const Status written = write_magic(descriptor, magic, path);
   if (written) return false;
-  ASHMEMO_TEST_POINT("system: removes");
   // Removes the empty file that a full disk may leave. We hold the lock, so no process relies on it.
-  ::unlink(path.c_str());
+  sys::unlink(path.c_str());
   return written.failure();
 }
 
@@ -339,7 +332,7 @@ void count_fork() { forks.fetch_add(1, std::memory_order_relaxed); }
 
 Result<FileState> inspect(const std::string& path) {
   struct stat found = {};
-  if (::lstat(path.c_str(), &found) == 0) return state_of(found);
+  if (sys::lstat(path.c_str(), &found) == 0) return state_of(found);
   if (errno == ENOENT) return FileState{};
   return failed(errno, "look at", path);
 }
@@ -363,26 +356,23 @@ Result<std::size_t> InputFile::read(char* to, std::size_t bytes) {
 }
 
 Status create_private_file(const std::string& path) {
-  ASHMEMO_TEST_POINT("system: creates");
   const Descriptor file = open_file(path, O_RDWR | O_CREAT | O_EXCL);
   if (!file.is_open()) return failed(errno, "create", path);
-  ASHMEMO_TEST_POINT("system: sets a mode");
-  if (::fchmod(file.get(), kOwnerOnly) != 0) return failed(errno, "set the mode of", path);
+  if (sys::fchmod(file.get(), kOwnerOnly) != 0) return failed(errno, "set the mode of", path);
   return Ok{};
 }
 
 Status make_private(const std::string& path) {
   const Descriptor file = open_file(path, O_RDONLY);
   if (!file.is_open()) return failed(errno, "open", path);
-  ASHMEMO_TEST_POINT("system: sets a mode");
-  if (::fchmod(file.get(), kOwnerOnly) != 0) return failed(errno, "set the mode of", path);
+  if (sys::fchmod(file.get(), kOwnerOnly) != 0) return failed(errno, "set the mode of", path);
   return Ok{};
 }
 
 Status rename_file(const std::string& from, const std::string& to) {
-  ASHMEMO_TEST_POINT("system: renames");
 #if defined(__linux__)
-  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return Ok{};
+  if (sys::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0)
+    return Ok{};
   if (errno != ENOSYS && errno != EINVAL) return failed(errno, "rename", from);
 #endif
   // Some file systems cannot refuse to replace a file. Another process could create a file between the
@@ -390,20 +380,18 @@ Status rename_file(const std::string& from, const std::string& to) {
   const Result<FileState> there = inspect(to);
   if (!there) return there.failure();
   if (there->type != FileType::missing) return failed(EEXIST, "rename", from);
-  if (::rename(from.c_str(), to.c_str()) != 0) return failed(errno, "rename", from);
+  if (sys::rename(from.c_str(), to.c_str()) != 0) return failed(errno, "rename", from);
   return Ok{};
 }
 
 Status empty_file(const std::string& path) {
-  ASHMEMO_TEST_POINT("system: truncates");
   const Descriptor file = open_file(path, O_WRONLY | O_TRUNC);
   if (!file.is_open()) return failed(errno, "empty", path);
   return Ok{};
 }
 
 Status remove_file(const std::string& path) {
-  ASHMEMO_TEST_POINT("system: removes");
-  if (::unlink(path.c_str()) == 0 || errno == ENOENT) return Ok{};
+  if (sys::unlink(path.c_str()) == 0 || errno == ENOENT) return Ok{};
   return failed(errno, "remove", path);
 }
 
@@ -417,7 +405,7 @@ Result<std::unique_ptr<FileLock>> FileLock::acquire(const std::string& path,
     if (!opened->is_open()) continue;
     LockDescriptor& file = *opened;
     struct stat found = {};
-    if (::fstat(file.get(), &found) != 0) return failed(errno, "look at", path);
+    if (sys::fstat(file.get(), &found) != 0) return failed(errno, "look at", path);
     if (type_of(found.st_mode) != FileType::regular) return not_our_lock(path);
     if (Status locked = lock_whole(file.get(), path); !locked) return locked.failure();
     if (!still_named(found, path)) continue;

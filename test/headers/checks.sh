@@ -13,6 +13,7 @@ run_headers_suite() {
   check "a folder of src includes no higher one" only_lower_includes
   check "only the store knows SQLite" sqlite_in_store_only
   check "the program uses public headers only" cli_uses_public_headers
+  check "tests can replace every system call" system_calls_are_replaceable
   check "every source is in its meson.build" sources_are_listed
   check "the top level is as it was laid out" top_level_is_fixed
   check "no file has more than 900 lines" files_are_short
@@ -170,6 +171,17 @@ sqlite_in_store_only() {
     includes "${sources[@]}" | lines_with 'SQLiteCpp|sqlite3'
     includes "${tests[@]}" | lines_with 'SQLiteCpp'
   } | fails_if_any "not allowed (tests: sqlite3.h anywhere, SQLiteCpp in support and system only)"
+}
+
+# A call ::NAME( of a function that base/system_calls.hpp has, or of one of these, which it must have.
+system_calls_are_replaceable() {
+  local names
+  names=$(sed -n 's/^ASHMEMO_SYSTEM_CALL(\(.*\));$/\1/p' "$project_root/src/base/system_calls.hpp" |
+    paste -sd '|')
+  mapfile -t files < <(project_files 'src/*.hpp' 'src/*.cpp')
+  (cd "$project_root" &&
+    lines_with -n "(^|[^a-z])::($names|fdatasync|ftruncate|link|mkdir|mmap|openat|read|stat|write)\(" \
+      "${files[@]}") | fails_if_any "use base/system_calls.hpp here"
 }
 
 cli_uses_public_headers() {

@@ -4,9 +4,8 @@
 #include <sqlite3.h>
 
 #include <atomic>
-#include <string_view>
 
-#include "base/test_point.hpp"
+#include "support/system_calls.hpp"
 
 namespace ashmemo::test {
 namespace {
@@ -98,8 +97,10 @@ void die_at_file_change(std::int64_t nth) {
   fatal_change = nth;
   changes = 0;
   reads = 0;
-  base::set_at_test_point([](std::string_view point) {
-    if (point.starts_with("system: ")) count_change();
+  // The VFS counts the changes of SQLite.
+  before_os_calls([](const OsCall& call) {
+    if (!call.is_by_sqlite && changes_a_file(call)) count_change();
+    return 0;
   });
 }
 
