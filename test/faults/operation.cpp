@@ -2,22 +2,47 @@
 
 #include <doctest/doctest.h>
 
+#include <cerrno>
 #include <exception>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "support/faulty_system.hpp"
 #include "support/random.hpp"
 #include "support/watchdog.hpp"
 
 namespace ashmemo::test {
 namespace {
 
-/// The call that fails, and its fault.
+/// The calls of an operation.
+struct Calls {
+  std::vector<SystemCall> of_vfs;  // of SQLite to its VFS
+  std::vector<OsCall> of_system;   // of the library and the VFS to the operating system
+};
+
+/// How the calls after `nth` others fail.
 struct Case {
-  std::uint64_t number;  // among all cases of the operation
-  Fault fault;
-  std::size_t nth;
-  bool stays;
+  std::optional<Fault> fault{};  // of a call to the VFS
+  int error = 0;                 // otherwise the errno of a call to the operating system
+  std::size_t nth = 0;
+  bool stays = false;
+};
+
+/// The faults of both kinds of calls.
+struct Faults {
+  void fail(const Case& each) {
+    if (each.fault) return vfs.fail(*each.fault, each.nth, each.stays);
+    system.fail(each.error, each.nth, each.stays);
+  }
+  void heal() {
+    vfs.heal();
+    system.heal();
+  }
+  [[nodiscard]] std::size_t fired() const { return vfs.fired() + system.fired(); }
+
+  FaultVfs vfs;
+  FaultySystem system;
 };
 
 /// Selects the cases that this run tries.
@@ -43,15 +68,15 @@ void act(const Operation& operation, Trial& trial) {
   }
 }
 
-std::vector<SystemCall> calls_of(const Operation& operation) {
+Calls calls_of(const Operation& operation) {
   const Watchdog watchdog("an operation with a fault");
-  FaultVfs vfs;
+  Faults faults;
   Trial trial(operation.file, operation.options);
   trial.may_lose = operation.may_lose;
   if (operation.before) operation.before(trial);
-  vfs.heal();
+  faults.heal();
   act(operation, trial);
-  const std::vector<SystemCall> calls = vfs.calls();
+  Calls calls{faults.vfs.calls(), faults.system.calls()};
   trial.expect_healed(false);
   if (operation.after) operation.after(trial);
   for (const NoticeKind trouble :
@@ -64,27 +89,53 @@ std::vector<SystemCall> calls_of(const Operation& operation) {
   return calls;
 }
 
-bool looks_like_damage(Fault fault) {
+bool looks_like_damage(std::optional<Fault> fault) {
   return fault == Fault::corrupt || fault == Fault::not_a_database || fault == Fault::ended;
 }
 
 /// Permanent lack of memory is not tried, because SQLite itself could not allocate either.
 bool can_stay(Fault fault) { return fault != Fault::no_memory; }
 
-void try_case(const Operation& operation, const Case& each) {
-  INFO("case " << each.number << ": " << std::string(to_string(each.fault)) << " at call "
-               << each.nth << std::string(each.stays ? " and at all later calls" : ""));
+/// An interrupted call is made again, and not interrupted for ever.
+bool can_stay(int error) { return error != EINTR; }
+
+std::string to_string(const Case& each) {
+  return (each.fault ? std::string(to_string(*each.fault))
+                     : "error " + std::to_string(each.error)) +
+         " at call " + std::to_string(each.nth) + (each.stays ? " and at all later calls" : "");
+}
+
+std::vector<Case> cases_of(const Calls& calls) {
+  std::vector<Case> cases;
+  for (const Fault fault : kFaults) {
+    for (std::size_t nth = 0; nth < calls.of_vfs.size(); ++nth) {
+      if (!can_fail(calls.of_vfs[nth], fault)) continue;
+      cases.push_back({.fault = fault, .nth = nth});
+      if (can_stay(fault)) cases.push_back({.fault = fault, .nth = nth, .stays = true});
+    }
+  }
+  for (std::size_t nth = 0; nth < calls.of_system.size(); ++nth) {
+    for (const int error : errors_of(calls.of_system[nth])) {
+      cases.push_back({.error = error, .nth = nth});
+      if (can_stay(error)) cases.push_back({.error = error, .nth = nth, .stays = true});
+    }
+  }
+  return cases;
+}
+
+void try_case(const Operation& operation, const Case& each, std::uint64_t number) {
   const Watchdog watchdog("an operation with a fault");
-  FaultVfs vfs;
+  Faults faults;
+  INFO("case " << number << ": " << to_string(each) << ' ' << faults.system.first_failed());
   Trial trial(operation.file, operation.options);
   trial.may_lose = operation.may_lose;
   if (operation.before) operation.before(trial);
   trial.nothing_fails = false;
-  vfs.fail(each.fault, each.nth, each.stays);
+  faults.fail(each);
   act(operation, trial);
-  CHECK_MESSAGE(vfs.fired() > 0, "the operation did not make the call that fails");
+  CHECK_MESSAGE(faults.fired() > 0, "the operation did not make the call that fails");
   if (each.stays) trial.expect_reported_while_failing();
-  vfs.heal();
+  faults.heal();
   trial.expect_healed(looks_like_damage(each.fault));
   if (operation.after) operation.after(trial);
 }
@@ -93,21 +144,18 @@ void try_case(const Operation& operation, const Case& each) {
 
 void try_faults(const Operation& operation) {
   static Share share;
-  const std::vector<SystemCall> calls = calls_of(operation);
-  std::uint64_t number = 0;
-  int tried = 0;
-  for (const Fault fault : kFaults) {
-    for (std::size_t nth = 0; nth < calls.size(); ++nth) {
-      for (const bool stays : {false, true}) {
-        if (!can_fail(calls[nth], fault) || (stays && !can_stay(fault))) continue;
-        if (!share.has(number++)) continue;
-        try_case(operation, {number - 1, fault, nth, stays});
-        ++tried;
-      }
-    }
+  const Calls calls = calls_of(operation);
+  const std::vector<Case> cases = cases_of(calls);
+  std::size_t tried = 0;
+  for (std::size_t number = 0; number < cases.size(); ++number) {
+    if (!share.has(number)) continue;
+    try_case(operation, cases[number], number);
+    ++tried;
   }
-  CHECK_MESSAGE(number > 0, "the operation made no call that can fail");
-  MESSAGE(calls.size() << " calls, " << tried << " of " << number << " faults tried");
+  CHECK_MESSAGE(!cases.empty(), "the operation made no call that can fail");
+  MESSAGE(calls.of_vfs.size() << " calls of SQLite, " << calls.of_system.size()
+                              << " calls of the system, " << tried << " of " << cases.size()
+                              << " faults tried");
 }
 
 }  // namespace ashmemo::test
