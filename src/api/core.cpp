@@ -176,6 +176,8 @@ void Core::backup(const std::string& target) {
     (void)base::remove_file(target);
     throw_failed("backup", engine.path, copied.failure().what);
   }
+  // SQLite has synced the content, but not the name, nor the removal of the journal.
+  base::sync_folder_of(target);
 }
 
 Health Core::health() const {

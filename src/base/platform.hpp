@@ -71,6 +71,9 @@ class InputFile {
 [[nodiscard]] Status empty_file(const std::string& path);
 /// Removes a file. A missing file is not a failure.
 [[nodiscard]] Status remove_file(const std::string& path);
+/// Makes the names in the folder of `path` durable: after a power cut, files that were created, renamed
+/// and removed before this call remain so. Ignores errors, because some file systems cannot do it.
+void sync_folder_of(const std::string& path);
 
 /// Remembers the process that created it, so that its owner can notice that it runs in a forked child.
 class ProcessMark {

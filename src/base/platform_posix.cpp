@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <filesystem>
 #include <mutex>
 #include <system_error>
 #include <utility>
@@ -393,6 +394,12 @@ Status empty_file(const std::string& path) {
 Status remove_file(const std::string& path) {
   if (sys::unlink(path.c_str()) == 0 || errno == ENOENT) return Ok{};
   return failed(errno, "remove", path);
+}
+
+void sync_folder_of(const std::string& path) {
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  const Descriptor opened = open_file(folder.empty() ? "." : folder, O_RDONLY | O_DIRECTORY);
+  if (opened.is_open()) (void)sys::fsync(opened.get());
 }
 
 Result<std::unique_ptr<FileLock>> FileLock::acquire(const std::string& path,

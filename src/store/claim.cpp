@@ -137,8 +137,11 @@ base::Status ClaimedFile::make_new(Found found) {
   for (const std::string& path : {paths_.wal, paths_.shm, paths_.journal}) {
     if (auto removed = base::remove_file(path); !removed) return removed;
   }
-  return found == Found::nothing ? base::create_private_file(paths_.file)
-                                 : base::make_private(paths_.file);
+  auto made = found == Found::nothing ? base::create_private_file(paths_.file)
+                                      : base::make_private(paths_.file);
+  // Otherwise a power cut may forget FILE-lock and leave FILE-journal, which then looks foreign.
+  if (made) base::sync_folder_of(paths_.file);
+  return made;
 }
 
 base::Status ClaimedFile::take_for_reading(OpenFiles& table) {

@@ -1,16 +1,21 @@
-// Simulated power cuts. A cut loses any of the sectors that were written and not yet synced.
+// Simulated power cuts. A cut loses any of the sectors that were written and not yet synced, and any
+// of the new names in a folder that was not yet synced.
 
 #include <doctest/doctest.h>
+#include <signal.h>
 #include <sqlite3.h>
 
 #include <ashmemo/cache.hpp>
 #include <filesystem>
+#include <set>
 #include <string>
 
+#include "base/platform.hpp"
 #include "crash/crash_run.hpp"
 #include "support/cache_fixture.hpp"
 #include "support/child.hpp"
 #include "support/data_folder.hpp"
+#include "support/opening.hpp"
 #include "support/power_cut_vfs.hpp"
 #include "support/raw_database.hpp"
 
@@ -58,6 +63,36 @@ int damaged_by_cuts(const std::string& settings, int cuts) {
   return damaged;
 }
 
+/// The files in a folder after a power cut. Before it, a process creates "new", renames "old" to
+/// "renamed" and removes "gone". Then it may sync the folder.
+std::string names_after_cut(bool is_synced, std::uint64_t seed) {
+  const TempDir dir;
+  write_file(dir.path("old"), "content");
+  write_file(dir.path("gone"), "");
+  {
+    Child child([&](Child::Parent&) -> std::string {
+      const int changes = is_synced ? 5 : 4;  // creating also sets the mode
+      cut_power_at_file_change(changes + 1, seed);
+      (void)base::create_private_file(dir.path("new"));
+      (void)base::rename_file(dir.path("old"), dir.path("renamed"));
+      (void)base::remove_file(dir.path("gone"));
+      if (is_synced) base::sync_folder_of(dir.path("new"));
+      (void)base::remove_file(dir.path("never reached"));
+      return {};
+    });
+    CHECK(child.wait_for_end().exit_code == 137);
+  }
+  std::set<std::string> names;
+  for (const auto& each : std::filesystem::directory_iterator(dir.path())) {
+    names.insert(each.path().filename().string());
+  }
+  CHECK(names.contains("old") != names.contains("renamed"));
+  CHECK(read_file(dir.path(names.contains("old") ? "old" : "renamed")) == "content");
+  std::string all;
+  for (const std::string& name : names) all += name + ' ';
+  return all;
+}
+
 /// Puts entries until the power is cut. Returns the number of accepted puts that were lost.
 int lost_by_a_cut(Durability durability, std::uint64_t seed) {
   CacheFixture f({.durability = durability});
@@ -82,6 +117,26 @@ int lost_by_a_cut(Durability durability, std::uint64_t seed) {
   return lost;
 }
 
+/// Creates a cache file that contains the entry "old". Its log contains the removal of the entry.
+void make_cache_with_an_erase_in_the_log(const std::string& path) {
+  make_cache(path);
+  const ChildEnd end = in_child([&]() -> std::string {
+    const auto opening = open_at(path);
+    auto* const writer = (*opening.store)->writer();
+    if (writer->begin() && writer->delete_key("old") && writer->commit(false)) ::raise(SIGKILL);
+    return "not erased";
+  });
+  REQUIRE_MESSAGE(end.exit_code == 137, end.said);
+}
+
+/// Opens a file that a running cache marked as corrupt and that looks healthy.
+Opening open_found_corrupt(const std::string& path) {
+  auto options = options_for(path);
+  options.found_corrupt = "page 7 is damaged";
+  options.corrupt_file = base::inspect(path)->identity;
+  return open_with(options);
+}
+
 }  // namespace
 
 TEST_SUITE("crash") {
@@ -92,6 +147,18 @@ TEST_SUITE("crash") {
     CHECK(damaged_by_cuts(wal + "PRAGMA synchronous=NORMAL", 20) == 0);
     CHECK(damaged_by_cuts(wal + "PRAGMA synchronous=FULL", 20) == 0);
     CHECK(damaged_by_cuts("PRAGMA journal_mode=DELETE; PRAGMA synchronous=FULL", 20) == 0);
+  }
+
+  TEST_CASE("a simulated power cut takes back names only in a folder that was not synced") {
+    std::set<std::string> without_sync;
+    for (std::uint64_t seed = 0; seed < 60; ++seed) {
+      without_sync.insert(names_after_cut(false, seed));
+      CHECK(names_after_cut(true, seed) == "new renamed ");
+    }
+    CHECK(without_sync.contains("gone old "));  // all changes are taken back
+    CHECK(without_sync.contains("new renamed "));
+    CHECK(without_sync.contains("gone new renamed "));
+    CHECK(without_sync.contains("old "));
   }
 
   TEST_CASE("a power cut loses accepted puts with commit and none with power durability") {
@@ -107,7 +174,7 @@ TEST_SUITE("crash") {
 
   TEST_CASE("no file is quarantined after a power cut during its creation") {
     for (int change = 1; change <= 40; ++change) {
-      for (std::uint64_t seed = 0; seed < 3; ++seed) {
+      for (std::uint64_t seed = 0; seed < 8; ++seed) {
         INFO("change " << change << ", seed " << seed);
         CacheFixture f;
         {
@@ -122,6 +189,25 @@ TEST_SUITE("crash") {
         CHECK(f->put("k", 1));
         f->flush();
         CHECK(f.heard.notices().empty());
+      }
+    }
+  }
+
+  TEST_CASE("an erased entry does not return after a power cut during a quarantine") {
+    for (int change = 1; change <= 30; ++change) {
+      for (std::uint64_t seed = 0; seed < 8; ++seed) {
+        INFO("change " << change << ", seed " << seed);
+        const TempDir dir;
+        const std::string path = dir.path("x");
+        make_cache_with_an_erase_in_the_log(path);
+        (void)in_child([&]() -> std::string {
+          cut_power_at_file_change(change, seed);
+          return outcome(open_found_corrupt(path));
+        });
+        const auto opening = open_at(path);
+        REQUIRE_MESSAGE(opening.store, opening.store.failure().what);
+        CHECK((*opening.store)->totals()->entries == 0);
+        CHECK(put(**opening.store, "new") == "committed");
       }
     }
   }
