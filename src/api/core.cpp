@@ -169,6 +169,7 @@ void Core::backup(const std::string& target) {
         "backup", engine.path,
         fmt::format("{} needs {} bytes, and {} are free there", target, needed, space.available));
   }
+  const base::FileSizeSignalBlock block;
   if (const base::Status made = base::create_private_file(target); !made.ok()) {
     throw_failed("backup", engine.path, made.failure().what);
   }

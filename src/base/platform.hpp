@@ -136,6 +136,22 @@ class SharedLock {
   const int descriptor_;
 };
 
+/// The kind of failure for an errno.
+[[nodiscard]] FailureKind failure_kind(int system_error) noexcept;
+
+/// While it exists, a write of this thread beyond the file size limit of the process fails with
+/// EFBIG. Otherwise the system would also send SIGXFSZ, which ends the process.
+class FileSizeSignalBlock {
+ public:
+  FileSizeSignalBlock() noexcept;
+  ~FileSizeSignalBlock();
+  FileSizeSignalBlock(const FileSizeSignalBlock&) = delete;
+  FileSizeSignalBlock& operator=(const FileSizeSignalBlock&) = delete;
+
+ private:
+  bool was_blocked_;
+};
+
 /// Microseconds since 1970 at the system's last tick, some milliseconds ago, or now if the system does
 /// not offer that. Faster than the exact time.
 [[nodiscard]] std::int64_t rough_wall_now() noexcept;

@@ -25,24 +25,10 @@ namespace {
 constexpr mode_t kOwnerOnly = S_IRUSR | S_IWUSR;
 constexpr std::size_t kStartBytes = 100;
 
-FailureKind kind_of(int error) {
-  switch (error) {
-    case ENOSPC:
-    case EDQUOT:
-      return FailureKind::full;
-    case ENOENT:
-    case ENOTDIR:
-    case ENAMETOOLONG:
-    case ELOOP:
-      return FailureKind::unavailable;
-    default:
-      return FailureKind::io;
-  }
-}
-
 Failure failed(int error, std::string_view doing, const std::string& path) {
-  return {kind_of(error), 0,
-          fmt::format("cannot {} '{}': {}", doing, path, std::generic_category().message(error))};
+  return {failure_kind(error), 0,
+          fmt::format("cannot {} '{}': {}", doing, path, std::generic_category().message(error)),
+          error};
 }
 
 // Repeats a system call that a signal has interrupted.
@@ -331,6 +317,22 @@ void count_fork() { forks.fetch_add(1, std::memory_order_relaxed); }
 
 }  // namespace
 
+FailureKind failure_kind(int system_error) noexcept {
+  switch (system_error) {
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+      return FailureKind::full;
+    case ENOENT:
+    case ENOTDIR:
+    case ENAMETOOLONG:
+    case ELOOP:
+      return FailureKind::unavailable;
+    default:
+      return FailureKind::io;
+  }
+}
+
 Result<FileState> inspect(const std::string& path) {
   struct stat found = {};
   if (sys::lstat(path.c_str(), &found) == 0) return state_of(found);
@@ -473,6 +475,38 @@ ProcessMark::ProcessMark() {
   static std::once_flag once;
   std::call_once(once, [] { ::pthread_atfork(nullptr, nullptr, count_fork); });
   forks_before_ = forks.load(std::memory_order_relaxed);
+}
+
+namespace {
+
+sigset_t file_size_signal() noexcept {
+  sigset_t signals;
+  ::sigemptyset(&signals);
+  ::sigaddset(&signals, SIGXFSZ);
+  return signals;
+}
+
+}  // namespace
+
+FileSizeSignalBlock::FileSizeSignalBlock() noexcept {
+  const sigset_t signals = file_size_signal();
+  sigset_t before;
+  ::sigemptyset(&before);
+  ::pthread_sigmask(SIG_BLOCK, &signals, &before);
+  was_blocked_ = ::sigismember(&before, SIGXFSZ) == 1;
+}
+
+// Takes a signal that waits before it allows the signal again.
+FileSizeSignalBlock::~FileSizeSignalBlock() {
+  if (was_blocked_) return;
+  const sigset_t signals = file_size_signal();
+  sigset_t waiting;
+  ::sigemptyset(&waiting);
+  int taken = 0;
+  if (::sigpending(&waiting) == 0 && ::sigismember(&waiting, SIGXFSZ) == 1) {
+    ::sigwait(&signals, &taken);
+  }
+  ::pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
 }
 
 std::int64_t rough_wall_now() noexcept {

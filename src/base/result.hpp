@@ -10,7 +10,7 @@ namespace ashmemo::base {
 /// The kinds of failures of the store that the layers above treat differently.
 enum class FailureKind : std::uint8_t {
   busy,         // another program holds a lock: try again later
-  full,         // the disk has no room
+  full,         // the disk has no room, or a quota or the file size limit of the process is reached
   io,           // the device fails, or the file cannot be written (permission, read-only)
   corrupt,      // the file is damaged, or it is not our file any more
   unavailable,  // there is no store now
@@ -23,8 +23,9 @@ enum class FailureKind : std::uint8_t {
 /// A store error as a value: below the API no store error is an exception.
 struct Failure {
   FailureKind kind = FailureKind::other;
-  int sqlite_code = 0;  // extended result code; 0 if SQLite did not fail
-  std::string what;     // which operation failed, and the message of SQLite or the system
+  int sqlite_code = 0;   // extended result code; 0 if SQLite did not fail
+  std::string what;      // which operation failed, and the message of SQLite or the system
+  int system_error = 0;  // errno of the system call that failed; 0: not known
 };
 
 struct Ok {};

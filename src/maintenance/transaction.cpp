@@ -121,6 +121,23 @@ void Transactions::committed(store::Writer& writer, Changes& changes) {
   }
 }
 
+namespace {
+
+std::string_view describe(base::FailureKind kind) {
+  switch (kind) {
+    case base::FailureKind::busy:
+      return ": another program holds the write lock; writes wait in memory: ";
+    case base::FailureKind::full:
+      return ": the disk is full, or a quota or a file size limit is reached: make room; writing "
+             "is "
+             "tried again, and reads go on: ";
+    default:
+      return ": writing failed and is tried again; reads go on: ";
+  }
+}
+
+}  // namespace
+
 void Transactions::failed(const store::Store& store, const base::Failure& failure) {
   using base::FailureKind;
   if (!store.is_log_in_place()) return;
@@ -129,13 +146,9 @@ void Transactions::failed(const store::Store& store, const base::Failure& failur
   engine_.set_health(HealthState::degraded);
   if (failure.kind == FailureKind::corrupt) engine_.store.mark_corrupt(store, failure.what);
   const bool busy = failure.kind == FailureKind::busy;
-  engine_.notices.notify(
-      busy ? NoticeKind::busy : NoticeKind::write_failed,
-      engine_.path +
-          (busy ? ": another program holds the write lock; writes wait in memory: "
-                : ": writing failed and is tried again; reads go on: ") +
-          failure.what,
-      engine_.path);
+  engine_.notices.notify(busy ? NoticeKind::busy : NoticeKind::write_failed,
+                         engine_.path + std::string(describe(failure.kind)) + failure.what,
+                         engine_.path);
 }
 
 }  // namespace ashmemo::maintenance

@@ -97,6 +97,7 @@ bool Worker::with_free_maintenance_lock(const Work& work) {
 }
 
 Status Worker::in_maintenance_lock(const Work& work) {
+  const base::FileSizeSignalBlock block;
   try {
     Status done = work(pass_);
     foreign_reader_ = pass_.has_foreign_reader();

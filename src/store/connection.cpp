@@ -47,15 +47,21 @@ std::string plain_name(const std::string& path) {
 
 base::Result<std::unique_ptr<Connection>> Connection::open(const std::string& path,
                                                            const ConnectionOptions& options) {
-  return guarded(fmt::format("opening {}", path),
-                 [&] { return std::unique_ptr<Connection>(new Connection(path, options)); });
+  const std::string doing = fmt::format("opening {}", path);
+  auto connection = guarded(
+      nullptr, doing, [&] { return std::unique_ptr<Connection>(new Connection(path, options)); });
+  if (!connection) return connection;
+  const auto set = guarded((*connection)->handle(), doing, [&] {
+    (*connection)->restrict();
+    (*connection)->set_pragmas();
+  });
+  if (!set) return set.failure();
+  return connection;
 }
 
 Connection::Connection(const std::string& path, const ConnectionOptions& options)
     : options_(options),
       database_(plain_name(path).c_str(), open_flags(options), kBusyMilliseconds, vfs_of(options)) {
-  restrict();
-  set_pragmas();
 }
 
 // Uses C functions, because a statement would read the schema first.

@@ -82,7 +82,7 @@ bool is_known_log(std::string_view bytes) noexcept {
 }
 
 base::Result<Header> read_header(const std::string& path) {
-  return guarded(fmt::format("reading the header of '{}'", path), [&] {
+  return guarded(nullptr, fmt::format("reading the header of '{}'", path), [&] {
     // Opening neither reads nor locks: SQLite does that at the first statement.
     SQLite::Database database(path, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOFOLLOW |
                                         SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE);

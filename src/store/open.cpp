@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include <cerrno>
 #include <utility>
 
 #include "store/claim.hpp"
@@ -43,7 +44,7 @@ base::Status check_process() {
   constexpr int kMemory = 1024 * 1024;  // far more than opening an intact file takes
   void* const memory = sqlite3_malloc(kMemory);
   sqlite3_free(memory);
-  const auto seen = guarded("checking SQLite", [&]() -> base::Result<SchemaVerdict> {
+  const auto seen = guarded(nullptr, "checking SQLite", [&]() -> base::Result<SchemaVerdict> {
     if (memory == nullptr) return out_of_memory("checking SQLite");
     SQLite::Database database(":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
     if (const auto created = create_schema(database); !created) return created.failure();
@@ -229,15 +230,32 @@ base::Result<std::unique_ptr<Store>> open_for_reading(const OpenOptions& options
   return make_sqlite_store(std::move(*claim), nullptr, options);
 }
 
+// Advice for a file that the system refused to read or write.
+std::string_view advice_for_io(int system_error) {
+  switch (system_error) {
+    case 0:
+    case EACCES:
+    case EPERM:
+      return "check that its folder and the files beside it may be written by this user";
+    case EROFS:
+      return "mount its file system for writing, or choose another path";
+    case EMFILE:
+    case ENFILE:
+      return "close files, or raise the limit of open files";
+    default:
+      return "check its disk";
+  }
+}
+
 // Advice for the user, if there is any.
-std::string_view advice(FailureKind kind, bool read_only) {
-  switch (kind) {
+std::string_view advice(const Failure& failure, bool read_only) {
+  switch (failure.kind) {
     case FailureKind::busy:
       return "another program holds a lock on it: try again when that has ended";
     case FailureKind::full:
-      return "make room on its disk";
+      return "make room on its disk, or raise the quota or the file size limit";
     case FailureKind::io:
-      return "check that its folder and the files beside it may be written by this user";
+      return advice_for_io(failure.system_error);
     case FailureKind::unavailable:
       return read_only ? "open it for writing once, which creates or upgrades the cache"
                        : "create its folder, or choose another path";
@@ -253,7 +271,7 @@ std::string_view advice(FailureKind kind, bool read_only) {
 }
 
 Failure explained(Failure failure, const std::string& path, bool read_only) {
-  const std::string_view what_to_do = advice(failure.kind, read_only);
+  const std::string_view what_to_do = advice(failure, read_only);
   const bool says_it_itself =
       failure.kind == FailureKind::in_use || failure.kind == FailureKind::not_ours;
   if (says_it_itself) return failure;

@@ -35,7 +35,7 @@ base::Result<std::unique_ptr<Reader>> Reader::open(const std::string& path,
                                                    SnapshotRule rule) {
   auto connection = Connection::open(path, options);
   if (!connection) return connection.failure();
-  return guarded("opening a reader", [&] {
+  return guarded((*connection)->handle(), "opening a reader", [&] {
     return std::unique_ptr<Reader>(new Reader(std::move(connection.value()), std::move(rule)));
   });
 }
@@ -46,7 +46,7 @@ Reader::Reader(std::unique_ptr<Connection> connection, SnapshotRule rule)
 }
 
 base::Status Reader::read(std::span<const Lookup> keys, RowSink& sink) {
-  return guarded("reading entries", [&] {
+  return guarded(connection_->handle(), "reading entries", [&] {
     use_snapshot();
     StatementUse find(find_, database());
     for (const Lookup& lookup : keys) {
@@ -166,7 +166,7 @@ void copy_pages(SQLite::Backup& copy, SQLite::Database& target) {
 }  // namespace
 
 base::Result<std::optional<StoredEntry>> Reader::entry(std::string_view key) {
-  return guarded("reading an entry", [&] {
+  return guarded(connection_->handle(), "reading an entry", [&] {
     use_snapshot();
     std::vector<StoredEntry> found;
     take_page(KeyRange::only(key), 1, &found);
@@ -176,7 +176,7 @@ base::Result<std::optional<StoredEntry>> Reader::entry(std::string_view key) {
 
 base::Result<std::vector<StoredEntry>> Reader::page(std::string_view prefix, std::string_view after,
                                                     int most) {
-  return guarded("reading a page of entries", [&] {
+  return guarded(connection_->handle(), "reading a page of entries", [&] {
     use_snapshot();
     std::vector<StoredEntry> found;
     KeyRange range = KeyRange::of_prefix(prefix);
@@ -221,7 +221,7 @@ std::string Reader::first_key(const KeyRange& range) {
 
 base::Result<std::vector<CalculationRow>> Reader::calculations() {
   using Rows = std::vector<CalculationRow>;
-  return guarded("reading the calculations", [&]() -> base::Result<Rows> {
+  return guarded(connection_->handle(), "reading the calculations", [&]() -> base::Result<Rows> {
     use_snapshot();
     Statement all(
         "SELECT id, resource, name, version, policy, retired, hits, stale_hits, misses, computed,"
@@ -241,7 +241,7 @@ base::Result<std::vector<CalculationRow>> Reader::calculations() {
 }
 
 base::Result<Totals> Reader::totals() {
-  return guarded("reading the totals", [&]() -> base::Result<Totals> {
+  return guarded(connection_->handle(), "reading the totals", [&]() -> base::Result<Totals> {
     use_snapshot();
     Statement row(
         "SELECT entries, bytes, probation_entries, probation_bytes FROM cache_totals WHERE id = 1");
@@ -252,7 +252,7 @@ base::Result<Totals> Reader::totals() {
 }
 
 base::Result<std::int64_t> Reader::last_stamp() {
-  return guarded("reading the last stamp", [&] {
+  return guarded(connection_->handle(), "reading the last stamp", [&] {
     use_snapshot();
     // Reads both columns, because entries of another program have their own inserted_at.
     Statement row(
@@ -269,7 +269,7 @@ base::Result<std::int64_t> Reader::last_stamp() {
 
 base::Result<std::vector<std::string>> Reader::integrity() {
   std::vector<std::string> lines;
-  const auto done = guarded("checking the file", [&] {
+  const auto done = guarded(connection_->handle(), "checking the file", [&] {
     for (const char* sql : kIntegrityChecks) {
       Statement pragma(sql);
       StatementUse check(pragma, database());
@@ -287,7 +287,7 @@ base::Result<std::vector<std::string>> Reader::integrity() {
 
 // The open read transaction makes all steps copy the same state.
 base::Status Reader::backup(const std::string& target) {
-  return guarded("copying the file to " + target, [&] {
+  return guarded(connection_->handle(), "copying the file to " + target, [&] {
     use_snapshot();
     Statement any("SELECT id FROM cache_totals");  // BEGIN alone takes no snapshot
     StatementUse(any, database())->step();

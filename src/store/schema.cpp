@@ -246,19 +246,20 @@ std::string switch_to_wal(SQLite::Database& database) {
 }  // namespace
 
 base::Status create_schema(SQLite::Database& database) {
-  return guarded("creating the schema", [&] { create(database); });
+  return guarded(database.getHandle(), "creating the schema", [&] { create(database); });
 }
 
 base::Result<SchemaVerdict> upgrade_schema(SQLite::Database& database) {
-  return guarded("upgrading the file's format", [&] { return upgrade(database); });
+  return guarded(database.getHandle(), "upgrading the file's format",
+                 [&] { return upgrade(database); });
 }
 
 base::Result<SchemaVerdict> compare_schema(SQLite::Database& database) {
-  return guarded("comparing the schema", [&] { return compare(database); });
+  return guarded(database.getHandle(), "comparing the schema", [&] { return compare(database); });
 }
 
 base::Status ensure_wal(SQLite::Database& database) {
-  return guarded("switching to WAL mode", [&]() -> base::Status {
+  return guarded(database.getHandle(), "switching to WAL mode", [&]() -> base::Status {
     const std::string mode = switch_to_wal(database);
     // SQLite opens the WAL with the first read after the switch.
     database.execAndGet("PRAGMA user_version");

@@ -3,14 +3,41 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include <string>
+#include <system_error>
+
+#include "base/platform.hpp"
 #include "base/printable.hpp"
 #include "store/store.hpp"
 
 namespace ashmemo::store {
 
-base::FailureKind failure_kind(int sqlite_code) noexcept {
+namespace {
+
+// SQLite remembers the system's error of these codes only.
+bool has_system_error(int sqlite_code) noexcept {
+  const int primary = sqlite_code & 0xFF;
+  return sqlite_code != SQLITE_IOERR_NOMEM &&
+         (primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN);
+}
+
+base::Failure failure_of(int code, int system_error, std::string_view doing,
+                         std::string_view message) {
+  const std::string cause =
+      system_error == 0 ? "" : ": " + std::generic_category().message(system_error);
+  return {failure_kind(code, system_error), code,
+          base::printable(fmt::format("{}: {}{} (SQLite code {})", doing, message, cause, code)),
+          system_error};
+}
+
+}  // namespace
+
+base::FailureKind failure_kind(int sqlite_code, int system_error) noexcept {
   using base::FailureKind;
   if (sqlite_code < 0) return FailureKind::other;  // SQLiteCpp's own errors
+  if (has_system_error(sqlite_code) && base::failure_kind(system_error) == FailureKind::full) {
+    return FailureKind::full;  // a quota or a file size limit
+  }
   switch (sqlite_code & 0xFF) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
@@ -34,12 +61,20 @@ base::FailureKind failure_kind(int sqlite_code) noexcept {
   }
 }
 
-base::Failure failure_of(const SQLite::Exception& error, std::string_view doing) {
+base::Failure failure_of(const SQLite::Exception& error, sqlite3* handle, std::string_view doing) {
   // There is no extended code if the error did not come from a connection.
   const int extended = error.getExtendedErrorCode();
   const int code = extended > 0 ? extended : error.getErrorCode();
-  return {failure_kind(code), code,
-          base::printable(fmt::format("{}: {} (SQLite code {})", doing, error.what(), code))};
+  const bool is_known = handle != nullptr && has_system_error(code);
+  return failure_of(code, is_known ? sqlite3_system_errno(handle) : 0, doing, error.what());
+}
+
+base::Failure failure_of(int sqlite_code, sqlite3_file* file, std::string_view doing) {
+  int system_error = 0;
+  if (has_system_error(sqlite_code)) {
+    file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &system_error);
+  }
+  return failure_of(sqlite_code, system_error, doing, sqlite3_errstr(sqlite_code));
 }
 
 base::Failure out_of_memory(std::string_view doing) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <SQLiteCpp/Exception.h>
+#include <sqlite3.h>
 
 #include <new>
 #include <string_view>
@@ -14,11 +15,16 @@
 
 namespace ashmemo::store {
 
-/// The kind of failure for an SQLite result code. Accepts primary and extended codes.
-[[nodiscard]] base::FailureKind failure_kind(int sqlite_code) noexcept;
+/// The kind of failure for an SQLite result code. Accepts primary and extended codes. `system_error`:
+/// the errno of the system call that failed; 0: not known.
+[[nodiscard]] base::FailureKind failure_kind(int sqlite_code, int system_error = 0) noexcept;
 
-/// `doing` names the operation, for example "reading entries".
-[[nodiscard]] base::Failure failure_of(const SQLite::Exception& error, std::string_view doing);
+/// `doing` names the operation, for example "reading entries". `handle`: the connection that failed,
+/// which knows the system's error; may be null.
+[[nodiscard]] base::Failure failure_of(const SQLite::Exception& error, sqlite3* handle,
+                                       std::string_view doing);
+/// The failure of a call to a file of SQLite, which gave this code.
+[[nodiscard]] base::Failure failure_of(int sqlite_code, sqlite3_file* file, std::string_view doing);
 [[nodiscard]] base::Failure out_of_memory(std::string_view doing);
 
 namespace detail {
@@ -39,9 +45,9 @@ struct GuardedResult<void> {
 }  // namespace detail
 
 /// Runs `f` and returns its value or its Result. Converts SQLite::Exception and std::bad_alloc to a
-/// Failure.
+/// Failure. `handle`: the connection that `f` uses; may be null.
 template <class F>
-auto guarded(std::string_view doing, F&& f) ->
+auto guarded(sqlite3* handle, std::string_view doing, F&& f) ->
     typename detail::GuardedResult<std::invoke_result_t<F>>::type {
   try {
     if constexpr (std::is_void_v<std::invoke_result_t<F>>) {
@@ -51,7 +57,7 @@ auto guarded(std::string_view doing, F&& f) ->
       return std::forward<F>(f)();
     }
   } catch (const SQLite::Exception& error) {
-    return failure_of(error, doing);
+    return failure_of(error, handle, doing);
   } catch (const std::bad_alloc&) {
     return out_of_memory(doing);
   }

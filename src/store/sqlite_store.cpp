@@ -36,11 +36,11 @@ class SqliteStore final : public Store {
   }
   template <class F>
   auto with_reader(F&& f) {
-    return with(guarded("opening a reader", [this] { return readers_.lease(); }), f);
+    return with(guarded(nullptr, "opening a reader", [this] { return readers_.lease(); }), f);
   }
   template <class F>
   auto with_own_reader(F&& f) {
-    return with(guarded("opening a reader", [this] { return readers_.dedicated(); }), f);
+    return with(guarded(nullptr, "opening a reader", [this] { return readers_.dedicated(); }), f);
   }
 
  public:

@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <limits>
 #include <utility>
@@ -23,6 +24,23 @@ namespace {
 // because there would be no next one.
 constexpr std::int64_t kMaxRowid = std::int64_t{1} << 62;
 
+// Gives the file at least this length. If SQLite cannot allocate the space, zeros are written instead:
+// a failed write shows the reason, and on an almost full disk the file gets what there is.
+int grow(sqlite3_file* file, sqlite3_int64 bytes) {
+  constexpr std::array<char, kPageSize> kZeros{};
+  if (file->pMethods->xFileControl(file, SQLITE_FCNTL_SIZE_HINT, &bytes) == SQLITE_OK) {
+    return SQLITE_OK;
+  }
+  sqlite3_int64 size = 0;
+  int rc = file->pMethods->xFileSize(file, &size);
+  while (rc == SQLITE_OK && size < bytes) {
+    const auto part = std::min<sqlite3_int64>(bytes - size, kPageSize);
+    rc = file->pMethods->xWrite(file, kZeros.data(), static_cast<int>(part), size);
+    size += part;
+  }
+  return rc;
+}
+
 void count(std::int64_t& entries, std::int64_t& bytes, std::int64_t more,
            std::int64_t more_bytes) noexcept {
   entries = base::add_saturated(entries, more);
@@ -37,7 +55,7 @@ SqliteWriter::SqliteWriter(std::unique_ptr<Connection> connection, std::string p
   open_ = Open{std::move(connection), {}};
   watch_wal();
   // The schema was compared just now. If this fails, the first transaction compares it again.
-  static_cast<void>(guarded("looking at the file", [&] {
+  static_cast<void>(guarded(handle(), "looking at the file", [&] {
     schema_version_ = pragma(&WriterSql::schema_version);
     data_version_ = pragma(&WriterSql::data_version);
   }));
@@ -61,7 +79,7 @@ base::Failure SqliteWriter::closed() {
 
 base::Result<Writer::Begun> SqliteWriter::begin() {
   if (!open_) return closed();
-  auto begun = guarded("beginning a transaction", [&] {
+  auto begun = guarded(handle(), "beginning a transaction", [&] {
     use(&WriterSql::begin)->run();
     in_transaction_ = true;
     changes_at_begin_ = sqlite3_total_changes64(handle());
@@ -74,7 +92,7 @@ base::Result<Writer::Begun> SqliteWriter::begin() {
 base::Result<Writer::Begun> SqliteWriter::look() {
   if (!open_) return closed();
   if (in_transaction_) return open_transaction("looking at the file");
-  return guarded("looking at the file", [&] { return look_around(); });
+  return guarded(handle(), "looking at the file", [&] { return look_around(); });
 }
 
 // Notices changes of other programs since the last call. The version is read first, so a change that
@@ -131,7 +149,7 @@ base::Status SqliteWriter::load() {
 base::Status SqliteWriter::commit(bool synced) {
   if (!in_transaction_) return no_transaction("committing");
   bool changed = false;
-  auto committed = guarded("committing", [&]() -> base::Status {
+  auto committed = guarded(handle(), "committing", [&]() -> base::Status {
     if (auto written = write_totals(); !written) return written;
     if (auto grown = grow_file(); !grown) return grown;
     changed = sqlite3_total_changes64(handle()) != changes_at_begin_;
@@ -149,7 +167,7 @@ base::Status SqliteWriter::commit(bool synced) {
   if (!changed) return {};
   commits_.fetch_add(1);
   if (!synced || open_->connection->options().synced) return {};
-  return guarded("syncing the WAL", [&] { sync_wal(); });
+  return sync_wal();
 }
 
 base::Status SqliteWriter::write_totals() {
@@ -169,25 +187,30 @@ base::Status SqliteWriter::write_totals() {
 // Grows the file before the commit, so that the WAL can always be moved into it. Otherwise a full disk
 // would prevent the WAL from starting over, and evicting needs space in the WAL.
 base::Status SqliteWriter::grow_file() {
-  sqlite3_int64 bytes = pragma(&WriterSql::all_pages) * kPageSize;
+  const std::int64_t bytes = pragma(&WriterSql::all_pages) * kPageSize;
   if (bytes <= grown_to_) return {};
-  if (sqlite3_file_control(handle(), "main", SQLITE_FCNTL_SIZE_HINT, &bytes) != SQLITE_OK) {
-    return base::Failure{base::FailureKind::full, SQLITE_FULL,
-                         "the file cannot grow: its disk is full"};
+  sqlite3_file* const file = file_of(SQLITE_FCNTL_FILE_POINTER);
+  if (const int rc = grow(file, bytes); rc != SQLITE_OK) {
+    return failure_of(rc, file, "growing the file");
   }
   grown_to_ = bytes;
   return {};
 }
 
+// Null if there is no such file.
+sqlite3_file* SqliteWriter::file_of(int which) noexcept {
+  sqlite3_file* file = nullptr;
+  if (sqlite3_file_control(handle(), "main", which, &file) != SQLITE_OK) return nullptr;
+  return file == nullptr || file->pMethods == nullptr ? nullptr : file;
+}
+
 // Does for this commit what synchronous=FULL does for all. The pragma cannot be changed inside a
 // transaction, and setting it twice around each such commit would cost more.
-void SqliteWriter::sync_wal() {
-  sqlite3_file* wal = nullptr;
-  int rc = sqlite3_file_control(handle(), "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
-  if (rc == SQLITE_OK && wal != nullptr && wal->pMethods != nullptr) {
-    rc = wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL);
-  }
-  if (rc != SQLITE_OK) throw SQLite::Exception(sqlite3_errstr(rc), rc);
+base::Status SqliteWriter::sync_wal() {
+  sqlite3_file* const wal = file_of(SQLITE_FCNTL_JOURNAL_POINTER);
+  if (wal == nullptr) return {};
+  const int rc = wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL);
+  return rc == SQLITE_OK ? base::Status{} : failure_of(rc, wal, "syncing the WAL");
 }
 
 void SqliteWriter::rollback() noexcept {
@@ -679,7 +702,7 @@ std::int64_t SqliteWriter::wal_bytes() const noexcept { return wal_frames_ * kFr
 base::Result<Writer::Checkpoint> SqliteWriter::checkpoint(bool truncate) {
   if (!open_) return closed();
   if (in_transaction_) return open_transaction("moving the WAL into the file");
-  return guarded("moving the WAL into the file", [&] {
+  return guarded(handle(), "moving the WAL into the file", [&] {
     const NoWaiting no_waiting(handle());
     readers_.release_snapshots(0);
     Moved moved = move_frames(SQLITE_CHECKPOINT_PASSIVE);
@@ -740,7 +763,7 @@ void SqliteWriter::shorten_wal() {
 base::Result<std::int64_t> SqliteWriter::vacuum(int pages) {
   if (!open_) return closed();
   if (in_transaction_) return open_transaction("giving pages back");
-  return guarded("giving pages back", [&] {
+  return guarded(handle(), "giving pages back", [&] {
     // exec reads all rows: SQLite returns one row for each page.
     if (pages > 0) name_log();
     if (pages > 0) database().exec(fmt::format("PRAGMA incremental_vacuum({})", pages));
@@ -750,7 +773,7 @@ base::Result<std::int64_t> SqliteWriter::vacuum(int pages) {
 
 base::Result<std::int64_t> SqliteWriter::bytes_when_moved() {
   if (!open_) return closed();
-  return guarded("asking how long the file is", [&] {
+  return guarded(handle(), "asking how long the file is", [&] {
     const std::int64_t step = growth_bytes();
     return ((pragma(&WriterSql::all_pages) * kPageSize - 1) / step + 1) * step;
   });

@@ -79,9 +79,9 @@ class SqliteWriter final : public Writer {
   /// Runs one step of a transaction. A failure rolls the whole transaction back.
   template <class F>
   auto change(std::string_view doing, F&& f) {
-    using Answer = decltype(guarded(doing, std::forward<F>(f)));
+    using Answer = decltype(guarded(nullptr, doing, std::forward<F>(f)));
     if (!in_transaction_) return Answer(no_transaction(doing));
-    Answer answer = guarded(doing, std::forward<F>(f));
+    Answer answer = guarded(handle(), doing, std::forward<F>(f));
     if (!answer) rollback();
     return answer;
   }
@@ -103,7 +103,7 @@ class SqliteWriter final : public Writer {
   [[nodiscard]] base::Status check_schema();
   [[nodiscard]] base::Status load();
   [[nodiscard]] base::Status write_totals();
-  void sync_wal();
+  [[nodiscard]] base::Status sync_wal();
   void count_added(std::int64_t bytes, std::int64_t queue) noexcept;
   void count_removed(std::int64_t bytes, std::int64_t queue) noexcept;
 
@@ -132,6 +132,7 @@ class SqliteWriter final : public Writer {
   // checkpoint, vacuum, recount
   struct Moved;
   base::Status grow_file();
+  [[nodiscard]] sqlite3_file* file_of(int which) noexcept;
   void watch_wal();
   void name_log();
   [[nodiscard]] int growth_bytes() const;

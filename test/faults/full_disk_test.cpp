@@ -1,7 +1,9 @@
 #include <doctest/doctest.h>
 
+#include <cerrno>
 #include <cstdint>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "support/cache_fixture.hpp"
@@ -12,6 +14,7 @@
 using namespace ashmemo;
 using test::CacheFixture;
 using test::FaultVfs;
+using test::has;
 using test::numbered;
 using namespace std::chrono_literals;
 
@@ -87,6 +90,62 @@ TEST_SUITE("faults") {
     CHECK_FALSE(f->contains("old0"));
     CHECK(f->contains("old3999"));
     CHECK(f->contains("new29:99"));
+  }
+
+  TEST_CASE("a quota or a file size limit that is reached is a full disk") {
+    for (const int system_error : {EDQUOT, EFBIG, ENOSPC}) {
+      CAPTURE(system_error);
+      FullDisk disk(Eviction::fifo);
+      CacheFixture& f = disk.f;
+      disk.vfs.fill_disk(0, system_error);
+      for (int round = 0; round < 10; ++round) {
+        f.fill("new" + std::to_string(round) + ':', 100, kBytes);
+        f->flush();
+      }
+      CHECK(f->stats().evicted > 100);
+      CHECK(f->stats().dropped == 0);
+      CHECK(f->contains("new9:99"));
+      CHECK(has(f.heard.last(NoticeKind::write_failed).what, "make room"));
+    }
+  }
+
+  TEST_CASE("a file system that became read-only or fails is not taken for a full disk") {
+    for (const int system_error : {EROFS, EIO}) {
+      CAPTURE(system_error);
+      FullDisk disk(Eviction::fifo);
+      CacheFixture& f = disk.f;
+      disk.vfs.fill_disk(0, system_error);
+      f.fill("new", 2'000, kBytes);
+      CHECK(test::code_thrown_by([&] { f->flush(); }) == "store_failed");
+      CHECK(f->stats().evicted == 0);
+      const std::string what = f.heard.last(NoticeKind::write_failed).what;
+      CHECK_MESSAGE(has(what, std::generic_category().message(system_error)), what);
+      CHECK_FALSE(has(what, "full"));
+      CHECK_FALSE(has(what, "make room"));
+      disk.vfs.heal();
+      f->flush();
+    }
+  }
+
+  TEST_CASE("an Error for a cache that cannot be opened advises what helps against its cause") {
+    struct Case {
+      int system_error;
+      std::string advice;
+    };
+    for (const Case& each :
+         {Case{ENOSPC, "make room on its disk"}, Case{EDQUOT, "raise the quota"},
+          Case{EROFS, "mount its file system for writing"}, Case{EIO, "check its disk"}}) {
+      CAPTURE(each.system_error);
+      FaultVfs vfs;
+      CacheFixture f;
+      f.expect_no_order();
+      f.options.when_unavailable = WhenUnavailable::throw_error;
+      vfs.fill_disk(0, each.system_error);
+      const auto error = test::thrown_by([&] { (void)f.cache(); });
+      REQUIRE(error);
+      CHECK_MESSAGE(has(error->what(), each.advice), error->what());
+      CHECK_FALSE(has(error->what(), "by this user"));
+    }
   }
 
   TEST_CASE("on a full disk expired entries are removed before live ones") {

@@ -19,6 +19,7 @@ struct Plan {
   bool stays = false;
   std::optional<SystemCall> only{};  // if set, each call of this kind fails instead
   std::int64_t space = kEndless;
+  int system_error = 0;  // of calls without space
   std::vector<SystemCall> calls{};
   std::size_t fired = 0;
 };
@@ -148,12 +149,24 @@ bool takes_space(sqlite3_file* file, std::int64_t end) {
   return true;
 }
 
+bool has_space(std::int64_t bytes) {
+  const std::lock_guard lock(mutex);
+  return bytes <= plan.space;
+}
+
+/// The result code of the default VFS for a call without space.
+int no_space(int io_error) {
+  const std::lock_guard lock(mutex);
+  errno = plan.system_error;
+  return plan.system_error == ENOSPC && io_error == SQLITE_IOERR_WRITE ? SQLITE_FULL : io_error;
+}
+
 int write(sqlite3_file* file, const void* from, int bytes, sqlite3_int64 at) {
   if (const auto fault = next_fault(SystemCall::write)) {
     if (*fault == Fault::shortened) (void)system_methods(file)->xWrite(file, from, bytes / 2, at);
     return code_of(SystemCall::write, *fault);
   }
-  if (!takes_space(file, at + bytes)) return SQLITE_FULL;
+  if (!takes_space(file, at + bytes)) return no_space(SQLITE_IOERR_WRITE);
   return system_methods(file)->xWrite(file, from, bytes, at);
 }
 
@@ -183,6 +196,10 @@ int lock(sqlite3_file* file, int kind) {
 
 int map(sqlite3_file* file, int page, int bytes, int extend, void volatile** to) {
   if (const int failed = failure_of(SystemCall::map)) return failed;
+  constexpr int kAsItIs = 0;
+  const int rc = system_methods(file)->xShmMap(file, page, bytes, kAsItIs, to);
+  if (rc != SQLITE_OK || *to != nullptr || extend == 0) return rc;
+  if (!has_space(bytes)) return no_space(SQLITE_IOERR_SHMSIZE);
   return system_methods(file)->xShmMap(file, page, bytes, extend, to);
 }
 
@@ -200,6 +217,13 @@ int control(sqlite3_file* file, int what, void* argument) {
     const sqlite3_int64 size = *static_cast<sqlite3_int64*>(argument);
     if (const int failed = failure_of(SystemCall::write)) return failed;
     if (!takes_space(file, size)) return SQLITE_IOERR_WRITE;
+  }
+  if (what == SQLITE_FCNTL_LAST_ERRNO) {
+    const std::lock_guard lock(mutex);
+    if (plan.system_error != 0) {
+      *static_cast<int*>(argument) = plan.system_error;
+      return SQLITE_OK;
+    }
   }
   return system_methods(file)->xFileControl(file, what, argument);
 }
@@ -306,7 +330,9 @@ void FaultVfs::fail(Fault fault, std::size_t nth, bool stays) {
 
 void FaultVfs::fail_each(SystemCall call, Fault fault) { set({.fault = fault, .only = call}); }
 
-void FaultVfs::fill_disk(std::int64_t space) { set({.space = space}); }
+void FaultVfs::fill_disk(std::int64_t space, int system_error) {
+  set({.space = space, .system_error = system_error});
+}
 
 void FaultVfs::heal() { set({}); }
 

@@ -126,7 +126,7 @@ TEST_SUITE("unit") {
     CHECK(store::failure_kind(SQLITE_TOOBIG) == FailureKind::too_large);
     CHECK(store::failure_kind(SQLITE_NOMEM) == FailureKind::other);
     CHECK(store::failure_kind(-1) == FailureKind::other);
-    const auto failed = store::guarded("trying", []() -> int { throw std::bad_alloc(); });
+    const auto failed = store::guarded(nullptr, "trying", []() -> int { throw std::bad_alloc(); });
     CHECK(failed.failure().kind == FailureKind::other);
   }
 }
