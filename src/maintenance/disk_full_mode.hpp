@@ -30,7 +30,7 @@ class DiskFullMode {
 
   // While space is freed before a write: the maximum number of transactions, and the number of free
   // pages that is enough for the write.
-  static constexpr int kMaxSteps = 40;
+  static constexpr int kMaxSteps = 80;
   static constexpr std::int64_t kEnoughPages = 128;
 
   void begin();

@@ -59,6 +59,7 @@ SqliteWriter::SqliteWriter(std::unique_ptr<Connection> connection, std::string p
     schema_version_ = pragma(&WriterSql::schema_version);
     data_version_ = pragma(&WriterSql::data_version);
   }));
+  reserve_wal();
 }
 
 base::Failure SqliteWriter::damaged(std::string why) {
@@ -671,6 +672,19 @@ struct SqliteWriter::Moved {
   int moved = 0;
   [[nodiscard]] bool all() const noexcept { return moved == frames; }
 };
+
+// A new WAL is empty, and evicting on a full disk needs space in it. Zeros are no frames: SQLite takes
+// such a WAL for an empty one. Without space nothing is reserved, and opening goes on.
+void SqliteWriter::reserve_wal() noexcept {
+  sqlite3_file* const wal = file_of(SQLITE_FCNTL_JOURNAL_POINTER);
+  if (wal == nullptr) return;
+  // SQLite allocates space only for files that have a step.
+  int step = kGrowthBytes;
+  wal->pMethods->xFileControl(wal, SQLITE_FCNTL_CHUNK_SIZE, &step);
+  static_cast<void>(grow(wal, kWalLeastBytes));
+  step = 0;
+  wal->pMethods->xFileControl(wal, SQLITE_FCNTL_CHUNK_SIZE, &step);
+}
 
 // Counts frames, because the file of the WAL does not shrink when the WAL starts over. A WAL that
 // existed at opening counts with its file size.

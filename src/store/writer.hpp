@@ -133,6 +133,7 @@ class SqliteWriter final : public Writer {
   struct Moved;
   base::Status grow_file();
   [[nodiscard]] sqlite3_file* file_of(int which) noexcept;
+  void reserve_wal() noexcept;
   void watch_wal();
   void name_log();
   [[nodiscard]] int growth_bytes() const;

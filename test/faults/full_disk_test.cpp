@@ -92,6 +92,25 @@ TEST_SUITE("faults") {
     CHECK(f->contains("new29:99"));
   }
 
+  TEST_CASE("on a full disk entries make room right after opening, while the log is new") {
+    FullDisk disk(Eviction::fifo, {.ttl = 1h});
+    CacheFixture& f = disk.f;
+    disk.vfs.heal();
+    f.reopen();
+    disk.vfs.fill_disk(0);
+    for (const std::string& key : numbered("new", 300)) {
+      CHECK(f->put(key, std::string(kBytes, 'x')));
+      f->flush();
+    }
+    CHECK(f->stats().evicted > 100);
+    f.clock->advance(2h);
+    for (int i = 0; i < 300; ++i) (void)f->run_maintenance(Duration());
+    CHECK(f->stats().expired > 3'000);
+    CHECK(f->stats().dropped == 0);
+    CHECK(f->get<std::string>("new299").has_value());
+    CHECK(f->health().state == HealthState::ok);
+  }
+
   TEST_CASE("a quota or a file size limit that is reached is a full disk") {
     for (const int system_error : {EDQUOT, EFBIG, ENOSPC}) {
       CAPTURE(system_error);

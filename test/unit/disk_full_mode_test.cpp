@@ -24,8 +24,8 @@ TEST_SUITE("unit") {
     DiskFullMode mode(fake.engine);
     CHECK(mode.portion().rows == 1'000);
     mode.begin();
-    CHECK(mode.portion().rows == 64);
-    CHECK(mode.portion().bytes == 256 * KiB);
+    CHECK(mode.portion().rows == 32);
+    CHECK(mode.portion().bytes == 128 * KiB);
     fake.clock->advance(std::chrono::milliseconds(9'999));
     mode.end_if_due();
     CHECK(mode.is_active());
