@@ -65,6 +65,10 @@ struct Limits {
   /// Bytes of one entry. A larger entry is refused and counted, and nothing is evicted for it. At most
   /// 1 GiB, never unlimited. Default: an eighth of max_bytes, at most 64 MiB.
   Limit max_entry_bytes{};
+  /// Bytes of the write-ahead log while a read of another program keeps it from starting over. Beyond
+  /// it the file accepts no writes until that read ends: they wait in the queue, and are dropped and
+  /// counted when that is full. 8 MiB or more. Default: a quarter of max_bytes, at least 8 MiB.
+  Limit max_wal_bytes{};
 };
 
 /// Intervals and waits. They use the steady clock.

@@ -53,7 +53,10 @@ void validate(const Limits& limits) {
            "an entry is in memory as a whole, so its size must have a limit; give a number of "
            "bytes");
   }
-  require_between("limits.max_entry_bytes", engine::resolve(limits).max_entry_bytes, 0, GiB);
+  const engine::ResolvedLimits resolved = engine::resolve(limits);
+  require_between("limits.max_entry_bytes", resolved.max_entry_bytes, 0, GiB);
+  require_between("limits.max_wal_bytes", resolved.max_wal_bytes, engine::kMinMaxWalBytes,
+                  base::kForever);
 }
 
 Options validated(Options options) {

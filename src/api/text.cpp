@@ -159,7 +159,7 @@ std::string to_string(const Options& options) {
   const Timing& timing = options.timing;
   const auto duration = [](Duration value) { return to_string(value); };
   return fmt::format(
-      "limits: max_entries={} max_bytes={} max_entry_bytes={}\n"
+      "limits: max_entries={} max_bytes={} max_entry_bytes={} max_wal_bytes={}\n"
       "timing: touch_interval={} flush_interval={} maintenance_interval={} max_wait={} "
       "close_wait={}\n"
       "hooks: clock={} executor={} on_error={} on_removal={} worker={}\n"
@@ -167,8 +167,9 @@ std::string to_string(const Options& options) {
       "memory: memory_bytes={} queue_bytes={} reader_cache_bytes={} writer_cache_bytes={}\n"
       "file: access={} when_unavailable={} erase_securely={} exclusive={}\n",
       text_of(limits.max_entries), text_of(limits.max_bytes), text_of(limits.max_entry_bytes),
-      duration(timing.touch_interval), duration(timing.flush_interval),
-      duration(timing.maintenance_interval), duration(timing.max_wait), duration(timing.close_wait),
+      text_of(limits.max_wal_bytes), duration(timing.touch_interval),
+      duration(timing.flush_interval), duration(timing.maintenance_interval),
+      duration(timing.max_wait), duration(timing.close_wait),
       options.hooks.clock ? "own" : "system", options.hooks.executor ? "own" : "thread",
       bool(options.hooks.on_error), bool(options.hooks.on_removal),
       text_of(kWorkerModes, options.hooks.worker), to_string(options.durability),

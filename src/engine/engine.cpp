@@ -79,6 +79,8 @@ ResolvedLimits resolve(const Limits& limits) {
   out.max_entry_bytes = limits.max_entry_bytes.is_set()
                             ? limits.max_entry_bytes.count()
                             : std::min(out.max_bytes / 8, kMaxDefaultEntryBytes);
+  out.max_wal_bytes = limits.max_wal_bytes.is_set() ? limits.max_wal_bytes.count()
+                                                    : std::max(out.max_bytes / 4, kMinMaxWalBytes);
   return out;
 }
 

@@ -82,11 +82,16 @@ class StoreSlot {
   std::optional<std::string> corruption_ ASHMEMO_GUARDED_BY(mutex_);
 };
 
+/// The minimum of Limits::max_wal_bytes. The log reaches this length without another program, because
+/// it is moved into the file from 4 MiB on, and a transaction has at most 4 MiB.
+inline constexpr std::int64_t kMinMaxWalBytes = 8 * MiB;
+
 /// Limits with defaults filled in.
 struct ResolvedLimits {
   std::int64_t max_entries = 0;
   std::int64_t max_bytes = 0;
   std::int64_t max_entry_bytes = 0;
+  std::int64_t max_wal_bytes = 0;
   bool default_max_bytes = false;
 };
 [[nodiscard]] ResolvedLimits resolve(const Limits& limits);

@@ -94,6 +94,10 @@ Status MaintenancePass::work(store::Store& store, const Budget& budget, bool* mo
   if (Status s = probe(store); !s.ok()) return s;
   if (Status s = write_some_accesses(store, budget, more); !s.ok()) return s;
   if (Status s = upkeep_.checkpoint_if_long(store); !s.ok()) return s;
+  if (upkeep_.is_wal_full(store)) {
+    *more = true;
+    return {};
+  }
   if (Status s = delete_some(store, budget, more); !s.ok()) return s;
   if (Status s = keep_small(store, budget, more); !s.ok()) return s;
   *more = *more || !engine_.pending.empty();

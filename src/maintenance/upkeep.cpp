@@ -14,8 +14,9 @@ namespace {
 // saves writes, but it takes disk space, and reads search it for each page.
 constexpr std::int64_t kCheckpointBytes = 4 * MiB;
 
-// While reads of this process prevent the WAL from starting over, it may grow up to this length.
-constexpr std::int64_t kMaxWalBytes = 2 * kCheckpointBytes;
+// While reads of this process prevent the WAL from starting over, it may grow up to this length. While
+// a read of another program does, up to Limits::max_wal_bytes, because that read may be much longer.
+constexpr std::int64_t kMaxWalBytes = engine::kMinMaxWalBytes;
 
 // For WaitsForReads::at_length. One attempt takes 0.1 seconds.
 constexpr int kMaxAttempts = 100;
@@ -78,19 +79,29 @@ base::Result<bool> Upkeep::make_wal_space(store::Store& store) {
     transactions_.failed(store, done.failure());
     return done.failure();
   }
-  return !own_reader_ || store.writer()->wal_bytes() < kMaxWalBytes;
+  return !is_wal_full(store);
+}
+
+bool Upkeep::is_wal_full(store::Store& store) const {
+  const std::int64_t bytes = store.writer()->wal_bytes();
+  if (own_reader_) return bytes >= kMaxWalBytes;
+  return foreign_reader_ && bytes >= engine_.limits.get().max_wal_bytes;
 }
 
 /// A caller must not wait for as long as, for example, a backup of a large file takes. So the store
 /// counts as refusing to write.
-void Upkeep::report_blocked_by_own_read() {
+void Upkeep::report_blocked() {
   engine_.pending.set_refusing(true);
   engine_.set_health(HealthState::degraded);
   engine_.notices.notify(
       NoticeKind::busy,
       engine_.path +
-          "-wal cannot start over: a read of this program (backup, check, a long "
-          "walk) needs it; writes wait in memory until it ends",
+          (is_blocked_by_foreign_reader()
+               ? "-wal has reached its limit (Limits::max_wal_bytes), because another program has "
+                 "been reading the file for a long time; writes wait in memory until it ends its "
+                 "read transaction, or are dropped when the queue is full"
+               : "-wal cannot start over: a read of this program (backup, check, a long walk) "
+                 "needs it; writes wait in memory until it ends"),
       engine_.path);
 }
 
@@ -99,8 +110,8 @@ base::Result<bool> Upkeep::find_wal_space(store::Store& store, WaitsForReads wai
   for (int attempts = 1;; ++attempts) {
     auto space = make_wal_space(store);
     if (!space.ok() || *space) return space;
-    report_blocked_by_own_read();
-    if (waits == WaitsForReads::once) return false;
+    report_blocked();
+    if (waits == WaitsForReads::once || is_blocked_by_foreign_reader()) return false;
     if (waits == WaitsForReads::max_wait && deadline.is_over()) return false;
     if (waits == WaitsForReads::at_length && attempts == kMaxAttempts) return true;
   }
@@ -110,8 +121,12 @@ Status Upkeep::require_wal_space(store::Store& store, WaitsForReads waits) {
   const auto space = find_wal_space(store, waits);
   if (!space.ok()) return space.failure();
   if (*space) return {};
-  return base::Failure{base::FailureKind::busy, 0,
-                       "a long read of this program keeps the write-ahead log from starting over"};
+  return base::Failure{
+      base::FailureKind::busy, 0,
+      is_blocked_by_foreign_reader()
+          ? "the write-ahead log has reached Limits::max_wal_bytes, because another program has "
+            "been reading the file for a long time: end its read transaction"
+          : "a long read of this program keeps the write-ahead log from starting over"};
 }
 
 Status Upkeep::vacuum_some(store::Store& store, bool* more) {

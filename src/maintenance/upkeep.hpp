@@ -32,11 +32,14 @@ class Upkeep {
   [[nodiscard]] base::Status checkpoint_if_long(store::Store& store);
 
   /// Makes sure that the WAL has space for another transaction. Returns false if it has none,
-  /// because a long read of this process prevents it from starting over. Then nothing may be
-  /// written. A reader in another program does not count, because it may never end.
+  /// because a long read prevents it from starting over. Then nothing may be written.
   [[nodiscard]] base::Result<bool> make_wal_space(store::Store& store);
-  /// The same for pending writes: waits for the reads, and the store counts as refusing to write
-  /// meanwhile.
+  /// Whether a long read prevented the WAL from starting over at the last attempt, and the WAL has no
+  /// space for another transaction.
+  [[nodiscard]] bool is_wal_full(store::Store& store) const;
+  /// The same as make_wal_space for pending writes: waits for the reads of this process, and the store counts as
+  /// refusing to write meanwhile. It does not wait for a reader in another program, because that may
+  /// never end.
   [[nodiscard]] base::Result<bool> find_wal_space(store::Store& store, WaitsForReads waits);
   /// The same, but the failure `busy` instead of false.
   [[nodiscard]] base::Status require_wal_space(store::Store& store, WaitsForReads waits);
@@ -54,7 +57,10 @@ class Upkeep {
   [[nodiscard]] bool has_foreign_reader() const noexcept { return foreign_reader_.load(); }
 
  private:
-  void report_blocked_by_own_read();
+  [[nodiscard]] bool is_blocked_by_foreign_reader() const noexcept {
+    return foreign_reader_ && !own_reader_;
+  }
+  void report_blocked();
   [[nodiscard]] base::Status tolerate_busy(const store::Store& store,
                                            const base::Failure& failure) const;
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <ashmemo/error.hpp>
+
 #include <algorithm>
 #include <cmath>
 #include <mutex>
@@ -35,7 +37,7 @@ class Storm::Caller {
     } else if (dice < 4) {
       (void)storm_.cache_.erase_many(repeated_keys(50));
     } else if (dice < 6) {
-      storm_.cache_.flush();
+      flush();
     } else if (storm_.kind_.giants && dice < 30) {
       put_giant();
     } else if (const std::shared_lock lock(storm_.queue_); dice < 1000) {
@@ -90,9 +92,18 @@ class Storm::Caller {
 
   // In a storm the queue rarely has space for a giant. So the other threads wait while this one
   // flushes and puts.
+  // Fails while a foreign reader keeps the log at its limit.
+  void flush() {
+    try {
+      storm_.cache_.flush();
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::store_failed) throw;
+    }
+  }
+
   void put_giant() {
     const std::unique_lock alone(storm_.queue_);
-    storm_.cache_.flush();
+    flush();
     put(key(), static_cast<std::size_t>(storm_.cache_.limits().max_entry_bytes.count()) * 99 / 100);
   }
 

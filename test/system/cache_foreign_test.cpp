@@ -167,6 +167,38 @@ TEST_SUITE("system") {
     CHECK(f->get<std::string>("large 1").has_value());
   }
 
+  TEST_CASE("a foreign reader cannot make the log longer than max_wal_bytes") {
+    CacheFixture f({.limits = {.max_bytes = 4 * MiB}, .queue_bytes = MiB});
+    CHECK(f->put("first", "value"));
+    f->flush();
+    Program shell({"sqlite3", f.path});
+    shell.send("BEGIN; SELECT count(*) FROM cache_entries;");
+    REQUIRE(shell.read_line() == "1");
+    for (int round = 0; round < 20; ++round) {
+      for (const std::string& key : numbered(std::to_string(round) + ' ', 2'000)) {
+        (void)f->put(key, std::string(2'000, 'z'));
+      }
+      (void)f->run_maintenance();
+      const Stats stats = f->stats();
+      CHECK(stats.wal_bytes <= 12 * MiB);
+      CHECK(stats.file_bytes + stats.wal_bytes <= 5 * MiB + 16 * MiB);
+    }
+    CHECK(f->health().state == HealthState::degraded);
+    CHECK(f->health().foreign_reader);
+    CHECK(f->stats().dropped > 10'000);
+    CHECK(has(f.heard.last(NoticeKind::busy).what, "Limits::max_wal_bytes"));
+    CHECK(code_thrown_by([&] { f->flush(); }) == "store_failed");
+
+    shell.send("COMMIT;");
+    CHECK(shell.finish().exit_code == 0);
+    (void)f->run_maintenance();
+    CHECK(f->health().state == HealthState::ok);
+    CHECK_FALSE(f->health().foreign_reader);
+    CHECK(f->put("later", "value"));
+    f->flush();
+    CHECK(f.in_file("later"));
+  }
+
   TEST_CASE("values are readable and the views answer while the cache is open") {
     CacheFixture f;
     f.clock->set_wall(system_clock()->wall_now());  // the views use the machine's clock

@@ -16,6 +16,7 @@ TEST_SUITE("unit") {
     CHECK(limits.max_entries == base::kForever);
     CHECK(limits.max_bytes == 256 * MiB);
     CHECK(limits.max_entry_bytes == 32 * MiB);
+    CHECK(limits.max_wal_bytes == 64 * MiB);
     CHECK(limits.default_max_bytes);
   }
 
@@ -32,6 +33,16 @@ TEST_SUITE("unit") {
     limits.max_bytes = 0;
     limits.max_entry_bytes = {};
     CHECK(resolve(limits).max_entry_bytes == 0);
+  }
+
+  TEST_CASE("the default limit for the log is a quarter of max_bytes and at least 8 MiB") {
+    Limits limits;
+    limits.max_bytes = 4 * MiB;
+    CHECK(resolve(limits).max_wal_bytes == 8 * MiB);
+    limits.max_bytes = GiB;
+    CHECK(resolve(limits).max_wal_bytes == 256 * MiB);
+    limits.max_wal_bytes = 10 * MiB;
+    CHECK(resolve(limits).max_wal_bytes == 10 * MiB);
   }
 
   TEST_CASE("LimitsCell replaces all limits together and returns them as they were given") {

@@ -75,6 +75,58 @@ TEST_SUITE("unit") {
     CHECK(fake.recorded->count(NoticeKind::recovered) == 1);
   }
 
+  TEST_CASE("a foreign reader lets the log grow to max_wal_bytes, and then writes wait") {
+    Options options = FakeEngine::manual();
+    options.limits.max_wal_bytes = 20 * MiB;
+    options.queue_bytes = 64 * KiB;
+    FakeEngine fake(options);
+    REQUIRE(fake.open().ok());
+    fake.file->foreign_reader = true;
+    fake.file->wal_bytes = 20 * MiB - 1;
+    fake.put("a", "1");
+    CHECK(fake.worker.flush().ok());
+    CHECK(fake.health() == HealthState::ok);
+    const std::int64_t full = fake.file->wal_bytes;
+    CHECK(full >= 20 * MiB);
+
+    for (int i = 0; i < 100; ++i) {
+      fake.put("b" + std::to_string(i), std::string(1'000, 'x'));
+      static_cast<void>(fake.worker.run(1'000));
+      CHECK_FALSE(fake.worker.flush().ok());
+      CHECK_FALSE(fake.worker.compact().ok());
+    }
+    CHECK(fake.file->wal_bytes == full);
+    CHECK(fake.health() == HealthState::degraded);
+    CHECK(fake.engine.counters.dropped.get() > 10);
+    CHECK(fake.get("a") == "1");
+    CHECK(fake.get("b0").has_value());
+    CHECK(fake.recorded->count(NoticeKind::busy) == 1);
+    CHECK(fake.recorded->count(NoticeKind::recovered) == 0);
+
+    fake.file->foreign_reader = false;
+    static_cast<void>(fake.worker.run(1'000));
+    CHECK(fake.file->has("b0"));
+    CHECK(fake.file->wal_bytes < MiB);
+    CHECK(fake.health() == HealthState::ok);
+    CHECK(fake.worker.flush().ok());
+  }
+
+  TEST_CASE("background deletions do not extend a log that a foreign reader keeps at its limit") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    fake.put("due", "1", {1, 1, 1});
+    REQUIRE(fake.worker.flush().ok());
+    fake.clock->advance(std::chrono::minutes(2));
+    fake.file->foreign_reader = true;
+    fake.file->wal_bytes = fake.engine.limits.get().max_wal_bytes;
+    const std::int64_t before = fake.file->wal_bytes;
+    CHECK(fake.worker.run(1'000));
+    CHECK(fake.file->wal_bytes == before);
+    fake.file->foreign_reader = false;
+    static_cast<void>(fake.worker.run(1'000));
+    CHECK_FALSE(fake.file->has("due"));
+  }
+
   TEST_CASE("free pages are released in slices until few remain") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
