@@ -21,6 +21,15 @@ bool has_system_error(int sqlite_code) noexcept {
          (primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN);
 }
 
+// Older versions of SQLite do not remember the error of a commit, but their files do.
+int system_error_of(sqlite3* handle) {
+  int system_error = sqlite3_system_errno(handle);
+  if (system_error == 0) {
+    sqlite3_file_control(handle, "main", SQLITE_FCNTL_LAST_ERRNO, &system_error);
+  }
+  return system_error;
+}
+
 base::Failure failure_of(int code, int system_error, std::string_view doing,
                          std::string_view message) {
   const std::string cause =
@@ -66,7 +75,7 @@ base::Failure failure_of(const SQLite::Exception& error, sqlite3* handle, std::s
   const int extended = error.getExtendedErrorCode();
   const int code = extended > 0 ? extended : error.getErrorCode();
   const bool is_known = handle != nullptr && has_system_error(code);
-  return failure_of(code, is_known ? sqlite3_system_errno(handle) : 0, doing, error.what());
+  return failure_of(code, is_known ? system_error_of(handle) : 0, doing, error.what());
 }
 
 base::Failure failure_of(int sqlite_code, sqlite3_file* file, std::string_view doing) {

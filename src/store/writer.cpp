@@ -155,8 +155,7 @@ base::Status SqliteWriter::commit(bool synced) {
     if (auto grown = grow_file(); !grown) return grown;
     changed = sqlite3_total_changes64(handle()) != changes_at_begin_;
     if (changed) name_log();
-    use(&WriterSql::commit)->run();
-    return {};
+    return run_commit();
   });
   if (!committed) {
     rollback();
@@ -169,6 +168,17 @@ base::Status SqliteWriter::commit(bool synced) {
   commits_.fetch_add(1);
   if (!synced || open_->connection->options().synced) return {};
   return sync_wal();
+}
+
+// A commit fails with the system's error of the WAL. Older versions of SQLite do not remember it for
+// the connection.
+base::Status SqliteWriter::run_commit() {
+  StatementUse commit = use(&WriterSql::commit);
+  const int rc = commit->try_step();
+  if (rc == SQLITE_DONE) return {};
+  sqlite3_file* const wal = file_of(SQLITE_FCNTL_JOURNAL_POINTER);
+  if ((rc & 0xFF) == SQLITE_IOERR && wal != nullptr) return failure_of(rc, wal, "committing");
+  commit->fail(rc);
 }
 
 base::Status SqliteWriter::write_totals() {

@@ -102,6 +102,7 @@ class SqliteWriter final : public Writer {
   [[nodiscard]] std::int64_t pragma(Statement WriterSql::*statement);
   [[nodiscard]] base::Status check_schema();
   [[nodiscard]] base::Status load();
+  [[nodiscard]] base::Status run_commit();
   [[nodiscard]] base::Status write_totals();
   [[nodiscard]] base::Status sync_wal();
   void count_added(std::int64_t bytes, std::int64_t queue) noexcept;
