@@ -123,7 +123,9 @@ enum class Durability : std::uint8_t {
 /// Which entry is evicted first when a limit is exceeded. Expired entries are always removed first. A
 /// new policy is also added to the table in src/api/text.cpp.
 enum class Eviction : std::uint8_t {
-  none = 0,    ///< no entry: writes that would exceed a limit are refused
+  /// No entry: writes that would exceed a limit are refused, unless expired entries, or entries that
+  /// were stored while the clock was far in the future, make room.
+  none = 0,
   fifo = 1,    ///< the entry that was stored first
   lru = 2,     ///< the entry that was not read for the longest time
   clock = 3,   ///< the oldest entry that was not read since its last chance (second chance)

@@ -102,6 +102,11 @@ class SequenceClock {
     return mine;
   }
 
+  /// Whether a stamp later than `moment` was given or seen.
+  [[nodiscard]] bool is_beyond(std::int64_t moment) const noexcept {
+    return last_.load(std::memory_order_relaxed) > moment;
+  }
+
   /// Makes every later stamp larger than `seen`.
   void raise(std::int64_t seen) noexcept {
     if (seen >= store::kNoStamp) return;

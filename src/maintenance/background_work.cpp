@@ -10,6 +10,13 @@ namespace ashmemo::maintenance {
 
 using base::Status;
 
+namespace {
+
+// Clocks are corrected by seconds all the time. Entries that are nearer than this will answer soon.
+constexpr std::int64_t kFarFuture = 60'000'000;
+
+}  // namespace
+
 // ---- AccessWriter
 
 Status AccessWriter::write_some(store::Store& store, bool* more) {
@@ -61,9 +68,31 @@ Status AccessWriter::write_counters(store::Store& store) {
 // ---- Sweeper
 
 Status Sweeper::expire_some(store::Store& store, bool* more) {
+  const std::int64_t now = engine_.clock->wall_now();
+  return expire(
+      store, [now](store::Writer& writer, int limit) { return writer.delete_due(now, limit); },
+      more);
+}
+
+Status Sweeper::expire_future(store::Store& store, bool* more) {
+  if (future_store_.lock().get() != &store) future_stamp_ = 0;
+  future_store_ = engine_.store.get();
+  const std::int64_t now = base::add_saturated(engine_.clock->wall_now(), kFarFuture);
+  *more = false;
+  if (!engine_.sequence_clock.is_beyond(now)) return {};  // no entry is from the future
+  std::int64_t stamp = future_stamp_;
+  Status done = expire(
+      store,
+      [&](store::Writer& writer, int limit) { return writer.delete_future(now, &stamp, limit); },
+      more);
+  if (done.ok()) future_stamp_ = stamp;
+  return done;
+}
+
+Status Sweeper::expire(store::Store& store, const Delete& remove, bool* more) {
   *more = false;
   return transactions_.run(store, [&](store::Writer& writer, Changes& changes) -> Status {
-    auto due = writer.delete_due(engine_.clock->wall_now(), transactions_.portion().rows);
+    auto due = remove(writer, transactions_.portion().rows);
     if (!due.ok()) return due.failure();
     for (store::DeletedRow& row : due->rows) {
       changes.remove(std::move(row.key), RemovalCause::expired, transactions_.wants_own_keys());

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -48,6 +49,11 @@ class Sweeper {
   /// `*more`: there may be more.
   [[nodiscard]] base::Status expire_some(store::Store& store, bool* more);
 
+  /// Deletes entries from the future, which no read returns. Only for a cache without eviction that
+  /// has no room: after a start with a clock in the past, they answer again when the clock is right.
+  /// `*more`: there may be more.
+  [[nodiscard]] base::Status expire_future(store::Store& store, bool* more);
+
   /// Reads the suspect rows again and deletes those that still do not match their checksums.
   [[nodiscard]] base::Status delete_damaged(store::Store& store);
 
@@ -56,11 +62,15 @@ class Sweeper {
   [[nodiscard]] base::Status delete_retired(store::Store& store);
 
  private:
+  using Delete = std::function<base::Result<store::Writer::Due>(store::Writer&, int limit)>;
+  [[nodiscard]] base::Status expire(store::Store& store, const Delete& remove, bool* more);
   void report_damaged(const std::string& key);
   base::Status begin_walk(store::Writer& writer);
 
   engine::Engine& engine_;
   Transactions& transactions_;
+  std::weak_ptr<store::Store> future_store_;
+  std::int64_t future_stamp_ = 0;  // rows up to this place were looked at by expire_future
   std::weak_ptr<store::Store> walked_store_;  // empty: no walk has begun
   std::int64_t at_row_ = 0;
   std::vector<std::int64_t> walked_ids_;  // the calculations that were retired when it began

@@ -134,21 +134,24 @@ Status Committer::commit_writes(store::Store& store, const engine::Group& group,
   return {};
 }
 
-/// Under Eviction::none only expired entries make room for a group. They are deleted in transactions
-/// of their own, because the group's transaction has no space for them. Returns false if there is
-/// not enough room yet.
+/// Under Eviction::none only expired entries make room for a group, and then entries from the future.
+/// They are deleted in transactions of their own, because the group's transaction has no space for
+/// them. Returns false if there is not enough room yet.
 base::Result<bool> Committer::make_capacity(store::Store& store, const engine::Group& group,
                                             const CommitTime& time) {
   const store::Totals puts = puts_of(group);
   const auto is_beyond = [&] { return is_over_limit(sum(store.writer()->totals(), puts)); };
-  bool more_is_due = policy_ == nullptr && puts.entries > 0 && is_beyond();
-  while (more_is_due) {
-    if (Status s = sweeper_.expire_some(store, &more_is_due); !s.ok()) return s.failure();
-    more_is_due = more_is_due && is_beyond();
-    // When there is room, the group follows in the same pass even if its time is over.
-    if (more_is_due && engine_.clock->steady_now() >= time.until) return false;
-    auto has_space = upkeep_.find_wal_space(store, time.waits);
-    if (!has_space.ok() || !*has_space) return has_space;
+  if (policy_ != nullptr || puts.entries == 0) return true;
+  for (const auto expire : {&Sweeper::expire_some, &Sweeper::expire_future}) {
+    bool more = is_beyond();
+    while (more) {
+      if (Status s = (sweeper_.*expire)(store, &more); !s.ok()) return s.failure();
+      more = more && is_beyond();
+      // When there is room, the group follows in the same pass even if its time is over.
+      if (more && engine_.clock->steady_now() >= time.until) return false;
+      auto has_space = upkeep_.find_wal_space(store, time.waits);
+      if (!has_space.ok() || !*has_space) return has_space;
+    }
   }
   return true;
 }

@@ -71,6 +71,11 @@ class Writer {
   /// Deletes rows whose keep_until (or expires_at, if that is NULL) is at most `now`. Rows that stay
   /// cost nothing.
   [[nodiscard]] virtual base::Result<Due> delete_due(std::int64_t now, int limit) = 0;
+  /// Deletes rows that were computed after `now`, a moment in the future. Looks at no more than `limit`
+  /// rows, and only at rows that were placed in their queues after `now` and after `*stamp`, in that
+  /// order. Sets `*stamp` to the place of the last one, so no row is looked at twice.
+  [[nodiscard]] virtual base::Result<Due> delete_future(std::int64_t now, std::int64_t* stamp,
+                                                        int limit) = 0;
   /// Looks at `limit` rows after `*rowid` and deletes entries of retired calculations. Sets `*rowid` to
   /// the last row that it looked at; nullopt at the end of the table.
   [[nodiscard]] virtual base::Result<Deleted> delete_retired(std::optional<std::int64_t>* rowid,

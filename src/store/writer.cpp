@@ -539,6 +539,24 @@ base::Result<Writer::Due> SqliteWriter::delete_due(std::int64_t now, int most) {
   });
 }
 
+base::Result<Writer::Due> SqliteWriter::delete_future(std::int64_t now, std::int64_t* stamp,
+                                                      int limit) {
+  return change_by_keys("removing entries from the future", [&] {
+    Taken taken(limit);
+    bool more = false;
+    {
+      StatementUse select = use(&WriterSql::placed_after);
+      select->bind(1, std::max(now, *stamp));
+      for (int looked_at = 0; select->step(); ++looked_at) {
+        more = looked_at == limit || (select->integer(3) > now && !taken.add(*select));
+        if (more) break;
+        *stamp = select->integer(9);
+      }
+    }
+    return Due{delete_rows(std::move(taken)), more};
+  });
+}
+
 base::Result<Writer::Deleted> SqliteWriter::delete_retired(std::optional<std::int64_t>* rowid,
                                                            int most) {
   return change_by_keys("removing entries of retired calculations", [&] {

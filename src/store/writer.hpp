@@ -41,6 +41,7 @@ class SqliteWriter final : public Writer {
 
   base::Result<Deleted> delete_prefix(std::string_view prefix, int limit) override;
   base::Result<Due> delete_due(std::int64_t now, int limit) override;
+  base::Result<Due> delete_future(std::int64_t now, std::int64_t* stamp, int limit) override;
   base::Result<Deleted> delete_retired(std::optional<std::int64_t>* rowid, int limit) override;
   base::Result<std::int64_t> delete_everything() override;
   base::Result<std::vector<Candidate>> oldest(std::int64_t queue, int limit) override;

@@ -73,6 +73,12 @@ struct WriterSql {
       " SELECT rowid, byte_size, calculation_id, computed_at, fresh_until, expires_at, keep_until,"
       " cache_key, eviction_queue FROM cache_entries INDEXED BY cache_entries_keep_until"
       " WHERE keep_until <= ?1"};
+  // A row's place is never earlier than the time when it was computed.
+  Statement placed_after{
+      "SELECT rowid, byte_size, calculation_id, computed_at, fresh_until, expires_at, keep_until,"
+      " cache_key, eviction_queue, inserted_at FROM cache_entries"
+      " INDEXED BY cache_entries_inserted_at_accessed_at"
+      " WHERE inserted_at > ?1 ORDER BY inserted_at"};
   Statement suspect{
       "SELECT rowid, computed_at, fresh_until, expires_at, keep_until, calculation_id,"
       " record_version, cost_us, value, cache_key, checksum, byte_size, eviction_queue"

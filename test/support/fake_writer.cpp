@@ -185,6 +185,17 @@ class FakeWriter final : public store::Writer {
     return due;
   }
 
+  Result<Due> delete_future(std::int64_t now, std::int64_t*, int most) override {
+    const auto is_due = [now](const std::string&, const FakeRow& row) {
+      return row.deadlines.computed_at > now;
+    };
+    Due due;
+    due.rows = delete_where(most, is_due);
+    due.more = std::any_of(state_.rows.begin(), state_.rows.end(),
+                           [&](const auto& each) { return is_due(each.first, each.second); });
+    return due;
+  }
+
   Result<Deleted> delete_retired(std::optional<std::int64_t>* rowid, int most) override {
     const Alone alone = change();
     std::map<std::int64_t, std::string> later;

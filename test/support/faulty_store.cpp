@@ -45,6 +45,9 @@ class FaultyWriter final : public store::Writer {
   Result<Deleted> delete_prefix(std::string_view prefix, int most) override {
     return change(Call::delete_prefix, [&] { return inner_.delete_prefix(prefix, most); });
   }
+  Result<Due> delete_future(std::int64_t now, std::int64_t* stamp, int most) override {
+    return change(Call::delete_due, [&] { return inner_.delete_future(now, stamp, most); });
+  }
   Result<Due> delete_due(std::int64_t now, int most) override {
     return change(Call::delete_due, [&] { return inner_.delete_due(now, most); });
   }

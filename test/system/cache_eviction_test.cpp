@@ -288,4 +288,33 @@ TEST_SUITE("system") {
     CHECK(f.heard.removals() ==
           std::vector<std::string>{"a evicted", "c replaced", "c erased", "d expired", "b erased"});
   }
+
+  TEST_CASE("without eviction, entries from a clock in the future make room for new ones") {
+    CacheFixture f({.limits = {.max_entries = 2'500}, .eviction = Eviction::none});
+    f.listen_to_removals();
+    f.fill("now", 100);
+    f->flush();
+    const std::int64_t right = f.clock->wall_now();
+    constexpr std::int64_t kYears = std::int64_t{75} * 365 * 86'400 * 1'000'000;
+    f.clock->set_wall(right + kYears);
+    f.fill("future", 2'400);
+    f->flush();
+    CHECK(f->stats().entries == 2'500);
+    f.clock->set_wall(right + 1'000);
+    SUBCASE("in the same process") {}
+    SUBCASE("after a restart") { f.reopen(); }
+
+    (void)f->run_maintenance();
+    CHECK(f->stats().entries == 2'500);  // nothing is deleted that is not in the way
+    f.fill("new", 2'400);
+    f->flush();
+    CHECK(f->stats().refused == 0);
+    CHECK(f->stats().expired == 2'400);
+    for (const std::string& key : numbered("new", 2'400)) CHECK(f.in_file(key));
+    for (const std::string& key : numbered("now", 100)) CHECK(f->contains(key));
+    CHECK(f->put("too many", "x"));
+    f->flush();
+    CHECK_FALSE(f->contains("too many"));
+    CHECK(f->stats().refused == 1);
+  }
 }
