@@ -15,8 +15,15 @@ constexpr Duration kQuietInterval = std::chrono::milliseconds(100);
 // by another program.
 constexpr Duration kLookInterval = std::chrono::seconds(1);
 
+// While evictions fail, commits may add this share of a limit. The promise about the disk allows it.
+constexpr std::int64_t kGrowthShare = 8;
+
 bool is_disk_full(const Status& done) {
   return !done.ok() && done.failure().kind == base::FailureKind::full;
+}
+
+bool is_unreadable(const Status& done) {
+  return !done.ok() && done.failure().kind == base::FailureKind::io;
 }
 
 base::Failure no_store() {
@@ -181,14 +188,41 @@ Status MaintenancePass::hold_limits(store::Store& store, store::Totals before,
       begin_disk_full_mode(store);
       done = evict_some(store);
     }
-    if (!done.ok()) return done;
+    if (!done.ok()) {
+      if (!may_grow(store, done.failure())) return done;
+      break;
+    }
   }
   before_group_.reset();
   return {};
 }
 
 Status MaintenancePass::evict_some(store::Store& store) {
-  return evictor_.evict_some(store, committer_.newest_stamp());
+  transactions_.set_evicting_fails(false);
+  Status done = evictor_.evict_some(store, committer_.newest_stamp());
+  const bool fails = is_unreadable(done);
+  transactions_.set_evicting_fails(fails);
+  if (!fails) {
+    unevicted_since_.reset();
+  } else if (!unevicted_since_) {
+    unevicted_since_ = store.writer()->totals();
+  }
+  return done;
+}
+
+/// A bad sector can make every eviction fail. Then commits go on, until they have added an eighth of
+/// a limit. A file that cannot be kept within its limits counts as damaged.
+bool MaintenancePass::may_grow(store::Store& store, const base::Failure& failure) {
+  if (!unevicted_since_) return false;
+  const store::Totals now = store.writer()->totals();
+  const engine::ResolvedLimits limits = engine_.limits.get();
+  if (now.entries - unevicted_since_->entries <= limits.max_entries / kGrowthShare &&
+      now.bytes - unevicted_since_->bytes <= limits.max_bytes / kGrowthShare) {
+    return true;
+  }
+  engine_.store.mark_corrupt(store, "its entries cannot be evicted: " + failure.what);
+  unevicted_since_.reset();
+  return false;
 }
 
 // ---- a full disk: see DiskFullMode

@@ -65,6 +65,7 @@ class MaintenancePass {
   base::Status commit_next(store::Store& store, const CommitTime& time);
   base::Status hold_limits(store::Store& store, store::Totals before, WaitsForReads waits);
   base::Status evict_some(store::Store& store);
+  [[nodiscard]] bool may_grow(store::Store& store, const base::Failure& failure);
 
   void begin_disk_full_mode(store::Store& store);
   base::Status free_disk_space(store::Store& store);
@@ -98,6 +99,7 @@ class MaintenancePass {
   bool is_writing_accesses_ = false;  // a round is not finished
   // The totals before the last group, until the evictor has removed as much as the group added.
   std::optional<store::Totals> before_group_;
+  std::optional<store::Totals> unevicted_since_;  // the totals since which every eviction failed
 };
 
 }  // namespace ashmemo::maintenance

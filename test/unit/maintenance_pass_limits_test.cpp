@@ -72,6 +72,49 @@ TEST_SUITE("unit") {
     CHECK_FALSE(bench.fake.engine.pending.is_refusing());
   }
 
+  TEST_CASE("commits go on while every eviction fails") {
+    for (const Call call : {Call::delete_due, Call::oldest, Call::delete_row}) {
+      CAPTURE(static_cast<int>(call));
+      Options options = FakeEngine::manual();
+      options.eviction = Eviction::fifo;
+      options.limits.max_entries = 80;
+      Bench bench(options);
+      bench.fake.put_all(test::numbered("old", 80), "1");
+      (void)bench.run_once();
+      bench.fake.faults->fail_always(call, FailureKind::io);
+      for (const std::string& key : test::numbered("new", 10)) {
+        bench.fake.put(key, "1");
+        (void)bench.run_once();
+        CHECK(bench.fake.file->has(key));
+        CHECK(bench.fake.health() == HealthState::degraded);
+      }
+      bench.fake.faults->heal();
+      bench.advance(kSecond);
+      (void)bench.run_once();
+      CHECK(bench.fake.file->keys().size() <= 80);
+      CHECK(bench.fake.health() == HealthState::ok);
+      CHECK_FALSE(bench.fake.engine.store.corruption());
+    }
+  }
+
+  TEST_CASE(
+      "a file whose entries cannot be evicted counts as damaged when it is an eighth too large") {
+    Options options = FakeEngine::manual();
+    options.eviction = Eviction::fifo;
+    options.limits.max_entries = 80;
+    Bench bench(options);
+    bench.fake.put_all(test::numbered("old", 80), "1");
+    (void)bench.run_once();
+    bench.fake.faults->fail_always(Call::oldest, FailureKind::io);
+    int written = 0;
+    for (; !bench.fake.engine.store.corruption() && written < 100; ++written) {
+      bench.fake.put("new" + std::to_string(written), "1");
+      (void)bench.run_once();
+    }
+    CHECK(written == 12);  // the first one found the fault, ten more were allowed
+    CHECK(bench.fake.engine.store.corruption()->find("cannot be evicted") != std::string::npos);
+  }
+
   TEST_CASE("a pass evicts in smaller transactions on a full disk") {
     Bench bench(test::limited(Eviction::fifo, unlimited, 300'000));
     for (const std::string& key : test::numbered("k", 3'000)) test::offer(bench.fake, key);
