@@ -129,9 +129,7 @@ std::string_view describe(base::FailureKind kind) {
     case base::FailureKind::busy:
       return ": another program holds the write lock; writes wait in memory: ";
     case base::FailureKind::full:
-      return ": the disk is full, or a quota or a file size limit is reached: make room; writing "
-             "is "
-             "tried again, and reads go on: ";
+      return ": the disk, a quota or a file size limit is full: make room; reads go on: ";
     default:
       return ": writing failed and is tried again; reads go on: ";
   }
