@@ -18,6 +18,7 @@
 
 #include "api/resource.hpp"
 #include "base/test_point.hpp"
+#include "base/thread_stack.hpp"
 #include "engine/in_flight.hpp"
 
 namespace ashmemo::api {
@@ -145,13 +146,10 @@ void report_unencodable(engine::Engine& engine, std::string_view key) {
 /// A nested run of the same calculation that would contain all keys of a run on the chain would never
 /// end: that is a cycle. Calculations that end never do this. Runs of calculations that are not
 /// cached have no keys, so they are not seen.
-class RunOnChain {
+class RunOnChain : public base::ThreadStack<RunOnChain> {
  public:
   /// `what` identifies the calculation. Error (cycle), with the path of runs.
   RunOnChain(const void* what, std::vector<const engine::Query*> keys);
-  ~RunOnChain();
-  RunOnChain(const RunOnChain&) = delete;
-  RunOnChain& operator=(const RunOnChain&) = delete;
 
  private:
   [[nodiscard]] bool contains_all_of(const RunOnChain& other) const;
@@ -160,10 +158,8 @@ class RunOnChain {
 
   const void* const what_;
   const std::vector<const engine::Query*> keys_;  // sorted
-  const RunOnChain* const outer_;
 };
 
-thread_local const RunOnChain* innermost_run = nullptr;
 // Any order is good in which equal queries are neighbours.
 bool before(const engine::Query* a, const engine::Query* b) {
   const auto parts = [](const engine::Query& query) {
@@ -180,14 +176,11 @@ std::vector<const engine::Query*> sorted(std::vector<const engine::Query*> keys)
 }
 
 RunOnChain::RunOnChain(const void* what, std::vector<const engine::Query*> keys)
-    : what_(what), keys_(sorted(std::move(keys))), outer_(innermost_run) {
-  for (const RunOnChain* run = outer_; run != nullptr; run = run->outer_) {
+    : what_(what), keys_(sorted(std::move(keys))) {
+  for (const RunOnChain* run = outer(); run != nullptr; run = run->outer()) {
     if (run->what_ == what_ && contains_all_of(*run)) throw_cycle(*run);
   }
-  innermost_run = this;
 }
-
-RunOnChain::~RunOnChain() { innermost_run = outer_; }
 
 bool RunOnChain::contains_all_of(const RunOnChain& other) const {
   return other.keys_.size() <= keys_.size() &&
@@ -196,7 +189,7 @@ bool RunOnChain::contains_all_of(const RunOnChain& other) const {
 
 void RunOnChain::throw_cycle(const RunOnChain& since) const {
   std::string path = shown();
-  for (const RunOnChain* run = outer_;; run = run->outer_) {
+  for (const RunOnChain* run = outer();; run = run->outer()) {
     path.insert(0, run->shown() + " -> ");
     if (run == &since) break;
   }

@@ -163,21 +163,13 @@ void ResourceCore::enter_calculations() {
   if (refused) std::rethrow_exception(refused);
 }
 
-thread_local const CarriedScope* CarriedScope::innermost_ = nullptr;
-
-CarriedScope::CarriedScope(const ResourceCore& resource, std::string_view scope)
-    : resource_(resource), scope_(scope), outer_(innermost_) {
-  innermost_ = this;
-}
-
-CarriedScope::~CarriedScope() { innermost_ = outer_; }
-
 const std::string_view* CarriedScope::of(const ResourceCore& resource) {
   // Only the innermost refresh counts. An outer refresh on this thread, and a hook that runs during a
   // refresh, work for another caller.
-  const bool is_its = innermost_ != nullptr && &innermost_->resource_ == &resource &&
+  const CarriedScope* const carried = innermost();
+  const bool is_its = carried != nullptr && &carried->resource_ == &resource &&
                       !resource.engine().worker->is_in_hook();
-  return is_its ? &innermost_->scope_ : nullptr;
+  return is_its ? &carried->scope_ : nullptr;
 }
 
 // ---- the functions of detail/resource_core.hpp

@@ -12,6 +12,7 @@
 #include "api/calculation.hpp"
 #include "api/core.hpp"
 #include "base/mutex.hpp"
+#include "base/thread_stack.hpp"
 
 namespace ashmemo::detail {
 
@@ -65,21 +66,17 @@ class ResourceCore {
 
 /// While it lives, loads of the resource on this thread use this scope and do not call the user's
 /// scope function. A refresh runs on a thread that does not know the scope of its caller.
-class CarriedScope {
+class CarriedScope : public base::ThreadStack<CarriedScope> {
  public:
-  CarriedScope(const ResourceCore& resource, std::string_view scope);
-  ~CarriedScope();
-  CarriedScope(const CarriedScope&) = delete;
-  CarriedScope& operator=(const CarriedScope&) = delete;
+  CarriedScope(const ResourceCore& resource, std::string_view scope)
+      : resource_(resource), scope_(scope) {}
 
   /// The scope that loads of the resource must use; null: they call the scope function.
   [[nodiscard]] static const std::string_view* of(const ResourceCore& resource);
 
  private:
-  static thread_local const CarriedScope* innermost_;
   const ResourceCore& resource_;
   const std::string_view scope_;  // "@acme"
-  const CarriedScope* const outer_;
 };
 
 }  // namespace ashmemo::detail

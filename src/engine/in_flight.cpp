@@ -10,8 +10,6 @@
 
 namespace ashmemo::engine {
 
-thread_local const Refreshing* Refreshing::innermost_ = nullptr;
-
 namespace {
 
 // Never destroyed: threads may outlive static objects. A forked child that opens its own cache uses it,
@@ -52,8 +50,8 @@ const WaiterPtr& this_waiter() {
 }
 
 bool Refreshing::must_end() noexcept {
-  const Refreshing* here = innermost_;
-  while (here != nullptr && !here->closed_) here = here->outer_;
+  const Refreshing* here = innermost();
+  while (here != nullptr && !here->closed_) here = here->outer();
   return here != nullptr;
 }
 

@@ -16,6 +16,7 @@
 #include <ashmemo/value.hpp>
 
 #include "base/mutex.hpp"
+#include "base/thread_stack.hpp"
 #include "engine/time.hpp"
 
 namespace ashmemo::engine {
@@ -84,24 +85,16 @@ class Wait {
 /// While it lives, the calling thread runs a refresh of a cache. `closed` says whether that cache is
 /// being closed. Closing waits for the refresh, perhaps inside of a calculation for which this
 /// thread waits in another cache, so the refresh must then stop waiting.
-class Refreshing {
+class Refreshing : public base::ThreadStack<Refreshing> {
  public:
-  explicit Refreshing(const std::atomic<bool>& closed) noexcept
-      : closed_(closed), outer_(innermost_) {
-    innermost_ = this;
-  }
-  ~Refreshing() { innermost_ = outer_; }
-  Refreshing(const Refreshing&) = delete;
-  Refreshing& operator=(const Refreshing&) = delete;
+  explicit Refreshing(const std::atomic<bool>& closed) noexcept : closed_(closed) {}
 
-  [[nodiscard]] static bool is_here() noexcept { return innermost_ != nullptr; }
+  [[nodiscard]] static bool is_here() noexcept { return innermost() != nullptr; }
   /// Whether a thread that closes a cache waits for the calling thread.
   [[nodiscard]] static bool must_end() noexcept;
 
  private:
-  static thread_local const Refreshing* innermost_;
   const std::atomic<bool>& closed_;
-  const Refreshing* const outer_;
 };
 
 /// Which keys were removed since an earlier moment, in a fixed amount of memory. It is conservative:
