@@ -34,18 +34,19 @@ struct CachePolicy {
   /// How long after the ttl the result still answers, while a refresh runs in the background on
   /// Hooks::executor (RFC 5861). One task at a time refreshes a result. If a refresh fails, the result
   /// does not change. The failure is counted and reported as NoticeKind::calculation_failed, and the
-  /// refreshes of the calculation pause: 1 s after the first failure in a row, then twice as long after
-  /// each further failure, at most 1 min. A removal of the record during that time wins: the refresh
-  /// then stores nothing. Refused for records that cannot be copied or are polymorphic, because a
-  /// refresh needs copies of them. It runs on another thread than the load: Resource::scope describes
-  /// the scope that it uses. Default: not at all.
+  /// record pauses: 1 s after the first failure in a row, then twice as long after each further failure,
+  /// at most 1 min. Other records go on. If a batch throws, all its records pause; later refreshes try
+  /// them in smaller batches, so that a broken record is soon alone. A removal of the record during that
+  /// time wins: the refresh then stores nothing. Refused for records that cannot be copied or are
+  /// polymorphic, because a refresh needs copies of them. It runs on another thread than the load:
+  /// Resource::scope describes the scope that it uses. Default: not at all.
   std::optional<Duration> stale_while_revalidate{};
   /// How long after the ttl the result is kept in the file, to answer if computing fails (RFC 5861).
   /// It answers if the calculation throws and all records of that run have such a result, and for
   /// single records that are Failed. It does not answer if the record was removed, or its key stored,
-  /// during the failing run; then the load throws. The failure is reported, and the calculation pauses
-  /// as above; until then these results answer without a call. They count as misses. Default: not at
-  /// all.
+  /// during the failing run; then the load throws. The failure is reported, and the records that failed
+  /// pause as above; during the pause their results answer without a call. They count as misses.
+  /// Default: not at all.
   std::optional<Duration> stale_if_error{};
   /// The ttl of results that are "nothing" (an empty std::optional). Zero: such a result is not
   /// stored. It has no effect on results of other types. Default: as `ttl`.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <exception>
 #include <functional>
+#include <map>
 #include <memory>
 #include <numeric>
 #include <optional>
@@ -120,12 +121,18 @@ class RunRecorder final : public detail::RunObserver {
   ComputeReport report_;
 };
 
+/// The text of an exception. An exception class of the program may return null.
+std::string text_of(const std::exception& error) {
+  const char* const what = error.what();
+  return what != nullptr ? what : "an exception without a text";
+}
+
 /// The text of an exception of any type.
 std::string what_is(const std::exception_ptr& thrown) {
   try {
     std::rethrow_exception(thrown);
   } catch (const std::exception& error) {
-    return error.what();
+    return text_of(error);
   } catch (...) {
     return "an exception that is not a std::exception";
   }
@@ -204,22 +211,18 @@ std::string RunOnChain::shown() const {
 
 // ---- refreshes in the background
 
-bool pauses(const engine::Engine& engine, const engine::CalculationState& calculation) {
-  return !calculation.back_off.is_over(engine.clock->steady_now());
-}
-
 /// A background batch. It recomputes stale values of one calculation, on copies of their records and
 /// in the scope of the load that queued it.
 ///
 /// When it runs, it recomputes only entries that are still stale and were not removed since that
-/// load. If the calculation fails, the old values remain, and the refreshes of the calculation pause.
+/// load. If a record fails, its old value remains and the record pauses; the other records go on.
 ///
 /// A queued batch claims nothing, so no load waits for it.
 class Refresh {
  public:
   /// `stale` has the numbers of queries of the run with a stale value. Leaves out those that another
-  /// batch refreshes. Null: there are none, or the calculation pauses. `removals` is the number of
-  /// removals before the look-up, and so before the records were copied.
+  /// batch refreshes. Null: there are none. `removals` is the number of removals before the look-up,
+  /// and so before the records were copied.
   [[nodiscard]] static std::shared_ptr<Refresh> begin(engine::Engine& engine, const LoadRun& run,
                                                       std::span<const engine::Query> queries,
                                                       std::span<const std::size_t> stale,
@@ -254,7 +257,7 @@ std::shared_ptr<Refresh> Refresh::begin(engine::Engine& engine, const LoadRun& r
                                         std::uint64_t removals) {
   if (engine.options.access == Access::read_only) return nullptr;  // it could not be stored
   const engine::CalculationState* const state = run.registered->calculation().state();
-  if (state == nullptr || pauses(engine, *state)) return nullptr;
+  if (state == nullptr) return nullptr;
   std::shared_ptr<Refresh> refresh(new Refresh(engine, run));
   const std::vector<std::size_t> records =
       refresh->take_over(queries, stale, run.first_query, removals);
@@ -310,11 +313,10 @@ std::vector<engine::Query> Refresh::queries() const {
 }
 
 void Refresh::run() noexcept try {
-  // Another refresh may have failed since this one was queued.
-  if (!engine_.is_out_of_use() && !pauses(engine_, *like_.calculation)) compute();
+  if (!engine_.is_out_of_use()) compute();
 } catch (const std::exception& error) {
   engine_.counters.worker_errors.add();
-  run_.registered->calculation().report_failure(error.what());
+  run_.registered->calculation().report_failure(text_of(error));
 } catch (...) {
   engine_.counters.worker_errors.add();
 }
@@ -399,23 +401,29 @@ std::vector<std::size_t> Load::split() {
 }
 
 // A loader has no refreshes, so a stale entry is a miss for it. An entry that is kept for errors is
-// no hit; it answers while the calculation pauses after a failure.
+// no hit; it answers while the record pauses after a failure.
 bool Load::answers_now(std::size_t query) {
   engine::Answer& answer = answers_[query];
   const engine::CalculationState* const state = queries_[query].calculation;
   if (answer.kind != engine::Answer::Kind::found) return false;
   if (answer.freshness == Freshness::fresh) return true;
   if (answer.freshness == Freshness::stale && state != nullptr) {
-    stale_.push_back(query);
+    if (!is_paused(query)) stale_.push_back(query);
     return true;
   }
   answer.kind = engine::Answer::Kind::expired;
   if (answer.freshness != Freshness::kept || state == nullptr) return false;
   kept_[query] = true;
-  return !state->back_off.is_over(engine_.clock->steady_now());
+  return is_paused(query);
+}
+
+bool Load::is_paused(std::size_t query) const {
+  const engine::FailedRecords& failed = queries_[query].calculation->failed_records;
+  return !failed.empty() && failed.is_paused(queries_[query].key, engine_.clock->steady_now());
 }
 
 void Load::refresh(const engine::RefreshKeys& keys) {
+  is_refresh_ = true;
   look_up();
   // A removed record is newer than the copy of this batch. Removals since the constructor are
   // noticed by the claims.
@@ -424,14 +432,30 @@ void Load::refresh(const engine::RefreshKeys& keys) {
   for (std::size_t query = 0; query < answers_.size(); ++query) {
     const engine::Answer& answer = answers_[query];
     const bool is_stale = answer.is_hit() && answer.freshness == Freshness::stale;
-    if (is_stale && !removed[query]) stale.push_back(query);
+    // Another batch may have failed since this one was queued.
+    if (is_stale && !removed[query] && !is_paused(query)) stale.push_back(query);
   }
   std::vector<std::size_t> own = claim(distinct(stale));
   std::erase_if(own, [this](std::size_t query) { return claims_.is_superseded(query); });
-  compute(own, false);
+  for (const std::vector<std::size_t>& batch : batches_of(own)) compute(batch, false);
   keep();
-  if (thrown_) report_failure(0, what_is(thrown_));
-  if (!failed_.empty()) report_failure(0, failed_.front().why);
+}
+
+// The batches of a refresh. Records whose last batch threw are tried in smaller batches.
+std::vector<std::vector<std::size_t>> Load::batches_of(const std::vector<std::size_t>& queries) {
+  if (queries.empty()) return {};
+  const engine::FailedRecords& failed = queries_[queries.front()].calculation->failed_records;
+  if (!runs_.front().one_call || failed.empty()) return {queries};
+  std::vector<std::vector<std::size_t>> batches;
+  std::map<std::size_t, std::size_t> open;  // by the maximum size: the batch that is filled now
+  for (const std::size_t query : queries) {
+    const std::size_t max = failed.max_batch(queries_[query].key);
+    const auto [at, is_new] = open.try_emplace(max, batches.size());
+    if (!is_new && batches[at->second].size() == max) at->second = batches.size();
+    if (at->second == batches.size()) batches.emplace_back();
+    batches[at->second].push_back(query);
+  }
+  return batches;
 }
 
 void Load::refresh_stale() {
@@ -541,17 +565,14 @@ void Load::compute(const std::vector<std::size_t>& wanted, bool with_uncached) {
 }
 
 void Load::compute_one(std::size_t run, std::span<const std::size_t> records) {
-  const std::int64_t began = engine_.clock->steady_now();
-  bool failed = false;
-  while (!records.empty()) records = compute_part(run, records, &failed);
-  if (runs_[run].keeping) settle_back_off(run, failed, began);
+  while (!records.empty()) records = compute_part(run, records);
 }
 
 // Returns the records that remain to be computed. If a record throws and an older value answers for
 // it, these are the records after it.
 std::span<const std::size_t> Load::compute_part(std::size_t run,
-                                                std::span<const std::size_t> records,
-                                                bool* failed) {
+                                                std::span<const std::size_t> records) {
+  const std::int64_t began = engine_.clock->steady_now();
   ComputeReport report = compute_on_chain(run, records);
   after_user_code();
   const std::size_t done = report.computed.size();
@@ -561,9 +582,11 @@ std::span<const std::size_t> Load::compute_part(std::size_t run,
     registered->calculation().count(static_cast<std::int64_t>(done), report.failures);
   }
   const bool threw = static_cast<bool>(report.thrown);
-  *failed = *failed || threw || !report.failed.empty();
-  if (runs_[run].keeping) end_flights(run, records, report);
-  if (!kept_.empty() && runs_[run].keeping) answer_with_kept(run, records, report);
+  if (runs_[run].keeping) {
+    end_flights(run, records, report);
+    pause_failed(run, records, report, began);
+    answer_with_kept(run, records, report);
+  }
   failed_ = std::move(report.failed);
   thrown_ = std::move(report.thrown);
   const bool goes_on = threw && !thrown_ && !runs_[run].one_call;
@@ -592,15 +615,46 @@ ComputeReport Load::compute_on_chain(std::size_t run, std::span<const std::size_
   }
 }
 
-void Load::settle_back_off(std::size_t run, bool failed, std::int64_t began) {
+// A record without an older value needs no pause: its failure is thrown.
+void Load::pause_failed(std::size_t run, std::span<const std::size_t> records,
+                        const ComputeReport& report, std::int64_t began) {
   engine::CalculationState* const state = queries_[runs_[run].first_query].calculation;
-  if (state == nullptr) return;
-  failed ? state->back_off.failed(began, engine_.clock->steady_now()) : state->back_off.succeeded();
-  if (!failed) state->failure_reported = false;
+  if (state == nullptr || engine_.is_out_of_use()) return;
+  engine::FailedRecords& failed = state->failed_records;
+  const std::int64_t now = engine_.clock->steady_now();
+  const auto pause = [&](std::size_t record, std::size_t batch) {
+    const std::size_t query = query_of(run, record);
+    const bool has_older = is_refresh_ || (!kept_.empty() && kept_[query]);
+    if (has_older) failed.failed(queries_[query].key, began, now, batch);
+  };
+  if (!failed.empty()) {
+    for (const Computed& computed : report.computed) {
+      failed.succeeded(queries_[query_of(run, computed.record)].key);
+    }
+    failed.forget_old(now);
+  }
+  for (const FailedRecord& one : report.failed) pause(one.record, 1);
+  if (report.thrown) {
+    const std::span<const std::size_t> thrown = records_that_threw(run, records, report);
+    for (const std::size_t record : thrown) pause(record, thrown.size());
+  }
+  const bool is_good = !report.thrown && report.failed.empty() && failed.empty();
+  if (is_good) state->failure_reported = false;
 }
 
-// A run that is superseded throws: its older value is no longer valid.
+// A batch throws for all its records, otherwise the first record without a result has thrown.
+std::span<const std::size_t> Load::records_that_threw(std::size_t run,
+                                                      std::span<const std::size_t> records,
+                                                      const ComputeReport& report) const {
+  if (runs_[run].one_call) return records;
+  const std::span<const std::size_t> rest = records.subspan(report.computed.size());
+  return rest.first(std::min<std::size_t>(rest.size(), 1));
+}
+
+// Whether an older value answers, so that a failure is only reported. A run that is superseded
+// throws: its older value is no longer valid. A refresh has no caller that could get an exception.
 bool Load::has_kept(std::size_t query) const {
+  if (is_refresh_) return true;
   return !kept_.empty() && kept_[query] && !claims_.is_superseded(query) &&
          engine_.catalog.is_current(run_of(query).keeping->calculation_id);
 }
@@ -614,11 +668,11 @@ void Load::answer_with_kept(std::size_t run, std::span<const std::size_t> record
     return answered;
   });
   if (!report.thrown) return;
-  if (!runs_[run].one_call) records = records.subspan(report.computed.size(), 1);
+  records = records_that_threw(run, records, report);
   const bool all_kept = std::all_of(records.begin(), records.end(), [&](std::size_t record) {
     return has_kept(query_of(run, record));
   });
-  if (!all_kept) return;
+  if (records.empty() || !all_kept) return;
   report_failure(run, what_is(report.thrown));
   report.thrown = nullptr;
 }
@@ -635,8 +689,9 @@ void Load::end_flights(std::size_t run, std::span<const std::size_t> records,
     claims_.end_failed(query_of(run, failed.record), failed.why);
   }
   if (!report.thrown || (runs_[run].one_call && records.size() > 1)) return;
-  const std::size_t at = report.computed.size();  // the first record without a result
-  if (at < records.size()) claims_.end_thrown(query_of(run, records[at]), report.thrown);
+  for (const std::size_t record : records_that_threw(run, records, report)) {
+    claims_.end_thrown(query_of(run, record), report.thrown);
+  }
 }
 
 // User code may have forked. In the child the threads of the other callers do not exist, and they may

@@ -136,7 +136,7 @@ class Load {
   std::size_t run();
   /// Recomputes the queries that are still stale, for a background batch. `keys` are the keys of the
   /// queries; it skips those that were removed since the batch began. It does not throw the exception
-  /// of a calculation: it counts and reports the failure, and the calculation pauses.
+  /// of a calculation: it counts and reports the failure, and the records that failed pause.
   void refresh(const engine::RefreshKeys& keys);
 
  private:
@@ -152,7 +152,13 @@ class Load {
   [[nodiscard]] bool answers_now(std::size_t query);
   void refresh_stale();
   void refresh_run(std::size_t run, std::span<const std::size_t> stale);
-  void settle_back_off(std::size_t run, bool failed, std::int64_t began);
+  [[nodiscard]] bool is_paused(std::size_t query) const;
+  [[nodiscard]] std::vector<std::vector<std::size_t>> batches_of(
+      const std::vector<std::size_t>& queries);
+  void pause_failed(std::size_t run, std::span<const std::size_t> records,
+                    const ComputeReport& report, std::int64_t began);
+  [[nodiscard]] std::span<const std::size_t> records_that_threw(
+      std::size_t run, std::span<const std::size_t> records, const ComputeReport& report) const;
   void answer_with_kept(std::size_t run, std::span<const std::size_t> records,
                         ComputeReport& report);
   void report_failure(std::size_t run, const std::string& why);
@@ -164,8 +170,7 @@ class Load {
   void compute(const std::vector<std::size_t>& wanted, bool with_uncached);
   void compute_one(std::size_t run, std::span<const std::size_t> records);
   [[nodiscard]] std::span<const std::size_t> compute_part(std::size_t run,
-                                                          std::span<const std::size_t> records,
-                                                          bool* failed);
+                                                          std::span<const std::size_t> records);
   [[nodiscard]] ComputeReport compute_on_chain(std::size_t run,
                                                std::span<const std::size_t> records);
   void end_flights(std::size_t run, std::span<const std::size_t> records,
@@ -196,6 +201,7 @@ class Load {
   const std::span<const engine::Query> queries_;
   const KeyOf key_of_;
   std::vector<std::size_t> cached_;  // the positions of cached runs in runs_, in order
+  bool is_refresh_ = false;
   std::vector<engine::Answer> answers_;
   std::int64_t looked_up_at_ = 0;
   std::vector<std::size_t> stale_;  // queries

@@ -14,6 +14,7 @@
 
 #include "base/mutex.hpp"
 #include "engine/counters.hpp"
+#include "engine/failed_records.hpp"
 #include "engine/time.hpp"
 #include "store/rows.hpp"
 
@@ -33,8 +34,8 @@ struct CalculationState {
   std::atomic<std::int64_t> id{0};
   bool is_renewed = false;                    // by this process; guarded by the catalog's mutex
   std::atomic<bool> is_touched{true};         // whether its reads are marked
-  BackOff back_off;                           // after failed runs that stale values can replace
-  std::atomic<bool> failure_reported{false};  // since the last successful run
+  FailedRecords failed_records;               // those that an older value replaces
+  std::atomic<bool> failure_reported{false};  // since the last moment when no record was failing
   store::CalculationRow at_open;              // the counters from before
   CalculationCounters since_open;
   CalculationCounters unwritten;  // not yet in the file

@@ -46,7 +46,7 @@
 //      WriteQueue::mutex_          (engine)
 //   4  OpenFiles::mutex            (store)        for turns; taken under SqliteStore::file_mutex_
 //      InFlightTable::mutex_       (engine)       taken under WriteQueue::mutex_
-//   5  Catalog, Notices, StoreSlot, LimitsCell, HealthCell, BackOff, SuspectRows, ExecutorSlot,
+//   5  Catalog, Notices, StoreSlot, LimitsCell, HealthCell, FailedRecords, SuspectRows, ExecutorSlot,
 //      BackgroundThread, TierShard, Worker::wake_mutex_, and the mutex of all waits for
 //      computations in flight
 //

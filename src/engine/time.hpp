@@ -9,7 +9,6 @@
 
 #include <ashmemo/clock.hpp>
 
-#include "base/mutex.hpp"
 #include "base/platform.hpp"
 #include "base/saturate.hpp"
 #include "store/rows.hpp"
@@ -36,37 +35,28 @@ class Deadline {
 };
 
 /// The pause after failures: one second after the first failure, twice as long after each further
-/// one, at most a minute. On the steady clock. Threads: any.
+/// one, at most a minute. On the steady clock. Threads: one at a time.
 class BackOff {
  public:
   static constexpr std::int64_t kFirst = 1'000'000;
   static constexpr std::int64_t kMax = 60'000'000;
 
-  [[nodiscard]] bool is_over(std::int64_t now) const noexcept { return now >= until_.load(); }
+  [[nodiscard]] bool is_over(std::int64_t now) const noexcept { return now >= until_; }
   /// An attempt that began at `began` failed. An attempt that began before the last counted failure
   /// is not counted, because many callers may meet the same failure at the same time.
   void failed(std::int64_t began, std::int64_t now) noexcept {
-    const base::Lock lock(mutex_);
     if (began <= last_failure_) return;
     last_failure_ = now;
-    const std::int64_t length = std::clamp(length_.load() * 2, kFirst, kMax);
-    length_ = length;
-    until_ = base::add_saturated(now, length);
-  }
-  void succeeded() noexcept {
-    if (length_.load(std::memory_order_relaxed) == 0) return;
-    const base::Lock lock(mutex_);
-    length_ = 0;
-    last_failure_ = until_ = kPast;
+    length_ = std::clamp(length_ * 2, kFirst, kMax);
+    until_ = base::add_saturated(now, length_);
   }
 
  private:
   static constexpr std::int64_t kPast = std::numeric_limits<std::int64_t>::min();
 
-  base::Mutex mutex_ ASHMEMO_LOCK_LEVEL(5);
-  std::int64_t last_failure_ ASHMEMO_GUARDED_BY(mutex_) = kPast;
-  std::atomic<std::int64_t> length_{0};
-  std::atomic<std::int64_t> until_{kPast};
+  std::int64_t last_failure_ = kPast;
+  std::int64_t length_ = 0;
+  std::int64_t until_ = kPast;
 };
 
 /// A cheap and slightly late wall clock, for hits that cost less than a call for the exact time. If

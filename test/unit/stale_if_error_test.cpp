@@ -103,6 +103,26 @@ TEST_SUITE("unit") {
     CHECK_THROWS_AS((void)source.round(page[0]), std::runtime_error);  // too old
   }
 
+  TEST_CASE("a record that fails does not pause the other records of its calculation") {
+    Blog blog;
+    int round = 1;
+    std::vector<std::int64_t> tried;
+    auto wild = blog.posts.calculation("wild", [&](const Post& post) {
+      tried.push_back(post.id);
+      if (round == 2 && post.id == 1) throw std::runtime_error("broken");
+      return round;
+    });
+    blog.posts.cache_calculation("wild", kSie);
+    const std::vector<Post> page = posts_up_to(2);
+    (void)wild(page);
+    round = 2;
+    blog.clock->advance(10min);
+    tried.clear();
+    CHECK(wild(page[0]) == 1);
+    CHECK(wild(page) == std::vector<int>{1, 2});
+    CHECK(tried == std::vector<std::int64_t>{1, 2});
+  }
+
   TEST_CASE("stale_if_error does not stop the records after the one that failed") {
     Blog blog;
     int round = 1;

@@ -2,6 +2,8 @@
 
 #include <atomic>
 #include <chrono>
+#include <exception>
+#include <map>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -134,7 +136,7 @@ TEST_SUITE("unit") {
     CHECK(source.blog.calls.size() - 1 >= 60);
   }
 
-  TEST_CASE("refreshes that were requested together count as one failure") {
+  TEST_CASE("refreshes of different records fail and pause each for themselves") {
     Source source(kSwr);
     const std::vector<Post> page = posts_up_to(16);
     (void)source.round(page);
@@ -142,7 +144,7 @@ TEST_SUITE("unit") {
     source.failing = true;
     for (const Post& post : page) (void)source.round(post);
     CHECK(source.executor->run() == 16);
-    CHECK(source.blog.calls.size() == 2);  // the pause stops the other refreshes
+    CHECK(source.blog.calls.size() == 17);
     source.blog.clock->advance(1s - 1us);
     (void)source.round(page);
     CHECK(source.executor->waiting() == 0);
@@ -151,7 +153,145 @@ TEST_SUITE("unit") {
     CHECK(source.executor->waiting() == 1);
   }
 
-  TEST_CASE("failures of several callers at the same time pause the calculation once") {
+  TEST_CASE("a record that throws delays no refresh of the other records of its page") {
+    for (const std::int64_t broken : {1, 25, 50}) {
+      INFO(broken);
+      auto executor = std::make_shared<test::ManualExecutor>();
+      Options options;
+      options.hooks.executor = executor;
+      Blog blog(options);
+      std::int64_t fails = 0;
+      std::map<std::int64_t, int> runs;
+      auto count = blog.posts.calculation("count", [&](const Post& post) {
+        ++runs[post.id];
+        if (post.id == fails) throw std::runtime_error("broken");
+        return runs[post.id];
+      });
+      blog.posts.cache_calculation("count", {.ttl = 1min, .stale_while_revalidate = 24h});
+      const std::vector<Post> page = posts_up_to(50);
+      (void)count(page);
+      fails = broken;
+      runs.clear();
+      for (int second = 0; second < 600; ++second) {
+        blog.clock->advance(1s);
+        (void)count(page);
+        (void)executor->run();
+      }
+      for (const Post& post : page) {
+        if (post.id != broken) CHECK(runs[post.id] >= 9);
+      }
+      CHECK(runs[broken] <= 15);
+    }
+  }
+
+  TEST_CASE("a record for which a batch returns Failed delays no refresh of the other records") {
+    auto executor = std::make_shared<test::ManualExecutor>();
+    Options options;
+    options.hooks.executor = executor;
+    Blog blog(options);
+    int round = 1;
+    auto fragile = blog.posts.calculation("fragile", [&](Records<Post> batch) {
+      std::vector<Outcome<int>> results;
+      for (const Post& post : batch) {
+        if (round > 1 && post.id == 2) {
+          results.emplace_back(Failed{"broken"});
+        } else {
+          results.emplace_back(round);
+        }
+      }
+      return results;
+    });
+    blog.posts.cache_calculation("fragile", kSwr);
+    const std::vector<Post> page = posts_up_to(3);
+    (void)fragile(page);
+    for (round = 2; round < 6; ++round) {
+      blog.clock->advance(10min);
+      (void)fragile(page);
+      (void)executor->run();
+      CHECK(fragile(page) == std::vector<int>{round, 1, round});
+    }
+  }
+
+  TEST_CASE("a few refreshes separate a broken record from the batch that throws because of it") {
+    auto executor = std::make_shared<test::ManualExecutor>();
+    Options options;
+    options.hooks.executor = executor;
+    Blog blog(options);
+    std::vector<std::size_t> sizes;
+    bool failing = false;
+    auto count = blog.posts.calculation("count", [&](Records<Post> batch) {
+      sizes.push_back(batch.size());
+      for (const Post& post : batch) {
+        if (failing && post.id == 6) throw std::runtime_error("broken");
+      }
+      return std::vector<int>(batch.size(), failing ? 2 : 1);
+    });
+    blog.posts.cache_calculation("count", {.ttl = 10min, .stale_while_revalidate = 24h});
+    const std::vector<Post> page = posts_up_to(8);
+    (void)count(page);
+    blog.clock->advance(10min);
+    failing = true;
+    sizes.clear();
+    for (const int pause : {1, 2, 4, 8}) {
+      (void)count(page);
+      (void)executor->run();
+      blog.clock->advance(std::chrono::seconds(pause));
+    }
+    CHECK(sizes == std::vector<std::size_t>{8, 4, 4, 2, 2, 1, 1});
+    CHECK(count(page) == std::vector<int>{2, 2, 2, 2, 2, 1, 2, 2});
+  }
+
+  TEST_CASE("a failing record is reported once although other records succeed in between") {
+    Source source(kSwr);
+    const std::vector<Post> page = posts_up_to(2);
+    (void)source.round(page);
+    source.blog.clock->advance(10min);
+    const auto refresh = [&](const Post& post, bool fails) {
+      source.failing = fails;
+      (void)source.round(post);
+      (void)source.executor->run();
+      (void)source.blog.cache.run_maintenance();
+    };
+    for (int second = 0; second < 8; ++second) {
+      refresh(page[0], true);
+      refresh(page[1], false);
+      source.blog.clock->advance(1s);
+    }
+    CHECK(source.notices.size() == 1);
+    source.blog.clock->advance(1min);
+    refresh(page[0], false);
+    source.blog.clock->advance(10min);
+    refresh(page[0], true);
+    CHECK(source.notices.size() == 2);
+  }
+
+  TEST_CASE("a refresh reports an exception whose text is null") {
+    struct Silent : std::exception {
+      [[nodiscard]] const char* what() const noexcept override { return nullptr; }
+    };
+    auto executor = std::make_shared<test::ManualExecutor>();
+    std::vector<std::string> notices;
+    Options options;
+    options.hooks.executor = executor;
+    options.hooks.on_error = [&](const Notice& notice) { notices.push_back(notice.what); };
+    Blog blog(options);
+    bool failing = false;
+    auto silent = blog.posts.calculation("silent", [&](const Post&) {
+      if (failing) throw Silent();
+      return 1;
+    });
+    blog.posts.cache_calculation("silent", kSwr);
+    (void)silent(Post{1, {}, 0});
+    failing = true;
+    blog.clock->advance(10min);
+    CHECK(silent(Post{1, {}, 0}) == 1);
+    (void)executor->run();
+    (void)blog.cache.run_maintenance();
+    REQUIRE(notices.size() == 1);
+    CHECK(test::contains(notices[0], "an exception without a text"));
+  }
+
+  TEST_CASE("failures of several callers at the same time pause each record once") {
     constexpr int kCallers = 16;
     Blog blog;
     test::Events events;
