@@ -236,9 +236,11 @@ class Cache {
   /// cannot be written first, if `target` exists, if its file system has too little space (the
   /// message says how much is necessary), or if copying fails.
   void backup(const std::string& target);
-  /// Writes accepted work, stops the worker and releases the file. Waits for the refresh that runs on
-  /// the cache's own background thread, and drops queued refreshes. Running calculations continue and
-  /// return their values. Afterwards reads miss, writes return false and calculations compute.
+  /// Writes accepted work, stops the worker and releases the file. Drops queued refreshes, and waits
+  /// for those that run on the cache's own threads, at most for Timing::close_wait. A refresh that hangs
+  /// longer is reported (NoticeKind::calculation_failed) and goes on alone: what its calculation uses
+  /// must live until it ends. Other running calculations continue and return their values. Afterwards
+  /// reads miss, writes return false and calculations compute.
   /// Closing twice is no error. Errors: misuse in a hook of any cache.
   void close();
 

@@ -32,7 +32,10 @@ struct CachePolicy {
   /// How long a result answers. Default: forever, until it is evicted.
   std::optional<Duration> ttl{};
   /// How long after the ttl the result still answers, while a refresh runs in the background on
-  /// Hooks::executor (RFC 5861). One task at a time refreshes a result. If a refresh fails, the result
+  /// Hooks::executor (RFC 5861). One task at a time refreshes a result, and at most two refreshes of a
+  /// calculation run at once, so one that hangs does not stop other calculations. The newest request runs
+  /// first. For each calculation the queue holds 1,000 records, or one larger page; older requests are
+  /// dropped and counted (Stats::refreshes_dropped). If a refresh fails, the result
   /// does not change. The failure is counted and reported as NoticeKind::calculation_failed, and the
   /// record pauses: 1 s after the first failure in a row, then twice as long after each further failure,
   /// at most 1 min. Other records go on. If a batch throws, all its records pause; later refreshes try
@@ -66,7 +69,8 @@ struct CachePolicy {
 /// Options of one load.
 struct LoadOptions {
   /// The maximum time that this load waits for results that other callers compute. Afterwards it
-  /// computes them itself. Negative is ErrorCode::misuse. Default: no maximum.
+  /// computes them itself. Negative is ErrorCode::misuse. Default: 1 min, so that a calculation that
+  /// hangs does not stop other callers for ever.
   std::optional<Duration> wait{};
 };
 

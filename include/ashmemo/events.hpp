@@ -67,7 +67,7 @@ enum class NoticeKind : std::uint8_t {
 ///   - `writes_dropped`, `removal_uncommitted` and `everything_removed`: with the fault that caused
 ///     them.
 ///   - `calculation_failed`: for each calculation when a run of it succeeds and no record of it is
-///     failing. A record that nobody asks for in the minute after its pause does not count.
+///     failing. A record that no load asks for in the minute after its pause does not count.
 ///   - The others: never while the cache is open.
 /// A notice may contain keys. Consider this before you log it.
 struct Notice {

@@ -8,8 +8,9 @@ namespace ashmemo {
 ///
 /// `post` may run the task on any thread and at any later time, but not before it returns, because its
 /// caller is inside of a load. A task never throws. It owns what it needs, so it may outlive the cache;
-/// it then ends at once. If an executor drops a task, a later load that finds the entries stale posts
-/// another one.
+/// it then ends at once. Each task runs the newest refresh that waits when it begins, or nothing if two
+/// refreshes of that calculation run already. If an executor drops a task, the cache drops its oldest
+/// refresh. A later load that finds these entries stale requests another one.
 ///
 /// Life: the cache owns its executor until the cache is closed or destroyed, and releases it on that
 /// thread. If no other object owns the executor, it is destroyed there, and its destructor may wait for

@@ -86,7 +86,8 @@ struct Timing {
   /// The maximum time that a call waits for a store that does not accept its write. After a call has
   /// waited in vain for space in the queue, no other call does so until the store accepts a write.
   Duration max_wait = std::chrono::milliseconds(100);
-  /// How long `close` tries to write accepted work. The rest is dropped and counted.
+  /// How long `close` waits for running refreshes, and then how long it tries to write accepted work.
+  /// The rest is dropped and counted.
   Duration close_wait = std::chrono::seconds(5);
 };
 
@@ -103,7 +104,7 @@ enum class WorkerMode : std::uint8_t {
 struct Hooks {
   std::shared_ptr<Clock> clock{};  ///< default: system_clock()
   std::shared_ptr<Executor>
-      executor{};  ///< runs background refreshes; default: one thread, started when first needed
+      executor{};  ///< runs background refreshes; default: up to 8 threads, started when needed
   /// Called for faults and changes of state (see Notice), by the worker and without a mutex. Its
   /// exceptions are counted and dropped. It may call the cache; no call waits there.
   std::function<void(const Notice&)> on_error{};

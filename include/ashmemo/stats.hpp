@@ -40,6 +40,9 @@ struct Stats {
   std::int64_t computed = 0;        ///< results that calculations and loaders produced
   std::int64_t joined = 0;          ///< misses that took the result of another caller's computation
   std::int64_t uncached_keys = 0;   ///< computed, not stored: the key is longer than 4 KiB
+  /// Results whose refresh was dropped: newer requests of the calculation filled the queue, or the
+  /// executor dropped a task. They stay stale until another load asks for them.
+  std::int64_t refreshes_dropped = 0;
 
   // Writes.
   std::int64_t puts = 0;     ///< all puts

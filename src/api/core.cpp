@@ -1,6 +1,7 @@
 #include "api/core.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <system_error>
@@ -83,10 +84,21 @@ void Core::close() {
   if (engine.process.is_forked_child()) return worker.stop();
   // A calculation may call this that owns a flight which the running refresh waits for.
   engine.in_flight.close();
-  if (engine.background) engine.background->stop();
+  engine.refreshes->close();
+  const std::chrono::microseconds wait(engine.options.timing.close_wait.count());
+  if (engine.background && !engine.background->stop(wait)) report_running_refresh();
   worker.stop();
   engine.set_health(HealthState::closed);
   engine.executor.give_up();
+}
+
+void Core::report_running_refresh() {
+  engine.notices.notify(
+      NoticeKind::calculation_failed,
+      engine.path +
+          ": close waited for a refresh for the whole close_wait, and the refresh still "
+          "runs; its calculation must end by itself, and what it uses must live until then",
+      engine.path);
 }
 
 // ---- administration: calls that throw if the store does not work
@@ -226,6 +238,7 @@ Stats Core::stats() const {
   stats.unread = counted.unread.get();
   stats.computed = counted.computed.get();
   stats.joined = counted.joined.get();
+  stats.refreshes_dropped = engine.refreshes->dropped();
   stats.superseded = counted.superseded.get();
   stats.uncached_keys = counted.uncached_keys.get();
   stats.puts = counted.puts.get();

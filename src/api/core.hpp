@@ -20,7 +20,7 @@
 // Mutexes: only ResourceCore has one, for the first load of a resource. No mutex is locked while user
 // code runs.
 //
-// Threads: calls come from any thread. Refreshes run on the engine's background thread or on the
+// Threads: calls come from any thread. Refreshes run on the engine's background threads or on the
 // program's executor.
 
 namespace ashmemo::detail {
@@ -53,6 +53,7 @@ class Core {
   maintenance::Worker worker;
 
  private:
+  void report_running_refresh();
   [[nodiscard]] std::shared_ptr<store::Store> require_store(std::string_view call) const;
 };
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <exception>
 #include <functional>
 #include <map>
@@ -25,6 +26,9 @@
 namespace ashmemo::api {
 
 namespace {
+
+/// How long a load waits for other callers if LoadOptions::wait is not set.
+constexpr Duration kMaxWait = std::chrono::minutes(1);
 
 std::size_t hash_of(const engine::Query& query) {
   const ValueView version = query.record_version;
@@ -218,23 +222,21 @@ std::string RunOnChain::shown() const {
 /// load. If a record fails, its old value remains and the record pauses; the other records go on.
 ///
 /// A queued batch claims nothing, so no load waits for it.
-class Refresh {
+class Refresh final : public engine::RefreshBatch {
  public:
   /// `stale` has the numbers of queries of the run with a stale value. Leaves out those that another
   /// batch refreshes. Null: there are none. `removals` is the number of removals before the look-up,
   /// and so before the records were copied.
-  [[nodiscard]] static std::shared_ptr<Refresh> begin(engine::Engine& engine, const LoadRun& run,
+  [[nodiscard]] static std::unique_ptr<Refresh> begin(engine::Engine& engine, const LoadRun& run,
                                                       std::span<const engine::Query> queries,
                                                       std::span<const std::size_t> stale,
                                                       std::uint64_t removals);
-  ~Refresh();
-  Refresh(const Refresh&) = delete;
-  Refresh& operator=(const Refresh&) = delete;
+  ~Refresh() override;
 
-  void run() noexcept;
+  void run() override;
 
  private:
-  Refresh(engine::Engine& engine, const LoadRun& run);
+  Refresh(engine::Engine& engine, const LoadRun& run, const engine::CalculationState& state);
   void take(std::unique_ptr<detail::OwnedRun> records);
   [[nodiscard]] std::vector<std::size_t> take_over(std::span<const engine::Query> queries,
                                                    std::span<const std::size_t> stale,
@@ -246,19 +248,18 @@ class Refresh {
   engine::Engine& engine_;
   LoadRun run_;
   const std::string scope_;
-  engine::Query like_;  // the common part of all queries
-  engine::RefreshKeys keys_;
+  engine::Query like_;           // the common part of all queries
   std::vector<Value> versions_;  // by key; trailing null ones are left out
 };
 
-std::shared_ptr<Refresh> Refresh::begin(engine::Engine& engine, const LoadRun& run,
+std::unique_ptr<Refresh> Refresh::begin(engine::Engine& engine, const LoadRun& run,
                                         std::span<const engine::Query> queries,
                                         std::span<const std::size_t> stale,
                                         std::uint64_t removals) {
   if (engine.options.access == Access::read_only) return nullptr;  // it could not be stored
   const engine::CalculationState* const state = run.registered->calculation().state();
   if (state == nullptr) return nullptr;
-  std::shared_ptr<Refresh> refresh(new Refresh(engine, run));
+  std::unique_ptr<Refresh> refresh(new Refresh(engine, run, *state));
   const std::vector<std::size_t> records =
       refresh->take_over(queries, stale, run.first_query, removals);
   if (records.empty()) return nullptr;
@@ -266,8 +267,8 @@ std::shared_ptr<Refresh> Refresh::begin(engine::Engine& engine, const LoadRun& r
   return refresh;
 }
 
-Refresh::Refresh(engine::Engine& engine, const LoadRun& run)
-    : engine_(engine), run_(run), scope_(run.scope) {
+Refresh::Refresh(engine::Engine& engine, const LoadRun& run, const engine::CalculationState& state)
+    : RefreshBatch(&state), engine_(engine), run_(run), scope_(run.scope) {
   run_.first_query = 0;
   run_.scope = scope_;
 }
@@ -279,7 +280,7 @@ void Refresh::take(std::unique_ptr<detail::OwnedRun> records) {
 
 Refresh::~Refresh() {
   if (engine_.process.is_forked_child()) return;  // the calculation forked, or queued tasks ended
-  if (keys_.size() != 0) engine_.in_flight.end_refresh(keys_);
+  engine_.refreshes->end(*this);
 }
 
 /// Returns the records of the queries that no other batch refreshes.
@@ -291,7 +292,7 @@ std::vector<std::size_t> Refresh::take_over(std::span<const engine::Query> queri
   std::vector<std::string_view> keys;
   keys.reserve(stale.size());
   for (const std::size_t query : stale) keys.push_back(queries[query].key);
-  const std::vector<std::size_t> taken = engine_.in_flight.begin_refresh(keys_, keys, removals);
+  const std::vector<std::size_t> taken = engine_.in_flight.begin_refresh(*this, keys, removals);
   std::vector<std::size_t> records;
   records.reserve(taken.size());
   for (const std::size_t place : taken) {
@@ -306,13 +307,13 @@ std::vector<std::size_t> Refresh::take_over(std::span<const engine::Query> queri
 }
 
 std::vector<engine::Query> Refresh::queries() const {
-  std::vector<engine::Query> queries(keys_.size(), like_);
-  for (std::size_t i = 0; i < keys_.size(); ++i) queries[i].key = keys_[i];
+  std::vector<engine::Query> queries(keys().size(), like_);
+  for (std::size_t i = 0; i < queries.size(); ++i) queries[i].key = keys()[i];
   for (std::size_t i = 0; i < versions_.size(); ++i) queries[i].record_version = versions_[i];
   return queries;
 }
 
-void Refresh::run() noexcept try {
+void Refresh::run() try {
   if (!engine_.is_out_of_use()) compute();
 } catch (const std::exception& error) {
   engine_.counters.worker_errors.add();
@@ -326,9 +327,9 @@ void Refresh::compute() {
   const detail::CarriedScope carried(run_.registered->calculation().resource(), scope_);
   const std::vector<engine::Query> all = queries();
   const auto key_of = [this](const LoadRun&, std::size_t record) {
-    return std::string(keys_[record]);
+    return std::string(keys()[record]);
   };
-  Load(engine_, std::span(&run_, 1), all.size(), all, key_of, {}).refresh(keys_);
+  Load(engine_, std::span(&run_, 1), all.size(), all, key_of, {}).refresh(*this);
 }
 
 }  // namespace
@@ -422,12 +423,12 @@ bool Load::is_paused(std::size_t query) const {
   return !failed.empty() && failed.is_paused(queries_[query].key, engine_.clock->steady_now());
 }
 
-void Load::refresh(const engine::RefreshKeys& keys) {
+void Load::refresh(const engine::RefreshBatch& batch) {
   is_refresh_ = true;
   look_up();
   // A removed record is newer than the copy of this batch. Removals since the constructor are
   // noticed by the claims.
-  const std::vector<bool> removed = engine_.in_flight.removed_since_begin(keys);
+  const std::vector<bool> removed = engine_.refreshes->removed_since_begin(batch);
   std::vector<std::size_t> stale;
   for (std::size_t query = 0; query < answers_.size(); ++query) {
     const engine::Answer& answer = answers_[query];
@@ -437,7 +438,7 @@ void Load::refresh(const engine::RefreshKeys& keys) {
   }
   std::vector<std::size_t> own = claim(distinct(stale));
   std::erase_if(own, [this](std::size_t query) { return claims_.is_superseded(query); });
-  for (const std::vector<std::size_t>& batch : batches_of(own)) compute(batch, false);
+  for (const std::vector<std::size_t>& part : batches_of(own)) compute(part, false);
   keep();
 }
 
@@ -473,8 +474,8 @@ void Load::refresh_stale() {
 // reported.
 void Load::refresh_run(std::size_t run, std::span<const std::size_t> stale) try {
   const std::uint64_t removals = claims_.removals();
-  const auto refresh = Refresh::begin(engine_, runs_[run], queries_, stale, removals);
-  if (refresh) engine_.executor.post([refresh] { refresh->run(); });
+  auto refresh = Refresh::begin(engine_, runs_[run], queries_, stale, removals);
+  if (refresh) engine_.refreshes->add(std::move(refresh));
 } catch (...) {
   report_failure(run, what_is(std::current_exception()));
 }
@@ -769,11 +770,10 @@ std::vector<std::size_t> Load::look_again(const std::vector<std::size_t>& wanted
 }
 
 void Load::join() {
-  std::optional<engine::Deadline> deadline;
-  if (wait_) deadline.emplace(*engine_.clock, wait_->count());
+  const engine::Deadline deadline(*engine_.clock, wait_.value_or(kMaxWait).count());
   std::vector<std::size_t> own;  // results that another caller did not give
   for (const Claims::Joined& joined : claims_.joined()) {
-    if (!take_joined(joined, deadline ? &*deadline : nullptr)) own.push_back(joined.query);
+    if (!take_joined(joined, deadline)) own.push_back(joined.query);
     if (thrown_) return;
   }
   if (own.empty() || is_lost()) return;
@@ -782,7 +782,7 @@ void Load::join() {
   keep();
 }
 
-bool Load::take_joined(const Claims::Joined& joined, const engine::Deadline* deadline) {
+bool Load::take_joined(const Claims::Joined& joined, const engine::Deadline& deadline) {
   using Waited = engine::InFlightTable::Waited;
   if (joined.flight == nullptr) return false;
   // The caller that computes may wait for the worker, which runs this hook.

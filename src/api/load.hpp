@@ -134,10 +134,10 @@ class Load {
 
   /// Returns the number of computed results. Throws the exception of a calculation.
   std::size_t run();
-  /// Recomputes the queries that are still stale, for a background batch. `keys` are the keys of the
-  /// queries; it skips those that were removed since the batch began. It does not throw the exception
+  /// Recomputes the queries that are still stale, for a background batch with their keys. Skips keys
+  /// that were removed since the batch began. It does not throw the exception
   /// of a calculation: it counts and reports the failure, and the records that failed pause.
-  void refresh(const engine::RefreshKeys& keys);
+  void refresh(const engine::RefreshBatch& batch);
 
  private:
   /// Both queries are for the same key and version.
@@ -180,7 +180,7 @@ class Load {
   void add_entry(const Computed& computed, std::optional<Value> value);
   void keep();
   void join();
-  [[nodiscard]] bool take_joined(const Claims::Joined& joined, const engine::Deadline* deadline);
+  [[nodiscard]] bool take_joined(const Claims::Joined& joined, const engine::Deadline& deadline);
   [[nodiscard]] bool take_ended(std::size_t query, const engine::InFlight& flight);
   void throw_what_failed() const;
   [[nodiscard]] std::vector<CalculationFailed::Record> failed_records() const;

@@ -14,6 +14,10 @@ namespace {
 constexpr std::int64_t kDefaultMaxBytes = 256 * MiB;
 constexpr std::int64_t kMaxDefaultEntryBytes = 64 * MiB;
 
+/// A calculation that hangs holds RefreshQueue::kMaxRunning of them. The system starts a thread only
+/// when a refresh finds all others busy.
+constexpr std::size_t kRefreshThreads = 8;
+
 constexpr std::int64_t kReadsRecoverAfter = 1'000'000;
 
 /// A writer quarantines a damaged file, so damage degrades only a read-only cache. A value that is too
@@ -155,11 +159,13 @@ Engine::Engine(std::string file, std::shared_ptr<Executor> own, Options given)
       coarse_clock(options.hooks.clock),
       limits(options.limits),
       tier(tier_of(options)),
+      background(own ? nullptr : std::make_shared<base::ThreadPool>(kRefreshThreads)),
+      executor(own ? std::move(own) : background),
+      refreshes(std::make_shared<RefreshQueue>(executor)),
+      in_flight(refreshes.get()),
       pending(static_cast<std::size_t>(options.queue_bytes), clock, in_flight,
               options.timing.max_wait.count()),
       catalog(options.access == Access::read_write),
-      background(own ? nullptr : std::make_shared<base::BackgroundThread>()),
-      executor(own ? std::move(own) : background),
       open_store(store::open_store) {}
 
 void Engine::store_failed(const store::Store& failed, const base::Failure& failure) {

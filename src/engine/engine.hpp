@@ -10,16 +10,17 @@
 #include <ashmemo/options.hpp>
 #include <ashmemo/stats.hpp>
 
-#include "base/background_thread.hpp"
 #include "base/mutex.hpp"
 #include "base/platform.hpp"
 #include "base/result.hpp"
+#include "base/thread_pool.hpp"
 #include "engine/access_buffer.hpp"
 #include "engine/catalog.hpp"
 #include "engine/counters.hpp"
 #include "engine/executor_slot.hpp"
 #include "engine/in_flight.hpp"
 #include "engine/notices.hpp"
+#include "engine/refresh_queue.hpp"
 #include "engine/suspect_rows.hpp"
 #include "engine/time.hpp"
 #include "engine/write_queue.hpp"
@@ -46,9 +47,9 @@
 //      WriteQueue::mutex_          (engine)
 //   4  OpenFiles::mutex            (store)        for turns; taken under SqliteStore::file_mutex_
 //      InFlightTable::mutex_       (engine)       taken under WriteQueue::mutex_
-//   5  Catalog, Notices, StoreSlot, LimitsCell, HealthCell, FailedRecords, SuspectRows, ExecutorSlot,
-//      BackgroundThread, TierShard, Worker::wake_mutex_, and the mutex of all waits for
-//      computations in flight
+//   5  Catalog, Notices, StoreSlot, LimitsCell, HealthCell, FailedRecords, SuspectRows,
+//      RefreshQueue (taken under InFlightTable::mutex_), ExecutorSlot, ThreadPool, TierShard,
+//      Worker::wake_mutex_, and the mutex of all waits for computations in flight
 //
 // Each mutex states its level, and Clang checks the order as far as base/mutex.hpp says.
 // A thread that holds level 1 never takes level 2, although the order allows it: it only queues.
@@ -174,6 +175,9 @@ struct Engine {
   StoreSlot store;
   const std::unique_ptr<memory::MemoryTier> tier;  // null: there is no memory tier
   memory::TierWatch tier_watch;
+  const std::shared_ptr<base::ThreadPool> background;  // null: the program gave an executor
+  ExecutorSlot executor;                               // runs refreshes
+  const std::shared_ptr<RefreshQueue> refreshes;
   InFlightTable in_flight;
   WriteQueue pending;
   AccessBuffer access_buffer;
@@ -184,9 +188,6 @@ struct Engine {
   Notices notices;
   HealthCell health;
   const base::ProcessMark process;
-  // Runs refreshes, unless the program gave an executor.
-  const std::shared_ptr<base::BackgroundThread> background;
-  ExecutorSlot executor;
   WorkerControl* worker = nullptr;  // set before the first call, constant while open
   std::atomic<bool> closed{false};
 

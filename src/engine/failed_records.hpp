@@ -35,7 +35,7 @@ class FailedRecords {
   /// A run that began at `began` failed for this record. It had `batch` records that failed together.
   void failed(std::string_view key, std::int64_t began, std::int64_t now, std::size_t batch);
   void succeeded(std::string_view key);
-  /// Forgets records that nobody asked for in the minute after their pause. Looks once a minute.
+  /// Forgets records that no caller asked for in the minute after their pause. Looks once a minute.
   void forget_old(std::int64_t now);
 
  private:

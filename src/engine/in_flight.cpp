@@ -113,7 +113,6 @@ namespace {
 
 // A clock that a test moves wakes no thread, so a wait with a deadline looks at the clock this often.
 constexpr std::chrono::microseconds kLook{2'000};
-constexpr std::chrono::microseconds kLongLook{3'600'000'000};
 
 }  // namespace
 
@@ -229,19 +228,16 @@ void InFlightTable::remove_locked(const InFlight& flight) {
 }
 
 InFlightTable::Waited InFlightTable::wait(const InFlightPtr& flight, const WaiterPtr& waiter,
-                                          const Deadline* deadline) {
+                                          const Deadline& deadline) {
   if (!flight->is_running()) return Waited::ended;
   const Wait wait(waiter, flight);
   if (wait.closes_circle()) return Waited::circle;
   base::Lock lock(mutex_);
   ++waiting_;
-  const auto is_over = [deadline] {
-    return Refreshing::must_end() || (deadline != nullptr && deadline->is_over());
-  };
   // A refresh may be one of another cache, whose closing does not wake this table.
-  const bool looks = deadline != nullptr || Refreshing::is_here();
-  while (flight->is_running() && !is_over()) {
-    ended_condition_.wait_for(mutex_, looks ? kLook : kLongLook);
+  const bool looks = deadline.needs_looks() || Refreshing::is_here();
+  while (flight->is_running() && !Refreshing::must_end() && !deadline.is_over()) {
+    ended_condition_.wait_for(mutex_, looks ? kLook : deadline.left());
   }
   --waiting_;
   return flight->is_running() ? Waited::late : Waited::ended;
@@ -253,34 +249,18 @@ void InFlightTable::close() {
   ended_condition_.notify_all();
 }
 
-std::vector<std::size_t> InFlightTable::begin_refresh(RefreshKeys& batch,
+std::vector<std::size_t> InFlightTable::begin_refresh(RefreshBatch& batch,
                                                       std::span<const std::string_view> keys,
                                                       std::uint64_t removals_before) {
-  std::vector<std::size_t> taken;
-  taken.reserve(keys.size());
-  std::size_t bytes = 0;
-  for (const std::string_view key : keys) bytes += key.size();
-  batch.reserve(keys.size(), bytes);
-  base::Lock lock(mutex_);
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    if (refreshes_.contains(keys[i]) || removal_filter_.covers(keys[i], removals_before)) continue;
-    batch.add(keys[i]);
-    refreshes_.emplace(batch[batch.size() - 1], false);
-    taken.push_back(i);
+  std::vector<std::size_t> taken = refreshes_->begin(batch, keys);
+  // After `begin`: a removal that comes later finds the keys there.
+  if (removals() == removals_before) return taken;
+  const base::Lock lock(mutex_);
+  for (std::size_t i = 0; i < batch.keys().size(); ++i) {
+    const std::string_view key = batch.keys()[i];
+    if (removal_filter_.covers(key, removals_before)) refreshes_->removed(key);
   }
   return taken;
-}
-
-std::vector<bool> InFlightTable::removed_since_begin(const RefreshKeys& batch) const {
-  std::vector<bool> removed(batch.size());
-  base::Lock lock(mutex_);
-  for (std::size_t i = 0; i < batch.size(); ++i) removed[i] = refreshes_.at(batch[i]);
-  return removed;
-}
-
-void InFlightTable::end_refresh(const RefreshKeys& batch) noexcept {
-  base::Lock lock(mutex_);
-  for (std::size_t i = 0; i < batch.size(); ++i) refreshes_.erase(batch[i]);
 }
 
 void InFlightTable::supersede_locked(std::string_view key, const InFlight* but) {
@@ -308,16 +288,14 @@ void InFlightTable::removed(std::string_view key) {
   removal_filter_.add_key(key);
   removals_ = removal_filter_.count();
   supersede_locked(key, nullptr);
-  if (const auto refreshed = refreshes_.find(key); refreshed != refreshes_.end()) {
-    refreshed->second = true;
-  }
+  if (refreshes_ != nullptr) refreshes_->removed(key);
 }
 
 void InFlightTable::removed_prefix(std::string_view prefix) {
   base::Lock lock(mutex_);
   removal_filter_.add_prefix(prefix);
   removals_ = removal_filter_.count();
-  for (auto& [key, is_removed] : refreshes_) is_removed = is_removed || key.starts_with(prefix);
+  if (refreshes_ != nullptr) refreshes_->removed_prefix(prefix);
   for (auto at = table_.begin(); at != table_.end();) {
     if (!at->first.starts_with(prefix)) {
       ++at;

@@ -17,6 +17,7 @@
 
 #include "base/mutex.hpp"
 #include "base/thread_stack.hpp"
+#include "engine/refresh_queue.hpp"
 #include "engine/time.hpp"
 
 namespace ashmemo::engine {
@@ -129,40 +130,18 @@ class RemovalFilter {
   std::array<std::uint64_t, kMaxPrefix + 1> prefixes_{};  // by length: the number of the last one
 };
 
-/// The keys that one background batch refreshes, copied into one piece of memory.
-class RefreshKeys {
- public:
-  void reserve(std::size_t keys, std::size_t bytes) {
-    ends_.reserve(keys);
-    text_.reserve(bytes);
-  }
-  void add(std::string_view key) {
-    text_ += key;
-    ends_.push_back(text_.size());
-  }
-  [[nodiscard]] std::size_t size() const noexcept { return ends_.size(); }
-  [[nodiscard]] std::string_view operator[](std::size_t i) const noexcept {
-    const std::size_t begin = i == 0 ? 0 : ends_[i - 1];
-    return std::string_view(text_).substr(begin, ends_[i] - begin);
-  }
-
- private:
-  std::string text_;
-  std::vector<std::size_t> ends_;
-};
-
 /// Single flight: each result is computed once, even if the pages of many callers overlap. The
 /// caller that claims a key first computes it; the others wait for the result.
 ///
 /// A result stays in the table until it is in the write queue, or was dropped. A caller that comes
 /// in between takes it from the table. A put or a removal of the key supersedes the result.
 ///
-/// The table also knows the keys that background batches refresh or will refresh. A removal marks
-/// them, and a refresh skips marked keys. A queued refresh claims nothing, so no load waits for it.
-///
 /// Threads: any. No user code runs under the mutex.
 class InFlightTable {
  public:
+  /// It reports removals to `refreshes`, which may be null and must outlive it.
+  explicit InFlightTable(RefreshQueue* refreshes = nullptr) : refreshes_(refreshes) {}
+
   /// The answer for one wanted key.
   struct Claim {
     InFlightPtr flight;
@@ -200,24 +179,17 @@ class InFlightTable {
   void leave(std::span<const InFlightPtr> in_flight);
 
   enum class Waited : std::uint8_t { ended, circle, late };
-  /// Waits until the result has ended, unless that would close a circle. `deadline` may be null.
-  /// `late` is also the answer for a refresh whose own cache is being closed.
-  Waited wait(const InFlightPtr& flight, const WaiterPtr& waiter, const Deadline* deadline);
+  /// Waits until the result has ended, unless that would close a circle. `late` is also the answer for
+  /// a refresh whose own cache is being closed.
+  Waited wait(const InFlightPtr& flight, const WaiterPtr& waiter, const Deadline& deadline);
   /// Refreshes stop waiting: closing waits for them, perhaps in a calculation for which they wait.
   void close();
   [[nodiscard]] const std::atomic<bool>& closed() const noexcept { return closed_; }
 
-  // ---- refreshes
-
-  /// Takes into `batch`, which is empty, those of `keys` that no other batch has and that were not
-  /// removed since `removals_before`. Returns their positions in `keys`. The batch must not move
-  /// before `end_refresh`.
-  [[nodiscard]] std::vector<std::size_t> begin_refresh(RefreshKeys& batch,
+  /// RefreshQueue::begin. It also marks the keys that were removed since `removals_before`.
+  [[nodiscard]] std::vector<std::size_t> begin_refresh(RefreshBatch& batch,
                                                        std::span<const std::string_view> keys,
                                                        std::uint64_t removals_before);
-  /// For each key of the batch: whether it was removed since `begin_refresh`.
-  [[nodiscard]] std::vector<bool> removed_since_begin(const RefreshKeys& batch) const;
-  void end_refresh(const RefreshKeys& batch) noexcept;
 
   // ---- changes. The write queue calls these under its mutex. Results that are being computed for
   // the key must not be stored afterwards, and no caller joins them any more.
@@ -227,9 +199,7 @@ class InFlightTable {
   void removed_prefix(std::string_view prefix);  // empty: everything
 
  private:
-  // Both have views of the keys of their values.
-  using Table = std::unordered_multimap<std::string_view, InFlightPtr>;
-  using Refreshes = std::unordered_map<std::string_view, bool>;  // true: removed
+  using Table = std::unordered_multimap<std::string_view, InFlightPtr>;  // views of their keys
 
   [[nodiscard]] InFlightPtr find_locked(const Wanted& wanted) const ASHMEMO_REQUIRES(mutex_);
   InFlightPtr add_locked(const Wanted& wanted, std::uint64_t removals_before,
@@ -238,10 +208,10 @@ class InFlightTable {
   void end_locked(InFlight& flight, InFlight::State state) ASHMEMO_REQUIRES(mutex_);
   void supersede_locked(std::string_view key, const InFlight* but) ASHMEMO_REQUIRES(mutex_);
 
-  mutable base::Mutex mutex_ ASHMEMO_LOCK_LEVEL(4);
+  RefreshQueue* const refreshes_;
+  base::Mutex mutex_ ASHMEMO_LOCK_LEVEL(4);
   base::Condition ended_condition_;
   Table table_ ASHMEMO_GUARDED_BY(mutex_);
-  Refreshes refreshes_ ASHMEMO_GUARDED_BY(mutex_);
   std::size_t waiting_ ASHMEMO_GUARDED_BY(mutex_) = 0;
   RemovalFilter removal_filter_ ASHMEMO_GUARDED_BY(mutex_);
   std::atomic<bool> closed_{false};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -26,6 +27,14 @@ class Deadline {
 
   [[nodiscard]] bool is_over() const noexcept {
     return clock_.steady_now() >= end_ || system_clock()->steady_now() >= real_end_;
+  }
+  /// Whether a thread that waits must look at the given clock from time to time, because that clock
+  /// does not wake it.
+  [[nodiscard]] bool needs_looks() const noexcept { return &clock_ != system_clock().get(); }
+  /// The time until the end by the clock of the machine.
+  [[nodiscard]] std::chrono::microseconds left() const noexcept {
+    return std::chrono::microseconds(
+        base::subtract_saturated(real_end_, system_clock()->steady_now()));
   }
 
  private:

@@ -21,6 +21,18 @@ class ManualExecutor final : public Executor {
     const std::lock_guard lock(mutex_);
     return tasks_.size();
   }
+  /// Runs the oldest waiting task. Returns false if no task waits.
+  bool run_one() {
+    std::function<void()> task;
+    {
+      const std::lock_guard lock(mutex_);
+      if (tasks_.empty()) return false;
+      task = std::move(tasks_.front());
+      tasks_.pop_front();
+    }
+    task();
+    return true;
+  }
   /// Runs all waiting tasks. Returns their number.
   std::size_t run() {
     std::deque<std::function<void()>> tasks;

@@ -43,7 +43,7 @@ TEST_SUITE("unit") {
     CHECK(failed.max_batch("a") == 1);
   }
 
-  TEST_CASE("records that nobody asks for in the minute after their pause are forgotten") {
+  TEST_CASE("records that no caller asks for in the minute after their pause are forgotten") {
     FailedRecords failed;
     failed.failed("a", 0, 0, 1);
     failed.forget_old(61 * kSecond - 1);  // the next look is a minute later

@@ -12,8 +12,10 @@
 
 // Removals that are noticed later, and the keys that background batches refresh.
 
+using ashmemo::engine::ExecutorSlot;
 using ashmemo::engine::InFlightTable;
-using ashmemo::engine::RefreshKeys;
+using ashmemo::engine::RefreshBatch;
+using ashmemo::engine::RefreshQueue;
 using ashmemo::engine::RemovalFilter;
 
 namespace {
@@ -36,12 +38,19 @@ struct Removed {
 using Keys = std::vector<std::string_view>;
 using Positions = std::vector<std::size_t>;
 
-struct Batch {
-  Batch(InFlightTable& table, const Keys& wanted, std::uint64_t removals)
-      : taken(table.begin_refresh(keys, wanted, removals)) {}
-  Batch(InFlightTable& table, const Keys& wanted) : Batch(table, wanted, table.removals()) {}
+/// A table and the keys of refreshes, to which it reports removals.
+struct Tables {
+  ExecutorSlot executor{nullptr};
+  RefreshQueue queue{executor};
+  InFlightTable in_flight{&queue};
+};
 
-  RefreshKeys keys;
+struct Batch : RefreshBatch {
+  Batch(Tables& tables, const Keys& wanted, std::uint64_t removals)
+      : RefreshBatch(nullptr), taken(tables.in_flight.begin_refresh(*this, wanted, removals)) {}
+  Batch(Tables& tables, const Keys& wanted) : Batch(tables, wanted, tables.in_flight.removals()) {}
+  void run() override {}
+
   Positions taken;
 };
 
@@ -111,51 +120,52 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("a refresh takes its keys in their order") {
-    InFlightTable table;
-    const Batch batch(table, {"a", "", "bc"});
+    Tables tables;
+    const Batch batch(tables, {"a", "", "bc"});
     CHECK(batch.taken == Positions{0, 1, 2});
-    REQUIRE(batch.keys.size() == 3);
-    CHECK(batch.keys[0] == "a");
-    CHECK(batch.keys[1].empty());
-    CHECK(batch.keys[2] == "bc");
+    REQUIRE(batch.keys().size() == 3);
+    CHECK(batch.keys()[0] == "a");
+    CHECK(batch.keys()[1].empty());
+    CHECK(batch.keys()[2] == "bc");
   }
 
   TEST_CASE("a refresh leaves out the keys of other refreshes until they end") {
-    InFlightTable table;
-    const Batch first(table, {"a", "b"});
-    const Batch second(table, {"b", "c", "c"});
-    const Batch third(table, {"a", "c", "d", "b"});
+    Tables tables;
+    const Batch first(tables, {"a", "b"});
+    const Batch second(tables, {"b", "c", "c"});
+    const Batch third(tables, {"a", "c", "d", "b"});
     CHECK(second.taken == Positions{1});
     CHECK(third.taken == Positions{2});
-    table.end_refresh(first.keys);
-    const Batch fourth(table, {"a", "b", "c", "d"});
+    tables.queue.end(first);
+    const Batch fourth(tables, {"a", "b", "c", "d"});
     CHECK(fourth.taken == Positions{0, 1});
-    table.end_refresh(third.keys);
-    table.end_refresh(second.keys);
-    const Batch fifth(table, {"a", "b", "c", "d"});
+    tables.queue.end(third);
+    tables.queue.end(second);
+    const Batch fifth(tables, {"a", "b", "c", "d"});
     CHECK(fifth.taken == Positions{2, 3});
   }
 
   TEST_CASE("a removal marks exactly its own keys of a refresh") {
-    InFlightTable table;
-    const Batch batch(table, {"Post:1:a", "Post:1:b", "Post:12:a", "x"});
-    for (int i = 0; i < 2'000; ++i) table.removed("other " + std::to_string(i));
-    CHECK(table.removed_since_begin(batch.keys) == std::vector<bool>{false, false, false, false});
-    table.removed("Post:1:b");
-    CHECK(table.removed_since_begin(batch.keys) == std::vector<bool>{false, true, false, false});
-    table.removed_prefix("Post:1:");
-    CHECK(table.removed_since_begin(batch.keys) == std::vector<bool>{true, true, false, false});
-    table.removed_prefix("");
-    CHECK(table.removed_since_begin(batch.keys) == std::vector<bool>(4, true));
+    Tables tables;
+    const Batch batch(tables, {"Post:1:a", "Post:1:b", "Post:12:a", "x"});
+    const auto removed = [&] { return tables.queue.removed_since_begin(batch); };
+    for (int i = 0; i < 2'000; ++i) tables.in_flight.removed("other " + std::to_string(i));
+    CHECK(removed() == std::vector<bool>{false, false, false, false});
+    tables.in_flight.removed("Post:1:b");
+    CHECK(removed() == std::vector<bool>{false, true, false, false});
+    tables.in_flight.removed_prefix("Post:1:");
+    CHECK(removed() == std::vector<bool>{true, true, false, false});
+    tables.in_flight.removed_prefix("");
+    CHECK(removed() == std::vector<bool>(4, true));
   }
 
-  TEST_CASE("a refresh leaves out keys that were removed since the look-up") {
-    InFlightTable table;
-    const std::uint64_t before = table.removals();
-    table.removed("a");
-    const Batch batch(table, {"a", "b"}, before);
-    CHECK(batch.taken == Positions{1});
-    const Batch later(table, {"a"});
-    CHECK(later.taken == Positions{0});
+  TEST_CASE("a refresh marks keys that were removed since the look-up") {
+    Tables tables;
+    const std::uint64_t before = tables.in_flight.removals();
+    tables.in_flight.removed("a");
+    const Batch batch(tables, {"a", "b"}, before);
+    CHECK(tables.queue.removed_since_begin(batch) == std::vector<bool>{true, false});
+    const Batch later(tables, {"c"});
+    CHECK(tables.queue.removed_since_begin(later) == std::vector<bool>{false});
   }
 }

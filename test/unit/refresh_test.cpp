@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "blog_fixture.hpp"
+#include "support/cache_fixture.hpp"
 #include "support/manual_executor.hpp"
 #include "support/rendezvous.hpp"
 #include "support/watchdog.hpp"
@@ -193,6 +194,114 @@ TEST_SUITE("unit") {
     events.wait_for("refreshed");
     blog.cache.close();  // waits for the task
     CHECK(calls == 2);
+  }
+
+  TEST_CASE("a refresh that hangs delays no refresh of other records or other calculations") {
+    const test::Watchdog watchdog("a refresh that hangs");
+    test::Events events;
+    Blog blog;
+    std::atomic<bool> refreshes{false};
+    const auto number = [&](const std::string& name) {
+      return blog.posts.calculation(name, [&, name](const Post& post) {
+        if (refreshes) events.happened(name + std::to_string(post.id) + " begins");
+        if (refreshes && name == "hangs" && post.id == 1) events.wait_for("released");
+        return post.id;
+      });
+    };
+    auto hangs = number("hangs");
+    auto other = number("other");
+    blog.posts.cache_calculation("hangs", kSwr);
+    blog.posts.cache_calculation("other", kSwr);
+    (void)blog.posts.load(posts_up_to(2), hangs, other);
+    blog.clock->advance(10min);
+    refreshes = true;
+    CHECK(hangs(Post{1, {}, 0}) == 1);
+    events.wait_for("hangs1 begins");
+    CHECK(hangs(Post{2, {}, 0}) == 2);
+    events.wait_for("hangs2 begins");
+    CHECK(other(Post{1, {}, 0}) == 1);
+    events.wait_for("other1 begins");
+    events.happened("released");
+  }
+
+  TEST_CASE("close leaves a refresh that hangs alone after close_wait and reports it") {
+    const test::Watchdog watchdog("closing while a refresh hangs");
+    const auto events = std::make_shared<test::Events>();
+    std::vector<std::string> notices;
+    {
+      Options options;
+      options.timing.close_wait = 1ms;
+      options.hooks.on_error = [&](const Notice& notice) { notices.push_back(notice.what); };
+      Blog blog(options);
+      const auto calls = std::make_shared<std::atomic<int>>(0);
+      auto hangs = blog.posts.calculation("hangs", [events, calls](const Post&) {
+        if (++*calls == 2) {
+          events->happened("begins");
+          events->wait_for("released");
+          events->happened("ends");
+        }
+        return calls->load();
+      });
+      blog.posts.cache_calculation("hangs", kSwr);
+      CHECK(hangs(Post{1, {}, 0}) == 1);
+      blog.clock->advance(10min);
+      CHECK(hangs(Post{1, {}, 0}) == 1);
+      events->wait_for("begins");
+      blog.cache.close();
+      CHECK(blog.cache.health().state == HealthState::closed);
+    }
+    REQUIRE(notices.size() == 1);
+    CHECK(test::contains(notices[0], "refresh still runs"));
+    events->happened("released");
+    events->wait_for("ends");
+    CHECK(test::becomes_true([&] { return events.use_count() == 1; }));
+  }
+
+  TEST_CASE("a load waits a minute for a refresh that hangs and then computes the result") {
+    const test::Watchdog watchdog("a load that waits for a refresh that hangs");
+    test::Events events;
+    Blog blog;
+    int waits = 0;
+    const test::AtTestPoints points([&](std::string_view point) {
+      if (point != "load: waits") return;
+      ++waits;
+      blog.clock->advance(1min);
+    });
+    std::atomic<int> calls{0};
+    auto hangs = blog.posts.calculation("hangs", [&](const Post&) {
+      const int call = ++calls;
+      if (call == 2) {
+        events.happened("begins");
+        events.wait_for("released");
+      }
+      return call;
+    });
+    blog.posts.cache_calculation("hangs", kSwr);
+    CHECK(hangs(Post{1, {}, 0}) == 1);
+    blog.clock->advance(10min);
+    CHECK(hangs(Post{1, {}, 0}) == 1);
+    events.wait_for("begins");
+    blog.clock->advance(2h);
+    CHECK(hangs(Post{1, {}, 0}) == 3);
+    CHECK(waits == 1);
+    events.happened("released");
+  }
+
+  TEST_CASE("the stats count refreshes that newer requests pushed out of the queue") {
+    WithExecutor with;
+    Blog& blog = with.blog;
+    auto length = blog.cached_length(kSwr);
+    const std::vector<Post> page = posts_up_to(1'200);
+    (void)length(page);
+    blog.clock->advance(10min);
+    for (const Post& post : page) (void)length(post);
+    CHECK(blog.cache.stats().refreshes_dropped == 200);
+    blog.calls.clear();
+    while (with.executor->run() != 0) {
+    }
+    REQUIRE(blog.calls.size() == 1'000);
+    CHECK(blog.calls.front() == std::vector<std::int64_t>{1'200});
+    CHECK(blog.calls.back() == std::vector<std::int64_t>{201});
   }
 
   TEST_CASE("close inside a calculation does not deadlock with a refresh that waits for it") {

@@ -1,0 +1,133 @@
+#include "base/thread_pool.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <stdexcept>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/mutex.hpp"
+#include "base/test_point.hpp"
+
+namespace ashmemo::base {
+
+using Tasks = std::deque<std::function<void()>>;
+
+struct ThreadPool::State {
+  explicit State(std::size_t max) : max_threads(max) {}
+
+  const std::size_t max_threads;
+  Mutex mutex ASHMEMO_LOCK_LEVEL(5);
+  Condition changed;  // there is a task, or the pool was stopped
+  Condition ended;    // a thread has ended
+  Tasks waiting ASHMEMO_GUARDED_BY(mutex);
+  std::vector<std::thread> threads ASHMEMO_GUARDED_BY(mutex);
+  std::size_t running ASHMEMO_GUARDED_BY(mutex) = 0;  // threads that have not ended
+  std::size_t idle ASHMEMO_GUARDED_BY(mutex) = 0;     // threads that wait for a task
+  bool stopped ASHMEMO_GUARDED_BY(mutex) = false;
+
+  /// Waits until at most `others` threads run, or until `at_most` has passed.
+  bool wait_for_end(std::size_t others, std::chrono::microseconds at_most) noexcept;
+};
+
+namespace {
+
+/// Longer than any task that a destructor waits for.
+constexpr std::chrono::hours kYear{24 * 365};
+
+bool is_this_thread(const std::thread& thread) {
+  return thread.get_id() == std::this_thread::get_id();
+}
+
+}  // namespace
+
+ThreadPool::ThreadPool(std::size_t max_threads) : state_(std::make_shared<State>(max_threads)) {}
+
+ThreadPool::~ThreadPool() { (void)stop(kYear); }
+
+void ThreadPool::post(std::function<void()> task) {
+  State& state = *state_;
+  const Lock lock(state.mutex);
+  if (state.stopped) return;
+  // Each waiting task will take one of the idle threads.
+  const bool are_busy = state.idle <= state.waiting.size();
+  if (are_busy && state.running < state.max_threads) {
+    ASHMEMO_TEST_POINT("background: starts a thread");
+    auto started = start_thread("ashmemo-refresh", [shared = state_] { run(shared); });
+    if (started) {
+      state.threads.push_back(std::move(*started));
+      ++state.running;
+    } else if (state.running == 0) {  // otherwise another thread runs the task later
+      throw std::runtime_error(started.failure().what);
+    }
+  }
+  state.waiting.push_back(std::move(task));
+  state.changed.notify_one();
+}
+
+void ThreadPool::run(const std::shared_ptr<State>& state) {
+  /// Also when the task ends the thread.
+  struct Ended {
+    State& state;
+    ~Ended() {
+      const Lock lock(state.mutex);
+      --state.running;
+      state.ended.notify_all();
+    }
+  };
+  const Ended ended{*state};
+  for (;;) {
+    std::function<void()> task;
+    {
+      const Lock lock(state->mutex);
+      ++state->idle;
+      while (state->waiting.empty() && !state->stopped) state->changed.wait(state->mutex);
+      --state->idle;
+      if (state->stopped) return;
+      task = std::move(state->waiting.front());
+      state->waiting.pop_front();
+    }
+    task();
+  }
+}
+
+bool ThreadPool::State::wait_for_end(std::size_t others,
+                                     std::chrono::microseconds at_most) noexcept {
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point end = Clock::now() + at_most;
+  const Lock lock(mutex);
+  while (running > others) {
+    const auto left = std::chrono::duration_cast<std::chrono::microseconds>(end - Clock::now());
+    if (left.count() <= 0) return false;
+    ended.wait_for(mutex, left);
+  }
+  return true;
+}
+
+bool ThreadPool::stop(std::chrono::microseconds at_most) noexcept {
+  if (process_.is_forked_child()) return true;
+  Tasks dropped;
+  std::vector<std::thread> threads;
+  {
+    const Lock lock(state_->mutex);
+    state_->stopped = true;
+    dropped.swap(state_->waiting);
+    threads.swap(state_->threads);
+  }
+  dropped.clear();  // runs destructors of tasks, so not under the mutex
+  state_->changed.notify_all();
+  if (threads.empty()) return true;
+  const bool calls_from_task = std::any_of(threads.begin(), threads.end(), is_this_thread);
+  const bool all_ended = state_->wait_for_end(calls_from_task ? 1 : 0, at_most);
+  for (std::thread& thread : threads) {
+    if (all_ended && !is_this_thread(thread)) {
+      thread.join();
+    } else {
+      thread.detach();
+    }
+  }
+  return all_ended;
+}
+
+}  // namespace ashmemo::base
