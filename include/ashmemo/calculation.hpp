@@ -41,14 +41,21 @@ class BoundCalculation;
 ///
 /// Callers at the same time: one of them computes each result, even if their pages overlap only in
 /// part. The others wait for it, at most for LoadOptions::wait. They share the exception of a run for
-/// a single record; after a batch that throws, each of them computes its own records. A put, a removal
+/// a single record, as one object, so do not modify an exception that you catch; after a batch that
+/// throws, each of them computes its own records. A put, a removal
 /// or an invalidation during the computation wins over its result. A load that begins after an
 /// invalidation has returned never joins a run that began before.
 ///
 /// Nesting: a calculation may load others, and itself for other records. If waiting would close a
-/// circle of threads, the caller computes the record itself. Calculations that need the results of
-/// each other without end are ErrorCode::cycle, with the path of runs. At least one of them must be
-/// cached, otherwise the cycle is not seen.
+/// circle of threads, the caller computes the record itself. So a calculation may help other tasks while
+/// it waits (work stealing): if such a task loads a record that its thread computes already, the record
+/// is computed again. On one thread this can happen 32 times for the same records; the next time is
+/// taken for calculations that need the results of each other without end: ErrorCode::cycle, with the
+/// path of runs. At least one of them must be cached, otherwise the cycle is not seen. Runs of
+/// calculations are nested at most 500 deep; a deeper one is ErrorCode::too_deep.
+///
+/// Cancellation: pthread_cancel and pthread_exit inside a calculation or a loader end the thread, and
+/// waiting callers compute the results. They must not end a thread inside a codec, a key or a hook.
 ///
 /// Rules for the calculation itself: a result depends only on its own record and on the arguments,
 /// not on other records of the batch. It may call the cache and other calculations. It may run on

@@ -24,7 +24,8 @@ enum class ErrorCode : std::uint8_t {
   closed = 10,                  ///< the cache was closed
   store_failed = 11,            ///< an explicit administrative call could not do its work
   cycle = 12,                   ///< calculations that need each other's results; names the path
-  damaged = 13,  ///< the file is damaged and open read-only, so it is not quarantined
+  damaged = 13,   ///< the file is damaged and open read-only, so it is not quarantined
+  too_deep = 14,  ///< calculations that are nested more than 500 deep on one thread
 };
 
 [[nodiscard]] std::string_view to_string(ErrorCode code) noexcept;

@@ -19,6 +19,7 @@
 #include <ashmemo/key_part.hpp>
 
 #include "api/resource.hpp"
+#include "base/forced_unwind.hpp"
 #include "base/test_point.hpp"
 #include "base/thread_stack.hpp"
 #include "engine/in_flight.hpp"
@@ -154,21 +155,32 @@ void report_unencodable(engine::Engine& engine, std::string_view key) {
 
 /// A run of a calculation on this thread. The runs in which it is nested are its chain.
 ///
-/// A nested run of the same calculation that would contain all keys of a run on the chain would never
-/// end: that is a cycle. Calculations that end never do this. Runs of calculations that are not
-/// cached have no keys, so they are not seen.
+/// A run may contain all keys of a run on its chain for two reasons. The calculations need each other
+/// without end: that is a cycle. Or a calculation helps other tasks while it waits, and one of these
+/// loads the same keys: then the nested run ends. The thread cannot know which one it is, so only many
+/// such runs on one chain are a cycle. Later ones on this chain are then a cycle at once. Otherwise a
+/// program that catches the error and goes on would run each branch again at each depth. Runs of
+/// calculations that are not cached have no keys. They count only for the depth.
 class RunOnChain : public base::ThreadStack<RunOnChain> {
  public:
-  /// `what` identifies the calculation. Error (cycle), with the path of runs.
+  /// `what` identifies the calculation. Error (cycle), with the path of runs; Error (too_deep).
   RunOnChain(const void* what, std::vector<const engine::Query*> keys);
 
  private:
+  /// This many runs may contain the keys of an earlier run of the chain.
+  static constexpr std::size_t kMaxRepeats = 32;
+  /// A nested run takes 2 to 10 KiB of the stack, without the frames of the program. So this number
+  /// fits on a stack of 8 MiB.
+  static constexpr int kMaxDepth = 500;
+
   [[nodiscard]] bool contains_all_of(const RunOnChain& other) const;
   [[noreturn]] void throw_cycle(const RunOnChain& since) const;
+  [[noreturn]] void throw_too_deep() const;
   [[nodiscard]] std::string shown() const;
 
   const void* const what_;
   const std::vector<const engine::Query*> keys_;  // sorted
+  mutable bool is_in_cycle_ = false;
 };
 
 // Any order is good in which equal queries are neighbours.
@@ -188,24 +200,48 @@ std::vector<const engine::Query*> sorted(std::vector<const engine::Query*> keys)
 
 RunOnChain::RunOnChain(const void* what, std::vector<const engine::Query*> keys)
     : what_(what), keys_(sorted(std::move(keys))) {
+  int depth = 1;
+  bool is_in_cycle = false;
+  std::vector<const RunOnChain*> repeated;  // the innermost one first
   for (const RunOnChain* run = outer(); run != nullptr; run = run->outer()) {
-    if (run->what_ == what_ && contains_all_of(*run)) throw_cycle(*run);
+    ++depth;
+    if (run->what_ != what_ || !contains_all_of(*run)) continue;
+    repeated.push_back(run);
+    is_in_cycle = is_in_cycle || run->is_in_cycle_;
   }
+  const bool is_too_deep = depth > kMaxDepth;
+  is_in_cycle = is_in_cycle || repeated.size() > kMaxRepeats || (is_too_deep && !repeated.empty());
+  if (is_in_cycle) {
+    for (const RunOnChain* run : repeated) run->is_in_cycle_ = true;
+    throw_cycle(*repeated.front());
+  }
+  if (is_too_deep) throw_too_deep();
 }
 
 bool RunOnChain::contains_all_of(const RunOnChain& other) const {
-  return other.keys_.size() <= keys_.size() &&
+  return !other.keys_.empty() && other.keys_.size() <= keys_.size() &&
          std::includes(keys_.begin(), keys_.end(), other.keys_.begin(), other.keys_.end(), before);
 }
 
 void RunOnChain::throw_cycle(const RunOnChain& since) const {
   std::string path = shown();
   for (const RunOnChain* run = outer();; run = run->outer()) {
-    path.insert(0, run->shown() + " -> ");
+    if (!run->keys_.empty()) path.insert(0, run->shown() + " -> ");
     if (run == &since) break;
   }
   throw Error(ErrorCode::cycle, "these calculations need each other's results: " + path,
               std::string(keys_.front()->key));
+}
+
+void RunOnChain::throw_too_deep() const {
+  const std::string innermost = keys_.empty() ? "one that is not cached" : shown();
+  throw Error(
+      ErrorCode::too_deep,
+      fmt::format("calculations are nested more than {} deep, which would overflow the stack; "
+                  "the innermost is {}; load what it needs before, from the inside to the "
+                  "outside",
+                  kMaxDepth, innermost),
+      keys_.empty() ? std::string() : std::string(keys_.front()->key));
 }
 
 std::string RunOnChain::shown() const {
@@ -318,9 +354,8 @@ void Refresh::run() try {
 } catch (const std::exception& error) {
   engine_.counters.worker_errors.add();
   run_.registered->calculation().report_failure(text_of(error));
-} catch (...) {
-  engine_.counters.worker_errors.add();
 }
+ASHMEMO_PASS_FORCED_UNWIND catch (...) { engine_.counters.worker_errors.add(); }
 
 void Refresh::compute() {
   const engine::Refreshing refreshing(engine_.in_flight.closed());
@@ -341,9 +376,8 @@ ComputeReport compute(const Clock& clock, const LoadRun& run, std::size_t number
   std::exception_ptr thrown;
   try {
     run.run->compute(records, recorder);
-  } catch (...) {
-    thrown = std::current_exception();
   }
+  ASHMEMO_PASS_FORCED_UNWIND catch (...) { thrown = std::current_exception(); }
   return recorder.finish(records.size(), std::move(thrown));
 }
 
@@ -599,17 +633,19 @@ ComputeReport Load::compute_on_chain(std::size_t run, std::span<const std::size_
   const auto compute_it = [&] {
     return api::compute(*engine_.clock, runs_[run], run, records, completed);
   };
-  if (!runs_[run].keeping) return compute_it();
   std::vector<const engine::Query*> keys;
-  keys.reserve(records.size());
-  for (const std::size_t record : records) keys.push_back(&queries_[query_of(run, record)]);
+  if (runs_[run].keeping) {
+    keys.reserve(records.size());
+    for (const std::size_t record : records) keys.push_back(&queries_[query_of(run, record)]);
+  }
   const void* const what = runs_[run].registered != nullptr
                                ? static_cast<const void*>(&runs_[run].registered->calculation())
                                : &engine_;
   try {
     const RunOnChain on_chain(what, std::move(keys));
     return compute_it();
-  } catch (...) {  // a cycle
+  }
+  ASHMEMO_PASS_FORCED_UNWIND catch (...) {  // a cycle, or too deep
     ComputeReport report;
     report.thrown = std::current_exception();
     return report;

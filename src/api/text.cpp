@@ -37,6 +37,7 @@ constexpr Named<ErrorCode> kErrorCodes[] = {
     {ErrorCode::store_failed, "store_failed"},
     {ErrorCode::cycle, "cycle"},
     {ErrorCode::damaged, "damaged"},
+    {ErrorCode::too_deep, "too_deep"},
 };
 
 constexpr Named<RemovalCause> kRemovalCauses[] = {

@@ -10,7 +10,7 @@ class ThreadStack {
   ThreadStack(const ThreadStack&) = delete;
   ThreadStack& operator=(const ThreadStack&) = delete;
 
-  /// The newest object of the calling thread; null: there is none.
+  /// The newest object of the calling thread, or null.
   [[nodiscard]] static const T* innermost() noexcept { return static_cast<const T*>(innermost_); }
   /// The object that was the newest one when this object was made.
   [[nodiscard]] const T* outer() const noexcept { return static_cast<const T*>(outer_); }
