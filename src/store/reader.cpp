@@ -17,9 +17,10 @@ namespace ashmemo::store {
 
 namespace {
 
-void deliver(const Lookup& lookup, const EntryView& row, ValueView checksum, RowSink& sink) {
-  if (matches(checksum, checksum_of(lookup.key, row))) return sink.row(lookup.index, row);
-  sink.damaged(lookup.index, row.rowid);
+// `proof` is the checksum of the row, or its key if it has no checksum.
+bool proves(ValueView proof, std::string_view key, const EntryView& row) noexcept {
+  if (proof.type() == ValueType::text) return proof.bytes() == key;
+  return proof == ValueView::integer(checksum_of(key, row));
 }
 
 // A value above this connection's limit counts as missing. It was stored under a larger limit or by
@@ -53,14 +54,25 @@ base::Status Reader::read(std::span<const Lookup> keys, RowSink& sink) {
       find->bind_text(1, lookup.key);
       const int rc = find->try_step();
       if (rc == SQLITE_ROW) {
-        require_key(*find, 9, lookup.key);
-        deliver(lookup, entry_at(*find), find->value(10), sink);
+        deliver(*find, lookup, sink);
       } else if (!is_missing(rc)) {
         find->fail(rc);
       }
       find->reset();
     }
   });
+}
+
+// A checksum that matches proves the key, too. Otherwise the key of the row decides: either the row is
+// damaged, or the index led to the row of another key, or to none, and the file is damaged.
+void Reader::deliver(const Statement& found, const Lookup& lookup, RowSink& sink) {
+  const EntryView row = entry_at(found);
+  if (proves(found.value(9), lookup.key, row)) return sink.row(lookup.index, row);
+  StatementUse key(key_of_, database());
+  key->bind(1, row.rowid);
+  key->step();
+  require_key(*key, 0, lookup.key);
+  sink.damaged(lookup.index, row.rowid);
 }
 
 // Loads the counter before the first SELECT, which fixes the snapshot. So the snapshot may contain more

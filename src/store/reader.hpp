@@ -68,6 +68,7 @@ class Reader {
 
   [[nodiscard]] SQLite::Database& database() noexcept { return connection_->database(); }
   void use_snapshot();
+  void deliver(const Statement& found, const Lookup& lookup, RowSink& sink);
   bool take_page(const KeyRange& range, int most, std::vector<StoredEntry>* page);
   std::string first_key(const KeyRange& range);
 
@@ -83,11 +84,13 @@ class Reader {
   // `k` is the index of keys, `e` the rows. Without the join SQLite would take `cache_key` from the
   // index and never notice that the index leads to the row of another key. LEFT JOIN also finds an
   // index entry without a row. It costs one search in each tree, the same as without the join.
+  // The last column is the checksum, which covers the key, or the key of a row without a checksum.
   Statement find_{
       "SELECT e.rowid, e.computed_at, e.fresh_until, e.expires_at, e.keep_until,"
-      " e.calculation_id, e.record_version, e.cost_us, e.value, e.cache_key, e.checksum"
+      " e.calculation_id, e.record_version, e.cost_us, e.value, coalesce(e.checksum, e.cache_key)"
       " FROM cache_entries AS k LEFT JOIN cache_entries AS e ON e.rowid = k.rowid"
       " WHERE k.cache_key = ?1"};
+  Statement key_of_{"SELECT cache_key FROM cache_entries WHERE rowid = ?1"};
   Statement page_{
       "SELECT e.rowid, e.computed_at, e.fresh_until, e.expires_at, e.keep_until,"
       " e.calculation_id, e.record_version, e.cost_us, e.value, e.cache_key, e.checksum,"

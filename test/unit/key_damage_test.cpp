@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "support/hostile.hpp"
 #include "support/store_fixture.hpp"
 #include "support/temp_dir.hpp"
 
@@ -38,15 +39,14 @@ void overwrite_in_pages(const std::string& path, char kind, std::string_view fro
   test::write_file(path, file);
 }
 
-/// A file with the keys "key 1" to "key 3". Its rows of "key 1" and "key 2" have changed keys, and
-/// its index has not.
+/// A file with the keys "key 1" to "key 5". Its index leads "key 3" to the row of "key 4", and the
+/// other way round. Short rows in a new file have the rowids 1 to 5.
 struct SwappedRows : StoreFixture {
   SwappedRows() {
-    put({{"key 1", "one"}, {"key 2", "two"}, {"key 3", "three"}});
+    put({{"key 1", "one"}, {"key 2", "two"}, {"key 3", "three"}, {"key 4", "four"}, {"key 5", ""}});
     close();
-    overwrite_in_pages(path, kTableLeaf, "key 1", "key X");
-    overwrite_in_pages(path, kTableLeaf, "key 2", "key 1");
-    overwrite_in_pages(path, kTableLeaf, "key X", "key 2");
+    overwrite_in_pages(path, kIndexLeaf, "key 3\x03", "key 3\x04");
+    overwrite_in_pages(path, kIndexLeaf, "key 4\x04", "key 4\x03");
     reopen();
     expect_damage();
   }
@@ -74,7 +74,7 @@ bool is_damage(const base::Result<T>& done) {
 TEST_SUITE("unit") {
   TEST_CASE("a read fails when the row that was found has another key") {
     SwappedRows file;
-    for (const std::string key : {"key 1", "key 2"}) {
+    for (const std::string key : {"key 3", "key 4"}) {
       std::optional<Value> value;
       const auto done = read(file.store(), key, &value);
       REQUIRE_FALSE(done);
@@ -82,14 +82,40 @@ TEST_SUITE("unit") {
       CHECK_FALSE(value);
       CHECK(is_damage(file.store().entry(key)));
     }
-    CHECK(test::read_value(file.store(), "key 3") == Value::text("three"));
+    CHECK(test::read_value(file.store(), "key 2") == Value::text("two"));
+  }
+
+  TEST_CASE("a read of a row without a checksum fails when it has another key") {
+    SwappedRows file;
+    file.raw().run("UPDATE cache_entries SET value = 'by a person' WHERE rowid IN (2, 4)");
+    file.store().release_snapshots(0);
+    std::optional<Value> value;
+    CHECK(read(file.store(), "key 3", &value).failure().kind == FailureKind::corrupt);
+    CHECK_FALSE(value);
+    CHECK(read(file.store(), "key 2", &value));
+    CHECK(value == Value::text("by a person"));
+  }
+
+  TEST_CASE("a row whose checksum is not a number is damaged and the file is not") {
+    StoreFixture file;
+    file.put({{"key 1", "one"}, {"key 2", "two"}});
+    file.close();
+    test::run_without_types(file.path, "cache_entries",
+                            "UPDATE cache_entries SET checksum = x'00' WHERE cache_key = 'key 1'");
+    file.reopen();
+    std::optional<Value> value;
+    CHECK(read(file.store(), "key 1", &value).ok());
+    CHECK_FALSE(value);
+    CHECK(read(file.store(), "key 2", &value).ok());
+    CHECK(value == Value::text("two"));
+    file.expect_damage();
   }
 
   TEST_CASE("a walk fails when a row has another key than the index") {
     SwappedRows file;
     CHECK(is_damage(file.store().page("", "", 9)));
-    CHECK(is_damage(file.store().page("key 2", "", 9)));
-    CHECK(file.store().page("key 3", "", 9).value().size() == 1);
+    CHECK(is_damage(file.store().page("key 4", "", 9)));
+    CHECK(file.store().page("key 5", "", 9).value().size() == 1);
   }
 
   TEST_CASE("the writer neither replaces nor removes a row that has another key") {
@@ -98,11 +124,11 @@ TEST_SUITE("unit") {
       SwappedRows file;
       REQUIRE(file.writer().begin());
       store::Writer& writer = file.writer();
-      if (change == 0) CHECK(is_damage(writer.put(test::row_of("key 1", ValueView::null(), 9))));
-      if (change == 1) CHECK(is_damage(writer.delete_key("key 1")));
+      if (change == 0) CHECK(is_damage(writer.put(test::row_of("key 3", ValueView::null(), 9))));
+      if (change == 1) CHECK(is_damage(writer.delete_key("key 3")));
       if (change == 2) CHECK(is_damage(writer.delete_prefix("key", 9)));
       // The failure has rolled the transaction back.
-      CHECK(file.raw().integer("SELECT count(*) FROM cache_entries NOT INDEXED") == 3);
+      CHECK(file.raw().integer("SELECT count(*) FROM cache_entries NOT INDEXED") == 5);
     }
   }
 
