@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <array>
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <map>
@@ -20,6 +22,7 @@
 
 #include "api/resource.hpp"
 #include "base/forced_unwind.hpp"
+#include "base/key_hash.hpp"
 #include "base/test_point.hpp"
 #include "base/thread_stack.hpp"
 #include "engine/in_flight.hpp"
@@ -33,12 +36,11 @@ constexpr Duration kMaxWait = std::chrono::minutes(1);
 
 std::size_t hash_of(const engine::Query& query) {
   const ValueView version = query.record_version;
-  const std::hash<std::string_view> of_bytes;
-  const std::hash<std::int64_t> of_number;
-  std::size_t hash = of_bytes(query.key);
-  hash = hash * 31 + of_number(version.as_integer());
-  hash = hash * 31 + std::hash<double>()(version.as_real());
-  return hash * 31 + of_bytes(version.bytes());
+  const std::array<std::uint64_t, 4> parts{base::hash_of(query.key),
+                                           static_cast<std::uint64_t>(version.as_integer()),
+                                           std::hash<double>()(version.as_real()),  // 0.0 is -0.0
+                                           base::hash_of(version.bytes())};
+  return base::KeyHash()({reinterpret_cast<const char*>(parts.data()), sizeof(parts)});
 }
 
 /// Finds queries for the same key and version.

@@ -69,16 +69,14 @@ Wait::~Wait() {
 
 namespace {
 
-std::size_t hash_of_key(std::string_view key) { return std::hash<std::string_view>()(key); }
-
 // Different from the hash of a key with the same text.
-std::size_t hash_of_prefix(std::string_view prefix) { return ~hash_of_key(prefix); }
+std::uint64_t hash_of_prefix(std::string_view prefix) { return ~base::hash_of(prefix); }
 
 }  // namespace
 
 void RemovalFilter::add_key(std::string_view key) noexcept {
   ++count_;
-  add(hash_of_key(key));
+  add(base::hash_of(key));
 }
 
 void RemovalFilter::add_prefix(std::string_view prefix) noexcept {
@@ -87,21 +85,21 @@ void RemovalFilter::add_prefix(std::string_view prefix) noexcept {
   add(hash_of_prefix(prefix));
 }
 
-void RemovalFilter::add(std::size_t hash) noexcept {
+void RemovalFilter::add(std::uint64_t hash) noexcept {
   Bucket& bucket = buckets_[hash % kBuckets];
   if (bucket.hash != hash) bucket.others = bucket.last;
   bucket.hash = hash;
   bucket.last = count_;
 }
 
-bool RemovalFilter::is_removed(std::size_t hash, std::uint64_t since) const noexcept {
+bool RemovalFilter::is_removed(std::uint64_t hash, std::uint64_t since) const noexcept {
   const Bucket& bucket = buckets_[hash % kBuckets];
   return bucket.others > since || (bucket.hash == hash && bucket.last > since);
 }
 
 bool RemovalFilter::covers(std::string_view key, std::uint64_t since) const noexcept {
   if (count_ == since) return false;
-  if (is_removed(hash_of_key(key), since)) return true;
+  if (is_removed(base::hash_of(key), since)) return true;
   for (std::size_t length = 0; length <= std::min(kMaxPrefix, key.size()); ++length) {
     if (prefixes_[length] <= since) continue;
     if (is_removed(hash_of_prefix(key.substr(0, length)), since)) return true;

@@ -10,11 +10,11 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include <ashmemo/value.hpp>
 
+#include "base/key_hash.hpp"
 #include "base/mutex.hpp"
 #include "base/thread_stack.hpp"
 #include "engine/refresh_queue.hpp"
@@ -116,14 +116,14 @@ class RemovalFilter {
  private:
   /// A removal has a number, its place in the order of removals.
   struct Bucket {
-    std::size_t hash = 0;      // of the last key or prefix that was removed here
+    std::uint64_t hash = 0;    // of the last key or prefix that was removed here
     std::uint64_t last = 0;    // its number
     std::uint64_t others = 0;  // the number of the last removal here with another hash
   };
   static constexpr std::size_t kBuckets = 256;
 
-  void add(std::size_t hash) noexcept;
-  [[nodiscard]] bool is_removed(std::size_t hash, std::uint64_t since) const noexcept;
+  void add(std::uint64_t hash) noexcept;
+  [[nodiscard]] bool is_removed(std::uint64_t hash, std::uint64_t since) const noexcept;
 
   std::uint64_t count_ = 0;
   std::array<Bucket, kBuckets> buckets_{};
@@ -199,7 +199,7 @@ class InFlightTable {
   void removed_prefix(std::string_view prefix);  // empty: everything
 
  private:
-  using Table = std::unordered_multimap<std::string_view, InFlightPtr>;  // views of their keys
+  using Table = base::KeyMultimap<InFlightPtr>;  // views of their keys
 
   [[nodiscard]] InFlightPtr find_locked(const Wanted& wanted) const ASHMEMO_REQUIRES(mutex_);
   InFlightPtr add_locked(const Wanted& wanted, std::uint64_t removals_before,

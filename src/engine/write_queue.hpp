@@ -12,7 +12,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -21,6 +20,7 @@
 #include <ashmemo/events.hpp>
 #include <ashmemo/value.hpp>
 
+#include "base/key_hash.hpp"
 #include "base/mutex.hpp"
 #include "engine/in_flight.hpp"
 #include "store/rows.hpp"
@@ -158,8 +158,8 @@ class RangeRemovals {
   [[nodiscard]] std::size_t size() const noexcept { return newest_.size(); }
 
  private:
-  std::unordered_map<std::string_view, RangePtr> newest_;  // by prefix
-  std::map<std::size_t, std::size_t> lengths_;             // prefix length: number of prefixes
+  base::KeyMap<RangePtr> newest_;               // by prefix
+  std::map<std::size_t, std::size_t> lengths_;  // prefix length: number of prefixes
 };
 
 /// See the comment at the top of this file. Threads: any; the functions of the worker are called by
@@ -292,7 +292,7 @@ class WriteQueue {
   mutable base::Mutex mutex_ ASHMEMO_LOCK_LEVEL(3);
   base::Condition changed_;
   std::deque<Item> items_ ASHMEMO_GUARDED_BY(mutex_);
-  std::unordered_map<std::string_view, SlotPtr> newest_ ASHMEMO_GUARDED_BY(mutex_);
+  base::KeyMap<SlotPtr> newest_ ASHMEMO_GUARDED_BY(mutex_);
   RangeRemovals removals_ ASHMEMO_GUARDED_BY(mutex_);  // not yet done
   RangePtr calculations_ ASHMEMO_GUARDED_BY(mutex_);   // the newest put_calculations; may be null
   std::size_t removal_bytes_ ASHMEMO_GUARDED_BY(mutex_) = 0;  // the part of bytes_ for removals

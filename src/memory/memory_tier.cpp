@@ -5,11 +5,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <functional>
 #include <memory>
 #include <string_view>
 #include <vector>
 
+#include "base/key_hash.hpp"
 #include "base/mutex.hpp"
 #include "memory/tier_entry.hpp"
 #include "memory/tier_table.hpp"
@@ -150,13 +150,6 @@ namespace {
 constexpr std::size_t kShardBytes = 2 << 20;
 constexpr std::size_t kMaxShards = 16;
 
-// The hash of some standard libraries does not mix all bits, so this mixes them.
-std::uint64_t hash_of(std::string_view key) noexcept {
-  std::uint64_t hash = std::hash<std::string_view>()(key);
-  hash = (hash ^ (hash >> 32)) * 0x9e3779b97f4a7c15U;
-  return hash ^ (hash >> 29);
-}
-
 }  // namespace
 
 MemoryTier::MemoryTier(std::int64_t bytes) {
@@ -177,7 +170,7 @@ TierShard& MemoryTier::shard_of(std::uint64_t hash) const noexcept {
 
 bool MemoryTier::find(std::string_view key, Look& look, TierCopy& copy,
                       store::EntryView& row) noexcept {
-  look.hash = hash_of(key);
+  look.hash = base::hash_of(key);
   return shard_of(look.hash).find(key, look, copy, row);
 }
 
@@ -187,11 +180,13 @@ void MemoryTier::fill(std::string_view key, const Look& look,
 }
 
 void MemoryTier::begin_change(std::string_view key) noexcept {
-  const std::uint64_t hash = hash_of(key);
+  const std::uint64_t hash = base::hash_of(key);
   shard_of(hash).begin_change(hash);
 }
 
-void MemoryTier::end_change(std::string_view key) noexcept { shard_of(hash_of(key)).end_change(); }
+void MemoryTier::end_change(std::string_view key) noexcept {
+  shard_of(base::hash_of(key)).end_change();
+}
 
 void MemoryTier::begin_change_of_all() noexcept {
   for (const auto& shard : shards_) shard->begin_change_of_all();

@@ -12,6 +12,7 @@ run_headers_suite() {
   check "public headers include only the standard library and each other" only_public_includes
   check "a folder of src includes no higher one" only_lower_includes
   check "only the store knows SQLite" sqlite_in_store_only
+  check "every table of texts uses the hash with a seed" tables_use_seeded_hash
   check "the program uses public headers only" cli_uses_public_headers
   check "tests can replace every system call" system_calls_are_replaceable
   check "every source is in its meson.build" sources_are_listed
@@ -182,6 +183,15 @@ system_calls_are_replaceable() {
   (cd "$project_root" &&
     lines_with -n "(^|[^a-z])::($names|fdatasync|ftruncate|link|mkdir|mmap|openat|read|stat|write)\(" \
       "${files[@]}") | fails_if_any "use base/system_calls.hpp here"
+}
+
+# Without the seed, users who choose keys could find many with one hash (base/key_hash.hpp).
+tables_use_seeded_hash() {
+  mapfile -t sources < <(project_files 'src/*.hpp' 'src/*.cpp' 'include/*.hpp' |
+    lines_with -v '^src/base/key_hash[.]hpp')
+  (cd "$project_root" &&
+    lines_with -n '(std::hash|unordered_(multi)?(map|set))<std::string' "${sources[@]}") |
+    fails_if_any "use base::KeyHash, KeyMap or KeyMultimap here"
 }
 
 cli_uses_public_headers() {
