@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bit>
 #include <chrono>
 #include <compare>
 #include <concepts>
@@ -69,9 +70,23 @@ template <class Scale, std::integral Rep>
   return signed_saturated(whole * kNum + part, negative);
 }
 
+/// Reads the bits of the number, because a compiler with -ffast-math assumes that each number is
+/// finite.
+[[nodiscard]] constexpr bool is_finite(double number) noexcept {
+  constexpr std::uint64_t kExponent = 0x7ff0'0000'0000'0000;
+  return (std::bit_cast<std::uint64_t>(number) & kExponent) != kExponent;
+}
+
+/// Zero for a number that is not a number. Otherwise the end of the range on its side.
+[[nodiscard]] constexpr std::int64_t of_not_finite(double number) noexcept {
+  constexpr std::uint64_t kMantissa = 0x000f'ffff'ffff'ffff;
+  const auto bits = std::bit_cast<std::uint64_t>(number);
+  if ((bits & kMantissa) != 0) return 0;  // not a number
+  return signed_saturated(std::numeric_limits<std::uint64_t>::max(), bits >> 63 != 0);
+}
+
 [[nodiscard]] constexpr std::int64_t scale_floating(long double microseconds) noexcept {
   using Limits = std::numeric_limits<std::int64_t>;
-  if (microseconds != microseconds) return 0;
   if (microseconds >= static_cast<long double>(Limits::max())) return Limits::max();
   if (microseconds <= static_cast<long double>(Limits::min())) return Limits::min();
   return static_cast<std::int64_t>(microseconds);
@@ -83,6 +98,8 @@ template <class Rep, class Period>
     return scale_integer<std::ratio_divide<Period, std::micro>>(count);
   } else {
     const auto periods = static_cast<long double>(count);
+    const auto rounded = static_cast<double>(periods);
+    if (!is_finite(rounded)) return of_not_finite(rounded);
     return scale_floating(periods * Period::num / Period::den * std::micro::den);
   }
 }

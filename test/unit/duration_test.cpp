@@ -1,11 +1,15 @@
 #include <doctest/doctest.h>
 
+#include <bit>
 #include <cstdint>
 #include <limits>
 #include <ratio>
 #include <string>
+#include <vector>
 
 #include <ashmemo/duration.hpp>
+
+#include "duration_fast_math.hpp"
 
 namespace {
 
@@ -81,6 +85,19 @@ TEST_SUITE("unit") {
     CHECK(count_of(Seconds(1e300)) == kMax);
     CHECK(count_of(Seconds(-1e300)) == kMin);
     CHECK(count_of(Seconds(Limits::quiet_NaN())) == 0);
+  }
+
+  TEST_CASE("a count that is not a number is zero even if the program uses -ffast-math") {
+    using Limits = std::numeric_limits<double>;
+    const auto counts_of = [](double number) {
+      return ashmemo::test::fast_math_counts_of(std::bit_cast<std::uint64_t>(number));
+    };
+    using Counts = std::vector<std::int64_t>;
+    CHECK(counts_of(Limits::quiet_NaN()) == Counts{0, 0, 0, 0});
+    CHECK(counts_of(-Limits::quiet_NaN()) == Counts{0, 0, 0, 0});
+    CHECK(counts_of(Limits::infinity()) == Counts(4, kMax));
+    CHECK(counts_of(-Limits::infinity()) == Counts(4, kMin));
+    CHECK(counts_of(2) == Counts{2'000'000, 120'000'000, 7'200'000'000, 2});
   }
 
   TEST_CASE("a duration in a very large or very small unit converts or saturates") {
