@@ -81,7 +81,8 @@ struct Timing {
   /// worker writes it earlier if it has other work. Cost: a longer interval loses more in a crash; a
   /// shorter one commits more often, and after each commit the page caches of all readers are empty.
   Duration flush_interval = std::chrono::milliseconds(100);
-  /// How often the idle worker looks for work without a signal, for safety.
+  /// How often the idle worker looks for work without a signal, for safety. At least 10 ms, because
+  /// each look costs processor time.
   Duration maintenance_interval = std::chrono::minutes(1);
   /// The maximum time that a call waits for a store that does not accept its write. After a call has
   /// waited in vain for space in the queue, no other call does so until the store accepts a write.

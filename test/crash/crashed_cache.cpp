@@ -46,7 +46,7 @@ Load CrashedCache::draw_load(std::mt19937_64& random, Durability durability, int
   load.options.durability = durability;
   load.options.timing.flush_interval = std::chrono::milliseconds(random() % 4);
   load.options.timing.touch_interval = std::chrono::milliseconds(random() % 20);
-  load.options.timing.maintenance_interval = std::chrono::milliseconds(5);
+  load.options.timing.maintenance_interval = std::chrono::milliseconds(10);
   load.options.memory_bytes = random() % 2 == 0 ? 0 : 256 * KiB;
   load.options.queue_bytes = random() % 4 == 0 ? 64 * KiB : 4 * MiB;
   if (!is_small_) return load;

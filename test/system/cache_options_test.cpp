@@ -36,6 +36,8 @@ TEST_SUITE("system") {
         {"timing.flush_interval", "-2ms", [](Options& o) { o.timing.flush_interval = -2ms; }},
         {"timing.maintenance_interval", "0s",
          [](Options& o) { o.timing.maintenance_interval = 0s; }},
+        {"timing.maintenance_interval", "9ms",
+         [](Options& o) { o.timing.maintenance_interval = 9ms; }},
         {"timing.maintenance_interval", "-1m",
          [](Options& o) { o.timing.maintenance_interval = -1min; }},
         {"timing.max_wait", "-1us", [](Options& o) { o.timing.max_wait = -1us; }},
@@ -92,7 +94,7 @@ TEST_SUITE("system") {
       f.use_thread();
       f.options.timing.touch_interval = interval;
       f.options.timing.flush_interval = interval;
-      f.options.timing.maintenance_interval = interval.is_forever() ? interval : Duration(1us);
+      f.options.timing.maintenance_interval = interval.is_forever() ? interval : Duration(10ms);
       f.fill("k", 100);
       CHECK(f->get<std::string>("k1").has_value());
       CHECK(f->erase("k2"));

@@ -181,7 +181,7 @@ TEST_SUITE("system") {
   TEST_CASE("the worker thread notices that the folder is moved away and back") {
     CacheFixture f;
     f.use_thread();
-    f.options.timing.maintenance_interval = 1ms;
+    f.options.timing.maintenance_interval = 10ms;
     CHECK(f->put("before", 1));
     f->flush();
     const std::string elsewhere = f.dir.path() + ".elsewhere";
