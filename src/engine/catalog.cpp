@@ -1,6 +1,7 @@
 #include "engine/catalog.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <utility>
 
 #include <ashmemo/error.hpp>
@@ -20,6 +21,10 @@ constexpr auto& kCounters = store::kCalculationCounts<Counter>;
 /// Whether the results of this row are results of that code.
 bool is_of(const store::CalculationRow& row, std::int64_t version, std::string_view result_type) {
   return row.version == version && (row.result_type.empty() || row.result_type == result_type);
+}
+
+std::int64_t reads_of(const store::CalculationRow& row) {
+  return row.hits + row.stale_hits + row.misses;
 }
 
 std::string describe(std::int64_t version, std::string_view result_type) {
@@ -113,6 +118,7 @@ CalculationPtr Catalog::add(std::string_view resource, std::string_view name, st
                             describe(version, result_type)),
                 std::string(name));
   }
+  if (!rows_.contains(key)) make_space_locked();
   auto state = std::make_shared<CalculationState>();
   state->resource = resource;
   state->name = name;
@@ -132,6 +138,30 @@ CalculationPtr Catalog::add(std::string_view resource, std::string_view name, st
   row->second.result_type = result_type;
   unwritten_.insert(row->second.id);
   return state;
+}
+
+// Makes space for one calculation.
+void Catalog::make_space_locked() {
+  if (!writes_ || rows_.size() < kMaxCalculations) return;
+  const std::size_t surplus = rows_.size() - kMaxCalculations + 1;
+  std::vector<std::map<Name, store::CalculationRow>::iterator> unused;
+  for (auto row = rows_.begin(); row != rows_.end(); ++row) {
+    if (!states_.contains(row->first)) unused.push_back(row);
+  }
+  if (unused.size() < surplus) {
+    throw Error(ErrorCode::misuse,
+                fmt::format("this process uses {} calculations of one cache, which is the maximum: "
+                            "names of calculations must not contain data",
+                            kMaxCalculations));
+  }
+  const auto last = unused.begin() + static_cast<std::ptrdiff_t>(surplus);
+  std::partial_sort(unused.begin(), last, unused.end(), [](const auto& a, const auto& b) {
+    return reads_of(a->second) < reads_of(b->second);
+  });
+  for (auto row = unused.begin(); row != last; ++row) {
+    retire_locked((*row)->second);
+    rows_.erase(*row);
+  }
 }
 
 void Catalog::renew(const CalculationPtr& calculation) {

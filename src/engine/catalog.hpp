@@ -8,7 +8,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -47,6 +46,11 @@ using CalculationPtr = std::shared_ptr<CalculationState>;
 /// Threads: any. Its mutex is the last one that a thread takes.
 class Catalog {
  public:
+  /// A file has no more calculations than this, apart from retired ones. A new calculation then
+  /// retires the one with the fewest reads that this process does not use. Otherwise a program with
+  /// new names in each run would let the table grow for ever. 10,000 rows take 2 MiB.
+  static constexpr std::size_t kMaxCalculations = 10'000;
+
   /// `writes`: new ids will be written to the file. Otherwise new ids are larger than any id in a
   /// file, because another program may give the next id to another calculation.
   explicit Catalog(bool writes = true);
@@ -61,7 +65,7 @@ class Catalog {
   /// The state of a calculation. If the file has another version of it, newer or older, or another
   /// type of results, the calculation gets a new id and the old one is retired. A file of format 1
   /// does not know the type; then it takes this one. Error (misuse) if this process already uses
-  /// another version or type.
+  /// another version or type, or kMaxCalculations other calculations.
   [[nodiscard]] CalculationPtr add(std::string_view resource, std::string_view name,
                                    std::int64_t version, std::string_view policy,
                                    std::string_view result_type = {});
@@ -101,6 +105,7 @@ class Catalog {
 
   [[nodiscard]] bool has_current(std::int64_t id) const;
   void renew_locked(const CalculationPtr& calculation) ASHMEMO_REQUIRES(mutex_);
+  void make_space_locked() ASHMEMO_REQUIRES(mutex_);
   void retire_locked(const store::CalculationRow& row) ASHMEMO_REQUIRES(mutex_);
   [[nodiscard]] static store::CalculationRow as_retired(store::CalculationRow row);
   [[nodiscard]] bool may_answer_locked(const CalculationState& state,
@@ -119,8 +124,8 @@ class Catalog {
   std::map<Name, store::CalculationRow> rows_ ASHMEMO_GUARDED_BY(mutex_);  // the current rows
   std::map<Name, CalculationPtr> states_ ASHMEMO_GUARDED_BY(mutex_);
   std::map<std::int64_t, store::CalculationRow> retired_ ASHMEMO_GUARDED_BY(mutex_);
-  std::unordered_set<std::int64_t> current_ ASHMEMO_GUARDED_BY(mutex_);  // ids of rows_
-  std::set<std::int64_t> unwritten_ ASHMEMO_GUARDED_BY(mutex_);          // ids of changed rows
+  std::set<std::int64_t> current_ ASHMEMO_GUARDED_BY(mutex_);    // ids of rows_
+  std::set<std::int64_t> unwritten_ ASHMEMO_GUARDED_BY(mutex_);  // ids of changed rows
   std::set<std::int64_t> fresh_
       ASHMEMO_GUARDED_BY(mutex_);  // unwritten ids that no writer ever took
   std::int64_t last_id_ ASHMEMO_GUARDED_BY(mutex_);

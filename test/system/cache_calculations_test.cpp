@@ -58,6 +58,26 @@ std::string names(const std::vector<StoredCalculation>& calculations) {
 }  // namespace
 
 TEST_SUITE("system") {
+  TEST_CASE("a file with the maximum of calculations drops the least read one for a new one") {
+    CacheFixture f;
+    f.raw().run(
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)"
+        " INSERT INTO cache_calculations (id, resource, name, version, policy, hits)"
+        " SELECT i, 'Post', 'calculation ' || i, 1, '', abs(i - 5000) FROM n");
+    f.close_raw();
+    f.reopen();
+    Registry registry(f.cache());
+    auto& posts = registry.resource<Post>("Post", &Post::id);
+    auto words = posts.calculation("words", [](const Post& post) { return post.id; });
+    posts.cache_calculation("words", {});
+    CHECK(words(Post{3}) == 3);
+    f->flush();
+    (void)f.run_to_the_end();
+    CHECK(f.raw().integer("SELECT count(*) FROM cache_calculations") == 10'000);
+    CHECK(f.raw().integer("SELECT count(*) FROM cache_calculations WHERE name = 'words'") == 1);
+    CHECK(f.raw().integer("SELECT count(*) FROM cache_calculations WHERE id = 5000") == 0);
+  }
+
   TEST_CASE("calculations returns each calculation with its counters") {
     CacheFixture f;
     CHECK(f->calculations().empty());

@@ -433,4 +433,35 @@ TEST_SUITE("unit") {
       CHECK(catalog.is_current(words->id));
     }
   }
+
+  TEST_CASE(
+      "a new calculation retires the least read one of others when the file has the maximum") {
+    constexpr auto kMax = static_cast<std::int64_t>(Catalog::kMaxCalculations);
+    Rows file;
+    for (std::int64_t id = 1; id <= kMax + 1; ++id) {
+      file.push_back(row(id, "calculation " + std::to_string(id), 1));
+      file.back().hits = 1'000'000 - id;
+      if (id == 7) file.back().hits = 0;
+    }
+    Catalog catalog;
+    CHECK(catalog.load(file).empty());
+    const auto used = catalog.add("Post", "calculation " + std::to_string(kMax + 1), 1, "");
+    CHECK(catalog.retired().empty());
+    const auto words = catalog.add("Post", "words", 1, "");
+    CHECK(ids_of(catalog.retired()) == Ids{7, kMax});
+    CHECK_FALSE(catalog.is_current(7));
+    CHECK(catalog.is_current(used->id));
+    CHECK(catalog.is_current(words->id));
+    CHECK(with_id(catalog.take_unwritten(), 7).retired);
+  }
+
+  TEST_CASE("a process cannot use more calculations than the maximum") {
+    Catalog catalog;
+    for (std::size_t i = 0; i < Catalog::kMaxCalculations; ++i) {
+      (void)catalog.add("Post", "calculation " + std::to_string(i), 1, "");
+    }
+    CHECK_THROWS_AS(catalog.add("Post", "one more", 1, ""), Error);
+    CHECK(catalog.add("Post", "calculation 5", 1, "")->id == 6);
+    CHECK(catalog.calculations().size() == Catalog::kMaxCalculations);
+  }
 }
