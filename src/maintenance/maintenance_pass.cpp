@@ -340,6 +340,7 @@ Status MaintenancePass::compact_on(store::Store& store) {
     if (Status s = upkeep_.require_wal_space(store, WaitsForReads::at_length); !s.ok()) return s;
     if (Status s = sweeper_.expire_some(store, &more); !s.ok()) return s;
   }
+  if (Status s = upkeep_.require_wal_space(store, WaitsForReads::at_length); !s.ok()) return s;
   if (Status s = sweeper_.delete_damaged(store); !s.ok()) return s;
   while (sweeper_.has_retired()) {
     if (Status s = upkeep_.require_wal_space(store, WaitsForReads::at_length); !s.ok()) return s;

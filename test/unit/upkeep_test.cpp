@@ -157,6 +157,20 @@ TEST_SUITE("unit") {
     CHECK(fake.file->keys().empty());
   }
 
+  TEST_CASE("compact moves a long log into the file before it deletes damaged entries") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    test::FakeRow row;
+    row.is_damaged = true;
+    (void)fake.engine.suspects.add(fake.file->plant("damaged", row));
+    fake.faults->before(Call::delete_due, [&fake] { fake.file->wal_bytes = 5 * MiB; });
+    std::int64_t seen = -1;
+    fake.faults->before(Call::delete_damaged, [&] { seen = fake.file->wal_bytes; });
+    REQUIRE(fake.worker.compact().ok());
+    CHECK(seen == 0);
+    CHECK(fake.file->keys().empty());
+  }
+
   TEST_CASE("compact ends if no page can be released") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
