@@ -1,5 +1,7 @@
 #include "fuzz/templates.hpp"
 
+#include <sqlite3.h>
+
 #include <ashmemo/ashmemo.hpp>
 #include <cstddef>
 #include <cstdint>
@@ -7,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "fuzz/require.hpp"
 #include "fuzz/scratch.hpp"
 #include "fuzz/session.hpp"
 #include "fuzz/wal.hpp"
@@ -36,14 +39,24 @@ void put_many(Cache& cache) {
   load_calculations(cache);
 }
 
-template <class Fill>
-Template make(bool closed, const Fill& fill) {
+// A row without a checksum is not checked, as if another program had written it.
+void forget_row_checksums() {
+  sqlite3* file = nullptr;
+  require(sqlite3_open(cache_path().c_str(), &file) == SQLITE_OK, "the template can be opened");
+  const char* const sql = "UPDATE cache_entries SET checksum = NULL";
+  require(sqlite3_exec(file, sql, nullptr, nullptr, nullptr) == SQLITE_OK,
+          "the template can be changed");
+  require(sqlite3_close(file) == SQLITE_OK, "the template can be closed");
+}
+
+Template make(bool closed, Rows rows, void (*fill)(Cache&)) {
   clean_scratch();
   Template made;
   {
     Cache cache(cache_path(), session_options());
     fill(cache);
     cache.flush();
+    if (rows == Rows::unchecked) forget_row_checksums();
     if (!closed) {
       // Reading and closing the file drops the POSIX locks of this process. That does no harm here,
       // because no other process has the file open.
@@ -56,26 +69,18 @@ Template make(bool closed, const Fill& fill) {
   return made;
 }
 
+template <bool closed, void (*fill)(Cache&)>
+const Template& one_of(Rows rows) {
+  static const Template checked = make(closed, Rows::checked, fill);
+  static const Template unchecked = make(closed, Rows::unchecked, fill);
+  return rows == Rows::checked ? checked : unchecked;
+}
+
 }  // namespace
 
-const Template& few_entries() {
-  static const Template made = make(true, put_few);
-  return made;
-}
-
-const Template& many_entries() {
-  static const Template made = make(true, put_many);
-  return made;
-}
-
-const Template& few_in_the_log() {
-  static const Template made = make(false, put_few);
-  return made;
-}
-
-const Template& many_in_the_log() {
-  static const Template made = make(false, put_many);
-  return made;
-}
+const Template& few_entries(Rows rows) { return one_of<true, put_few>(rows); }
+const Template& many_entries(Rows rows) { return one_of<true, put_many>(rows); }
+const Template& few_in_the_log(Rows rows) { return one_of<false, put_few>(rows); }
+const Template& many_in_the_log(Rows rows) { return one_of<false, put_many>(rows); }
 
 }  // namespace ashmemo::fuzz
