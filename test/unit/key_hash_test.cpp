@@ -90,7 +90,7 @@ TEST_SUITE("unit") {
     for (const std::string& key : keys_of_one_hash()) {
       memory::MemoryTier::Look look;
       memory::TierCopy copy;
-      store::RowView row;
+      store::EntryView row;
       REQUIRE_FALSE(tier.find(key, look, copy, row));
       hashes.push_back(look.hash);
     }
