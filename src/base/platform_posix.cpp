@@ -18,6 +18,7 @@
 
 #include "base/platform.hpp"
 #include "base/system_calls.hpp"
+#include "base/test_point.hpp"
 
 namespace ashmemo::base {
 namespace {
@@ -460,6 +461,7 @@ void SharedLock::unlock() noexcept {
 
 Result<std::thread> start_thread(const char* name, std::function<void()> work) try {
   const BlockedSignals blocked;
+  ASHMEMO_TEST_POINT("system: starts a thread");
   return std::thread([name, work = std::move(work)] {
     name_this_thread(name);
     work();

@@ -60,6 +60,7 @@ std::string names(const std::vector<StoredCalculation>& calculations) {
 TEST_SUITE("system") {
   TEST_CASE("a file with the maximum of calculations drops the least read one for a new one") {
     CacheFixture f;
+    (void)f.cache();  // creates the file
     f.raw().run(
         "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)"
         " INSERT INTO cache_calculations (id, resource, name, version, policy, hits)"

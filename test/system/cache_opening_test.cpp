@@ -137,7 +137,7 @@ TEST_SUITE("system") {
     f.fill("old ", 100);
     f.close();
     vfs.fill_disk(0);
-    CHECK(f->health().state == HealthState::ok);
+    CHECK_MESSAGE(f->health().state == HealthState::ok, f->health().last_error);
     CHECK(f->contains("old 99"));
     CHECK(f->put("k", 1));
     CHECK(f->get<int>("k") == 1);

@@ -12,6 +12,7 @@
 #include "support/child.hpp"
 #include "support/opening.hpp"
 #include "support/rendezvous.hpp"
+#include "support/system_calls.hpp"
 #include "support/temp_dir.hpp"
 #include "support/watchdog.hpp"
 
@@ -38,21 +39,25 @@ std::string claim_in_child(const std::string& path) {
   return in_child([&] { return outcome(ClaimedFile::for_writing(path)); }).said;
 }
 
-/// Makes the first thread that reaches the test point wait until `event` happens.
+/// Makes the first thread that creates a file wait until `event` happens.
 class Stuck {
  public:
-  Stuck(std::string_view where, std::string event)
-      : points_([this, where, event = std::move(event)](std::string_view point) {
-          if (point != where || is_taken_.exchange(true)) return;
-          events.happened("stuck");
-          events.wait_for(event);
-        }) {}
+  explicit Stuck(std::string event) {
+    before_os_calls([this, event = std::move(event)](const OsCall& call) {
+      if (call.kind != OsCall::Kind::create || is_taken_.exchange(true)) return 0;
+      events.happened("stuck");
+      events.wait_for(event);
+      return 0;
+    });
+  }
+  ~Stuck() { before_os_calls({}); }
+  Stuck(const Stuck&) = delete;
+  Stuck& operator=(const Stuck&) = delete;
 
   Events events;
 
  private:
   std::atomic<bool> is_taken_{false};
-  AtTestPoints points_;
 };
 
 }  // namespace
@@ -61,7 +66,7 @@ TEST_SUITE("unit") {
   TEST_CASE("a file system that does not answer blocks only the files on it") {
     const Watchdog watchdog("a claim beside one that hangs");
     const TempDir dir;
-    Stuck stuck("system: creates", "both are done");
+    Stuck stuck("both are done");
     std::thread other([&] { CHECK(outcome(ClaimedFile::for_writing(dir.path("hangs"))) == "ok"); });
     stuck.events.wait_for("stuck");
     const auto claim = ClaimedFile::for_writing(dir.path("x"));
@@ -74,7 +79,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("two threads that claim one file at once do not both get it") {
     const TempDir dir;
-    Stuck stuck("system: creates", "go on");
+    Stuck stuck("go on");
     std::string first;
     std::thread other([&] {
       const auto claim = ClaimedFile::for_writing(dir.path("x"));

@@ -56,7 +56,7 @@ struct Queue {
   std::shared_ptr<RefreshQueue> queue = std::make_shared<RefreshQueue>(slot);
   CalculationState one, two;
   Names ran;
-  std::function<void(const std::string&)> while_running;
+  std::function<void(std::string)> while_running;  // a copy, because nested batches change `ran`
 };
 
 Names numbered(std::size_t count) {
