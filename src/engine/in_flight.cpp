@@ -12,11 +12,17 @@ namespace ashmemo::engine {
 
 namespace {
 
+base::Mutex& mutex_of_waits();
+
+void before_fork() ASHMEMO_THREAD(no_thread_safety_analysis) { mutex_of_waits().lock(); }
+
+void after_fork() ASHMEMO_THREAD(no_thread_safety_analysis) { mutex_of_waits().unlock(); }
+
 // Never destroyed: threads may outlive static objects. A forked child that opens its own cache uses it,
 // too, so a fork waits until it is free.
 base::Mutex& mutex_of_waits() {
   static auto* const mutex = [] {
-    base::at_fork([] { mutex_of_waits().lock(); }, [] { mutex_of_waits().unlock(); });
+    base::at_fork(before_fork, after_fork);
     return new base::Mutex;
   }();
   return *mutex;

@@ -37,6 +37,9 @@ struct FullDisk {
     f.heard.clear();
     vfs.fill_disk(0);
   }
+  ~FullDisk() { vfs.heal(); }  // the fixture opens the file again to check it
+  FullDisk(const FullDisk&) = delete;
+  FullDisk& operator=(const FullDisk&) = delete;
 
   FaultVfs vfs;
   CacheFixture f;

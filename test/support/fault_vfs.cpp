@@ -1,11 +1,9 @@
 #include "support/fault_vfs.hpp"
 
 #include <cstring>
-#include <filesystem>
 #include <limits>
 #include <mutex>
 #include <optional>
-#include <system_error>
 
 namespace ashmemo::test {
 namespace {
@@ -259,19 +257,10 @@ int open(sqlite3_vfs*, const char* name, sqlite3_file* file, int flags, int* fla
   return rc;
 }
 
-void give_back_space(std::int64_t bytes) {
-  const std::lock_guard lock(mutex);
-  if (plan.space != kEndless) plan.space += bytes;
-}
-
 int remove(sqlite3_vfs*, const char* name, int) {
   constexpr int kNoSync = 0;
   if (const int failed = failure_of(SystemCall::remove)) return failed;
-  std::error_code is_missing;
-  const std::uintmax_t size = std::filesystem::file_size(name, is_missing);
-  const int rc = system_vfs->xDelete(system_vfs, name, kNoSync);
-  if (rc == SQLITE_OK && !is_missing) give_back_space(static_cast<std::int64_t>(size));
-  return rc;
+  return system_vfs->xDelete(system_vfs, name, kNoSync);
 }
 
 int access(sqlite3_vfs*, const char* name, int flags, int* result) {
