@@ -112,7 +112,8 @@ void change_file(const std::string& file, const std::function<void(Cache&)>& wor
     has_failed = true;
   };
   Cache cache(file, options);
-  if (const CheckReport report = check_file(file); !report.ok) {
+  // An entry that does not match its checksum is a miss, and does no harm to the others.
+  if (const CheckReport report = check_file(file); !report.problems.empty()) {
     complain(
         fmt::format("'{}' is damaged and was not changed. An application that opens it replaces "
                     "it by a new file. 'ashmemo check' lists the damage",

@@ -7,6 +7,7 @@
 #include <ashmemo/error.hpp>
 #include <ashmemo/version.hpp>
 #include <cerrno>
+#include <charconv>
 #include <cstdint>
 #include <cstdio>
 #include <exception>
@@ -55,6 +56,17 @@ std::string unprotected(std::string argument) {
   return argument;
 }
 
+// Reads decimal digits. CLI11 would take 010 for the octal number 8.
+std::string limit_of(const std::string& argument) {
+  std::int64_t count = -1;
+  const char* const end = argument.data() + argument.size();
+  const auto [stop, error] = std::from_chars(argument.data(), end, count);
+  if (stop != end || error != std::errc() || count < 0 || count > kMaxLimit) {
+    throw CLI::ValidationError(fmt::format("Value {} not in range 0 to {}", argument, kMaxLimit));
+  }
+  return fmt::to_string(count);
+}
+
 /// Declares an argument that can be any text, or a vector of texts.
 template <class Text>
 CLI::Option* add_text(CLI::App* command, const std::string& name, Text& text,
@@ -93,7 +105,7 @@ Exit run_command(int argc, char** argv) {
       ->option_text("ORDER");
   command->add_flag("--reverse", arguments.reverse, "reverse the order");
   command->add_option("--limit", arguments.limit, "at most N entries (default 50); 0: no limit")
-      ->check(CLI::Range(std::int64_t{0}, kMaxLimit))
+      ->transform(limit_of)
       ->option_text("N");
 
   command = add("show", show, "one entry: its properties and its value", kShowHelp);

@@ -18,8 +18,9 @@ file open. If there is damage, the exit code is 1. An application that meets
 damage renames the file and creates a new one. Nothing is lost for good,
 because the application can compute the results again.
 
-JSON: file, ok, and problems, a list of the damage that SQLite's integrity
-check finds, or of the reason why the file cannot be opened.
+JSON: file, ok, problems (a list of the damage that SQLite's integrity check
+finds, or of the reason why the file cannot be opened), and damaged_entries
+(the keys of entries that do not match their checksums, at most 100).
 
 Examples:
   ashmemo check blog.cache.db
@@ -56,10 +57,17 @@ std::int64_t bytes_with_log(const std::string& file) {
 Exit check(const Arguments& arguments) {
   const CheckReport report = check_file(arguments.file);
   if (arguments.json) {
-    print_json({{"file", arguments.file}, {"ok", report.ok}, {"problems", report.problems}});
+    print_json({{"file", arguments.file},
+                {"ok", report.ok},
+                {"problems", report.problems},
+                {"damaged_entries", report.damaged_entries}});
   } else {
     fmt::print("{}{}\n", escaped(arguments.file), report.ok ? ": ok" : " is damaged:");
     for (const std::string& problem : report.problems) fmt::print("  {}\n", escaped(problem));
+    for (const std::string& key : report.damaged_entries) {
+      fmt::print("  the entry '{}' does not match its checksum; its application removes it\n",
+                 escaped(key));
+    }
   }
   return report.ok ? Exit::ok : Exit::failed;
 }

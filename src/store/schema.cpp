@@ -184,7 +184,7 @@ SchemaVerdict compare(SQLite::Database& database) {
   }
   if (format == kFormatVersion) return {State::ours, {}};
   return {State::older,
-          fmt::format("it is of format {}, and upgraded when it is opened for writing", format)};
+          fmt::format("it is of the older format {}, which is upgraded, not read", format)};
 }
 
 void create(SQLite::Database& database) {

@@ -18,10 +18,6 @@ run_cli_suite() {
   done
 }
 
-has_pseudo_terminal() {
-  script -qec true /dev/null >/dev/null 2>&1 </dev/null
-}
-
 # Runs a test in its own shell, which ends when a command fails.
 run_cli_test() {
   local directory status=0

@@ -51,6 +51,8 @@ expect 'Post:42:word_count'
 keys --sort cost --limit 4
 expect 'Post:1:word_count Post:42:word_count Post:7:word_count Post:1:mood%1B%5B5m'
 
+run 0 list known.db --limit 010 --json
+expect_json '$.shown' 10
 run 0 list known.db --sort reads --limit 1
 expect 'key                  size    age  expires  reads   cost  state
 Post:42:word_count  264 B  2.5 h    7.5 h      2  1.5 s  stale

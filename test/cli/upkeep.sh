@@ -8,6 +8,15 @@ run 0 check known.db --json
 expect_json '$.ok' 1
 expect_json '$.problems' '[]'
 
+# Commands that only read leave no file behind. Then a new copy may get the same name.
+run 0 backup known.db looked_at.db
+for arguments in 'stats looked_at.db' 'list looked_at.db' 'show looked_at.db theme' \
+  'check looked_at.db' 'backup looked_at.db third.db'; do
+  # shellcheck disable=SC2086 # words
+  run 0 $arguments
+done
+[[ $(echo looked_at.db*) == looked_at.db ]] || fail "a command left files: $(echo looked_at.db*)"
+
 run 0 backup known.db copy.db
 expect_line '^copied known\.db to copy\.db: [0-9,]+ bytes \([0-9.]+ KiB\)$'
 [[ $(stat -c %a copy.db) == 600 ]] || fail "other users may read the copy"
@@ -87,6 +96,27 @@ name='database disk image is malformed'
 : >"$name"
 run 1 check "$name" --json
 expect_error 'the file is empty'
+
+# A file of format 1 is not read. The message says what upgrades it.
+cp "$project_root/test/system/data/format-1.cache.db" older.db
+chmod 600 older.db
+for command in stats list check; do
+  run 1 "$command" older.db
+  expect_error 'it is of the older format 1'
+  expect_error 'start its application once'
+done
+
+# check reports each entry that does not match its checksum. The other commands go on.
+make_cache entries.db
+ask entries.db "UPDATE cache_entries SET checksum = 1 WHERE cache_key = 'theme'"
+run 1 check entries.db
+expect_line '^entries\.db is damaged:$'
+expect_line "^  the entry 'theme' does not match its checksum"
+run 1 check entries.db --json
+expect_json '$.problems' '[]'
+expect_json '$.damaged_entries' '["theme"]'
+run 4 show entries.db theme
+run 0 compact entries.db
 
 # No command replaces a file that is no database any more. Only an application does.
 head -c 4096 /dev/zero | dd of=known.db conv=notrunc status=none

@@ -20,7 +20,7 @@ run 2 bogus k.db
 expect_error bogus
 run 2
 expect_error "a command is missing; see 'ashmemo --help'"
-for count in -1 abc 1.5 2x 99999999999999999999; do
+for count in -1 abc 1.5 2x 0x10 99999999999999999999; do
   run 2 list k.db "--limit=$count"
   expect_error "Value $count not in range 0 to"
 done

@@ -5,6 +5,7 @@
 
 run_examples_suite() {
   local script program name
+  has_pseudo_terminal || say "skipped: examples on a terminal (this system has no pseudo-terminal)"
   for script in "$project_root"/test/examples/*.sh; do
     name=$(basename "$script" .sh)
     [[ $name == checks ]] || check "example $name" run_example "$name"

@@ -102,7 +102,7 @@ in_window() {
       ++lines >= rows { exit 1 }'
 }
 
-if command -v script >/dev/null; then
+if has_pseudo_terminal; then
   in_window 80 24
   in_window 50 12
   in_window 200 50

@@ -29,3 +29,9 @@ project_files() {
   done
   return 0
 }
+
+# For the programs of the suites "cli" and "examples" that write to a terminal.
+has_pseudo_terminal() {
+  script -qec true /dev/null >/dev/null 2>&1 </dev/null
+}
+export -f has_pseudo_terminal

@@ -54,6 +54,31 @@ TEST_SUITE("system") {
     CHECK(f->check().ok);
   }
 
+  TEST_CASE("check names entries that do not match their checksums and the cache removes them") {
+    CacheFixture f({.memory_bytes = 0});
+    f.fill("k", 1500);
+    f->flush();
+    f.raw().run("UPDATE cache_entries SET checksum = 1 WHERE cache_key IN ('k7', 'k1499')");
+    f.close_raw();
+    for (const bool read_only : {true, false}) {
+      INFO("read_only " << read_only);
+      Options options = f.options;
+      options.access = read_only ? Access::read_only : Access::read_write;
+      if (!read_only) f.close();
+      Cache cache(f.path, options);
+      const CheckReport report = cache.check();
+      CHECK_FALSE(report.ok);
+      CHECK(report.problems.empty());
+      CHECK(report.damaged_entries == std::vector<std::string>{"k1499", "k7"});
+      if (read_only) continue;
+      while (cache.run_maintenance(1s)) {
+      }
+      CHECK(cache.check().ok);
+      CHECK(cache.stats().entries == 1498);
+      CHECK(f.heard.count(NoticeKind::entry_damaged) == 1);
+    }
+  }
+
   TEST_CASE("a file of another version or with foreign content is quarantined") {
     for (const std::string what : {"PRAGMA user_version=999", "PRAGMA user_version=0",
                                    "DROP TABLE cache_totals", "overwritten"}) {
