@@ -7,7 +7,6 @@
 #include <array>
 
 #include "base/platform.hpp"
-#include "store/schema.hpp"
 
 namespace ashmemo::store {
 namespace {

@@ -8,6 +8,10 @@
 
 namespace ashmemo::store {
 
+/// The page size of our files. byte_size assumes it, so it does not depend on the default of the
+/// SQLite build.
+inline constexpr int kPageSize = 4096;
+
 /// The number that a file has in its header; see file_id.hpp.
 using FileId = std::uint32_t;
 

@@ -64,9 +64,6 @@ inline constexpr std::int32_t kApplicationId = 0x414D6D6F;
 /// is quarantined, because a cache can be computed again.
 inline constexpr std::int32_t kFormatVersion = 2;
 
-/// byte_size assumes this size, so it does not depend on the default of the SQLite build.
-inline constexpr int kPageSize = 4096;
-
 /// The result of comparing a database with what create_schema makes.
 struct SchemaVerdict {
   enum class State : std::uint8_t {

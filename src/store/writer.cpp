@@ -12,6 +12,7 @@
 #include "base/platform.hpp"
 #include "store/checksum.hpp"
 #include "store/file_id.hpp"
+#include "store/header.hpp"
 #include "store/key_range.hpp"
 #include "store/row_columns.hpp"
 #include "store/schema.hpp"
