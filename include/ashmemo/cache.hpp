@@ -60,8 +60,8 @@ namespace ashmemo {
 class Cache {
  public:
   /// Opens or creates the cache file. A relative path is resolved against the current folder at this
-  /// moment.
-  /// Errors: invalid_options; file_in_use; not_a_cache (the file is not touched); unavailable, and
+  /// moment. Its folder must exist; if it is missing, that is reported as `unavailable`.
+  /// Errors: invalid_options, also for the path ":memory:"; file_in_use; not_a_cache (the file is not touched); unavailable, and
   /// damaged for a read-only file, if `when_unavailable` is `throw_error`.
   /// Cost: independent of the number of entries.
   explicit Cache(std::string path, Options options = {});

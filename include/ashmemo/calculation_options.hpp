@@ -26,8 +26,9 @@ struct CalculationOptions {
 ///                               |-------- stale_if_error --------|
 ///
 /// All windows begin when a result is stored, and saturate. A shorter policy also applies to results
-/// that were stored before. A ttl that is not longer than 0, and a negative window, are
-/// ErrorCode::misuse that names the field.
+/// that were stored before. ErrorCode::misuse, which names the field: a ttl that is not longer than 0, a
+/// negative window, and a window without effect (a stale window without a ttl, and negative_ttl for
+/// results that are never "nothing").
 struct CachePolicy {
   /// How long a result answers. Default: forever, until it is evicted.
   std::optional<Duration> ttl{};
@@ -52,7 +53,7 @@ struct CachePolicy {
   /// Default: not at all.
   std::optional<Duration> stale_if_error{};
   /// The ttl of results that are "nothing" (an empty std::optional). Zero: such a result is not
-  /// stored. It has no effect on results of other types. Default: as `ttl`.
+  /// stored. Refused for results of other types. Default: as `ttl`.
   std::optional<Duration> negative_ttl{};
   /// Eviction::fifo: reads do not touch its results. Under any policy of the cache they are then
   /// evicted in the order in which they were stored, and reading them costs no writes. For results

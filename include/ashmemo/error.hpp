@@ -12,7 +12,7 @@ namespace ashmemo {
 
 /// The reason of an Error. The numbers never change.
 enum class ErrorCode : std::uint8_t {
-  invalid_options = 1,      ///< an impossible option; names the field and the value
+  invalid_options = 1,      ///< an impossible option or path; names the field and the value
   invalid_key = 2,          ///< empty, longer than 4 KiB, or with a NUL byte in it
   file_in_use = 3,          ///< another cache, in this or another process, has the file open
   not_a_cache = 4,          ///< the file at the path is no cache; it was not touched

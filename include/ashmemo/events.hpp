@@ -54,6 +54,8 @@ enum class NoticeKind : std::uint8_t {
   file_lost = 18,  ///< the open file was deleted, moved away or replaced; reported each time
   everything_removed = 19,  ///< too many removals waited for the file, so all entries were removed
   entry_damaged = 20,       ///< an entry did not match its checksum and was removed
+  not_cached = 21,  ///< a calculation without a policy has computed 1,000 results; once for each
+  writable_by_others = 22,  ///< group or others may write the file, and its mode cannot be changed
 };
 
 [[nodiscard]] std::string_view to_string(NoticeKind kind) noexcept;

@@ -21,6 +21,21 @@ void require_not_negative(std::optional<Duration> window, std::string_view name,
               std::string(name));
 }
 
+// A result that is always fresh is never stale.
+void require_ttl_for(std::optional<Duration> window, std::string_view name,
+                     std::string_view whose) {
+  if (!window || window->count() == 0) return;
+  throw Error(
+      ErrorCode::misuse,
+      fmt::format("{}: {} is {}, but without a ttl it has no effect; set a ttl, or remove it",
+                  whose, name, to_string(*window)),
+      std::string(name));
+}
+
+// Results that are computed without a policy before that is reported. It may be right for a cheap
+// calculation that is asked for a few times.
+constexpr std::int64_t kUncachedResults = 1'000;
+
 }  // namespace
 
 void require_possible(const CachePolicy& policy, std::string_view whose) {
@@ -37,6 +52,20 @@ void require_possible(const CachePolicy& policy, std::string_view whose) {
                 fmt::format("{}: eviction is {}; for one calculation only fifo is possible", whose,
                             to_string(*policy.eviction)),
                 "eviction");
+  }
+}
+
+void require_effect(const CachePolicy& policy, bool optional, std::string_view whose) {
+  if (policy.negative_ttl && !optional) {
+    throw Error(ErrorCode::misuse,
+                fmt::format("{}: negative_ttl has no effect, because the result is not a "
+                            "std::optional; remove it",
+                            whose),
+                "negative_ttl");
+  }
+  if (!policy.ttl && (!policy.negative_ttl || policy.negative_ttl->count() == 0)) {
+    require_ttl_for(policy.stale_while_revalidate, "stale_while_revalidate", whose);
+    require_ttl_for(policy.stale_if_error, "stale_if_error", whose);
   }
 }
 
@@ -97,6 +126,7 @@ void CalculationCore::set_policy(const CachePolicy& policy, const RecordTraits& 
     refuse("cannot be cached: there is no ashmemo::Codec for its result; specialise one");
   if (!copyable_) refuse("cannot be cached: its result cannot be copied");
   api::require_possible(policy, label());
+  api::require_effect(policy, optional_, label());
   if (policy.stale_while_revalidate && !records.copyable) {
     refuse("cannot have stale_while_revalidate: its records cannot be copied");
   }
@@ -127,9 +157,23 @@ void CalculationCore::count(std::int64_t computed, std::int64_t failed) {
     counters.failed.add(failed);
   };
   engine::CalculationState* const known = state();
-  if (known == nullptr) return add(uncached_);
+  if (known == nullptr) {
+    add(uncached_);
+    return report_uncached();
+  }
   add(known->since_open);
   add(known->unwritten);
+}
+
+void CalculationCore::report_uncached() {
+  if (policy_ || is_uncached_reported_ || uncached_.computed.get() < api::kUncachedResults) return;
+  if (engine_.process.is_forked_child()) return;
+  engine_.notices.notify(
+      NoticeKind::not_cached,
+      fmt::format("{} has computed {} results, and none is stored, because it has no policy; call "
+                  "cache_calculation, or ignore this if that is intended",
+                  label(), uncached_.computed.get()),
+      name_, is_uncached_reported_);
 }
 
 void CalculationCore::report_failure(std::string_view why) const noexcept try {

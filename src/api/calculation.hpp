@@ -20,6 +20,10 @@ namespace ashmemo::api {
 /// subject of the message.
 void require_possible(const CachePolicy& policy, std::string_view whose);
 
+/// Error (misuse), which names the window, if a window has no effect. `optional`: whether the type of
+/// the results has a "nothing".
+void require_effect(const CachePolicy& policy, bool optional, std::string_view whose);
+
 /// The lifetimes of a result whose ttl is `ttl`.
 [[nodiscard]] engine::Lifetimes lifetimes_of(const CachePolicy& policy,
                                              std::optional<Duration> ttl);
@@ -74,6 +78,8 @@ class CalculationCore {
   [[nodiscard]] CalculationStats stats() const;
 
  private:
+  /// Reports once that a calculation without a policy was computed many times.
+  void report_uncached();
   [[nodiscard]] store::CalculationRow counted_before() const;
 
   const ResourceCore& resource_;
@@ -93,6 +99,7 @@ class CalculationCore {
   engine::CalculationPtr entered_;
   std::atomic<engine::CalculationState*> state_{nullptr};  // of entered_
   engine::CalculationCounters uncached_;                   // used while there is no state
+  std::atomic<bool> is_uncached_reported_{false};
 };
 
 }  // namespace ashmemo::detail

@@ -86,7 +86,7 @@ std::vector<std::string> damaged_entries(engine::Engine& engine, store::Store& s
 }  // namespace
 
 Core::Core(std::string path, Options options)
-    : engine(std::move(path), api::validated(std::move(options))), worker(engine) {
+    : engine(api::validated(std::move(path)), api::validated(std::move(options))), worker(engine) {
   engine.worker = &worker;
   if (base::Status opened = worker.open(); !opened.ok()) {
     if (!may_go_on(opened.failure(), engine.options)) throw_unopened(opened.failure(), engine.path);

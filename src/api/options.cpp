@@ -90,4 +90,13 @@ Options validated(Options options) {
   return options;
 }
 
+std::string validated(std::string path) {
+  if (path != ":memory:") return path;
+  throw Error(
+      ErrorCode::invalid_options,
+      "the path is ':memory:', but a cache is always in a file: give the path of a file, in a "
+      "temporary folder if it need not last",
+      "path");
+}
+
 }  // namespace ashmemo::api

@@ -67,6 +67,8 @@ constexpr Named<NoticeKind> kNoticeKinds[] = {
     {NoticeKind::file_lost, "file_lost"},
     {NoticeKind::everything_removed, "everything_removed"},
     {NoticeKind::entry_damaged, "entry_damaged"},
+    {NoticeKind::not_cached, "not_cached"},
+    {NoticeKind::writable_by_others, "writable_by_others"},
 };
 
 constexpr Named<HealthState> kHealthStates[] = {

@@ -33,6 +33,8 @@ void Troubles::add(const Notice& notice) {
     case NoticeKind::refused:
     case NoticeKind::default_limit:
     case NoticeKind::entry_damaged:
+    case NoticeKind::not_cached:
+    case NoticeKind::writable_by_others:
     case NoticeKind::listener_failed:
     case NoticeKind::worker_failed:
       return report_once(notice);

@@ -73,6 +73,23 @@ TEST_SUITE("system") {
     }
   }
 
+  TEST_CASE("the path of a database in memory is refused with advice and no file is created") {
+    CacheFixture f;
+    const TempDir dir;
+    const auto before = std::filesystem::current_path();
+    std::filesystem::current_path(dir.path());
+    const auto error = thrown_by([&] { const Cache cache(":memory:", f.options); });
+    const auto named = thrown_by([&] { const Cache cache("./:memory:", f.options); });
+    std::filesystem::current_path(before);
+    REQUIRE(error);
+    CHECK(error->code() == ErrorCode::invalid_options);
+    CHECK(has(error->what(), "':memory:'"));
+    CHECK(has(error->what(), "give the path of a file"));
+    CHECK(error->subject() == "path");
+    CHECK_FALSE(named);  // this is the name of a file
+    CHECK(exists(dir.path(":memory:")));
+  }
+
   TEST_CASE("extreme valid options are accepted") {
     CacheFixture f;
     f.options.limits = {.max_entries = unlimited, .max_bytes = unlimited, .max_entry_bytes = 1};

@@ -26,7 +26,6 @@ namespace {
 struct Unwritable {};
 
 /// A result without content.
-struct Done {};
 
 /// Opens the same file like the next run of the program, with this version and policy.
 struct Run {
@@ -60,12 +59,6 @@ template <>
 struct ashmemo::Codec<Unwritable> {
   static Value encode(const Unwritable&) { throw std::runtime_error("no"); }
   static std::optional<Unwritable> decode(ValueView) { return std::nullopt; }
-};
-
-template <>
-struct ashmemo::Codec<Done> {
-  static Value encode(const Done&) { return Value::null(); }
-  static std::optional<Done> decode(ValueView) { return Done(); }
 };
 
 TEST_SUITE("unit") {
@@ -250,16 +243,6 @@ TEST_SUITE("unit") {
       CHECK(computed({.ttl = 1min, .negative_ttl = 1min}) == Ids{1, 2});
     }
     SUBCASE("neither is shorter") { CHECK(computed({.ttl = 2h, .negative_ttl = 2h}).empty()); }
-  }
-
-  TEST_CASE("negative_ttl has no effect on a type that is stored as NULL but is not optional") {
-    Blog blog;
-    int calls = 0;
-    auto done = blog.posts.calculation("done", [&calls](const Post&) { return ++calls, Done(); });
-    blog.posts.cache_calculation("done", {.ttl = 1min, .negative_ttl = 0s});
-    (void)done(Post{});
-    (void)done(Post{});
-    CHECK(calls == 1);
   }
 
   TEST_CASE("a handle computes after its cache was closed or destroyed") {

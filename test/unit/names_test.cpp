@@ -35,7 +35,7 @@ TEST_SUITE("unit") {
   TEST_CASE("each value of a public enum has a unique name") {
     check_names(1, ErrorCode::too_deep);
     check_names(0, RemovalCause::damaged);
-    check_names(1, NoticeKind::entry_damaged);
+    check_names(1, NoticeKind::writable_by_others);
     check_names(0, HealthState::closed);
     check_names(0, Durability::power);
     check_names(0, Eviction::s3fifo);

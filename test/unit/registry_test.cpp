@@ -110,9 +110,65 @@ TEST_SUITE("unit") {
     CHECK(contains(refusal("length", {.stale_while_revalidate = -1s}), "stale_while_revalidate"));
     CHECK(contains(refusal("length", {.stale_if_error = -1s}), "stale_if_error"));
     CHECK(contains(refusal("length", {.negative_ttl = -1s}), "negative_ttl"));
-    CHECK(refusal("length", {.ttl = 1h, .negative_ttl = 0s}).empty());
+    CHECK(refusal("length", {.ttl = 1h}).empty());
     CHECK(contains(refusal("length", {.ttl = 1h}), "cached already"));
     CHECK(error_code_of([&] { blog.posts.cache_calculation("length", {}); }) == kMisuse);
+  }
+
+  TEST_CASE("a window that would have no effect is refused by name") {
+    Blog blog;
+    (void)blog.declare_length();
+    (void)blog.posts.calculation("find", [](const Post&) { return std::optional<int>(); });
+    const auto refused = [&](const char* name, const CachePolicy& policy, const char* field) {
+      std::string subject;
+      try {
+        blog.posts.cache_calculation(name, policy);
+      } catch (const ashmemo::Error& error) {
+        CHECK(static_cast<int>(error.code()) == kMisuse);
+        CHECK(contains(error.what(), std::string("calculation '") + name + "' of 'Post'"));
+        subject = error.subject();
+      }
+      CHECK(subject == field);
+    };
+    refused("length", {.stale_while_revalidate = 1h}, "stale_while_revalidate");
+    refused("length", {.stale_if_error = 1h}, "stale_if_error");
+    refused("length", {.ttl = 1h, .negative_ttl = 1h}, "negative_ttl");
+    refused("length", {.ttl = 1h, .negative_ttl = 0s}, "negative_ttl");
+    refused("find", {.stale_while_revalidate = 1h, .negative_ttl = 0s}, "stale_while_revalidate");
+    SUBCASE("windows of no length, and windows with a ttl, are accepted") {
+      blog.posts.cache_calculation("length", {.stale_while_revalidate = 0s, .stale_if_error = 0s});
+      blog.posts.cache_calculation("find", {.ttl = 1h, .stale_if_error = 1h});
+    }
+    SUBCASE("stale windows of empty results begin with their negative_ttl") {
+      blog.posts.cache_calculation("find", {.stale_if_error = 1h, .negative_ttl = 1min});
+    }
+  }
+
+  TEST_CASE("a calculation without a policy that computes 1,000 results is reported once") {
+    int heard = 0;
+    Blog blog({.hooks = {.on_error = [&heard](const ashmemo::Notice& notice) {
+                 CHECK(notice.kind == ashmemo::NoticeKind::not_cached);
+                 CHECK(notice.subject == "length");
+                 CHECK(contains(notice.what, "'length' of 'Post' has computed 1000 results"));
+                 CHECK(contains(notice.what, "call cache_calculation"));
+                 ++heard;
+               }}});
+    auto length = blog.declare_length();
+    (void)blog.posts.calculation("stored", &Post::id);
+    blog.posts.cache_calculation("stored", {});
+    const auto stored = blog.posts.find<std::int64_t>("stored");
+    const std::vector<Post> page = ashmemo::test::posts_up_to(999);
+    const auto reports = [&] {
+      blog.cache.flush();
+      return heard;
+    };
+    (void)stored(ashmemo::test::posts_up_to(2'000));
+    (void)length(page);
+    CHECK(reports() == 0);
+    (void)length(page[0]);
+    CHECK(reports() == 1);
+    (void)length(page);
+    CHECK(reports() == 1);
   }
 
   TEST_CASE("stale_while_revalidate requires records that can be copied completely") {
@@ -120,15 +176,17 @@ TEST_SUITE("unit") {
     auto& shapes = blog.registry.resource<Shape>("Shape", &Shape::id);
     (void)shapes.calculation("id", &Shape::id);
     const auto stale_shapes = [&] {
-      shapes.cache_calculation("id", {.stale_while_revalidate = 1s});
+      shapes.cache_calculation("id", {.ttl = 1s, .stale_while_revalidate = 1s});
     };
     CHECK(error_code_of(stale_shapes) == kMisuse);
     CHECK(contains(error_of(stale_shapes), "polymorphic"));
-    shapes.cache_calculation("id", {.stale_if_error = 1s});
+    shapes.cache_calculation("id", {.ttl = 1s, .stale_if_error = 1s});
 
     auto& uniques = blog.registry.resource<Unique>("Unique", [](const Unique& u) { return *u.id; });
     auto number = uniques.calculation("number", [](const Unique& u) { return *u.id; });
-    const auto stale = [&] { uniques.cache_calculation("number", {.stale_while_revalidate = 1s}); };
+    const auto stale = [&] {
+      uniques.cache_calculation("number", {.ttl = 1s, .stale_while_revalidate = 1s});
+    };
     CHECK(error_code_of(stale) == kMisuse);
     CHECK(contains(error_of(stale), "copied"));
     uniques.cache_calculation("number", {.ttl = 1h});
