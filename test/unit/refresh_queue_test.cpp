@@ -33,7 +33,7 @@ struct Queue {
     ~Batch() override { owner_.queue->end(*this); }
     void run() override {
       owner_.ran.emplace_back(keys()[0]);
-      if (owner_.while_running) owner_.while_running(owner_.ran.back());
+      if (owner_.while_running) owner_.while_running(std::string(keys()[0]));
     }
 
    private:
