@@ -1,5 +1,3 @@
-#include "store/forks.hpp"
-
 #include <doctest/doctest.h>
 #include <sqlite3.h>
 
@@ -26,7 +24,7 @@ std::atomic<bool> fork_has_begun{false};
 /// what `look` returns in the child.
 std::string fork_beside(const std::function<void()>& lock, const std::function<void()>& unlock,
                         const std::function<bool()>& look) {
-  (void)store::OpenFiles::of_this_process();  // guards forks
+  (void)store::OpenFiles::of_this_process();  // registers the handlers of forks
   // This handler is registered later, so it runs before the one of the library.
   static const bool watches = [] {
     base::at_fork([] { fork_has_begun = true; }, [] {});
