@@ -460,7 +460,7 @@ TEST_SUITE("unit") {
     for (std::size_t i = 0; i < Catalog::kMaxCalculations; ++i) {
       (void)catalog.add("Post", "calculation " + std::to_string(i), 1, "");
     }
-    CHECK_THROWS_AS(catalog.add("Post", "one more", 1, ""), Error);
+    CHECK_THROWS_AS((void)catalog.add("Post", "one more", 1, ""), Error);
     CHECK(catalog.add("Post", "calculation 5", 1, "")->id == 6);
     CHECK(catalog.calculations().size() == Catalog::kMaxCalculations);
   }
