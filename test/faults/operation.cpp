@@ -126,7 +126,7 @@ std::vector<Case> cases_of(const Calls& calls) {
 void try_case(const Operation& operation, const Case& each, std::uint64_t number) {
   const Watchdog watchdog("an operation with a fault");
   Faults faults;
-  INFO("case " << number << ": " << to_string(each) << ' ' << faults.system.first_failed());
+  INFO("case " << number << ": " << to_string(each) << " " << faults.system.first_failed());
   Trial trial(operation.file, operation.options);
   trial.may_lose = operation.may_lose;
   if (operation.before) operation.before(trial);

@@ -17,7 +17,7 @@ using Kind = OsCall::Kind;
 
 constexpr std::size_t kNever = std::numeric_limits<std::size_t>::max();
 
-constexpr std::array kErrorsOfOpen{EACCES, EMFILE, EIO, ENOENT, EINTR};
+constexpr std::array kErrorsOfOpen{EACCES, EMFILE, EIO, EINTR};
 constexpr std::array kErrorsOfCreate{EACCES, EMFILE, EIO, ENOSPC, EROFS, EINTR};
 constexpr std::array kErrorsOfTruncate{EACCES, EMFILE, EIO, EROFS};
 constexpr std::array kErrorsOfOpenFolder{EACCES, EMFILE};
@@ -28,7 +28,8 @@ constexpr std::array kErrorsOfWriteBySqlite{EDQUOT, EFBIG, EINTR};  // FaultVfs 
 constexpr std::array kErrorsOfResize{EIO, ENOSPC, EFBIG};
 constexpr std::array kErrorsOfSetMode{EPERM, EROFS};
 constexpr std::array kErrorsOfSync{EIO, ENOSPC, EINVAL};
-constexpr std::array kErrorsOfLock{EAGAIN, ENOLCK, EIO};
+constexpr std::array kErrorsOfLock{ENOLCK, EIO};
+constexpr std::array kErrorsOfLockBySqlite{EAGAIN, ENOLCK, EIO};
 constexpr std::array kErrorsOfMap{ENOMEM, ENODEV};
 constexpr std::array kErrorsOfRename{EACCES, EIO, ENOSPC, EROFS};
 constexpr std::array kErrorsOfRenameOnly{EACCES, EIO, ENOSPC, EROFS, EINVAL, ENOSYS};
@@ -107,6 +108,8 @@ std::span<const int> errors_of(const OsCall& call) noexcept {
     case Kind::sync:
       return kErrorsOfSync;
     case Kind::lock:
+      // EAGAIN for FILE-lock means that another process has the cache. That is no fault.
+      if (call.is_by_sqlite) return kErrorsOfLockBySqlite;
       return kErrorsOfLock;
     case Kind::map:
       return kErrorsOfMap;
