@@ -20,7 +20,6 @@ using test::StoreFixture;
 namespace {
 
 constexpr std::size_t kPage = 4'096;
-constexpr char kTableLeaf = 13;  // as SQLite marks the pages of a table's rows
 constexpr char kIndexLeaf = 10;
 
 /// Writes `to` over `from`, which is as long, in all pages of one kind.
