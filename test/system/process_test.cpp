@@ -147,7 +147,8 @@ TEST_SUITE("system") {
       return library_threads().size() == 2;
     };
     REQUIRE(becomes_true(has_both));
-    for (const auto& [name, mask] : library_threads()) {
+    for (const auto& [thread, mask] : library_threads()) {
+      const auto& name = thread;  // a lambda cannot capture a structured binding
       INFO(name);
       CHECK((name == "ashmemo-worker" || name == "ashmemo-refresh"));
       for (const int outside : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD, SIGALRM}) {

@@ -110,7 +110,8 @@ const std::vector<
 
 TEST_SUITE("system") {
   TEST_CASE("a file that replaces another one is served whole, without the old log") {
-    for (const auto& [how, replace] : kReplacements) {
+    for (const auto& [name, replace] : kReplacements) {
+      const auto& how = name;  // a lambda cannot capture a structured binding
       INFO(how);
       const TempDir dir;
       const std::string path = dir.path("x");
@@ -125,7 +126,8 @@ TEST_SUITE("system") {
   }
 
   TEST_CASE("a restored backup is served whole, without the log") {
-    for (const auto& [how, replace] : kReplacements) {
+    for (const auto& [name, replace] : kReplacements) {
+      const auto& how = name;  // a lambda cannot capture a structured binding
       INFO(how);
       const TempDir dir;
       const std::string path = dir.path("x");
@@ -140,7 +142,8 @@ TEST_SUITE("system") {
   }
 
   TEST_CASE("a copy from before the last session is served whole, without the log") {
-    for (const auto& [how, replace] : kReplacements) {
+    for (const auto& [name, replace] : kReplacements) {
+      const auto& how = name;  // a lambda cannot capture a structured binding
       INFO(how);
       const TempDir dir;
       const std::string path = dir.path("x");
@@ -270,7 +273,8 @@ TEST_SUITE("system") {
   }
 
   TEST_CASE("a file is served whole while another program reads the replaced file") {
-    for (const auto& [how, replace] : kReplacements) {
+    for (const auto& [name, replace] : kReplacements) {
+      const auto& how = name;  // a lambda cannot capture a structured binding
       INFO(how);
       const TempDir dir;
       const std::string path = dir.path("x");
