@@ -356,8 +356,10 @@ void Refresh::run() try {
 } catch (const std::exception& error) {
   engine_.counters.worker_errors.add();
   run_.registered->calculation().report_failure(text_of(error));
+} catch (...) {
+  base::pass_forced_unwind();
+  engine_.counters.worker_errors.add();
 }
-ASHMEMO_PASS_FORCED_UNWIND catch (...) { engine_.counters.worker_errors.add(); }
 
 void Refresh::compute() {
   const engine::Refreshing refreshing(engine_.in_flight.closed());
@@ -378,8 +380,10 @@ ComputeReport compute(const Clock& clock, const LoadRun& run, std::size_t number
   std::exception_ptr thrown;
   try {
     run.run->compute(records, recorder);
+  } catch (...) {
+    base::pass_forced_unwind();
+    thrown = std::current_exception();
   }
-  ASHMEMO_PASS_FORCED_UNWIND catch (...) { thrown = std::current_exception(); }
   return recorder.finish(records.size(), std::move(thrown));
 }
 
@@ -646,8 +650,8 @@ ComputeReport Load::compute_on_chain(std::size_t run, std::span<const std::size_
   try {
     const RunOnChain on_chain(what, std::move(keys));
     return compute_it();
-  }
-  ASHMEMO_PASS_FORCED_UNWIND catch (...) {  // a cycle, or too deep
+  } catch (...) {  // a cycle, or too deep
+    base::pass_forced_unwind();
     ComputeReport report;
     report.thrown = std::current_exception();
     return report;

@@ -2,16 +2,13 @@
 
 #include <exception>
 
-// pthread_cancel and pthread_exit unwind the stack with an exception of the C library, which ends the
-// process if a `catch (...)` keeps it. Put ASHMEMO_PASS_FORCED_UNWIND before a `catch (...)` around
-// the program's code.
+namespace ashmemo::base {
 
-#if defined(__GLIBCXX__) && defined(__linux__)
-#include <cxxabi.h>
-#define ASHMEMO_PASS_FORCED_UNWIND      \
-  catch (const abi::__forced_unwind&) { \
-    throw;                              \
-  }
-#else
-#define ASHMEMO_PASS_FORCED_UNWIND
-#endif
+/// Call this first in a `catch (...)` around the program's code. pthread_cancel and pthread_exit
+/// unwind the stack with an exception of the C library, which ends the process if a `catch (...)`
+/// keeps it. It is not a C++ exception, so no std::exception_ptr can hold it.
+inline void pass_forced_unwind() {
+  if (std::current_exception() == nullptr) throw;
+}
+
+}  // namespace ashmemo::base
