@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <system_error>
 
 #include "cli/commands.hpp"
@@ -37,16 +38,18 @@ bool is_final(NoticeKind kind) {
   }
 }
 
-bool is_empty(const std::string& path) {
-  std::error_code error;
-  return std::filesystem::file_size(path, error) == 0 && !error;
+/// A log with content begins with a byte that is not 0. Opening reserves space for a log, as zeros.
+bool is_empty_log(const std::string& path) {
+  std::ifstream log(path, std::ios::binary);
+  char first = 0;
+  return log.is_open() && (!log.get(first) || first == 0);
 }
 
 /// Ends the program without closing the cache, which could write to its file. A log that did not exist
 /// before is empty, so it is removed with its index.
 [[noreturn]] void leave_unchanged(const std::string& file, bool had_log) {
   std::error_code error;
-  if (!had_log && is_empty(file + "-wal")) {
+  if (!had_log && is_empty_log(file + "-wal")) {
     for (const char* const suffix : {"-wal", "-shm"}) std::filesystem::remove(file + suffix, error);
   }
   std::_Exit(static_cast<int>(Exit::failed));
