@@ -41,16 +41,22 @@ bool waits_for(const InFlight& flight, const Waiter& waiter) {
 }  // namespace
 
 // The program may load in the destructor of a static object or of a thread_local one, which may run
-// after the end of our objects of this thread. So the pointer is a plain one. A waiter that is made
-// that late is never destroyed.
+// after the end of our objects of this thread. So the pointer is a plain one, and a waiter that is made
+// that late has an object of its own that destroys it.
 const WaiterPtr& this_waiter() {
   thread_local const WaiterPtr* waiter = nullptr;
+  thread_local bool is_late = false;
   struct End {
     ~End() { delete std::exchange(waiter, nullptr); }
   };
   if (waiter == nullptr) {
     waiter = new WaiterPtr(std::make_shared<Waiter>());
-    thread_local const End end;
+    if (is_late) {
+      thread_local const End late_end;
+    } else {
+      thread_local const End end;
+    }
+    is_late = true;
   }
   return *waiter;
 }
