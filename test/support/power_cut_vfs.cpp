@@ -236,18 +236,26 @@ int sync(sqlite3_file* file, int flags) {
   return opened(file).system->xSync(file, flags);
 }
 
+// SQLite's own functions to open and close take a mutex of SQLite, under which other threads call
+// `before_call`. So these two functions must not call them under the mutex of the device.
+
 int close(sqlite3_file* file) {
-  const std::lock_guard lock(device.mutex);
-  const sqlite3_io_methods* const system = opened(file).system;
-  const int rc = system->xClose(file);
-  device.open.erase(file);
-  return rc;
+  const sqlite3_io_methods* system = nullptr;
+  {
+    const std::lock_guard lock(device.mutex);
+    system = opened(file).system;
+    device.open.erase(file);
+  }
+  return system->xClose(file);
 }
 
 int open(sqlite3_vfs*, const char* name, sqlite3_file* file, int flags, int* out_flags) {
-  const std::lock_guard lock(device.mutex);
-  if ((flags & SQLITE_OPEN_CREATE) != 0) count_change();
+  if ((flags & SQLITE_OPEN_CREATE) != 0) {
+    const std::lock_guard lock(device.mutex);
+    count_change();
+  }
   const int rc = device.system_vfs->xOpen(device.system_vfs, name, file, flags, out_flags);
+  const std::lock_guard lock(device.mutex);
   if (rc != SQLITE_OK || name == nullptr) return rc;
   const bool is_log = (flags & (SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_JOURNAL)) != 0;
   device.open[file] = {name, file->pMethods, is_log};
