@@ -29,7 +29,8 @@ constexpr std::array kErrorsOfResize{EIO, ENOSPC, EFBIG};
 constexpr std::array kErrorsOfSetMode{EPERM, EROFS};
 constexpr std::array kErrorsOfSync{EIO, ENOSPC, EINVAL};
 constexpr std::array kErrorsOfLock{ENOLCK, EIO};
-constexpr std::array kErrorsOfLockBySqlite{EAGAIN, ENOLCK, EIO};
+// Not EIO: after it an eviction that failed is not tried again until the next write.
+constexpr std::array kErrorsOfLockBySqlite{EAGAIN, ENOLCK};
 constexpr std::array kErrorsOfMap{ENOMEM, ENODEV};
 constexpr std::array kErrorsOfRename{EACCES, EIO, ENOSPC, EROFS};
 constexpr std::array kErrorsOfRenameOnly{EACCES, EIO, ENOSPC, EROFS, EINVAL, ENOSYS};
