@@ -26,6 +26,8 @@ constexpr std::array kErrorsOfRead{EIO, EINTR};
 constexpr std::array kErrorsOfWrite{EIO, ENOSPC, EDQUOT, EFBIG, EROFS, EINTR};
 constexpr std::array kErrorsOfWriteBySqlite{EDQUOT, EFBIG, EINTR};  // FaultVfs has the other errors
 constexpr std::array kErrorsOfResize{EIO, ENOSPC, EFBIG};
+// Not ENOSPC: on a full disk entries make room, which the faults of the VFS try.
+constexpr std::array kErrorsOfResizeBySqlite{EIO};
 constexpr std::array kErrorsOfSetMode{EPERM, EROFS};
 constexpr std::array kErrorsOfSync{EIO, ENOSPC, EINVAL};
 constexpr std::array kErrorsOfLock{ENOLCK, EIO};
@@ -103,6 +105,7 @@ std::span<const int> errors_of(const OsCall& call) noexcept {
       if (call.is_by_sqlite) return kErrorsOfWriteBySqlite;
       return kErrorsOfWrite;
     case Kind::resize:
+      if (call.is_by_sqlite) return kErrorsOfResizeBySqlite;
       return kErrorsOfResize;
     case Kind::set_mode:
       return kErrorsOfSetMode;
