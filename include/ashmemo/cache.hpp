@@ -59,11 +59,11 @@ namespace ashmemo {
 /// atomic against each other. A cache that was moved from can only be assigned to or destroyed.
 class Cache {
  public:
-  /// Opens or creates the cache file. A relative path is resolved against the current folder at this
-  /// moment. Its folder must exist; if it is missing, that is reported as `unavailable`.
-  /// Errors: invalid_options, also for the path ":memory:"; file_in_use; not_a_cache (the file is not touched); unavailable, and
-  /// damaged for a read-only file, if `when_unavailable` is `throw_error`.
-  /// Cost: independent of the number of entries.
+  /// Opens or creates the cache file. A relative path is resolved against the current folder at
+  /// this moment. Its folder must exist; if it is missing, that is reported as `unavailable`.
+  /// Errors: invalid_options, also for the path ":memory:"; file_in_use; not_a_cache (the file is
+  /// not touched); unavailable, and damaged for a read-only file, if `when_unavailable` is
+  /// `throw_error`. Cost: independent of the number of entries.
   explicit Cache(std::string path, Options options = {});
   /// Calls close().
   ~Cache();
@@ -236,12 +236,12 @@ class Cache {
   /// cannot be written first, if `target` exists, if its file system has too little space (the
   /// message says how much is necessary), or if copying fails.
   void backup(const std::string& target);
-  /// Writes accepted work, stops the worker and releases the file. Drops queued refreshes, and waits
-  /// for those that run on the cache's own threads, at most for Timing::close_wait. A refresh that hangs
-  /// longer is reported (NoticeKind::calculation_failed) and goes on alone: what its calculation uses
-  /// must live until it ends. Other running calculations continue and return their values. Afterwards
-  /// reads miss, writes return false and calculations compute.
-  /// Closing twice is no error. Errors: misuse in a hook of any cache.
+  /// Writes accepted work, stops the worker and releases the file. Drops queued refreshes, and
+  /// waits for those that run on the cache's own threads, at most for Timing::close_wait. A refresh
+  /// that hangs longer is reported (NoticeKind::calculation_failed) and goes on alone: what its
+  /// calculation uses must live until it ends. Other running calculations continue and return their
+  /// values. Afterwards reads miss, writes return false and calculations compute. Closing twice is
+  /// no error. Errors: misuse in a hook of any cache.
   void close();
 
  private:

@@ -25,8 +25,8 @@ template <class T, class R, class... Args>
 class BoundCalculation;
 
 /// A calculation on records of type `T`, with a result of type `R` and perhaps arguments. It is the
-/// handle that Resource::calculation and Resource::find return. It is cheap to copy, and its type has
-/// a name, so it can be a member of a class:
+/// handle that Resource::calculation and Resource::find return. It is cheap to copy, and its type
+/// has a name, so it can be a member of a class:
 ///
 ///     ashmemo::Calculation<Post, int> word_count;
 ///     ashmemo::Calculation<Post, std::string, int> excerpt;   // excerpt(page, 80)
@@ -40,22 +40,24 @@ class BoundCalculation;
 /// answers when the calculation fails.
 ///
 /// Callers at the same time: one of them computes each result, even if their pages overlap only in
-/// part. The others wait for it, at most for LoadOptions::wait. They share the exception of a run for
-/// a single record, as one object, so do not modify an exception that you catch; after a batch that
-/// throws, each of them computes its own records. A put, a removal
-/// or an invalidation during the computation wins over its result. A load that begins after an
-/// invalidation has returned never joins a run that began before.
+/// part. The others wait for it, at most for LoadOptions::wait. They share the exception of a run
+/// for a single record, as one object, so do not modify an exception that you catch; after a batch
+/// that throws, each of them computes its own records. A put, a removal or an invalidation during
+/// the computation wins over its result. A load that begins after an invalidation has returned
+/// never joins a run that began before.
 ///
 /// Nesting: a calculation may load others, and itself for other records. If waiting would close a
-/// circle of threads, the caller computes the record itself. So a calculation may help other tasks while
-/// it waits (work stealing): if such a task loads a record that its thread computes already, the record
-/// is computed again. On one thread this can happen 32 times for the same records; the next time is
-/// taken for calculations that need the results of each other without end: ErrorCode::cycle, with the
-/// path of runs. At least one of them must be cached, otherwise the cycle is not seen. Runs of
-/// calculations are nested at most 500 deep; a deeper one is ErrorCode::too_deep.
+/// circle of threads, the caller computes the record itself. So a calculation may help other tasks
+/// while it waits (work stealing): if such a task loads a record that its thread computes already,
+/// the record is computed again. On one thread this can happen 32 times for the same records; the
+/// next time is taken for calculations that need the results of each other without end:
+/// ErrorCode::cycle, with the path of runs. At least one of them must be cached, otherwise the
+/// cycle is not seen. Runs of calculations are nested at most 500 deep; a deeper one is
+/// ErrorCode::too_deep.
 ///
-/// Cancellation: pthread_cancel and pthread_exit inside a calculation or a loader end the thread, and
-/// waiting callers compute the results. They must not end a thread inside a codec, a key or a hook.
+/// Cancellation: pthread_cancel and pthread_exit inside a calculation or a loader end the thread,
+/// and waiting callers compute the results. They must not end a thread inside a codec, a key or a
+/// hook.
 ///
 /// Rules for the calculation itself: a result depends only on its own record and on the arguments,
 /// not on other records of the batch. It may call the cache and other calculations. It may run on
@@ -71,24 +73,24 @@ class BoundCalculation;
 ///
 /// Errors: none because of the store. An exception of the calculation reaches the caller unchanged;
 /// after a batch nothing is stored then, after single records the results before it are.
-/// CalculationFailed, after the good results are stored, if a batch returned Failed for some records.
-/// wrong_number_of_results. misuse for an empty handle, and if another registry of the open cache uses
-/// another version of a calculation of this resource (CalculationOptions::version). A result with a
-/// key over 4 KiB is computed and not stored; it is counted as uncached_keys.
+/// CalculationFailed, after the good results are stored, if a batch returned Failed for some
+/// records. wrong_number_of_results. misuse for an empty handle, and if another registry of the
+/// open cache uses another version of a calculation of this resource (CalculationOptions::version).
+/// A result with a key over 4 KiB is computed and not stored; it is counted as uncached_keys.
 ///
 /// Life: it owns what it needs. After the cache was closed or destroyed it computes. A calculation
 /// must not own a handle of its own registry by value, because they would keep each other and the
-/// cache alive. Its function captures handles by reference, or finds them as members of an object that
-/// it captures by reference.
+/// cache alive. Its function captures handles by reference, or finds them as members of an object
+/// that it captures by reference.
 ///
 /// Threads: any number of threads may use a handle at once. The calculation runs on the calling
 /// thread, without a mutex of the cache. Threads that a calculation starts may use handles too. The
 /// cache does not know their starter, so it cannot see a cycle through them: such a thread must not
 /// ask for a result that its starter computes.
 ///
-/// Cost of a page of any length: one look-up (one state of the file for each 10,000 keys), one run of
-/// the calculation for missing records, one bulk write. If the calculation is cached, a record that
-/// occurs twice is computed once; the same record in two versions counts as two.
+/// Cost of a page of any length: one look-up (one state of the file for each 10,000 keys), one run
+/// of the calculation for missing records, one bulk write. If the calculation is cached, a record
+/// that occurs twice is computed once; the same record in two versions counts as two.
 template <class T, class R, class... Args>
 class Calculation {
  public:

@@ -25,32 +25,33 @@ struct CalculationOptions {
 ///            fresh              |   stale                    |
 ///                               |-------- stale_if_error --------|
 ///
-/// All windows begin when a result is stored, and saturate. A shorter policy also applies to results
-/// that were stored before. ErrorCode::misuse, which names the field: a ttl that is not longer than 0, a
-/// negative window, and a window without effect (a stale window without a ttl, and negative_ttl for
-/// results that are never "nothing").
+/// All windows begin when a result is stored, and saturate. A shorter policy also applies to
+/// results that were stored before. ErrorCode::misuse, which names the field: a ttl that is not
+/// longer than 0, a negative window, and a window without effect (a stale window without a ttl, and
+/// negative_ttl for results that are never "nothing").
 struct CachePolicy {
   /// How long a result answers. Default: forever, until it is evicted.
   std::optional<Duration> ttl{};
   /// How long after the ttl the result still answers, while a refresh runs in the background on
-  /// Hooks::executor (RFC 5861). One task at a time refreshes a result, and at most two refreshes of a
-  /// calculation run at once, so one that hangs does not stop other calculations. The newest request runs
-  /// first. For each calculation the queue holds 1,000 records, or one larger page; older requests are
-  /// dropped and counted (Stats::refreshes_dropped). If a refresh fails, the result
-  /// does not change. The failure is counted and reported as NoticeKind::calculation_failed, and the
-  /// record pauses: 1 s after the first failure in a row, then twice as long after each further failure,
-  /// at most 1 min. Other records go on. If a batch throws, all its records pause; later refreshes try
-  /// them in smaller batches, so that a broken record is soon alone. A removal of the record during that
-  /// time wins: the refresh then stores nothing. Refused for records that cannot be copied or are
-  /// polymorphic, because a refresh needs copies of them. It runs on another thread than the load:
-  /// Resource::scope describes the scope that it uses. Default: not at all.
+  /// Hooks::executor (RFC 5861). One task at a time refreshes a result, and at most two refreshes
+  /// of a calculation run at once, so one that hangs does not stop other calculations. The newest
+  /// request runs first. For each calculation the queue holds 1,000 records, or one larger page;
+  /// older requests are dropped and counted (Stats::refreshes_dropped). If a refresh fails, the
+  /// result does not change. The failure is counted and reported as NoticeKind::calculation_failed,
+  /// and the record pauses: 1 s after the first failure in a row, then twice as long after each
+  /// further failure, at most 1 min. Other records go on. If a batch throws, all its records pause;
+  /// later refreshes try them in smaller batches, so that a broken record is soon alone. A removal
+  /// of the record during that time wins: the refresh then stores nothing. Refused for records that
+  /// cannot be copied or are polymorphic, because a refresh needs copies of them. It runs on
+  /// another thread than the load: Resource::scope describes the scope that it uses. Default: not
+  /// at all.
   std::optional<Duration> stale_while_revalidate{};
-  /// How long after the ttl the result is kept in the file, to answer if computing fails (RFC 5861).
-  /// It answers if the calculation throws and all records of that run have such a result, and for
-  /// single records that are Failed. It does not answer if the record was removed, or its key stored,
-  /// during the failing run; then the load throws. The failure is reported, and the records that failed
-  /// pause as above; during the pause their results answer without a call. They count as misses.
-  /// Default: not at all.
+  /// How long after the ttl the result is kept in the file, to answer if computing fails (RFC
+  /// 5861). It answers if the calculation throws and all records of that run have such a result,
+  /// and for single records that are Failed. It does not answer if the record was removed, or its
+  /// key stored, during the failing run; then the load throws. The failure is reported, and the
+  /// records that failed pause as above; during the pause their results answer without a call. They
+  /// count as misses. Default: not at all.
   std::optional<Duration> stale_if_error{};
   /// The ttl of results that are "nothing" (an empty std::optional). Zero: such a result is not
   /// stored. Refused for results of other types. Default: as `ttl`.
@@ -70,8 +71,8 @@ struct CachePolicy {
 /// Options of one load.
 struct LoadOptions {
   /// The maximum time that this load waits for results that other callers compute. Afterwards it
-  /// computes them itself. Negative is ErrorCode::misuse. Default: 1 min, so that a calculation that
-  /// hangs does not stop other callers for ever.
+  /// computes them itself. Negative is ErrorCode::misuse. Default: 1 min, so that a calculation
+  /// that hangs does not stop other callers for ever.
   std::optional<Duration> wait{};
 };
 

@@ -65,9 +65,10 @@ struct Limits {
   /// Bytes of one entry. A larger entry is refused and counted, and nothing is evicted for it. At most
   /// 1 GiB, never unlimited. Default: an eighth of max_bytes, at most 64 MiB.
   Limit max_entry_bytes{};
-  /// Bytes of the write-ahead log while a read of another program keeps it from starting over. Beyond
-  /// it the file accepts no writes until that read ends: they wait in the queue, and are dropped and
-  /// counted when that is full. 8 MiB or more. Default: a quarter of max_bytes, at least 8 MiB.
+  /// Bytes of the write-ahead log while a read of another program keeps it from starting over.
+  /// Beyond it the file accepts no writes until that read ends: they wait in the queue, and are
+  /// dropped and counted when that is full. 8 MiB or more. Default: a quarter of max_bytes, at
+  /// least 8 MiB.
   Limit max_wal_bytes{};
 };
 
@@ -84,11 +85,12 @@ struct Timing {
   /// How often the idle worker looks for work without a signal, for safety. At least 10 ms, because
   /// each look costs processor time.
   Duration maintenance_interval = std::chrono::minutes(1);
-  /// The maximum time that a call waits for a store that does not accept its write. After a call has
-  /// waited in vain for space in the queue, no other call does so until the store accepts a write.
+  /// The maximum time that a call waits for a store that does not accept its write. After a call
+  /// has waited in vain for space in the queue, no other call does so until the store accepts a
+  /// write.
   Duration max_wait = std::chrono::milliseconds(100);
-  /// How long `close` waits for running refreshes, and then how long it tries to write accepted work.
-  /// The rest is dropped and counted.
+  /// How long `close` waits for running refreshes, and then how long it tries to write accepted
+  /// work. The rest is dropped and counted.
   Duration close_wait = std::chrono::seconds(5);
 };
 
@@ -125,8 +127,8 @@ enum class Durability : std::uint8_t {
 /// Which entry is evicted first when a limit is exceeded. Expired entries are always removed first. A
 /// new policy is also added to the table in src/api/text.cpp.
 enum class Eviction : std::uint8_t {
-  /// No entry: writes that would exceed a limit are refused, unless expired entries, or entries that
-  /// were stored while the clock was far in the future, make room.
+  /// No entry: writes that would exceed a limit are refused, unless expired entries, or entries
+  /// that were stored while the clock was far in the future, make room.
   none = 0,
   fifo = 1,    ///< the entry that was stored first
   lru = 2,     ///< the entry that was not read for the longest time

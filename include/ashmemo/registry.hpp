@@ -23,9 +23,10 @@ namespace ashmemo {
 /// Life: the registry and every handle of a calculation own the parts of the cache that they need.
 /// After the cache is closed or destroyed, handles compute.
 ///
-/// Limits: a file has at most 10,000 calculations. Beyond that, a new one removes the calculation with
-/// the fewest reads that this process does not use, and its results. If this process uses 10,000, the
-/// first load of another resource is ErrorCode::misuse. So put data into arguments, not into names.
+/// Limits: a file has at most 10,000 calculations. Beyond that, a new one removes the calculation
+/// with the fewest reads that this process does not use, and its results. If this process uses
+/// 10,000, the first load of another resource is ErrorCode::misuse. So put data into arguments, not
+/// into names.
 ///
 /// Errors: ErrorCode::misuse, which names the resource.
 ///

@@ -108,8 +108,8 @@ struct CheckReport {
   std::vector<std::string> problems;  ///< the messages of SQLite's integrity check, one line each
   std::int64_t entries_off_by = 0;    ///< the difference by which the totals were corrected
   std::int64_t bytes_off_by = 0;
-  /// Keys of entries that do not match their checksums, at most 100. They are misses, and an open cache
-  /// removes them.
+  /// Keys of entries that do not match their checksums, at most 100. They are misses, and an open
+  /// cache removes them.
   std::vector<std::string> damaged_entries{};
 };
 

@@ -20,8 +20,8 @@ namespace ashmemo::api {
 /// subject of the message.
 void require_possible(const CachePolicy& policy, std::string_view whose);
 
-/// Error (misuse), which names the window, if a window has no effect. `optional`: whether the type of
-/// the results has a "nothing".
+/// Error (misuse), which names the window, if a window has no effect. `optional`: whether the type
+/// of the results has a "nothing".
 void require_effect(const CachePolicy& policy, bool optional, std::string_view whose);
 
 /// The lifetimes of a result whose ttl is `ttl`.

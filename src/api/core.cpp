@@ -60,8 +60,8 @@ std::vector<std::string> problems_of(store::Store& store, const std::string& pat
   throw_failed("check", path, problems.failure().what);
 }
 
-// Reads every entry, because SQLite's check compares no checksums. Damage that prevents this is among
-// the problems already.
+// Reads every entry, because SQLite's check compares no checksums. Damage that prevents this is
+// among the problems already.
 std::vector<std::string> damaged_entries(engine::Engine& engine, store::Store& store) {
   constexpr int kPage = 1'000;
   constexpr std::size_t kMaxListed = 100;  // as SQLite's check

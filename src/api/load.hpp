@@ -134,9 +134,9 @@ class Load {
 
   /// Returns the number of computed results. Throws the exception of a calculation.
   std::size_t run();
-  /// Recomputes the queries that are still stale, for a background batch with their keys. Skips keys
-  /// that were removed since the batch began. It does not throw the exception
-  /// of a calculation: it counts and reports the failure, and the records that failed pause.
+  /// Recomputes the queries that are still stale, for a background batch with their keys. Skips
+  /// keys that were removed since the batch began. It does not throw the exception of a
+  /// calculation: it counts and reports the failure, and the records that failed pause.
   void refresh(const engine::RefreshBatch& batch);
 
  private:

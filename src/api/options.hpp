@@ -10,8 +10,8 @@ namespace ashmemo::api {
 /// names the field and the value.
 [[nodiscard]] Options validated(Options options);
 
-/// Returns the path unless it is ":memory:". SQLite means a database in memory by that name. Here it
-/// would be a file of that name, which its user did not want: Error (invalid_options).
+/// Returns the path unless it is ":memory:". SQLite means a database in memory by that name. Here
+/// it would be a file of that name, which its user did not want: Error (invalid_options).
 [[nodiscard]] std::string validated(std::string path);
 
 /// Checks limits in the same way; they can be set while the cache is open.

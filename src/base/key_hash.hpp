@@ -7,9 +7,9 @@
 
 namespace ashmemo::base {
 
-/// The hash of a key, for tables in memory. Each process chooses its own seed at random, so nobody can
-/// prepare keys with equal hashes. Such keys would share one place in a table, and each look-up would
-/// compare them all. Never write a hash to a file.
+/// The hash of a key, for tables in memory. Each process chooses its own seed at random. Otherwise
+/// a user could prepare keys with equal hashes. Such keys would share one place in a table, and
+/// each look-up would compare them all. Never write a hash to a file.
 [[nodiscard]] std::uint64_t hash_of(std::string_view key) noexcept;
 
 struct KeyHash {

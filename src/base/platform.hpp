@@ -42,8 +42,8 @@ struct FileState {
 /// the file. The header of a cache file is read through SQLite instead (store/header.hpp).
 [[nodiscard]] Result<std::string> read_start(const std::string& path);
 
-/// A regular file, read from its beginning to its end. Follows no link. Never use it for a file that
-/// this process may have locked (see read_start).
+/// A regular file, read from its beginning to its end. Follows no link. Never use it for a file
+/// that this process may have locked (see read_start).
 class InputFile {
  public:
   [[nodiscard]] static Result<std::unique_ptr<InputFile>> open(const std::string& path);
@@ -71,11 +71,13 @@ class InputFile {
 [[nodiscard]] Status empty_file(const std::string& path);
 /// Removes a file. A missing file is not a failure.
 [[nodiscard]] Status remove_file(const std::string& path);
-/// Makes the names in the folder of `path` durable: after a power cut, files that were created, renamed
-/// and removed before this call remain so. Ignores errors, because some file systems cannot do it.
+/// Makes the names in the folder of `path` durable: after a power cut, files that were created,
+/// renamed and removed before this call remain so. Ignores errors, because some file systems cannot
+/// do it.
 void sync_folder_of(const std::string& path);
 
-/// Remembers the process that created it, so that its owner can notice that it runs in a forked child.
+/// Remembers the process that created it, so that its owner can notice that it runs in a forked
+/// child.
 class ProcessMark {
  public:
   ProcessMark();
@@ -89,10 +91,10 @@ class ProcessMark {
 /// The lock of the engine: FILE-lock beside the cache file. The system releases it when the process
 /// ends in any way. A forked child and a program that this process starts do not inherit it.
 ///
-/// If the system has locks of open files (Linux), each other acquire fails, in this process too, and
-/// the lock remains when the program opens and closes the file. Otherwise it is a lock of the process:
-/// a second acquire in this process would succeed, and destroying either object would release both.
-/// store/open_files.hpp prevents that.
+/// If the system has locks of open files (Linux), each other acquire fails, in this process too,
+/// and the lock remains when the program opens and closes the file. Otherwise it is a lock of the
+/// process: a second acquire in this process would succeed, and destroying either object would
+/// release both. store/open_files.hpp prevents that.
 class FileLock {
  public:
   /// Takes the lock and creates the file with `magic` as its content. Fails with busy if another
@@ -114,8 +116,8 @@ class FileLock {
   bool was_ours_;
 };
 
-/// A shared lock of an open file on a range of its bytes. It conflicts with exclusive locks of every
-/// kind, in this process too. A forked child does not inherit it.
+/// A shared lock of an open file on a range of its bytes. It conflicts with exclusive locks of
+/// every kind, in this process too. A forked child does not inherit it.
 ///
 /// The destructor closes a descriptor, so it releases all locks of SQLite on this file, too.
 class SharedLock {
@@ -152,18 +154,18 @@ class FileSizeSignalBlock {
   bool was_blocked_;
 };
 
-/// Microseconds since 1970 at the system's last tick, some milliseconds ago, or now if the system does
-/// not offer that. Faster than the exact time.
+/// Microseconds since 1970 at the system's last tick, some milliseconds ago, or now if the system
+/// does not offer that. Faster than the exact time.
 [[nodiscard]] std::int64_t rough_wall_now() noexcept;
 
 /// Starts a thread with this name, of at most 15 characters. It blocks all signals that a process
-/// receives from outside, so that the threads of the program handle them. Fails with unavailable if the
-/// system has no thread left.
+/// receives from outside, so that the threads of the program handle them. Fails with unavailable if
+/// the system has no thread left.
 [[nodiscard]] Result<std::thread> start_thread(const char* name, std::function<void()> work);
 
 /// Each fork of this process calls `before` first, and afterwards `after` in the parent and in the
-/// child. A function that locks the mutexes of the whole process here makes no child inherit them
-/// locked by a thread that the child does not have.
+/// child. If `before` locks a mutex and `after` unlocks it, the mutex is free in the child.
+/// Otherwise the child may inherit it locked by a thread that it does not have.
 void at_fork(void (*before)(), void (*after)());
 
 }  // namespace ashmemo::base

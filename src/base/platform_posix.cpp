@@ -284,8 +284,8 @@ Result<bool> ensure_magic(int descriptor, std::string_view magic, const std::str
   return written.failure();
 }
 
-/// Blocks all signals of this thread except those that its own instructions raise. A thread inherits
-/// the mask of the thread that starts it.
+/// Blocks all signals of this thread except those that its own instructions raise. A thread
+/// inherits the mask of the thread that starts it.
 class BlockedSignals {
  public:
   BlockedSignals() {

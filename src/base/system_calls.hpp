@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 // The calls to the operating system that can fail. They are the functions of the system. In a build
-// with test points each is a pointer to that function, which a test replaces to record calls, to make
-// them fail, or to end the process.
+// with test points each is a pointer to that function, which a test replaces to record calls, to
+// make them fail, or to end the process.
 
 #if defined(ASHMEMO_TEST_POINTS)
 #define ASHMEMO_SYSTEM_CALL(name) inline decltype(&::name) name = &::name

@@ -25,8 +25,8 @@ class ThreadPool final : public Executor {
   /// Throws std::runtime_error if the first thread cannot be started; then the task is not stored.
   void post(std::function<void()> task) override;
   /// Drops the tasks that have not begun. Waits for running tasks, but not for the one that calls
-  /// this, and not longer than `at_most`. Returns false if a task still runs then; its thread goes on
-  /// alone. Later tasks are dropped, too.
+  /// this, and not longer than `at_most`. Returns false if a task still runs then; its thread goes
+  /// on alone. Later tasks are dropped, too.
   bool stop(std::chrono::microseconds at_most) noexcept;
 
  private:

@@ -2,8 +2,9 @@
 
 namespace ashmemo::base {
 
-/// Links the objects of class `T` that a thread has made, so that each one knows the object around it.
-/// `T` derives from it. The objects are local variables: a thread destroys the newest one first.
+/// Links the objects of class `T` that a thread has made, so that each one knows the object around
+/// it. `T` derives from it. The objects are local variables: a thread destroys the newest one
+/// first.
 template <class T>
 class ThreadStack {
  public:

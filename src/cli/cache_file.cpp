@@ -45,8 +45,8 @@ bool is_empty_log(const std::string& path) {
   return log.is_open() && (!log.get(first) || first == 0);
 }
 
-/// Ends the program without closing the cache, which could write to its file. A log that did not exist
-/// before is empty, so it is removed with its index.
+/// Ends the program without closing the cache, which could write to its file. If the log did not
+/// exist before and has no content, it is removed with its index.
 [[noreturn]] void leave_unchanged(const std::string& file, bool had_log) {
   std::error_code error;
   if (!had_log && is_empty_log(file + "-wal")) {

@@ -14,8 +14,8 @@ namespace {
 constexpr std::int64_t kDefaultMaxBytes = 256 * MiB;
 constexpr std::int64_t kMaxDefaultEntryBytes = 64 * MiB;
 
-/// A calculation that hangs holds RefreshQueue::kMaxRunning of them. The system starts a thread only
-/// when a refresh finds all others busy.
+/// A calculation that hangs holds RefreshQueue::kMaxRunning of them. The system starts a thread
+/// only when a refresh finds all others busy.
 constexpr std::size_t kRefreshThreads = 8;
 
 constexpr std::int64_t kReadsRecoverAfter = 1'000'000;

@@ -36,8 +36,8 @@
 // counter, and only then the writes leave the queue. So a write that has left the queue is in every
 // snapshot that is taken afterwards, and an accepted write is always visible.
 //
-// Lock order. A thread that holds a mutex may take only mutexes of lower levels, at most one of each
-// level:
+// Lock order. A thread that holds a mutex may take only mutexes of lower levels, at most one of
+// each level:
 //
 //   1  ResourceCore::entering_     (api)          one thread at a time declares a resource
 //   2  Worker::maintenance_mutex_  (maintenance)  held around all SQL of the writer
@@ -83,8 +83,8 @@ class StoreSlot {
   std::optional<std::string> corruption_ ASHMEMO_GUARDED_BY(mutex_);
 };
 
-/// The minimum of Limits::max_wal_bytes. The log reaches this length without another program, because
-/// it is moved into the file from 4 MiB on, and a transaction has at most 4 MiB.
+/// The minimum of Limits::max_wal_bytes. The log reaches this length without another program,
+/// because it is moved into the file from 4 MiB on, and a transaction has at most 4 MiB.
 inline constexpr std::int64_t kMinMaxWalBytes = 8 * MiB;
 
 /// Limits with defaults filled in.

@@ -18,8 +18,8 @@ void before_fork() ASHMEMO_THREAD(no_thread_safety_analysis) { mutex_of_waits().
 
 void after_fork() ASHMEMO_THREAD(no_thread_safety_analysis) { mutex_of_waits().unlock(); }
 
-// Never destroyed: threads may outlive static objects. A forked child that opens its own cache uses it,
-// too, so a fork waits until it is free.
+// Never destroyed: threads may outlive static objects. A forked child that opens its own cache uses
+// it, too, so a fork waits until it is free.
 base::Mutex& mutex_of_waits() {
   static auto* const mutex = [] {
     base::at_fork(before_fork, after_fork);
@@ -41,8 +41,8 @@ bool waits_for(const InFlight& flight, const Waiter& waiter) {
 }  // namespace
 
 // The program may load in the destructor of a static object or of a thread_local one, which may run
-// after the end of our objects of this thread. So the pointer is a plain one, and a waiter that is made
-// that late has an object of its own that destroys it.
+// after the end of our objects of this thread. So the pointer is a plain one, and a waiter that is
+// made that late has an object of its own that destroys it.
 const WaiterPtr& this_waiter() {
   thread_local const WaiterPtr* waiter = nullptr;
   thread_local bool is_late = false;

@@ -179,8 +179,8 @@ class InFlightTable {
   void leave(std::span<const InFlightPtr> in_flight);
 
   enum class Waited : std::uint8_t { ended, circle, late };
-  /// Waits until the result has ended, unless that would close a circle. `late` is also the answer for
-  /// a refresh whose own cache is being closed.
+  /// Waits until the result has ended, unless that would close a circle. `late` is also the answer
+  /// for a refresh whose own cache is being closed.
   Waited wait(const InFlightPtr& flight, const WaiterPtr& waiter, const Deadline& deadline);
   /// Refreshes stop waiting: closing waits for them, perhaps in a calculation for which they wait.
   void close();

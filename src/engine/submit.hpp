@@ -32,12 +32,11 @@ struct NewEntry {
 /// `power`).
 ///
 /// Waits at most `max_wait` for space in the queue. After one entry found no space in that time, it
-/// and each later entry that would have to wait are dropped and counted. No other caller waits either
-/// until the store has accepted a write. The memory tier keeps the dropped results of calculations.
-/// An entry over the limit for
-/// one entry is refused and counted, and the older value of its key is removed, because the caller
-/// has replaced it. Without a store no entry is accepted, but the memory tier keeps them until there
-/// is a store again.
+/// and each later entry that would have to wait are dropped and counted. No other caller waits
+/// either until the store has accepted a write. The memory tier keeps the dropped results of
+/// calculations. An entry over the limit for one entry is refused and counted, and the older value
+/// of its key is removed, because the caller has replaced it. Without a store no entry is accepted,
+/// but the memory tier keeps them until there is a store again.
 std::size_t put(Engine& engine, std::span<NewEntry> entries);
 
 /// Removes the keys and the entries that `ranges` cover, and waits for the commit. Returns how many

@@ -13,8 +13,9 @@ namespace ashmemo::engine {
 /// The rows that did not match their checksums when they were read. The worker reads them again and
 /// removes those that still do not match.
 ///
-/// Bounded: a row that finds no space here is found again by its next read. A rowid may mean another
-/// row by the time the worker looks. That does no harm, because the worker checks that row too.
+/// Bounded: a row that finds no space here is found again by its next read. A rowid may mean
+/// another row by the time the worker looks. That does no harm, because the worker checks that row
+/// too.
 ///
 /// Threads: any.
 class SuspectRows {

@@ -50,8 +50,8 @@ class Sweeper {
   [[nodiscard]] base::Status expire_some(store::Store& store, bool* more);
 
   /// Deletes entries from the future, which no read returns. Only for a cache without eviction that
-  /// has no room: after a start with a clock in the past, they answer again when the clock is right.
-  /// `*more`: there may be more.
+  /// has no room: after a start with a clock in the past, they answer again when the clock is
+  /// right. `*more`: there may be more.
   [[nodiscard]] base::Status expire_future(store::Store& store, bool* more);
 
   /// Reads the suspect rows again and deletes those that still do not match their checksums.

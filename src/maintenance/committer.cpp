@@ -134,9 +134,9 @@ Status Committer::commit_writes(store::Store& store, const engine::Group& group,
   return {};
 }
 
-/// Under Eviction::none only expired entries make room for a group, and then entries from the future.
-/// They are deleted in transactions of their own, because the group's transaction has no space for
-/// them. Returns false if there is not enough room yet.
+/// Under Eviction::none only expired entries make room for a group, and then entries from the
+/// future. They are deleted in transactions of their own, because the group's transaction has no
+/// space for them. Returns false if there is not enough room yet.
 base::Result<bool> Committer::make_capacity(store::Store& store, const engine::Group& group,
                                             const CommitTime& time) {
   const store::Totals puts = puts_of(group);

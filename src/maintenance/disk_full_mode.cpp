@@ -6,7 +6,8 @@ namespace ashmemo::maintenance {
 
 namespace {
 
-// Fits into the space that the WAL always has (1 MiB), even if each row changes five pages of its own.
+// Fits into the space that the WAL always has (1 MiB), even if each row changes five pages of its
+// own.
 constexpr Portion kSmallPortion{32, 128 * KiB};
 
 // The limit is lowered by this share of the present size.

@@ -20,8 +20,8 @@ constexpr std::int64_t kMaxBackOff = 10'000'000;
 // sector stays bad, but a network or a device may come back.
 constexpr int kMaxFailedReads = 9;
 
-// If a new file is found damaged within this time, the disk is at fault. Then quarantines are as rare as
-// other failed openings, and the copy of the first file is kept.
+// If a new file is found damaged within this time, the disk is at fault. Then quarantines are as
+// rare as other failed openings, and the copy of the first file is kept.
 constexpr std::int64_t kTrustedAfter = 60'000'000;
 
 /// Ends a failure of reads even if no caller reads any more. A read by the writer would prove

@@ -24,7 +24,8 @@ class StoreSupervisor {
 
   /// Opens the store.
   [[nodiscard]] base::Status open();
-  /// The store in use, or null. If there is none, opens one unless opening failed a short time ago.
+  /// The store in use, or null. Without a store it opens one, unless opening failed a short time
+  /// ago.
   [[nodiscard]] std::shared_ptr<store::Store> ensure();
   /// Opening failed and will be tried again later.
   void postpone(const base::Failure& failure);

@@ -31,8 +31,8 @@ struct Changes {
 
 /// Runs transactions on the store's writer, and keeps the health of writing. A failure means that
 /// the store refuses to write. The next successful commit ends that state. An exception rolls the
-/// transaction back and is a failure too. So is a commit to a write-ahead log that another program has
-/// deleted, because the commit would be lost with this process.
+/// transaction back and is a failure too. So is a commit to a write-ahead log that another program
+/// has deleted, because the commit would be lost with this process.
 class Transactions {
  public:
   Transactions(engine::Engine& engine, Events& events, const DiskFullMode& disk_full)

@@ -14,8 +14,9 @@ namespace {
 // saves writes, but it takes disk space, and reads search it for each page.
 constexpr std::int64_t kCheckpointBytes = 4 * MiB;
 
-// While reads of this process prevent the WAL from starting over, it may grow up to this length. While
-// a read of another program does, up to Limits::max_wal_bytes, because that read may be much longer.
+// While reads of this process prevent the WAL from starting over, it may grow up to this length.
+// While a read of another program does, up to Limits::max_wal_bytes, because that read may be much
+// longer.
 constexpr std::int64_t kMaxWalBytes = engine::kMinMaxWalBytes;
 
 // For WaitsForReads::at_length. One attempt takes 0.1 seconds.

@@ -34,12 +34,12 @@ class Upkeep {
   /// Makes sure that the WAL has space for another transaction. Returns false if it has none,
   /// because a long read prevents it from starting over. Then nothing may be written.
   [[nodiscard]] base::Result<bool> make_wal_space(store::Store& store);
-  /// Whether a long read prevented the WAL from starting over at the last attempt, and the WAL has no
-  /// space for another transaction.
+  /// Whether a long read prevented the WAL from starting over at the last attempt, and the WAL has
+  /// no space for another transaction.
   [[nodiscard]] bool is_wal_full(store::Store& store) const;
-  /// The same as make_wal_space for pending writes: waits for the reads of this process, and the store counts as
-  /// refusing to write meanwhile. It does not wait for a reader in another program, because that may
-  /// never end.
+  /// The same as make_wal_space for pending writes: waits for the reads of this process, and the
+  /// store counts as refusing to write meanwhile. It does not wait for a reader in another program,
+  /// because that may never end.
   [[nodiscard]] base::Result<bool> find_wal_space(store::Store& store, WaitsForReads waits);
   /// The same, but the failure `busy` instead of false.
   [[nodiscard]] base::Status require_wal_space(store::Store& store, WaitsForReads waits);

@@ -14,9 +14,9 @@ using base::FailureKind;
 using base::FileState;
 using base::FileType;
 
-// Each connection of SQLite has a shared lock on these bytes of FILE, and deletes the log at its end if
-// it can lock them exclusively (sqlite3.c: SHARED_FIRST and SHARED_SIZE). They belong to SQLite's file
-// format, because processes with different versions share files.
+// Each connection of SQLite has a shared lock on these bytes of FILE, and deletes the log at its
+// end if it can lock them exclusively (sqlite3.c: SHARED_FIRST and SHARED_SIZE). They belong to
+// SQLite's file format, because processes with different versions share files.
 constexpr std::int64_t kSqliteSharedFirst = 0x4000'0002;
 constexpr std::int64_t kSqliteSharedBytes = 510;
 
@@ -65,7 +65,8 @@ base::Result<std::unique_ptr<ClaimedFile>> ClaimedFile::for_reading(const std::s
   return claim;
 }
 
-// A claim that failed has no entry and returns at once: it may be destroyed in the turn of its thread.
+// A claim that failed has no entry and returns at once: it may be destroyed in the turn of its
+// thread.
 ClaimedFile::~ClaimedFile() {
   if (!entry_) return;
   OpenFiles& table = OpenFiles::of_this_process();
@@ -175,8 +176,8 @@ base::Status ClaimedFile::take_for_reading(OpenFiles& table) {
   return enter(table);
 }
 
-// Opened before SQLite opens the file: the system may give it a low number, and changing that closes a
-// descriptor. Without it the file is as safe as on systems without such locks.
+// Opened before SQLite opens the file: the system may give it a low number, and changing that
+// closes a descriptor. Without it the file is as safe as on systems without such locks.
 void ClaimedFile::hold(OpenFile& entry) const {
   auto use = base::SharedLock::open(paths_.file);
   if (use && *use) entry.uses.push_back(std::move(*use));
@@ -247,7 +248,8 @@ base::Status ClaimedFile::begin_use() {
   return {};
 }
 
-// A log that appears later may be in order: a shell creates one after our last connection has ended.
+// A log that appears later may be in order: a shell creates one after our last connection has
+// ended.
 void ClaimedFile::end_use() {
   const auto log = base::inspect(paths_.wal);
   const bool is_other = wal_ && log && log->type != FileType::missing && log->identity != *wal_;

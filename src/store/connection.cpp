@@ -22,8 +22,8 @@ int open_flags(const ConnectionOptions& options) {
          SQLITE_OPEN_EXRESCODE;
 }
 
-// This VFS keeps the index of the log in the memory of the process, where all its connections use it.
-// The first connection must be a writer, because a reader does not lock the file.
+// This VFS keeps the index of the log in the memory of the process, where all its connections use
+// it. The first connection must be a writer, because a reader does not lock the file.
 const char* vfs_of(const ConnectionOptions& options) {
   return options.exclusive ? "unix-excl" : nullptr;
 }

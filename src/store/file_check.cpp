@@ -76,8 +76,8 @@ base::Result<FileCheck> check_new(const CachePaths& paths, Found found, bool loc
                   paths.file)};
 }
 
-// Another program may move the log into FILE at this moment, or start the log again. So the id of FILE
-// is read again. If it is the same, both were read in the same state.
+// Another program may move the log into FILE at this moment, or start the log again. So the id of
+// FILE is read again. If it is the same, both were read in the same state.
 base::Result<bool> has_log_of_another(const CachePaths& paths, FileId id) {
   constexpr int kMaxTries = 10;
   for (int tries = 0; tries < kMaxTries; ++tries) {

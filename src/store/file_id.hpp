@@ -10,18 +10,18 @@
 // Which write-ahead log belongs to which file.
 //
 // A log is a list of pages. Nothing in it names the file of these pages. After a crash a person may
-// replace FILE by a backup or by a shipped copy while the old FILE-wal stays. SQLite would then write
-// pages of the old file over the new one.
+// replace FILE by a backup or by a shipped copy while the old FILE-wal stays. SQLite would then
+// write pages of the old file over the new one.
 //
-// So page 1 has a number, the file id, and each log contains page 1. A new file starts with a random
-// id. The first commit of each log raises the id by one. So FILE has the id that is in its log, or the
-// id before that one, if page 1 was not yet moved. A log that has neither belongs to another file, or
-// to an older or newer copy of this file.
+// So page 1 has a number, the file id, and each log contains page 1. A new file starts with a
+// random id. The first commit of each log raises the id by one. So FILE has the id that is in its
+// log, or the id before that one, if page 1 was not yet moved. A log that has neither belongs to
+// another file, or to an older or newer copy of this file.
 //
-// The id is the number at offset 48 of the header, which `PRAGMA default_cache_size` sets. SQLite keeps
-// it in VACUUM. Our connections set a cache size of their own, so it does not affect them. A build of
-// SQLite without deprecated features ignores the pragma: then no file has an id, and each log is
-// accepted.
+// The id is the number at offset 48 of the header, which `PRAGMA default_cache_size` sets. SQLite
+// keeps it in VACUUM. Our connections set a cache size of their own, so it does not affect them. A
+// build of SQLite without deprecated features ignores the pragma: then no file has an id, and each
+// log is accepted.
 
 namespace ashmemo::store {
 
@@ -40,11 +40,12 @@ void write_file_id(SQLite::Database& database, FileId id);
 void start_log(SQLite::Database& database);
 
 /// Whether FILE-wal at `path` contains pages of another file than the one whose page 1 has this id.
-/// Returns false if the log does not show it: it is missing, SQLite ignores it, or it has no page 1.
+/// Returns false if the log does not show it: it is missing, SQLite ignores it, or it has no page
+/// 1.
 ///
-/// Reads the log up to the first page 1 that belongs to the file, usually its first page. Reads only
-/// what SQLite would accept: frames with the salts of the header and the right checksums. Another
-/// program may write meanwhile.
+/// Reads the log up to the first page 1 that belongs to the file, usually its first page. Reads
+/// only what SQLite would accept: frames with the salts of the header and the right checksums.
+/// Another program may write meanwhile.
 [[nodiscard]] base::Result<bool> is_log_of_another_file(const std::string& path, FileId id);
 
 }  // namespace ashmemo::store

@@ -23,8 +23,8 @@ constexpr std::array kKinds{SQLITE_MUTEX_STATIC_OPEN, SQLITE_MUTEX_STATIC_MAIN,
                             SQLITE_MUTEX_STATIC_PMEM, SQLITE_MUTEX_STATIC_PRNG,
                             SQLITE_MUTEX_STATIC_MEM};
 
-// SQLite holds most of them for a microsecond, but STATIC_VFS1 also while it opens or closes a file.
-// If a network drive does not answer there, the fork goes on without that mutex.
+// SQLite holds most of them for a microsecond, but STATIC_VFS1 also while it opens or closes a
+// file. If a network drive does not answer there, the fork goes on without that mutex.
 constexpr std::chrono::seconds kMaxWait{1};
 constexpr std::chrono::microseconds kPause{100};
 
@@ -151,8 +151,8 @@ void OpenFiles::replace(Entry entry, const base::FileIdentity& file) {
   entry->file = file;
 }
 
-// The descriptors to close. If another entry of this file has connections, closing them would drop their
-// locks. So that entry keeps the descriptors.
+// The descriptors to close. If another entry of this file has connections, closing them would drop
+// their locks. So that entry keeps the descriptors.
 OpenFiles::Uses OpenFiles::take_uses(Entry entry) {
   const auto other = std::find_if(files_.begin(), files_.end(), [&](const OpenFile& open) {
     return &open != &*entry && open.file == entry->file;

@@ -70,9 +70,9 @@ base::Status move_wal(const std::string& wal, const std::string& to) {
 
 base::Result<std::string> quarantine(const CachePaths& paths, std::int64_t wall_now) {
   const std::string name = free_name(paths.file, wall_now);
-  // Renames FILE first. If the WAL came first and the process was killed in between, the next opening
-  // would use FILE without its last commits, and erased entries would return. A power cut could also
-  // keep only the second renaming, unless the first is synced.
+  // Renames FILE first. If the WAL came first and the process was killed in between, the next
+  // opening would use FILE without its last commits, and erased entries would return. A power cut
+  // could also keep only the second renaming, unless the first is synced.
   if (const auto moved = base::rename_file(paths.file, name); !moved) return moved.failure();
   base::sync_folder_of(paths.file);
   if (const auto moved = move_wal(paths.wal, name + std::string(kWal)); !moved) {
@@ -88,7 +88,8 @@ base::Status restore(const CachePaths& paths, const std::string& renamed_to) {
   for (const std::string& path : {paths.wal, paths.shm, paths.journal, paths.file}) {
     if (auto removed = base::remove_file(path); !removed) return removed;
   }
-  // Renames the WAL first, for the same reason. A WAL without its file is removed at the next opening.
+  // Renames the WAL first, for the same reason. A WAL without its file is removed at the next
+  // opening.
   const std::string wal = renamed_to + std::string(kWal);
   if (!is_missing(wal)) {
     if (auto moved = base::rename_file(wal, paths.wal); !moved) return moved;

@@ -63,8 +63,8 @@ base::Status Reader::read(std::span<const Lookup> keys, RowSink& sink) {
   });
 }
 
-// A checksum that matches proves the key, too. Otherwise the key of the row decides: either the row is
-// damaged, or the index led to the row of another key, or to none, and the file is damaged.
+// A checksum that matches proves the key, too. Otherwise the key of the row decides: either the row
+// is damaged, or the index led to the row of another key, or to none, and the file is damaged.
 void Reader::deliver(const Statement& found, const Lookup& lookup, RowSink& sink) {
   const EntryView row = entry_at(found);
   if (proves(found.value(9), lookup.key, row)) return sink.row(lookup.index, row);

@@ -38,8 +38,8 @@ struct EntryView {
   ValueView value;
 };
 
-/// Receives rows during Store::read. The views are valid only during the call. It must be fast, must
-/// not throw and must not call the store, because a reader is leased meanwhile.
+/// Receives rows during Store::read. The views are valid only during the call. It must be fast,
+/// must not throw and must not call the store, because a reader is leased meanwhile.
 class RowSink {
  public:
   virtual ~RowSink() = default;

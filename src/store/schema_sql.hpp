@@ -257,7 +257,8 @@ inline constexpr std::array<SchemaObject, 3> kFormat1Objects{{
 inline constexpr std::array<std::string_view, 3> kNewInFormat2{
     "cache_entries_keep_until", "cache_entries_unchecked_insert", "cache_entries_unchecked_update"};
 
-/// Adds the columns. The indexes and triggers of format 2 are created from kSchemaObjects afterwards.
+/// Adds the columns. The indexes and triggers of format 2 are created from kSchemaObjects
+/// afterwards.
 inline constexpr const char* kColumnsOfFormat2 =
     "ALTER TABLE cache_entries ADD COLUMN checksum INTEGER;"
     "ALTER TABLE cache_calculations ADD COLUMN result_type TEXT;"

@@ -15,12 +15,12 @@
 
 namespace ashmemo::store {
 
-/// The kind of failure for an SQLite result code. Accepts primary and extended codes. `system_error`:
-/// the errno of the system call that failed; 0: not known.
+/// The kind of failure for an SQLite result code. Accepts primary and extended codes.
+/// `system_error`: the errno of the system call that failed; 0: not known.
 [[nodiscard]] base::FailureKind failure_kind(int sqlite_code, int system_error = 0) noexcept;
 
-/// `doing` names the operation, for example "reading entries". `handle`: the connection that failed,
-/// which knows the system's error; may be null.
+/// `doing` names the operation, for example "reading entries". `handle`: the connection that
+/// failed, which knows the system's error; may be null.
 [[nodiscard]] base::Failure failure_of(const SQLite::Exception& error, sqlite3* handle,
                                        std::string_view doing);
 /// The failure of a call to a file of SQLite, which gave this code.

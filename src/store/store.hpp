@@ -71,9 +71,10 @@ class Writer {
   /// Deletes rows whose keep_until (or expires_at, if that is NULL) is at most `now`. Rows that stay
   /// cost nothing.
   [[nodiscard]] virtual base::Result<Due> delete_due(std::int64_t now, int limit) = 0;
-  /// Deletes rows that were computed after `now`, a moment in the future. Looks at no more than `limit`
-  /// rows, and only at rows that were placed in their queues after `now` and after `*stamp`, in that
-  /// order. Sets `*stamp` to the place of the last one, so no row is looked at twice.
+  /// Deletes rows that were computed after `now`, a moment in the future. Looks at no more than
+  /// `limit` rows, and only at rows that were placed in their queues after `now` and after
+  /// `*stamp`, in that order. Sets `*stamp` to the place of the last one, so no row is looked at
+  /// twice.
   [[nodiscard]] virtual base::Result<Due> delete_future(std::int64_t now, std::int64_t* stamp,
                                                         int limit) = 0;
   /// Looks at `limit` rows after `*rowid` and deletes entries of retired calculations. Sets `*rowid` to
@@ -143,9 +144,10 @@ struct OpenOptions {
   /// checked as usual.
   std::string found_corrupt;
   base::FileIdentity corrupt_file;
-  bool corrupt_file_is_new =
-      false;  // it replaced another one a moment ago, whose copy is kept instead
-  /// The device failed to read the file at several openings. If it still does, the file is quarantined.
+  /// `corrupt_file` replaced another one a moment ago, whose copy is kept instead.
+  bool corrupt_file_is_new = false;
+  /// The device failed to read the file at several openings. If it still does, the file is
+  /// quarantined.
   bool gives_up_reading = false;
   /// Called after a damaged file was renamed and a new one was created.
   std::function<void(const std::string& file, const std::string& renamed_to,

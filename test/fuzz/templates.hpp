@@ -10,8 +10,8 @@ struct Template {
   std::string log;  // empty if the cache was closed
 };
 
-/// Whether the rows have their checksums. An edited row that has one is a miss. Only a row without one
-/// reaches the code that decodes values.
+/// Whether the rows have their checksums. An edited row that has one is a miss. Only a row without
+/// one reaches the code that decodes values.
 enum class Rows { checked, unchecked };
 
 /// The templates. They have the same bytes in every process, so that an input always gives the same

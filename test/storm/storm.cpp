@@ -90,8 +90,6 @@ class Storm::Caller {
     note_size(key, size);
   }
 
-  // In a storm the queue rarely has space for a giant. So the other threads wait while this one
-  // flushes and puts.
   // Fails while a foreign reader keeps the log at its limit.
   void flush() {
     try {
@@ -101,6 +99,8 @@ class Storm::Caller {
     }
   }
 
+  // In a storm the queue rarely has space for a giant. So the other threads wait while this one
+  // flushes and puts.
   void put_giant() {
     const std::unique_lock alone(storm_.queue_);
     flush();

@@ -72,8 +72,8 @@ class FaultVfs {
   void fail(Fault fault, std::size_t nth, bool stays);
   /// From now on, each call of this kind fails, and no other call.
   void fail_each(SystemCall call, Fault fault);
-  /// From now on, the disk has space for this many more bytes, over all files. A call that needs more
-  /// fails with `system_error`.
+  /// From now on, the disk has space for this many more bytes, over all files. A call that needs
+  /// more fails with `system_error`.
   void fill_disk(std::int64_t space, int system_error = ENOSPC);
   /// Removes all failures.
   void heal();

@@ -16,8 +16,8 @@ namespace ashmemo::test {
 /// because fault_vfs.hpp makes them fail.
 [[nodiscard]] std::span<const int> errors_of(const OsCall& call) noexcept;
 
-/// Records the calls to the operating system and makes them fail. Only one may exist at a time, and no
-/// cache may be open when it is created or destroyed. Threads: any.
+/// Records the calls to the operating system and makes them fail. Only one may exist at a time, and
+/// no cache may be open when it is created or destroyed. Threads: any.
 class FaultySystem {
  public:
   FaultySystem();

@@ -10,9 +10,10 @@
 
 namespace ashmemo::test {
 
-/// The names that appeared and disappeared in folders since each folder was last synced. A power cut
-/// keeps any of these changes. If it keeps a change, it also keeps all earlier changes of the same
-/// names. A rename is kept as a whole or not at all. Call the functions just before each change.
+/// The names that appeared and disappeared in folders since each folder was last synced. A power
+/// cut keeps any of these changes. If it keeps a change, it also keeps all earlier changes of the
+/// same names. A rename is kept as a whole or not at all. Call the functions just before each
+/// change.
 class FolderChanges {
  public:
   void create(const std::string& path);

@@ -139,7 +139,8 @@ void remember_own(int descriptor) {
   });
 }
 
-// Only logs are truncated, and SQLite holds no locks on them that reading the file here could release.
+// Only logs are truncated, and SQLite holds no locks on them that reading the file here could
+// release.
 void truncate_own(const std::string& name) {
   if (!exists(name)) return;
   const std::string content = read_file(name);

@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <functional>
 
-// For tests: sees the calls that the library and SQLite make to the operating system, below SQLite's
-// VFS.
+// For tests: sees the calls that the library and SQLite make to the operating system, below
+// SQLite's VFS.
 
 namespace ashmemo::test {
 
@@ -37,9 +37,9 @@ struct OsCall {
 /// Whether the call changes files or makes a change durable.
 [[nodiscard]] bool changes_a_file(const OsCall& call) noexcept;
 
-/// From now on `before` runs before each call. The call fails with the errno that it returns; 0 makes
-/// the call. Empty: nothing runs. Set it while no cache is open in this process. `before` runs on any
-/// thread.
+/// From now on `before` runs before each call. The call fails with the errno that it returns; 0
+/// makes the call. Empty: nothing runs. Set it while no cache is open in this process. `before`
+/// runs on any thread.
 void before_os_calls(std::function<int(const OsCall&)> before);
 
 }  // namespace ashmemo::test

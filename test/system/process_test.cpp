@@ -1,5 +1,5 @@
-// What a cache does to the process around it: its threads, its signals, its descriptors, and the end of
-// the process.
+// What a cache does to the process around it: its threads, its signals, its descriptors, and the
+// end of the process.
 
 #include <doctest/doctest.h>
 #include <signal.h>
@@ -75,8 +75,8 @@ void allow_no_more_threads() {
 
 constexpr int kExitCode = 7;
 
-/// Uses a cache that exists until the end of the process, as a static object does. The process ends by
-/// exit(kExitCode) in a function that the cache calls.
+/// Uses a cache that exists until the end of the process, as a static object does. The process ends
+/// by exit(kExitCode) in a function that the cache calls.
 void exit_inside(const std::string& where, const std::string& path) {
   const auto exit_in = [&where](std::string_view place) {
     if (where == place) std::exit(kExitCode);
@@ -229,7 +229,8 @@ TEST_SUITE("system") {
   }
 
   TEST_CASE("a load works in a destructor at the end of its thread") {
-    // An object of a thread that was made before the first load outlives the objects of the library.
+    // An object of a thread that was made before the first load outlives the objects of the
+    // library.
     struct Loads {
       Cache* cache = nullptr;
       int* loaded = nullptr;

@@ -24,7 +24,7 @@ namespace {
 
 constexpr int kEntries = 12;  // in the golden file
 
-/// A copy of the golden file of format 1 at the path, for its owner only.
+/// Copies the golden file of format 1 to the path. Only its owner may read it.
 void write_format_1(const std::string& path) {
   fs::copy_file(std::string(kDataFolder) + "/format-1.cache.db", path);
   fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write);

@@ -25,8 +25,6 @@ namespace {
 /// A result that its codec refuses to write.
 struct Unwritable {};
 
-/// A result without content.
-
 /// Opens the same file like the next run of the program, with this version and policy.
 struct Run {
   Run(const std::string& path, const std::shared_ptr<ashmemo::Clock>& clock, std::uint32_t version,
