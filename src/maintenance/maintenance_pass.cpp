@@ -15,15 +15,12 @@ constexpr Duration kQuietInterval = std::chrono::milliseconds(100);
 // by another program.
 constexpr Duration kLookInterval = std::chrono::seconds(1);
 
-// While evictions fail, commits may add this share of a limit. The promise about the disk allows it.
+// While evictions fail, commits may add this share of a limit. The promise about the disk allows
+// it.
 constexpr std::int64_t kGrowthShare = 8;
 
 bool is_disk_full(const Status& done) {
   return !done.ok() && done.failure().kind == base::FailureKind::full;
-}
-
-bool is_unreadable(const Status& done) {
-  return !done.ok() && done.failure().kind == base::FailureKind::io;
 }
 
 base::Failure no_store() {
@@ -111,11 +108,15 @@ Status MaintenancePass::work(store::Store& store, const Budget& budget, bool* mo
   return {};
 }
 
-/// Ends the refusing state if the store accepts writes again and nothing is pending: commits an
-/// empty transaction. A long write-ahead log must be copied first, because an empty transaction also
-/// succeeds when that is impossible.
+/// Ends the refusing state if the store accepts writes again and nothing is pending, and the
+/// trouble of evictions that are not needed any more: commits an empty transaction. A long
+/// write-ahead log must be copied first, because an empty transaction also succeeds when that is
+/// impossible.
 Status MaintenancePass::probe(store::Store& store) {
-  if (!engine_.pending.is_refusing() || !engine_.pending.empty() || before_group_) return {};
+  if (!engine_.pending.empty() || before_group_) return {};
+  const bool needs_no_eviction = unevicted_since_ && !evictor_.has_work(store.writer()->totals());
+  if (needs_no_eviction) set_unevicted(std::nullopt);
+  if (!engine_.pending.is_refusing() && !needs_no_eviction) return {};
   if (Status s = upkeep_.checkpoint_if_long(store); !s.ok()) return s;
   return transactions_.run(store, [](store::Writer&, Changes&) -> Status { return {}; });
 }
@@ -198,20 +199,20 @@ Status MaintenancePass::hold_limits(store::Store& store, store::Totals before,
 }
 
 Status MaintenancePass::evict_some(store::Store& store) {
-  transactions_.set_evicting_fails(false);
+  const store::Totals since = unevicted_since_.value_or(store.writer()->totals());
+  set_unevicted(std::nullopt);  // the commit of this eviction ends the trouble
   Status done = evictor_.evict_some(store, committer_.newest_stamp());
-  const bool fails = is_unreadable(done);
-  transactions_.set_evicting_fails(fails);
-  if (!fails) {
-    unevicted_since_.reset();
-  } else if (!unevicted_since_) {
-    unevicted_since_ = store.writer()->totals();
-  }
+  if (!done.ok() && store::is_unreadable(done.failure())) set_unevicted(since);
   return done;
 }
 
-/// A bad sector can make every eviction fail. Then commits go on, until they have added an eighth of
-/// a limit. A file that cannot be kept within its limits counts as damaged.
+void MaintenancePass::set_unevicted(const std::optional<store::Totals>& since) {
+  unevicted_since_ = since;
+  transactions_.set_evicting_fails(since.has_value());
+}
+
+/// A bad sector can make every eviction fail. Then commits go on, until they have added an eighth
+/// of a limit. A file that cannot be kept within its limits counts as damaged.
 bool MaintenancePass::may_grow(store::Store& store, const base::Failure& failure) {
   if (!unevicted_since_) return false;
   const store::Totals now = store.writer()->totals();
@@ -221,7 +222,7 @@ bool MaintenancePass::may_grow(store::Store& store, const base::Failure& failure
     return true;
   }
   engine_.store.mark_corrupt(store, "its entries cannot be evicted: " + failure.what);
-  unevicted_since_.reset();
+  set_unevicted(std::nullopt);
   return false;
 }
 

@@ -51,8 +51,8 @@ class MaintenancePass {
   [[nodiscard]] bool has_foreign_reader() const noexcept { return upkeep_.has_foreign_reader(); }
 
  private:
-  /// Runs `work` on the open store. If the write-ahead log was deleted meanwhile, opens the file again
-  /// and repeats the work: its writes are still pending, because no caller was told.
+  /// Runs `work` on the open store. If the write-ahead log was deleted meanwhile, opens the file
+  /// again and repeats the work: its writes are still pending, because no caller has returned.
   base::Status on_store(const std::function<base::Status(store::Store&)>& work);
   [[nodiscard]] bool is_due(std::int64_t* next, Duration interval, const Budget& budget) const;
   base::Status look_and_work(store::Store& store, bool looks, const Budget& budget, bool* more);
@@ -65,6 +65,7 @@ class MaintenancePass {
   base::Status commit_next(store::Store& store, const CommitTime& time);
   base::Status hold_limits(store::Store& store, store::Totals before, WaitsForReads waits);
   base::Status evict_some(store::Store& store);
+  void set_unevicted(const std::optional<store::Totals>& since);
   [[nodiscard]] bool may_grow(store::Store& store, const base::Failure& failure);
 
   void begin_disk_full_mode(store::Store& store);

@@ -1,5 +1,7 @@
 #include "support/faulty_store.hpp"
 
+#include <sqlite3.h>
+
 #include <string>
 #include <utility>
 
@@ -158,8 +160,15 @@ void Faults::fail(Call call, base::FailureKind kind, int nth, int times) {
   base::Lock lock(mutex_);
   Plan& plan = plan_locked(call);
   plan.kind = kind;
+  plan.sqlite_code = 0;
   plan.first = plan.calls + nth;
   plan.end = plan.first + times;
+}
+
+void Faults::fail_reading_always(Call call) {
+  fail_always(call, base::FailureKind::io);
+  base::Lock lock(mutex_);
+  plan_locked(call).sqlite_code = SQLITE_IOERR_READ;
 }
 
 void Faults::heal() {
@@ -189,7 +198,7 @@ std::optional<base::Failure> Faults::next(Call call) {
     ++plan.calls;
     act = plan.before;
     if (plan.calls >= plan.first && plan.calls < plan.end) {
-      failure = base::Failure{plan.kind, 0, "told to fail"};
+      failure = base::Failure{plan.kind, plan.sqlite_code, "told to fail"};
     }
   }
   if (act) act();

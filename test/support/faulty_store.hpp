@@ -53,6 +53,8 @@ class Faults {
   void fail(Call call, base::FailureKind kind, int nth = 1, int times = 1);
   /// All calls of this kind fail from now on.
   void fail_always(Call call, base::FailureKind kind) { fail(call, kind, 1, 1'000'000'000); }
+  /// The same, with the code of SQLite for a page that cannot be read.
+  void fail_reading_always(Call call);
   /// Removes all failures, and all functions of `before`.
   void heal();
   /// Runs `act` before every call of this kind, on the calling thread, without a lock. `act` may
@@ -69,6 +71,7 @@ class Faults {
     int first = 0;  // number of the first call that fails
     int end = 0;
     base::FailureKind kind = base::FailureKind::other;
+    int sqlite_code = 0;
     std::function<void()> before;
   };
   [[nodiscard]] Plan& plan_locked(Call call) ASHMEMO_REQUIRES(mutex_) {

@@ -203,7 +203,7 @@ TEST_SUITE("unit") {
     put_each(fake, {"a", "b", "c"});
     for (const char* key : {"a", "b", "c"}) CHECK(fake.get(key));
     offer(fake, "d");
-    fake.faults->fail(Call::commit, FailureKind::busy, 2);  // the first commit is that of the put
+    fake.faults->fail(Call::commit, FailureKind::io, 2);  // the first commit is that of the put
     CHECK_FALSE(fake.worker.flush().ok());
     REQUIRE(fake.worker.flush().ok());
     const engine::Counters& counters = fake.engine.counters;

@@ -81,7 +81,7 @@ TEST_SUITE("unit") {
       Bench bench(options);
       bench.fake.put_all(test::numbered("old", 80), "1");
       (void)bench.run_once();
-      bench.fake.faults->fail_always(call, FailureKind::io);
+      bench.fake.faults->fail_reading_always(call);
       for (const std::string& key : test::numbered("new", 10)) {
         bench.fake.put(key, "1");
         (void)bench.run_once();
@@ -97,6 +97,24 @@ TEST_SUITE("unit") {
     }
   }
 
+  TEST_CASE("health is ok again when evictions that failed are not needed any more") {
+    Options options = FakeEngine::manual();
+    options.eviction = Eviction::fifo;
+    options.limits.max_entries = 80;
+    Bench bench(options);
+    bench.fake.put_all(test::numbered("old", 80), "1");
+    (void)bench.run_once();
+    bench.fake.faults->fail_reading_always(Call::oldest);
+    bench.fake.put("new", "1");
+    (void)bench.run_once();
+    CHECK(bench.fake.health() == HealthState::degraded);
+    bench.fake.faults->heal();
+    bench.fake.engine.limits.set({});
+    bench.advance(kSecond);
+    (void)bench.run_once();
+    CHECK(bench.fake.health() == HealthState::ok);
+  }
+
   TEST_CASE(
       "a file whose entries cannot be evicted counts as damaged when it is an eighth too large") {
     Options options = FakeEngine::manual();
@@ -105,7 +123,7 @@ TEST_SUITE("unit") {
     Bench bench(options);
     bench.fake.put_all(test::numbered("old", 80), "1");
     (void)bench.run_once();
-    bench.fake.faults->fail_always(Call::oldest, FailureKind::io);
+    bench.fake.faults->fail_reading_always(Call::oldest);
     int written = 0;
     for (; !bench.fake.engine.store.corruption() && written < 100; ++written) {
       bench.fake.put("new" + std::to_string(written), "1");
