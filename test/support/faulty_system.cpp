@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdlib>
 #include <limits>
 #include <mutex>
 #include <string_view>
@@ -27,13 +26,11 @@ constexpr std::array kErrorsOfRead{EIO, EINTR};
 constexpr std::array kErrorsOfWrite{EIO, ENOSPC, EDQUOT, EFBIG, EROFS, EINTR};
 constexpr std::array kErrorsOfWriteBySqlite{EDQUOT, EFBIG, EINTR};  // FaultVfs has the other errors
 constexpr std::array kErrorsOfResize{EIO, ENOSPC, EFBIG};
-// Not ENOSPC: on a full disk entries make room, which the faults of the VFS try.
-constexpr std::array kErrorsOfResizeBySqlite{EIO};
+constexpr std::array kErrorsOfResizeBySqlite{EIO, ENOSPC, EFBIG};
 constexpr std::array kErrorsOfSetMode{EPERM, EROFS};
 constexpr std::array kErrorsOfSync{EIO, ENOSPC, EINVAL};
 constexpr std::array kErrorsOfLock{ENOLCK, EIO};
-// Not EIO: after it an eviction that failed is not tried again until the next write.
-constexpr std::array kErrorsOfLockBySqlite{EAGAIN, ENOLCK};
+constexpr std::array kErrorsOfLockBySqlite{EAGAIN, ENOLCK, EIO};
 constexpr std::array kErrorsOfMap{ENOMEM, ENODEV};
 constexpr std::array kErrorsOfRename{EACCES, EIO, ENOSPC, EROFS};
 constexpr std::array kErrorsOfRenameOnly{EACCES, EIO, ENOSPC, EROFS, EINVAL, ENOSYS};
@@ -89,8 +86,6 @@ int before(const OsCall& call) {
 }  // namespace
 
 std::span<const int> errors_of(const OsCall& call) noexcept {
-  // Some of these faults are not repaired yet, so only a run by hand tries them.
-  if (std::getenv("ASHMEMO_FAULT_SYSTEM") == nullptr) return {};
   switch (call.kind) {
     case Kind::open:
       return kErrorsOfOpen;
