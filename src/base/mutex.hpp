@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
@@ -49,8 +50,8 @@ class ASHMEMO_THREAD(capability("mutex")) Mutex {
 /// because classes of different folders cannot name each other's mutexes.
 ///
 /// With `-Wthread-safety-beta`, Clang reports a function that locks a mutex while it holds one of a
-/// lower level: by a Lock in the same function, or by ASHMEMO_REQUIRES. It does not look into called
-/// functions. ThreadSanitizer reports these when a test runs both orders.
+/// lower level: by a Lock in the same function, or by ASHMEMO_REQUIRES. It does not look into
+/// called functions. ThreadSanitizer reports these when a test runs both orders.
 class ASHMEMO_THREAD(capability("border of a lock level")) LockBorder {};
 
 template <int level>
@@ -91,8 +92,10 @@ class Condition {
     held.release();
   }
 
-  /// Uses the steady clock, so that setting the wall clock does not change a wait.
+  /// Uses the steady clock, so that setting the wall clock does not change a wait. Returns after an
+  /// hour at the latest, because the standard library overflows with very long waits.
   void wait_for(Mutex& mutex, std::chrono::microseconds at_most) ASHMEMO_REQUIRES(mutex) {
+    at_most = std::min(at_most, std::chrono::microseconds(std::chrono::hours(1)));
     std::unique_lock held(mutex.mutex_, std::adopt_lock);
 #if defined(ASHMEMO_WAITS_BY_WALL_CLOCK)
     condition_.wait_until(held, std::chrono::system_clock::now() + at_most);

@@ -1,13 +1,17 @@
 #include "base/thread_pool.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <deque>
 #include <stdexcept>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include <ashmemo/clock.hpp>
+
 #include "base/mutex.hpp"
+#include "base/saturate.hpp"
 #include "base/test_point.hpp"
 
 namespace ashmemo::base {
@@ -33,9 +37,6 @@ struct ThreadPool::State {
 
 namespace {
 
-/// Longer than any task that a destructor waits for.
-constexpr std::chrono::hours kYear{24 * 365};
-
 bool is_this_thread(const std::thread& thread) {
   return thread.get_id() == std::this_thread::get_id();
 }
@@ -44,7 +45,7 @@ bool is_this_thread(const std::thread& thread) {
 
 ThreadPool::ThreadPool(std::size_t max_threads) : state_(std::make_shared<State>(max_threads)) {}
 
-ThreadPool::~ThreadPool() { (void)stop(kYear); }
+ThreadPool::~ThreadPool() { (void)stop(std::chrono::microseconds::max()); }
 
 void ThreadPool::post(std::function<void()> task) {
   State& state = *state_;
@@ -94,13 +95,13 @@ void ThreadPool::run(const std::shared_ptr<State>& state) {
 
 bool ThreadPool::State::wait_for_end(std::size_t others,
                                      std::chrono::microseconds at_most) noexcept {
-  using Clock = std::chrono::steady_clock;
-  const Clock::time_point end = Clock::now() + at_most;
+  const std::shared_ptr<Clock> clock = system_clock();
+  const std::int64_t end = add_saturated(clock->steady_now(), at_most.count());
   const Lock lock(mutex);
   while (running > others) {
-    const auto left = std::chrono::duration_cast<std::chrono::microseconds>(end - Clock::now());
-    if (left.count() <= 0) return false;
-    ended.wait_for(mutex, left);
+    const std::int64_t left = subtract_saturated(end, clock->steady_now());
+    if (left <= 0) return false;
+    ended.wait_for(mutex, std::chrono::microseconds(left));
   }
   return true;
 }
