@@ -157,12 +157,12 @@ void report_unencodable(engine::Engine& engine, std::string_view key) {
 
 /// A run of a calculation on this thread. The runs in which it is nested are its chain.
 ///
-/// A run may contain all keys of a run on its chain for two reasons. The calculations need each other
-/// without end: that is a cycle. Or a calculation helps other tasks while it waits, and one of these
-/// loads the same keys: then the nested run ends. The thread cannot know which one it is, so only many
-/// such runs on one chain are a cycle. Later ones on this chain are then a cycle at once. Otherwise a
-/// program that catches the error and goes on would run each branch again at each depth. Runs of
-/// calculations that are not cached have no keys. They count only for the depth.
+/// A run may contain all keys of a run on its chain for two reasons. The calculations need each
+/// other without end: that is a cycle. Or a calculation helps other tasks while it waits, and one
+/// of these loads the same keys: then the nested run ends. The thread cannot know which one it is,
+/// so only many such runs on one chain are a cycle. Later ones on this chain are then a cycle at
+/// once. Otherwise a program that catches the error and goes on would run each branch again at each
+/// depth. Runs of calculations that are not cached have no keys. They count only for the depth.
 class RunOnChain : public base::ThreadStack<RunOnChain> {
  public:
   /// `what` identifies the calculation. Error (cycle), with the path of runs; Error (too_deep).
@@ -262,9 +262,9 @@ std::string RunOnChain::shown() const {
 /// A queued batch claims nothing, so no load waits for it.
 class Refresh final : public engine::RefreshBatch {
  public:
-  /// `stale` has the numbers of queries of the run with a stale value. Leaves out those that another
-  /// batch refreshes. Null: there are none. `removals` is the number of removals before the look-up,
-  /// and so before the records were copied.
+  /// `stale` has the numbers of queries of the run with a stale value. Leaves out those that
+  /// another batch refreshes. Null: there are none. `removals` is the number of removals before the
+  /// look-up, and so before the records were copied.
   [[nodiscard]] static std::unique_ptr<Refresh> begin(engine::Engine& engine, const LoadRun& run,
                                                       std::span<const engine::Query> queries,
                                                       std::span<const std::size_t> stale,
@@ -517,6 +517,7 @@ void Load::refresh_run(std::size_t run, std::span<const std::size_t> stale) try 
   auto refresh = Refresh::begin(engine_, runs_[run], queries_, stale, removals);
   if (refresh) engine_.refreshes->add(std::move(refresh));
 } catch (...) {
+  base::pass_forced_unwind();
   report_failure(run, what_is(std::current_exception()));
 }
 
@@ -812,6 +813,7 @@ std::vector<std::size_t> Load::look_again(const std::vector<std::size_t>& wanted
 }
 
 void Load::join() {
+  if (claims_.joined().empty()) return;
   const engine::Deadline deadline(*engine_.clock, wait_.value_or(kMaxWait).count());
   std::vector<std::size_t> own;  // results that another caller did not give
   for (const Claims::Joined& joined : claims_.joined()) {

@@ -22,7 +22,10 @@ void FailedRecords::failed(std::string_view key, std::int64_t began, std::int64_
   const base::Lock lock(mutex_);
   auto found = records_.find(key);
   if (found == records_.end()) {
-    if (bytes_ + bytes_of(key) > kMaxBytes) clear_locked();
+    if (bytes_ + bytes_of(key) > kMaxBytes) {
+      records_.clear();
+      bytes_ = 0;
+    }
     found = records_.try_emplace(std::string(key)).first;
     bytes_ += bytes_of(key);
     is_empty_ = false;
@@ -50,11 +53,6 @@ void FailedRecords::forget_old(std::int64_t now) {
     at = is_old ? records_.erase(at) : std::next(at);
   }
   is_empty_ = records_.empty();
-}
-
-void FailedRecords::clear_locked() {
-  records_.clear();
-  bytes_ = 0;
 }
 
 }  // namespace ashmemo::engine

@@ -14,11 +14,11 @@
 
 namespace ashmemo::engine {
 
-/// The records of one calculation that failed although an older value of them answers. Each one pauses
-/// by itself, so a broken record stops no other record.
+/// The records of one calculation that failed although an older value of them answers. Each one
+/// pauses by itself, so a broken record stops no other record.
 ///
-/// Its memory has a limit. If more records fail, it forgets all of them. Each of them then runs once
-/// more before it pauses again.
+/// Its memory has a limit. If more records fail, it forgets all of them. Each of them then runs
+/// once more before it pauses again.
 ///
 /// Threads: any.
 class FailedRecords {
@@ -28,11 +28,12 @@ class FailedRecords {
 
   [[nodiscard]] bool empty() const noexcept { return is_empty_.load(std::memory_order_relaxed); }
   [[nodiscard]] bool is_paused(std::string_view key, std::int64_t now) const;
-  /// The maximum size of a batch with this record. Half of the size of its last batch that threw, so
-  /// that a few attempts separate a broken record from the others of its batch.
+  /// The maximum size of a batch with this record. Half of the size of its last batch that threw,
+  /// so that a few attempts separate a broken record from the others of its batch.
   [[nodiscard]] std::size_t max_batch(std::string_view key) const;
 
-  /// A run that began at `began` failed for this record. It had `batch` records that failed together.
+  /// A run that began at `began` failed for this record. It had `batch` records that failed
+  /// together.
   void failed(std::string_view key, std::int64_t began, std::int64_t now, std::size_t batch);
   void succeeded(std::string_view key);
   /// Forgets records that no caller asked for in the minute after their pause. Looks once a minute.
@@ -49,7 +50,6 @@ class FailedRecords {
   [[nodiscard]] static std::size_t bytes_of(std::string_view key) noexcept {
     return key.size() + kRecordBytes;
   }
-  void clear_locked() ASHMEMO_REQUIRES(mutex_);
 
   mutable base::Mutex mutex_ ASHMEMO_LOCK_LEVEL(5);
   std::map<std::string, Record, std::less<>> records_ ASHMEMO_GUARDED_BY(mutex_);

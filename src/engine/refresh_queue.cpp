@@ -107,9 +107,9 @@ void RefreshQueue::add(BatchPtr batch) {
   post(std::move(task));
 }
 
-/// Whether a task must be posted, which is then counted. Each waiting batch has a task, except batches
-/// that no task could run because too many batches of their calculation run. These post one when they
-/// finish.
+/// Whether a task must be posted, which is then counted. Each waiting batch has a task, except
+/// batches that no task could run because too many batches of their calculation run. These post one
+/// when they finish.
 bool RefreshQueue::needs_task_locked() {
   if (tasks_ >= waiting_) return false;
   ++tasks_;
@@ -122,6 +122,11 @@ RefreshQueue::BatchPtr RefreshQueue::take_locked(Lane& lane, std::uint64_t place
   batch->place_ = 0;
   --waiting_;
   return batch;
+}
+
+// A lane exists only while its calculation has batches, because each task looks at all lanes.
+void RefreshQueue::erase_if_empty_locked(Lanes::iterator lane) {
+  if (lane->second.running == 0 && lane->second.waiting.empty()) lanes_.erase(lane);
 }
 
 void RefreshQueue::post(std::shared_ptr<Task> task) {
@@ -163,7 +168,9 @@ void RefreshQueue::finish(BatchPtr batch) noexcept {
     auto task = std::make_shared<Task>(shared_from_this());
     {
       const base::Lock lock(mutex_);
-      --lanes_.at(batch->calculation_).running;
+      const auto lane = lanes_.find(batch->calculation_);
+      --lane->second.running;
+      erase_if_empty_locked(lane);
       if (!needs_task_locked()) return;
       task->count();
     }
@@ -177,15 +184,17 @@ void RefreshQueue::lose_task() noexcept {
   BatchPtr oldest;  // destroyed after the mutex is released
   const base::Lock lock(mutex_);
   if (--tasks_ >= waiting_) return;
-  Lane* found = nullptr;
-  for (auto& [calculation, lane] : lanes_) {
-    if (lane.waiting.empty()) continue;
+  auto found = lanes_.end();
+  for (auto at = lanes_.begin(); at != lanes_.end(); ++at) {
+    const auto& waiting = at->second.waiting;
+    if (waiting.empty()) continue;
     const bool is_older =
-        found == nullptr || lane.waiting.begin()->first < found->waiting.begin()->first;
-    if (is_older) found = &lane;
+        found == lanes_.end() || waiting.begin()->first < found->second.waiting.begin()->first;
+    if (is_older) found = at;
   }
-  if (found == nullptr) return;
-  oldest = take_locked(*found, found->waiting.begin()->first);
+  if (found == lanes_.end()) return;
+  oldest = take_locked(found->second, found->second.waiting.begin()->first);
+  erase_if_empty_locked(found);
   dropped_.add(static_cast<std::int64_t>(oldest->keys_.size()));
 }
 

@@ -64,12 +64,12 @@ class RefreshBatch {
 
 /// The background batches that wait, and the keys of all batches that wait or run.
 ///
-/// The newest request runs first. A request for a key that waits already moves its batch to the front.
-/// Each calculation has its own limits: for the records that wait, so that memory has a bound, and for
-/// the batches that run, so that a calculation that hangs does not take all threads.
+/// The newest request runs first. A request for a key that waits already moves its batch to the
+/// front. Each calculation has its own limits: for the records that wait, so that memory has a
+/// bound, and for the batches that run, so that a calculation that hangs does not take all threads.
 ///
-/// A queued batch claims nothing in InFlightTable, so no load waits for it. A removal marks its keys
-/// here, and a batch skips marked keys.
+/// A queued batch claims nothing in InFlightTable, so no load waits for it. A removal marks its
+/// keys here, and a batch skips marked keys.
 ///
 /// Each task of the executor runs one batch: the newest one when the task begins. The tasks own the
 /// queue together with the engine, because an executor may keep them for longer than the cache.
@@ -77,8 +77,8 @@ class RefreshBatch {
 /// Threads: any. No user code runs under the mutex.
 class RefreshQueue : public std::enable_shared_from_this<RefreshQueue> {
  public:
-  /// The maximum number of waiting records of a calculation. A single batch may have more, because its
-  /// caller has a page of that size, too.
+  /// The maximum number of waiting records of a calculation. A single batch may have more, because
+  /// its caller has a page of that size, too.
   static constexpr std::size_t kMaxRecords = 1'000;
   /// The maximum number of running batches of a calculation. One may hang and the other goes on.
   static constexpr int kMaxRunning = 2;
@@ -88,8 +88,8 @@ class RefreshQueue : public std::enable_shared_from_this<RefreshQueue> {
 
   // ---- keys
 
-  /// Takes into `batch`, which has no keys yet, those of `keys` that no other batch has. Returns their
-  /// positions in `keys`. The batch must not move before `end`.
+  /// Takes into `batch`, which has no keys yet, those of `keys` that no other batch has. Returns
+  /// their positions in `keys`. The batch must not move before `end`.
   [[nodiscard]] std::vector<std::size_t> begin(RefreshBatch& batch,
                                                std::span<const std::string_view> keys);
   /// For each key of the batch: whether it was removed since `begin`.
@@ -119,6 +119,7 @@ class RefreshQueue : public std::enable_shared_from_this<RefreshQueue> {
     std::size_t records = 0;                    // of the waiting batches
     int running = 0;
   };
+  using Lanes = std::map<const CalculationState*, Lane>;
   struct Key {
     RefreshBatch* batch = nullptr;
     bool is_removed = false;
@@ -128,6 +129,7 @@ class RefreshQueue : public std::enable_shared_from_this<RefreshQueue> {
   [[nodiscard]] bool needs_task_locked() ASHMEMO_REQUIRES(mutex_);
   void to_front_locked(RefreshBatch& batch) ASHMEMO_REQUIRES(mutex_);
   [[nodiscard]] BatchPtr take_locked(Lane& lane, std::uint64_t place) ASHMEMO_REQUIRES(mutex_);
+  void erase_if_empty_locked(Lanes::iterator lane) ASHMEMO_REQUIRES(mutex_);
   [[nodiscard]] BatchPtr begin_newest();
   void run_newest();
   void finish(BatchPtr batch) noexcept;
@@ -139,7 +141,7 @@ class RefreshQueue : public std::enable_shared_from_this<RefreshQueue> {
   mutable base::Mutex mutex_ ASHMEMO_LOCK_LEVEL(5);
   // Views of the keys of batches. Ordered, so that a removal of a prefix finds its keys at once.
   std::map<std::string_view, Key> keys_ ASHMEMO_GUARDED_BY(mutex_);
-  std::map<const CalculationState*, Lane> lanes_ ASHMEMO_GUARDED_BY(mutex_);
+  Lanes lanes_ ASHMEMO_GUARDED_BY(mutex_);
   std::uint64_t last_place_ ASHMEMO_GUARDED_BY(mutex_) = 0;
   std::size_t waiting_ ASHMEMO_GUARDED_BY(mutex_) = 0;  // batches
   std::size_t tasks_ ASHMEMO_GUARDED_BY(mutex_) = 0;    // posted and not begun

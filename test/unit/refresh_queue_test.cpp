@@ -12,6 +12,7 @@
 #include <doctest/doctest.h>
 
 #include "engine/catalog.hpp"
+#include "support/cache_fixture.hpp"
 #include "support/manual_executor.hpp"
 
 using ashmemo::engine::CalculationState;
@@ -19,6 +20,7 @@ using ashmemo::engine::ExecutorSlot;
 using ashmemo::engine::RefreshBatch;
 using ashmemo::engine::RefreshQueue;
 using ashmemo::test::ManualExecutor;
+using ashmemo::test::numbered;
 
 namespace {
 
@@ -59,12 +61,6 @@ struct Queue {
   std::function<void(std::string)> while_running;  // a copy, because nested batches change `ran`
 };
 
-Names numbered(std::size_t count) {
-  Names keys;
-  for (std::size_t i = 0; i < count; ++i) keys.push_back(std::to_string(i));
-  return keys;
-}
-
 }  // namespace
 
 TEST_SUITE("unit") {
@@ -95,7 +91,7 @@ TEST_SUITE("unit") {
     constexpr std::size_t kMany = 3 * RefreshQueue::kMaxRecords;
     Queue queue;
     queue.ask(queue.two, {"other"});
-    for (const std::string& key : numbered(kMany)) queue.ask(queue.one, {key});
+    for (const std::string& key : numbered("", kMany)) queue.ask(queue.one, {key});
     CHECK(queue.queue->dropped() == 2 * RefreshQueue::kMaxRecords);
     CHECK(queue.executor->waiting() <= RefreshQueue::kMaxRecords + 1);
     queue.run_all();
@@ -110,7 +106,7 @@ TEST_SUITE("unit") {
   TEST_CASE("a refresh of a page above the limit waits alone") {
     Queue queue;
     queue.ask(queue.one, {"small"});
-    queue.ask(queue.one, numbered(2 * RefreshQueue::kMaxRecords));
+    queue.ask(queue.one, numbered("", 2 * RefreshQueue::kMaxRecords));
     CHECK(queue.queue->dropped() == 1);
     queue.run_all();
     CHECK(queue.ran == Names{"0"});
