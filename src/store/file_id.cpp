@@ -21,11 +21,9 @@ bool is_first(FileId id) noexcept { return id % kFirstIdStep == 0; }
 // The format is described at sqlite.org/walformat.html. The header: kind, version, page size,
 // number of checkpoints, two salts, and a checksum over these. Then frames: a header (page number,
 // size of the database, the two salts, a checksum over all frames up to this one) and a page.
-constexpr std::uint32_t kLogKind = 0x377F'0682;  // the last bit: checksums of big-endian words
 constexpr std::size_t kPageSizeAt = 8;
 constexpr std::size_t kSaltsAt = 16;
 constexpr std::size_t kHeaderSumAt = 24;
-constexpr std::size_t kHeaderBytes = 32;
 constexpr std::size_t kFrameSaltsAt = 8;
 constexpr std::size_t kFrameSumAt = 16;
 constexpr std::size_t kFrameHeaderBytes = 24;
@@ -69,7 +67,7 @@ class LogReader {
     auto whole = fill(header_.data(), header_.size());
     if (!whole || !*whole) return whole;
     const std::uint32_t kind = big_endian(header(), 0);
-    if ((kind & ~1U) != kLogKind || big_endian(header(), kPageSizeAt) != kPageSize) return false;
+    if ((kind & ~1U) != kLogMagic || big_endian(header(), kPageSizeAt) != kPageSize) return false;
     sum_ = Checksum((kind & 1) != 0);
     sum_.add(header().substr(0, kHeaderSumAt));
     return sum_.is_at(header(), kHeaderSumAt);
@@ -102,7 +100,7 @@ class LogReader {
   [[nodiscard]] std::string_view frame() const noexcept { return {frame_.data(), frame_.size()}; }
 
   base::InputFile& file_;
-  std::array<char, kHeaderBytes> header_{};
+  std::array<char, kLogHeaderBytes> header_{};
   std::array<char, kFrameHeaderBytes + kPageSize> frame_{};
   Checksum sum_{false};
 };
@@ -136,7 +134,14 @@ FileId read_file_id(SQLite::Database& database) {
 
 void write_file_id(SQLite::Database& database, FileId id) {
   const int cache_size = database.execAndGet("PRAGMA cache_size").getInt();
-  database.exec(fmt::format("PRAGMA default_cache_size={}; PRAGMA cache_size={}", id, cache_size));
+  const std::string restore = fmt::format("PRAGMA cache_size={}", cache_size);
+  try {
+    database.exec(fmt::format("PRAGMA default_cache_size={}", id));
+  } catch (const SQLite::Exception&) {
+    static_cast<void>(database.tryExec(restore));  // compiling the pragma has set it already
+    throw;
+  }
+  database.exec(restore);
 }
 
 void start_log(SQLite::Database& database) {

@@ -18,10 +18,8 @@ constexpr std::size_t kReadVersionAt = 19;
 constexpr std::size_t kFileIdAt = 48;
 constexpr std::size_t kUserVersionAt = 60;
 constexpr std::size_t kApplicationIdAt = 68;
-constexpr std::uint32_t kLogMagic = 0x377F0682;  // the last bit is the byte order of its checksums
 constexpr std::uint32_t kLogVersion = 3'007'000;
 constexpr std::size_t kLogVersionAt = 4;
-constexpr std::size_t kLogHeaderBytes = 32;
 
 // SQLite has no other values.
 constexpr char kJournalVersion = 1;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -11,6 +12,11 @@ namespace ashmemo::store {
 /// The page size of our files. byte_size assumes it, so it does not depend on the default of the
 /// SQLite build.
 inline constexpr int kPageSize = 4096;
+
+/// The beginning of a write-ahead log: this number, apart from its last bit, which is the byte
+/// order of the checksums. The header of the log has 32 bytes.
+inline constexpr std::uint32_t kLogMagic = 0x377F'0682;
+inline constexpr std::size_t kLogHeaderBytes = 32;
 
 /// The number that a file has in its header; see file_id.hpp.
 using FileId = std::uint32_t;

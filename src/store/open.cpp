@@ -105,12 +105,14 @@ base::Result<SchemaVerdict> create(Connection& connection) {
   return compare_schema(connection.database());
 }
 
-// Upgrades the file, and moves that into FILE at once: only then FILE itself has an id that shows which
-// logs do not belong to it. If the move fails, a later checkpoint makes it.
+// Upgrades the file, and moves that into FILE at once: only then FILE itself has an id that shows
+// which logs do not belong to it. If the move fails, a later checkpoint makes it.
 base::Result<SchemaVerdict> upgrade(Connection& connection) {
   auto upgraded = upgrade_schema(connection.database());
-  sqlite3_wal_checkpoint_v2(connection.handle(), "main", SQLITE_CHECKPOINT_TRUNCATE, nullptr,
-                            nullptr);
+  if (upgraded && upgraded->state == State::ours) {
+    sqlite3_wal_checkpoint_v2(connection.handle(), "main", SQLITE_CHECKPOINT_TRUNCATE, nullptr,
+                              nullptr);
+  }
   return upgraded;
 }
 
@@ -162,8 +164,8 @@ std::string damage_of(const ClaimedFile& claim, const OpenOptions& options) {
 
 bool has_damage(const base::Result<Opened>& opened) { return opened && !opened->damage.empty(); }
 
-// Replaces a damaged file by a new one. If the new file fails, too, the fault is not in the old file,
-// which then returns to its place.
+// Replaces a damaged file by a new one. If the new file fails, too, the fault is not in the old
+// file, which then returns to its place.
 base::Result<Opened> replace(ClaimedFile& claim, const OpenOptions& options,
                              const std::string& damage) {
   const auto renamed_to = claim.quarantine(options.clock->wall_now());
@@ -183,8 +185,8 @@ base::Result<Opened> replace(ClaimedFile& claim, const OpenOptions& options,
                   restored ? "" : "; the file is now '" + *renamed_to + "'")};
 }
 
-// A file is damaged only if its content shows that on two new connections, while SQLite works in this
-// process.
+// A file is damaged only if its content shows that on two new connections, while SQLite works in
+// this process.
 base::Result<Opened> open_or_replace(ClaimedFile& claim, const OpenOptions& options) {
   std::string damage = damage_of(claim, options);
   if (damage.empty()) {

@@ -19,31 +19,32 @@ struct OpenFile {
   base::FileIdentity file;                 // of FILE when it was opened
   std::optional<base::FileIdentity> lock;  // of FILE-lock; none: opened only for reading
   /// Shared locks on FILE: our own, and those of ended entries of the same file.
-  std::vector<std::unique_ptr<base::SharedLock>> uses;
+  using Uses = std::vector<std::unique_ptr<base::SharedLock>>;
+  Uses uses;
   base::ProcessMark process{};  // that opened it
 };
 
 /// All cache files that this process has open, asked before any of them is opened again.
 ///
-/// POSIX locks belong to the process. A second opener in the same process gets the lock of the first,
-/// and closing any descriptor drops all locks of the process on that file, including SQLite's locks on
-/// FILE. Then a `sqlite3` shell that ends would delete the WAL that we use. So a listed file is never
-/// opened again, not even to read its header, and our own descriptors of it are closed only after the
-/// last entry of the file has ended.
+/// POSIX locks belong to the process. A second opener in the same process gets the lock of the
+/// first, and closing any descriptor drops all locks of the process on that file, including
+/// SQLite's locks on FILE. Then a `sqlite3` shell that ends would delete the WAL that we use. So a
+/// listed file is never opened again, not even to read its header, and our own descriptors of it
+/// are closed only after the last entry of the file has ended.
 ///
-/// Files are compared by identity, because of relative paths and hard links. A file that was deleted
-/// while it is open is found by its name or its lock file.
+/// Files are compared by identity, because of relative paths and hard links. A file that was
+/// deleted while it is open is found by its name or its lock file.
 class OpenFiles {
  public:
   using Entry = std::list<OpenFile>::iterator;
-  using Uses = std::vector<std::unique_ptr<base::SharedLock>>;
+  using Uses = OpenFile::Uses;
 
   /// The table of this process. It is never destroyed, because caches may be static objects.
   static OpenFiles& of_this_process();
 
   /// The right of one thread to open, lock or close this file: from the lookup until the entry is
-  /// added, and while the locks of an entry change. A thread waits for its turn at one file only, so a
-  /// mount that does not answer blocks no other file. `path` must exist longer.
+  /// added, and while the locks of an entry change. A thread waits for its turn at one file only,
+  /// so a mount that does not answer blocks no other file. `path` must exist longer.
   class Turn {
    public:
     Turn(OpenFiles& table, const std::string& path) noexcept;
@@ -63,8 +64,8 @@ class OpenFiles {
   /// Whether an engine has this file open, under any name.
   [[nodiscard]] bool has_engine(const std::string& path, const base::FileState& file,
                                 const base::FileState& lock) const ASHMEMO_EXCLUDES(mutex);
-  /// Whether the process that forked this one has the file open. Then SQLite's memory of its locks on
-  /// the file is wrong here, and a connection would read and write without locks.
+  /// Whether the process that forked this one has the file open. Then SQLite's memory of its locks
+  /// on the file is wrong here, and a connection would read and write without locks.
   [[nodiscard]] bool is_inherited(const base::FileState& file) const ASHMEMO_EXCLUDES(mutex);
   /// Whether the table has this file.
   [[nodiscard]] bool lists(const base::FileState& file) const ASHMEMO_EXCLUDES(mutex);

@@ -44,7 +44,7 @@ base::Failure failure_of(int code, int system_error, std::string_view doing,
 base::FailureKind failure_kind(int sqlite_code, int system_error) noexcept {
   using base::FailureKind;
   if (sqlite_code < 0) return FailureKind::other;  // SQLiteCpp's own errors
-  if (has_system_error(sqlite_code) && base::failure_kind(system_error) == FailureKind::full) {
+  if (base::failure_kind(system_error) == FailureKind::full) {
     return FailureKind::full;  // a quota or a file size limit
   }
   switch (sqlite_code & 0xFF) {

@@ -1,5 +1,6 @@
 #include "store/writer.hpp"
 
+#include <SQLiteCpp/Transaction.h>
 #include <fmt/format.h>
 #include <sqlite3.h>
 
@@ -25,10 +26,10 @@ namespace {
 // because there would be no next one.
 constexpr std::int64_t kMaxRowid = std::int64_t{1} << 62;
 
-// Gives the file at least this length. If SQLite cannot allocate the space, zeros are written instead:
-// a failed write shows the reason, and on an almost full disk the file gets what there is.
+// Gives the file at least this length. If SQLite cannot allocate the space, zeros are written
+// instead: a failed write shows the reason, and on an almost full disk the file gets what there is.
 int grow(sqlite3_file* file, sqlite3_int64 bytes) {
-  constexpr std::array<char, kPageSize> kZeros{};
+  static constexpr std::array<char, kPageSize> kZeros{};
   if (file->pMethods->xFileControl(file, SQLITE_FCNTL_SIZE_HINT, &bytes) == SQLITE_OK) {
     return SQLITE_OK;
   }
@@ -40,6 +41,12 @@ int grow(sqlite3_file* file, sqlite3_int64 bytes) {
     size += part;
   }
   return rc;
+}
+
+// Reads the columns, beginning with the rowid, that each SELECT for deletion has.
+DeletedRow deleted_row(const Statement& row, std::string_view key) {
+  return {row.integer(0), std::string(key),     row.integer(1),
+          row.integer(2), deadlines_at(row, 3), row.integer(8)};
 }
 
 void count(std::int64_t& entries, std::int64_t& bytes, std::int64_t more,
@@ -171,8 +178,8 @@ base::Status SqliteWriter::commit(bool synced) {
   return sync_wal();
 }
 
-// A commit fails with the system's error of the WAL. Older versions of SQLite do not remember it for
-// the connection.
+// A commit fails with the system's error of the WAL. Older versions of SQLite do not remember it
+// for the connection.
 base::Status SqliteWriter::run_commit() {
   StatementUse commit = use(&WriterSql::commit);
   const int rc = commit->try_step();
@@ -283,11 +290,6 @@ std::int64_t bounded(std::int64_t count) {
 
 }  // namespace
 
-DeletedRow deleted_row(const Statement& row, std::string_view key) {
-  return {row.integer(0), std::string(key),     row.integer(1),
-          row.integer(2), deadlines_at(row, 3), row.integer(8)};
-}
-
 base::Result<std::optional<DeletedRow>> SqliteWriter::put(const PutRow& row) {
   return change("storing an entry", [&] {
     std::optional<DeletedRow> before;
@@ -390,12 +392,13 @@ std::optional<DeletedRow> SqliteWriter::find_damaged(std::int64_t rowid) {
   const int rc = row->try_step();
   if (rc == SQLITE_DONE || failure_kind(rc) == base::FailureKind::too_large) return std::nullopt;
   if (rc != SQLITE_ROW) row->fail(rc);
-  if (matches(row->value(10), checksum_of(row->text(9), entry_at(*row)))) return std::nullopt;
+  const EntryView entry = entry_at(*row);
+  if (matches(row->value(10), checksum_of(row->text(9), entry))) return std::nullopt;
   return DeletedRow{.rowid = rowid,
                     .key = std::string(row->text(9)),
                     .byte_size = row->integer(11),
-                    .calculation_id = row->integer(5),
-                    .deadlines = deadlines_at(*row, 1),
+                    .calculation_id = entry.calculation_id,
+                    .deadlines = entry.deadlines,
                     .eviction_queue = row->integer(12)};
 }
 
@@ -688,6 +691,24 @@ class NoWaiting {
   sqlite3* handle_;
 };
 
+// Lowers the size to which SQLite truncates the WAL, in this scope.
+class LowerSizeLimit {
+ public:
+  explicit LowerSizeLimit(SQLite::Database& database) : database_(database) { set(kWalLeastBytes); }
+  ~LowerSizeLimit() { set(kWalKeptBytes); }
+  LowerSizeLimit(const LowerSizeLimit&) = delete;
+  LowerSizeLimit& operator=(const LowerSizeLimit&) = delete;
+
+ private:
+  // The pragma sets a number of the connection. It fails only without memory; then the WAL is
+  // longer or shorter than it could be.
+  void set(std::int64_t bytes) {
+    static_cast<void>(database_.tryExec("PRAGMA journal_size_limit=" + std::to_string(bytes)));
+  }
+
+  SQLite::Database& database_;
+};
+
 int remember_frames(void* frames, sqlite3*, const char*, int count) {
   *static_cast<std::int64_t*>(frames) = count;
   return SQLITE_OK;
@@ -702,8 +723,8 @@ struct SqliteWriter::Moved {
   [[nodiscard]] bool all() const noexcept { return moved == frames; }
 };
 
-// A new WAL is empty, and evicting on a full disk needs space in it. Zeros are no frames: SQLite takes
-// such a WAL for an empty one. Without space nothing is reserved, and opening goes on.
+// A new WAL is empty, and evicting on a full disk needs space in it. Zeros are no frames: SQLite
+// takes such a WAL for an empty one. Without space nothing is reserved, and opening goes on.
 void SqliteWriter::reserve_wal() noexcept {
   sqlite3_file* const wal = file_of(SQLITE_FCNTL_JOURNAL_POINTER);
   if (wal == nullptr) return;
@@ -771,7 +792,6 @@ void SqliteWriter::start_over(bool truncate, Checkpoint* done) {
     return;
   }
   wal_frames_ = 0;
-  is_log_named_ = false;
   if (truncate) shorten_wal();
 }
 
@@ -781,6 +801,7 @@ SqliteWriter::Moved SqliteWriter::move_frames(int mode) {
   result.rc = sqlite3_wal_checkpoint_v2(handle(), "main", mode, &result.frames, &result.moved);
   const bool only_refused = result.rc == SQLITE_BUSY && mode != SQLITE_CHECKPOINT_PASSIVE;
   if (result.rc != SQLITE_OK && !only_refused) throw SQLite::Exception(handle(), result.rc);
+  if (result.all()) is_log_named_ = false;  // now any commit may start the WAL over
   return result;
 }
 
@@ -790,26 +811,29 @@ bool SqliteWriter::write_lock_is_free() {
   return database().tryExec("ROLLBACK") == SQLITE_OK;
 }
 
-// SQLite truncates a WAL that has started over to journal_size_limit at the next commit that changes a
-// page, so this makes one. SQLITE_CHECKPOINT_TRUNCATE would remove all of its space.
+// SQLite truncates a WAL that has started over to journal_size_limit at the next commit that
+// changes a page, so this makes one, which also names the new WAL. The UPDATE changes a page even
+// if SQLite ignores the id. SQLITE_CHECKPOINT_TRUNCATE would remove all of its space.
 void SqliteWriter::shorten_wal() {
   const auto wal = base::inspect(path_ + "-wal");
   if (!wal || wal->bytes <= kWalLeastBytes) return;
-  database().exec(fmt::format("PRAGMA journal_size_limit={}", kWalLeastBytes));
-  name_log();
-  const int rc = database().tryExec(
-      "UPDATE cache_totals SET last_stamp = last_stamp + 1 WHERE last_stamp < 1 << 62");
-  database().exec(fmt::format("PRAGMA journal_size_limit={}", kWalKeptBytes));
-  if (rc != SQLITE_OK) throw SQLite::Exception(handle(), rc);
+  const LowerSizeLimit lower(database());
+  SQLite::Transaction transaction(database());
+  start_log(database());
+  database().exec("UPDATE cache_totals SET last_stamp = last_stamp + 1 WHERE last_stamp < 1 << 62");
+  transaction.commit();
+  is_log_named_ = true;
 }
 
 base::Result<std::int64_t> SqliteWriter::vacuum(int pages) {
   if (!open_) return closed();
   if (in_transaction_) return open_transaction("giving pages back");
   return guarded(handle(), "giving pages back", [&] {
-    // exec reads all rows: SQLite returns one row for each page.
-    if (pages > 0) name_log();
-    if (pages > 0) database().exec(fmt::format("PRAGMA incremental_vacuum({})", pages));
+    if (pages > 0) {
+      name_log();
+      // exec reads all rows: SQLite returns one row for each page.
+      database().exec(fmt::format("PRAGMA incremental_vacuum({})", pages));
+    }
     return pragma(&WriterSql::free_pages);
   });
 }

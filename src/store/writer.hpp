@@ -16,9 +16,6 @@
 
 namespace ashmemo::store {
 
-/// Reads the seven columns, beginning with the rowid, that each SELECT for deletion has.
-[[nodiscard]] DeletedRow deleted_row(const Statement& row, std::string_view key);
-
 /// The store's Writer on SQLite. See Writer in store.hpp for the contract.
 class SqliteWriter final : public Writer {
  public:

@@ -1,5 +1,5 @@
-// Simulated power cuts. A cut loses any of the sectors that were written and not yet synced, and any
-// of the new names in a folder that was not yet synced.
+// Simulated power cuts. A cut loses any of the sectors that were written and not yet synced, and
+// any of the new names in a folder that was not yet synced.
 
 #include <doctest/doctest.h>
 #include <signal.h>
@@ -41,7 +41,7 @@ void insert_until_cut(const std::string& path, const std::string& settings, int 
     return {};
   });
   CHECK_FALSE(child.wait_for());
-  CHECK(child.wait_for_end().exit_code == 137);
+  CHECK(child.wait_for_end().exit_code == kKilled);
 }
 
 /// The number of power cuts, out of `cuts`, that damage a file of plain SQLite with these settings.
@@ -80,7 +80,7 @@ std::string names_after_cut(bool is_synced, std::uint64_t seed) {
       (void)base::remove_file(dir.path("never reached"));
       return {};
     });
-    CHECK(child.wait_for_end().exit_code == 137);
+    CHECK(child.wait_for_end().exit_code == kKilled);
   }
   std::set<std::string> names;
   for (const auto& each : std::filesystem::directory_iterator(dir.path())) {
@@ -115,26 +115,6 @@ int lost_by_a_cut(Durability durability, std::uint64_t seed) {
   for (const Record& record : journal.records()) lost += f->contains(key_name(record.key)) ? 0 : 1;
   CHECK(journal.records().size() > 2);
   return lost;
-}
-
-/// Creates a cache file that contains the entry "old". Its log contains the removal of the entry.
-void make_cache_with_an_erase_in_the_log(const std::string& path) {
-  make_cache(path);
-  const ChildEnd end = in_child([&]() -> std::string {
-    const auto opening = open_at(path);
-    auto* const writer = (*opening.store)->writer();
-    if (writer->begin() && writer->delete_key("old") && writer->commit(false)) ::raise(SIGKILL);
-    return "not erased";
-  });
-  REQUIRE_MESSAGE(end.exit_code == 137, end.said);
-}
-
-/// Opens a file that a running cache marked as corrupt and that looks healthy.
-Opening open_found_corrupt(const std::string& path) {
-  auto options = options_for(path);
-  options.found_corrupt = "page 7 is damaged";
-  options.corrupt_file = base::inspect(path)->identity;
-  return open_with(options);
 }
 
 }  // namespace

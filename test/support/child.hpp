@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <csignal>
 #include <functional>
 #include <string>
 #include <vector>
@@ -17,6 +18,9 @@ struct ChildEnd {
   int exit_code = 0;
   std::string said;  // the text that the function returned, or the output of both streams
 };
+
+/// The exit code of a child that SIGKILL ended.
+inline constexpr int kKilled = 128 + SIGKILL;
 
 /// Runs `work` in a forked child and waits for its end. `said` is the returned text, or the text of
 /// an exception, with exit code 1. No destructor of the test runs in the child. Under a sanitizer,

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <ashmemo/clock.hpp>
+#include <csignal>
 #include <filesystem>
 #include <stdexcept>
 
@@ -70,6 +71,13 @@ Opening open_read_only(const std::string& path) {
   return open_with(options);
 }
 
+Opening open_found_corrupt(const std::string& path) {
+  auto options = options_for(path);
+  options.found_corrupt = "page 7 is damaged";
+  options.corrupt_file = base::inspect(path)->identity;
+  return open_with(options);
+}
+
 std::string outcome(const Opening& opening) {
   return opening.store ? "open" : kind_name(opening.store.failure().kind);
 }
@@ -109,6 +117,17 @@ void make_cache(const std::string& path) {
   const auto opening = open_at(path);
   REQUIRE_MESSAGE(opening.store, opening.store.failure().what);
   REQUIRE(put(**opening.store, "old") == "committed");
+}
+
+void make_cache_with_an_erase_in_the_log(const std::string& path) {
+  make_cache(path);
+  const ChildEnd end = in_child([&]() -> std::string {
+    const auto opening = open_at(path);
+    auto* const writer = (*opening.store)->writer();
+    if (writer->begin() && writer->delete_key("old") && writer->commit(false)) ::raise(SIGKILL);
+    return "not erased";
+  });
+  REQUIRE_MESSAGE(end.exit_code == kKilled, end.said);
 }
 
 int mode_of(const std::string& path) {

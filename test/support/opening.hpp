@@ -28,6 +28,8 @@ struct Opening {
 [[nodiscard]] Opening open_with(store::OpenOptions options);
 [[nodiscard]] Opening open_at(const std::string& path);
 [[nodiscard]] Opening open_read_only(const std::string& path);
+/// Opens a file that a running cache marked as corrupt and that looks healthy.
+[[nodiscard]] Opening open_found_corrupt(const std::string& path);
 
 [[nodiscard]] std::string kind_name(base::FailureKind kind);
 /// "open", or the name of the failure's kind.
@@ -41,6 +43,9 @@ struct Opening {
 [[nodiscard]] std::string put(store::Store& store, const std::string& key);
 /// Creates a cache file with one entry, "old", and closes it.
 void make_cache(const std::string& path);
+/// The same, but the process that erased "old" was killed. The main file still contains "old"; the
+/// log contains its removal.
+void make_cache_with_an_erase_in_the_log(const std::string& path);
 
 /// Runs SQL in a sqlite3 shell and returns the output. Throws if the shell fails.
 std::string shell(const std::string& path, const std::string& sql);

@@ -21,8 +21,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr int kKilled = 128 + SIGKILL;
-
 /// With a thread, whose passes look for a lost file only once a second.
 Options acknowledging(Durability durability) {
   Options options;

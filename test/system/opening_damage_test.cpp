@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/platform.hpp"
+#include "support/cache_fixture.hpp"
 #include "support/child.hpp"
 #include "support/fault_vfs.hpp"
 #include "support/opening.hpp"
@@ -67,16 +68,12 @@ int begin_transaction(sqlite3* db, char**, const sqlite3_api_routines*) {
 
 int return_misuse(sqlite3*, char**, const sqlite3_api_routines*) { return SQLITE_MISUSE; }
 
-bool has_text(const std::string& message, const std::string& text) {
-  return message.find(text) != std::string::npos;
-}
-
 /// Opens the file, which fails and does not change it.
 void check_refused(const ashmemo::store::OpenOptions& options) {
   const std::string before = read_file(options.path);
   const auto opening = open_with(options);
   CHECK(outcome(opening) == "other");
-  CHECK_FALSE(has_text(message_of(opening), "a new file fails, too"));  // no other file was tried
+  CHECK_FALSE(has(message_of(opening), "a new file fails, too"));  // no other file was tried
   CHECK(opening.quarantine.empty());
   CHECK(read_file(options.path) == before);
 }

@@ -21,8 +21,6 @@ using namespace ashmemo::test;
 
 namespace {
 
-constexpr int kKilled = 128 + SIGKILL;
-
 using OnPath = std::function<void(const std::string& path)>;
 
 /// For each change that `open` makes: calls `prepare`, kills a child right before the change, and
@@ -80,16 +78,7 @@ void write_files(const std::string& path, const Files& files) {
 Files files_with_an_erase_in_the_log() {
   const TempDir dir;
   const std::string path = dir.path("x");
-  make_cache(path);
-  const ChildEnd end = in_child([&]() -> std::string {
-    const auto opening = open_at(path);
-    auto* const writer = (*opening.store)->writer();
-    if (!writer->begin() || !writer->delete_key("old") || !writer->commit(false))
-      return "not erased";
-    ::raise(SIGKILL);
-    return "not killed";
-  });
-  REQUIRE_MESSAGE(end.exit_code == kKilled, end.said);
+  make_cache_with_an_erase_in_the_log(path);
   Files files;
   for (const char* const suffix : {"", "-wal", "-shm", "-lock"}) {
     files[suffix] = read_file(path + suffix);
@@ -119,14 +108,6 @@ std::size_t check_has_other_alone(const std::string& path) {
   CHECK(shell(path, "PRAGMA integrity_check; SELECT cache_key FROM cache_entries") ==
         "ok\nother\n");
   return 0;
-}
-
-/// Opens a file that a running cache marked as corrupt and that looks healthy.
-Opening open_found_corrupt(const std::string& path) {
-  auto options = options_for(path);
-  options.found_corrupt = "page 7 is damaged";
-  options.corrupt_file = ashmemo::base::inspect(path)->identity;
-  return open_with(options);
 }
 
 }  // namespace

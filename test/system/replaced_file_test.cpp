@@ -20,7 +20,6 @@ using namespace ashmemo::test;
 
 namespace {
 
-constexpr int kKilled = 128 + SIGKILL;
 constexpr int kEntries = 300;
 
 Options manual() {
@@ -100,24 +99,27 @@ void overwrite(const std::string& from, const std::string& to) {
   REQUIRE_MESSAGE(end.exit_code == 0, end.said);
 }
 
-const std::vector<
-    std::pair<std::string, std::function<void(const std::string& from, const std::string& to)>>>
-    kReplacements{{"renamed over it",
-                   [](const std::string& from, const std::string& to) { fs::rename(from, to); }},
-                  {"copied into it", overwrite}};
+struct Replacement {
+  std::string name;
+  std::function<void(const std::string& from, const std::string& to)> replace;
+};
+
+const std::vector<Replacement> kReplacements{
+    {"renamed over it",
+     [](const std::string& from, const std::string& to) { fs::rename(from, to); }},
+    {"copied into it", overwrite}};
 
 }  // namespace
 
 TEST_SUITE("system") {
   TEST_CASE("a file that replaces another one is served whole, without the old log") {
-    for (const auto& [name, replace] : kReplacements) {
-      const auto& how = name;  // a lambda cannot capture a structured binding
-      INFO(how);
+    for (const Replacement& how : kReplacements) {
+      INFO(how.name);
       const TempDir dir;
       const std::string path = dir.path("x");
       make_closed(dir.path("other"), "other");
       leave_log(path);
-      replace(dir.path("other"), path);
+      how.replace(dir.path("other"), path);
       SUBCASE("all of it") {}
       SUBCASE("the lock file is missing") { fs::remove(path + "-lock"); }
       SUBCASE("the index of the log is missing") { fs::remove(path + "-shm"); }
@@ -126,9 +128,8 @@ TEST_SUITE("system") {
   }
 
   TEST_CASE("a restored backup is served whole, without the log") {
-    for (const auto& [name, replace] : kReplacements) {
-      const auto& how = name;  // a lambda cannot capture a structured binding
-      INFO(how);
+    for (const Replacement& how : kReplacements) {
+      INFO(how.name);
       const TempDir dir;
       const std::string path = dir.path("x");
       work_and_be_killed(path, [&](Cache& cache) {
@@ -136,21 +137,20 @@ TEST_SUITE("system") {
         cache.backup(dir.path("backup"));
         fill(cache, "late");
       });
-      replace(dir.path("backup"), path);
+      how.replace(dir.path("backup"), path);
       CHECK(answers_at(path) == "all early");
     }
   }
 
   TEST_CASE("a copy from before the last session is served whole, without the log") {
-    for (const auto& [name, replace] : kReplacements) {
-      const auto& how = name;  // a lambda cannot capture a structured binding
-      INFO(how);
+    for (const Replacement& how : kReplacements) {
+      INFO(how.name);
       const TempDir dir;
       const std::string path = dir.path("x");
       make_closed(path, "early");
       fs::copy_file(path, dir.path("copy"));
       leave_log(path);
-      replace(dir.path("copy"), path);
+      how.replace(dir.path("copy"), path);
       CHECK(answers_at(path) == "all early");
     }
   }
@@ -273,9 +273,8 @@ TEST_SUITE("system") {
   }
 
   TEST_CASE("a file is served whole while another program reads the replaced file") {
-    for (const auto& [name, replace] : kReplacements) {
-      const auto& how = name;  // a lambda cannot capture a structured binding
-      INFO(how);
+    for (const Replacement& how : kReplacements) {
+      INFO(how.name);
       const TempDir dir;
       const std::string path = dir.path("x");
       make_closed(dir.path("other"), "other");
@@ -283,7 +282,7 @@ TEST_SUITE("system") {
       Program program({"sqlite3", path});
       program.send("BEGIN; SELECT count(*) FROM cache_entries;");
       CHECK(program.read_line() == std::to_string(kEntries / 2 + kEntries));
-      replace(dir.path("other"), path);
+      how.replace(dir.path("other"), path);
       SUBCASE("until the end") {
         CHECK(answers_at(path) == "all other");
         CHECK(answers_at(path) == "all other");
