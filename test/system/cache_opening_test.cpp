@@ -139,13 +139,18 @@ TEST_SUITE("system") {
     vfs.fill_disk(32 * KiB);  // the index of the log is a file of its own
     CHECK_MESSAGE(f->health().state == HealthState::ok, f->health().last_error);
     CHECK(f->contains("old 99"));
-    CHECK(f->put("k", 1));
-    CHECK(f->get<int>("k") == 1);
+    vfs.fill_disk(0);
+    // More than the space that opening reserved in the log.
+    const std::vector<std::string> keys = numbered("k", 30);
+    for (const std::string& key : keys) CHECK(f->put(key, std::string(100 * KiB, 'x')));
+    CHECK(f->contains("k29"));
+    CHECK(code_thrown_by([&] { f->flush(); }) == "store_failed");
+    CHECK(f->health().state == HealthState::degraded);
     vfs.heal();
     f.clock->advance(1min);
     (void)f->run_maintenance(1s);
     CHECK(f->health().state == HealthState::ok);
-    CHECK(f.in_file("k"));
+    CHECK(f.in_file("k29"));
   }
 
   TEST_CASE("an empty path throws an error or gives a cache in memory only") {

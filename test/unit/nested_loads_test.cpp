@@ -433,7 +433,7 @@ TEST_SUITE("unit") {
   TEST_CASE("loads of random graphs report a cycle only if the page needs one") {
     const test::Watchdog watchdog("loads of graphs with cycles");
     std::mt19937 random(7);
-    for (int round = 0; round < 6; ++round) {
+    for (int round = 0; round < 20; ++round) {
       Graph graph(random_cyclic(random, 20));
       const std::set<std::int64_t> doomed = ids_in_cycles(graph.needs);
       std::vector<std::thread> threads;
@@ -441,7 +441,7 @@ TEST_SUITE("unit") {
       for (int t = 0; t < 4; ++t) {
         threads.emplace_back([&, seed = random()] {
           std::mt19937 mine(static_cast<std::mt19937::result_type>(seed));
-          for (int i = 0; i < 8; ++i) wrong += is_right(graph, random_page(mine), doomed) ? 0 : 1;
+          for (int i = 0; i < 20; ++i) wrong += is_right(graph, random_page(mine), doomed) ? 0 : 1;
         });
       }
       for (std::thread& thread : threads) thread.join();

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "blog_fixture.hpp"
+#include "stale_fixture.hpp"
 #include "support/cache_fixture.hpp"
 #include "support/manual_executor.hpp"
 #include "support/rendezvous.hpp"
@@ -22,24 +22,13 @@
 using namespace ashmemo;
 using namespace std::chrono_literals;
 using test::Blog;
+using test::kSwr;
+using test::options_with;
 using test::Post;
 using test::posts_up_to;
+using test::WithExecutor;
 
 namespace {
-
-constexpr CachePolicy kSwr{.ttl = 10min, .stale_while_revalidate = 1h};
-
-[[nodiscard]] Options options_with(std::shared_ptr<Executor> executor) {
-  Options options;
-  options.hooks.executor = std::move(executor);
-  return options;
-}
-
-/// A blog whose refreshes run only when the test runs its executor.
-struct WithExecutor {
-  std::shared_ptr<test::ManualExecutor> executor = std::make_shared<test::ManualExecutor>();
-  Blog blog{options_with(executor)};
-};
 
 /// Runs each task on a separate thread. The destructor waits for the threads.
 class Threads final : public Executor {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "blog_fixture.hpp"
@@ -17,6 +18,18 @@ inline constexpr CachePolicy kSwr{.ttl = std::chrono::minutes(10),
                                   .stale_while_revalidate = std::chrono::hours(1)};
 inline constexpr CachePolicy kSie{.ttl = std::chrono::minutes(10),
                                   .stale_if_error = std::chrono::hours(1)};
+
+[[nodiscard]] inline Options options_with(std::shared_ptr<Executor> executor) {
+  Options options;
+  options.hooks.executor = std::move(executor);
+  return options;
+}
+
+/// A blog whose refreshes run only when the test runs its executor.
+struct WithExecutor {
+  std::shared_ptr<ManualExecutor> executor = std::make_shared<ManualExecutor>();
+  Blog blog{options_with(executor)};
+};
 
 /// A calculation that returns the round in which it runs. It throws while `failing` is true.
 struct Source {

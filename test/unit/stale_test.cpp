@@ -27,6 +27,7 @@ using test::Post;
 using test::posts_up_to;
 using test::rounds;
 using test::Source;
+using test::WithExecutor;
 
 TEST_SUITE("unit") {
   TEST_CASE("a stale page is returned at once and refreshed by one call in the background") {
@@ -156,10 +157,8 @@ TEST_SUITE("unit") {
   TEST_CASE("a record that throws delays no refresh of the other records of its page") {
     for (const std::int64_t broken : {1, 25, 50}) {
       INFO(broken);
-      auto executor = std::make_shared<test::ManualExecutor>();
-      Options options;
-      options.hooks.executor = executor;
-      Blog blog(options);
+      WithExecutor with;
+      Blog& blog = with.blog;
       std::int64_t fails = 0;
       std::map<std::int64_t, int> runs;
       auto count = blog.posts.calculation("count", [&](const Post& post) {
@@ -175,7 +174,7 @@ TEST_SUITE("unit") {
       for (int second = 0; second < 600; ++second) {
         blog.clock->advance(1s);
         (void)count(page);
-        (void)executor->run();
+        (void)with.executor->run();
       }
       for (const Post& post : page) {
         if (post.id != broken) CHECK(runs[post.id] >= 9);
@@ -185,10 +184,8 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("a record for which a batch returns Failed delays no refresh of the other records") {
-    auto executor = std::make_shared<test::ManualExecutor>();
-    Options options;
-    options.hooks.executor = executor;
-    Blog blog(options);
+    WithExecutor with;
+    Blog& blog = with.blog;
     int round = 1;
     auto fragile = blog.posts.calculation("fragile", [&](Records<Post> batch) {
       std::vector<Outcome<int>> results;
@@ -207,16 +204,14 @@ TEST_SUITE("unit") {
     for (round = 2; round < 6; ++round) {
       blog.clock->advance(10min);
       (void)fragile(page);
-      (void)executor->run();
+      (void)with.executor->run();
       CHECK(fragile(page) == std::vector<int>{round, 1, round});
     }
   }
 
   TEST_CASE("a few refreshes separate a broken record from the batch that throws because of it") {
-    auto executor = std::make_shared<test::ManualExecutor>();
-    Options options;
-    options.hooks.executor = executor;
-    Blog blog(options);
+    WithExecutor with;
+    Blog& blog = with.blog;
     std::vector<std::size_t> sizes;
     bool failing = false;
     auto count = blog.posts.calculation("count", [&](Records<Post> batch) {
@@ -234,7 +229,7 @@ TEST_SUITE("unit") {
     sizes.clear();
     for (const int pause : {1, 2, 4, 8}) {
       (void)count(page);
-      (void)executor->run();
+      (void)with.executor->run();
       blog.clock->advance(std::chrono::seconds(pause));
     }
     CHECK(sizes == std::vector<std::size_t>{8, 4, 4, 2, 2, 1, 1});
@@ -383,10 +378,8 @@ TEST_SUITE("unit") {
       Stubborn(const Stubborn& other) : id(other.id) { throw std::runtime_error("stubborn"); }
       int id;
     };
-    auto executor = std::make_shared<test::ManualExecutor>();
-    Options options;
-    options.hooks.executor = executor;
-    Blog blog(options);
+    WithExecutor with;
+    Blog& blog = with.blog;
     auto& stubborn = blog.registry.resource<Stubborn>("Stubborn", &Stubborn::id);
     auto id = stubborn.calculation("id", [](const Stubborn& one) { return one.id; });
     stubborn.cache_calculation("id", kSwr);
@@ -394,7 +387,7 @@ TEST_SUITE("unit") {
     CHECK(id(one) == 7);
     blog.clock->advance(10min);
     for (int i = 0; i < 2; ++i) CHECK(id(one) == 7);
-    CHECK(executor->waiting() == 0);
+    CHECK(with.executor->waiting() == 0);
   }
 
   TEST_CASE("a read-only cache returns stale values and refreshes nothing") {
@@ -420,10 +413,8 @@ TEST_SUITE("unit") {
   TEST_CASE(
       "a refresh with an empty result stores it or, if negative_ttl is 0, removes the entry") {
     for (const bool kept : {true, false}) {
-      auto executor = std::make_shared<test::ManualExecutor>();
-      Options options;
-      options.hooks.executor = executor;
-      Blog blog(options);
+      WithExecutor with;
+      Blog& blog = with.blog;
       bool gone = false;
       auto found = blog.posts.calculation(
           "found", [&](const Post& post) { return gone ? std::nullopt : std::optional(post.id); });
@@ -434,7 +425,7 @@ TEST_SUITE("unit") {
       gone = true;
       blog.clock->advance(10min);
       CHECK(found(Post{1, {}, 0}) == 1);
-      (void)executor->run();
+      (void)with.executor->run();
       CHECK_FALSE(found(Post{1, {}, 0}).has_value());
       CHECK(blog.cache.contains("Post:1:found") == kept);
     }
