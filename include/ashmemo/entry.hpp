@@ -43,7 +43,7 @@ struct EntryInfo {
 
 /// Why an entry left the cache.
 enum class RemovalCause : std::uint8_t {
-  erased = 0,    ///< by a call: erase, clear, an invalidation
+  erased = 0,    ///< by a call, with a retired calculation, or because too many removals waited
   replaced = 1,  ///< by a newer value for the same key
   expired = 2,   ///< its last deadline passed
   evicted = 3,   ///< to keep the cache within its limits

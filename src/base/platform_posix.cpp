@@ -11,11 +11,11 @@
 #include <atomic>
 #include <cerrno>
 #include <filesystem>
-#include <mutex>
 #include <system_error>
 #include <utility>
 #include <vector>
 
+#include "base/mutex.hpp"
 #include "base/platform.hpp"
 #include "base/system_calls.hpp"
 #include "base/test_point.hpp"
@@ -134,33 +134,35 @@ class LockDescriptors {
   /// Returns false if there was a fork since `forks` had this value. A child may then have a copy
   /// that it does not know.
   [[nodiscard]] bool add(int descriptor, std::uint64_t forks) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (forks_ != forks) return false;
     numbers_.push_back(descriptor);
     return true;
   }
   void remove(int descriptor) noexcept {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     numbers_.erase(std::find(numbers_.begin(), numbers_.end(), descriptor));
   }
 
  private:
   LockDescriptors() { ::pthread_atfork(begin_fork, end_in_parent, end_in_child); }
 
-  static void begin_fork() {
+  static void begin_fork() ASHMEMO_THREAD(no_thread_safety_analysis) {
     of_this_process().mutex_.lock();
     ++of_this_process().forks_;
   }
-  static void end_in_parent() { of_this_process().mutex_.unlock(); }
-  static void end_in_child() {
+  static void end_in_parent() ASHMEMO_THREAD(no_thread_safety_analysis) {
+    of_this_process().mutex_.unlock();
+  }
+  static void end_in_child() ASHMEMO_THREAD(no_thread_safety_analysis) {
     LockDescriptors& all = of_this_process();
     for (const int number : all.numbers_) ::close(number);
     all.numbers_.clear();
     all.mutex_.unlock();
   }
 
-  std::mutex mutex_;
-  std::vector<int> numbers_;
+  Mutex mutex_ ASHMEMO_LOCK_LEVEL(5);
+  std::vector<int> numbers_ ASHMEMO_GUARDED_BY(mutex_);
   std::atomic<std::uint64_t> forks_{0};
 };
 

@@ -36,10 +36,10 @@
 // counter, and only then the writes leave the queue. So a write that has left the queue is in every
 // snapshot that is taken afterwards, and an accepted write is always visible.
 //
-// Lock order. A thread that holds a mutex may take only mutexes of lower levels, at most one of
-// each level:
+// Lock order. A thread that holds a mutex may take only mutexes with a larger number, at most
+// one of each level:
 //
-//   1  ResourceCore::entering_     (api)          one thread at a time declares a resource
+//   1  ResourceCore::entering_     (api)          the first load registers calculations
 //   2  Worker::maintenance_mutex_  (maintenance)  held around all SQL of the writer
 //   3  Events::mutex_              (maintenance)
 //      SqliteStore::file_mutex_    (store)
@@ -49,7 +49,7 @@
 //      InFlightTable::mutex_       (engine)       taken under WriteQueue::mutex_
 //   5  Catalog, Notices, StoreSlot, LimitsCell, HealthCell, FailedRecords, SuspectRows,
 //      RefreshQueue (taken under InFlightTable::mutex_), ExecutorSlot, ThreadPool, TierShard,
-//      Worker::wake_mutex_, and the mutex of all waits for computations in flight
+//      Worker::wake_mutex_, WaitGraph (in_flight.cpp), LockDescriptors (base/platform_posix.cpp)
 //
 // Each mutex states its level, and Clang checks the order as far as base/mutex.hpp says.
 // A thread that holds level 1 never takes level 2, although the order allows it: it only queues.

@@ -12,6 +12,10 @@ namespace ashmemo::engine {
 
 namespace {
 
+struct WaitGraph {
+  base::Mutex mutex ASHMEMO_LOCK_LEVEL(5);
+};
+
 base::Mutex& mutex_of_waits();
 
 void before_fork() ASHMEMO_THREAD(no_thread_safety_analysis) { mutex_of_waits().lock(); }
@@ -21,11 +25,11 @@ void after_fork() ASHMEMO_THREAD(no_thread_safety_analysis) { mutex_of_waits().u
 // Never destroyed: threads may outlive static objects. A forked child that opens its own cache uses
 // it, too, so a fork waits until it is free.
 base::Mutex& mutex_of_waits() {
-  static auto* const mutex = [] {
+  static auto* const graph = [] {
     base::at_fork(before_fork, after_fork);
-    return new base::Mutex;
+    return new WaitGraph;
   }();
-  return *mutex;
+  return graph->mutex;
 }
 
 // A result that has ended keeps no thread waiting.

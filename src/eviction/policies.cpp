@@ -8,8 +8,8 @@
 #include "eviction/eviction_policy.hpp"
 #include "eviction/ghost_table.hpp"
 
-// The policies. A new one is a class here, a case in `make_eviction_policy`, a value of the enum
-// `Eviction` with its name (src/api/text.cpp), and its test.
+// The policies. A new one is a class here and a case in `make_eviction_policy`. See "Add an eviction
+// policy" in .github/CONTRIBUTING.md.
 
 namespace ashmemo::eviction {
 

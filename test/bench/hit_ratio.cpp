@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
@@ -31,15 +32,19 @@ struct Arguments {
   std::vector<std::string> traces;
 };
 
-constexpr Eviction kPolicies[] = {Eviction::none, Eviction::fifo, Eviction::lru, Eviction::clock,
-                                  Eviction::s3fifo};
+// The names of all policies. The enum has a name for each number up to the last one.
+std::vector<std::string> known_policies() {
+  std::vector<std::string> names;
+  for (int number = 0; to_string(Eviction(number)) != "?"; ++number) {
+    names.emplace_back(to_string(Eviction(number)));
+  }
+  return names;
+}
 
 Eviction parse_policy(const std::string& text) {
-  for (const Eviction policy : kPolicies) {
-    if (text == to_string(policy)) return policy;
-  }
-  throw CLI::ValidationError("--policy",
-                             "unknown policy: '" + text + "' (known: none fifo lru clock s3fifo)");
+  if (const auto policy = eviction_from(text)) return *policy;
+  throw CLI::ValidationError("--policy", fmt::format("unknown policy: '{}' (known: {})", text,
+                                                     fmt::join(known_policies(), " ")));
 }
 
 // Not `strtod`, because its result depends on the locale.
@@ -62,7 +67,7 @@ Capacity parse_capacity(const std::string& text) {
 
 void declare(CLI::App& app, Arguments& arguments) {
   app.add_option("--policy", arguments.policies,
-                 "none, fifo, lru, clock or s3fifo, or a list: fifo,lru")
+                 fmt::format("{}, or a list: fifo,lru", fmt::join(known_policies(), ", ")))
       ->delimiter(',')
       ->allow_extra_args(false);
   app.add_option("--capacity", arguments.capacities,

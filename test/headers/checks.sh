@@ -25,6 +25,7 @@ run_headers_suite() {
   check "no path or host of one machine" nothing_of_one_machine
   check "the README names both commands" readme_names_commands
   check "the links of every document lead to files" links_lead_to_files
+  check "the filters in the documents find tests" filters_find_tests
   check "every public operation is tried with faults of the system" operations_meet_faults
 }
 
@@ -268,6 +269,16 @@ links_lead_to_files() {
       [[ -e $project_root/$(dirname "$file")/$link ]] || printf '%s: %s\n' "$file" "$link"
     done < <(sed "/^\`\`\`/,/^\`\`\`\$/d" "$project_root/$file" | grep -oP '\]\(\K[^)#:]+(?=[)#])')
   done | fails_if_any "these links lead to no file"
+}
+
+# A name of a test in quotes: --filter 'NAME' or --test-case='*NAME*'.
+filters_find_tests() {
+  local name
+  while read -r name; do
+    grep -rqF --include='*.cpp' --include='*.sh' -- "$name" "$project_root/test" || printf '%s\n' "$name"
+  done < <(cd "$project_root" &&
+    sed -nE "s/.*--(filter |test-case=)'\*?([a-z ]+)\*?'.*/\2/p" test/README.md .github/CONTRIBUTING.md) |
+    fails_if_any "no test has this in its name"
 }
 
 # Classes that do not use the file of a cache.

@@ -8,11 +8,13 @@
 #include <vector>
 
 #include "support/cache_fixture.hpp"
+#include "support/policies.hpp"
 
 // The wall clock jumps, stops, or is near its first or last moment.
 
 using namespace ashmemo;
 using test::CacheFixture;
+using test::kPolicies;
 using namespace std::chrono_literals;
 
 namespace {
@@ -37,8 +39,6 @@ constexpr std::array kMoments{std::int64_t{0},
                               kLast - kHour,
                               kLast - 1,
                               kLast};
-
-constexpr std::array kPolicies{Eviction::fifo, Eviction::lru, Eviction::clock, Eviction::s3fifo};
 
 std::string joined(const std::vector<std::string>& keys) {
   std::string all;
