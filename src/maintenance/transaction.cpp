@@ -23,7 +23,7 @@ void Changes::remove(std::string key, RemovalCause cause, bool wants_key) {
     case RemovalCause::evicted:
       ++evicted;
       break;
-    case RemovalCause::damaged:  // its reads were counted
+    case RemovalCause::damaged:  // counted by the reads that found it
       break;
   }
   if (wants_key) removed.push_back({std::move(key), cause});
