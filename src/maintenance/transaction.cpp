@@ -52,8 +52,8 @@ base::Status Transactions::look(store::Store& store) {
   return {};
 }
 
-// The store has raised its commit counter before this. So no later snapshot is older than the
-// foreign change.
+// Called after the store has raised its commit counter. So every reader takes a new snapshot, which
+// contains the foreign change, before it fills the memory tier again.
 void Transactions::forget_memory() { const memory::TierChange all(engine_.tier.get()); }
 
 void Transactions::publish(const store::Totals& totals) {
