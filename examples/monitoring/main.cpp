@@ -127,7 +127,7 @@ class Program {
  private:
   std::string file_;
   std::mt19937 random_{7};
-  Events events_;  // before the cache, whose thread uses it
+  Events events_;  // destroyed after the cache, because the cache's thread uses it
   ashmemo::Cache cache_;
   ashmemo::Registry registry_{cache_};
   ashmemo::Resource<Article>& articles_ = registry_.resource<Article>("Article", &Article::id);

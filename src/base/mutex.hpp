@@ -49,8 +49,8 @@ class ASHMEMO_THREAD(capability("mutex")) Mutex {
 /// The border at which a level of the lock order begins. No thread locks it. Mutexes name borders
 /// because classes of different folders cannot name each other's mutexes.
 ///
-/// With `-Wthread-safety-beta`, Clang reports a function that locks a mutex while it holds one of a
-/// lower level: by a Lock in the same function, or by ASHMEMO_REQUIRES. It does not look into
+/// With `-Wthread-safety-beta`, Clang reports a function that locks a mutex while it holds one with
+/// a larger level: by a Lock in the same function, or by ASHMEMO_REQUIRES. It does not look into
 /// called functions. ThreadSanitizer reports these when a test runs both orders.
 class ASHMEMO_THREAD(capability("border of a lock level")) LockBorder {};
 

@@ -24,7 +24,7 @@ class AccessWriter {
 
   /// One transaction of a round. A round writes all touches in the order of the rows, and then the
   /// counters. A row whose counters need another byte is written again with all of its value, so a
-  /// transaction also ends when it reaches its limit in bytes. `*more`: the round is not finished.
+  /// transaction also ends when it reaches its limit in bytes. Sets `*more` if the round goes on.
   [[nodiscard]] base::Status write_some(store::Store& store, bool* more);
   /// The next transaction is the first one of a round.
   void start_over() noexcept { written_up_to_ = 0; }
@@ -46,12 +46,12 @@ class Sweeper {
   Sweeper(engine::Engine& engine, Transactions& transactions)
       : engine_(engine), transactions_(transactions) {}
 
-  /// `*more`: there may be more.
+  /// Sets `*more` if more expired entries may remain.
   [[nodiscard]] base::Status expire_some(store::Store& store, bool* more);
 
-  /// Deletes entries from the future, which no read returns. Only for a cache without eviction that
-  /// has no room: after a start with a clock in the past, they answer again when the clock is
-  /// right. `*more`: there may be more.
+  /// Deletes entries that were computed in the future; reads do not return them. Only a cache that
+  /// has no eviction and no room calls this. Otherwise the entries stay, because they are valid
+  /// again when a wrong clock is corrected. Sets `*more` if more such entries may remain.
   [[nodiscard]] base::Status expire_future(store::Store& store, bool* more);
 
   /// Reads the suspect rows again and deletes those that still do not match their checksums.
@@ -70,7 +70,7 @@ class Sweeper {
   engine::Engine& engine_;
   Transactions& transactions_;
   std::weak_ptr<store::Store> future_store_;
-  std::int64_t future_stamp_ = 0;  // rows up to this place were looked at by expire_future
+  std::int64_t future_stamp_ = 0;             // expire_future has checked the rows up to this place
   std::weak_ptr<store::Store> walked_store_;  // empty: no walk has begun
   std::int64_t at_row_ = 0;
   std::vector<std::int64_t> walked_ids_;  // the calculations that were retired when it began

@@ -10,7 +10,7 @@ namespace {
 // own.
 constexpr Portion kSmallPortion{32, 128 * KiB};
 
-// The limit is lowered by this share of the present size.
+// The limit is lowered to 15/16 of the present size.
 constexpr std::int64_t kFreedShare = 16;
 constexpr std::int64_t kMinBytes = MiB;
 

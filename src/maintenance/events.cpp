@@ -78,7 +78,7 @@ bool Events::deliver_some() {
 }
 
 bool Events::end() {
-  const bool has_notices = !engine_.notices.empty();  // for example of a hook that threw
+  const bool has_notices = !engine_.notices.empty();  // for example, a hook threw
   const base::Lock lock(mutex_);
   delivering_ = false;
   delivered_.notify_all();

@@ -37,8 +37,8 @@ class Events {
   void add(std::vector<RemovedEntry> removed);
   /// Whether another thread delivers and too many events are queued.
   [[nodiscard]] bool are_behind() const;
-  /// Waits while that is so. Called without a lock, before the thread produces more events. Does
-  /// nothing inside a hook.
+  /// Waits while `are_behind` is true. A thread calls it without a lock before it produces more
+  /// events. Does nothing inside a hook.
   void wait_for_delivery();
   /// From now on `wait_for_delivery` does not wait, because the thread that delivers may be waiting
   /// for the end of the others: a hook has called exit().

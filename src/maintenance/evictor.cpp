@@ -14,8 +14,8 @@ using base::Status;
 
 namespace {
 
-// Eviction frees this share of a limit beyond the limit. So it runs once for many new entries and
-// not for each one. This costs less than a tenth of a point of hit ratio.
+// Eviction stops at 127/128 of a limit. So it runs once for many new entries, not once for each.
+// On average this costs less than 0.1 point of hit ratio.
 constexpr std::int64_t kSlackShare = 128;
 
 // The number of rows that one query returns.
@@ -61,7 +61,7 @@ Status Evictor::evict_a_portion(store::Writer& writer, Changes& changes) {
   bool more_is_due = false;
   if (Status due = expire_due(writer, changes, remaining, &more_is_due); !due.ok()) return due;
   if (more_is_due) return {};       // the next transaction continues with expired entries
-  int before = remaining.rows + 1;  // the rows that remained before the last round
+  int before = remaining.rows + 1;  // stops after a round that deleted and reinserted no row
   while (remaining.rows > 0 && remaining.rows < before && is_over(writer.totals(), kSlackShare)) {
     before = remaining.rows;
     if (Status round = evict_one_round(writer, changes, remaining); !round.ok()) return round;
@@ -90,7 +90,7 @@ Status Evictor::evict_one_round(store::Writer& writer, Changes& changes, Remaini
   for (store::Candidate& candidate : *candidates) {
     const store::Totals totals = writer.totals();
     if (!is_over(totals, kSlackShare) || policy_->next_queue(sizes(totals)) != queue) return {};
-    // A row that was re-inserted earlier in this round is older and comes first.
+    // A row that this round re-inserted is older than the candidate. The next round begins with it.
     if (candidate.inserted_at > earliest_return_ || !remaining.fits(candidate.byte_size)) return {};
     if (Status s = evict_or_reinsert(writer, candidate, changes, remaining); !s.ok()) return s;
   }

@@ -77,7 +77,8 @@ class Evictor {
   eviction::Reinsertions reinsertions_;
   std::int64_t reads_taken_ = 0;      // by this transaction, from the access buffer
   std::int64_t earliest_return_ = 0;  // of the rows that this round re-inserted
-  // With these totals nothing was found to evict. They are wrong, as another program can make them.
+  // The totals with which the last eviction found no row. They are too large, which another program
+  // can cause. Eviction is not tried again until they change.
   std::optional<store::Totals> stuck_at_;
 };
 

@@ -100,7 +100,7 @@ class MaintenancePass {
   bool is_writing_accesses_ = false;  // a round is not finished
   // The totals before the last group, until the evictor has removed as much as the group added.
   std::optional<store::Totals> before_group_;
-  std::optional<store::Totals> unevicted_since_;  // the totals since which every eviction failed
+  std::optional<store::Totals> unevicted_since_;  // the totals when evictions began to fail
 };
 
 }  // namespace ashmemo::maintenance

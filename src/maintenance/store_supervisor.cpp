@@ -83,8 +83,8 @@ bool StoreSupervisor::is_file_new() const {
          engine_.clock->steady_now() < base::add_saturated(*replaced_at_, kTrustedAfter);
 }
 
-/// The next opening will quarantine the file of `store`, if it is still at the path. Another file at
-/// the path is checked by itself.
+/// The next opening will quarantine the file of `store`, if it is still at the path. If another
+/// file has replaced it, the opening checks that file first.
 void StoreSupervisor::mark_corrupt(const store::Store& store, const std::string& why) {
   const auto file = base::inspect(engine_.full_path);
   if (!file || !store.still_in_place()) return;
@@ -209,8 +209,8 @@ void StoreSupervisor::follow() {
   }
 }
 
-// Closing waits for reads, which may take long. Callers that wait for a commit must not wait for
-// them, so the store counts as refusing to write.
+// From here the store counts as refusing to write. Closing waits for reads, which may take long.
+// Callers that wait for a commit must not wait for these reads.
 std::shared_ptr<store::Store> StoreSupervisor::take_store() {
   engine_.pending.set_refusing(true);
   const memory::TierChange change(engine_.tier.get());

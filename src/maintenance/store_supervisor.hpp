@@ -32,8 +32,8 @@ class StoreSupervisor {
   /// Drops the store if the path no longer means its file.
   void look_at_file();
   /// For a read-only cache: looks at the file, and reads again the data that other programs may have
-  /// changed (calculations, last stamp, totals). These are three short queries. To compare `PRAGMA
-  /// data_version` first would need another connection, because each connection counts by itself.
+  /// changed (calculations, last stamp, totals). These are three short queries. `PRAGMA
+  /// data_version` would save them, but needs one more connection that is always the same.
   void follow();
   void close();
 

@@ -23,7 +23,7 @@ void Changes::remove(std::string key, RemovalCause cause, bool wants_key) {
     case RemovalCause::evicted:
       ++evicted;
       break;
-    case RemovalCause::damaged:  // its reads were counted
+    case RemovalCause::damaged:  // counted by the reads that found it
       break;
   }
   if (wants_key) removed.push_back({std::move(key), cause});
@@ -52,8 +52,8 @@ base::Status Transactions::look(store::Store& store) {
   return {};
 }
 
-// The store has raised its commit counter before this. So no later snapshot is older than the
-// foreign change.
+// Called after the store has raised its commit counter. So every reader takes a new snapshot, which
+// contains the foreign change, before it fills the memory tier again.
 void Transactions::forget_memory() { const memory::TierChange all(engine_.tier.get()); }
 
 void Transactions::publish(const store::Totals& totals) {

@@ -89,8 +89,8 @@ bool Upkeep::is_wal_full(store::Store& store) const {
   return foreign_reader_ && bytes >= engine_.limits.get().max_wal_bytes;
 }
 
-/// A caller must not wait for as long as, for example, a backup of a large file takes. So the store
-/// counts as refusing to write.
+/// The store now counts as refusing to write. Otherwise callers would wait for the end of a read,
+/// which can take long, for example a backup of a large file.
 void Upkeep::report_blocked() {
   engine_.pending.set_refusing(true);
   engine_.set_health(HealthState::degraded);

@@ -44,8 +44,8 @@ class Upkeep {
   /// The same, but the failure `busy` instead of false.
   [[nodiscard]] base::Status require_wal_space(store::Store& store, WaitsForReads waits);
 
-  /// Gives some free pages back to the system. `*more`: there are more free pages than are kept for
-  /// new entries.
+  /// Gives some free pages back to the system. Sets `*more` if more free pages remain than new
+  /// entries need.
   [[nodiscard]] base::Status vacuum_some(store::Store& store, bool* more);
   /// Gives all free pages back.
   [[nodiscard]] base::Status vacuum_all(store::Store& store);

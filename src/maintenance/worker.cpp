@@ -211,7 +211,8 @@ void Worker::loop() {
 
 void Worker::sleep(bool more) {
   if (sleep_once(more) != Woken::by_a_write) return;
-  // The first write after a quiet time: others may share its commit.
+  // This is the first write after a quiet time. Sleeps once more, so that other writes can share
+  // its commit.
   if (choose_sleep() == Sleep::until_flush && !is_needed_now()) (void)sleep_once(more);
 }
 
@@ -245,7 +246,7 @@ std::int64_t Worker::length_of(Sleep sleep, bool more) const {
   }
   if (more) return kRetry;
   if (engine_.access_buffer.empty()) return idle;
-  // A commit for touches alone need not come sooner than one for writes.
+  // Touches alone need no commit before the time at which writes would have one.
   return std::min(idle, std::max(timing.touch_interval, timing.flush_interval).count());
 }
 

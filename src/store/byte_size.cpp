@@ -28,8 +28,8 @@ constexpr std::int64_t kKeyFillPercent = 76;
 constexpr std::int64_t kQueueEntry = 49;
 constexpr std::int64_t kExpiryEntry = 30;
 
-// Measured: if 1, 2, ... 9 rows fit into a page, the number that remains, in hundredths. The steps come
-// from SQLite, which merges pages that are less than a third full.
+// If at most 1, 2, ... 9 rows fit into a page: the average number of rows in a page, in hundredths.
+// Measured. The steps exist because SQLite merges pages that are less than a third full.
 constexpr std::array<std::int64_t, 9> kRowsThatStay{100, 148, 251, 289, 332, 431, 468, 510, 605};
 
 std::int64_t hundredths_that_stay(std::int64_t rows_that_fit) noexcept {

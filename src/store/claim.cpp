@@ -14,9 +14,10 @@ using base::FailureKind;
 using base::FileState;
 using base::FileType;
 
-// Each connection of SQLite has a shared lock on these bytes of FILE, and deletes the log at its
-// end if it can lock them exclusively (sqlite3.c: SHARED_FIRST and SHARED_SIZE). They belong to
-// SQLite's file format, because processes with different versions share files.
+// Each connection of SQLite has a shared lock on these bytes of FILE. A connection that closes also
+// deletes the log if it can lock the bytes exclusively (sqlite3.c: SHARED_FIRST and SHARED_SIZE).
+// The bytes are the same in all versions of SQLite, because processes with different versions share
+// files.
 constexpr std::int64_t kSqliteSharedFirst = 0x4000'0002;
 constexpr std::int64_t kSqliteSharedBytes = 510;
 
@@ -65,8 +66,7 @@ base::Result<std::unique_ptr<ClaimedFile>> ClaimedFile::for_reading(const std::s
   return claim;
 }
 
-// A claim that failed has no entry and returns at once: it may be destroyed in the turn of its
-// thread.
+// A claim that failed has no entry. It must not take a turn, because its thread may have the turn.
 ClaimedFile::~ClaimedFile() {
   if (!entry_) return;
   OpenFiles& table = OpenFiles::of_this_process();
@@ -140,7 +140,7 @@ base::Status ClaimedFile::make_new(Found found) {
   }
   auto made = found == Found::nothing ? base::create_private_file(paths_.file)
                                       : base::make_private(paths_.file);
-  // Otherwise a power cut may forget FILE-lock and leave FILE-journal, which then looks foreign.
+  // Otherwise a power cut may lose FILE-lock but not FILE-journal. Then the journal looks foreign.
   if (made) base::sync_folder_of(paths_.file);
   return made;
 }
@@ -176,8 +176,8 @@ base::Status ClaimedFile::take_for_reading(OpenFiles& table) {
   return enter(table);
 }
 
-// Opened before SQLite opens the file: the system may give it a low number, and changing that
-// closes a descriptor. Without it the file is as safe as on systems without such locks.
+// Called before SQLite opens the file. `SharedLock::open` may close a descriptor of the file, which
+// would drop SQLite's locks. Without the lock the file is as safe as on systems without such locks.
 void ClaimedFile::hold(OpenFile& entry) const {
   auto use = base::SharedLock::open(paths_.file);
   if (use && *use) entry.uses.push_back(std::move(*use));
@@ -248,8 +248,8 @@ base::Status ClaimedFile::begin_use() {
   return {};
 }
 
-// A log that appears later may be in order: a shell creates one after our last connection has
-// ended.
+// Looks for a log of another program now, before our last connection is closed. A log that appears
+// later may be valid, because a shell can create one.
 void ClaimedFile::end_use() {
   const auto log = base::inspect(paths_.wal);
   const bool is_other = wal_ && log && log->type != FileType::missing && log->identity != *wal_;

@@ -50,13 +50,13 @@ class ClaimedFile {
   [[nodiscard]] base::Status restore(const std::string& renamed_to);
 
   /// Call it after SQLite has opened the file and read from it, in WAL mode. From then on the log
-  /// at the path belongs to the file. No other program can delete it when it is SQLite's last user.
+  /// at the path belongs to the file, and another program that closes the file does not delete it.
   [[nodiscard]] base::Status begin_use();
   /// Call it before the last connection is closed, which may then delete the log itself.
   void end_use();
   /// Call it after the last connection is closed. If our log was deleted while it was open, another
-  /// program may have created a log in its place. Our log was moved into FILE, and SQLite would
-  /// write older pages over these, so the other log is dropped.
+  /// program may have created a log in its place. SQLite has moved our log into FILE. The other log
+  /// has older pages, which would replace the newer ones, so it is dropped.
   void drop_other_log();
 
   /// Whether the paths still lead to the opened files. Uses `lstat` only. Returns true after an error

@@ -28,8 +28,8 @@ inline constexpr std::int64_t kWalKeptBytes = 4 * 1024 * 1024;
 /// The size that it keeps when the cache gives space back.
 inline constexpr std::int64_t kWalLeastBytes = 1024 * 1024;
 
-/// How long a connection waits for a lock. A reader meets a lock only while another program recovers
-/// or closes the file. The writer reports `busy` soon, because its thread has other work.
+/// How long a connection waits for a lock. A reader finds a lock only while another program
+/// recovers or closes the file. The writer reports `busy` soon, because its thread has other work.
 inline constexpr int kBusyMilliseconds = 10;
 
 /// The path in the form for SQLite: builds with URI names take "file:..." for a URI.

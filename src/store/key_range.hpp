@@ -30,7 +30,8 @@ class KeyRange {
   }
 
   [[nodiscard]] std::string_view first() const noexcept { return first_; }
-  /// If no text can be the end of the range, a blob is: SQLite orders all blobs after all texts.
+  /// The first key after the range. It is a blob if no text is greater than all keys of the range,
+  /// because SQLite orders all blobs after all texts.
   [[nodiscard]] ValueView end() const noexcept {
     return end_.empty() ? ValueView::blob("") : ValueView::text(end_);
   }

@@ -17,7 +17,7 @@ namespace {
 // ---- forks. A fork waits until no other thread has a mutex that all caches and SQLite connections
 // share. Otherwise a child could inherit it locked, and hang when it opens a database.
 
-// SQLite locks them in this order. No connection of ours has a mutex of its own.
+// The mutexes of SQLite, in the order in which it locks them. Our connections have no mutexes.
 constexpr std::array kKinds{SQLITE_MUTEX_STATIC_OPEN, SQLITE_MUTEX_STATIC_MAIN,
                             SQLITE_MUTEX_STATIC_VFS1, SQLITE_MUTEX_STATIC_LRU,
                             SQLITE_MUTEX_STATIC_PMEM, SQLITE_MUTEX_STATIC_PRNG,
@@ -40,7 +40,7 @@ const Mutexes& mutexes() {
   return all;
 }
 
-// What this thread locked for its fork.
+// Which of these mutexes this thread locked for its fork.
 thread_local std::array<bool, kKinds.size()> locked{};
 
 void lock_sqlite() {
@@ -151,8 +151,8 @@ void OpenFiles::replace(Entry entry, const base::FileIdentity& file) {
   entry->file = file;
 }
 
-// The descriptors to close. If another entry of this file has connections, closing them would drop
-// their locks. So that entry keeps the descriptors.
+// Returns the descriptors to close. If another entry has the same file, returns none: closing them
+// would drop the locks of that entry's connections. That entry gets the descriptors.
 OpenFiles::Uses OpenFiles::take_uses(Entry entry) {
   const auto other = std::find_if(files_.begin(), files_.end(), [&](const OpenFile& open) {
     return &open != &*entry && open.file == entry->file;

@@ -72,7 +72,7 @@ class OpenFiles {
 
   Entry add(OpenFile file) ASHMEMO_EXCLUDES(mutex);
   void remove(Entry entry) ASHMEMO_EXCLUDES(mutex);
-  /// From now on the entry means another file. No connection of its own is open.
+  /// Gives the entry another file. The entry must have no open connection.
   void replace(Entry entry, const base::FileIdentity& file) ASHMEMO_EXCLUDES(mutex);
 
  private:

@@ -63,8 +63,9 @@ base::Status Reader::read(std::span<const Lookup> keys, RowSink& sink) {
   });
 }
 
-// A checksum that matches proves the key, too. Otherwise the key of the row decides: either the row
-// is damaged, or the index led to the row of another key, or to none, and the file is damaged.
+// A checksum that matches proves the key, too. Otherwise this reads the key of the row. If the key
+// is right, only the row is damaged. If the index led to another key or to no row, the file is
+// damaged.
 void Reader::deliver(const Statement& found, const Lookup& lookup, RowSink& sink) {
   const EntryView row = entry_at(found);
   if (proves(found.value(9), lookup.key, row)) return sink.row(lookup.index, row);

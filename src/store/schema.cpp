@@ -235,7 +235,8 @@ SchemaVerdict upgrade(SQLite::Database& database) {
   return upgraded;
 }
 
-// SQLite returns the answer before the commit, which may fail: only the end of the statement shows it.
+// Steps to the end of the statement, because SQLite returns the new mode before it commits, and the
+// commit may fail.
 std::string switch_to_wal(SQLite::Database& database) {
   SQLite::Statement statement(database, "PRAGMA journal_mode=WAL");
   std::string mode;

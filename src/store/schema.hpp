@@ -48,9 +48,9 @@
 //
 // Changes. The settings of the file and our tables, indexes and triggers must be exactly as we made
 // them. A foreign trigger or virtual table, or an index on our tables that can make a write fail
-// (unique, partial, on an expression, with an own collation), is foreign code. Each of these makes
-// the file one to quarantine. Harmless things are allowed: views (ours may be changed or dropped,
-// too), other tables and their indexes, plain indexes on our tables, and the tables of ANALYZE.
+// (unique, partial, on an expression, with its own collation), is foreign code. A file with any of
+// these is quarantined. Harmless things are allowed: views (ours may be changed or dropped, too),
+// other tables and their indexes, plain indexes on our tables, and the tables of ANALYZE.
 
 namespace ashmemo::store {
 

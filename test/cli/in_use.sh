@@ -31,7 +31,8 @@ release
 run 0 erase known.db theme
 run 4 show known.db theme
 
-# They report it before they read the whole file. Otherwise they would report this damage.
+# The commands report that the file is in use before they read the whole file. Otherwise they would
+# report this damage.
 make_cache damaged.db --many 500
 head -c 12288 /dev/zero | tr '\0' '\377' | dd of=damaged.db bs=4096 seek=30 conv=notrunc status=none
 run 1 check damaged.db

@@ -48,7 +48,7 @@ class Journal {
 
   /// May be called by any thread. The records of one thread are in its order.
   void add(Step step, std::uint32_t key = 0, std::uint64_t version = 0);
-  /// Whether another step of all threads may not fit.
+  /// Whether there may be no space for one more step of each thread.
   [[nodiscard]] bool is_full() const noexcept;
 
   /// The complete records. The process must have ended.

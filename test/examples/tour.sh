@@ -76,7 +76,7 @@ run --json --cache "$cache" documents
 pass 1 $count $values 0 0
 [[ $(state_of documents) == "$before" ]]
 
-# Only a file that changed is computed again, and a result whose row was deleted.
+# Computes only the results of a file that changed, and a result whose row was deleted.
 echo 'one more line' >>documents/below/002.txt
 touch -d '1 hour ago' documents/below/002.txt
 run --json --cache "$cache" documents

@@ -96,7 +96,7 @@ bool looks_like_damage(std::optional<Fault> fault) {
 /// Permanent lack of memory is not tried, because SQLite itself could not allocate either.
 bool can_stay(Fault fault) { return fault != Fault::no_memory; }
 
-/// An interrupted call is made again, and not interrupted for ever.
+/// Whether all later calls can fail with this error, too. A repeated call is not interrupted again.
 bool can_stay(int error) { return error != EINTR; }
 
 std::string to_string(const Case& each) {

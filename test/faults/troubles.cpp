@@ -58,7 +58,7 @@ void Troubles::begin(const Notice& notice) {
     FAIL_CHECK("reported again before it ended: " << notice.what);
 }
 
-// The end of a trouble is also the end of its consequences. A failed read has no such consequences.
+// Also ends the consequences of the trouble. A failed read has none.
 void Troubles::end(NoticeKind kind) {
   if (active_.erase(kind) == 0) {
     FAIL_CHECK(

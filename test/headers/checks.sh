@@ -88,7 +88,7 @@ explains_mistake() {
 check_lock_order() {
   check "every mutex has a level of the lock order" mutexes_have_levels
   command -v clang++ >/dev/null || return 0
-  check "Clang reports a mutex that is locked inside of one of a lower level" clang_knows_the_order
+  check "Clang reports a mutex that is locked inside of one with a larger level" clang_knows_the_order
 }
 
 mutexes_have_levels() {
@@ -175,7 +175,8 @@ sqlite_in_store_only() {
   } | fails_if_any "not allowed (tests: sqlite3.h anywhere, SQLiteCpp in support and system only)"
 }
 
-# A call ::NAME( of a function that base/system_calls.hpp has, or of one of these, which it must have.
+# Finds direct calls like ::open(. They must go through base/system_calls.hpp, so that tests can
+# replace them. The pattern has the names of this header, and names that it does not have yet.
 system_calls_are_replaceable() {
   local names
   names=$(sed -n 's/^ASHMEMO_SYSTEM_CALL(\(.*\));$/\1/p' "$project_root/src/base/system_calls.hpp" |
@@ -261,7 +262,7 @@ readme_names_commands() {
   done | fails_if_any "the README has no line"
 }
 
-# Without code blocks, where a lambda looks like a link. Links to other sites have a colon.
+# Skips code blocks, because a lambda looks like a link, and links to other sites (with a colon).
 links_lead_to_files() {
   local file link
   for file in $(project_files '*.md'); do

@@ -75,8 +75,8 @@ static_assert(Pairs<RangeOf<std::istream_iterator<PairOf<std::string_view>>>>);
 static_assert(Pairs<RangeOf<std::istream_iterator<PairOf<const char*>>>>);
 static_assert(Page<RangeOf<std::istream_iterator<const Post*>>>);
 
-/// The iterator of a coroutine's generator. It has no tag for reading only once. It lacks the
-/// operations that reading again needs.
+/// The iterator of a coroutine's generator. It can be read only once, but has no tag that says so.
+/// It lacks the operations of an iterator that can be read again.
 template <class E>
 struct Generated {
   using value_type = std::remove_cvref_t<E>;

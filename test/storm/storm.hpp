@@ -47,7 +47,7 @@ class Storm {
   std::atomic<std::int64_t> written_{0};
   std::atomic<std::int64_t> largest_{0};
   std::atomic<bool> stopping_{false};
-  std::shared_mutex queue_;  // shared by puts, exclusive for a giant
+  std::shared_mutex queue_;  // puts hold it shared, the put of a giant exclusively
   std::vector<std::thread> threads_;
 };
 

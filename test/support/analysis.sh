@@ -44,7 +44,7 @@ run_coverage_suite() {
   check "coverage of $coverage_goal % of the lines" report_coverage "$directory"
 }
 
-# Prints the files below the goal. coverage.txt lists all files.
+# Prints the files whose coverage is below the goal. coverage.txt lists all files.
 report_coverage() {
   local report=$1/coverage.txt status=0
   (cd "$project_root" && gcovr --root . --filter src/ --filter include/ --exclude-throw-branches \

@@ -51,11 +51,11 @@ enum class SystemCall : std::uint8_t {
 /// Whether a system can fail a call in this way. SQLite relies on these rules: only locks are busy,
 /// and a failed write is an I/O error or a full disk.
 ///
-/// SQLite also relies on the file not ending before a page that the database uses. It detects the
-/// fault if the page must begin with its kind, because zero is not a kind. It cannot detect zeros
-/// at the end of a long text, in a list of free pages, in a pointer map, or in half of the entries
-/// of a page. A cache above SQLite cannot detect them either. So reads of such pages never get the
-/// fault `ended`, and other pages are missing as a whole.
+/// SQLite also relies on the file not ending before a page that the database uses. It reads a
+/// missing page as zeros. It detects this if the page must begin with its kind, because zero is not
+/// a kind. It cannot detect zeros in a long text, in a list of free pages or in a pointer map, and
+/// neither can a cache above SQLite. So reads of such pages never get the fault `ended`. On other
+/// pages `ended` removes the whole page, because SQLite cannot detect that half a page is missing.
 [[nodiscard]] bool can_fail(SystemCall call, Fault fault) noexcept;
 
 /// Records the calls of SQLite to the system and makes them fail. No call sleeps or syncs. It

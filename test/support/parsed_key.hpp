@@ -22,8 +22,8 @@ struct ParsedKey {
   friend bool operator==(const ParsedKey&, const ParsedKey&) = default;
 };
 
-/// Parses a key; nullopt if it is not in the grammar, as most keys of direct puts. Accepts any bytes,
-/// in time proportional to their number.
+/// Parses a key. Returns nullopt if it does not match the grammar; most keys of direct puts do not.
+/// Accepts any bytes. The time is proportional to their number.
 [[nodiscard]] std::optional<ParsedKey> parse_key(std::string_view key);
 
 }  // namespace ashmemo::test

@@ -34,7 +34,7 @@ struct Unsynced {
 struct OpenFile {
   std::string name;
   const sqlite3_io_methods* system;
-  bool syncs_folder;  // at its first sync
+  bool syncs_folder;  // the first sync of this handle syncs the folder, too
 };
 
 struct Device {
@@ -171,7 +171,7 @@ void rename_file(const std::string& from, const std::string& to, bool may_replac
   device.files.insert(std::move(unsynced));
 }
 
-// The VFS counts the changes of SQLite and knows the content of its files.
+// Counts only changes by the library, because the VFS counts those by SQLite.
 int before_call(const OsCall& call) {
   const std::lock_guard lock(device.mutex);
   if (!call.is_by_sqlite && changes_a_file(call)) count_change();

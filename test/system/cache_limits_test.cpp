@@ -95,7 +95,7 @@ TEST_SUITE("system") {
         f->flush();
         CHECK(f->stats().wal_bytes <= 12 * MiB);
       }
-      for (int i = 0; i < 6; ++i) {  // eviction skips entries that were read before it evicts one
+      for (int i = 0; i < 6; ++i) {  // all entries were read, so eviction first skips some of them
         (void)f->touch_many(numbered("k", 20));
         REQUIRE(f->put("n" + std::to_string(i), std::string(1'000'000, 'x')));
         (void)f->run_maintenance(0s);
@@ -273,7 +273,7 @@ TEST_SUITE("system") {
       CacheFixture f({.limits = {.max_entry_bytes = 64 * KiB}, .memory_bytes = memory});
       CHECK(f->put("small", 1));
       f->flush();
-      CHECK(f->get<int>("small") == 1);  // a reader is open
+      CHECK(f->get<int>("small") == 1);  // opens a reader with the old limit
       const std::string large(3 * MiB, 'x');
       CHECK_FALSE(f->put("large", large));
       f->set_limits({.max_entry_bytes = 4 * MiB});

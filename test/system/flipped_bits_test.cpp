@@ -41,7 +41,7 @@ struct Photo {
   std::int64_t version = 1;
 };
 
-/// Differs from each other text of another seed in each of its bytes.
+/// Texts of different seeds differ in every byte.
 std::string text_of(std::int64_t seed, std::size_t bytes) {
   std::string text(bytes, '\0');
   for (std::size_t i = 0; i < bytes; ++i) {
@@ -136,7 +136,7 @@ class Original {
   std::vector<bool> is_of_value_;
 };
 
-/// What came of one opening of a file that was changed.
+/// The result of opening one changed file.
 struct TrialResult {
   bool is_refused = false;  // the constructor threw: the file is not known to be ours
   bool is_quarantined = false;
@@ -253,7 +253,7 @@ TEST_SUITE("system") {
     const Original original;
     Trials trials(original);
     Random random;
-    constexpr std::size_t kAtOnce = 8;  // in as many entries: they do not interfere
+    constexpr std::size_t kAtOnce = 8;  // bits, each in another entry, so they do not interfere
     for (std::uint64_t tried = 0; tried < number_of_tries() / 2; tried += kAtOnce) {
       std::string content = original.file;
       std::set<std::string> keys;

@@ -11,9 +11,9 @@
 #include "support/cache_fixture.hpp"
 #include "support/data_folder.hpp"
 
-// One file for each format, written when that was the newest one: every later version opens it,
-// answers from it, and makes the newest format of it. A file of an existing format is never written
-// again.
+// One file for each format, written when that format was the newest one. Every later version opens
+// it, answers from it, and upgrades it to the newest format. An existing golden file is never
+// written again.
 
 using namespace ashmemo;
 using namespace std::chrono_literals;

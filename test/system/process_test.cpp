@@ -229,8 +229,8 @@ TEST_SUITE("system") {
   }
 
   TEST_CASE("a load works in a destructor at the end of its thread") {
-    // An object of a thread that was made before the first load outlives the objects of the
-    // library.
+    // The thread creates this object before its first load. So the object is destroyed after the
+    // thread_local objects of the library.
     struct Loads {
       Cache* cache = nullptr;
       int* loaded = nullptr;

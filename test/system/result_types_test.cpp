@@ -34,7 +34,7 @@ struct Length {
   std::int64_t metres = 0;
   friend bool operator==(const Length&, const Length&) = default;
 };
-/// The same codec as Length's, of a later name.
+/// Length under another name. The codecs have the same `type_name`.
 struct Distance {
   std::int64_t metres = 0;
   friend bool operator==(const Distance&, const Distance&) = default;
@@ -81,8 +81,8 @@ bool computes(CacheFixture& f, const R& result) {
   return computed == 1;
 }
 
-/// Results of each of these types, one after the other, in one file: each is computed, because the
-/// type before was another, and then answers.
+/// Uses the result types one after the other in one file. The first load of each type computes,
+/// because the stored result has another type. The second load finds the result.
 template <class... R>
 void check_each_is_computed(const R&... results) {
   CacheFixture f;

@@ -22,7 +22,7 @@ namespace {
 constexpr std::size_t kPage = 4'096;
 constexpr char kIndexLeaf = 10;
 
-/// Writes `to` over `from`, which is as long, in all pages of one kind.
+/// Writes `to` over `from` in all pages of one kind. Both have the same length.
 void overwrite_in_pages(const std::string& path, char kind, std::string_view from,
                         std::string_view to) {
   std::string file = test::read_file(path);

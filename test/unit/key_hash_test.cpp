@@ -20,7 +20,7 @@ using namespace ashmemo;
 namespace {
 
 constexpr std::size_t kKeys = 10'000;
-// A look-up of a key may compare ten times as many keys as one of a random key, which compares one.
+// The maximum number of keys that one look-up may compare. With random keys it is one on average.
 constexpr std::ptrdiff_t kMaxTogether = 10;
 
 // The hash of strings in libstdc++ is MurmurHash64A with a constant seed.

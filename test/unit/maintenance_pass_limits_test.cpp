@@ -129,7 +129,7 @@ TEST_SUITE("unit") {
       bench.fake.put("new" + std::to_string(written), "1");
       (void)bench.run_once();
     }
-    CHECK(written == 12);  // the first one found the fault, ten more were allowed
+    CHECK(written == 12);  // the first finds the fault, ten more are allowed, one is too many
     CHECK(bench.fake.engine.store.corruption()->find("cannot be evicted") != std::string::npos);
   }
 

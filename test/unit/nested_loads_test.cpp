@@ -39,7 +39,7 @@ thread_local std::vector<std::string> chain;
 /// Records all runs and which run started which. The tests check the path of a cycle against it.
 class RunsSeen {
  public:
-  /// Returns the name of a run in the path of a cycle.
+  /// Returns the name that the path of a cycle has for a run with these keys.
   static std::string shown(const Keys& keys) {
     if (keys.size() == 1) return *keys.begin();
     return *keys.begin() + " (and " + std::to_string(keys.size() - 1) + " more)";

@@ -50,7 +50,7 @@ class LivingChildren {
 
   void fork_one() const {
     if (::fork() != 0) return;
-    // All pipes but its own: the test waits for the end of these. Files stay open.
+    // Closes all other pipes, because the test waits until they are closed. Files stay open.
     for (int number = STDERR_FILENO + 1; number < 256; ++number) {
       struct stat found = {};
       const bool is_pipe = ::fstat(number, &found) == 0 && S_ISFIFO(found.st_mode);
@@ -370,7 +370,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(can_lock_exclusively(path, 100));
     CHECK(can_lock_exclusively(path, 110));
     const ChildEnd end = in_child([&] {
-      shared->reset();  // the child's copy: no lock of the parent ends
+      shared->reset();  // closes the child's copy, which ends no lock of the parent
       return std::string(can_lock_exclusively(path, 100) ? "not locked" : "locked");
     });
     CHECK(end.said == "locked");

@@ -143,8 +143,8 @@ TEST_SUITE("unit") {
     } sink(file);
     REQUIRE(file.store().read(lookups, sink));
     CHECK(sink.right);
-    CHECK(sink.saw_26);        // read from the snapshot before the commit
-    CHECK_FALSE(sink.saw_50);  // read from a newer snapshot
+    CHECK(sink.saw_26);        // the snapshot is older than its removal
+    CHECK_FALSE(sink.saw_50);  // the snapshot is newer than its removal
     CHECK(sink.rows == 66'666 - 1);
   }
 

@@ -50,7 +50,7 @@ TEST_SUITE("unit") {
     const std::vector<std::string_view> keys(names.begin(), names.end());
     CHECK(engine::erase(fake.engine, keys) == 5'000);
     CHECK(max_bytes > 0);
-    CHECK(max_bytes < 256 * KiB);  // the limit and the removals that are queued at once
+    CHECK(max_bytes < 256 * KiB);  // the limit, plus one batch of removals
     CHECK(fake.file->keys().empty());
     fake.faults->heal();
   }

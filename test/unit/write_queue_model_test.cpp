@@ -40,7 +40,7 @@ struct Item {
   bool taken = false;
   bool done = false;
   bool dropped = false;
-  bool is_own = false;  // the queue made it; `range` is a stand-in until it is taken
+  bool is_own = false;  // made by the queue; `range` is only a placeholder until it is taken
 
   [[nodiscard]] bool is_removal() const { return range || !operations.back().write->is_put; }
   [[nodiscard]] std::size_t bytes() const {
@@ -190,7 +190,8 @@ class Run {
     return item.slot ? item.slot->done : item.range && item.range->done;
   }
 
-  /// Checks the bound before the queue accepted a removal of `bytes`.
+  /// Checks that the queue has replaced its removals by one `clear` if a removal of `bytes` bytes
+  /// would exceed their limit, and only then.
   void expect_bound(const std::optional<std::int64_t>& lost, std::size_t bytes) {
     const bool is_over = refusing_ && model_.removal_bytes() + bytes > kMaxBytes;
     REQUIRE(lost.has_value() == is_over);

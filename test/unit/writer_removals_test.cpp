@@ -139,7 +139,8 @@ TEST_SUITE("unit") {
       put_expiring(writer, "kept44000", 20, 400);
       CHECK(keys_of(delete_due(writer, 400).rows) == Keys{"kept44000"});
     });
-    // Of the rows that stay not one is looked at: SQLite counts what it steps over in an index.
+    // The query reads no row that stays. SQLite's counter of steps includes the index entries that
+    // a query skips.
     sqlite3_stmt* due = nullptr;
     const store::WriterSql sql;
     REQUIRE(sqlite3_prepare_v2(file.raw().handle(), sql.due.sql(), -1, &due, nullptr) == SQLITE_OK);

@@ -23,7 +23,7 @@ struct ThreadGroup {
   double blocks_per_s = 0;  // mean over the turns
 };
 
-/// As measure: short turns, and each group is first equally often.
+/// Measures in short turns. Each group is the first of a round equally often, as in `measure`.
 void measure_groups(std::span<ThreadGroup> groups, const Rounds& rounds) {
   for (int round = 0; round < rounds.count; ++round) {
     for (std::size_t i = 0; i < groups.size(); ++i) {
