@@ -14,8 +14,8 @@
 
 namespace ashmemo::detail {
 
-/// A `T` or a class derived from it. Types that only convert to `T` do not count, because a page must
-/// not be taken for a record: std::filesystem::path, for example, converts from ranges.
+/// A `T` or a class derived from it. Types that only convert to `T` do not count, because a page
+/// must not be taken for a record: std::filesystem::path, for example, converts from ranges.
 template <class U, class T>
 concept RecordOf =
     std::same_as<std::remove_cvref_t<U>, T> || std::derived_from<std::remove_cvref_t<U>, T>;
