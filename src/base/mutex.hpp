@@ -16,7 +16,8 @@
 #endif
 
 // The ThreadSanitizer of GCC 12 does not know the system call for waits on the steady clock and
-// assumes that the mutex is held during the wait. So builds with ThreadSanitizer use the wall clock.
+// assumes that the mutex is held during the wait. So builds with ThreadSanitizer use the wall
+// clock.
 #if defined(__SANITIZE_THREAD__)
 #define ASHMEMO_WAITS_BY_WALL_CLOCK
 #elif defined(__has_feature)
