@@ -56,7 +56,7 @@ class CalculationFailed : public Error {
   struct Record {
     std::size_t index = 0;  ///< position in the page of the load
     std::string key;        ///< the cache key
-    std::string why;        ///< the text of the calculation
+    std::string why;        ///< the reason that the calculation gave
   };
 
   CalculationFailed(const std::string& what, std::string calculation, std::vector<Record> records)
