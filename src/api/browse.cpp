@@ -99,7 +99,7 @@ class Walk {
   engine::Engine& engine_;
   const EntryVisitor& visit_;
   const std::string prefix_;
-  const engine::RangeRemovals removed_;  // as the walk began; taken before pending_
+  const engine::RangeRemovals removed_;  // from before pending_ was copied
   const std::vector<std::pair<std::string, engine::Pending>> pending_;
   std::size_t at_ = 0;  // in pending_
   std::vector<store::StoredEntry> page_;

@@ -36,10 +36,10 @@ constexpr Duration kMaxWait = std::chrono::minutes(1);
 
 std::size_t hash_of(const engine::Query& query) {
   const ValueView version = query.record_version;
-  const std::array<std::uint64_t, 4> parts{base::hash_of(query.key),
-                                           static_cast<std::uint64_t>(version.as_integer()),
-                                           std::hash<double>()(version.as_real()),  // 0.0 == -0.0
-                                           base::hash_of(version.bytes())};
+  // std::hash gives 0.0 and -0.0 the same hash, which is only a collision.
+  const std::array<std::uint64_t, 4> parts{
+      base::hash_of(query.key), static_cast<std::uint64_t>(version.as_integer()),
+      std::hash<double>()(version.as_real()), base::hash_of(version.bytes())};
   return base::KeyHash()({reinterpret_cast<const char*>(parts.data()), sizeof(parts)});
 }
 
@@ -503,7 +503,7 @@ std::vector<std::vector<std::size_t>> Load::batches_of(const std::vector<std::si
 
 void Load::refresh_stale() {
   if (stale_.empty() || engine_.is_out_of_use()) return;
-  auto next = stale_.begin();  // in the order of the queries, and so of the cached runs
+  auto next = stale_.begin();  // sorted by query, so the runs are in the order of cached_
   for (const std::size_t run : cached_) {
     const std::size_t end = runs_[run].first_query + records_;
     const auto last = std::lower_bound(next, stale_.end(), end);
@@ -592,7 +592,7 @@ void Load::share() {
 // ---- computing
 
 void Load::compute(const std::vector<std::size_t>& wanted, bool with_uncached) {
-  auto next = wanted.begin();  // in the order of the queries, and so of the cached runs
+  auto next = wanted.begin();  // sorted by query, so the runs are in the order of cached_
   std::vector<std::size_t> records;
   for (std::size_t run = 0; run < runs_.size(); ++run) {
     records.clear();

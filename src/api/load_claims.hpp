@@ -50,7 +50,7 @@ class Claims {
   /// The number of removals before the look-up.
   [[nodiscard]] std::uint64_t removals() const noexcept { return removals_; }
 
-  /// The claim of this load for the query; null if there is none.
+  /// The claim of this load for the query, or null.
   [[nodiscard]] engine::InFlight* own(std::size_t query) const {
     return query < own_.size() ? own_[query].get() : nullptr;
   }
