@@ -102,8 +102,8 @@ void TierRing::clear() noexcept {
 
 namespace {
 
-// A table has one index place and one ghost for each of these numbers of bytes. They suit entries
-// of four words: a small key and a number.
+// A table has one index place for each kBytesForAPlace bytes and one ghost for each kBytesForAGhost
+// bytes. These numbers suit entries of four words: a small key and a number.
 constexpr std::size_t kBytesForAPlace = 64;
 constexpr std::size_t kBytesForAGhost = 256;
 
