@@ -151,9 +151,9 @@ bool is_outdated(const Engine& engine, const NewEntry& entry) {
   return !engine.catalog.is_current(entry.calculation_id);
 }
 
-/// The memory tier keeps a value that cannot go into the queue until it needs the space or a store
-/// is back. If there is a store, the entry must have a flight, because only that shows whether a
-/// newer value of the key was committed meanwhile.
+/// Keeps a value in the memory tier that cannot go into the queue. It remains until the tier needs
+/// the space or a store is back. If there is a store, the entry must have a flight, because only
+/// that shows whether a newer value of the key was committed meanwhile.
 void keep_in_memory(Engine& engine, const NewEntry& entry, const Value& value) {
   engine.in_flight.stored(entry.key, entry.flight);
   { const memory::TierChange change(engine.tier.get(), entry.key); }

@@ -271,7 +271,8 @@ class WriteQueue {
   void supersede_locked(std::string_view key, const Write& write, const InFlight* by)
       ASHMEMO_REQUIRES(mutex_);
   void count_locked(const Write& write, std::size_t bytes, bool added) ASHMEMO_REQUIRES(mutex_);
-  /// Enforces the bound of removals before one that takes `bytes` is added.
+  /// Call it before a removal that takes `bytes` of memory is added. If removals would exceed their
+  /// bound while the store refuses to write, drops everything and returns the number of lost puts.
   std::optional<std::int64_t> bound_removals_locked(std::size_t bytes, std::int64_t now)
       ASHMEMO_REQUIRES(mutex_);
   std::int64_t remove_everything_locked() ASHMEMO_REQUIRES(mutex_);
