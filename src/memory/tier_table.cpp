@@ -103,7 +103,7 @@ void TierRing::clear() noexcept {
 namespace {
 
 // A table has one index place for each kBytesForAPlace bytes and one ghost for each kBytesForAGhost
-// bytes. These numbers suit entries of four words: a small key and a number.
+// bytes. These numbers suit small entries: four words, a short key and a number.
 constexpr std::size_t kBytesForAPlace = 64;
 constexpr std::size_t kBytesForAGhost = 256;
 
