@@ -6,8 +6,8 @@
 #include <mutex>
 
 // Clang checks the locking of annotated types only, and libstdc++'s std::mutex is not annotated.
-// These wrappers are; other compilers see plain standard mutexes. `-Wthread-safety` then proves
-// that a field marked GUARDED_BY is only touched while its mutex is held.
+// These wrappers are annotated. Other compilers see plain standard mutexes. `-Wthread-safety` then
+// proves that a field marked GUARDED_BY is only touched while its mutex is held.
 
 #if defined(__clang__)
 #define ASHMEMO_THREAD(x) __attribute__((x))
