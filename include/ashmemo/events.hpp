@@ -36,7 +36,7 @@ namespace ashmemo {
 enum class NoticeKind : std::uint8_t {
   unavailable = 1,     ///< there is no store at the moment; names the path and the reason
   available = 2,       ///< the store is back
-  busy = 3,            ///< another program has the write lock, or a long read here keeps the WAL
+  busy = 3,            ///< another program has the write lock, or a long read of ours keeps the WAL
   write_failed = 4,    ///< the store refuses to write: disk full, I/O error
   recovered = 5,       ///< writing or reading works again
   quarantined = 6,     ///< a damaged file was renamed and a new one begun; reported each time

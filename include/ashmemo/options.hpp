@@ -196,7 +196,7 @@ struct Options {
 [[nodiscard]] std::string_view to_string(Durability value) noexcept;
 [[nodiscard]] std::string_view to_string(Eviction value) noexcept;
 /// The policy of that name, for programs that read it from a configuration file; nullopt if no
-/// policy has that name.
+/// policy has that name. The reverse of to_string.
 [[nodiscard]] std::optional<Eviction> eviction_from(std::string_view name) noexcept;
 
 }  // namespace ashmemo
