@@ -34,18 +34,18 @@ namespace ashmemo {
 /// ("Post:42:word_count") and keys of direct puts share one space.
 ///
 /// Writes: one worker writes the file. `put` gives a value to it, and every later read sees the
-/// value. With Durability::relaxed `put` returns at once; it waits at most `max_wait` if the queue is
-/// full. Removals return when they are committed, with any durability, because a removal that a crash
-/// undoes would be a wrong answer. (A power cut can undo a removal, unless the durability is
-/// `power`.) If the store refuses to write for `max_wait`, a removal returns uncommitted. It is still
-/// in force in this process, and `on_error` reports it.
+/// value. With Durability::relaxed `put` returns at once; it waits at most `max_wait` if the queue
+/// is full. Removals return when they are committed, with any durability, because a removal that a
+/// crash undoes would be a wrong answer. (A power cut can undo a removal, unless the durability is
+/// `power`.) If the store refuses to write for `max_wait`, a removal returns uncommitted. It is
+/// still in force in this process, and `on_error` reports it.
 ///
 /// Reads: never wait for the writer. A value of another type is a miss, and is counted.
 ///
-/// Types: a value that is put directly keeps only its SQLite type, not its C++ type. A value that was
-/// put as 90 s is read as 90 ms by a program that asks for milliseconds. A vector of float is read as
-/// a vector of bytes, and one enum as another. If the type of a value changes, use another key.
-/// Results of calculations know their type: see codec.hpp.
+/// Types: a value that is put directly keeps only its SQLite type, not its C++ type. A value that
+/// was put as 90 s is read as 90 ms by a program that asks for milliseconds. A vector of float is
+/// read as a vector of bytes, and one enum as another. If the type of a value changes, use another
+/// key. Results of calculations know their type: see codec.hpp.
 ///
 /// Damage: each entry has a checksum. An entry that does not match it is a miss, is counted, and is
 /// removed.
@@ -55,8 +55,8 @@ namespace ashmemo {
 /// Hooks::on_error.
 ///
 /// Threads: any thread may call any function at any time, except moving and destroying. A hook may
-/// move or destroy only caches that it has created itself. Each key is linearizable. Batches are not
-/// atomic against each other. A cache that was moved from can only be assigned to or destroyed.
+/// move or destroy only caches that it has created itself. Each key is linearizable. Batches are
+/// not atomic against each other. A cache that was moved from can only be assigned to or destroyed.
 class Cache {
  public:
   /// Opens or creates the cache file. A relative path is resolved against the current folder at
@@ -83,9 +83,9 @@ class Cache {
     return sink.take_result();
   }
 
-  /// The values of `keys`, in the same order; nullopt if there is no live entry. Counts and marks each
-  /// key. Cost: one look-up for the whole batch (one state of the file for each 10,000 keys); a key
-  /// that occurs twice is read once.
+  /// The values of `keys`, in the same order; nullopt if there is no live entry. Counts and marks
+  /// each key. Cost: one look-up for the whole batch (one state of the file for each 10,000 keys);
+  /// a key that occurs twice is read once.
   template <class T>
   [[nodiscard]] std::vector<std::optional<T>> get_many(const Keys& keys) const {
     detail::require_storable<T>();
@@ -97,34 +97,34 @@ class Cache {
   /// Whether there is a live entry. Counts nothing and marks no touch.
   [[nodiscard]] bool contains(std::string_view key) const;
 
-  /// Describes an entry; nullopt if the key has no entry. It also describes stale entries, and entries that
-  /// are kept for errors. Counts nothing and marks no touch.
+  /// Describes an entry; nullopt if the key has no entry. It also describes stale entries, and
+  /// entries that are kept for errors. Counts nothing and marks no touch.
   [[nodiscard]] std::optional<EntryInfo> entry(std::string_view key) const;
 
-  /// Calls `visit` for each entry whose key begins with `prefix`, except `gone` ones, in the order of
-  /// the keys. `visit` takes an EntryInfo, or an EntryInfo and a ValueView of the stored value, which
-  /// is valid during the call. It returns nothing, or false to stop. It may call the cache: for_each
-  /// reads pages of entries, and `visit` runs between the reads. Changes made meanwhile may or may
-  /// not be seen. Counts nothing.
+  /// Calls `visit` for each entry whose key begins with `prefix`, except `gone` ones, in the order
+  /// of the keys. `visit` takes an EntryInfo, or an EntryInfo and a ValueView of the stored value,
+  /// which is valid during the call. It returns nothing, or false to stop. It may call the cache:
+  /// for_each reads pages of entries, and `visit` runs between the reads. Changes made meanwhile
+  /// may or may not be seen. Counts nothing.
   template <class F>
   void for_each(std::string_view prefix, F&& visit) const {
     visit_pages(prefix, detail::entry_visitor(visit));
   }
 
-  /// The calculations that have results in this file, of any program, in the order of their ids. Their
-  /// counters are those that were last written to the file, as `cache_by_calculation` shows them.
-  /// Empty if the file cannot be read. Counts nothing.
+  /// The calculations that have results in this file, of any program, in the order of their ids.
+  /// Their counters are those that were last written to the file, as `cache_by_calculation` shows
+  /// them. Empty if the file cannot be read. Counts nothing.
   /// Cost: a query with one row for each calculation. Use it in tools, not for each request.
   [[nodiscard]] std::vector<StoredCalculation> calculations() const;
 
   // ----------------------------------------------------------------------------------------
   // writing
 
-  /// Stores `value` under `key` and replaces an older value. True: the queue has it (`relaxed`) or the
-  /// file has it (`commit`, `power`). False: it is not stored, and counted as refused (too large, or
-  /// over a limit under Eviction::none), dropped (no room in the queue, or no file) or unencodable
-  /// (its Codec threw). A refused or unencodable value still removes the older value of the key; a
-  /// dropped value may leave the older value in place.
+  /// Stores `value` under `key` and replaces an older value. True: the queue has it (`relaxed`) or
+  /// the file has it (`commit`, `power`). False: it is not stored, and counted as refused (too
+  /// large, or over a limit under Eviction::none), dropped (no room in the queue, or no file) or
+  /// unencodable (its Codec threw). A refused or unencodable value still removes the older value of
+  /// the key; a dropped value may leave the older value in place.
   /// Errors: invalid_key; misuse for a ttl that is not longer than 0.
   template <class T>
   bool put(std::string_view key, const T& value, PutOptions options = {}) {
@@ -155,9 +155,9 @@ class Cache {
   // ----------------------------------------------------------------------------------------
   // memoizing
 
-  /// The value of `key`. If the key has no live entry, calls `compute()`, stores its result and returns it. An
-  /// exception of `compute` reaches the caller, and nothing is stored. Callers that ask for the same
-  /// key at the same time share one computation.
+  /// The value of `key`. If the key has no live entry, calls `compute()`, stores its result and
+  /// returns it. An exception of `compute` reaches the caller, and nothing is stored. Callers that
+  /// ask for the same key at the same time share one computation.
   /// Errors: cycle if `compute` asks for its own key, directly or through others; invalid_key;
   /// misuse.
   template <std::invocable F>
@@ -200,7 +200,7 @@ class Cache {
   /// Removes several entries; returns how many were live. Duplicates and unknown keys are no error.
   std::size_t erase_many(const Keys& keys);
   /// Removes every entry whose key begins with `prefix`, which must not be empty. Takes several
-  /// bounded transactions, but is in force in this process from the start. Returns the number of
+  /// bounded transactions; this process sees the removal from the start. Returns the number of
   /// removed rows.
   std::size_t erase_prefix(std::string_view prefix);
   /// Removes everything; returns the number of rows. Fast if there is no on_removal hook.
@@ -209,15 +209,15 @@ class Cache {
   // ----------------------------------------------------------------------------------
   // administration. Errors of all calls that use the file: closed; misuse inside a hook. In a cache
   // that is open read-only, `flush` and `compact` only call Hooks::on_error. There the hooks run
-  // during these two calls, and during `run_maintenance` (which looks at the file at once), `check`,
-  // `backup` and `close`.
+  // during these two calls, and during `run_maintenance` (which looks at the file at once),
+  // `check`, `backup` and `close`.
 
   [[nodiscard]] Stats stats() const;
   [[nodiscard]] Health health() const;
   /// The limits as they were given. A limit that was not set is still not set.
   [[nodiscard]] Limits limits() const;
-  /// Sets new limits; defaults are as at opening. The worker enforces them at once. Errors:
-  /// invalid_options; nothing has changed then.
+  /// Sets new limits. A limit that is not set gets its default. The worker enforces them at once.
+  /// Errors: invalid_options; nothing has changed then.
   void set_limits(Limits limits);
 
   /// Returns when all work accepted until now is in the file, touches included, and the limits hold.
@@ -227,8 +227,8 @@ class Cache {
   /// Does a part of the worker's work, for at most about `budget`. True: there is more to do. In
   /// manual mode only this call and `flush` do that work.
   bool run_maintenance(Duration budget = std::chrono::milliseconds(10));
-  /// Finishes the work that the worker does in parts: removes expired entries, returns all free pages
-  /// to the system, and truncates the write-ahead log. Errors: store_failed.
+  /// Finishes the work that the worker does in parts: removes expired entries, returns all free
+  /// pages to the system, and truncates the write-ahead log. Errors: store_failed.
   void compact();
   /// Searches the whole file for damage, recounts the totals and corrects them. Slow.
   /// Errors: store_failed if the file cannot be read, or if accepted work cannot be written first.

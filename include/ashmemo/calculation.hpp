@@ -40,24 +40,22 @@ class BoundCalculation;
 /// answers when the calculation fails.
 ///
 /// Callers at the same time: one of them computes each result, even if their pages overlap only in
-/// part. The others wait for it, at most for LoadOptions::wait. They share the exception of a run
-/// for a single record, as one object, so do not modify an exception that you catch; after a batch
-/// that throws, each of them computes its own records. A put, a removal or an invalidation during
-/// the computation wins over its result. A load that begins after an invalidation has returned
-/// never joins a run that began before.
+/// part. The others wait for it, at most for LoadOptions::wait. If a run for a single record
+/// throws, they all get the same exception object, so do not modify an exception that you catch. If
+/// a batch throws, each of them computes its own records. A put, a removal or an invalidation
+/// during the computation wins over its result. A load that begins after an invalidation has
+/// returned never joins a run that began before.
 ///
 /// Nesting: a calculation may load others, and itself for other records. If waiting would close a
 /// circle of threads, the caller computes the record itself. So a calculation may help other tasks
 /// while it waits (work stealing): if such a task loads a record that its thread computes already,
-/// the record is computed again. On one thread this can happen 32 times for the same records; the
-/// next time is taken for calculations that need the results of each other without end:
-/// ErrorCode::cycle, with the path of runs. At least one of them must be cached, otherwise the
-/// cycle is not seen. Runs of calculations are nested at most 500 deep; a deeper one is
-/// ErrorCode::too_deep.
+/// the record is computed again. One thread may do this 32 times for the same records. The next
+/// time is ErrorCode::cycle, with the path of runs, because the calculations seem to need each
+/// other's results without end. At least one of them must be cached, otherwise the cycle is not
+/// seen. Runs of calculations are nested at most 500 deep; a deeper one is ErrorCode::too_deep.
 ///
 /// Cancellation: pthread_cancel and pthread_exit inside a calculation or a loader end the thread,
-/// and waiting callers compute the results. They must not end a thread inside a codec, a key or a
-/// hook.
+/// and waiting callers compute the results. Do not call them inside a codec, a key or a hook.
 ///
 /// Rules for the calculation itself: a result depends only on its own record and on the arguments,
 /// not on other records of the batch. It may call the cache and other calculations. It may run on
@@ -66,22 +64,23 @@ class BoundCalculation;
 /// Records are
 ///   one record     a `T` or a class derived from it; a type that only converts to `T` is refused
 ///   a page         any range of `T&` or of pointers to `T` (`const T*`, std::shared_ptr<T>,
-///                  std::optional<T>, ...), which is read once; or an initializer list. The elements
-///                  of a range that can be read only once (a stream with input iterators) must be
-///                  plain pointers; other elements do not compile. A null pointer or an empty optional
-///                  is ErrorCode::misuse, which names its index.
+///                  std::optional<T>, ...), which is read once; or an initializer list. If a range
+///                  can be read only once (a stream with input iterators), its elements must be
+///                  plain pointers; other elements do not compile. A null pointer or an empty
+///                  optional is ErrorCode::misuse, which names its index.
 ///
-/// Errors: none because of the store. An exception of the calculation reaches the caller unchanged;
-/// after a batch nothing is stored then, after single records the results before it are.
-/// CalculationFailed, after the good results are stored, if a batch returned Failed for some
-/// records. wrong_number_of_results. misuse for an empty handle, and if another registry of the
-/// open cache uses another version of a calculation of this resource (CalculationOptions::version).
-/// A result with a key over 4 KiB is computed and not stored; it is counted as uncached_keys.
+/// Errors: the store causes none. An exception of the calculation reaches the caller unchanged. If
+/// a batch throws, none of its results is stored. If a single record throws, the results of the
+/// records before it are stored. CalculationFailed if a batch returned Failed for some records; the
+/// good results are stored first. wrong_number_of_results. misuse for an empty handle, and if
+/// another registry of the open cache uses another version of a calculation of this resource
+/// (CalculationOptions::version). A result with a key over 4 KiB is computed and not stored; it is
+/// counted as uncached_keys.
 ///
-/// Life: it owns what it needs. After the cache was closed or destroyed it computes. A calculation
-/// must not own a handle of its own registry by value, because they would keep each other and the
-/// cache alive. Its function captures handles by reference, or finds them as members of an object
-/// that it captures by reference.
+/// Life: a handle owns everything that it needs. After the cache is closed or destroyed, it
+/// computes each result. A calculation must not own a handle of its own registry by value, because
+/// they would keep each other and the cache alive. Its function captures handles by reference, or
+/// finds them as members of an object that it captures by reference.
 ///
 /// Threads: any number of threads may use a handle at once. The calculation runs on the calling
 /// thread, without a mutex of the cache. Threads that a calculation starts may use handles too. The
@@ -103,7 +102,8 @@ class Calculation {
 
   /// The result for one record. Counts one hit or miss.
   ///
-  /// The results for a page, in its order, as std::vector<R>. Counts one hit or miss for each record.
+  /// The results for a page, in its order, as std::vector<R>. Counts one hit or miss for each
+  /// record.
   template <class P>
   auto operator()(P&& records, const Args&... arguments) const
       -> std::conditional_t<detail::RecordOf<P, T>, R, std::vector<R>> {
@@ -118,7 +118,7 @@ class Calculation {
     return load(detail::pointers_to<T>(page), arguments...).take_results();
   }
 
-  /// Wrong arguments. It only gives the message of the compiler.
+  /// Chosen for wrong arguments. It only gives a clear message of the compiler.
   template <class P, class... A>
     requires(!detail::kArgumentsFit<detail::Types<Args...>, A...>)
   R operator()(P&&, const A&...) const {
@@ -136,8 +136,8 @@ class Calculation {
 
   /// The results that are cached already, stale ones too, as std::optional<R> for one record or
   /// std::vector<std::optional<R>> for a page; nullopt for all others. For a thread that must not
-  /// wait, such as the thread of a user interface: it computes and starts nothing. Counts nothing and
-  /// marks a touch for each result. Cost: one look-up.
+  /// wait, such as the thread of a user interface: it computes and starts nothing. Counts nothing
+  /// and marks a touch for each result. Cost: one look-up.
   template <class P>
   [[nodiscard]] auto cached(P&& records, const Args&... arguments) const
       -> std::conditional_t<detail::RecordOf<P, T>, std::optional<R>,

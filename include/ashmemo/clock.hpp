@@ -10,8 +10,9 @@ namespace ashmemo {
 
 /// The source of time of the cache.
 ///
-/// It has two clocks. The wall clock decides lifetimes, because its moments are stored and must still
-/// be valid after a restart. The steady clock measures waits and intervals, because it never jumps.
+/// It has two clocks. The wall clock decides lifetimes, because its moments are stored and must
+/// still be valid after a restart. The steady clock measures waits and intervals, because it never
+/// jumps.
 ///
 /// Threads: the cache calls both from any thread, at any time. They must be fast, and they must not
 /// call the cache, because the cache may hold a mutex while it asks for the time.

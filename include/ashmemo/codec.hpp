@@ -60,10 +60,10 @@ namespace ashmemo {
 ///   durations                     "duration of integer in 1/1000 s"
 ///   time points                   the duration's name and the clock's
 ///   std::optional                 "optional ", and the name of the inner type
-///   a type with its own codec     what the codec says, otherwise the type as the compiler writes it
+///   a type with its own codec     the codec's `type_name`, otherwise the name in the compiler
 ///
-/// A codec of your own may say it, so that the name stays when the class is renamed or moved, and
-/// changes when the form of the value changes:
+/// A codec of your own may define the name. Then the name remains if the class is renamed or moved,
+/// and you change it when the form of the value changes:
 ///
 ///   template <>
 ///   struct ashmemo::Codec<Colour> {
@@ -72,10 +72,10 @@ namespace ashmemo {
 ///
 /// Values that are put directly have no such name: see Cache.
 ///
-/// Errors:  `decode` returns nullopt for any value that `encode` cannot have written: another type, a
-///          number out of range, a blob of the wrong size. That is a miss and is counted. It does not
-///          throw, because other programs may change the file. If your own `decode` throws, that counts
-///          as nullopt. If `encode` throws, the value is not stored.
+/// Errors:  `decode` returns nullopt for any value that `encode` cannot have written: another type,
+///          a number out of range, a blob of the wrong size. That is a miss and is counted. It does
+///          not throw, because other programs may change the file. If your own `decode` throws,
+///          that counts as nullopt. If `encode` throws, the value is not stored.
 /// Threads: both functions may run on several threads at once.
 
 namespace detail {
@@ -94,9 +94,9 @@ struct Stored<T> {
 
 }  // namespace detail
 
-/// The type that is stored for an argument of type `T`, and that reads it back: std::string for every
-/// text without a codec of its own (string literals, `const char*`, std::string_view), and `T` for
-/// all other types.
+/// The type that is stored for an argument of type `T`, and that reads it back: std::string for
+/// every text without a codec of its own (string literals, `const char*`, std::string_view), and
+/// `T` for all other types.
 template <class T>
 using stored_t = typename detail::Stored<std::remove_cvref_t<T>>::type;
 

@@ -15,21 +15,22 @@ namespace ashmemo {
 
 namespace detail {
 
-/// What a vector may consist of to become a blob.
+/// A type of element whose vector is stored as a blob.
 template <class T>
 concept BlobElement = std::same_as<T, std::byte> ||
                       (std::is_arithmetic_v<T> && std::same_as<T, std::remove_cv_t<T>> &&
                        !std::same_as<T, bool> && !std::same_as<T, long double>);
 
-/// `count` numbers of `width` bytes each: between the machine's byte order and lowest byte first.
+/// Convert numbers of `width` bytes each from the machine's byte order to lowest byte first, and
+/// back.
 [[nodiscard]] std::string to_little_endian(const void* numbers, std::size_t count,
                                            std::size_t width);
 void from_little_endian(std::string_view bytes, void* numbers, std::size_t width);
 
 }  // namespace detail
 
-/// As a SQLite text of the same bytes, NUL bytes included; nothing is converted or checked, so it
-/// need not be UTF-8. (The sqlite3 program prints up to the first NUL.)
+/// Stored as a SQLite text of the same bytes, NUL bytes included. Nothing is converted or checked,
+/// so it need not be UTF-8. (The sqlite3 program prints up to the first NUL.)
 ///
 /// Decodes: a text.
 template <>
@@ -42,11 +43,11 @@ struct Codec<std::string> : detail::BuiltInCodec<std::string> {
   }
 };
 
-/// Bytes (std::byte, unsigned char) and vectors of numbers such as embeddings, as one blob: the
-/// numbers one after the other, each with its lowest byte first. An empty vector is an empty blob,
-/// which is not NULL. Floating point keeps its bits, so not a number stays what it was.
+/// Bytes (std::byte, unsigned char) and vectors of numbers, such as embeddings, are stored as one
+/// blob: the numbers one after the other, each with its lowest byte first. An empty vector is an
+/// empty blob, which is not NULL. Floating-point numbers keep their bits, NaN too.
 ///
-/// Decodes: a blob whose size is a multiple of the number's.
+/// Decodes: a blob whose size is a multiple of the size of one number.
 template <detail::BlobElement T>
 struct Codec<std::vector<T>> : detail::BuiltInCodec<std::vector<T>> {
   [[nodiscard]] static Value encode(const std::vector<T>& value) {
@@ -62,7 +63,7 @@ struct Codec<std::vector<T>> : detail::BuiltInCodec<std::vector<T>> {
   }
 };
 
-/// As a blob with one byte, 0 or 1, for each element.
+/// Stored as a blob with one byte, 0 or 1, for each element.
 ///
 /// Decodes: a blob of these bytes only.
 template <>

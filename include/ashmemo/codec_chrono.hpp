@@ -15,12 +15,12 @@ concept StoredNumber = std::is_arithmetic_v<T> && Storable<T>;
 
 }  // namespace detail
 
-/// Durations as their count, in their own unit: an integer, or a real if they count in floating
-/// point. The unit is a part of the type of a calculation's results: results in seconds are misses
-/// for a program that now counts in milliseconds. For values that are put directly the unit is not
-/// stored: see Cache.
+/// A duration is stored as its count in its own unit: an integer, or a real if it counts in
+/// floating point. The unit is a part of the type of a calculation's results: results in seconds
+/// are misses for a program that now counts in milliseconds. For values that are put directly the
+/// unit is not stored: see Cache.
 ///
-/// Decodes: what the counting type decodes from.
+/// Decodes: the values that the counting type decodes.
 template <detail::StoredNumber Rep, class Period>
 struct Codec<std::chrono::duration<Rep, Period>>
     : detail::BuiltInCodec<std::chrono::duration<Rep, Period>> {
@@ -37,8 +37,8 @@ struct Codec<std::chrono::duration<Rep, Period>>
   }
 };
 
-/// Time points as the duration since the epoch of their clock. Those of std::chrono::steady_clock
-/// mean nothing after the machine was restarted.
+/// A time point is stored as the duration since the epoch of its clock. A time point of
+/// std::chrono::steady_clock has no meaning after a restart of the machine.
 template <class Clock, Storable Length>
 struct Codec<std::chrono::time_point<Clock, Length>>
     : detail::BuiltInCodec<std::chrono::time_point<Clock, Length>> {

@@ -18,7 +18,7 @@ concept StoredInteger = std::integral<T> && !std::same_as<T, bool> &&
 template <class T>
 concept StoredEnum = std::is_enum_v<T> && std::same_as<T, std::remove_cv_t<T>>;
 
-/// Whether SQLite's integers cannot hold all of `T`.
+/// Whether SQLite's integers cannot hold all values of `T`.
 template <class T>
 inline constexpr bool kExceedsInt64 = std::is_unsigned_v<T> && sizeof(T) == sizeof(std::int64_t);
 
@@ -30,11 +30,11 @@ inline constexpr bool kExceedsInt64 = std::is_unsigned_v<T> && sizeof(T) == size
 
 }  // namespace detail
 
-/// Integers of every width, character types among them, as SQLite integers.
+/// Integers of every width and characters are stored as SQLite integers.
 ///
-/// An unsigned number above 9,223,372,036,854,775,807 does not fit one and becomes a blob of its
-/// eight bytes, the highest first, so that blobs sort as the numbers do. Smaller ones never do:
-/// each number has one form.
+/// An unsigned number above 9,223,372,036,854,775,807 does not fit. It becomes a blob of its eight
+/// bytes, the highest first, so that blobs sort as the numbers do. A smaller number is never a
+/// blob, so each number has one form.
 ///
 /// Decodes: an integer within the range of `T`; no real, not even 1.0.
 template <detail::StoredInteger T>
@@ -62,7 +62,7 @@ struct Codec<T> : detail::BuiltInCodec<T> {
   }
 };
 
-/// As the integers 0 and 1.
+/// Stored as the integer 0 or 1.
 ///
 /// Decodes: these two only.
 template <>
@@ -79,11 +79,11 @@ struct Codec<bool> : detail::BuiltInCodec<bool> {
   }
 };
 
-/// As a SQLite real; infinities and -0 keep their bits. Not a number becomes the text 'nan',
-/// because SQLite turns such a real into NULL; its sign and payload are lost.
+/// Stored as a SQLite real. Infinities and -0 keep their bits. NaN becomes the text 'nan', because
+/// SQLite would turn it into NULL; its sign and payload are lost.
 ///
-/// Decodes: a real, 'nan', and an integer that the type can represent exactly (a user of the sqlite3
-///          program writes 1, not 1.0).
+/// Decodes: a real, 'nan', and an integer that the type can represent exactly (a user of the
+///          sqlite3 program writes 1, not 1.0).
 template <>
 struct Codec<double> : detail::BuiltInCodec<double> {
   [[nodiscard]] static Value encode(const double& value) { return detail::encode_real(value); }
@@ -94,11 +94,10 @@ struct Codec<double> : detail::BuiltInCodec<double> {
   }
 };
 
-/// As the double of the same value.
+/// Stored as the double of the same value.
 ///
-/// Decodes: what a double decodes from, if a float holds exactly that number. 0.1 stored as a
-/// double
-///          is therefore not a float: that is a miss, and not a rounded number.
+/// Decodes: the values that a double decodes, if a float holds exactly that number. So 0.1 that was
+///          stored as a double is a miss, and not a rounded number.
 template <>
 struct Codec<float> : detail::BuiltInCodec<float> {
   [[nodiscard]] static Value encode(const float& value) {
@@ -110,12 +109,12 @@ struct Codec<float> : detail::BuiltInCodec<float> {
   }
 };
 
-/// As the number of the enumerator. Give the enum a fixed underlying type (`enum class`, or
+/// Stored as the number of the enumerator. Give the enum a fixed underlying type (`enum class`, or
 /// `enum Colour : int`). Otherwise the language does not define its value for numbers beyond its
 /// enumerators.
 ///
-/// Decodes: a number that fits the underlying type, whether or not it has a name. Where only named
-///          numbers will do, write a codec of your own.
+/// Decodes: a number that fits the underlying type, whether or not it has a name. If only named
+///          numbers are valid, write a codec of your own.
 template <detail::StoredEnum T>
 struct Codec<T> : detail::BuiltInCodec<T> {
   using Underlying = std::underlying_type_t<T>;

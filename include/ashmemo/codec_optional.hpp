@@ -20,16 +20,16 @@ concept StoredInOptional = Storable<T> && !kIsOptional<T>;
 
 }  // namespace detail
 
-/// Nothing as NULL, anything else as the value itself. A stored "nothing" is a hit, other than an
-/// entry that is missing.
+/// An empty optional is stored as NULL, any other as its value. A stored NULL is a hit; a missing
+/// entry is a miss.
 ///
-/// An optional inside an optional is refused: NULL could stand for either. For the same reason a
-/// codec of your own that is used inside an optional must not encode a value as NULL.
+/// An optional inside an optional is refused, because NULL could mean either of them. For the same
+/// reason a codec of your own that is used inside an optional must not encode a value as NULL.
 ///
-/// Decodes: NULL, and what the inner type decodes from.
+/// Decodes: NULL, and the values that the inner type decodes.
 template <detail::StoredInOptional T>
 struct Codec<std::optional<T>> {
-  /// As built in as the codec inside.
+  /// An optional decodes in place if its inner type does.
   using InPlaceFor = std::conditional_t<decodes_in_place<T>, std::optional<T>, void>;
 
   [[nodiscard]] static Value encode(const std::optional<T>& value) {

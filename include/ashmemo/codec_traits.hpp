@@ -9,8 +9,8 @@
 
 namespace ashmemo {
 
-/// Turns a `T` into one SQLite value and back. <ashmemo/codec.hpp> says what is built in and how to
-/// write one; here is only the template that all of them specialise.
+/// Turns a `T` into one SQLite value and back. <ashmemo/codec.hpp> lists the built-in codecs and
+/// shows how to write one. This file has only the template that all codecs specialise.
 template <class T>
 struct Codec;
 
@@ -23,8 +23,8 @@ concept Storable = requires(const T& value, ValueView stored) {
 
 namespace detail {
 
-/// The mark of a built-in codec. It names the type, so a user's codec that derives from a built-in one
-/// does not count as built-in.
+/// The mark of a built-in codec. It names the type, so a user's codec that derives from a built-in
+/// one does not count as built-in.
 template <class T>
 struct BuiltInCodec {
   using InPlaceFor = T;
@@ -47,8 +47,8 @@ inline constexpr bool kIsOptional<std::optional<T>> = true;
 }  // namespace detail
 
 /// Whether decoding a `T` runs only built-in code. If so, it reads directly from the database's own
-/// memory. For other types the bytes are copied first, so that no user code runs while the cache uses a
-/// connection or holds a mutex.
+/// memory. For other types the bytes are copied first, so that no user code runs while the cache
+/// uses a connection or holds a mutex.
 template <class T>
 inline constexpr bool decodes_in_place = detail::is_built_in<T>();
 

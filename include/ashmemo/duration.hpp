@@ -13,9 +13,9 @@ namespace ashmemo {
 
 namespace detail {
 
-/// `a + b`, held at the ends of the range instead of overflowing. Moments on disk are microseconds
-/// since 1970 UTC, so `add_saturated(now, ttl.count())` is the last moment there is when the ttl is
-/// `Duration::max()`.
+/// `a + b`; a sum out of range becomes the nearest end of the range. Moments on disk are
+/// microseconds since 1970 UTC. So `add_saturated(now, Duration::max().count())` is the last
+/// possible moment.
 [[nodiscard]] constexpr std::int64_t add_saturated(std::int64_t a, std::int64_t b) noexcept {
   using Limits = std::numeric_limits<std::int64_t>;
   if (b > 0 && a > Limits::max() - b) return Limits::max();
@@ -23,7 +23,7 @@ namespace detail {
   return a + b;
 }
 
-/// `a - b`, likewise: what a file holds may be any number.
+/// `a - b`, saturated in the same way, because a file may contain any number.
 [[nodiscard]] constexpr std::int64_t subtract_saturated(std::int64_t a, std::int64_t b) noexcept {
   constexpr std::int64_t least = std::numeric_limits<std::int64_t>::min();
   return b == least ? add_saturated(add_saturated(a, -(b + 1)), 1) : add_saturated(a, -b);
@@ -44,7 +44,7 @@ template <class Rep, class Period>
   }
 }
 
-/// `magnitude` microseconds with a sign, held within the range.
+/// `magnitude` microseconds with a sign, clamped to the range.
 [[nodiscard]] constexpr std::int64_t signed_saturated(std::uint64_t magnitude,
                                                       bool negative) noexcept {
   using Limits = std::numeric_limits<std::int64_t>;
@@ -77,7 +77,7 @@ template <class Scale, std::integral Rep>
   return (std::bit_cast<std::uint64_t>(number) & kExponent) != kExponent;
 }
 
-/// Zero for a number that is not a number. Otherwise the end of the range on its side.
+/// 0 for NaN. For an infinity the end of the range that has its sign.
 [[nodiscard]] constexpr std::int64_t of_not_finite(double number) noexcept {
   constexpr std::uint64_t kMantissa = 0x000f'ffff'ffff'ffff;
   const auto bits = std::bit_cast<std::uint64_t>(number);
@@ -112,10 +112,10 @@ template <class Rep, class Period>
 /// `std::chrono::duration<double>(0.5)`.
 ///
 /// Units:   microseconds, as a signed 64-bit number: about 292,000 years either way.
-/// Errors:  none. A length out of range is held at the end of the range: `std::chrono::hours::max()`
-///          becomes `Duration::max()`, which means forever, and never a negative number. Fractions
-///          of a microsecond are cut off, towards zero. A count that is not a number becomes zero,
-///          which options that need a length of time refuse.
+/// Errors:  none. A length out of range becomes the nearest end of the range. So
+///          `std::chrono::hours::max()` is `Duration::max()`, which means forever. Fractions of a
+///          microsecond are cut off, towards zero. NaN becomes zero, which options that need a
+///          length of time refuse.
 /// Threads: a plain value.
 class Duration {
  public:

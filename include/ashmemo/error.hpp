@@ -30,10 +30,10 @@ enum class ErrorCode : std::uint8_t {
 
 [[nodiscard]] std::string_view to_string(ErrorCode code) noexcept;
 
-/// Thrown for impossible options, for opening a file that is in use or is no cache, for misuse, and by
-/// explicit administration (`flush`, `backup`, `check`, `compact`). Because of the store, `get*`,
-/// `put*`, `touch*` and calculations never throw. `what()` says what happened, to which file or key,
-/// and what to do.
+/// Thrown for impossible options, for opening a file that is in use or is no cache, for misuse, and
+/// by explicit administration (`flush`, `backup`, `check`, `compact`). Because of the store,
+/// `get*`, `put*`, `touch*` and calculations never throw. `what()` says what happened, to which
+/// file or key, and what to do.
 class Error : public std::runtime_error {
  public:
   Error(ErrorCode code, const std::string& what, std::string subject = {})
@@ -54,16 +54,16 @@ class CalculationFailed : public Error {
  public:
   /// One record that failed.
   struct Record {
-    std::size_t index = 0;  ///< position in the page that was asked for
+    std::size_t index = 0;  ///< position in the page of the load
     std::string key;        ///< the cache key
-    std::string why;        ///< the text of the calculation
+    std::string why;        ///< the reason that the calculation gave
   };
 
   CalculationFailed(const std::string& what, std::string calculation, std::vector<Record> records)
       : Error(ErrorCode::calculation_failed, what, std::move(calculation)),
         records_(std::move(records)) {}
 
-  /// The failed records, in the order asked.
+  /// The failed records, in the order of the page.
   [[nodiscard]] const std::vector<Record>& records() const noexcept { return records_; }
 
  private:

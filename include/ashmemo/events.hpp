@@ -6,8 +6,8 @@
 
 #include <ashmemo/entry.hpp>
 
-// The hooks of a cache: Options::hooks. `on_error` receives faults and changes of state, `on_removal`
-// each entry that was removed from the file.
+// The hooks of a cache: Options::hooks. `on_error` receives faults and changes of state.
+// `on_removal` receives each entry that was removed from the file.
 //
 // When. Hooks are called after the commit, without any lock, once for each event and in order. The
 // worker's thread calls them, and so does each call that runs maintenance itself: `flush`,
@@ -36,7 +36,7 @@ namespace ashmemo {
 enum class NoticeKind : std::uint8_t {
   unavailable = 1,     ///< there is no store at the moment; names the path and the reason
   available = 2,       ///< the store is back
-  busy = 3,            ///< another program holds the write lock, or a long read of this one the WAL
+  busy = 3,            ///< another program has the write lock, or a long read of ours keeps the WAL
   write_failed = 4,    ///< the store refuses to write: disk full, I/O error
   recovered = 5,       ///< writing or reading works again
   quarantined = 6,     ///< a damaged file was renamed and a new one begun; reported each time
@@ -60,8 +60,8 @@ enum class NoticeKind : std::uint8_t {
 
 [[nodiscard]] std::string_view to_string(NoticeKind kind) noexcept;
 
-/// A fault, or a change of state. Only the first notice of a kind is delivered until its state ends;
-/// later ones are counted. When states end:
+/// A fault, or a change of state. Only the first notice of a kind is delivered until its state
+/// ends; later ones are counted. When states end:
 ///   - `busy`, `write_failed`, `read_failed` and `foreign_reader`: with `recovered`. Reading has
 ///     recovered when a read works and none has failed for a second. `read_failed` also ends,
 ///     without a notice, when another file is opened.

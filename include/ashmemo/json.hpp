@@ -13,8 +13,8 @@ namespace ashmemo {
 
 namespace detail {
 
-/// How deep arrays and objects may lie in each other. Converting and printing JSON is recursive: a
-/// hostile file must not be able to exhaust the stack.
+/// The maximum nesting of arrays and objects. Converting and printing JSON is recursive: a hostile
+/// file must not be able to exhaust the stack.
 inline constexpr int kMaxJsonDepth = 64;
 
 [[nodiscard]] inline bool is_deeper_than(const nlohmann::json& tree, int depth) {
@@ -42,8 +42,8 @@ inline constexpr int kMaxJsonDepth = 64;
 
 }  // namespace detail
 
-/// Keeps a type as JSON text, readable in the cache file. It is opted in per type, and needs
-/// nlohmann-json and its conversions for that type:
+/// Stores a type as JSON text, which is readable in the cache file. The codec of each such type
+/// derives from it. It needs nlohmann-json and its conversions for that type:
 ///
 ///   struct Tags { std::vector<std::string> names; };
 ///   NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Tags, names)
@@ -52,13 +52,13 @@ inline constexpr int kMaxJsonDepth = 64;
 ///
 /// The conversions are nlohmann-json's own: numbers are not checked against the range of the member
 /// they are read into, and unknown members are ignored. JSON has no infinity and no "not a number":
-/// they are written as null, which does not read back as a number, so that a value with one in it
-/// is a miss each time. Text must be UTF-8.
+/// they are written as null, which does not read back as a number. So a value that contains one is
+/// always a miss. Text must be UTF-8.
 ///
 /// Errors:  `encode` throws what the conversion throws, nlohmann::json::type_error for text that is
-///          not UTF-8, and std::length_error if arrays and objects nest deeper than 64; the value is
-///          then not stored. `decode` never throws. It returns nullopt, a miss, if the value is not
-///          text, is not JSON, nests too deep or does not convert.
+///          not UTF-8, and std::length_error if arrays and objects nest deeper than 64. The value
+///          is then not stored. `decode` never throws. It returns nullopt, a miss, if the value is
+///          not text, is not JSON, nests too deep or does not convert.
 /// Cost:    a tree is built on both ways; for large numeric data use a vector, which is one copy.
 template <class T>
 struct JsonCodec {

@@ -41,20 +41,20 @@ namespace ashmemo {
 ///                                 which differs from 0
 ///   text                          escaped as above; a null pointer is "~"
 ///   std::chrono                   the count of the duration, or since the clock's epoch
-///   std::optional                 "~" for nothing, else the value; an optional inside it adds one
-///                                 "~" in front for each level
+///   std::optional                 "~" for nothing, otherwise the value; each optional inside
+///                                 adds one "~" in front
 ///   std::vector                   [a;b;] so that [] and [;], one empty text, differ
 ///
-/// For a type of your own write one function. The library escapes the text that it returns. Two values
-/// that differ must give texts that differ:
+/// For a type of your own write one function. The library escapes the text that it returns. Two
+/// values that differ must give texts that differ:
 ///
 ///   template <>
 ///   struct ashmemo::KeyPart<Isbn> {
 ///     static std::string text(const Isbn& isbn) { return isbn.digits; }
 ///   };
 ///
-/// A part does not contain its type: 42 and "42" give the same key. The declaration of a resource or a
-/// calculation fixes the types of its parts.
+/// A part does not contain its type: 42 and "42" give the same key. The declaration of a resource
+/// or a calculation fixes the types of its parts.
 ///
 /// Errors:  none. A key may become longer than kMaxKeyBytes; its user has to check that.
 /// Cost:    one pass over the text, appended to a given string.
@@ -72,8 +72,8 @@ void append_unsigned(std::string& out, std::uint64_t number);
 void append_real(std::string& out, double number);
 void append_real(std::string& out, float number);
 
-/// The mark of a built-in part, which escapes its text itself. It names the type, so a user's part that
-/// derives from a built-in one does not count as built-in.
+/// The mark of a built-in part, which escapes its text itself. It names the type, so a user's part
+/// that derives from a built-in one does not count as built-in.
 template <class T>
 struct BuiltInKeyPart {
   using EscapesFor = T;
@@ -118,7 +118,7 @@ void append_key_part(std::string& out, const T& value) {
   }
 }
 
-/// "Post:42:": what the keys of all calculations of one record begin with.
+/// "Post:42:", the beginning of the keys of all calculations of one record.
 template <class... Parts>
 void append_record_prefix(std::string& out, std::string_view resource, const Parts&... parts) {
   append_escaped(out, resource);
@@ -146,7 +146,7 @@ void append_scope(std::string& out, const Scope& scope) {
 
 }  // namespace detail
 
-/// Numbers: decimal, floating point by its shortest text that reads back.
+/// Numbers: decimal. A floating-point number is the shortest text that reads back as that number.
 template <detail::KeyNumber T>
 struct KeyPart<T> : detail::BuiltInKeyPart<T> {
   static void append(std::string& out, const T& value) {
@@ -182,7 +182,7 @@ struct KeyPart<T> : detail::BuiltInKeyPart<T> {
   }
 };
 
-/// Durations: how many of their unit.
+/// Durations: the count, in their own unit.
 template <detail::KeyNumber Rep, class Period>
 struct KeyPart<std::chrono::duration<Rep, Period>>
     : detail::BuiltInKeyPart<std::chrono::duration<Rep, Period>> {
@@ -200,14 +200,14 @@ struct KeyPart<std::chrono::time_point<Clock, Length>>
   }
 };
 
-/// Nothing is "~"; each optional around it adds one.
+/// An empty optional is "~". Each optional around it adds one "~".
 template <Keyable T>
 struct KeyPart<std::optional<T>> : detail::BuiltInKeyPart<std::optional<T>> {
   static void append(std::string& out, const std::optional<T>& value) {
     const std::size_t start = out.size();
     if (value) detail::append_key_part(out, *value);
-    // Only an inner "nothing" begins with an unescaped tilde. One more tilde distinguishes it from an
-    // outer one.
+    // Only an inner "nothing" begins with an unescaped tilde. One more tilde distinguishes it from
+    // an outer one.
     const bool inner_nothing = out.size() > start && out[start] == '~';
     if (!value || inner_nothing) out += '~';
   }

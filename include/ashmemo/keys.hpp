@@ -22,7 +22,7 @@ concept LastingKey = std::convertible_to<E, std::string_view> &&
 }  // namespace detail
 
 /// A forward range of strings, string views or character pointers. A range that creates its strings
-/// while it is read is not one, because the strings do not live until the look-up.
+/// while it is read is refused, because the strings do not live until the look-up.
 template <class K>
 concept KeyRange = !std::convertible_to<const K&, std::string_view> && requires(const K& keys) {
   { std::begin(keys) } -> std::forward_iterator;

@@ -16,10 +16,10 @@
 #include <ashmemo/events.hpp>
 #include <ashmemo/executor.hpp>
 
-// Everything that can be set when a cache is opened. Each field has its default, unit and cost here. All
-// fields are checked before anything is opened; an impossible value is an Error (invalid_options) that
-// names the field and the value. The order of the fields never changes, so designated initializers
-// keep compiling.
+// Everything that can be set when a cache is opened. Each field has its default, unit and cost
+// here. All fields are checked before anything is opened; an impossible value is an Error
+// (invalid_options) that names the field and the value. The order of the fields never changes, so
+// designated initializers keep compiling.
 
 namespace ashmemo {
 
@@ -31,8 +31,8 @@ struct Unlimited {};
 /// No limit.
 inline constexpr Unlimited unlimited{};
 
-/// A number of entries or bytes, or `unlimited`, or not set (then the documented default applies). With
-/// 0 nothing is stored.
+/// A number of entries or bytes, or `unlimited`, or not set (then the documented default applies).
+/// With 0 nothing is stored.
 class Limit {
  public:
   constexpr Limit() = default;
@@ -57,37 +57,39 @@ class Limit {
   std::int64_t count_ = kMax;
 };
 
-/// The maximum content of the cache. Both totals apply at once. Entries over a limit are evicted right
-/// after the commit that exceeded it. `Cache::set_limits` changes them while the cache is open.
+/// The maximum content of the cache. Both totals apply at once. Entries over a limit are evicted
+/// right after the commit that exceeded it. `Cache::set_limits` changes them while the cache is
+/// open.
 struct Limits {
   Limit max_entries{};  ///< entries; default: unlimited
   Limit max_bytes{};    ///< bytes that entries take in the file; default: 256 MiB
-  /// Bytes of one entry. A larger entry is refused and counted, and nothing is evicted for it. At most
-  /// 1 GiB, never unlimited. Default: an eighth of max_bytes, at most 64 MiB.
+  /// Bytes of one entry. A larger entry is refused and counted, and nothing is evicted for it. At
+  /// most 1 GiB, never unlimited. Default: an eighth of max_bytes, at most 64 MiB.
   Limit max_entry_bytes{};
-  /// Bytes of the write-ahead log while a read of another program keeps it from starting over.
-  /// Beyond it the file accepts no writes until that read ends: they wait in the queue, and are
-  /// dropped and counted when that is full. 8 MiB or more. Default: a quarter of max_bytes, at
-  /// least 8 MiB.
+  /// Bytes of the write-ahead log while a read of another program keeps it from starting over. If
+  /// the log is longer, the file accepts no writes until that read ends. The writes wait in the
+  /// queue; if it is full, they are dropped and counted. 8 MiB or more. Default: a quarter of
+  /// max_bytes, at least 8 MiB.
   Limit max_wal_bytes{};
 };
 
 /// Intervals and waits. They use the steady clock.
 struct Timing {
   /// The minimum time between two writes of `accessed_at` and `access_count` of one entry. Reads in
-  /// between are counted, and written with the next touch, except some reads of entries that are read
-  /// thousands of times a second. 0: with every flush. Cost: writes.
+  /// between are counted, and written with the next touch, except some reads of entries that are
+  /// read thousands of times a second. 0: with every flush. Cost: writes.
   Duration touch_interval = std::chrono::minutes(1);
-  /// The maximum time that an accepted `relaxed` write waits for other writes to share its commit. The
-  /// worker writes it earlier if it has other work. Cost: a longer interval loses more in a crash; a
-  /// shorter one commits more often, and after each commit the page caches of all readers are empty.
+  /// The maximum time that an accepted `relaxed` write waits for other writes to share its commit.
+  /// The worker writes it earlier if it has other work. Cost: a longer interval loses more in a
+  /// crash; a shorter one commits more often, and after each commit the page caches of all readers
+  /// are empty.
   Duration flush_interval = std::chrono::milliseconds(100);
   /// How often the idle worker looks for work without a signal, for safety. At least 10 ms, because
   /// each look costs processor time.
   Duration maintenance_interval = std::chrono::minutes(1);
   /// The maximum time that a call waits for a store that does not accept its write. After a call
-  /// has waited in vain for space in the queue, no other call does so until the store accepts a
-  /// write.
+  /// waited and found no space in the queue, no other call waits for space until the store accepts
+  /// a write.
   Duration max_wait = std::chrono::milliseconds(100);
   /// How long `close` waits for running refreshes, and then how long it tries to write accepted
   /// work. The rest is dropped and counted.
@@ -97,9 +99,9 @@ struct Timing {
 /// Where the worker's work runs.
 enum class WorkerMode : std::uint8_t {
   thread = 0,  ///< one thread, started by opening and stopped by closing
-  /// No thread. The program calls `run_maintenance` or `flush`. A call that would wait for the worker
-  /// does the worker's work itself, or waits for the thread that does it. For tests, and for programs
-  /// that own all their threads.
+  /// No thread. The program calls `run_maintenance` or `flush`. A call that would wait for the
+  /// worker does the worker's work itself, or waits for the thread that does it. For tests, and for
+  /// programs that own all their threads.
   manual = 1,
 };
 
@@ -111,8 +113,8 @@ struct Hooks {
   /// Called for faults and changes of state (see Notice), by the worker and without a mutex. Its
   /// exceptions are counted and dropped. It may call the cache; no call waits there.
   std::function<void(const Notice&)> on_error{};
-  /// Called for every entry that is removed from the file (see Removal), after the commit. Otherwise
-  /// as on_error.
+  /// Called for every entry that is removed from the file (see Removal), after the commit. The
+  /// rules of on_error apply.
   std::function<void(const Removal&)> on_removal{};
   WorkerMode worker = WorkerMode::thread;
 };
@@ -124,8 +126,8 @@ enum class Durability : std::uint8_t {
   power = 2,    ///< synced: survives a power cut
 };
 
-/// Which entry is evicted first when a limit is exceeded. Expired entries are always removed first. A
-/// new policy is also added to the table in src/api/text.cpp.
+/// Which entry is evicted first when a limit is exceeded. Expired entries are always removed first.
+/// A new policy is also added to the table in src/api/text.cpp.
 enum class Eviction : std::uint8_t {
   /// No entry: writes that would exceed a limit are refused, unless expired entries, or entries
   /// that were stored while the clock was far in the future, make room.
@@ -139,18 +141,19 @@ enum class Eviction : std::uint8_t {
 /// How the file is opened.
 enum class Access : std::uint8_t {
   read_write = 0,
-  /// For tools beside a running application. No lock, no worker, nothing is written, touches are not
-  /// counted. Commits of the application are seen at once. Changes that concern more than single entries
-  /// (new and invalidated calculations, Stats::entries and bytes, a file that was replaced) are seen by
-  /// the next call after at most a second. While there is no file, calls look for it again, with
-  /// back-off.
+  /// For tools beside a running application. No lock, no worker, nothing is written, touches are
+  /// not counted. Commits of the application are seen at once. Changes that concern more than
+  /// single entries (new and invalidated calculations, Stats::entries and bytes, a file that was
+  /// replaced) are seen by the next call after at most a second. While there is no file, calls look
+  /// for it again, with back-off.
   read_only = 1,
 };
 
 /// What opening does if the file cannot be used (missing folder, read-only, full, failing).
 enum class WhenUnavailable : std::uint8_t {
-  /// Opens, and uses only the memory tier. (Without a memory tier every read misses.) Puts return false.
-  /// Opening is tried again with back-off; after it succeeds, the content of the memory tier is dropped.
+  /// Opens, and uses only the memory tier. (Without a memory tier every read misses.) Puts return
+  /// false. Opening is tried again with back-off; after it succeeds, the content of the memory tier
+  /// is dropped.
   go_on = 0,
   throw_error = 1,  ///< Error with ErrorCode::unavailable; damaged for a file that is only read
 };
@@ -164,22 +167,23 @@ struct Options {
   Durability durability = Durability::relaxed;
   Eviction eviction = Eviction::s3fifo;  ///< has the best hit ratios of these on real traces
   // Memory. Each of these is 64 KiB to 64 GiB.
-  /// The memory tier: copies of entries that were read, in front of the file. 0: none. The memory is
-  /// used only as entries are read. A change by another program is seen within a second (in manual
-  /// mode: at the next run_maintenance or flush), a change by this process at once.
+  /// The memory tier: copies of entries that were read, in front of the file. 0: none. The memory
+  /// is used only as entries are read. A change by another program is seen within a second (in
+  /// manual mode: at the next run_maintenance or flush), a change by this process at once.
   std::int64_t memory_bytes = 16 * MiB;
-  /// The maximum size of writes that are accepted but not committed. A burst beyond it makes `put` wait.
-  /// Removals that the file does not accept may take the same size again. If they would take more, all
-  /// entries are removed instead.
+  /// The maximum size of writes that are accepted but not committed. A burst beyond it makes `put`
+  /// wait. Removals that the file does not accept may take the same size again. If they would take
+  /// more, all entries are removed instead.
   std::int64_t queue_bytes = 8 * MiB;
   std::int64_t reader_cache_bytes = 4 * MiB;  ///< page cache of one reader connection
   std::int64_t writer_cache_bytes = 8 * MiB;  ///< page cache of the writer connection
   // How the file is treated.
   Access access = Access::read_write;
   WhenUnavailable when_unavailable = WhenUnavailable::go_on;
-  /// Overwrites deleted content with zeroes in the file when the log is copied to it; compact and close
-  /// do that at once. The log itself contains old content until a clean close removes it. Values that
-  /// were stored while this was not set may have left copies in pages that were split. Cost: writes.
+  /// Overwrites deleted content with zeroes in the file when the log is copied to it; compact and
+  /// close do that at once. The log itself contains old content until a clean close removes it.
+  /// Values that were stored while this was not set may have left copies in pages that were split.
+  /// Cost: writes.
   bool erase_securely = false;
   /// No other program may read the file while it is open. Otherwise SQLite maps FILE-shm, which all
   /// programs share, and a program that shortens FILE-shm (`cp BACKUP/* .` does) ends this one with
@@ -191,8 +195,8 @@ struct Options {
 [[nodiscard]] std::string to_string(const Options& options);
 [[nodiscard]] std::string_view to_string(Durability value) noexcept;
 [[nodiscard]] std::string_view to_string(Eviction value) noexcept;
-/// The policy of that name, for programs that read it from a configuration file; nullopt: there is
-/// none. The reverse of to_string.
+/// The policy of that name, for programs that read it from a configuration file; nullopt if no
+/// policy has that name. The reverse of to_string.
 [[nodiscard]] std::optional<Eviction> eviction_from(std::string_view name) noexcept;
 
 }  // namespace ashmemo

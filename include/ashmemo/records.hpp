@@ -12,8 +12,8 @@ namespace ashmemo {
 /// The records of one call of a batch calculation: const references to the caller's own objects,
 /// without copies. It is a range, and has `batch[i]`, `size()` and `empty()`.
 ///
-/// It contains each record that misses in the cache once, in the order of the page. It is never empty.
-/// A calculation that is not cached gets all records of the page.
+/// It contains each record that misses in the cache once, in the order of the page. It is never
+/// empty. A calculation that is not cached gets all records of the page.
 ///
 /// Threads: a plain value. It is valid until the calculation returns.
 template <class T>
@@ -70,8 +70,8 @@ class Records<T>::Iterator {
   const T* const* at_ = nullptr;
 };
 
-/// One record of a batch that could not be computed, and the reason. The results of the other records
-/// are stored.
+/// One record of a batch that could not be computed, and the reason. The results of the other
+/// records are stored.
 struct Failed {
   std::string why;
 };

@@ -37,9 +37,9 @@ class Registry {
   /// Errors: misuse for a cache that was moved from.
   explicit Registry(Cache& cache);
 
-  /// Declares a kind of record. `key` identifies a record: one or several members or callables, or a
-  /// callable that returns a std::tuple. Each part must be a possible part of a key (KeyPart). The
-  /// reference is valid as long as the registry lives.
+  /// Declares a kind of record. `key` identifies a record: one or several members or callables, or
+  /// a callable that returns a std::tuple. Each part must be a possible part of a key (KeyPart).
+  /// The reference is valid as long as the registry lives.
   /// Errors: misuse for a name that is empty or declared already.
   template <class T, class... K>
   Resource<T>& resource(std::string_view name, K... key) {

@@ -21,7 +21,8 @@
 
 namespace ashmemo {
 
-/// One kind of record: how to get its key, and the calculations on it. Registry::resource creates it.
+/// One kind of record: how to get its key, and the calculations on it. Registry::resource creates
+/// it.
 ///
 ///     auto& posts = registry.resource<Post>("Post", &Post::id);
 ///     posts.record_version(&Post::updated_at);
@@ -30,15 +31,15 @@ namespace ashmemo {
 ///
 ///     auto [counts, moods] = posts.load(page, word_count, sentiment);
 ///
-/// The first load of the resource ends the registration; `cached`, `warm` and `invalidate_all` count
-/// as loads here. Afterwards `record_version`, `scope`, `calculation` and `cache_calculation` are
-/// ErrorCode::misuse. Setting `record_version` or `scope` twice is misuse too.
+/// The first load of the resource ends the registration; `cached`, `warm` and `invalidate_all`
+/// count as loads here. Afterwards `record_version`, `scope`, `calculation` and `cache_calculation`
+/// are ErrorCode::misuse. Setting `record_version` or `scope` twice is misuse too.
 ///
 /// Errors: misuse and unknown_calculation as described at each function. Calculation describes the
 /// errors of loads. Invalidating is misuse in a cache that is open read-only.
 ///
-/// Threads: one thread registers, before other threads load. Any number of threads may call all other
-/// functions at once.
+/// Threads: one thread registers, before other threads load. Any number of threads may call all
+/// other functions at once.
 template <class T>
 class Resource {
  public:
@@ -48,9 +49,9 @@ class Resource {
   // -------------------------------------------------------------------------------------
   // registering
 
-  /// Sets the version of a record: a member, or a callable that takes the record. Its result needs a
-  /// Codec. Versions are only compared for equality. A result that was computed from another version
-  /// is a miss.
+  /// Sets the version of a record: a member, or a callable that takes the record. Its result needs
+  /// a Codec. Versions are only compared for equality. A result that was computed from another
+  /// version is a miss.
   template <class V>
   Resource& record_version(V version) {
     constexpr bool is_version = detail::VersionOf<V, T>;
@@ -64,15 +65,16 @@ class Resource {
     return *this;
   }
 
-  /// Sets the scope: everything on which results depend besides the record, such as a tenant, a user
-  /// or a locale. Its text becomes the last part of every key: "Post:42:word_count@acme". It may be any
-  /// type that can be part of a key. The function is called once for each load, on the calling thread.
+  /// Sets the scope: everything on which results depend besides the record, such as a tenant, a
+  /// user or a locale. Its text becomes the last part of every key: "Post:42:word_count@acme". It
+  /// may be any type that can be part of a key. The function is called once for each load, on the
+  /// calling thread.
   ///
-  /// A background refresh uses the scope of the load that queued it. So do loads of this resource that
-  /// its calculation makes on its thread; they do not call the function. Loads of other resources call
-  /// the functions of those resources, on the background thread. A calculation that reads the source
-  /// of the scope itself (a global tenant, for example) also reads it there, and may find another
-  /// value. Give it that value as an argument, or in the record.
+  /// A background refresh uses the scope of the load that queued it. So do loads of this resource
+  /// that its calculation makes on its thread; they do not call the function. Loads of other
+  /// resources call the functions of those resources, on the background thread. A calculation that
+  /// reads the source of the scope itself (a global tenant, for example) also reads it there, and
+  /// may find another value. Give it that value as an argument, or in the record.
   template <std::invocable S>
   Resource& scope(S scope) {
     detail::set_scope(*state_->core, detail::scope_access(std::move(scope)));
@@ -86,11 +88,11 @@ class Resource {
   ///                   `std::vector<Outcome<R>>` if single records may fail
   ///
   /// Arguments must be possible parts of a key (KeyPart). The library keeps copies of them: a
-  /// std::string_view or a `const char*` as a std::string, all others as their own type. So no other
-  /// argument may refer to an object that it does not own. A std::string_view in an optional or a
-  /// vector does not compile. A view class of another library, or a class that contains one, looks like
-  /// an owner: it compiles and dangles. A result that is text and has no Codec of its own becomes a
-  /// std::string.
+  /// std::string_view or a `const char*` as a std::string, all others as their own type. So no
+  /// other argument may refer to an object that it does not own. A std::string_view in an optional
+  /// or a vector does not compile. A view class of another library, or a class that contains one,
+  /// looks like an owner: it compiles and dangles. A result that is text and has no Codec of its
+  /// own becomes a std::string.
   ///
   /// Calculation describes the rules for the function. Errors: misuse for a name that is empty or
   /// declared already.
@@ -108,8 +110,8 @@ class Resource {
   }
 
   /// Caches the results of a calculation. It takes the name, so a configuration file can choose it.
-  /// Errors: unknown_calculation, which lists the known names; misuse for a result without a Codec or
-  /// that cannot be copied, for a second policy, and for an impossible policy (see CachePolicy).
+  /// Errors: unknown_calculation, which lists the known names; misuse for a result without a Codec
+  /// or that cannot be copied, for a second policy, and for an impossible policy (see CachePolicy).
   void cache_calculation(std::string_view name, const CachePolicy& policy) {
     detail::cache(*state_->core, name, policy);
   }
@@ -129,8 +131,8 @@ class Resource {
 
   /// The results of several calculations for a page: a tuple with a vector for each calculation. If
   /// one throws, the results before it are stored, and the calculations after it do not run.
-  /// Cost: one look-up and one bulk write for all; each calculation runs at most once, for the records
-  /// that miss.
+  /// Cost: one look-up and one bulk write for all; each calculation runs at most once, for the
+  /// records that miss.
   template <class P, class... C>
   auto load(P&& page, const C&... calculations) const {
     return load_all(detail::pointers_to<T>(page), {}, bound(calculations)...);
@@ -152,15 +154,15 @@ class Resource {
   // ----------------------------------------------------------------------------------------
   // removing
 
-  /// Removes all results of the record: all calculations, arguments, scopes and versions. Returns when
-  /// the removal is committed, as Cache::erase_prefix does.
+  /// Removes all results of the record: all calculations, arguments, scopes and versions. Returns
+  /// when the removal is committed, as Cache::erase_prefix does.
   template <class U>
   void invalidate(const U& record) const {
     const T* const one = detail::pointer_to<T>(record);
     detail::invalidate_record(*state_->core, page_of_one(&one));
   }
-  /// Makes the results of all calculations of this resource invisible with one small commit. Returns
-  /// when that is committed. Cost: the same for any number of results.
+  /// Makes the results of all calculations of this resource invisible with one small commit.
+  /// Returns when that is committed. Cost: the same for any number of results.
   void invalidate_all() const { detail::invalidate_all(*state_->core); }
 
   // -----------------------------------------------------------------------------------

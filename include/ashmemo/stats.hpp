@@ -11,13 +11,13 @@
 
 namespace ashmemo {
 
-/// The counters of a cache since it was opened, and its current content. Reading them runs no query, so
-/// the cost does not depend on the size. (A cache that is open read-only may look at the file first, at
-/// most once a second.)
+/// The counters of a cache since it was opened, and its current content. Reading them runs no
+/// query, so the cost does not depend on the size. (A cache that is open read-only may look at the
+/// file first, at most once a second.)
 ///
-/// Each key of a `get*` or a load counts exactly once: `hits + stale_hits + misses` is the number of
-/// keys. The other kinds of miss give the reason. `contains`, `entry`, `for_each` and the `cached` form
-/// of a calculation count nothing.
+/// Each key of a `get*` or a load counts exactly once: `hits + stale_hits + misses` is the number
+/// of keys. The other kinds of miss give the reason. `contains`, `entry`, `for_each` and the
+/// `cached` form of a calculation count nothing.
 struct Stats {
   // Content.
   std::int64_t entries = 0;         ///< in the file; 0 without a file
@@ -73,8 +73,8 @@ struct Stats {
 /// The state of the store.
 enum class HealthState : std::uint8_t {
   ok = 0,
-  /// Writing waits or fails (a lock of another program, a full disk) while reads work; or reads fail
-  /// and are misses.
+  /// Writing waits or fails (a lock of another program, a full disk) while reads work; or reads
+  /// fail and are misses.
   degraded = 1,
   unavailable = 2,  ///< the store cannot be used at the moment; it is tried again with back-off
   closed = 3,       ///< the cache was closed

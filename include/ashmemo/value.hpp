@@ -14,12 +14,11 @@ enum class ValueType : std::uint8_t { null = 0, integer = 1, real = 2, text = 3,
 
 /// A view of one SQLite value. `Codec<T>::decode` reads a `T` from it.
 ///
-/// It refers to the bytes of a text or blob and does not copy them. It is valid as long as these bytes
-/// exist and do not move. A view that a codec gets is valid during that call only.
+/// It refers to the bytes of a text or blob and does not copy them. It is valid as long as these
+/// bytes exist and do not move. A view that a codec gets is valid during that call only.
 ///
 /// Units:   integers are 64-bit and signed, reals are doubles, sizes are in bytes. A text may
-/// contain
-///          NUL bytes and need not be UTF-8; nothing here looks for an end mark.
+///          contain NUL bytes and need not be UTF-8; no function looks for an end mark.
 /// Errors:  none. A getter of another type returns zero or no bytes, so check `type()` first.
 /// Threads: a plain value.
 /// Cost:    four words; pass it by value.
@@ -88,8 +87,8 @@ class ValueView {
 
 /// One SQLite value that owns its bytes. `Codec<T>::encode` returns it.
 ///
-/// Units, errors and threads are as for ValueView. A value that was moved from can only be assigned to
-/// or destroyed.
+/// Units, errors and threads are as for ValueView. A value that was moved from can only be assigned
+/// to or destroyed.
 /// Cost:    a text or blob is one std::string, moved in and never copied by the factories.
 class Value {
  public:

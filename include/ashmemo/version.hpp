@@ -3,8 +3,8 @@
 /// Version of ashmemo: semantic versioning, `major.minor.patch`.
 ///
 /// The macros are the version of the headers that a program is compiled with, for `#if`. The
-/// function is the version of the library that it runs with; the two differ only when a shared
-/// library was exchanged.
+/// function is the version of the library that it runs with; the two differ only if a shared
+/// library was replaced.
 #define ASHMEMO_VERSION_MAJOR 0
 #define ASHMEMO_VERSION_MINOR 1
 #define ASHMEMO_VERSION_PATCH 0

@@ -59,7 +59,7 @@ class Walk {
     engine_.store_was_read();
     page_ = std::move(*page);
     ASHMEMO_TEST_POINT("walk: has a page");
-    // Only an empty page is the last one. A page of large values is shorter than kPage.
+    // Only an empty page is the last one. A page of large values may have fewer entries than kPage.
     if (!page_.empty()) after_ = page_.back().info.key;
     return !page_.empty();
   }
@@ -80,10 +80,11 @@ class Walk {
       return true;
     }
     const bool overlaid = at_ < pending_.size() && pending_[at_].first == entry.info.key;
-    if (overlaid) return true;  // shown with the next key
+    if (overlaid) return true;  // shown before the next key
     const engine::Pending pending = engine_.pending.find(entry.info.key);
     if (pending.kind == engine::Pending::Kind::removed) return true;
-    // A removal that waited when the walk began may be in the file by now, but not in this page.
+    // A removal that was queued when the walk began may have been committed after this page was
+    // read.
     if (removed_.cover(entry.info.key, 0)) return true;
     return show(std::move(entry));
   }
@@ -98,7 +99,7 @@ class Walk {
   engine::Engine& engine_;
   const EntryVisitor& visit_;
   const std::string prefix_;
-  const engine::RangeRemovals removed_;  // when the walk began; before pending_
+  const engine::RangeRemovals removed_;  // from before pending_ was copied
   const std::vector<std::pair<std::string, engine::Pending>> pending_;
   std::size_t at_ = 0;  // in pending_
   std::vector<store::StoredEntry> page_;

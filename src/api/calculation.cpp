@@ -21,7 +21,7 @@ void require_not_negative(std::optional<Duration> window, std::string_view name,
               std::string(name));
 }
 
-// A result that is always fresh is never stale.
+// A stale window has no effect without a ttl, because such results never become stale.
 void require_ttl_for(std::optional<Duration> window, std::string_view name,
                      std::string_view whose) {
   if (!window || window->count() == 0) return;
@@ -32,8 +32,8 @@ void require_ttl_for(std::optional<Duration> window, std::string_view name,
       std::string(name));
 }
 
-// Results that are computed without a policy before that is reported. It may be right for a cheap
-// calculation that is asked for a few times.
+// A calculation without a policy is reported after this many results. A cheap or rarely used
+// calculation needs no policy.
 constexpr std::int64_t kUncachedResults = 1'000;
 
 }  // namespace

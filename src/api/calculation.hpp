@@ -16,12 +16,12 @@
 
 namespace ashmemo::api {
 
-/// Error (misuse), which names the window, if a window of the policy is not possible. `whose` is the
-/// subject of the message.
+/// Throws Error (misuse), which names the window, if a window of the policy is not possible.
+/// `whose` is the subject of the message.
 void require_possible(const CachePolicy& policy, std::string_view whose);
 
-/// Error (misuse), which names the window, if a window has no effect. `optional`: whether the type
-/// of the results has a "nothing".
+/// Throws Error (misuse), which names the window, if a window has no effect. `optional`: whether
+/// the type of the results has a "nothing".
 void require_effect(const CachePolicy& policy, bool optional, std::string_view whose);
 
 /// The lifetimes of a result whose ttl is `ttl`.
@@ -42,8 +42,8 @@ namespace ashmemo::detail {
 
 [[nodiscard]] CalculationStats stats_of(const store::CalculationCounts<std::int64_t>& counts);
 
-/// One calculation of a resource: its declaration, its policy and its counters. It is constant after
-/// the first load, except for counters, so loads read it without a mutex.
+/// One calculation of a resource: its declaration, its policy and its counters. It is constant
+/// after the first load, except for counters, so loads read it without a mutex.
 class CalculationCore {
  public:
   /// `resource_name` and `engine` are of the resource, which outlives this.
@@ -59,7 +59,7 @@ class CalculationCore {
   /// For messages.
   [[nodiscard]] std::string label() const;
 
-  /// Error (misuse) if the results cannot be cached with this policy.
+  /// Throws Error (misuse) if the results cannot be cached with this policy.
   void set_policy(const CachePolicy& policy, const RecordTraits& records);
   [[nodiscard]] bool is_cached() const noexcept { return policy_.has_value(); }
   [[nodiscard]] const api::PolicyLifetimes& lifetimes() const noexcept { return lifetimes_; }
@@ -68,8 +68,8 @@ class CalculationCore {
   engine::CalculationPtr enter() const;
   /// Enters a cached calculation and publishes its state. For one thread, once.
   void enter_and_publish();
-  /// Null: not cached, or not entered. It is not entered if the cache was out of use at the first
-  /// load.
+  /// Null if the calculation is not cached. Also null if the cache was out of use at the first
+  /// load, because the calculation was then not entered.
   [[nodiscard]] engine::CalculationState* state() const noexcept { return state_.load(); }
 
   void count(std::int64_t computed, std::int64_t failed);
@@ -97,7 +97,7 @@ class CalculationCore {
   std::optional<CachePolicy> policy_;
   api::PolicyLifetimes lifetimes_;
   engine::CalculationPtr entered_;
-  std::atomic<engine::CalculationState*> state_{nullptr};  // of entered_
+  std::atomic<engine::CalculationState*> state_{nullptr};  // entered_.get()
   engine::CalculationCounters uncached_;                   // used while there is no state
   std::atomic<bool> is_uncached_reported_{false};
 };

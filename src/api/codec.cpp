@@ -45,7 +45,7 @@ std::optional<float> exact_float(double real) noexcept {
   return narrow;
 }
 
-// Needed on a big-endian machine only; compiled, and so checked, on every one.
+// Used only on a big-endian machine, but compiled on every machine, so that the compiler checks it.
 void reverse_each(char* numbers, std::size_t size, std::size_t width) noexcept {
   for (char* number = numbers; number != numbers + size; number += width) {
     std::reverse(number, number + width);

@@ -52,7 +52,7 @@ std::string why_forked_child_misses(const std::string& path) {
          "open the cache after the fork, or after daemon()";
 }
 
-// A file that cannot be looked through for its damage is an answer, too.
+// If the file is too damaged to be checked, that is the only problem in the list.
 std::vector<std::string> problems_of(store::Store& store, const std::string& path) {
   auto problems = store.integrity();
   if (problems.ok()) return std::move(*problems);
@@ -60,11 +60,11 @@ std::vector<std::string> problems_of(store::Store& store, const std::string& pat
   throw_failed("check", path, problems.failure().what);
 }
 
-// Reads every entry, because SQLite's check compares no checksums. Damage that prevents this is
-// among the problems already.
+// Reads every entry, because SQLite's check compares no checksums. It stops at damage that prevents
+// reading, because problems_of() has reported that.
 std::vector<std::string> damaged_entries(engine::Engine& engine, store::Store& store) {
   constexpr int kPage = 1'000;
-  constexpr std::size_t kMaxListed = 100;  // as SQLite's check
+  constexpr std::size_t kMaxListed = 100;  // the same as SQLite's check
   std::vector<std::string> keys;
   std::string after;
   while (keys.size() < kMaxListed) {
@@ -105,7 +105,7 @@ Core::~Core() { close(); }
 void Core::close() {
   if (engine.closed.exchange(true)) return;
   if (engine.process.is_forked_child()) return worker.stop();
-  // A calculation may call this that owns a flight which the running refresh waits for.
+  // This thread may run a calculation, and a running refresh may wait for its result.
   engine.in_flight.close();
   engine.refreshes->close();
   const std::chrono::microseconds wait(engine.options.timing.close_wait.count());

@@ -17,8 +17,8 @@
 // registered resources and calculations, and loads. It turns failures of the engine into Error, and
 // runs user code: calculations, loaders, codecs, keys, scopes.
 //
-// Mutexes: only ResourceCore has one, for the first load of a resource. No mutex is locked while user
-// code runs.
+// Mutexes: only ResourceCore has one, for the first load of a resource. No mutex is locked while
+// user code runs.
 //
 // Threads: calls come from any thread. Refreshes run on the engine's background threads or on the
 // program's executor.
@@ -41,12 +41,12 @@ class Core {
   [[nodiscard]] CheckReport check();
   void backup(const std::string& target);
 
-  /// Runs one of the worker's administrative calls. If it fails: Error (store_failed).
+  /// Runs one of the worker's administrative calls. Throws Error (store_failed) if it fails.
   void administer(std::string_view call, base::Status (maintenance::Worker::*work)());
   std::size_t erase_range(engine::Range::Kind kind, std::string_view prefix);
-  /// Error (closed), or misuse inside a hook.
+  /// Throws Error: closed, or misuse inside a hook.
   void require_administrable(std::string_view call) const;
-  /// Error (misuse) inside a hook of any cache.
+  /// Throws Error (misuse) inside a hook of any cache.
   void require_not_in_hook(std::string_view call) const;
 
   engine::Engine engine;
@@ -57,10 +57,10 @@ class Core {
   [[nodiscard]] std::shared_ptr<store::Store> require_store(std::string_view call) const;
 };
 
-/// Error (invalid_key) unless `key` may be a key: 1 byte to 4 KiB, no NUL.
+/// Throws Error (invalid_key) unless `key` may be a key: 1 byte to 4 KiB, no NUL.
 void require_key(std::string_view key);
 
-/// The lifetimes of a value with this ttl. Error (misuse) unless the ttl is longer than 0.
+/// The lifetimes of a value with this ttl. Throws Error (misuse) unless the ttl is longer than 0.
 [[nodiscard]] engine::Lifetimes lifetimes_of(const PutOptions& options);
 
 }  // namespace ashmemo::detail

@@ -36,10 +36,10 @@ constexpr Duration kMaxWait = std::chrono::minutes(1);
 
 std::size_t hash_of(const engine::Query& query) {
   const ValueView version = query.record_version;
-  const std::array<std::uint64_t, 4> parts{base::hash_of(query.key),
-                                           static_cast<std::uint64_t>(version.as_integer()),
-                                           std::hash<double>()(version.as_real()),  // 0.0 is -0.0
-                                           base::hash_of(version.bytes())};
+  // std::hash gives 0.0 and -0.0 the same hash, which is only a collision.
+  const std::array<std::uint64_t, 4> parts{
+      base::hash_of(query.key), static_cast<std::uint64_t>(version.as_integer()),
+      std::hash<double>()(version.as_real()), base::hash_of(version.bytes())};
   return base::KeyHash()({reinterpret_cast<const char*>(parts.data()), sizeof(parts)});
 }
 
@@ -157,19 +157,20 @@ void report_unencodable(engine::Engine& engine, std::string_view key) {
 
 /// A run of a calculation on this thread. The runs in which it is nested are its chain.
 ///
-/// A run may contain all keys of a run on its chain for two reasons. The calculations need each
-/// other without end: that is a cycle. Or a calculation helps other tasks while it waits, and one
-/// of these loads the same keys: then the nested run ends. The thread cannot know which one it is,
-/// so only many such runs on one chain are a cycle. Later ones on this chain are then a cycle at
-/// once. Otherwise a program that catches the error and goes on would run each branch again at each
-/// depth. Runs of calculations that are not cached have no keys. They count only for the depth.
+/// A run may contain all keys of an outer run for two reasons. Either the calculations need each
+/// other without end, which is a cycle. Or a calculation helps other tasks while it waits, and one
+/// of them loads the same keys; such a nested run ends. The thread cannot distinguish the two, so
+/// more than kMaxRepeats such runs on one chain count as a cycle. After that, each further such run
+/// on the chain is a cycle at once. Otherwise a program that catches the error would run each
+/// branch again at each depth. A run of a calculation that is not cached has no keys and counts
+/// only for the depth.
 class RunOnChain : public base::ThreadStack<RunOnChain> {
  public:
-  /// `what` identifies the calculation. Error (cycle), with the path of runs; Error (too_deep).
+  /// `what` identifies the calculation. Throws Error: cycle, with the path of runs, or too_deep.
   RunOnChain(const void* what, std::vector<const engine::Query*> keys);
 
  private:
-  /// This many runs may contain the keys of an earlier run of the chain.
+  /// This many runs of a chain may contain the keys of an outer run.
   static constexpr std::size_t kMaxRepeats = 32;
   /// A nested run takes 2 to 10 KiB of the stack, without the frames of the program. So this number
   /// fits on a stack of 8 MiB.
@@ -185,7 +186,7 @@ class RunOnChain : public base::ThreadStack<RunOnChain> {
   mutable bool is_in_cycle_ = false;
 };
 
-// Any order is good in which equal queries are neighbours.
+// Any order is possible if equal queries are neighbours.
 bool before(const engine::Query* a, const engine::Query* b) {
   const auto parts = [](const engine::Query& query) {
     const ValueView version = query.record_version;
@@ -253,8 +254,8 @@ std::string RunOnChain::shown() const {
 
 // ---- refreshes in the background
 
-/// A background batch. It recomputes stale values of one calculation, on copies of their records and
-/// in the scope of the load that queued it.
+/// A background batch. It recomputes stale values of one calculation, on copies of their records
+/// and in the scope of the load that queued it.
 ///
 /// When it runs, it recomputes only entries that are still stale and were not removed since that
 /// load. If a record fails, its old value remains and the record pauses; the other records go on.
@@ -262,9 +263,9 @@ std::string RunOnChain::shown() const {
 /// A queued batch claims nothing, so no load waits for it.
 class Refresh final : public engine::RefreshBatch {
  public:
-  /// `stale` has the numbers of queries of the run with a stale value. Leaves out those that
-  /// another batch refreshes. Null: there are none. `removals` is the number of removals before the
-  /// look-up, and so before the records were copied.
+  /// `stale` has the numbers of the run's queries that have a stale value. Skips queries that
+  /// another batch refreshes; returns null if no query remains. `removals` is the number of
+  /// removals before the look-up, and so before the records were copied.
   [[nodiscard]] static std::unique_ptr<Refresh> begin(engine::Engine& engine, const LoadRun& run,
                                                       std::span<const engine::Query> queries,
                                                       std::span<const std::size_t> stale,
@@ -294,7 +295,7 @@ std::unique_ptr<Refresh> Refresh::begin(engine::Engine& engine, const LoadRun& r
                                         std::span<const engine::Query> queries,
                                         std::span<const std::size_t> stale,
                                         std::uint64_t removals) {
-  if (engine.options.access == Access::read_only) return nullptr;  // it could not be stored
+  if (engine.options.access == Access::read_only) return nullptr;  // nothing could be stored
   const engine::CalculationState* const state = run.registered->calculation().state();
   if (state == nullptr) return nullptr;
   std::unique_ptr<Refresh> refresh(new Refresh(engine, run, *state));
@@ -317,7 +318,8 @@ void Refresh::take(std::unique_ptr<detail::OwnedRun> records) {
 }
 
 Refresh::~Refresh() {
-  if (engine_.process.is_forked_child()) return;  // the calculation forked, or queued tasks ended
+  // The calculation has forked, or the child destroys queued tasks: the mutex may be locked.
+  if (engine_.process.is_forked_child()) return;
   engine_.refreshes->end(*this);
 }
 
@@ -442,7 +444,7 @@ std::vector<std::size_t> Load::split() {
 }
 
 // A loader has no refreshes, so a stale entry is a miss for it. An entry that is kept for errors is
-// no hit; it answers while the record pauses after a failure.
+// a miss too, but it answers while the record pauses after a failure.
 bool Load::answers_now(std::size_t query) {
   engine::Answer& answer = answers_[query];
   const engine::CalculationState* const state = queries_[query].calculation;
@@ -466,8 +468,8 @@ bool Load::is_paused(std::size_t query) const {
 void Load::refresh(const engine::RefreshBatch& batch) {
   is_refresh_ = true;
   look_up();
-  // A removed record is newer than the copy of this batch. Removals since the constructor are
-  // noticed by the claims.
+  // A removed record may be newer than the copy in this batch, so it is skipped. The claims notice
+  // removals since the constructor.
   const std::vector<bool> removed = engine_.refreshes->removed_since_begin(batch);
   std::vector<std::size_t> stale;
   for (std::size_t query = 0; query < answers_.size(); ++query) {
@@ -488,7 +490,7 @@ std::vector<std::vector<std::size_t>> Load::batches_of(const std::vector<std::si
   const engine::FailedRecords& failed = queries_[queries.front()].calculation->failed_records;
   if (!runs_.front().one_call || failed.empty()) return {queries};
   std::vector<std::vector<std::size_t>> batches;
-  std::map<std::size_t, std::size_t> open;  // by the maximum size: the batch that is filled now
+  std::map<std::size_t, std::size_t> open;  // by maximum size: the number of the batch to fill
   for (const std::size_t query : queries) {
     const std::size_t max = failed.max_batch(queries_[query].key);
     const auto [at, is_new] = open.try_emplace(max, batches.size());
@@ -501,7 +503,7 @@ std::vector<std::vector<std::size_t>> Load::batches_of(const std::vector<std::si
 
 void Load::refresh_stale() {
   if (stale_.empty() || engine_.is_out_of_use()) return;
-  auto next = stale_.begin();  // in the order of the queries, and so of the cached runs
+  auto next = stale_.begin();  // sorted by query, so the runs are in the order of cached_
   for (const std::size_t run : cached_) {
     const std::size_t end = runs_[run].first_query + records_;
     const auto last = std::lower_bound(next, stale_.end(), end);
@@ -590,7 +592,7 @@ void Load::share() {
 // ---- computing
 
 void Load::compute(const std::vector<std::size_t>& wanted, bool with_uncached) {
-  auto next = wanted.begin();  // in the order of the queries, and so of the cached runs
+  auto next = wanted.begin();  // sorted by query, so the runs are in the order of cached_
   std::vector<std::size_t> records;
   for (std::size_t run = 0; run < runs_.size(); ++run) {
     records.clear();
@@ -686,7 +688,7 @@ void Load::pause_failed(std::size_t run, std::span<const std::size_t> records,
   if (is_good) state->failure_reported = false;
 }
 
-// A batch throws for all its records, otherwise the first record without a result has thrown.
+// If a batch threw, these are all its records. Otherwise it is the first record without a result.
 std::span<const std::size_t> Load::records_that_threw(std::size_t run,
                                                       std::span<const std::size_t> records,
                                                       const ComputeReport& report) const {
@@ -703,7 +705,8 @@ bool Load::has_kept(std::size_t query) const {
          engine_.catalog.is_current(run_of(query).keeping->calculation_id);
 }
 
-// Stale-if-error: all records of the failure must have an older value.
+// Stale-if-error. A record that returned Failed needs an older value. If the run threw, each record
+// that threw needs one.
 void Load::answer_with_kept(std::size_t run, std::span<const std::size_t> records,
                             ComputeReport& report) {
   std::erase_if(report.failed, [&](const FailedRecord& failed) {
@@ -725,8 +728,8 @@ void Load::report_failure(std::size_t run, const std::string& why) {
   runs_[run].registered->calculation().report_failure(why);
 }
 
-// Callers that wait share the exception of a run for one key. If a batch threw, each of them computes
-// its own records.
+// Waiting callers share the exception of a run for one key. If a batch of several keys threw, each
+// caller computes its own records.
 void Load::end_flights(std::size_t run, std::span<const std::size_t> records,
                        const ComputeReport& report) {
   for (const FailedRecord& failed : report.failed) {
@@ -738,8 +741,8 @@ void Load::end_flights(std::size_t run, std::span<const std::size_t> records,
   }
 }
 
-// User code may have forked. In the child the threads of the other callers do not exist, and they may
-// have locked mutexes.
+// User code may have forked. In the child the threads of the other callers do not exist, and they
+// may have locked mutexes.
 void Load::after_user_code() noexcept {
   if (engine_.process.is_forked_child()) claims_.forget();
 }
@@ -770,7 +773,7 @@ void Load::add_entry(const Computed& computed, std::optional<Value> value) {
   const std::optional lifetimes =
       is_nothing ? run.keeping->nothing : std::optional(run.keeping->something);
   if (!lifetimes) value.reset();
-  // An entry without a value removes an older value that would still answer.
+  // An entry without a value only removes an older value that would still answer.
   if (!value && !answers_[number].is_hit() && (kept_.empty() || !kept_[number])) return;
   entries_.push_back({.key = query.key,
                       .value = std::move(value),

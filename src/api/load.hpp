@@ -26,8 +26,9 @@ namespace ashmemo::api {
 
 /// How the results of a run are stored.
 struct Keeping {
-  /// The id before the look-up, so that results of a calculation that is invalidated during the load
-  /// remain invalid. 0: as a direct put.
+  /// The id that the calculation had before the look-up. If the calculation is invalidated during
+  /// the load, the results have the old id and never answer. 0: the results are stored as direct
+  /// puts.
   std::int64_t calculation_id = 0;
   engine::Lifetimes something;
   std::optional<engine::Lifetimes> nothing;  // of results that are "nothing"; nullopt: not stored
@@ -36,7 +37,7 @@ struct Keeping {
 /// One calculation of a load, or the loader of a get_or_compute.
 struct LoadRun {
   detail::PageRun* run = nullptr;
-  detail::CalculationRun* registered = nullptr;  // the same; null for a loader
+  detail::CalculationRun* registered = nullptr;  // equals `run`; null for a loader
   bool one_call = true;                          // computes all its records in one call
   std::optional<Keeping> keeping;                // nullopt: not cached
   std::size_t first_query = 0;                   // if cached: the query of record 0
@@ -65,21 +66,21 @@ struct ComputeReport {
   std::int64_t failures = 0;  // the number of records without a result, for the counters
 };
 
-/// Runs the calculation for these records and measures the time of each. If a batch throws, it has no
-/// results; if a single record throws, the results before it remain. Calls `completed` with each
+/// Runs the calculation for these records and measures the time of each. If a batch throws, it has
+/// no results; if a single record throws, the results before it remain. Calls `completed` with each
 /// result at once.
 [[nodiscard]] ComputeReport compute(const Clock& clock, const LoadRun& run, std::size_t number,
                                     std::span<const std::size_t> records,
                                     const std::function<void(const Computed&)>& completed);
 
-/// Makes the values that a read finds the results of runs.
+/// Gives each value that a read finds to the run of its query, as its result.
 class RunSink final : public engine::ValueSink {
  public:
   /// Each run has `records` queries; run 0 has the first ones.
   RunSink(std::vector<detail::PageRun*> runs, std::size_t records)
       : runs_(std::move(runs)), records_(records) {}
 
-  /// For a read of only these queries. It takes only fresh values.
+  /// Prepares for a read of only these queries, in which the sink takes only fresh values.
   void read_only_again(std::span<const std::size_t> queries) { again_ = queries; }
 
   bool take(std::size_t index, Freshness freshness, ValueView value) override {

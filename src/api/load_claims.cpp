@@ -24,7 +24,7 @@ std::vector<engine::InFlightTable::Wanted> Claims::keys_of(
   return keys;
 }
 
-// Called before the claim: if memory ran out after it, the claimed results would never end.
+// Called before the claim. If memory ran out after the claim, the claimed results would never end.
 void Claims::reserve(std::size_t more) {
   own_.resize(queries_.size());
   in_flight_.reserve(in_flight_.size() + more);

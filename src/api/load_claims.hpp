@@ -16,8 +16,8 @@
 
 namespace ashmemo::api {
 
-/// The results that one load computes itself, and those of other callers for which it waits. Queries
-/// are identified by their numbers.
+/// The results that one load computes itself, and those of other callers for which it waits.
+/// Queries are identified by their numbers.
 ///
 /// A closed cache and a forked child share nothing with other callers. There the load computes
 /// everything that it claims, and no mutex is locked.
@@ -26,7 +26,8 @@ class Claims {
   /// The calculation id of a query.
   using IdOf = std::function<std::int64_t(std::size_t query)>;
 
-  /// Make it before the look-up, so that it notices everything that is stored or removed later.
+  /// Construct it before the look-up, so that it notices everything that is stored or removed
+  /// later.
   Claims(engine::Engine& engine, std::span<const engine::Query> queries, IdOf id_of);
   /// Cancels claims that have no result, so that other callers compute these.
   ~Claims() { leave(); }
@@ -41,14 +42,15 @@ class Claims {
   /// Claims these queries; returns those that no other caller computes. The others are in `joined`.
   [[nodiscard]] std::vector<std::size_t> claim(const std::vector<std::size_t>& wanted);
   [[nodiscard]] const std::vector<Joined>& joined() const noexcept { return joined_; }
-  /// Claims these queries although other callers may compute them too. No other caller joins.
+  /// Claims these queries, even if other callers compute them too. No other caller joins these
+  /// claims.
   void claim_alone(const std::vector<std::size_t>& wanted);
   /// Whether a claimed result may have been stored between the look-up and the claim.
   [[nodiscard]] bool must_look_again() const;
   /// The number of removals before the look-up.
   [[nodiscard]] std::uint64_t removals() const noexcept { return removals_; }
 
-  /// The query's own claim; null: it has none.
+  /// The claim of this load for the query, or null.
   [[nodiscard]] engine::InFlight* own(std::size_t query) const {
     return query < own_.size() ? own_[query].get() : nullptr;
   }
@@ -63,8 +65,8 @@ class Claims {
   void end_failed(std::size_t query, const std::string& why);
   /// Call when the claimed results are in the write queue, or were dropped.
   void leave();
-  /// For a forked child: forgets all claims, its own and those of others, and locks nothing. A mutex may be locked there by a
-  /// thread that does not exist in the child.
+  /// For a forked child: forgets all claims, its own and those of others. Locks no mutex, because a
+  /// thread that does not exist in the child may have locked it.
   void forget() noexcept;
 
  private:
@@ -81,7 +83,7 @@ class Claims {
   const std::uint64_t ended_;
   const std::uint64_t changes_;
   std::vector<engine::InFlightPtr> own_;        // by query
-  std::vector<engine::InFlightPtr> in_flight_;  // the same, without gaps
+  std::vector<engine::InFlightPtr> in_flight_;  // the claims in own_, without gaps
   std::vector<Joined> joined_;
 };
 

@@ -22,8 +22,8 @@ namespace {
 /// The keys of a page: "Post:42:" of the record and "excerpt(80)@acme" of the run. The constructor
 /// calls the scope function, except in a refresh.
 ///
-/// All keys of the queries are in one string, so a key costs no allocation. They are valid as long as
-/// this object.
+/// All keys of the queries are in one string, so a key costs no allocation. They are valid as long
+/// as this object.
 class PageKeys {
  public:
   PageKeys(const detail::ResourceCore& resource, const detail::RecordSource& records);

@@ -154,7 +154,8 @@ void ResourceCore::enter_calculations() {
       break;
     }
   }
-  // Also after an exception, because the catalog has the calculations that were entered before.
+  // This is necessary after an exception too: the catalog has the calculations that were entered
+  // before.
   if (engine().catalog.has_unwritten()) {
     auto range = std::make_shared<engine::Range>();
     range->kind = engine::Range::Kind::put_calculations;
@@ -164,8 +165,8 @@ void ResourceCore::enter_calculations() {
 }
 
 const std::string_view* CarriedScope::of(const ResourceCore& resource) {
-  // Only the innermost refresh counts. An outer refresh on this thread, and a hook that runs during a
-  // refresh, work for another caller.
+  // Only the innermost refresh counts. An outer refresh on this thread, and a hook that runs during
+  // a refresh, work for another caller.
   const CarriedScope* const carried = innermost();
   const bool is_its = carried != nullptr && &carried->resource_ == &resource &&
                       !resource.engine().worker->is_in_hook();

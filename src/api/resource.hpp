@@ -45,7 +45,7 @@ class ResourceCore {
   [[nodiscard]] const std::deque<CalculationCore>& calculations() const noexcept {
     return calculations_;
   }
-  /// Error (unknown_calculation) if there is no calculation of that name.
+  /// Throws Error (unknown_calculation) if there is no calculation of that name.
   [[nodiscard]] const CalculationCore& find(std::string_view name) const;
 
  private:

@@ -6,8 +6,8 @@
 #include <mutex>
 
 // Clang checks the locking of annotated types only, and libstdc++'s std::mutex is not annotated.
-// These wrappers are; other compilers see plain standard mutexes. `-Wthread-safety` then proves
-// that a field marked GUARDED_BY is only touched while its mutex is held.
+// These wrappers are annotated. Other compilers see plain standard mutexes. `-Wthread-safety` then
+// proves that a field marked GUARDED_BY is only touched while its mutex is held.
 
 #if defined(__clang__)
 #define ASHMEMO_THREAD(x) __attribute__((x))
@@ -16,7 +16,8 @@
 #endif
 
 // The ThreadSanitizer of GCC 12 does not know the system call for waits on the steady clock and
-// assumes that the mutex is held during the wait. So builds with ThreadSanitizer use the wall clock.
+// assumes that the mutex is held during the wait. So builds with ThreadSanitizer use the wall
+// clock.
 #if defined(__SANITIZE_THREAD__)
 #define ASHMEMO_WAITS_BY_WALL_CLOCK
 #elif defined(__has_feature)

@@ -37,9 +37,10 @@ struct FileState {
 /// The state of `path` itself, without following a symbolic link. A missing file is not a failure.
 [[nodiscard]] Result<FileState> inspect(const std::string& path);
 
-/// The first bytes of a regular file, at most 100. Never call it for a file that this process may have
-/// locked or SQLite may have open: it closes a descriptor, which drops all locks of the process on
-/// the file. The header of a cache file is read through SQLite instead (store/header.hpp).
+/// The first bytes of a regular file, at most 100. Never call it for a file that this process may
+/// have locked or SQLite may have open: it closes a descriptor, which drops all locks of the
+/// process on the file. The header of a cache file is read through SQLite instead
+/// (store/header.hpp).
 [[nodiscard]] Result<std::string> read_start(const std::string& path);
 
 /// A regular file, read from its beginning to its end. Follows no link. Never use it for a file
@@ -51,7 +52,8 @@ class InputFile {
   InputFile(const InputFile&) = delete;
   InputFile& operator=(const InputFile&) = delete;
 
-  /// Reads the next bytes and returns their number. Fewer than asked for: the file ends there.
+  /// Reads the next bytes and returns their number. It is less than `bytes` only if the file ends
+  /// there.
   [[nodiscard]] Result<std::size_t> read(char* to, std::size_t bytes);
 
  private:
@@ -76,8 +78,8 @@ class InputFile {
 /// do it.
 void sync_folder_of(const std::string& path);
 
-/// Remembers the process that created it, so that its owner can notice that it runs in a forked
-/// child.
+/// Remembers the process that created the object, so that the owner can notice that it runs in a
+/// forked child.
 class ProcessMark {
  public:
   ProcessMark();
@@ -91,15 +93,14 @@ class ProcessMark {
 /// The lock of the engine: FILE-lock beside the cache file. The system releases it when the process
 /// ends in any way. A forked child and a program that this process starts do not inherit it.
 ///
-/// If the system has locks of open files (Linux), each other acquire fails, in this process too,
-/// and the lock remains when the program opens and closes the file. Otherwise it is a lock of the
-/// process: a second acquire in this process would succeed, and destroying either object would
-/// release both. store/open_files.hpp prevents that.
+/// If the system has locks of open files (Linux), a second acquire fails, in this process too. The
+/// lock then remains when the program opens and closes the file. Other systems have only locks of a
+/// process. There a second acquire in this process would succeed, and destroying either object
+/// would release both. store/open_files.hpp prevents that.
 class FileLock {
  public:
-  /// Takes the lock and creates the file with `magic` as its content. Fails with busy if another
-  /// process has the lock, and with not_ours, without a change, if the file does not begin with the
-  /// magic.
+  /// Takes the lock and creates the file with `magic` as its content. Fails with busy if the lock
+  /// is taken. Fails with not_ours, and changes nothing, if the file does not begin with the magic.
   [[nodiscard]] static Result<std::unique_ptr<FileLock>> acquire(const std::string& path,
                                                                  std::string_view magic);
   ~FileLock();

@@ -93,7 +93,7 @@ FileState state_of(const struct stat& found) {
   return state;
 }
 
-// Returns the number of bytes. Fewer than asked for: the file ends there.
+// Returns the number of bytes. It is less than `bytes` only if the file ends there.
 Result<std::size_t> read_fully(int descriptor, char* to, std::size_t bytes,
                                const std::string& path) {
   std::size_t done = 0;
@@ -107,7 +107,7 @@ Result<std::size_t> read_fully(int descriptor, char* to, std::size_t bytes,
   return done;
 }
 
-// For a file that was opened just now.
+// Reads the first bytes of a file that was opened just now.
 Result<std::string> read_beginning(int descriptor, const std::string& path) {
   std::string content(kStartBytes, '\0');
   const auto count = read_fully(descriptor, content.data(), content.size(), path);
@@ -131,8 +131,8 @@ class LockDescriptors {
 
   /// How often this process has forked.
   [[nodiscard]] std::uint64_t forks() const noexcept { return forks_.load(); }
-  /// Returns false if there was a fork since `forks` had this value. A child may then have a copy
-  /// that it does not know.
+  /// Returns false if the process has forked since forks() returned `forks`. A child may then have
+  /// a copy of the descriptor without knowing it.
   [[nodiscard]] bool add(int descriptor, std::uint64_t forks) {
     const Lock lock(mutex_);
     if (forks_ != forks) return false;
@@ -237,7 +237,8 @@ Status write_magic(int descriptor, std::string_view magic, const std::string& pa
   return Ok{};
 }
 
-// A lock file. If it is not open, it was created or removed in between: try again.
+// Opens or creates the lock file. If the result is not open, another process created the file
+// meanwhile: try again.
 Result<Descriptor> open_lock_file(const std::string& path) {
   Descriptor file = open_file(path, O_RDWR);
   if (file.is_open()) return file;
@@ -250,7 +251,7 @@ Result<Descriptor> open_lock_file(const std::string& path) {
   return created;
 }
 
-// Takes a lock of the open file if the system has such locks. Otherwise a lock of the process.
+// Takes a lock of the open file if the system has such locks, otherwise a lock of the process.
 Status lock_whole(int descriptor, const std::string& path) {
   const struct flock whole = whole_file(F_WRLCK);
   const auto is_held = [] { return errno == EACCES || errno == EAGAIN; };
@@ -272,8 +273,8 @@ bool still_named(const struct stat& open, const std::string& path) {
   return sys::lstat(path.c_str(), &named) == 0 && identity_of(open) == identity_of(named);
 }
 
-// Whether the file has the magic. If it has only a part of it or is empty, its creation was interrupted
-// and the rest is written. Any other content is not ours.
+// Returns whether the file had the magic. Writes the magic if the file is empty or has only a part
+// of it, because then its creation was interrupted. Any other content is not ours.
 Result<bool> ensure_magic(int descriptor, std::string_view magic, const std::string& path) {
   Result<std::string> content = read_beginning(descriptor, path);
   if (!content) return content.failure();
@@ -281,7 +282,8 @@ Result<bool> ensure_magic(int descriptor, std::string_view magic, const std::str
   if (!magic.starts_with(*content)) return not_our_lock(path);
   const Status written = write_magic(descriptor, magic, path);
   if (written) return false;
-  // Removes the empty file that a full disk may leave. We hold the lock, so no process relies on it.
+  // Removes the empty file that a full disk may leave. We hold the lock, so no process relies on
+  // it.
   sys::unlink(path.c_str());
   return written.failure();
 }
@@ -381,8 +383,8 @@ Status rename_file(const std::string& from, const std::string& to) {
     return Ok{};
   if (errno != ENOSYS && errno != EINVAL) return failed(errno, "rename", from);
 #endif
-  // Some file systems cannot refuse to replace a file. Another process could create a file between the
-  // check and the rename, but none has a reason to.
+  // Some file systems cannot refuse to replace a file. Another process could create a file between
+  // the check and the rename, but none has a reason to.
   const Result<FileState> there = inspect(to);
   if (!there) return there.failure();
   if (there->type != FileType::missing) return failed(EEXIST, "rename", from);
@@ -500,7 +502,7 @@ FileSizeSignalBlock::FileSizeSignalBlock() noexcept {
   was_blocked_ = ::sigismember(&before, SIGXFSZ) == 1;
 }
 
-// Takes a signal that waits before it allows the signal again.
+// Removes a pending signal, then allows the signal again.
 FileSizeSignalBlock::~FileSizeSignalBlock() {
   if (was_blocked_) return;
   const sigset_t signals = file_size_signal();

@@ -18,7 +18,8 @@ bool begins_control(const std::string& text, std::size_t at) noexcept {
   return next >= 0x80 && next < 0xA0;
 }
 
-// The number of bytes of the control character at this position; 0 if there is no control character.
+// The number of bytes of the control character at this position; 0 if there is no control
+// character.
 std::size_t control_bytes(const std::string& text, std::size_t at) noexcept {
   if (begins_control(text, at)) return 2;
   return is_control(static_cast<unsigned char>(text[at])) ? 1 : 0;

@@ -14,7 +14,7 @@ enum class FailureKind : std::uint8_t {
   io,           // the device fails, or the file cannot be written (permission, read-only)
   corrupt,      // the file is damaged, or it is not our file any more
   unavailable,  // there is no store now
-  in_use,       // another engine, in this process or beside it, has the file open
+  in_use,       // another engine, in this or another process, has the file open
   not_ours,     // the file at the path is not a cache of ours; it is never changed
   too_large,    // this one value cannot be stored
   other,        // everything else, including out of memory

@@ -1,8 +1,8 @@
 #pragma once
 
-// A test point is a named place in the code. A test can make a thread wait there to force an order of
-// events, or end the process. Test points exist only with ASHMEMO_TEST_POINTS, never in a release
-// build.
+// A test point is a named place in the code. A test can make a thread wait there to force an order
+// of events, or end the process. Test points exist only with ASHMEMO_TEST_POINTS, never in a
+// release build.
 
 #if defined(ASHMEMO_TEST_POINTS)
 
@@ -11,8 +11,8 @@
 
 namespace ashmemo::base {
 
-/// Called at each test point, on the thread that reaches it. Set it before any other thread can reach
-/// a point, and clear it after that; empty: nothing happens.
+/// Sets the function that each test point calls, on its own thread. Set it before another thread
+/// can reach a point. Clear it, with an empty function, when no other thread can.
 void set_at_test_point(std::function<void(std::string_view)> what);
 void at_test_point(std::string_view name);
 

@@ -68,7 +68,7 @@ void ThreadPool::post(std::function<void()> task) {
 }
 
 void ThreadPool::run(const std::shared_ptr<State>& state) {
-  /// Also when the task ends the thread.
+  /// Its destructor also runs if the task ends the thread.
   struct Ended {
     State& state;
     ~Ended() {

@@ -11,7 +11,7 @@
 
 namespace ashmemo::base {
 
-/// An executor with a few threads. A task starts a thread if all threads are busy.
+/// An executor with a few threads. Posting a task starts a thread if all threads are busy.
 ///
 /// Threads: any.
 class ThreadPool final : public Executor {

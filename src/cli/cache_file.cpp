@@ -24,7 +24,8 @@ Options common_options() {
   return options;
 }
 
-/// Other problems are not final: if one lasts, `flush` throws.
+/// Whether the notice means that changes are lost. Other problems may end; if one lasts, `flush`
+/// throws.
 bool is_final(NoticeKind kind) {
   switch (kind) {
     case NoticeKind::quarantined:
@@ -115,7 +116,8 @@ void change_file(const std::string& file, const std::function<void(Cache&)>& wor
     has_failed = true;
   };
   Cache cache(file, options);
-  // An entry that does not match its checksum is a miss, and does no harm to the others.
+  // Entries that do not match their checksums do not count: they are misses and harm no other
+  // entry.
   if (const CheckReport report = check_file(file); !report.problems.empty()) {
     complain(
         fmt::format("'{}' is damaged and was not changed. An application that opens it replaces "

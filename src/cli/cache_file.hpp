@@ -25,9 +25,9 @@ void visit_all(const Cache& cache, const std::string& prefix,
 
 /// Opens a cache for writing, calls `work`, and waits until all changes are in the file.
 ///
-/// Refuses a file that an application has open (Error, file_in_use). Then checks the whole file, and
-/// ends the program if it is damaged, because the library would replace it by a new one. No limits
-/// hold, so only expired entries and those that `work` removes are deleted.
+/// Refuses a file that an application has open (Error, file_in_use). Then checks the whole file,
+/// and ends the program if it is damaged, because the library would replace it by a new one. No
+/// limits hold, so only expired entries and those that `work` removes are deleted.
 void change_file(const std::string& file, const std::function<void(Cache&)>& work);
 
 /// The size of a file; 0 if it cannot be read.

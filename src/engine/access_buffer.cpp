@@ -13,7 +13,8 @@ constexpr std::uint64_t kMaxCount = (std::uint64_t{1} << kRowShift) - 1;
 constexpr std::int64_t kMaxRow = std::int64_t{1} << 43;
 
 // A hot row was read this often since it was last written, and its last mark is at most this old
-// (microseconds). Its mark does not change, because threads would take the cache line from each other.
+// (microseconds). Its mark does not change, because threads would take the cache line from each
+// other.
 constexpr std::uint64_t kHotCount = 64;
 constexpr std::int64_t kHotTime = 10'000;
 

@@ -17,8 +17,8 @@ namespace ashmemo::engine {
 /// Counts the reads of rows until the worker writes them: a fixed, lossy table in memory.
 ///
 /// A mark is one atomic word with a rowid and a count, so a count never belongs to another row.
-/// Rowids are not reused while a store is open. The time beside the word may be that of another read
-/// of the row, which changes the eviction order a little and no count.
+/// Rowids are not reused while a store is open. The time beside the word may belong to another
+/// read. That changes the eviction order a little, but no count.
 ///
 /// Threads: any. Cost of a mark: a few atomic operations and no lock; for a hot row one load.
 class AccessBuffer {

@@ -18,7 +18,7 @@ constexpr std::int64_t kMaxId = std::int64_t{1} << 62;
 constexpr auto& kCounts = store::kCalculationCounts<std::int64_t>;
 constexpr auto& kCounters = store::kCalculationCounts<Counter>;
 
-/// Whether the results of this row are results of that code.
+/// Whether code of this version, with this type of results, computed the results of the row.
 bool is_of(const store::CalculationRow& row, std::int64_t version, std::string_view result_type) {
   return row.version == version && (row.result_type.empty() || row.result_type == result_type);
 }
@@ -57,7 +57,8 @@ std::vector<store::CalculationRow> Catalog::load(const std::vector<store::Calcul
   return unwritten;
 }
 
-// The file may not have these rows yet, or it may be an older copy.
+// Keeps the calculations retired that this process has retired. The file may not have these rows
+// yet, or it may be an older copy.
 void Catalog::keep_retired_locked(const std::map<std::int64_t, store::CalculationRow>& before,
                                   const Names& in_file, Rows& unwritten) {
   for (const auto& [id, row] : before) {
@@ -88,8 +89,8 @@ void Catalog::assign_id_locked(CalculationState& state, store::CalculationRow ro
     retired_[old.id] = old;
     unwritten.push_back(std::move(old));
   }
-  // An id of the old file has no meaning in a file that does not know it: the new file may give it to
-  // another calculation.
+  // An id of the old file has no meaning in a file that does not know it: the new file may give it
+  // to another calculation.
   if (in_file.contains(row.id) || (!writes_ && row.id < kMaxId)) row.id = ++last_id_;
   state.id = row.id;
   rows_[name] = row;
@@ -140,7 +141,7 @@ CalculationPtr Catalog::add(std::string_view resource, std::string_view name, st
   return state;
 }
 
-// Makes space for one calculation.
+// Retires unused calculations until there is space for one more.
 void Catalog::make_space_locked() {
   if (!writes_ || rows_.size() < kMaxCalculations) return;
   const std::size_t surplus = rows_.size() - kMaxCalculations + 1;

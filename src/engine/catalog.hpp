@@ -33,9 +33,9 @@ struct CalculationState {
   std::atomic<std::int64_t> id{0};
   bool is_renewed = false;                    // by this process; guarded by the catalog's mutex
   std::atomic<bool> is_touched{true};         // whether its reads are marked
-  FailedRecords failed_records;               // those that an older value replaces
+  FailedRecords failed_records;               // those that failed while older values answer
   std::atomic<bool> failure_reported{false};  // since the last moment when no record was failing
-  store::CalculationRow at_open;              // the counters from before
+  store::CalculationRow at_open;              // the counters before this process
   CalculationCounters since_open;
   CalculationCounters unwritten;  // not yet in the file
 };
@@ -56,15 +56,15 @@ class Catalog {
   explicit Catalog(bool writes = true);
 
   /// Takes over the rows of the file, at each opening. Returns the rows that must be written to it
-  /// before any entry: none at the first opening; later, if it is another file than before, all
-  /// calculations of this process. A calculation that the new file has with the same version takes
+  /// before any entry. At the first opening there are none. Later these are the rows of this
+  /// process that the file lacks. A calculation that the new file has with the same version takes
   /// the id of the file. Results that were retired here stay retired.
   [[nodiscard]] std::vector<store::CalculationRow> load(
       const std::vector<store::CalculationRow>& rows);
 
   /// The state of a calculation. If the file has another version of it, newer or older, or another
-  /// type of results, the calculation gets a new id and the old one is retired. A file of format 1
-  /// does not know the type; then it takes this one. Error (misuse) if this process already uses
+  /// type of results, the calculation gets a new id and the old one is retired. A row of a file of
+  /// format 1 has no type and gets this one. Throws Error (misuse) if this process already uses
   /// another version or type, or kMaxCalculations other calculations.
   [[nodiscard]] CalculationPtr add(std::string_view resource, std::string_view name,
                                    std::int64_t version, std::string_view policy,
@@ -86,7 +86,7 @@ class Catalog {
   /// The rows whose entries the worker must delete.
   [[nodiscard]] std::vector<store::CalculationRow> retired() const;
   [[nodiscard]] bool has_retired() const;
-  /// The entries of these ids are deleted.
+  /// Forgets these ids, because all their entries are deleted.
   void drop_retired(std::span<const std::int64_t> ids);
 
   /// The file's row of a calculation, of any version; an empty row if it has none.

@@ -7,7 +7,8 @@
 
 namespace ashmemo::engine {
 
-/// One number that many threads add to. Relaxed: the numbers of Stats need not be of one moment.
+/// One number that many threads add to. Its order is relaxed, because the numbers of Stats may
+/// belong to different moments.
 class Counter {
  public:
   void add(std::int64_t n = 1) noexcept {
@@ -23,10 +24,10 @@ class Counter {
 
 /// The counters of reads. Each hit is counted in one of them.
 struct alignas(64) ReadCounters {
-  Counter
-      hits_in_memory_coalesced;  // counts the hit and its touch together, so that a hit costs one addition
+  // Counts a hit and its touch together, so that such a hit costs one addition.
+  Counter hits_in_memory_coalesced;
   Counter hits_in_memory, hits_in_file, stale_in_memory, stale_in_file, misses, saved_us;
-  // Each touch is counted in one of these.
+  // Each other touch is counted in one of these.
   Counter touches_begun, touches_coalesced, touches_unplaced;
 };
 

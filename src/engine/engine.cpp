@@ -14,14 +14,14 @@ namespace {
 constexpr std::int64_t kDefaultMaxBytes = 256 * MiB;
 constexpr std::int64_t kMaxDefaultEntryBytes = 64 * MiB;
 
-/// A calculation that hangs holds RefreshQueue::kMaxRunning of them. The system starts a thread
-/// only when a refresh finds all others busy.
+/// A calculation that hangs takes at most RefreshQueue::kMaxRunning of them. A thread is started
+/// only if a refresh finds all others busy.
 constexpr std::size_t kRefreshThreads = 8;
 
 constexpr std::int64_t kReadsRecoverAfter = 1'000'000;
 
-/// A writer quarantines a damaged file, so damage degrades only a read-only cache. A value that is too
-/// large is not a failure of the store.
+/// A writer quarantines a damaged file, so damage degrades only a read-only cache. A value that is
+/// too large is not a failure of the store.
 bool is_fault_of_reading(base::FailureKind kind, Access access) {
   if (kind == base::FailureKind::corrupt) return access == Access::read_only;
   return kind != base::FailureKind::too_large;

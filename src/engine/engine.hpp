@@ -57,7 +57,7 @@
 // User code (calculations, codecs that are not in place, hooks, executors) runs without any mutex.
 // A user's Clock may be asked under a mutex, so it must not call the cache (see clock.hpp).
 //
-// Threads: any. Members say which thread changes them if it is not any thread.
+// Threads: any. If only one thread may change a member, the member says so.
 
 namespace ashmemo::engine {
 
@@ -83,8 +83,8 @@ class StoreSlot {
   std::optional<std::string> corruption_ ASHMEMO_GUARDED_BY(mutex_);
 };
 
-/// The minimum of Limits::max_wal_bytes. The log reaches this length without another program,
-/// because it is moved into the file from 4 MiB on, and a transaction has at most 4 MiB.
+/// The minimum of Limits::max_wal_bytes. The log may reach this length even if no other program
+/// reads, because it is moved into the file from 4 MiB on, and a transaction has at most 4 MiB.
 inline constexpr std::int64_t kMinMaxWalBytes = 8 * MiB;
 
 /// Limits with defaults filled in.
@@ -119,7 +119,7 @@ class HealthCell {
   void change(HealthState state, std::int64_t wall_now);
   void fill(Health* health) const;
 
-  /// A read failed. `degrades`: because of the store.
+  /// A read failed. `degrades`: whether the store is the reason.
   void read_failed(bool degrades, const Clock& clock);
   /// Whether reads are failing. Then each successful read calls read_worked.
   [[nodiscard]] bool are_reads_failing() const noexcept {
@@ -144,19 +144,20 @@ class HealthCell {
   std::atomic<bool> are_reads_failing_{false};
 };
 
-/// What the engine asks of the worker. Implemented by the worker, and by a fake in tests.
+/// The calls of the engine to the worker. The worker implements them; in tests a fake does.
 class WorkerControl {
  public:
   virtual ~WorkerControl() = default;
-  /// A caller has added work. Wakes the worker's thread if it should begin before its next time.
+  /// A caller has added work. Wakes the worker's thread if the work cannot wait until the thread's
+  /// next start.
   virtual void wake() noexcept = 0;
   /// Wakes the worker's thread in any case.
   virtual void wake_now() noexcept = 0;
   /// In manual mode: writes everything that is pending, on this thread. Returns false if another
   /// thread does the work, which this thread may wait for. Must not be called inside a hook.
   virtual bool run_pending_now() = 0;
-  /// Before a read of a read-only cache: at most once a second reads again what other programs
-  /// may have changed. Waits for no other thread.
+  /// Called before each read of a read-only cache. At most once a second it loads the data again
+  /// that other programs may have changed. Waits for no other thread.
   virtual void follow() noexcept = 0;
   /// Whether this thread is inside a hook of any cache. There no call may wait, because another
   /// thread may be waiting for the hook.

@@ -11,9 +11,9 @@ namespace ashmemo::engine {
 
 /// The executor, until the cache is closed.
 ///
-/// This may be the last owner of the executor, and its destructor may wait for its threads. So it
-/// must not be destroyed on one of these threads: `give_up` destroys it on the thread that closes the
-/// cache.
+/// The slot may be the last owner of the executor, whose destructor may wait for its threads. So
+/// the executor must not be destroyed on one of these threads: `give_up` destroys it on the thread
+/// that closes the cache.
 ///
 /// Threads: any.
 class ExecutorSlot {

@@ -14,7 +14,7 @@
 
 namespace ashmemo::engine {
 
-/// The records of one calculation that failed although an older value of them answers. Each one
+/// The records of one calculation that failed while an older value of each still answers. Each one
 /// pauses by itself, so a broken record stops no other record.
 ///
 /// Its memory has a limit. If more records fail, it forgets all of them. Each of them then runs
@@ -28,8 +28,9 @@ class FailedRecords {
 
   [[nodiscard]] bool empty() const noexcept { return is_empty_.load(std::memory_order_relaxed); }
   [[nodiscard]] bool is_paused(std::string_view key, std::int64_t now) const;
-  /// The maximum size of a batch with this record. Half of the size of its last batch that threw,
-  /// so that a few attempts separate a broken record from the others of its batch.
+  /// The maximum size of a batch that contains this record. It is half the size of the last such
+  /// batch that threw, so that a few attempts separate a broken record from the others of its
+  /// batch.
   [[nodiscard]] std::size_t max_batch(std::string_view key) const;
 
   /// A run that began at `began` failed for this record. It had `batch` records that failed
@@ -44,7 +45,7 @@ class FailedRecords {
     BackOff back_off;
     std::size_t batch = 1;
   };
-  /// About the memory of a record beside its key.
+  /// The approximate memory of a record without its key.
   static constexpr std::size_t kRecordBytes = 128;
 
   [[nodiscard]] static std::size_t bytes_of(std::string_view key) noexcept {

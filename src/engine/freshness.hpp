@@ -36,7 +36,8 @@ inline constexpr Lifetimes kNoLifetimes{0, 0, 0};
           end_of(now, lifetimes.keep)};
 }
 
-/// The earlier deadline of each kind. So a policy that became shorter also applies to older entries.
+/// The earlier deadline of each kind. So a policy that became shorter also applies to older
+/// entries.
 [[nodiscard]] constexpr Deadlines shortened(const Deadlines& stored, const Lifetimes& lifetimes) {
   const Deadlines now_allowed = deadlines_from(stored.computed_at, lifetimes);
   return {stored.computed_at, std::min(stored.fresh_until, now_allowed.fresh_until),
@@ -44,8 +45,8 @@ inline constexpr Lifetimes kNoLifetimes{0, 0, 0};
           std::min(stored.keep_until, now_allowed.keep_until)};
 }
 
-/// The freshness of an entry at `now`: the only place that decides it, for the memory tier, the write
-/// queue and the file.
+/// The freshness of an entry at `now`. Only this function decides it, for the memory tier, the
+/// write queue and the file.
 ///
 /// An entry from the future does not answer. So the cache recovers by itself after a clock jumped
 /// forward and back, and an entry outlives its ttl at most by the time that the clock was set back.

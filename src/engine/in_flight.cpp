@@ -32,7 +32,8 @@ base::Mutex& mutex_of_waits() {
   return graph->mutex;
 }
 
-// A result that has ended keeps no thread waiting.
+// Whether the owner of `flight` waits for `waiter`, directly or through others. No thread waits for
+// a result that has ended.
 bool waits_for(const InFlight& flight, const Waiter& waiter) {
   const InFlight* next = &flight;
   while (next != nullptr && next->is_running()) {
@@ -44,9 +45,9 @@ bool waits_for(const InFlight& flight, const Waiter& waiter) {
 
 }  // namespace
 
-// The program may load in the destructor of a static object or of a thread_local one, which may run
-// after the end of our objects of this thread. So the pointer is a plain one, and a waiter that is
-// made that late has an object of its own that destroys it.
+// The program may load in the destructor of a static or thread_local object, which may run after
+// `end` was destroyed. So `waiter` is a plain pointer, and `late_end` destroys a waiter that is
+// made that late.
 const WaiterPtr& this_waiter() {
   thread_local const WaiterPtr* waiter = nullptr;
   thread_local bool is_late = false;
@@ -125,7 +126,8 @@ bool RemovalFilter::covers(std::string_view key, std::uint64_t since) const noex
 
 namespace {
 
-// A clock that a test moves wakes no thread, so a wait with a deadline looks at the clock this often.
+// A clock that a test moves wakes no thread, so a wait with a deadline looks at the clock this
+// often.
 constexpr std::chrono::microseconds kLook{2'000};
 
 }  // namespace
@@ -248,7 +250,8 @@ InFlightTable::Waited InFlightTable::wait(const InFlightPtr& flight, const Waite
   if (wait.closes_circle()) return Waited::circle;
   base::Lock lock(mutex_);
   ++waiting_;
-  // A refresh may be one of another cache, whose closing does not wake this table.
+  // The calling refresh may belong to another cache, and closing that cache does not wake this
+  // table.
   const bool looks = deadline.needs_looks() || Refreshing::is_here();
   while (flight->is_running() && !Refreshing::must_end() && !deadline.is_over()) {
     ended_condition_.wait_for(mutex_, looks ? kLook : deadline.left());
@@ -267,7 +270,7 @@ std::vector<std::size_t> InFlightTable::begin_refresh(RefreshBatch& batch,
                                                       std::span<const std::string_view> keys,
                                                       std::uint64_t removals_before) {
   std::vector<std::size_t> taken = refreshes_->begin(batch, keys);
-  // After `begin`: a removal that comes later finds the keys there.
+  // Checked after `begin`, because a later removal finds the keys in the table.
   if (removals() == removals_before) return taken;
   const base::Lock lock(mutex_);
   for (std::size_t i = 0; i < batch.keys().size(); ++i) {

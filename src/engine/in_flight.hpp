@@ -31,14 +31,14 @@ struct Waiter {
 };
 using WaiterPtr = std::shared_ptr<Waiter>;
 
-/// One result that a caller is computing. Other callers that want it wait for it. They must want the
-/// same key, version of the record, and calculation id. The id changes with each version of the
+/// One result that a caller is computing. Other callers that want it wait for it. They must want
+/// the same key, version of the record, and calculation id. The id changes with each version of the
 /// calculation and with each invalidation of all its results.
 struct InFlight {
   enum class State : std::uint8_t {
     running,
     completed,  // `value` is the result
-    thrown,     // `thrown` is what a run for this key alone threw
+    thrown,     // `thrown` is the exception of a run for this key alone
     failed,     // a batch gave no result for this key; `why` is the reason
     cancelled,  // there will be no result: a caller that waits computes it
   };
@@ -52,7 +52,7 @@ struct InFlight {
   /// The key was stored or removed since the computation began. Callers that wait still get the
   /// result, but it must not be stored. The write queue sets and reads this under its mutex.
   std::atomic<bool> superseded{false};
-  std::atomic<State> state{State::running};  // after another state nothing here changes
+  std::atomic<State> state{State::running};  // after `running` nothing here changes
 
   Value value;
   std::exception_ptr thrown;
@@ -61,13 +61,14 @@ struct InFlight {
   [[nodiscard]] bool is_running() const noexcept { return state.load() == State::running; }
 };
 
-// Waits are known for all caches of the process, because a loader of one cache may ask another.
+// All caches of the process share the graph of waits, because a loader of one cache may ask
+// another.
 
 /// The waiter of the calling thread.
 [[nodiscard]] const WaiterPtr& this_waiter();
 
-/// One wait of a waiter for a result. Make it before the wait and destroy it afterwards. Do not wait
-/// if this closes a circle: the owner of the result waits for this waiter, directly or through
+/// One wait of a waiter for a result. Make it before the wait and destroy it afterwards. Do not
+/// wait if this closes a circle: the owner of the result waits for this waiter, directly or through
 /// others. Each waiter waits for one result at a time, so the check follows one chain.
 class Wait {
  public:
@@ -83,9 +84,9 @@ class Wait {
   bool closes_circle_ = false;
 };
 
-/// While it lives, the calling thread runs a refresh of a cache. `closed` says whether that cache is
-/// being closed. Closing waits for the refresh, perhaps inside of a calculation for which this
-/// thread waits in another cache, so the refresh must then stop waiting.
+/// While it lives, the calling thread runs a refresh of a cache. `closed` says whether that cache
+/// is being closed. Closing waits for the refresh. The closing thread may run a calculation for
+/// which the refresh waits in another cache, so the refresh must then stop waiting.
 class Refreshing : public base::ThreadStack<Refreshing> {
  public:
   explicit Refreshing(const std::atomic<bool>& closed) noexcept : closed_(closed) {}
@@ -98,9 +99,9 @@ class Refreshing : public base::ThreadStack<Refreshing> {
   const std::atomic<bool>& closed_;
 };
 
-/// Which keys were removed since an earlier moment, in a fixed amount of memory. It is conservative:
-/// after many removals it can report a key that was not removed, but it never misses one that was.
-/// The owner guards it with a mutex.
+/// Remembers which keys were removed since an earlier moment, in a fixed amount of memory. It is
+/// conservative: after many removals it can report a key that was not removed, but it never misses
+/// one that was. The owner guards it with a mutex.
 class RemovalFilter {
  public:
   /// Longer prefixes are cut to this length, so they cover more keys than were removed.
@@ -148,8 +149,8 @@ class InFlightTable {
     bool is_own = false;  // the caller has to compute it and to end it
   };
 
-  /// How often results have left. If it is unchanged since before a look-up, no result was stored
-  /// since.
+  /// The number of results that have left the table. If it has not changed since before a look-up,
+  /// no result was stored since then.
   [[nodiscard]] std::uint64_t ended() const noexcept { return ended_.load(); }
 
   /// The number of removals until now. A load reads it before its look-up and passes it to `claim`.
@@ -160,13 +161,13 @@ class InFlightTable {
     ValueView record_version;
     std::int64_t calculation_id = 0;  // as it was before the look-up
   };
-  /// Claims the keys, which are all different; the claims are in the same order. If a key was removed
-  /// since the look-up, the caller's record may be older than the removal. Its claim is then
-  /// superseded from the beginning, and no other caller joins it.
+  /// Claims the keys, which are all different; the claims are in the same order. If a key was
+  /// removed since the look-up, the caller's record may be older than the removal. Its claim is
+  /// then superseded from the beginning, and no other caller joins it.
   [[nodiscard]] std::vector<Claim> claim(std::span<const Wanted> wanted,
                                          std::uint64_t removals_before, const WaiterPtr& waiter);
-  /// Claims the keys although other callers may compute them too. No other caller joins these. For a
-  /// caller that could not get the result of another one.
+  /// Claims the keys, even if other callers compute them too. No other caller joins these claims.
+  /// For a caller that could not get the result of another one.
   [[nodiscard]] std::vector<InFlightPtr> claim_alone(std::span<const Wanted> wanted,
                                                      std::uint64_t removals_before,
                                                      const WaiterPtr& waiter);
@@ -182,11 +183,12 @@ class InFlightTable {
   /// Waits until the result has ended, unless that would close a circle. `late` is also the answer
   /// for a refresh whose own cache is being closed.
   Waited wait(const InFlightPtr& flight, const WaiterPtr& waiter, const Deadline& deadline);
-  /// Refreshes stop waiting: closing waits for them, perhaps in a calculation for which they wait.
+  /// Ends the waits of refreshes. The closing thread waits for the refreshes, and it may run a
+  /// calculation for which they wait.
   void close();
   [[nodiscard]] const std::atomic<bool>& closed() const noexcept { return closed_; }
 
-  /// RefreshQueue::begin. It also marks the keys that were removed since `removals_before`.
+  /// Calls RefreshQueue::begin. It also marks the keys that were removed since `removals_before`.
   [[nodiscard]] std::vector<std::size_t> begin_refresh(RefreshBatch& batch,
                                                        std::span<const std::string_view> keys,
                                                        std::uint64_t removals_before);

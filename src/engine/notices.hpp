@@ -12,16 +12,16 @@
 
 namespace ashmemo::engine {
 
-/// Notices for the hooks, in order. The worker delivers them later, because no hook may run inside a
-/// lock or a transaction. Only the first notice of a kind is delivered until its state has ended
+/// Notices for the hooks, in order. The worker delivers them later, because no hook may run inside
+/// a lock or a transaction. Only the first notice of a kind is delivered until its state has ended
 /// (see events.hpp).
 ///
 /// Threads: any; only the worker calls `take`.
 class Notices {
  public:
   void notify(NoticeKind kind, std::string what, std::string subject);
-  /// The same for one of many objects that have a state each. `reported` is the state of that
-  /// object; the caller resets it.
+  /// The same if each object, such as a calculation, has its own state. `reported` says whether a
+  /// notice about this object was delivered; the caller resets it.
   void notify(NoticeKind kind, std::string what, std::string subject, std::atomic<bool>& reported);
   /// The state `ended` is over: if it was reported, adds a notice of `kind`. The next notice of
   /// `ended` is delivered again.

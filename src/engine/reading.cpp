@@ -72,8 +72,8 @@ class Matcher {
            found.entry.record_version == query.record_version;
   }
 
-  /// The clock is asked after the entry was read, and once for many entries. It is asked again if an
-  /// entry seems to be from the future, because that may have been stored in the meantime.
+  /// The clock is asked after the entry was read, and once for many entries. It is asked again if
+  /// an entry seems to be from the future, because the entry may have been stored in the meantime.
   [[nodiscard]] std::int64_t now_for(const Found& found) {
     if (!is_now_known_ || now_ < found.entry.deadlines.computed_at)
       now_ = engine_.clock->wall_now();
@@ -414,7 +414,7 @@ void report_undecodable(Engine& engine, std::span<const Query> queries,
       key);
 }
 
-/// A queued write counts its own reads.
+/// Marks a read in the access buffer. A queued write has no row yet, so it counts its reads itself.
 AccessBuffer::Marked mark(Engine& engine, const Answer& answer, std::int64_t now) {
   if (!answer.pending) return engine.access_buffer.mark(answer.rowid, now, engine.sequence_clock);
   const std::int64_t before = answer.pending->touches.fetch_add(1, std::memory_order_relaxed);

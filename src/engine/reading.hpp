@@ -77,8 +77,8 @@ void mark_touches(Engine& engine, std::span<const Query> queries, std::span<cons
                   std::int64_t now);
 
 /// The shortest path for the most frequent read: one key of no calculation that is fresh in the
-/// memory tier. Does the same as `read` and `record_answers`. Returns false, with nothing counted, if
-/// this path does not apply: then call those.
+/// memory tier. Does the same as `read` and `record_answers`. Returns false, with nothing counted,
+/// if this path does not apply: then call those.
 [[nodiscard]] bool hit_in_memory(Engine& engine, std::string_view key, ValueSink& sink);
 
 }  // namespace ashmemo::engine

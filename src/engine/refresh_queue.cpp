@@ -35,7 +35,7 @@ std::vector<std::size_t> RefreshQueue::begin(RefreshBatch& batch,
   const std::uint64_t before = last_place_;
   for (std::size_t i = 0; i < keys.size(); ++i) {
     if (const auto found = keys_.find(keys[i]); found != keys_.end()) {
-      // Once for each batch, although it may have many of the keys.
+      // Moves each batch once, even if it has many of the keys.
       if (found->second.batch->place_ <= before) to_front_locked(*found->second.batch);
       continue;
     }
@@ -107,9 +107,9 @@ void RefreshQueue::add(BatchPtr batch) {
   post(std::move(task));
 }
 
-/// Whether a task must be posted, which is then counted. Each waiting batch has a task, except
-/// batches that no task could run because too many batches of their calculation run. These post one
-/// when they finish.
+/// Returns whether a task must be posted, and counts it. Each waiting batch has a task, with one
+/// exception: a task ends without work if too many batches of the calculation run. A running batch
+/// then posts a task when it finishes.
 bool RefreshQueue::needs_task_locked() {
   if (tasks_ >= waiting_) return false;
   ++tasks_;
@@ -152,7 +152,7 @@ RefreshQueue::BatchPtr RefreshQueue::begin_newest() {
 void RefreshQueue::run_newest() {
   BatchPtr batch = begin_newest();
   if (batch == nullptr) return;
-  /// Also when the calculation ends the thread.
+  /// Its destructor also runs if the calculation ends the thread.
   struct Finish {
     RefreshQueue& queue;
     BatchPtr& batch;

@@ -88,8 +88,8 @@ class RefreshQueue : public std::enable_shared_from_this<RefreshQueue> {
 
   // ---- keys
 
-  /// Takes into `batch`, which has no keys yet, those of `keys` that no other batch has. Returns
-  /// their positions in `keys`. The batch must not move before `end`.
+  /// Adds to `batch`, which has no keys yet, the keys that no other batch has. Returns their
+  /// positions in `keys`. The batch must not move before `end`.
   [[nodiscard]] std::vector<std::size_t> begin(RefreshBatch& batch,
                                                std::span<const std::string_view> keys);
   /// For each key of the batch: whether it was removed since `begin`.

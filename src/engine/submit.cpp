@@ -38,8 +38,8 @@ std::shared_ptr<Write> make_write(Engine& engine, NewEntry& entry) {
   return write;
 }
 
-/// Queues the writes of one call. If the queue is full the call waits, at most `max_wait` for one
-/// write. After the first write that found no space in that time it never waits again.
+/// Queues the writes of one call. If the queue is full, it waits at most `max_wait` for each write.
+/// After the first write that found no space in that time, it never waits again.
 class Offering {
  public:
   explicit Offering(Engine& engine)
@@ -89,7 +89,7 @@ class Offering {
                                                                                  : base::kForever);
   }
 
-  // In manual mode callers do the worker's work, so one of them tries the store again after this.
+  // Microseconds. In manual mode no worker tries the store again, so after this time a caller does.
   static constexpr std::int64_t kManualRetry = 1'000'000;
 
   Engine& engine_;
@@ -125,8 +125,8 @@ bool admit(Engine& engine, std::string_view key, std::int64_t byte_size) {
   return false;
 }
 
-/// The write that is queued for an entry: its value or, if that is refused, the removal of the value
-/// that it would have replaced.
+/// The write that is queued for an entry: its value or, if that is refused, the removal of the
+/// value that it would have replaced.
 WritePtr write_for(Engine& engine, NewEntry& entry) {
   if (entry.value) {
     WritePtr write = make_write(engine, entry);
@@ -151,9 +151,9 @@ bool is_outdated(const Engine& engine, const NewEntry& entry) {
   return !engine.catalog.is_current(entry.calculation_id);
 }
 
-/// The memory tier keeps a value that cannot go into the queue until it needs the space or a store
-/// is back. If there is a store, the entry must have a flight, because only that shows whether a
-/// newer value of the key was committed meanwhile.
+/// Keeps a value in the memory tier that cannot go into the queue. It remains until the tier needs
+/// the space or a store is back. If there is a store, the entry must have a flight, because only
+/// that shows whether a newer value of the key was committed meanwhile.
 void keep_in_memory(Engine& engine, const NewEntry& entry, const Value& value) {
   engine.in_flight.stored(entry.key, entry.flight);
   { const memory::TierChange change(engine.tier.get(), entry.key); }
@@ -175,7 +175,8 @@ void keep_in_memory(Engine& engine, const NewEntry& entry, const Value& value) {
   engine.tier->fill(entry.key, look, row);
 }
 
-/// The entries cannot go into the file.
+/// Counts the entries as dropped, because they cannot go into the file. The memory tier may keep
+/// their values.
 std::size_t put_nowhere(Engine& engine, std::span<const NewEntry> entries) {
   const bool is_for_now =
       !engine.is_out_of_use() && engine.options.access == Access::read_write && engine.tier;

@@ -24,7 +24,7 @@ class SuspectRows {
 
   SuspectRows() { rows_.reserve(kMaxRows); }
 
-  /// True: it is the first one, so the worker must be woken.
+  /// Returns true if the row is the first one; the caller must then wake the worker.
   bool add(std::int64_t rowid) noexcept {
     const base::Lock lock(mutex_);
     const bool is_known = std::find(rows_.begin(), rows_.end(), rowid) != rows_.end();

@@ -16,8 +16,8 @@
 
 namespace ashmemo::engine {
 
-/// The end of a wait, by the given clock or by the clock of the machine, whichever comes first. So a
-/// wait ends even if a test does not advance the given clock.
+/// The end of a wait, by the given clock or by the clock of the machine, whichever comes first. So
+/// a wait ends even if a test does not advance the given clock.
 class Deadline {
  public:
   Deadline(const Clock& clock, std::int64_t at_most)
@@ -88,8 +88,8 @@ class CoarseClock {
 };
 
 /// The stamps that order entries: the wall clock while it advances, otherwise the last stamp plus
-/// one. Stamps strictly increase over all threads and, with `raise`, over restarts. A clock or a file
-/// near the maximum integer is ignored, because there would be no next stamp.
+/// one. Stamps strictly increase over all threads and, with `raise`, over restarts. A clock or a
+/// file near the maximum integer is ignored, because there would be no next stamp.
 class SequenceClock {
  public:
   [[nodiscard]] std::int64_t next(std::int64_t wall_now) noexcept {

@@ -16,7 +16,7 @@ namespace {
 constexpr std::int64_t kMinSlice = 1'000;
 constexpr std::int64_t kWaitSlice = 20'000;
 
-// The number of lookups for which a writer may have to wait for the mutex.
+// The maximum number of lookups in one hold of the mutex. A writer may have to wait for these.
 constexpr std::size_t kLookupsAtOnce = 256;
 
 std::chrono::microseconds slice_of(std::int64_t at_most) {

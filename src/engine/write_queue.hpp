@@ -63,12 +63,12 @@ struct Write {
   std::int64_t cost_us = 0;
   mutable std::atomic<std::int64_t> touches{0};  // reads that this write answered
 
-  /// Of a put.
+  /// The entry that a put will store.
   [[nodiscard]] store::EntryView view() const {
     return {0, deadlines, calculation_id, record_version, cost_us, value};
   }
-  /// A caller erased the key. False if the removal only ends an older value that a new one, which
-  /// was refused, should have replaced.
+  /// Whether a caller erased the key. False for a removal of an older value whose new value was
+  /// refused.
   [[nodiscard]] bool is_erasure() const { return !is_put && cause == RemovalCause::erased; }
 };
 using WritePtr = std::shared_ptr<const Write>;
@@ -183,8 +183,8 @@ class WriteQueue {
     RangePtr range;                      // the command to wait for
     std::optional<std::int64_t> lost{};  // the same as Offered::lost
   };
-  /// Queues the command. If a put_calculations already waits, it serves for another one, too:
-  /// otherwise repeated invalidations would fill the queue while the store refuses to write.
+  /// Queues the command. If a put_calculations already waits, another one is not queued. Otherwise
+  /// repeated invalidations would fill the queue while the store refuses to write.
   Added add(const RangePtr& range);
   [[nodiscard]] Pending find(std::string_view key) const;
   /// Looks many keys up and calls `found(i, pending)` for each one with a pending item. The queue's
@@ -211,7 +211,7 @@ class WriteQueue {
     WriteQueue& queue_;
   };
   /// A caller waited and found no space. No caller waits for space until the store has accepted
-  /// something, but for `at_most`.
+  /// something or `at_most` has passed.
   void set_stuck(std::int64_t at_most);
   /// Whether callers must not wait for space.
   [[nodiscard]] bool is_stuck() const;
@@ -271,7 +271,8 @@ class WriteQueue {
   void supersede_locked(std::string_view key, const Write& write, const InFlight* by)
       ASHMEMO_REQUIRES(mutex_);
   void count_locked(const Write& write, std::size_t bytes, bool added) ASHMEMO_REQUIRES(mutex_);
-  /// Enforces the bound of removals before one that takes `bytes` is added.
+  /// Call it before a removal that takes `bytes` of memory is added. If removals would exceed their
+  /// bound while the store refuses to write, drops everything and returns the number of lost puts.
   std::optional<std::int64_t> bound_removals_locked(std::size_t bytes, std::int64_t now)
       ASHMEMO_REQUIRES(mutex_);
   std::int64_t remove_everything_locked() ASHMEMO_REQUIRES(mutex_);

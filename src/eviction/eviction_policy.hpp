@@ -29,8 +29,9 @@ namespace ashmemo::eviction {
 inline constexpr std::int64_t kMainQueue = 0;
 using store::kProbationQueue;
 
-/// Bounds the number of reinserted rows: on average at most four for each deleted row. Unused ones
-/// are saved for later, up to a limit, because sometimes many rows in a row were read.
+/// Bounds the number of reinserted rows: on average at most four for each deleted row. Unused
+/// reinsertions are saved for later, up to a limit, because many successive rows may have been
+/// read.
 class Reinsertions {
  public:
   static constexpr std::int64_t kForEachDeletion = 4;
@@ -76,7 +77,7 @@ struct QueueSizes {
   std::int64_t probation_bytes = 0;
 };
 
-/// One policy. The functions that are not pure do what a policy with one queue needs.
+/// One policy. The default functions suit a policy with one queue.
 ///
 /// A candidate's `accessed_at` includes reads that are not yet written. `touches` is the number of
 /// reads that are not yet in its `eviction_counter`.

@@ -27,8 +27,8 @@ void GhostTable::resize(std::size_t keys) {
   if (resized.buckets_ > 0) {
     resized.ways_ = (keys + resized.buckets_ - 1) / resized.buckets_;
     resized.fingerprints_.resize(resized.buckets_ * resized.ways_);
-    // Inserts from oldest to newest over all buckets together, because several old buckets may share
-    // a new one.
+    // Inserts from oldest to newest over all buckets together, because several old buckets may
+    // share a new one.
     for (std::size_t way = ways_; way-- > 0;) {
       for (std::size_t bucket = 0; bucket < buckets_; ++bucket) {
         const std::uint32_t fingerprint = fingerprints_[bucket * ways_ + way];

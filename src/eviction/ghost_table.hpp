@@ -10,10 +10,11 @@ namespace ashmemo::eviction {
 /// Remembers the keys that were evicted recently, in 4 bytes each. It has a fixed capacity and
 /// forgets the oldest key first.
 ///
-/// It stores fingerprints, in buckets of one cache line. Each bucket is a small queue, so "oldest" is
-/// exact within a bucket and nearly exact in the table. A fingerprint alone determines its bucket,
-/// so the table can be resized without the keys. With a million fingerprints, about one in 4,000
-/// unknown keys is taken for a known one. That costs one entry a wrong queue and nothing else.
+/// It stores fingerprints, in buckets of one cache line. Each bucket is a small queue, so "oldest"
+/// is exact within a bucket and nearly exact in the table. A fingerprint alone determines its
+/// bucket, so the table can be resized without the keys. With a million fingerprints, about one in
+/// 4,000 unknown keys is taken for a known one. That costs one entry a wrong queue and nothing
+/// else.
 ///
 /// Cost of a call: one cache line. The table is in memory only; a new process begins with none.
 class GhostTable {

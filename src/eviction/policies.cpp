@@ -8,8 +8,8 @@
 #include "eviction/eviction_policy.hpp"
 #include "eviction/ghost_table.hpp"
 
-// The policies. A new one is a class here and a case in `make_eviction_policy`. See "Add an eviction
-// policy" in .github/CONTRIBUTING.md.
+// The policies. A new policy needs a class here and a case in `make_eviction_policy`. See "Add an
+// eviction policy" in .github/CONTRIBUTING.md.
 
 namespace ashmemo::eviction {
 
@@ -86,14 +86,14 @@ class ClockPolicy final : public EvictionPolicy {
   }
 };
 
-/// Evicts entries early that are read once and never again (S3-FIFO: Yang et al., "FIFO queues are
-/// all you need for cache eviction", SOSP 2023).
+/// Evicts early the entries that are read only once (S3-FIFO: Yang et al., "FIFO queues are all you
+/// need for cache eviction", SOSP 2023).
 ///
 /// A new entry is on probation, in a queue of a tenth of the cache. Two reads there promote it to
-/// the main queue, which works as ClockPolicy. With fewer reads it is evicted, but a ghost remembers
-/// its key for about as long as an entry without reads stays in the main queue. If the key is stored
-/// again in that time, it goes to the main queue at once. So a scan replaces only a tenth of the
-/// cache.
+/// the main queue, which works as ClockPolicy. With fewer reads it is evicted, but a ghost
+/// remembers its key for about as long as an entry without reads stays in the main queue. If the
+/// key is stored again in that time, it goes to the main queue at once. So a scan replaces only a
+/// tenth of the cache.
 class S3FifoPolicy final : public EvictionPolicy {
  public:
   Admission admit(std::string_view key) override {
@@ -133,7 +133,7 @@ class S3FifoPolicy final : public EvictionPolicy {
     return static_cast<double>(used) / static_cast<double>(std::max<std::int64_t>(limit, 1));
   }
 
-  /// In the unit (bytes or entries) whose limit is closer.
+  /// The share of the probation queue, in the unit (bytes or entries) whose limit is closer.
   static double probation_share(const QueueSizes& sizes) {
     const bool by_bytes =
         share_of(sizes.bytes, sizes.max_bytes) > share_of(sizes.entries, sizes.max_entries);
@@ -147,7 +147,8 @@ class S3FifoPolicy final : public EvictionPolicy {
         std::min(sizes.entries, sizes.max_entries), 0, kMaxEntriesWithGhosts);
     const auto wanted = static_cast<double>(entries) * kGhostShare;
     const auto have = static_cast<double>(ghosts_.capacity());
-    // With a limit in bytes the number of entries varies: do not resize for less than an eighth.
+    // With a limit in bytes the number of entries varies. So a change of less than an eighth does
+    // not resize.
     if (wanted > have * 1.125 || wanted < have * 0.875) {
       ghosts_.resize(static_cast<std::size_t>(wanted));
     }

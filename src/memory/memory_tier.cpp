@@ -72,8 +72,9 @@ class TierShard::Edit {
   const std::uint64_t before_;
 };
 
-// Correctness: a reader that saw any word of a change also sees the odd sequence number, because the
-// word was stored with release and loaded with acquire. So the second check of the sequence fails.
+// Correctness: a reader that saw any word of a change also sees the odd sequence number, because
+// the word was stored with release and loaded with acquire. So the second check of the sequence
+// fails.
 bool TierShard::find(std::string_view key, MemoryTier::Look& look, TierCopy& copy,
                      store::EntryView& row) noexcept {
   look.changes = changes_.load(std::memory_order_acquire);
@@ -145,8 +146,8 @@ TierUsage TierShard::usage() const noexcept {
 
 namespace {
 
-// Only threads that change entries meet in a shard, and the largest entry is a fraction of a shard:
-// few large shards are better than many small ones.
+// Only threads that change entries wait for each other in a shard, and the maximum size of an entry
+// is a share of a shard. So few large shards are better than many small ones.
 constexpr std::size_t kShardBytes = 2 << 20;
 constexpr std::size_t kMaxShards = 16;
 
@@ -163,7 +164,7 @@ MemoryTier::MemoryTier(std::int64_t bytes) {
 
 MemoryTier::~MemoryTier() = default;
 
-// By the lower half of the hash: the index of a shard uses the upper bits.
+// Uses the lower half of the hash, because the index of a shard uses the upper bits.
 TierShard& MemoryTier::shard_of(std::uint64_t hash) const noexcept {
   return *shards_[(hash & 0xffffffffU) * shards_.size() >> 32];
 }

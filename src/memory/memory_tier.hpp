@@ -43,8 +43,8 @@ class MemoryTier {
     std::uint64_t changes = 0;
   };
 
-  /// Looks the key up and fills `look`. On a hit `row` refers to the words in `copy`. Takes no lock,
-  /// never waits, and allocates only for entries of more than 2 KiB.
+  /// Looks the key up and fills `look`. On a hit `row` refers to the words in `copy`. Takes no
+  /// lock, never waits, and allocates only for entries of more than 2 KiB.
   bool find(std::string_view key, Look& look, TierCopy& copy, store::EntryView& row) noexcept;
   /// Stores a copy of the row unless the key may have changed since `look`. May do nothing.
   void fill(std::string_view key, const Look& look, const store::EntryView& row) noexcept;

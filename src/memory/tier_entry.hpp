@@ -12,7 +12,7 @@
 
 // One entry of the memory tier, encoded as 64-bit words: a reader can read words while another
 // thread writes them. Fields that most entries do not have take no space: an entry without a ttl
-// needs four words, its key and its value.
+// needs four words, and those of its key and its value.
 
 namespace ashmemo::memory {
 

@@ -102,8 +102,8 @@ void TierRing::clear() noexcept {
 
 namespace {
 
-// Shares of all bytes, for an index place and a ghost each. They suit an entry of four words with a
-// small key and a number.
+// A table has one index place for each kBytesForAPlace bytes and one ghost for each kBytesForAGhost
+// bytes. These numbers suit small entries: four words, a short key and a number.
 constexpr std::size_t kBytesForAPlace = 64;
 constexpr std::size_t kBytesForAGhost = 256;
 
@@ -114,8 +114,8 @@ constexpr unsigned kReadsToStay = 1;
 // Entries that may stay for another round during one insertion. More would make the caller wait.
 constexpr std::size_t kMaxCarried = 4;
 
-// The share of the bytes that is reserved for the working memory of insertions, and the share of the
-// words that each of the three buffers may keep between two insertions.
+// One of kWorkingShare bytes is reserved for the working memory of insertions. Each of its three
+// buffers may keep one of kKeptShare words between two insertions.
 constexpr std::size_t kWorkingShare = 16;
 constexpr std::size_t kKeptShare = 64;
 
@@ -224,7 +224,8 @@ void TierTable::insert_into_main(std::uint64_t hash, std::span<const std::uint64
   write(make_space_in_main(words.size()), hash, words, 0);
 }
 
-/// Oldest entries that were read get another round: they are written again before the new one.
+/// Drops the oldest entries until there is space for `words`, and returns its position. Entries
+/// that were read stay for another round: they are written again before that position.
 std::size_t TierTable::make_space_in_main(std::size_t words) {
   carried_.clear();
   carried_words_.clear();

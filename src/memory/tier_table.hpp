@@ -83,7 +83,7 @@ class TierIndex {
   explicit TierIndex(std::size_t max_places)
       : places_(max_places), count_(std::min(max_places, kMinPlaces)) {}
 
-  /// Above four fifths a lookup takes too long.
+  /// Whether four fifths of the places are used. Above that a lookup takes too long.
   [[nodiscard]] bool is_full() const noexcept { return used_ >= places_.size() / 5 * 4; }
   /// The number of places in use. The other places were never written.
   [[nodiscard]] std::size_t places() const noexcept { return count(); }

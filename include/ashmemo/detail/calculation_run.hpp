@@ -71,7 +71,8 @@ class ResultSink {
     observer_.done(records_[at]);
   }
 
-  /// Takes the results of a batch calculation. By value, because it may have returned a reference.
+  /// Takes the results of a batch calculation. `results` is a copy if the calculation returned a
+  /// reference.
   template <class V>
   void take(V results) {
     if (results.size() != records_.size()) {

@@ -72,13 +72,13 @@ struct WithRecord<T, F, Types<A...>> {
   using type = Types<const T&, A...>;
 };
 
-/// The type in which an argument is kept. Text is owned.
+/// The type in which an argument is kept. It owns its text.
 template <class A>
 using Owned = std::conditional_t<std::same_as<std::decay_t<A>, std::string_view> ||
                                      std::same_as<std::decay_t<A>, const char*>,
                                  std::string, std::decay_t<A>>;
 
-/// Whether it is or contains a view of text that it does not own.
+/// Whether `A` is or contains a view of text that it does not own.
 template <class A>
 inline constexpr bool kBorrowsText =
     TextLike<A> && (std::is_pointer_v<A> || std::derived_from<A, std::string_view>);
@@ -87,7 +87,7 @@ inline constexpr bool kBorrowsText<std::optional<A>> = kBorrowsText<A>;
 template <class A, class Allocator>
 inline constexpr bool kBorrowsText<std::vector<A, Allocator>> = kBorrowsText<A>;
 
-/// An owned argument as the callable's parameter `A` takes it.
+/// The kept argument in the form that the callable's parameter `A` takes.
 template <class A>
 [[nodiscard]] decltype(auto) as_parameter(const Owned<A>& argument) {
   if constexpr (std::same_as<std::decay_t<A>, const char*>) {

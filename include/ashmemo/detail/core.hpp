@@ -25,8 +25,8 @@ class Core;  // one open cache: src/api/core.hpp
 class ValueSink {
  public:
   virtual ~ValueSink() = default;
-  /// Takes the value of the query number `index`. False: the value does not decode, so that query is
-  /// a miss.
+  /// Takes the value of the query number `index`. False: the value does not decode, so that query
+  /// is a miss.
   virtual bool take(std::size_t index, Freshness freshness, ValueView value) = 0;
   /// Whether `take` runs only code of this library for this query. If so, it is called with a view
   /// into the database's own memory, while a connection is in use. Otherwise it is called later,
@@ -34,7 +34,8 @@ class ValueSink {
   [[nodiscard]] virtual bool in_place(std::size_t index) const noexcept = 0;
 };
 
-/// A key with its encoded value. `value` is empty if its codec threw; it is then counted, not stored.
+/// A key with its encoded value. `value` is empty if its codec threw; it is then counted, not
+/// stored.
 struct EncodedPut {
   std::string_view key;
   std::optional<Value> value;
@@ -61,8 +62,8 @@ class PageRun {
   virtual bool decode(std::size_t record, ValueView stored) = 0;
   [[nodiscard]] virtual bool decodes_in_place() const noexcept = 0;
   /// Runs the user's calculation for these records: one call for a batch calculation, otherwise one
-  /// call for each record. It throws the exception of the calculation; results that the observer got
-  /// before remain.
+  /// call for each record. It throws the exception of the calculation; results that the observer
+  /// got before remain.
   virtual void compute(std::span<const std::size_t> records, RunObserver& observer) = 0;
   /// The record's result as a value; nullopt if its codec failed.
   [[nodiscard]] virtual std::optional<Value> encode(std::size_t record) const = 0;

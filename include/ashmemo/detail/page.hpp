@@ -14,13 +14,14 @@
 
 namespace ashmemo::detail {
 
-/// A `T` or a class derived from it. Types that only convert to `T` do not count, because a page must
-/// not be taken for a record: std::filesystem::path, for example, converts from ranges.
+/// A `T` or a class derived from it. Types that only convert to `T` do not count, because a page
+/// must not be taken for a record: std::filesystem::path, for example, converts from ranges.
 template <class U, class T>
 concept RecordOf =
     std::same_as<std::remove_cvref_t<U>, T> || std::derived_from<std::remove_cvref_t<U>, T>;
 
-/// A pointer to a record, or a class like it that may be empty: std::shared_ptr, std::optional.
+/// A pointer to a record, or a class that acts as a pointer and may be empty, such as
+/// std::shared_ptr or std::optional.
 template <class U, class T>
 concept PointerTo = !RecordOf<U, T> && requires(const std::remove_reference_t<U>& pointer) {
   { *pointer } -> RecordOf<T>;

@@ -14,8 +14,8 @@
 #include <ashmemo/key_part.hpp>
 #include <ashmemo/value.hpp>
 
-// Turns the members and callables for key, version and scope into functions. Each function shares its
-// callable, so the callable need not be copyable.
+// Turns the members and callables for key, version and scope into functions. Each function shares
+// its callable, so the callable need not be copyable.
 
 namespace ashmemo::detail {
 

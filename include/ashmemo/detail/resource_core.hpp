@@ -14,8 +14,8 @@
 #include <ashmemo/detail/core.hpp>
 #include <ashmemo/value.hpp>
 
-// The interface between the typed registry and its compiled core, which knows names, keys, policies and
-// SQLite values, but no user types. Not for users: any version may change it.
+// The interface between the typed registry and its compiled core, which knows names, keys, policies
+// and SQLite values, but no user types. Not for users: any version may change it.
 
 namespace ashmemo::detail {
 
@@ -80,7 +80,7 @@ class OwnedRun {
                                                           RecordTraits traits);
 CalculationCore& declare(ResourceCore& resource, const CalculationDeclaration& declaration);
 void cache(ResourceCore& resource, std::string_view calculation, const CachePolicy& policy);
-/// Called when `record_version` is set. Error (misuse) if that is not allowed.
+/// Called when `record_version` is set. Throws Error (misuse) if that is not allowed.
 void claim_record_version(ResourceCore& resource);
 void set_scope(ResourceCore& resource, std::function<void(std::string&)> append_scope);
 
@@ -94,16 +94,17 @@ void set_scope(ResourceCore& resource, std::function<void(std::string&)> append_
 /// For messages: "calculation 'word_count' of 'Post'".
 [[nodiscard]] std::string label_of(const CalculationCore& calculation);
 [[nodiscard]] CalculationStats stats_of(const CalculationCore& calculation);
-/// "Post:42".
+/// The key of the record: "Post:42".
 [[nodiscard]] std::string record_key(const ResourceCore& resource, const RecordSource& record);
-/// "Post:42:excerpt(80)@acme".
+/// The key of the record's result: "Post:42:excerpt(80)@acme".
 [[nodiscard]] std::string cache_key(const ResourceCore& resource, const RecordSource& record,
                                     const CalculationRun& run);
 
 // ---- loading
 
-/// Gives every record of every run its result; returns how many were computed. Throws the exception of
-/// a calculation after earlier results were stored. `only_cached` skips runs that are not cached.
+/// Gives every record of every run its result; returns how many were computed. Throws the exception
+/// of a calculation after earlier results were stored. `only_cached` skips runs that are not
+/// cached.
 std::size_t load(ResourceCore& resource, const RecordSource& records,
                  std::span<CalculationRun* const> runs, const LoadOptions& options,
                  bool only_cached = false);

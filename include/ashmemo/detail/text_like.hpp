@@ -8,8 +8,8 @@
 
 namespace ashmemo::detail {
 
-/// Text of any type: std::string, string views, `const char*`, char arrays, and classes that convert to
-/// std::string_view.
+/// Text of any type: std::string, string views, `const char*`, char arrays, and classes that
+/// convert to std::string_view.
 template <class T>
 concept TextLike =
     std::convertible_to<const T&, std::string_view> && !std::same_as<T, std::nullptr_t>;
@@ -29,7 +29,7 @@ template <TextLike T>
   }
 }
 
-/// The result in its own type. Text is copied to an owner.
+/// Converts the result of a callable to the stored type `R`, which owns its text.
 template <class R, class V>
 [[nodiscard]] R owned_result(V&& value) {
   if constexpr (std::same_as<std::remove_cvref_t<V>, R> || !TextLike<std::remove_cvref_t<V>>) {

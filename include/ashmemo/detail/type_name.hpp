@@ -12,8 +12,8 @@
 
 #include <ashmemo/codec.hpp>
 
-// The name of the type of a calculation's results, for its row in the file: see codec.hpp. Results of
-// one type are never read as another type.
+// The name of the type of a calculation's results. The calculation's row in the file contains it,
+// so that results of one type are never read as another type (see codec.hpp).
 
 namespace ashmemo::detail {
 
@@ -29,7 +29,7 @@ template <class T>
 /// `app::Mood` from the signature. GCC's and Clang's texts for an anonymous namespace become equal.
 [[nodiscard]] std::string type_in_signature(std::string_view signature);
 
-/// "int32": the width matters where numbers stand one behind the other.
+/// "int32". The width matters in a blob, which contains one number after the other.
 template <class T>
 [[nodiscard]] std::string element_name() {
   if constexpr (std::same_as<T, float>) return "float";
@@ -39,7 +39,7 @@ template <class T>
   return (std::is_signed_v<T> ? "int" : "uint") + bits;
 }
 
-/// The name of one kind of type that has a codec built in.
+/// The name of a type with a built-in codec. The specialisations below name some kinds of types.
 template <class T>
 struct TypeName {
   [[nodiscard]] static std::string get() { return type_in_signature(signature_with<T>()); }
@@ -101,7 +101,7 @@ struct TypeName<std::chrono::time_point<Clock, Length>> {
   }
 };
 
-/// The name of the type of results; empty where they cannot be stored.
+/// The name of the type of results; empty if they cannot be stored.
 template <class T>
 [[nodiscard]] std::string type_name() {
   if constexpr (!Storable<T>) {

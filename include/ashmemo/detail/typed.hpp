@@ -17,7 +17,7 @@
 #include <ashmemo/entry.hpp>
 #include <ashmemo/error.hpp>
 
-// The typed half of the direct API. It only converts values to `T` and back.
+// The typed half of the functions of Cache. It only converts values to `T` and back.
 
 namespace ashmemo::detail {
 
@@ -139,7 +139,7 @@ class LoaderRun final : public PageRun {
   RunResults<T> results_;
 };
 
-/// Whether a key of this type remains valid without the pair in which it was.
+/// Whether a key of this type remains valid after the pair that contained it is destroyed.
 template <class K>
 inline constexpr bool kLastsAlone = std::is_pointer_v<K> || std::same_as<K, std::string_view>;
 
