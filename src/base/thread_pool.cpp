@@ -55,6 +55,7 @@ void ThreadPool::post(std::function<void()> task) {
   const bool are_busy = state.idle <= state.waiting.size();
   if (are_busy && state.running < state.max_threads) {
     ASHMEMO_TEST_POINT("background: starts a thread");
+    state.threads.reserve(state.threads.size() + 1);  // a thread that runs must not be lost
     auto started = start_thread("ashmemo-refresh", [shared = state_] { run(shared); });
     if (started) {
       state.threads.push_back(std::move(*started));

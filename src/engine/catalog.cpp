@@ -37,8 +37,19 @@ Catalog::Catalog(bool writes) : writes_(writes), last_id_(writes ? 0 : kMaxId) {
 
 std::vector<store::CalculationRow> Catalog::load(const std::vector<store::CalculationRow>& rows) {
   base::Lock lock(mutex_);
-  const auto rows_before = std::exchange(rows_, {});
-  const auto retired_before = std::exchange(retired_, {});
+  auto rows_before = std::exchange(rows_, {});
+  auto retired_before = std::exchange(retired_, {});
+  try {
+    return load_locked(rows, rows_before, retired_before);
+  } catch (...) {  // no memory: the next opening loads the rows again
+    rows_.swap(rows_before);
+    retired_.swap(retired_before);
+    throw;
+  }
+}
+
+Catalog::Rows Catalog::load_locked(const Rows& rows, const RowsByName& rows_before,
+                                   const RowsById& retired_before) {
   Names in_file;
   for (const store::CalculationRow& row : rows) {
     const Name name{row.resource, row.name};
@@ -59,8 +70,7 @@ std::vector<store::CalculationRow> Catalog::load(const std::vector<store::Calcul
 
 // Keeps the calculations retired that this process has retired. The file may not have these rows
 // yet, or it may be an older copy.
-void Catalog::keep_retired_locked(const std::map<std::int64_t, store::CalculationRow>& before,
-                                  const Names& in_file, Rows& unwritten) {
+void Catalog::keep_retired_locked(const RowsById& before, const Names& in_file, Rows& unwritten) {
   for (const auto& [id, row] : before) {
     const Name name{row.resource, row.name};
     const auto known = in_file.find(id);

@@ -102,6 +102,8 @@ class Catalog {
   using Name = std::pair<std::string, std::string>;  // resource, calculation
   using Rows = std::vector<store::CalculationRow>;
   using Names = std::map<std::int64_t, Name>;  // by id
+  using RowsByName = std::map<Name, store::CalculationRow>;
+  using RowsById = std::map<std::int64_t, store::CalculationRow>;
 
   [[nodiscard]] bool has_current(std::int64_t id) const;
   void renew_locked(const CalculationPtr& calculation) ASHMEMO_REQUIRES(mutex_);
@@ -112,8 +114,10 @@ class Catalog {
                                        const store::CalculationRow& own,
                                        const store::CalculationRow& in_file) const
       ASHMEMO_REQUIRES(mutex_);
-  void keep_retired_locked(const std::map<std::int64_t, store::CalculationRow>& before,
-                           const Names& in_file, Rows& unwritten) ASHMEMO_REQUIRES(mutex_);
+  [[nodiscard]] Rows load_locked(const Rows& rows, const RowsByName& rows_before,
+                                 const RowsById& retired_before) ASHMEMO_REQUIRES(mutex_);
+  void keep_retired_locked(const RowsById& before, const Names& in_file, Rows& unwritten)
+      ASHMEMO_REQUIRES(mutex_);
   void assign_id_locked(CalculationState& state, store::CalculationRow row, const Names& in_file,
                         Rows& unwritten) ASHMEMO_REQUIRES(mutex_);
   static void add(store::CalculationRow& row, const store::CalculationRow& delta,
@@ -121,9 +125,9 @@ class Catalog {
 
   const bool writes_;
   mutable base::Mutex mutex_ ASHMEMO_LOCK_LEVEL(5);
-  std::map<Name, store::CalculationRow> rows_ ASHMEMO_GUARDED_BY(mutex_);  // the current rows
+  RowsByName rows_ ASHMEMO_GUARDED_BY(mutex_);  // the current rows
   std::map<Name, CalculationPtr> states_ ASHMEMO_GUARDED_BY(mutex_);
-  std::map<std::int64_t, store::CalculationRow> retired_ ASHMEMO_GUARDED_BY(mutex_);
+  RowsById retired_ ASHMEMO_GUARDED_BY(mutex_);
   std::set<std::int64_t> current_ ASHMEMO_GUARDED_BY(mutex_);    // ids of rows_
   std::set<std::int64_t> unwritten_ ASHMEMO_GUARDED_BY(mutex_);  // ids of changed rows
   std::set<std::int64_t> fresh_

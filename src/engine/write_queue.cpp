@@ -121,12 +121,12 @@ WriteQueue::Added WriteQueue::add(const RangePtr& range) {
   if (range->kind == Range::Kind::put_calculations) {
     const bool waits = calculations_ && !calculations_->taken && !calculations_->dropped;
     if (waits) return {calculations_};
-    calculations_ = range;
   }
   if (range->removes()) in_flight_.removed_prefix(range->prefix);
   range->bytes = kItemOverhead + range->prefix.size();
   const std::optional<std::int64_t> lost = bound_removals_locked(range->bytes, now);
   append_locked(range);
+  if (range->kind == Range::Kind::put_calculations) calculations_ = range;
   return {range, lost};
 }
 

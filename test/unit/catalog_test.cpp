@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include <ashmemo/error.hpp>
 
 #include "engine/catalog.hpp"
+#include "support/allocations.hpp"
 
 using namespace ashmemo;
 using engine::Catalog;
@@ -48,6 +50,33 @@ const CalculationRow& with_id(const Rows& rows, std::int64_t id) {
 }  // namespace
 
 TEST_SUITE("unit") {
+  TEST_CASE("the catalog loads the rows of a file again after an allocation failed") {
+    bool failed = true;
+    for (std::int64_t before = 0; failed; ++before) {
+      CAPTURE(before);
+      Catalog catalog;
+      const auto words = catalog.add("Post", "words", 1, "ttl 1h");
+      const auto title = catalog.add("Post", "title", 1, "ttl 1h");
+      catalog.renew(title);  // the old id is dropped
+      const Rows rows{row(7, "words", 1), row(8, "old", 1), row(9, "gone", 1, true)};
+      {
+        const ashmemo::test::FailingAllocation failing(before);
+        try {
+          (void)catalog.load(rows);
+        } catch (const std::bad_alloc&) {
+        }
+        failed = failing.has_failed();
+      }
+      const Rows unwritten = catalog.load(rows);
+      CHECK(words->id == 7);
+      CHECK(title->id == 3);
+      CHECK(ids_of(unwritten) == Ids{title->id});
+      CHECK(ids_of(catalog.retired()) == Ids{9});
+      CHECK(catalog.is_current(7));
+      CHECK(catalog.is_current(8));
+    }
+  }
+
   TEST_CASE("the catalog gives a new calculation an id and a row for the file") {
     Catalog catalog;
     const auto words = catalog.add("Post", "words", 1, "ttl 1h");

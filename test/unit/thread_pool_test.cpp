@@ -2,6 +2,8 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdint>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -13,6 +15,7 @@
 
 #include <doctest/doctest.h>
 
+#include "support/allocations.hpp"
 #include "support/rendezvous.hpp"
 #include "support/watchdog.hpp"
 
@@ -30,6 +33,25 @@ TEST_SUITE("unit") {
     for (int i = 0; i < 10; ++i) pool.post([&] { events.happened("ran"); });
     events.wait_for("ran", 10);
     events.happened("released");
+  }
+
+  TEST_CASE("a pool that runs out of memory loses no thread") {
+    bool failed = true;
+    for (std::int64_t before = 0; failed; ++before) {
+      CAPTURE(before);
+      Events events;
+      ThreadPool pool(2);
+      {
+        const ashmemo::test::FailingAllocation failing(before);
+        try {
+          pool.post([&events] { events.happened("ran"); });
+        } catch (const std::exception&) {  // no memory
+        }
+        failed = failing.has_failed();
+      }
+      pool.post([&events] { events.happened("last"); });
+      events.wait_for("last");
+    }
   }
 
   TEST_CASE("a pool has at most the given number of threads") {

@@ -55,6 +55,12 @@ template <class F>
   return range;
 }
 
+[[nodiscard]] RangePtr calculations() {
+  auto range = std::make_shared<Range>();
+  range->kind = Range::Kind::put_calculations;
+  return range;
+}
+
 }  // namespace
 
 TEST_SUITE("unit") {
@@ -74,6 +80,23 @@ TEST_SUITE("unit") {
       CHECK(fake.engine.pending.empty());
       CHECK(fake.engine.pending.bytes() == 0);
     }
+  }
+
+  TEST_CASE("new calculations are queued again after an allocation failed") {
+    int failures = 0;
+    for (int items = 0; items < 100; ++items) {  // a deque rarely allocates
+      Queue queue;
+      for (const std::string& key : test::numbered("k", items)) {
+        REQUIRE(queue.writes.offer(key, text_write("v")).slot);
+      }
+      const auto first = calculations();
+      if (without_memory(0, [&] { (void)queue.writes.add(first); })) ++failures;
+      const RangePtr queued = queue.writes.add(calculations()).range;
+      Group group = queue.take();
+      if (items > 0) group = queue.take();
+      CHECK(group.range == queued);
+    }
+    CHECK(failures > 0);
   }
 
   TEST_CASE("a write whose allocation fails changes nothing and the next write is queued") {
