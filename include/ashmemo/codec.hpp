@@ -1,17 +1,18 @@
 #pragma once
 
+#include <chrono>
 #include <concepts>
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
+#include <vector>
 
-#include <ashmemo/codec_bytes.hpp>
-#include <ashmemo/codec_chrono.hpp>
-#include <ashmemo/codec_number.hpp>
-#include <ashmemo/codec_optional.hpp>
-#include <ashmemo/codec_traits.hpp>
 #include <ashmemo/detail/text_like.hpp>
+#include <ashmemo/value.hpp>
 
 namespace ashmemo {
 
@@ -21,7 +22,7 @@ namespace ashmemo {
 /// `0.87` or `'dark'`. Built in:
 ///
 ///   bool, integers, characters    integer       unsigned above 2^63 - 1: blob of 8 bytes
-///   float, double                 real          not a number: text 'nan'
+///   float, double                 real          NaN: text 'nan'
 ///   enums                         integer       their number
 ///   std::string                   text
 ///   std::vector of bytes          blob
@@ -77,6 +78,329 @@ namespace ashmemo {
 ///          not throw, because other programs may change the file. If your own `decode` throws,
 ///          that counts as nullopt. If `encode` throws, the value is not stored.
 /// Threads: both functions may run on several threads at once.
+template <class T>
+struct Codec;
+
+/// Whether values of type `T` can be stored: `Codec<T>` exists and has both functions.
+template <class T>
+concept Storable = requires(const T& value, ValueView stored) {
+  { Codec<T>::encode(value) } -> std::convertible_to<Value>;
+  { Codec<T>::decode(stored) } -> std::same_as<std::optional<T>>;
+};
+
+namespace detail {
+
+/// The mark of a built-in codec. It names the type, so a user's codec that derives from a built-in
+/// one does not count as built-in.
+template <class T>
+struct BuiltInCodec {
+  using InPlaceFor = T;
+};
+
+template <class T>
+[[nodiscard]] consteval bool is_built_in() {
+  if constexpr (requires { typename Codec<T>::InPlaceFor; }) {
+    return std::same_as<typename Codec<T>::InPlaceFor, T>;
+  } else {
+    return false;
+  }
+}
+
+template <class T>
+inline constexpr bool kIsOptional = false;
+template <class T>
+inline constexpr bool kIsOptional<std::optional<T>> = true;
+
+}  // namespace detail
+
+/// Whether decoding a `T` runs only built-in code. If so, it reads directly from the database's own
+/// memory. For other types the bytes are copied first, so that no user code runs while the cache
+/// uses a connection or holds a mutex.
+template <class T>
+inline constexpr bool decodes_in_place = detail::is_built_in<T>();
+
+// ---- the built-in codecs
+
+namespace detail {
+
+template <class T>
+concept StoredInteger = std::integral<T> && !std::same_as<T, bool> &&
+                        std::same_as<T, std::remove_cv_t<T>> && sizeof(T) <= sizeof(std::int64_t);
+
+template <class T>
+concept StoredEnum = std::is_enum_v<T> && std::same_as<T, std::remove_cv_t<T>>;
+
+/// Whether SQLite's integers cannot hold all values of `T`.
+template <class T>
+inline constexpr bool kExceedsInt64 = std::is_unsigned_v<T> && sizeof(T) == sizeof(std::int64_t);
+
+[[nodiscard]] Value encode_unsigned(std::uint64_t value);
+[[nodiscard]] std::optional<std::uint64_t> decode_unsigned(ValueView stored) noexcept;
+[[nodiscard]] Value encode_real(double value);
+[[nodiscard]] std::optional<double> decode_double(ValueView stored) noexcept;
+[[nodiscard]] std::optional<float> decode_float(ValueView stored) noexcept;
+
+}  // namespace detail
+
+/// Integers of every width and characters are stored as SQLite integers.
+///
+/// An unsigned number above 9,223,372,036,854,775,807 does not fit. It becomes a blob of its eight
+/// bytes, the highest first, so that blobs sort as the numbers do. A smaller number is never a
+/// blob, so each number has one form.
+///
+/// Decodes: an integer within the range of `T`; no real, not even 1.0.
+template <detail::StoredInteger T>
+struct Codec<T> : detail::BuiltInCodec<T> {
+  [[nodiscard]] static Value encode(const T& value) {
+    if constexpr (detail::kExceedsInt64<T>) {
+      return detail::encode_unsigned(value);
+    } else {
+      return Value::integer(static_cast<std::int64_t>(value));
+    }
+  }
+
+  [[nodiscard]] static std::optional<T> decode(ValueView stored) noexcept {
+    if constexpr (detail::kExceedsInt64<T>) {
+      const std::optional<std::uint64_t> number = detail::decode_unsigned(stored);
+      if (!number) return std::nullopt;
+      return static_cast<T>(*number);
+    } else {
+      if (stored.type() != ValueType::integer) return std::nullopt;
+      const std::int64_t number = stored.as_integer();
+      const auto narrow = static_cast<T>(number);
+      if (static_cast<std::int64_t>(narrow) != number) return std::nullopt;
+      return narrow;
+    }
+  }
+};
+
+/// Stored as the integer 0 or 1.
+///
+/// Decodes: these two only.
+template <>
+struct Codec<bool> : detail::BuiltInCodec<bool> {
+  [[nodiscard]] static Value encode(const bool& value) noexcept {
+    return Value::integer(value ? 1 : 0);
+  }
+
+  [[nodiscard]] static std::optional<bool> decode(ValueView stored) noexcept {
+    if (stored.type() != ValueType::integer) return std::nullopt;
+    const std::int64_t number = stored.as_integer();
+    if (number != 0 && number != 1) return std::nullopt;
+    return number == 1;
+  }
+};
+
+/// Stored as a SQLite real. Infinities and -0 keep their bits. NaN becomes the text 'nan', because
+/// SQLite would turn it into NULL; its sign and payload are lost.
+///
+/// Decodes: a real, 'nan', and an integer that the type can represent exactly (a user of the
+///          sqlite3 program writes 1, not 1.0).
+template <>
+struct Codec<double> : detail::BuiltInCodec<double> {
+  [[nodiscard]] static Value encode(const double& value) { return detail::encode_real(value); }
+
+  [[nodiscard]] static std::optional<double> decode(ValueView stored) noexcept {
+    if (stored.type() == ValueType::real) return stored.as_real();
+    return detail::decode_double(stored);
+  }
+};
+
+/// Stored as the double of the same value.
+///
+/// Decodes: the values that a double decodes, if a float holds exactly that number. So 0.1 that was
+///          stored as a double is a miss, and not a rounded number.
+template <>
+struct Codec<float> : detail::BuiltInCodec<float> {
+  [[nodiscard]] static Value encode(const float& value) {
+    return detail::encode_real(static_cast<double>(value));
+  }
+
+  [[nodiscard]] static std::optional<float> decode(ValueView stored) noexcept {
+    return detail::decode_float(stored);
+  }
+};
+
+/// Stored as the number of the enumerator. Give the enum a fixed underlying type (`enum class`, or
+/// `enum Colour : int`). Otherwise the language does not define its value for numbers beyond its
+/// enumerators.
+///
+/// Decodes: a number that fits the underlying type, whether or not it has a name. If only named
+///          numbers are valid, write a codec of your own.
+template <detail::StoredEnum T>
+struct Codec<T> : detail::BuiltInCodec<T> {
+  using Underlying = std::underlying_type_t<T>;
+
+  [[nodiscard]] static Value encode(const T& value) {
+    return Codec<Underlying>::encode(static_cast<Underlying>(value));
+  }
+
+  [[nodiscard]] static std::optional<T> decode(ValueView stored) noexcept {
+    const std::optional<Underlying> number = Codec<Underlying>::decode(stored);
+    if (!number) return std::nullopt;
+    return static_cast<T>(*number);
+  }
+};
+
+namespace detail {
+
+/// A type of element whose vector is stored as a blob.
+template <class T>
+concept BlobElement = std::same_as<T, std::byte> ||
+                      (std::is_arithmetic_v<T> && std::same_as<T, std::remove_cv_t<T>> &&
+                       !std::same_as<T, bool> && !std::same_as<T, long double>);
+
+/// Convert numbers of `width` bytes each from the machine's byte order to lowest byte first, and
+/// back.
+[[nodiscard]] std::string to_little_endian(const void* numbers, std::size_t count,
+                                           std::size_t width);
+void from_little_endian(std::string_view bytes, void* numbers, std::size_t width);
+
+}  // namespace detail
+
+/// Stored as a SQLite text of the same bytes, NUL bytes included. Nothing is converted or checked,
+/// so it need not be UTF-8. (The sqlite3 program prints up to the first NUL.)
+///
+/// Decodes: a text.
+template <>
+struct Codec<std::string> : detail::BuiltInCodec<std::string> {
+  [[nodiscard]] static Value encode(const std::string& value) { return Value::text(value); }
+
+  [[nodiscard]] static std::optional<std::string> decode(ValueView stored) {
+    if (stored.type() != ValueType::text) return std::nullopt;
+    return std::string(stored.bytes());
+  }
+};
+
+/// Bytes (std::byte, unsigned char) and vectors of numbers, such as embeddings, are stored as one
+/// blob: the numbers one after the other, each with its lowest byte first. An empty vector is an
+/// empty blob, which is not NULL. Floating-point numbers keep their bits, NaN too.
+///
+/// Decodes: a blob whose size is a multiple of the size of one number.
+template <detail::BlobElement T>
+struct Codec<std::vector<T>> : detail::BuiltInCodec<std::vector<T>> {
+  [[nodiscard]] static Value encode(const std::vector<T>& value) {
+    return Value::blob(detail::to_little_endian(value.data(), value.size(), sizeof(T)));
+  }
+
+  [[nodiscard]] static std::optional<std::vector<T>> decode(ValueView stored) {
+    const std::string_view bytes = stored.bytes();
+    if (stored.type() != ValueType::blob || bytes.size() % sizeof(T) != 0) return std::nullopt;
+    std::vector<T> numbers(bytes.size() / sizeof(T));
+    detail::from_little_endian(bytes, numbers.data(), sizeof(T));
+    return numbers;
+  }
+};
+
+/// Stored as a blob with one byte, 0 or 1, for each element.
+///
+/// Decodes: a blob of these bytes only.
+template <>
+struct Codec<std::vector<bool>> : detail::BuiltInCodec<std::vector<bool>> {
+  [[nodiscard]] static Value encode(const std::vector<bool>& value) {
+    std::string bytes;
+    bytes.reserve(value.size());
+    for (const bool element : value) bytes += element ? '\1' : '\0';
+    return Value::blob(std::move(bytes));
+  }
+
+  [[nodiscard]] static std::optional<std::vector<bool>> decode(ValueView stored) {
+    if (stored.type() != ValueType::blob) return std::nullopt;
+    std::vector<bool> elements;
+    elements.reserve(stored.bytes().size());
+    for (const char byte : stored.bytes()) {
+      if (byte != '\0' && byte != '\1') return std::nullopt;
+      elements.push_back(byte == '\1');
+    }
+    return elements;
+  }
+};
+
+namespace detail {
+
+template <class T>
+concept StoredNumber = std::is_arithmetic_v<T> && Storable<T>;
+
+}  // namespace detail
+
+/// A duration is stored as its count in its own unit: an integer, or a real if it counts in
+/// floating point. The unit is a part of the type of a calculation's results: results in seconds
+/// are misses for a program that now counts in milliseconds. For values that are put directly the
+/// unit is not stored: see Cache.
+///
+/// Decodes: the values that the counting type decodes.
+template <detail::StoredNumber Rep, class Period>
+struct Codec<std::chrono::duration<Rep, Period>>
+    : detail::BuiltInCodec<std::chrono::duration<Rep, Period>> {
+  using Length = std::chrono::duration<Rep, Period>;
+
+  [[nodiscard]] static Value encode(const Length& value) {
+    return Codec<Rep>::encode(value.count());
+  }
+
+  [[nodiscard]] static std::optional<Length> decode(ValueView stored) noexcept {
+    const std::optional<Rep> count = Codec<Rep>::decode(stored);
+    if (!count) return std::nullopt;
+    return Length(*count);
+  }
+};
+
+/// A time point is stored as the duration since the epoch of its clock. A time point of
+/// std::chrono::steady_clock has no meaning after a restart of the machine.
+template <class Clock, Storable Length>
+struct Codec<std::chrono::time_point<Clock, Length>>
+    : detail::BuiltInCodec<std::chrono::time_point<Clock, Length>> {
+  using TimePoint = std::chrono::time_point<Clock, Length>;
+
+  [[nodiscard]] static Value encode(const TimePoint& value) {
+    return Codec<Length>::encode(value.time_since_epoch());
+  }
+
+  [[nodiscard]] static std::optional<TimePoint> decode(ValueView stored) {
+    const std::optional<Length> since_epoch = Codec<Length>::decode(stored);
+    if (!since_epoch) return std::nullopt;
+    return TimePoint(*since_epoch);
+  }
+};
+
+namespace detail {
+
+template <class T>
+inline constexpr bool kIsNestedOptional = false;
+template <class T>
+inline constexpr bool kIsNestedOptional<std::optional<std::optional<T>>> = true;
+
+template <class T>
+concept StoredInOptional = Storable<T> && !kIsOptional<T>;
+
+}  // namespace detail
+
+/// An empty optional is stored as NULL, any other as its value. A stored NULL is a hit; a missing
+/// entry is a miss.
+///
+/// An optional inside an optional is refused, because NULL could mean either of them. For the same
+/// reason a codec of your own that is used inside an optional must not encode a value as NULL.
+///
+/// Decodes: NULL, and the values that the inner type decodes.
+template <detail::StoredInOptional T>
+struct Codec<std::optional<T>> {
+  /// An optional decodes in place if its inner type does.
+  using InPlaceFor = std::conditional_t<decodes_in_place<T>, std::optional<T>, void>;
+
+  [[nodiscard]] static Value encode(const std::optional<T>& value) {
+    if (!value) return Value::null();
+    return Codec<T>::encode(*value);
+  }
+
+  [[nodiscard]] static std::optional<std::optional<T>> decode(ValueView stored) {
+    if (stored.type() == ValueType::null) return std::optional<std::optional<T>>(std::in_place);
+    std::optional<T> value = Codec<T>::decode(stored);
+    if (!value) return std::nullopt;
+    return std::optional<std::optional<T>>(std::in_place, std::move(value));
+  }
+};
+
+// ---- encode and decode
 
 namespace detail {
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include <ashmemo/codec_traits.hpp>
+#include <ashmemo/codec.hpp>
 
 namespace ashmemo {
 

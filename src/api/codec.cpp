@@ -5,8 +5,7 @@
 #include <limits>
 #include <string_view>
 
-#include <ashmemo/codec_bytes.hpp>
-#include <ashmemo/codec_number.hpp>
+#include <ashmemo/codec.hpp>
 #include <ashmemo/detail/type_name.hpp>
 
 namespace ashmemo::detail {
