@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <string_view>
-#include <system_error>
 #include <vector>
 
 #include "base/platform.hpp"
@@ -48,14 +47,15 @@ bool is_name_of_copy(std::string_view name, const std::string& prefix) {
 }
 
 std::vector<std::string> older_copies(const std::string& file, const std::string& newest) {
+  const fs::path folder = fs::path(file).parent_path();
   const std::string prefix = fs::path(file).filename().string() + std::string(kInfix);
   std::vector<std::string> copies;
-  std::error_code error;
-  for (fs::directory_iterator it(fs::path(file).parent_path(), error), end; !error && it != end;
-       it.increment(error)) {
-    const std::string path = it->path().string();
+  const auto names = base::names_in(folder.string());
+  if (!names) return copies;
+  for (const std::string& name : *names) {
+    const std::string path = (folder / name).string();
     if (path == newest || path == newest + std::string(kWal)) continue;
-    if (is_name_of_copy(it->path().filename().string(), prefix)) copies.push_back(path);
+    if (is_name_of_copy(name, prefix)) copies.push_back(path);
   }
   return copies;
 }
