@@ -68,20 +68,22 @@ base::Status move_wal(const std::string& wal, const std::string& to) {
 
 }  // namespace
 
-base::Result<std::string> quarantine(const CachePaths& paths, std::int64_t wall_now) {
+base::Status quarantine(const CachePaths& paths, std::int64_t wall_now, std::string* renamed_to) {
   const std::string name = free_name(paths.file, wall_now);
   // Renames FILE first. If the WAL came first and the process was killed in between, the next
   // opening would use FILE without its last commits, and erased entries would return. A power cut
   // could also keep only the second renaming, unless the first is synced.
-  if (const auto moved = base::rename_file(paths.file, name); !moved) return moved.failure();
+  if (auto moved = base::rename_file(paths.file, name); !moved) return moved;
+  *renamed_to = name;
   base::sync_folder_of(paths.file);
-  if (const auto moved = move_wal(paths.wal, name + std::string(kWal)); !moved) {
-    return moved.failure();
+  if (auto moved = move_wal(paths.wal, name + std::string(kWal)); !moved) {
+    if (base::rename_file(name, paths.file)) renamed_to->clear();
+    return moved;
   }
   for (const std::string& path : {paths.shm, paths.journal}) {
-    if (const auto removed = base::remove_file(path); !removed) return removed.failure();
+    if (auto removed = base::remove_file(path); !removed) return removed;
   }
-  return name;
+  return {};
 }
 
 base::Status restore(const CachePaths& paths, const std::string& renamed_to) {
