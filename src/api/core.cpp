@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
 #include <memory>
-#include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
@@ -198,13 +196,10 @@ void Core::backup(const std::string& target) {
   administer("backup", &maintenance::Worker::flush);
   const store::FileSizes sizes = store->sizes();
   const std::int64_t needed = sizes.file_bytes + sizes.wal_bytes;
-  std::error_code unknown;
-  const auto folder = std::filesystem::absolute(target, unknown).parent_path();
-  const auto space = std::filesystem::space(folder, unknown);
-  if (!unknown && space.available < static_cast<std::uintmax_t>(needed)) {
-    throw_failed(
-        "backup", engine.path,
-        fmt::format("{} needs {} bytes, and {} are free there", target, needed, space.available));
+  const base::Result<std::int64_t> space = base::free_bytes_beside(target);
+  if (space && *space < needed) {
+    throw_failed("backup", engine.path,
+                 fmt::format("{} needs {} bytes, and {} are free there", target, needed, *space));
   }
   const base::FileSizeSignalBlock block;
   if (const base::Status made = base::create_private_file(target); !made.ok()) {

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "base/result.hpp"
 
@@ -36,6 +37,13 @@ struct FileState {
 
 /// The state of `path` itself, without following a symbolic link. A missing file is not a failure.
 [[nodiscard]] Result<FileState> inspect(const std::string& path);
+
+/// The absolute path of an existing folder, without symbolic links.
+[[nodiscard]] Result<std::string> real_folder(const std::string& path);
+/// The names in a folder, in no order.
+[[nodiscard]] Result<std::vector<std::string>> names_in(const std::string& folder);
+/// The number of free bytes on the disk of the folder of `path`.
+[[nodiscard]] Result<std::int64_t> free_bytes_beside(const std::string& path);
 
 /// The first bytes of a regular file, at most 100. Never call it for a file that this process may
 /// have locked or SQLite may have open: it closes a descriptor, which drops all locks of the

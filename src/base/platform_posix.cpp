@@ -1,9 +1,12 @@
+#include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -11,6 +14,7 @@
 #include <atomic>
 #include <cerrno>
 #include <filesystem>
+#include <memory>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -91,6 +95,11 @@ FileState state_of(const struct stat& found) {
   state.owned_by_us = found.st_uid == ::geteuid();
   state.writable_by_others = (found.st_mode & (S_IWGRP | S_IWOTH)) != 0;
   return state;
+}
+
+std::string folder_of(const std::string& path) {
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  return folder.empty() ? "." : folder;
 }
 
 // Returns the number of bytes. It is less than `bytes` only if the file ends there.
@@ -345,6 +354,32 @@ Result<FileState> inspect(const std::string& path) {
   return failed(errno, "look at", path);
 }
 
+Result<std::string> real_folder(const std::string& path) {
+  const std::unique_ptr<char, void (*)(void*)> found(sys::realpath(path.c_str(), nullptr), ::free);
+  if (!found) return failed(errno, "use the folder", path);
+  return std::string(found.get());
+}
+
+// At the end of the folder readdir returns null and does not change errno.
+Result<std::vector<std::string>> names_in(const std::string& folder) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> opened(sys::opendir(folder.c_str()), ::closedir);
+  if (!opened) return failed(errno, "list", folder);
+  std::vector<std::string> names;
+  errno = 0;
+  while (const dirent* const entry = sys::readdir(opened.get())) {
+    names.emplace_back(entry->d_name);
+    errno = 0;
+  }
+  if (errno != 0) return failed(errno, "list", folder);
+  return names;
+}
+
+Result<std::int64_t> free_bytes_beside(const std::string& path) {
+  struct statvfs disk = {};
+  if (sys::statvfs(folder_of(path).c_str(), &disk) != 0) return failed(errno, "look at", path);
+  return static_cast<std::int64_t>(disk.f_bavail * disk.f_frsize);
+}
+
 Result<std::string> read_start(const std::string& path) {
   const Descriptor file = open_file(path, O_RDONLY);
   if (!file.is_open()) return failed(errno, "open", path);
@@ -404,8 +439,7 @@ Status remove_file(const std::string& path) {
 }
 
 void sync_folder_of(const std::string& path) {
-  const std::string folder = std::filesystem::path(path).parent_path().string();
-  const Descriptor opened = open_file(folder.empty() ? "." : folder, O_RDONLY | O_DIRECTORY);
+  const Descriptor opened = open_file(folder_of(path), O_RDONLY | O_DIRECTORY);
   if (opened.is_open()) (void)sys::fsync(opened.get());
 }
 

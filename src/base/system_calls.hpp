@@ -1,8 +1,11 @@
 #pragma once
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 // The calls to the operating system that can fail. They are the functions of the system. In a build
@@ -23,12 +26,16 @@ ASHMEMO_SYSTEM_CALL(fstat);
 ASHMEMO_SYSTEM_CALL(fsync);
 ASHMEMO_SYSTEM_CALL(lstat);
 ASHMEMO_SYSTEM_CALL(open);
+ASHMEMO_SYSTEM_CALL(opendir);
 ASHMEMO_SYSTEM_CALL(pwrite);
 ASHMEMO_SYSTEM_CALL(read);
+ASHMEMO_SYSTEM_CALL(readdir);
+ASHMEMO_SYSTEM_CALL(realpath);
 ASHMEMO_SYSTEM_CALL(rename);
 #if defined(__linux__)
 ASHMEMO_SYSTEM_CALL(renameat2);
 #endif
+ASHMEMO_SYSTEM_CALL(statvfs);
 ASHMEMO_SYSTEM_CALL(unlink);
 
 }  // namespace ashmemo::base::sys

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <system_error>
 #include <utility>
 
 #include "base/saturate.hpp"
@@ -38,9 +37,9 @@ std::shared_ptr<Clock> clock_of(const Options& options) {
 
 /// The absolute path; the path itself if the current folder does not exist any more.
 std::string absolute_of(const std::string& path) {
-  std::error_code error;
-  const auto absolute = std::filesystem::absolute(path, error);
-  return error || path.empty() ? path : absolute.string();
+  if (path.empty() || std::filesystem::path(path).is_absolute()) return path;
+  const auto current = base::real_folder(".");
+  return current ? (std::filesystem::path(*current) / path).string() : path;
 }
 
 Options without_executor(Options options) {

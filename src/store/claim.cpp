@@ -211,17 +211,17 @@ base::Status ClaimedFile::enter_again(OpenFiles& table) {
   return {};
 }
 
-base::Result<std::string> ClaimedFile::quarantine(std::int64_t wall_now) {
+base::Status ClaimedFile::quarantine(std::int64_t wall_now, std::string* renamed_to) {
   OpenFiles& table = OpenFiles::of_this_process();
   const OpenFiles::Turn turn(table, path());
   if (has_changed(paths_.file, file_)) {
     return Failure{FailureKind::io, 0, fmt::format("'{}' was replaced meanwhile", paths_.file)};
   }
-  auto renamed_to = store::quarantine(paths_, wall_now);
-  if (!renamed_to) return renamed_to.failure();
-  if (const auto made = make_new(Found::nothing); !made) return made.failure();
-  if (const auto entered = enter_again(table); !entered) return entered.failure();
-  return renamed_to;
+  auto done = store::quarantine(paths_, wall_now, renamed_to);
+  if (done) done = make_new(Found::nothing);
+  if (done) done = enter_again(table);
+  if (!done && !renamed_to->empty() && store::restore(paths_, *renamed_to)) renamed_to->clear();
+  return done;
 }
 
 base::Status ClaimedFile::restore(const std::string& renamed_to) {

@@ -72,7 +72,9 @@ void Connection::restrict() {
   configure(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0);
   configure(db, SQLITE_DBCONFIG_ENABLE_VIEW, 0);
   configure(db, SQLITE_DBCONFIG_ENABLE_FKEY, 0);
-  if (options_.role == Role::reader) configure(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1);
+  // Also if the next step fails, because SQLite may then close the connection and delete a log that
+  // it could not read.
+  configure(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1);
   sqlite3_limit(db, SQLITE_LIMIT_LENGTH, length_limit(options_.max_value_bytes));
   sqlite3_wal_autocheckpoint(db, 0);
 }
@@ -97,6 +99,7 @@ void Connection::set_pragmas() {
       "PRAGMA secure_delete={};"
       "PRAGMA journal_size_limit={};",
       options_.synced ? "FULL" : "NORMAL", options_.erase_securely ? "ON" : "OFF", kWalKeptBytes));
+  configure(handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0);
 }
 
 }  // namespace ashmemo::store

@@ -4,7 +4,6 @@
 
 #include <filesystem>
 #include <initializer_list>
-#include <system_error>
 #include <utility>
 
 #include "store/file_id.hpp"
@@ -150,12 +149,6 @@ base::Result<FileCheck> check_content(const CachePaths& paths, bool lock_is_ours
   return check_logs(paths, *header);
 }
 
-Failure no_folder(const std::string& folder, const std::error_code& error) {
-  const bool denied = error == std::errc::permission_denied;
-  return {denied ? FailureKind::io : FailureKind::unavailable, 0,
-          fmt::format("cannot use the folder '{}': {}", folder, error.message())};
-}
-
 }  // namespace
 
 base::Result<CachePaths> resolve(const std::string& path) {
@@ -167,10 +160,9 @@ base::Result<CachePaths> resolve(const std::string& path) {
   }
   if (name.empty() || name == "." || name == "..") return not_ours(path, "is a directory");
   const auto folder = given.has_parent_path() ? given.parent_path() : std::filesystem::path(".");
-  std::error_code error;
-  const auto resolved = std::filesystem::canonical(folder, error);
-  if (error) return no_folder(folder.string(), error);
-  const std::string file = (resolved / name).string();
+  const auto resolved = base::real_folder(folder.string());
+  if (!resolved) return resolved.failure();
+  const std::string file = (std::filesystem::path(*resolved) / name).string();
   return CachePaths{file, file + "-wal", file + "-shm", file + "-journal", file + "-lock"};
 }
 

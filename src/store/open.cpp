@@ -168,21 +168,28 @@ bool has_damage(const base::Result<Opened>& opened) { return opened && !opened->
 // file, which then returns to its place.
 base::Result<Opened> replace(ClaimedFile& claim, const OpenOptions& options,
                              const std::string& damage) {
-  const auto renamed_to = claim.quarantine(options.clock->wall_now());
-  if (!renamed_to) return renamed_to.failure();
+  std::string renamed_to;
+  const auto report = [&] {
+    if (options.on_quarantine) options.on_quarantine(claim.path(), renamed_to, damage);
+  };
+  if (const auto done = claim.quarantine(options.clock->wall_now(), &renamed_to); !done) {
+    if (!renamed_to.empty()) report();
+    return done.failure();
+  }
   auto opened = open_connection(claim.path(), options);
   if (opened && !has_damage(opened)) {
-    keep_one_copy(claim.path(), *renamed_to, options.corrupt_file_is_new);
-    if (options.on_quarantine) options.on_quarantine(claim.path(), *renamed_to, damage);
+    keep_one_copy(claim.path(), renamed_to, options.corrupt_file_is_new);
+    report();
     return opened;
   }
   const Failure failure =
       opened ? Failure{FailureKind::other, 0, opened->damage} : opened.failure();
-  const auto restored = claim.restore(*renamed_to);
+  const auto restored = claim.restore(renamed_to);
+  if (!restored) report();
   return Failure{
       failure.kind, failure.sqlite_code,
       fmt::format("it is damaged ({}), and a new file fails, too: {}{}", damage, failure.what,
-                  restored ? "" : "; the file is now '" + *renamed_to + "'")};
+                  restored ? "" : "; the file is now '" + renamed_to + "'")};
 }
 
 // A file is damaged only if its content shows that on two new connections, while SQLite works in

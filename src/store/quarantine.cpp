@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <string_view>
-#include <system_error>
 #include <vector>
 
 #include "base/platform.hpp"
@@ -48,14 +47,15 @@ bool is_name_of_copy(std::string_view name, const std::string& prefix) {
 }
 
 std::vector<std::string> older_copies(const std::string& file, const std::string& newest) {
+  const fs::path folder = fs::path(file).parent_path();
   const std::string prefix = fs::path(file).filename().string() + std::string(kInfix);
   std::vector<std::string> copies;
-  std::error_code error;
-  for (fs::directory_iterator it(fs::path(file).parent_path(), error), end; !error && it != end;
-       it.increment(error)) {
-    const std::string path = it->path().string();
+  const auto names = base::names_in(folder.string());
+  if (!names) return copies;
+  for (const std::string& name : *names) {
+    const std::string path = (folder / name).string();
     if (path == newest || path == newest + std::string(kWal)) continue;
-    if (is_name_of_copy(it->path().filename().string(), prefix)) copies.push_back(path);
+    if (is_name_of_copy(name, prefix)) copies.push_back(path);
   }
   return copies;
 }
@@ -68,20 +68,22 @@ base::Status move_wal(const std::string& wal, const std::string& to) {
 
 }  // namespace
 
-base::Result<std::string> quarantine(const CachePaths& paths, std::int64_t wall_now) {
+base::Status quarantine(const CachePaths& paths, std::int64_t wall_now, std::string* renamed_to) {
   const std::string name = free_name(paths.file, wall_now);
   // Renames FILE first. If the WAL came first and the process was killed in between, the next
   // opening would use FILE without its last commits, and erased entries would return. A power cut
   // could also keep only the second renaming, unless the first is synced.
-  if (const auto moved = base::rename_file(paths.file, name); !moved) return moved.failure();
+  if (auto moved = base::rename_file(paths.file, name); !moved) return moved;
+  *renamed_to = name;
   base::sync_folder_of(paths.file);
-  if (const auto moved = move_wal(paths.wal, name + std::string(kWal)); !moved) {
-    return moved.failure();
+  if (auto moved = move_wal(paths.wal, name + std::string(kWal)); !moved) {
+    if (base::rename_file(name, paths.file)) renamed_to->clear();
+    return moved;
   }
   for (const std::string& path : {paths.shm, paths.journal}) {
-    if (const auto removed = base::remove_file(path); !removed) return removed.failure();
+    if (auto removed = base::remove_file(path); !removed) return removed;
   }
-  return name;
+  return {};
 }
 
 base::Status restore(const CachePaths& paths, const std::string& renamed_to) {

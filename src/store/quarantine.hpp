@@ -9,9 +9,11 @@
 namespace ashmemo::store {
 
 /// Quarantines a damaged file: renames FILE and FILE-wal to FILE.corrupt-TIME and
-/// FILE.corrupt-TIME-wal, and removes FILE-shm and FILE-journal. Returns the new name. No
-/// connection may be open, and our lock must be held.
-[[nodiscard]] base::Result<std::string> quarantine(const CachePaths& paths, std::int64_t wall_now);
+/// FILE.corrupt-TIME-wal, and removes FILE-shm and FILE-journal. `renamed_to` becomes the new name as
+/// soon as FILE has it, so also if a later step fails. No connection may be open, and our lock must
+/// be held.
+[[nodiscard]] base::Status quarantine(const CachePaths& paths, std::int64_t wall_now,
+                                      std::string* renamed_to);
 
 /// Undoes a quarantine, under the same conditions. Removes the file that is now at the path.
 [[nodiscard]] base::Status restore(const CachePaths& paths, const std::string& renamed_to);

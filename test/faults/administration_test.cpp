@@ -33,6 +33,17 @@ TEST_SUITE("faults") {
     }
   }
 
+  TEST_CASE("open survives faults while it replaces a damaged file") {
+    try_faults({.file = test::File::damaged,
+                .act =
+                    [](Trial& trial) {
+                      open(trial);
+                      trial.put("new");
+                      trial.get("new");
+                    },
+                .after = [](Trial& trial) { CHECK(trial.was_quarantined()); }});
+  }
+
   TEST_CASE("open with WhenUnavailable::throw_error survives faults") {
     Operation operation{.act = [](Trial& trial) { trial.administer([&] { open(trial); }); }};
     operation.options.when_unavailable = WhenUnavailable::throw_error;

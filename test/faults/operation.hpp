@@ -17,9 +17,12 @@ struct Operation {
   /// accepted entry must be found after the fault has ended, except entries that the cache reported
   /// as lost and entries of a quarantined file.
   bool may_lose = false;
+  /// The worker and the refreshes have their threads. Then only the starts of threads fail, because
+  /// the other calls have no order.
+  bool has_threads = false;
 };
 
-/// Counts the system calls of the operation. Then it tries the operation with each call failing in
+/// Counts the system calls and the starts of threads of the operation. Then it tries the operation with each call failing in
 /// each way, once and permanently, each time on a new file. Each time the operation must return,
 /// with correct results or misses. The cache must report a fault that lasts. After the fault has
 /// ended, it must recover by itself and have lost nothing. Without a fault, the operation must have

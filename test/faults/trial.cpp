@@ -46,9 +46,11 @@ class Templates {
   }
 
   void give(File file, const std::string& directory) const {
-    if (file != File::none) {
-      copy(dir_.path(file == File::filled ? "closed" : "crashed"), directory);
-    }
+    copy(dir_.path(file == File::crashed ? "crashed" : "closed"), directory);
+    if (file != File::damaged) return;
+    std::string content = read_file(directory + "/cache.db");
+    write_file(directory + "/cache.db", content.replace(0, 16, 16, 'x'));
+    write_file(directory + "/cache.db.corrupt-1", "old");
   }
 
  private:
@@ -82,6 +84,11 @@ Trial::Trial(File file, Options given) : options(std::move(given)) {
 }
 
 Trial::~Trial() { close(); }
+
+void Trial::use_threads() {
+  options.hooks.executor = nullptr;
+  options.hooks.worker = WorkerMode::thread;
+}
 
 Cache& Trial::cache() {
   if (!cache_) cache_ = std::make_unique<Cache>(path, options);

@@ -44,6 +44,7 @@ enum class File : std::uint8_t {
   none,
   filled,   ///< see Trial
   crashed,  ///< the same content after its process was killed: most of it is in the log
+  damaged,  ///< its beginning was overwritten, and a copy of an older damaged file is beside it
 };
 
 /// A cache with its own file. It compares every result with the stored values. The file contains
@@ -56,6 +57,8 @@ class Trial {
   Trial(const Trial&) = delete;
   Trial& operator=(const Trial&) = delete;
 
+  /// The worker and the refreshes use threads from now on. Call it before the cache is opened.
+  void use_threads();
   /// Returns the cache. Opens it with the current `options` if it is not open.
   Cache& cache();
   void close();
@@ -95,6 +98,8 @@ class Trial {
   /// Whether removed entries may have returned, because the cache reported a removal as uncommitted
   /// and the file was opened again.
   [[nodiscard]] bool may_have_returned() const;
+  /// Whether a quarantined file is beside the file.
+  [[nodiscard]] bool was_quarantined() const;
   /// Whether the file, without its log, contains the bytes.
   [[nodiscard]] bool file_holds(const std::string& bytes) const;
 
@@ -151,7 +156,6 @@ class Trial {
   void expect_sound();
   void expect_all_correct();
   void expect_results_kept();
-  [[nodiscard]] bool was_quarantined() const;
 
   std::map<std::string, Known> known_;
   int generation_ = 0;

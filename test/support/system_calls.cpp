@@ -1,9 +1,12 @@
 #include "support/system_calls.hpp"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sqlite3.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -90,6 +93,18 @@ int own_open(const char* path, int flags, ...) noexcept {
              [&] { return ::open(path, flags, mode); });
 }
 
+DIR* own_opendir(const char* path) noexcept {
+  return may_run({.kind = Kind::open_folder, .path = path}) ? ::opendir(path) : nullptr;
+}
+
+dirent* own_readdir(DIR* folder) noexcept {
+  return may_run({.kind = Kind::read, .descriptor = ::dirfd(folder)}) ? ::readdir(folder) : nullptr;
+}
+
+char* own_realpath(const char* path, char* resolved) noexcept {
+  return may_run({.kind = Kind::state, .path = path}) ? ::realpath(path, resolved) : nullptr;
+}
+
 ssize_t own_read(int file, void* to, size_t bytes) noexcept {
   return run({.kind = Kind::read, .descriptor = file}, [&] { return ::read(file, to, bytes); });
 }
@@ -111,6 +126,10 @@ int own_renameat2(int folder, const char* from, int to_folder, const char* to,
 }
 #endif
 
+int own_statvfs(const char* path, struct statvfs* disk) noexcept {
+  return run({.kind = Kind::state, .path = path}, [&] { return ::statvfs(path, disk); });
+}
+
 int own_unlink(const char* path) noexcept {
   return run({.kind = Kind::remove, .path = path}, [&] { return ::unlink(path); });
 }
@@ -122,12 +141,16 @@ void replace_own_calls() {
   sys::fsync = own_fsync;
   sys::lstat = own_lstat;
   sys::open = own_open;
+  sys::opendir = own_opendir;
   sys::pwrite = own_pwrite;
   sys::read = own_read;
+  sys::readdir = own_readdir;
+  sys::realpath = own_realpath;
   sys::rename = own_rename;
 #if defined(__linux__)
   sys::renameat2 = own_renameat2;
 #endif
+  sys::statvfs = own_statvfs;
   sys::unlink = own_unlink;
 }
 

@@ -14,9 +14,9 @@ struct OsCall {
     open,
     create,       ///< opens the file, and creates it if it is missing
     truncate,     ///< opens the file and removes its content
-    open_folder,  ///< to sync the folder of `path`; only SQLite
-    state,        ///< the state of a file
-    read,
+    open_folder,  ///< to list a folder, or by SQLite to sync the folder of `path`
+    state,        ///< the state of a file, a folder or a disk
+    read,         ///< of a file or of the names in a folder
     write,
     resize,
     set_mode,

@@ -71,7 +71,8 @@ TEST_SUITE("unit") {
     stuck.events.wait_for("stuck");
     const auto claim = ClaimedFile::for_writing(dir.path("x"));
     CHECK(outcome(claim) == "ok");
-    CHECK((*claim)->quarantine(0).ok());
+    std::string renamed_to;
+    CHECK((*claim)->quarantine(0, &renamed_to));
     CHECK(outcome(ClaimedFile::for_reading(dir.path("x"))) != "ok");  // the new file is empty
     stuck.events.happened("both are done");
     other.join();

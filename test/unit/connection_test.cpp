@@ -3,10 +3,13 @@
 #include <doctest/doctest.h>
 #include <sqlite3.h>
 
+#include <cerrno>
 #include <string>
 
 #include "store/sqlite_error.hpp"
+#include "support/opening.hpp"
 #include "support/store_fixture.hpp"
+#include "support/system_calls.hpp"
 
 using namespace ashmemo;
 using base::FailureKind;
@@ -113,6 +116,28 @@ TEST_SUITE("unit") {
     const auto text = Connection::open(dir.path("text"), reader);
     REQUIRE_FALSE(text);
     CHECK(text.failure().kind == FailureKind::corrupt);
+  }
+
+  // SQLite opens FILE-shm again when it closes the connection. If it can only read it then, it takes
+  // the log for empty.
+  TEST_CASE("a connection that cannot be opened on a full disk keeps the log") {
+    test::TempDir dir;
+    test::make_cache_with_an_erase_in_the_log(dir.path("x"));
+    const std::string log = test::read_file(dir.path("x-wal"));
+    bool is_full = false;
+    test::before_os_calls([&](const test::OsCall& call) {
+      using Kind = test::OsCall::Kind;
+      is_full = is_full || (call.is_by_sqlite && call.kind == Kind::resize);
+      return is_full && (call.kind == Kind::resize || call.kind == Kind::create) ? ENOSPC : 0;
+    });
+    ConnectionOptions options;
+    options.role = Role::writer;
+    CHECK_FALSE(Connection::open(dir.path("x"), options));
+    test::before_os_calls({});
+    CHECK(is_full);
+    REQUIRE(test::exists(dir.path("x-wal")));
+    CHECK(test::read_file(dir.path("x-wal")) == log);
+    CHECK_FALSE(test::has_key(dir.path("x"), "old"));
   }
 
   TEST_CASE("failure_kind maps the codes of SQLite to kinds of failure") {

@@ -173,6 +173,25 @@ TEST_SUITE("unit") {
     CHECK(read_file_id(database) == 12346);
   }
 
+  TEST_CASE("an id that cannot be written changes neither the cache size nor the file") {
+    const TempDir dir;
+    make_cache(dir.path("x"));
+    ConnectionOptions options;
+    options.role = Role::writer;
+    options.cache_bytes = 512 * 1024;
+    const auto connection = Connection::open(dir.path("x"), options);
+    REQUIRE(connection);
+    SQLite::Database& database = connection.value()->database();
+    database.setBusyTimeout(0);
+    const FileId id = read_file_id(database);
+    SQLite::Database other(dir.path("x"), SQLite::OPEN_READWRITE);
+    other.exec("BEGIN IMMEDIATE");
+    CHECK_THROWS_AS(write_file_id(database, 12345), SQLite::Exception);
+    CHECK(database.execAndGet("PRAGMA cache_size").getInt() == -512);
+    other.exec("ROLLBACK");
+    CHECK(read_file_id(database) == id);
+  }
+
   TEST_CASE("a file without an id gets a first id") {
     SQLite::Database database(":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
     CHECK(read_file_id(database) == kNoFileId);
@@ -201,6 +220,31 @@ TEST_SUITE("unit") {
       REQUIRE(store.writer()->checkpoint(false));
       CHECK(read_header(dir.path("x"))->file_id == next_file_id(id));
     }
+  }
+
+  TEST_CASE("a log that a commit starts over after another reader has ended gets the next id") {
+    const TempDir dir;
+    make_cache(dir.path("x"));
+    const auto opening = open_at(dir.path("x"));
+    REQUIRE(opening.store);
+    Store& store = **opening.store;
+    CHECK(put(store, "first") == "committed");
+    SQLite::Database other(dir.path("x"));
+    other.exec("BEGIN");
+    CHECK(other.execAndGet("SELECT count(*) FROM cache_entries").getInt() == 2);
+    const auto done = store.writer()->checkpoint(false);
+    REQUIRE(done);
+    CHECK(done->wal_frames == done->moved_frames);
+    CHECK(done->foreign_reader);  // all frames are moved, but the log could not start over
+    other.exec("COMMIT");
+    const FileId id = read_header(dir.path("x"))->file_id;
+    const std::string before = read_file(dir.path("x-wal"));
+    CHECK(put(store, "second") == "committed");
+    const std::string log = read_file(dir.path("x-wal"));
+    CHECK(log.substr(16, 8) != before.substr(16, 8));  // other salts: it was started over
+    CHECK(number_at(log, 32, true) == 1);
+    CHECK_FALSE(is_of_another(dir, log, id));
+    CHECK(is_of_another(dir, log, id - 1));
   }
 
   TEST_CASE("each new log gets an id, independent of its first transaction") {

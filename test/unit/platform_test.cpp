@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <filesystem>
@@ -186,6 +187,41 @@ TEST_SUITE("unit") {
     });
     ::chmod(dir.path().c_str(), 0755);
     CHECK(end.said == "cannot create '" + dir.path("file") + "': Permission denied");
+  }
+
+  TEST_CASE("real_folder resolves links and names a folder that is missing") {
+    const TempDir dir;
+    fs::create_directory(dir.path("folder"));
+    fs::create_symlink("folder", dir.path("link"));
+    const auto found = real_folder(dir.path("link"));
+    REQUIRE(found);
+    CHECK(*found == fs::canonical(dir.path("folder")).string());
+    const auto missing = real_folder(dir.path("missing"));
+    REQUIRE_FALSE(missing);
+    CHECK(missing.failure().kind == FailureKind::unavailable);
+    CHECK(missing.failure().what.find(dir.path("missing")) != std::string::npos);
+  }
+
+  TEST_CASE("names_in lists a folder and names one that is missing") {
+    const TempDir dir;
+    write_file(dir.path("a"), "");
+    write_file(dir.path(".b"), "");
+    const auto names = names_in(dir.path());
+    REQUIRE(names);
+    CHECK(std::count(names->begin(), names->end(), "a") == 1);
+    CHECK(std::count(names->begin(), names->end(), ".b") == 1);
+    const auto missing = names_in(dir.path("missing"));
+    REQUIRE_FALSE(missing);
+    CHECK(missing.failure().what.find(dir.path("missing")) != std::string::npos);
+  }
+
+  TEST_CASE("free_bytes_beside returns the free space and fails for a missing folder") {
+    const TempDir dir;
+    const auto bytes = free_bytes_beside(dir.path("x"));
+    REQUIRE(bytes);
+    CHECK(*bytes >= 0);
+    CHECK(free_bytes_beside("x"));  // in the current folder
+    CHECK_FALSE(free_bytes_beside(dir.path("missing/x")));
   }
 
   TEST_CASE("read_start returns at most 100 bytes of a file") {

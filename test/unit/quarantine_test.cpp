@@ -2,16 +2,24 @@
 
 #include <doctest/doctest.h>
 
+#include <cerrno>
 #include <filesystem>
+#include <functional>
+#include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "store/claim.hpp"
 #include "support/child.hpp"
+#include "support/system_calls.hpp"
 #include "support/temp_dir.hpp"
 
 namespace fs = std::filesystem;
 using namespace ashmemo::store;
 using namespace ashmemo::test;
+
+using Kind = OsCall::Kind;
 
 namespace {
 
@@ -20,6 +28,22 @@ CachePaths paths_of(const std::string& file) {
   REQUIRE_MESSAGE(paths, paths.failure().what);
   return *paths;
 }
+
+/// A damaged file that is claimed.
+struct DamagedFile {
+  DamagedFile() {
+    write_file(dir.path("x"), "garbage");
+    write_file(dir.path("x-wal"), "its wal");
+    write_file(dir.path("x-shm"), "its shm");
+    write_file(dir.path("x-lock"), kLockMagic);
+    auto claimed = ClaimedFile::for_writing(dir.path("x"));
+    REQUIRE(claimed);
+    claim = std::move(*claimed);
+  }
+
+  TempDir dir;
+  std::unique_ptr<ClaimedFile> claim;
+};
 
 }  // namespace
 
@@ -34,11 +58,11 @@ TEST_SUITE("unit") {
     const auto claim = ClaimedFile::for_writing(dir.path("x"));
     REQUIRE(claim);
     CHECK(claim.value()->damage() == "it is no SQLite database any more");
-    const auto name = claim.value()->quarantine(1'700'000'000'000'000);
-    REQUIRE(name);
-    CHECK(*name == dir.path("x.corrupt-1700000000000000"));
-    CHECK(read_file(*name) == "garbage");
-    CHECK(read_file(*name + "-wal") == "its wal");
+    std::string name;
+    REQUIRE(claim.value()->quarantine(1'700'000'000'000'000, &name));
+    CHECK(name == dir.path("x.corrupt-1700000000000000"));
+    CHECK(read_file(name) == "garbage");
+    CHECK(read_file(name + "-wal") == "its wal");
     CHECK(read_file(dir.path("x")).empty());
     CHECK(fs::status(dir.path("x")).permissions() == fs::perms(0600));
     for (const char* gone : {"x-wal", "x-shm", "x-journal"}) CHECK_FALSE(exists(dir.path(gone)));
@@ -60,10 +84,10 @@ TEST_SUITE("unit") {
     for (const char* name : others) write_file(dir.path(name), "not ours");
     fs::create_directory(dir.path("x.corrupt-3"));
     fs::create_symlink("y.corrupt-1", dir.path("x.corrupt-4"));
-    const auto renamed = quarantine(paths_of(dir.path("x")), 5);
-    REQUIRE(renamed);
+    std::string renamed;
+    REQUIRE(quarantine(paths_of(dir.path("x")), 5, &renamed));
     CHECK(exists(dir.path("x.corrupt-22")));
-    keep_one_copy(dir.path("x"), *renamed, false);
+    keep_one_copy(dir.path("x"), renamed, false);
     CHECK(exists(dir.path("x.corrupt-5")));
     for (const char* gone : {"x.corrupt-1", "x.corrupt-1-wal", "x.corrupt-22"}) {
       CHECK_MESSAGE(!exists(dir.path(gone)), gone);
@@ -76,9 +100,12 @@ TEST_SUITE("unit") {
   TEST_CASE("quarantine finds a free name at any time of the clock") {
     const TempDir dir;
     write_file(dir.path("x"), "first");
-    CHECK(quarantine(paths_of(dir.path("x")), -7).value() == dir.path("x.corrupt-0"));
+    std::string renamed;
+    CHECK(quarantine(paths_of(dir.path("x")), -7, &renamed));
+    CHECK(renamed == dir.path("x.corrupt-0"));
     write_file(dir.path("x"), "second");
-    CHECK(quarantine(paths_of(dir.path("x")), 0).value() == dir.path("x.corrupt-1"));
+    CHECK(quarantine(paths_of(dir.path("x")), 0, &renamed));
+    CHECK(renamed == dir.path("x.corrupt-1"));
     CHECK(read_file(dir.path("x.corrupt-1")) == "second");
     CHECK(read_file(dir.path("x.corrupt-0")) == "first");
   }
@@ -102,10 +129,10 @@ TEST_SUITE("unit") {
     write_file(dir.path("x-lock"), kLockMagic);
     const auto claim = ClaimedFile::for_writing(dir.path("x"));
     REQUIRE(claim);
-    const auto name = claim.value()->quarantine(1);
-    REQUIRE(name);
+    std::string name;
+    REQUIRE(claim.value()->quarantine(1, &name));
     for (const char* made : {"x-wal", "x-shm", "x-journal"}) write_file(dir.path(made), "new");
-    REQUIRE(claim.value()->restore(*name));
+    REQUIRE(claim.value()->restore(name));
     CHECK(read_file(dir.path("x")) == "garbage");
     CHECK(read_file(dir.path("x-wal")) == "its wal");
     for (const char* gone : {"x-shm", "x-journal", "x.corrupt-1", "x.corrupt-1-wal"}) {
@@ -114,13 +141,58 @@ TEST_SUITE("unit") {
     CHECK(claim.value()->still_in_place());
   }
 
+  TEST_CASE("a quarantine that fails returns the file with its WAL to its place") {
+    const std::function<bool(const OsCall&, int)> failures[] = {
+        [](const OsCall& call, int) { return call.kind == Kind::create; },
+        [done = false](const OsCall& call, int) mutable {
+          const bool is_shm =
+              call.kind == Kind::remove && std::string_view(call.path).ends_with("-shm");
+          return is_shm && !std::exchange(done, true);
+        },
+        // A WAL that cannot be renamed is removed, unless that fails, too.
+        [](const OsCall& call, int renamings) {
+          return call.kind == Kind::rename_only ? renamings == 2 : call.kind == Kind::remove;
+        }};
+    for (const auto& fails : failures) {
+      const DamagedFile file;
+      int renamings = 0;
+      before_os_calls([&](const OsCall& call) {
+        if (call.kind == Kind::rename_only) ++renamings;
+        return fails(call, renamings) ? EACCES : 0;
+      });
+      std::string name;
+      CHECK_FALSE(file.claim->quarantine(1, &name));
+      before_os_calls({});
+      CHECK(name.empty());
+      CHECK(read_file(file.dir.path("x")) == "garbage");
+      CHECK(read_file(file.dir.path("x-wal")) == "its wal");
+      CHECK(file.claim->still_in_place());
+    }
+  }
+
+  TEST_CASE("a quarantine that fails and cannot be undone gives the new name") {
+    const DamagedFile file;
+    bool has_failed = false;
+    before_os_calls([&](const OsCall& call) {
+      has_failed = has_failed || call.kind == Kind::create;
+      return has_failed ? EACCES : 0;
+    });
+    std::string name;
+    CHECK_FALSE(file.claim->quarantine(1, &name));
+    before_os_calls({});
+    CHECK(name == file.dir.path("x.corrupt-1"));
+    CHECK(read_file(name) == "garbage");
+  }
+
   TEST_CASE("quarantine does not touch a file that replaced the claimed one") {
     const TempDir dir;
     const auto claim = ClaimedFile::for_writing(dir.path("x"));
     REQUIRE(claim);
     fs::rename(dir.path("x"), dir.path("kept"));  // keeps its inode from being reused
     write_file(dir.path("x"), "not ours");
-    CHECK_FALSE(claim.value()->quarantine(1));
+    std::string renamed;
+    CHECK_FALSE(claim.value()->quarantine(1, &renamed));
+    CHECK(renamed.empty());
     CHECK(read_file(dir.path("x")) == "not ours");
   }
 }
