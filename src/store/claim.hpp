@@ -44,8 +44,8 @@ class ClaimedFile {
   /// Why the file must be quarantined before use; empty if it looks intact.
   [[nodiscard]] const std::string& damage() const noexcept { return damage_; }
   /// Renames the file with its WAL and creates a new, empty file. `renamed_to` becomes the new name
-  /// of the old file. If this fails, the old file returns to its place, and the name is empty unless
-  /// that fails, too. Only for a claim for writing, while no connection is open.
+  /// of the old file. If this fails, the old file returns to its place, and the name is empty
+  /// unless that fails, too. Only for a claim for writing, while no connection is open.
   [[nodiscard]] base::Status quarantine(std::int64_t wall_now, std::string* renamed_to);
   /// Undoes a quarantine: the new file is removed, and the old file returns to its place.
   [[nodiscard]] base::Status restore(const std::string& renamed_to);

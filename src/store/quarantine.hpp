@@ -9,9 +9,9 @@
 namespace ashmemo::store {
 
 /// Quarantines a damaged file: renames FILE and FILE-wal to FILE.corrupt-TIME and
-/// FILE.corrupt-TIME-wal, and removes FILE-shm and FILE-journal. `renamed_to` becomes the new name as
-/// soon as FILE has it, so also if a later step fails. No connection may be open, and our lock must
-/// be held.
+/// FILE.corrupt-TIME-wal, and removes FILE-shm and FILE-journal. `renamed_to` becomes the new name
+/// as soon as FILE has it, so also if a later step fails. No connection may be open, and our lock
+/// must be held.
 [[nodiscard]] base::Status quarantine(const CachePaths& paths, std::int64_t wall_now,
                                       std::string* renamed_to);
 

@@ -22,11 +22,11 @@ struct Operation {
   bool has_threads = false;
 };
 
-/// Counts the system calls and the starts of threads of the operation. Then it tries the operation with each call failing in
-/// each way, once and permanently, each time on a new file. Each time the operation must return,
-/// with correct results or misses. The cache must report a fault that lasts. After the fault has
-/// ended, it must recover by itself and have lost nothing. Without a fault, the operation must have
-/// no misses.
+/// Counts the system calls and the starts of threads of the operation. Then it tries the operation
+/// with each call failing in each way, once and permanently, each time on a new file. Each time the
+/// operation must return, with correct results or misses. The cache must report a fault that lasts.
+/// After the fault has ended, it must recover by itself and have lost nothing. Without a fault, the
+/// operation must have no misses.
 ///
 /// ASHMEMO_FAULT_SHARE=n tries one of n cases on average, chosen with ASHMEMO_TEST_SEED.
 /// ASHMEMO_FAULT_CASE=n tries only case n of each operation. A failure prints this number.

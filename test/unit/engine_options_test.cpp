@@ -1,10 +1,15 @@
+#include <cerrno>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
+#include <string>
+#include <string_view>
 
 #include <doctest/doctest.h>
 
 #include "engine/engine.hpp"
 #include "support/fake_store.hpp"
+#include "support/system_calls.hpp"
 
 using namespace ashmemo;
 using engine::resolve;
@@ -100,5 +105,17 @@ TEST_SUITE("unit") {
     with_clock.closed = true;
     CHECK(with_clock.is_out_of_use());
     CHECK(engine::Engine("b.db", {}).clock == system_clock());
+  }
+
+  TEST_CASE("a relative path becomes absolute, but not if the current folder cannot be read") {
+    const std::string absolute = engine::Engine("x", {}).full_path;
+    CHECK(absolute == (std::filesystem::current_path() / "x").string());
+    CHECK(engine::Engine("/folder/x", {}).full_path == "/folder/x");
+    test::before_os_calls([](const test::OsCall& call) {
+      return call.path != nullptr && call.path == std::string_view(".") ? EACCES : 0;
+    });
+    const std::string kept = engine::Engine("x", {}).full_path;
+    test::before_os_calls({});
+    CHECK(kept == "x");
   }
 }
