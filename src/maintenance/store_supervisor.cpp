@@ -66,6 +66,14 @@ store::OpenOptions StoreSupervisor::open_options() {
                                ", and a new file begun; remove the old one when you do not need it",
                            file);
   };
+  open.on_exposed = [this](const std::string& file) {
+    engine_.notices.notify(NoticeKind::writable_by_others,
+                           file +
+                               " can be written by other users, because its file system keeps its "
+                               "own modes: they can change results; choose a folder on another "
+                               "file system, or set the modes when it is mounted",
+                           file);
+  };
   return open;
 }
 

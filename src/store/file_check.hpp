@@ -17,11 +17,11 @@
 //   FILE-lock that begins with our magic           ours, to be quarantined
 //   an SQLite database with another id, any other
 //   file, a link, FIFO, device, directory,
-//   another owner, writable by group or others     not ours: FailureKind::not_ours, naming it
+//   another owner, a second name (a hard link)     not ours: FailureKind::not_ours, naming it
 //
-// FILE-wal, -shm, -journal and -lock must be regular files of the same owner, too. If FILE is missing
-// or empty but FILE-wal, -shm or -journal exists, our FILE-lock decides: with it they are remains of a
-// deleted cache; without it they are foreign, and SQLite would delete them.
+// FILE-wal, -shm, -journal and -lock must be regular files of the same owner with one name, too. If
+// FILE is missing or empty but FILE-wal or -journal has content, our FILE-lock decides: with it
+// they are remains of a deleted cache; without it they are foreign, and SQLite would delete them.
 //
 // If FILE is ours, files beside it may still belong to a file that was here before. A writer drops
 // them before SQLite can read them:

@@ -153,6 +153,8 @@ struct OpenOptions {
   std::function<void(const std::string& file, const std::string& renamed_to,
                      const std::string& why)>
       on_quarantine;
+  /// Called if other users may write the file, and its mode cannot be changed.
+  std::function<void(const std::string& file)> on_exposed;
 };
 
 /// An open cache file. Threads: any. Reads never wait for the writer.
