@@ -152,8 +152,9 @@ enum class Access : std::uint8_t {
 /// concerns no file that is in use or is no cache, and no SQLite that works for one thread only:
 /// these are always an Error.
 enum class WhenUnavailable : std::uint8_t {
-  /// Opens, and uses only the memory tier. (Without a memory tier every read misses.) Puts return false.
-  /// Opening is tried again with back-off; after it succeeds, the content of the memory tier is dropped.
+  /// Opens, and uses only the memory tier. (Without a memory tier every read misses.) If the disk
+  /// is full, reads use the file, too. Puts return false. Opening is tried again with back-off;
+  /// after it succeeds, the content of the memory tier is dropped.
   go_on = 0,
   throw_error = 1,  ///< Error with ErrorCode::unavailable; damaged for a file that is only read
 };

@@ -23,8 +23,10 @@ bool is_disk_full(const Status& done) {
   return !done.ok() && done.failure().kind == base::FailureKind::full;
 }
 
-base::Failure no_store() {
-  return {base::FailureKind::unavailable, 0, "there is no cache file at the moment"};
+base::Failure not_writable(const store::Store* store) {
+  return {base::FailureKind::unavailable, 0,
+          store == nullptr ? "there is no cache file at the moment"
+                           : "the cache file can only be read at the moment"};
 }
 
 }  // namespace
@@ -66,7 +68,7 @@ Status MaintenancePass::on_store(const std::function<Status(store::Store&)>& wor
   constexpr int kMaxTries = 3;
   for (int tries = 1;; ++tries) {
     const auto store = supervisor_.ensure();
-    if (!store || store->writer() == nullptr) return no_store();
+    if (!store || store->writer() == nullptr) return not_writable(store.get());
     Status done = work(*store);
     if (done.ok() || store->is_log_in_place()) return done;
     supervisor_.look_at_file();

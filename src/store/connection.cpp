@@ -18,7 +18,7 @@ constexpr std::int64_t kBesideTheValue = 64 * 1024;
 int open_flags(const ConnectionOptions& options) {
   const int mode = options.role == Role::reader ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
   const int create = options.create ? SQLITE_OPEN_CREATE : 0;
-  const int uri = options.immutable ? SQLITE_OPEN_URI : 0;
+  const int uri = options.immutable || options.keeps_shm ? SQLITE_OPEN_URI : 0;
   return mode | create | uri | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW |
          SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE;
 }
@@ -36,7 +36,7 @@ int length_limit(std::int64_t max_value_bytes) {
 }
 
 // In a URI all characters except these are written as %XX.
-std::string immutable_uri(const std::string& path) {
+std::string uri_of(const std::string& path, std::string_view parameter) {
   constexpr std::string_view kPlain =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";
   std::string uri = path.starts_with('/') ? "file://" : "file:";
@@ -47,11 +47,13 @@ std::string immutable_uri(const std::string& path) {
       uri += fmt::format("%{:02X}", static_cast<unsigned char>(each));
     }
   }
-  return uri + "?immutable=1";
+  return uri.append(parameter);
 }
 
 std::string name_for(const std::string& path, const ConnectionOptions& options) {
-  return options.immutable ? immutable_uri(path) : plain_name(path);
+  if (options.immutable) return uri_of(path, "?immutable=1");
+  if (options.keeps_shm) return uri_of(path, "?readonly_shm=1");
+  return plain_name(path);
 }
 
 bool has_content(const std::string& path) {

@@ -22,6 +22,9 @@ struct ConnectionOptions {
   std::int64_t max_value_bytes = 0;  // longer values are neither written nor read
   bool create = false;               // for tests: SQLite creates the file with its own mode
   bool exclusive = false;            // the process locks the file, and there is no FILE-shm
+  // Never writes FILE-shm, which must exist. While no program writes the file, the index of the log
+  // is in the memory of this connection. SQLite then lets no connection of this process write.
+  bool keeps_shm = false;
   // Reads the file without locks, log and index, and creates no file beside it. Only while no
   // program writes the file.
   bool immutable = false;

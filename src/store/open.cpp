@@ -33,6 +33,7 @@ ConnectionOptions connection_options(const OpenOptions& options) {
   wanted.synced = options.synced;
   wanted.erase_securely = options.erase_securely;
   wanted.exclusive = options.exclusive;
+  wanted.keeps_shm = options.keeps_shm;
   wanted.max_value_bytes = options.max_entry_bytes;
   return wanted;
 }
@@ -232,12 +233,20 @@ base::Status check_for_reading(const ClaimedFile& claim, const OpenOptions& opti
   return Failure{FailureKind::corrupt, 0, verdict->why};
 }
 
-base::Result<std::unique_ptr<Store>> open_for_reading(const OpenOptions& options) {
+base::Result<std::unique_ptr<Store>> open_to_read(const OpenOptions& options) {
   auto claim = ClaimedFile::for_reading(options.path);
   if (!claim) return claim.failure();
   if (const auto checked = check_for_reading(**claim, options); !checked) return checked.failure();
   report_exposed(**claim, options);
   return make_sqlite_store(std::move(*claim), nullptr, options);
+}
+
+base::Result<std::unique_ptr<Store>> open_for_reading(OpenOptions options) {
+  auto store = open_to_read(options);
+  if (store || store.failure().kind != FailureKind::full) return store;
+  options.keeps_shm = true;
+  auto without_space = open_to_read(options);
+  return without_space ? std::move(without_space) : std::move(store);
 }
 
 // Whether SQLite locks its own data. It does not if it was built or configured for one thread. Then

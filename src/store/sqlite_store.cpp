@@ -20,6 +20,7 @@ ConnectionOptions reader_options(const OpenOptions& options) {
   ConnectionOptions reader;
   reader.role = Role::reader;
   reader.exclusive = options.exclusive;
+  reader.keeps_shm = options.keeps_shm;
   reader.cache_bytes = options.reader_cache_bytes;
   reader.max_value_bytes = options.max_entry_bytes;
   reader.immutable = options.read_only;

@@ -135,6 +135,9 @@ struct OpenOptions {
   bool synced = false;  // Durability::power: each commit is synced to the device
   bool erase_securely = false;
   bool exclusive = false;  // no other program may read the file
+  /// With `read_only`: FILE-shm is not extended. open_store sets this if the disk has no space for
+  /// it. While such a store is open, this process cannot open the file for writing.
+  bool keeps_shm = false;
   std::int64_t reader_cache_bytes = 0;
   std::int64_t writer_cache_bytes = 0;
   std::int64_t max_entry_bytes = 0;  // bounds SQLITE_LIMIT_LENGTH
