@@ -56,7 +56,8 @@ void read_members(const Field& object,
   }
 }
 
-/// "30m" or "64 MiB" as a number of the smallest unit. nullopt if it is something else or too large.
+/// "30m" or "64 MiB" as a number of the smallest unit. nullopt if it is something else or too
+/// large.
 std::optional<std::int64_t> read_amount(const json& value,
                                         const std::map<std::string, std::int64_t>& units) {
   if (!value.is_string()) return std::nullopt;

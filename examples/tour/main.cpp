@@ -70,7 +70,8 @@ fs::path default_cache_file() {
   return fs::canonical(*caches / "ashmemo-tour") / "tour.cache.db";
 }
 
-/// The absolute path. If the file itself is a link, it remains one, because the cache refuses links.
+/// The absolute path. If the file itself is a link, it remains one, because the cache refuses
+/// links.
 fs::path absolute_file(const fs::path& file) {
   const fs::path absolute = fs::absolute(file);
   return fs::weakly_canonical(absolute.parent_path()) / absolute.filename();

@@ -220,9 +220,9 @@ class Cache {
   /// Errors: invalid_options; nothing has changed then.
   void set_limits(Limits limits);
 
-  /// Returns when all work accepted until now is in the file, touches included, and the limits hold.
-  /// It does not sync the file: only Durability::power survives a power cut. Errors: store_failed if
-  /// the file cannot be written.
+  /// Returns when all work accepted until now is in the file, touches included, and the limits
+  /// hold. It does not sync the file: only Durability::power survives a power cut. Errors:
+  /// store_failed if the file cannot be written.
   void flush();
   /// Does a part of the worker's work, for at most about `budget`. True: there is more to do. In
   /// manual mode only this call and `flush` do that work.

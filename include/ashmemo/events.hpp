@@ -34,8 +34,8 @@ namespace ashmemo {
 
 /// The subjects of notices. The numbers never change.
 enum class NoticeKind : std::uint8_t {
-  unavailable = 1,     ///< there is no store at the moment; names the path and the reason
-  available = 2,       ///< the store is back
+  unavailable = 1,     ///< the store is missing, or only read; names the path and the reason
+  available = 2,       ///< the store is back, and can be written
   busy = 3,            ///< another program has the write lock, or a long read of ours keeps the WAL
   write_failed = 4,    ///< the store refuses to write: disk full, I/O error
   recovered = 5,       ///< writing or reading works again

@@ -145,15 +145,18 @@ enum class Access : std::uint8_t {
   /// not counted. Commits of the application are seen at once. Changes that concern more than
   /// single entries (new and invalidated calculations, Stats::entries and bytes, a file that was
   /// replaced) are seen by the next call after at most a second. While there is no file, calls look
-  /// for it again, with back-off.
+  /// for it again, with back-off. A file that was closed is read without files beside it, and also
+  /// from a medium that cannot be written.
   read_only = 1,
 };
 
-/// What opening does if the file cannot be used (missing folder, read-only, full, failing).
+/// What opening does if the file cannot be used (missing folder, read-only, full, failing). It
+/// concerns no file that is in use or is no cache, and no SQLite that works for one thread only:
+/// these are always an Error.
 enum class WhenUnavailable : std::uint8_t {
-  /// Opens, and uses only the memory tier. (Without a memory tier every read misses.) Puts return
-  /// false. Opening is tried again with back-off; after it succeeds, the content of the memory tier
-  /// is dropped.
+  /// Opens, and uses only the memory tier. (Without a memory tier every read misses.) If the disk
+  /// is full, reads use the file, too. Puts return false. Opening is tried again with back-off;
+  /// after it succeeds, the content of the memory tier is dropped.
   go_on = 0,
   throw_error = 1,  ///< Error with ErrorCode::unavailable; damaged for a file that is only read
 };

@@ -34,8 +34,9 @@ constexpr std::size_t kShownBytes = 100;  // of a key that is refused
 }
 
 bool may_go_on(const base::Failure& failure, const Options& options) {
-  const bool refused =
-      failure.kind == base::FailureKind::in_use || failure.kind == base::FailureKind::not_ours;
+  const bool refused = failure.kind == base::FailureKind::in_use ||
+                       failure.kind == base::FailureKind::not_ours ||
+                       failure.kind == base::FailureKind::unusable;
   return !refused && options.when_unavailable == WhenUnavailable::go_on;
 }
 

@@ -33,6 +33,9 @@ struct FileState {
   std::int64_t bytes = 0;
   bool owned_by_us = true;          // by the effective user
   bool writable_by_others = false;  // group or world
+  bool has_other_names = false;     // hard links
+  std::int64_t changed_at = 0;      // nanoseconds since 1970, of the content, the mode or a name
+  friend bool operator==(const FileState&, const FileState&) = default;
 };
 
 /// The state of `path` itself, without following a symbolic link. A missing file is not a failure.
@@ -70,9 +73,11 @@ class InputFile {
   const std::string path_;
 };
 
-/// Creates an empty file that only its owner may read and write. Fails if anything is there.
+/// Creates an empty file that only its owner may read and write. Fails if anything is there. If the
+/// file system keeps its own modes (vfat), the file has such a mode.
 [[nodiscard]] Status create_private_file(const std::string& path);
-/// Gives only the owner access to the file. Follows no link.
+/// Gives only the owner access to the file. Follows no link, and does not open the file. It may
+/// succeed without an effect if the file system keeps its own modes.
 [[nodiscard]] Status make_private(const std::string& path);
 
 /// Renames a file. Fails if `to` exists.

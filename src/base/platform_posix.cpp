@@ -76,6 +76,9 @@ Descriptor open_file(const std::string& path, int flags) {
       uninterrupted([&] { return sys::open(path.c_str(), flags | kAlways, kOwnerOnly); })));
 }
 
+// Whether the file system refuses modes other than its own.
+bool has_own_modes(int error) { return error == EPERM || error == EOPNOTSUPP; }
+
 FileIdentity identity_of(const struct stat& found) {
   return {static_cast<std::uint64_t>(found.st_dev), static_cast<std::uint64_t>(found.st_ino)};
 }
@@ -94,6 +97,13 @@ FileState state_of(const struct stat& found) {
   state.bytes = static_cast<std::int64_t>(found.st_size);
   state.owned_by_us = found.st_uid == ::geteuid();
   state.writable_by_others = (found.st_mode & (S_IWGRP | S_IWOTH)) != 0;
+  state.has_other_names = found.st_nlink > 1;
+#if defined(__APPLE__)
+  const timespec& changed = found.st_ctimespec;
+#else
+  const timespec& changed = found.st_ctim;
+#endif
+  state.changed_at = std::int64_t{changed.tv_sec} * 1'000'000'000 + changed.tv_nsec;
   return state;
 }
 
@@ -256,7 +266,9 @@ Result<Descriptor> open_lock_file(const std::string& path) {
   if (!created.is_open() && errno == EEXIST) return created;
   if (!created.is_open()) return failed(errno, "create", path);
   // The umask may have removed even the owner's access.
-  if (sys::fchmod(created.get(), kOwnerOnly) != 0) return failed(errno, "set the mode of", path);
+  if (sys::fchmod(created.get(), kOwnerOnly) != 0 && !has_own_modes(errno)) {
+    return failed(errno, "set the mode of", path);
+  }
   return created;
 }
 
@@ -401,15 +413,15 @@ Result<std::size_t> InputFile::read(char* to, std::size_t bytes) {
 Status create_private_file(const std::string& path) {
   const Descriptor file = open_file(path, O_RDWR | O_CREAT | O_EXCL);
   if (!file.is_open()) return failed(errno, "create", path);
-  if (sys::fchmod(file.get(), kOwnerOnly) != 0) return failed(errno, "set the mode of", path);
+  if (sys::fchmod(file.get(), kOwnerOnly) != 0 && !has_own_modes(errno)) {
+    return failed(errno, "set the mode of", path);
+  }
   return Ok{};
 }
 
 Status make_private(const std::string& path) {
-  const Descriptor file = open_file(path, O_RDONLY);
-  if (!file.is_open()) return failed(errno, "open", path);
-  if (sys::fchmod(file.get(), kOwnerOnly) != 0) return failed(errno, "set the mode of", path);
-  return Ok{};
+  if (sys::fchmodat(AT_FDCWD, path.c_str(), kOwnerOnly, AT_SYMLINK_NOFOLLOW) == 0) return Ok{};
+  return failed(errno, "set the mode of", path);
 }
 
 Status rename_file(const std::string& from, const std::string& to) {

@@ -16,6 +16,7 @@ enum class FailureKind : std::uint8_t {
   unavailable,  // there is no store now
   in_use,       // another engine, in this or another process, has the file open
   not_ours,     // the file at the path is not a cache of ours; it is never changed
+  unusable,     // SQLite in this process cannot be used at all
   too_large,    // this one value cannot be stored
   other,        // everything else, including out of memory
 };

@@ -21,6 +21,7 @@
 namespace ashmemo::base::sys {
 
 ASHMEMO_SYSTEM_CALL(fchmod);
+ASHMEMO_SYSTEM_CALL(fchmodat);
 ASHMEMO_SYSTEM_CALL(fcntl);
 ASHMEMO_SYSTEM_CALL(fstat);
 ASHMEMO_SYSTEM_CALL(fsync);

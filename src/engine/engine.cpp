@@ -58,7 +58,7 @@ std::shared_ptr<store::Store> StoreSlot::set(std::shared_ptr<store::Store> store
   base::Lock lock(mutex_);
   corruption_.reset();
   std::swap(store_, store);
-  is_there_ = store_ != nullptr;
+  has_writer_ = store_ != nullptr && store_->writer() != nullptr;
   return store;
 }
 

@@ -66,7 +66,8 @@ namespace ashmemo::engine {
 class StoreSlot {
  public:
   [[nodiscard]] std::shared_ptr<store::Store> get() const;
-  [[nodiscard]] bool empty() const noexcept { return !is_there_.load(); }
+  /// Whether there is a store that can be written.
+  [[nodiscard]] bool has_writer() const noexcept { return has_writer_.load(); }
   /// Replaces the store (null: no store) and returns the old one.
   std::shared_ptr<store::Store> set(std::shared_ptr<store::Store> store);
 
@@ -79,7 +80,7 @@ class StoreSlot {
  private:
   mutable base::Mutex mutex_ ASHMEMO_LOCK_LEVEL(5);
   std::shared_ptr<store::Store> store_ ASHMEMO_GUARDED_BY(mutex_);
-  std::atomic<bool> is_there_{false};
+  std::atomic<bool> has_writer_{false};
   std::optional<std::string> corruption_ ASHMEMO_GUARDED_BY(mutex_);
 };
 

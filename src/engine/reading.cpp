@@ -123,7 +123,10 @@ class SlowRead final : public store::RowSink {
     try {
       deliver(first, {row});
       ASHMEMO_TEST_POINT("read: has a row");
-      if (engine_.tier) engine_.tier->fill(key_at(first), unanswered_[first].look, row);
+      // Without a writer nothing notices that another program changes the file.
+      if (engine_.tier && engine_.store.has_writer()) {
+        engine_.tier->fill(key_at(first), unanswered_[first].look, row);
+      }
     } catch (...) {
       thrown_ = std::current_exception();
     }
@@ -237,7 +240,7 @@ class SlowRead final : public store::RowSink {
 
 bool tier_may_answer(Engine& engine) {
   if (!engine.tier) return false;
-  if (engine.tier_watch.is_awake() || engine.store.empty()) return true;
+  if (engine.tier_watch.is_awake() || !engine.store.has_writer()) return true;
   if (engine.tier_watch.ask()) engine.worker->wake_now();
   return false;
 }
@@ -333,7 +336,7 @@ void count(Engine& engine, const store::EntryView& row, std::int64_t now) {
 
 bool hit_in_memory(Engine& engine, std::string_view key, ValueSink& sink) {
   if (!engine.tier || engine.is_out_of_use()) return false;
-  if (!engine.tier_watch.is_awake() && !engine.store.empty()) return false;
+  if (!engine.tier_watch.is_awake() && engine.store.has_writer()) return false;
   memory::MemoryTier::Look look;
   memory::TierCopy copy;
   store::EntryView row;

@@ -142,7 +142,7 @@ std::int64_t count_values(std::span<const NewEntry> entries) {
 
 bool can_write(const Engine& engine) {
   return !engine.is_out_of_use() && engine.options.access == Access::read_write &&
-         !engine.store.empty();
+         engine.store.has_writer();
 }
 
 /// Whether the calculation of the result was invalidated or got a new version since the run began.
@@ -151,9 +151,9 @@ bool is_outdated(const Engine& engine, const NewEntry& entry) {
   return !engine.catalog.is_current(entry.calculation_id);
 }
 
-/// Keeps a value in the memory tier that cannot go into the queue. It remains until the tier needs
-/// the space or a store is back. If there is a store, the entry must have a flight, because only
-/// that shows whether a newer value of the key was committed meanwhile.
+/// The memory tier keeps a value that cannot go into the queue until it needs the space or a store
+/// can be written. If one can, the entry must have a flight, because only that shows whether a
+/// newer value of the key was committed meanwhile.
 void keep_in_memory(Engine& engine, const NewEntry& entry, const Value& value) {
   engine.in_flight.stored(entry.key, entry.flight);
   { const memory::TierChange change(engine.tier.get(), entry.key); }
@@ -164,7 +164,7 @@ void keep_in_memory(Engine& engine, const NewEntry& entry, const Value& value) {
   ASHMEMO_TEST_POINT("memory alone: looked");
   // A change from here on invalidates `look`, so that the copy is not stored.
   if (entry.flight != nullptr && entry.flight->superseded) return;
-  if (entry.flight == nullptr && !engine.store.empty()) return;
+  if (entry.flight == nullptr && engine.store.has_writer()) return;
   if (engine.pending.find(entry.key).kind == Pending::Kind::put) return;
   row = {.rowid = 0,
          .deadlines = deadlines_from(engine.clock->wall_now(), entry.lifetimes),

@@ -88,8 +88,8 @@ Portion Committer::next_portion(const store::Totals& totals) {
     --singly_;
     portion.rows = 1;
   } else if (engine_.options.erase_securely && totals.entries > 0) {
-    // SQLite also overwrites the rows that a group removes or replaces. So the group gets the number
-    // of rows that probably have no more bytes than the portion.
+    // SQLite also overwrites the rows that a group removes or replaces. So the group gets the
+    // number of rows that probably have no more bytes than the portion.
     const std::int64_t average = std::max<std::int64_t>(totals.bytes / totals.entries, 1);
     portion.rows =
         static_cast<int>(std::clamp<std::int64_t>(portion.bytes / average, 1, portion.rows));
@@ -305,8 +305,8 @@ Status Committer::erase_some(store::Writer& writer, std::string_view prefix, Cha
 }
 
 Status Committer::erase_all(store::Writer& writer, Changes& changes, bool* finished) {
-  // Row by row if a hook needs the keys, or if the rows are overwritten with zeroes, which adds them
-  // to the write-ahead log.
+  // Row by row if a hook needs the keys, or if the rows are overwritten with zeroes, which adds
+  // them to the write-ahead log.
   if (transactions_.wants_keys() || engine_.options.erase_securely)
     return erase_some(writer, {}, changes, finished);
   auto removed = writer.delete_everything();

@@ -32,8 +32,8 @@ class Evictor {
     }
   };
   [[nodiscard]] Excess excess(const store::Totals& totals) const;
-  /// One transaction towards the limits. The row with the stamp `newest` is evicted only if there is
-  /// no other row, so that a put does not evict itself.
+  /// One transaction towards the limits. The row with the stamp `newest` is evicted only if there
+  /// is no other row, so that a put does not evict itself.
   [[nodiscard]] base::Status evict_some(store::Store& store, std::int64_t newest);
 
  private:

@@ -11,8 +11,8 @@ namespace {
 // Background deletions and touches: ten transactions of each a second, so that reads hardly notice.
 constexpr Duration kQuietInterval = std::chrono::milliseconds(100);
 
-// While there is work, a pass checks once a second whether the file was deleted, replaced or changed
-// by another program.
+// While there is work, a pass checks once a second whether the file was deleted, replaced or
+// changed by another program.
 constexpr Duration kLookInterval = std::chrono::seconds(1);
 
 // While evictions fail, commits may add this share of a limit. The promise about the disk allows
@@ -23,8 +23,10 @@ bool is_disk_full(const Status& done) {
   return !done.ok() && done.failure().kind == base::FailureKind::full;
 }
 
-base::Failure no_store() {
-  return {base::FailureKind::unavailable, 0, "there is no cache file at the moment"};
+base::Failure not_writable(const store::Store* store) {
+  return {base::FailureKind::unavailable, 0,
+          store == nullptr ? "there is no cache file at the moment"
+                           : "the cache file can only be read at the moment"};
 }
 
 }  // namespace
@@ -66,7 +68,7 @@ Status MaintenancePass::on_store(const std::function<Status(store::Store&)>& wor
   constexpr int kMaxTries = 3;
   for (int tries = 1;; ++tries) {
     const auto store = supervisor_.ensure();
-    if (!store || store->writer() == nullptr) return no_store();
+    if (!store || store->writer() == nullptr) return not_writable(store.get());
     Status done = work(*store);
     if (done.ok() || store->is_log_in_place()) return done;
     supervisor_.look_at_file();
@@ -165,11 +167,11 @@ Status MaintenancePass::commit_next(store::Store& store, const CommitTime& time)
   return free_disk_space(store).ok() ? committer_.commit_next(store, time) : done;
 }
 
-/// Evicts at least as many bytes as the group added, even if the evicted rows are small. Excess that
-/// existed before the group, for example after `set_limits`, is removed later at the background
-/// rate. The limits may fall meanwhile, so the excess before the group is computed again each time.
-/// If an eviction fails or finds no space, it continues before the next group. Otherwise each
-/// failure would add to the excess.
+/// Evicts at least as many bytes as the group added, even if the evicted rows are small. Excess
+/// that existed before the group, for example after `set_limits`, is removed later at the
+/// background rate. The limits may fall meanwhile, so the excess before the group is computed again
+/// each time. If an eviction fails or finds no space, it continues before the next group. Otherwise
+/// each failure would add to the excess.
 Status MaintenancePass::hold_limits(store::Store& store, store::Totals before,
                                     WaitsForReads waits) {
   before_group_ = before;
@@ -233,9 +235,9 @@ void MaintenancePass::begin_disk_full_mode(store::Store& store) {
   (void)upkeep_.checkpoint(store, false);
 }
 
-/// Deletes expired entries, and then evicts in small transactions, until there are enough free pages
-/// for the next group. The first evicted rows may free no page, because rows that were written
-/// together do not share pages.
+/// Deletes expired entries, and then evicts in small transactions, until there are enough free
+/// pages for the next group. The first evicted rows may free no page, because rows that were
+/// written together do not share pages.
 Status MaintenancePass::free_disk_space(store::Store& store) {
   const DiskFullMode::FreeingSpace freeing(disk_full_);
   if (Status s = sweeper_.expire_some(store, &more_is_expired_); !s.ok()) return s;
@@ -259,8 +261,8 @@ Status MaintenancePass::write_some_accesses(store::Store& store, const Budget& b
   is_writing_accesses_ = is_writing_accesses_ || is_due(&next_round_of_accesses_, interval, budget);
   if (is_writing_accesses_ && is_due(&next_accesses_, kQuietInterval, budget)) {
     if (Status s = access_writer_.write_some(store, &is_writing_accesses_); !s.ok()) return s;
-    // The interval begins at the end of a round. Otherwise the first rows of the next round would be
-    // written too soon.
+    // The interval begins at the end of a round. Otherwise the first rows of the next round would
+    // be written too soon.
     if (!is_writing_accesses_) (void)is_due(&next_round_of_accesses_, interval, {0, true});
   }
   *more = is_writing_accesses_;

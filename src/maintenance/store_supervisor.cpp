@@ -4,6 +4,8 @@
 #include <string_view>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "base/saturate.hpp"
 
 namespace ashmemo::maintenance {
@@ -66,6 +68,14 @@ store::OpenOptions StoreSupervisor::open_options() {
                                ", and a new file begun; remove the old one when you do not need it",
                            file);
   };
+  open.on_exposed = [this](const std::string& file) {
+    engine_.notices.notify(NoticeKind::writable_by_others,
+                           file +
+                               " can be written by other users, because its file system keeps its "
+                               "own modes: they can change results; choose a folder on another "
+                               "file system, or set the modes when it is mounted",
+                           file);
+  };
   return open;
 }
 
@@ -109,6 +119,19 @@ Status StoreSupervisor::open_once() {
   }
   adopt(std::move(*opened));
   return {};
+}
+
+/// Uses the file for reads only. The memory tier keeps its content, because it has no rows of a
+/// file that is only read.
+void StoreSupervisor::open_for_reading() {
+  store::OpenOptions options = open_options();
+  options.read_only = true;
+  options.exclusive = false;  // there is no writer that keeps others out
+  options.on_exposed = nullptr;
+  auto opened = engine_.open_store(options);
+  if (!opened.ok()) return;
+  if (!load(**opened).ok()) return (*opened)->close();
+  engine_.store.set(std::move(*opened));
 }
 
 /// Reads the calculations, the last stamp and the totals of the file, and writes the calculations
@@ -160,17 +183,17 @@ void StoreSupervisor::adopt(std::unique_ptr<store::Store> store) {
 std::shared_ptr<store::Store> StoreSupervisor::ensure() {
   if (engine_.store.corruption()) look_at_file();  // the path may mean another file now
   if (const auto why = engine_.store.corruption()) {
-    if (const auto damaged = engine_.store.get()) mark_corrupt(*damaged, *why);
+    // While a file is only read, another program may write it, so a failed read proves no damage.
+    if (engine_.store.has_writer()) mark_corrupt(*engine_.store.get(), *why);
     drop_store();
     if (is_file_new()) postpone({base::FailureKind::corrupt, 0, "a new file is damaged: " + *why});
   }
   auto store = engine_.store.get();
   if (store) store->allow_entries_of(engine_.limits.get().max_entry_bytes);
-  if (store || engine_.closed || engine_.clock->steady_now() < next_try_) return store;
-  if (Status opened = open(); !opened.ok()) {
-    postpone(opened.failure());
-    return nullptr;
-  }
+  const bool is_final = store && (store->writer() != nullptr || is_read_only());
+  if (is_final || engine_.closed || engine_.clock->steady_now() < next_try_) return store;
+  if (const auto only_read = engine_.store.set(nullptr)) only_read->close();
+  if (Status opened = open(); !opened.ok()) postpone(opened.failure());
   return engine_.store.get();
 }
 
@@ -179,24 +202,35 @@ void StoreSupervisor::postpone(const base::Failure& failure) {
   back_off_ = std::clamp(back_off_ * 2, kFirstBackOff, kMaxBackOff);
   next_try_ = base::add_saturated(engine_.clock->steady_now(), back_off_);
   engine_.pending.set_refusing(true);
-  engine_.set_health(HealthState::unavailable);
-  engine_.notices.notify(NoticeKind::unavailable,
-                         engine_.path + ": there is no cache file at the moment (" + failure.what +
-                             "); " +
-                             (engine_.tier ? "what is stored is kept in memory only"
-                                           : "reads miss, writes are not kept") +
-                             "; it is tried again",
-                         engine_.path);
+  const bool is_full = failure.kind == base::FailureKind::full && !is_read_only();
+  if (is_full && found_corrupt_.empty() && !engine_.store.get()) open_for_reading();
+  const bool reads = engine_.store.get() != nullptr;
+  engine_.set_health(reads ? HealthState::degraded : HealthState::unavailable);
+  engine_.notices.notify(
+      NoticeKind::unavailable,
+      fmt::format("{}: {} at the moment ({}); {}; it is tried again", engine_.path,
+                  reads ? "the cache file can only be read" : "there is no cache file",
+                  failure.what,
+                  engine_.tier ? "what is stored is kept in memory only"
+                  : reads      ? "writes are not kept"
+                               : "reads miss, writes are not kept"),
+      engine_.path);
 }
 
 void StoreSupervisor::look_at_file() {
   const auto store = engine_.store.get();
   if (!store) return;
-  if (store->still_in_place()) return look_at_reads(engine_, *store);
-  engine_.notices.notify(NoticeKind::file_lost,
-                         engine_.path + std::string(loss_of(*store, engine_.full_path)),
-                         engine_.path);
-  drop_store();
+  if (!store->still_in_place()) {
+    engine_.notices.notify(NoticeKind::file_lost,
+                           engine_.path + std::string(loss_of(*store, engine_.full_path)),
+                           engine_.path);
+    return drop_store();
+  }
+  look_at_reads(engine_, *store);
+  if (store->writer() != nullptr) return;
+  if (const Status loaded = load(*store); !loaded.ok()) {
+    engine_.store_failed(*store, loaded.failure());
+  }
 }
 
 void StoreSupervisor::follow() {
@@ -204,9 +238,6 @@ void StoreSupervisor::follow() {
   const auto store = engine_.store.get();
   if (!store) return (void)ensure();
   store->allow_entries_of(engine_.limits.get().max_entry_bytes);
-  if (const Status loaded = load(*store); !loaded.ok()) {
-    engine_.store_failed(*store, loaded.failure());
-  }
 }
 
 // From here the store counts as refusing to write. Closing waits for reads, which may take long.

@@ -17,6 +17,10 @@ namespace ashmemo::maintenance {
 /// the store and opens another one, with back-off while that fails. Readers hold the store by
 /// shared_ptr, so no read is interrupted.
 ///
+/// If the disk is too full to open the file for writing, the file is only read until that works. It
+/// is closed before each try, because SQLite shares the index of the log among all connections of a
+/// process. Reads miss during a try, for about 1 ms.
+///
 /// The caller holds the maintenance lock.
 class StoreSupervisor {
  public:
@@ -24,21 +28,23 @@ class StoreSupervisor {
 
   /// Opens the store.
   [[nodiscard]] base::Status open();
-  /// The store in use, or null. Without a store it opens one, unless opening failed a short time
-  /// ago.
+  /// The store in use, or null. If there is none that can be written, opens one, unless opening
+  /// failed a short time ago.
   [[nodiscard]] std::shared_ptr<store::Store> ensure();
   /// Opening failed and will be tried again later.
   void postpone(const base::Failure& failure);
-  /// Drops the store if the path no longer means its file.
+  /// Drops the store if the path no longer means its file. If the file is only read, reads again
+  /// the data that other programs may have changed (calculations, last stamp, totals). These are
+  /// three short queries. To compare `PRAGMA data_version` first would need another connection,
+  /// because each connection counts by itself.
   void look_at_file();
-  /// For a read-only cache: looks at the file, and reads again the data that other programs may have
-  /// changed (calculations, last stamp, totals). These are three short queries. `PRAGMA
-  /// data_version` would save them, but needs one more connection that is always the same.
+  /// For a read-only cache: looks at the file, or opens it.
   void follow();
   void close();
 
  private:
   base::Status open_once();
+  void open_for_reading();
   base::Status load(store::Store& store);
   base::Status write_calculations(store::Store& store,
                                   const std::vector<store::CalculationRow>& rows);

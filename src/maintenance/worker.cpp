@@ -308,9 +308,9 @@ void Worker::end_thread() {
 }
 
 void Worker::write_the_rest() {
-  if (engine_.options.access == Access::read_write && engine_.store.get()) try_to_write_the_rest();
+  if (engine_.store.has_writer()) try_to_write_the_rest();
   // Otherwise programs that run for a short time would never delete expired entries.
-  if (engine_.pending.empty() && engine_.store.get()) (void)run(kThreadBudget);
+  if (engine_.pending.empty() && engine_.store.has_writer()) (void)run(kThreadBudget);
   // With the lock, because another thread may be committing a group.
   (void)with_maintenance_lock([this](MaintenancePass& pass) -> Status {
     drop_the_rest();
@@ -322,7 +322,7 @@ void Worker::write_the_rest() {
 void Worker::try_to_write_the_rest() {
   const std::int64_t close_wait = engine_.options.timing.close_wait.count();
   const engine::Deadline deadline(*engine_.clock, close_wait);
-  while (!flush().ok() && engine_.store.get() && !deadline.is_over()) {
+  while (!flush().ok() && engine_.store.has_writer() && !deadline.is_over()) {
     engine_.pending.wait_a_little(close_wait);
   }
 }

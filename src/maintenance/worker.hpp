@@ -20,9 +20,9 @@
 // Threads. In thread mode the worker has one thread, which runs a pass when there is work. `run`,
 // `flush` and `compact` run a pass on the calling thread, in both modes.
 //
-// Locks. The maintenance lock is held around a whole pass, with all its SQL. After it is released, the
-// same thread calls the hooks, without any lock. `Events` has a mutex for the queued events, and the
-// worker one for the sleep of its thread. engine/engine.hpp has the order of all locks.
+// Locks. The maintenance lock is held around a whole pass, with all its SQL. After it is released,
+// the same thread calls the hooks, without any lock. `Events` has a mutex for the queued events,
+// and the worker one for the sleep of its thread. engine/engine.hpp has the order of all locks.
 
 namespace ashmemo::maintenance {
 
@@ -40,8 +40,8 @@ class Worker final : public engine::WorkerControl {
   [[nodiscard]] base::Status start();
   /// Continues without a thread after a failed `start`, as in manual mode, and reports it.
   void go_on_without_thread(const base::Failure& failure);
-  /// Writes what was accepted (for at most `close_wait`), ends the thread and closes the store. Does
-  /// nothing the second time, and in a forked child.
+  /// Writes what was accepted (for at most `close_wait`), ends the thread and closes the store.
+  /// Does nothing the second time, and in a forked child.
   void stop() noexcept;
 
   /// One pass of about `budget` microseconds. Returns true if there is more work.

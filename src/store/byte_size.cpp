@@ -22,8 +22,8 @@ constexpr std::int64_t kExpiryColumn = 8;
 constexpr std::int64_t kAroundRow = 7;
 constexpr std::int64_t kAroundKey = 9;
 
-// Measured sizes of index entries in pages of the usual fill. Keys are inserted anywhere, so the index
-// of keys is three quarters full. Times are appended at the end of their index.
+// Measured sizes of index entries in pages of the usual fill. Keys are inserted anywhere, so the
+// index of keys is three quarters full. Times are appended at the end of their index.
 constexpr std::int64_t kKeyFillPercent = 76;
 constexpr std::int64_t kQueueEntry = 49;
 constexpr std::int64_t kExpiryEntry = 30;

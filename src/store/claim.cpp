@@ -42,6 +42,12 @@ bool has_changed(const std::string& path, const base::FileIdentity& identity) {
   return state && (state->type == FileType::missing || !(state->identity == identity));
 }
 
+// The root directory of this process. `chroot` changes it.
+base::FileIdentity root_now() {
+  const auto root = base::inspect("/");
+  return root ? root->identity : base::FileIdentity();
+}
+
 }  // namespace
 
 base::Result<std::unique_ptr<ClaimedFile>> ClaimedFile::for_writing(const std::string& path,
@@ -84,7 +90,8 @@ base::Status ClaimedFile::take_for_writing(OpenFiles& table, bool gives_up_readi
   if (table.has_engine(paths_.file, *file, *lock)) return in_use(paths_.file, "this process");
   const bool listed = table.lists(*file);
   // Checks the file while FILE-lock is held, because before that other processes may change it. If
-  // there is no FILE-lock, checks before as well: no lock file may be created beside a foreign file.
+  // there is no FILE-lock, checks before as well: no lock file may be created beside a foreign
+  // file.
   const auto lock_is_ours = has_our_lock(paths_);
   if (!lock_is_ours) return lock_is_ours.failure();
   if (!*lock_is_ours) {
@@ -92,6 +99,7 @@ base::Status ClaimedFile::take_for_writing(OpenFiles& table, bool gives_up_readi
   }
   if (const auto locked = acquire_lock(); !locked) return locked.failure();
   auto done = check_under_lock(listed, gives_up_reading);
+  if (done) repair_modes();
   if (done) done = enter(table);
   if (done) return done;
   // A lock file without a file would claim any file that is created there later as ours.
@@ -105,7 +113,7 @@ base::Status ClaimedFile::take_for_writing(OpenFiles& table, bool gives_up_readi
 base::Status ClaimedFile::acquire_lock() {
   auto lock = base::FileLock::acquire(paths_.lock, kLockMagic);
   if (!lock && lock.failure().kind == FailureKind::busy) {
-    return in_use(paths_.file, "another process");
+    return in_use(paths_.file, "another process, or in another copy of this library");
   }
   if (!lock) return lock.failure();
   lock_ = std::move(*lock);
@@ -138,11 +146,23 @@ base::Status ClaimedFile::make_new(Found found) {
   for (const std::string& path : {paths_.wal, paths_.shm, paths_.journal}) {
     if (auto removed = base::remove_file(path); !removed) return removed;
   }
-  auto made = found == Found::nothing ? base::create_private_file(paths_.file)
-                                      : base::make_private(paths_.file);
+  // enter() sees whether a mode could be set.
+  auto made = found == Found::nothing ? base::create_private_file(paths_.file) : base::Status();
+  if (found != Found::nothing) (void)base::make_private(paths_.file);
   // Otherwise a power cut may lose FILE-lock but not FILE-journal. Then the journal looks foreign.
   if (made) base::sync_folder_of(paths_.file);
   return made;
+}
+
+// Some systems give a group access to all files of a volume when they mount it. The content is
+// ours, so the mode can be what it was.
+void ClaimedFile::repair_modes() const {
+  for (const std::string* path :
+       {&paths_.file, &paths_.wal, &paths_.shm, &paths_.journal, &paths_.lock}) {
+    const auto state = base::inspect(*path);
+    if (!state || !state->writable_by_others) continue;
+    [[maybe_unused]] const auto repaired = base::make_private(*path);  // enter() sees what it did
+  }
 }
 
 base::Status ClaimedFile::take_for_reading(OpenFiles& table) {
@@ -187,6 +207,8 @@ base::Status ClaimedFile::enter(OpenFiles& table) {
   const auto file = base::inspect(paths_.file);
   if (!file) return file.failure();
   file_ = file->identity;
+  others_may_write_ = file->writable_by_others;
+  root_ = root_now();
   OpenFile entry{paths_.file, file_, std::nullopt, {}};
   if (lock_ != nullptr) {
     const auto lock = base::inspect(paths_.lock);
@@ -266,12 +288,28 @@ void ClaimedFile::drop_other_log() {
 }
 
 bool ClaimedFile::is_log_in_place() const noexcept try {
-  return !wal_ || !has_changed(paths_.wal, *wal_);
+  return !wal_ || !has_changed(paths_.wal, *wal_) || has_other_root();
 } catch (...) {
   return true;  // out of memory: nothing is known
 }
 
+bool ClaimedFile::has_other_root() const { return root_now() != root_; }
+
+base::Status ClaimedFile::check_in_place() const {
+  if (has_other_root()) {
+    return Failure{
+        FailureKind::io, 0,
+        fmt::format("'{}' cannot be opened again, because the program has changed its root "
+                    "directory",
+                    paths_.file)};
+  }
+  if (still_in_place()) return {};
+  return Failure{FailureKind::unavailable, 0,
+                 fmt::format("'{}' was deleted or replaced while it was open", paths_.file)};
+}
+
 bool ClaimedFile::still_in_place() const noexcept try {
+  if (has_other_root()) return true;
   if (has_changed(paths_.file, file_)) return false;
   if (wal_ && has_changed(paths_.wal, *wal_)) return false;
   // If the locked file is gone, the lock would not keep the next process out.

@@ -43,6 +43,9 @@ class ClaimedFile {
   [[nodiscard]] const base::FileIdentity& identity() const noexcept { return file_; }
   /// Why the file must be quarantined before use; empty if it looks intact.
   [[nodiscard]] const std::string& damage() const noexcept { return damage_; }
+  /// Whether group or others may write the file although its mode was repaired. Some file systems
+  /// keep their own modes.
+  [[nodiscard]] bool others_may_write() const noexcept { return others_may_write_; }
   /// Renames the file with its WAL and creates a new, empty file. `renamed_to` becomes the new name
   /// of the old file. If this fails, the old file returns to its place, and the name is empty
   /// unless that fails, too. Only for a claim for writing, while no connection is open.
@@ -60,11 +63,16 @@ class ClaimedFile {
   /// has older pages, which would replace the newer ones, so it is dropped.
   void drop_other_log();
 
-  /// Whether the paths still lead to the opened files. Uses `lstat` only. Returns true after an error
-  /// of the system, because that is no evidence of a replacement.
+  /// Whether the paths still lead to the opened files. Uses `lstat` only. Returns true after an
+  /// error of the system and after a change of the root directory, because that is no evidence of a
+  /// replacement.
   [[nodiscard]] bool still_in_place() const noexcept;
   /// The same for the log alone: one `lstat`.
   [[nodiscard]] bool is_log_in_place() const noexcept;
+  /// Fails with unavailable if the paths lead to other files, and with io if the program has
+  /// changed its root directory. Then the paths have another meaning, and the files must not be
+  /// opened again.
+  [[nodiscard]] base::Status check_in_place() const;
 
  private:
   explicit ClaimedFile(CachePaths paths) : paths_(std::move(paths)) {}
@@ -75,16 +83,20 @@ class ClaimedFile {
   [[nodiscard]] base::Status make_new(Found found);
   [[nodiscard]] base::Status drop(const std::vector<std::string>& left_behind);
   void hold(OpenFile& entry) const;
+  void repair_modes() const;
+  [[nodiscard]] bool has_other_root() const;
   [[nodiscard]] base::Status take_for_reading(OpenFiles& table);
   [[nodiscard]] base::Status enter(OpenFiles& table);
   [[nodiscard]] base::Status enter_again(OpenFiles& table);
 
   const CachePaths paths_;
   std::string damage_;
+  bool others_may_write_ = false;
   std::unique_ptr<base::FileLock> lock_;
   std::optional<OpenFiles::Entry> entry_;
   base::FileIdentity file_;
   base::FileIdentity lock_file_;
+  base::FileIdentity root_;
   std::optional<base::FileIdentity> wal_;
   std::optional<base::FileIdentity> other_wal_;  // in the place of ours
 };

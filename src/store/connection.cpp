@@ -11,15 +11,16 @@
 namespace ashmemo::store {
 namespace {
 
-// Additional bytes for key, record version and header, because SQLite applies its limit to the whole
-// row in some cases.
+// Additional bytes for key, record version and header, because SQLite applies its limit to the
+// whole row in some cases.
 constexpr std::int64_t kBesideTheValue = 64 * 1024;
 
 int open_flags(const ConnectionOptions& options) {
   const int mode = options.role == Role::reader ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
   const int create = options.create ? SQLITE_OPEN_CREATE : 0;
-  return mode | create | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_PRIVATECACHE |
-         SQLITE_OPEN_EXRESCODE;
+  const int uri = options.immutable || options.keeps_shm ? SQLITE_OPEN_URI : 0;
+  return mode | create | uri | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW |
+         SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE;
 }
 
 // This VFS keeps the index of the log in the memory of the process, where all its connections use
@@ -34,6 +35,32 @@ int length_limit(std::int64_t max_value_bytes) {
   return static_cast<int>(value + kBesideTheValue);
 }
 
+// In a URI all characters except these are written as %XX.
+std::string uri_of(const std::string& path, std::string_view parameter) {
+  constexpr std::string_view kPlain =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";
+  std::string uri = path.starts_with('/') ? "file://" : "file:";
+  for (const char each : path) {
+    if (kPlain.find(each) != std::string_view::npos) {
+      uri += each;
+    } else {
+      uri += fmt::format("%{:02X}", static_cast<unsigned char>(each));
+    }
+  }
+  return uri.append(parameter);
+}
+
+std::string name_for(const std::string& path, const ConnectionOptions& options) {
+  if (options.immutable) return uri_of(path, "?immutable=1");
+  if (options.keeps_shm) return uri_of(path, "?readonly_shm=1");
+  return plain_name(path);
+}
+
+bool has_content(const std::string& path) {
+  const auto state = base::inspect(path);
+  return !state || state->bytes > 0;
+}
+
 void configure(sqlite3* handle, int setting, int value) {
   const int rc = sqlite3_db_config(handle, setting, value, nullptr);
   if (rc != SQLITE_OK) throw SQLite::Exception(handle, rc);
@@ -43,6 +70,12 @@ void configure(sqlite3* handle, int setting, int value) {
 
 std::string plain_name(const std::string& path) {
   return path.starts_with("file:") ? "./" + path : path;
+}
+
+std::optional<base::FileState> state_at_rest(const std::string& path) {
+  if (has_content(path + "-wal") || has_content(path + "-journal")) return std::nullopt;
+  const auto state = base::inspect(path);
+  return state ? std::optional(*state) : std::nullopt;
 }
 
 base::Result<std::unique_ptr<Connection>> Connection::open(const std::string& path,
@@ -61,8 +94,8 @@ base::Result<std::unique_ptr<Connection>> Connection::open(const std::string& pa
 
 Connection::Connection(const std::string& path, const ConnectionOptions& options)
     : options_(options),
-      database_(plain_name(path).c_str(), open_flags(options), kBusyMilliseconds, vfs_of(options)) {
-}
+      database_(name_for(path, options).c_str(), open_flags(options), kBusyMilliseconds,
+                vfs_of(options)) {}
 
 // Uses C functions, because a statement would read the schema first.
 void Connection::restrict() {

@@ -4,8 +4,10 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "base/platform.hpp"
 #include "base/result.hpp"
 
 namespace ashmemo::store {
@@ -20,6 +22,12 @@ struct ConnectionOptions {
   std::int64_t max_value_bytes = 0;  // longer values are neither written nor read
   bool create = false;               // for tests: SQLite creates the file with its own mode
   bool exclusive = false;            // the process locks the file, and there is no FILE-shm
+  // Never writes FILE-shm, which must exist. While no program writes the file, the index of the log
+  // is in the memory of this connection. SQLite then lets no connection of this process write.
+  bool keeps_shm = false;
+  // Reads the file without locks, log and index, and creates no file beside it. Only while no
+  // program writes the file.
+  bool immutable = false;
 };
 
 /// The size that a WAL keeps when it starts over: evicting needs this space on a full disk, and
@@ -32,11 +40,15 @@ inline constexpr std::int64_t kWalLeastBytes = 1024 * 1024;
 /// recovers or closes the file. The writer reports `busy` soon, because its thread has other work.
 inline constexpr int kBusyMilliseconds = 10;
 
+/// The state of FILE if everything is in it: no log or journal has content. Then a reader may open
+/// it as immutable, for as long as this state remains. nullopt otherwise.
+[[nodiscard]] std::optional<base::FileState> state_at_rest(const std::string& path);
+
 /// The path in the form for SQLite: builds with URI names take "file:..." for a URI.
 [[nodiscard]] std::string plain_name(const std::string& path);
 
-/// One SQLite connection with all our settings. They are set before the first statement, so that code
-/// in a file is never executed. Used by one thread at a time.
+/// One SQLite connection with all our settings. They are set before the first statement, so that
+/// code in a file is never executed. Used by one thread at a time.
 class Connection {
  public:
   [[nodiscard]] static base::Result<std::unique_ptr<Connection>> open(

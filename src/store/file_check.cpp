@@ -1,7 +1,9 @@
 #include "store/file_check.hpp"
 
 #include <fmt/format.h>
+#include <sqlite3.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <initializer_list>
 #include <utility>
@@ -49,18 +51,21 @@ base::Status check_kind(const std::string& path, const FileState& state) {
   if (state.type == FileType::missing) return {};
   if (state.type != FileType::regular) return not_ours(path, describe(state.type));
   if (!state.owned_by_us) return not_ours(path, "belongs to another user");
-  if (state.writable_by_others) return not_ours(path, "can be written by group or others");
+  // Two caches under two names would not know of each other, because SQLite's log belongs to a
+  // name.
+  if (state.has_other_names) return not_ours(path, "has a second name (a hard link)");
   return {};
 }
 
-// Checks the files that SQLite keeps beside FILE. Returns whether one exists.
+// Checks the files that SQLite keeps beside FILE. Returns whether one has content that SQLite would
+// put into FILE. -shm has none: it is only an index of the log.
 base::Result<bool> check_beside(const CachePaths& paths) {
   bool any = false;
   for (const std::string* path : {&paths.wal, &paths.shm, &paths.journal}) {
     const auto state = base::inspect(*path);
     if (!state) return state.failure();
     if (const auto kind = check_kind(*path, *state); !kind) return kind.failure();
-    any = any || state->type != FileType::missing;
+    any = any || (state->bytes > 0 && path != &paths.shm);
   }
   return any;
 }
@@ -68,11 +73,10 @@ base::Result<bool> check_beside(const CachePaths& paths) {
 base::Result<FileCheck> check_new(const CachePaths& paths, Found found, bool lock_is_ours,
                                   bool any_beside) {
   if (!any_beside || lock_is_ours) return as(found);
-  return Failure{
-      FailureKind::not_ours, 0,
-      fmt::format("'{0}' does not exist, but '{0}-wal', '-shm' or '-journal' does, and is "
-                  "not known to be ours. It was left untouched: move it away",
-                  paths.file)};
+  return Failure{FailureKind::not_ours, 0,
+                 fmt::format("'{0}' has no content, but '{0}-wal' or '{0}-journal' has, and is not "
+                             "known to be ours. It was left untouched: move it away",
+                             paths.file)};
 }
 
 // Another program may move the log into FILE at this moment, or start the log again. So the id of
@@ -149,6 +153,34 @@ base::Result<FileCheck> check_content(const CachePaths& paths, bool lock_is_ours
   return check_logs(paths, *header);
 }
 
+Failure no_folder(const std::string& folder, const Failure& failure) {
+  if (failure.system_error != ENOENT) return failure;
+  return {FailureKind::unavailable, 0,
+          fmt::format("the folder '{}' does not exist; create it, or use another path", folder),
+          ENOENT};
+}
+
+Failure too_long(std::string_view what, std::size_t bytes, std::size_t most) {
+  return {FailureKind::unavailable, 0,
+          fmt::format("the {} is too long: it has {} bytes, and at most {} are possible; use a "
+                      "shorter one",
+                      what, bytes, most)};
+}
+
+// The names beside FILE must be possible, too. Otherwise empty files would remain, or a damaged
+// file could not be renamed.
+base::Status check_length(const std::string& file, const std::string& name) {
+  constexpr std::size_t kMaxNameBytes = 255;  // of all common file systems
+  constexpr std::size_t kSuffixBytes = std::string_view(".corrupt-1234567890123456-wal").size();
+  constexpr std::size_t kMaxOwnBytes = kMaxNameBytes - kSuffixBytes;
+  if (name.size() > kMaxOwnBytes) return too_long("name of the file", name.size(), kMaxOwnBytes);
+  // SQLite needs room for its longest suffix.
+  const std::size_t most = static_cast<std::size_t>(sqlite3_vfs_find(nullptr)->mxPathname) -
+                           std::string_view("-journal").size();
+  if (file.size() > most) return too_long("whole path", file.size(), most);
+  return {};
+}
+
 }  // namespace
 
 base::Result<CachePaths> resolve(const std::string& path) {
@@ -156,13 +188,14 @@ base::Result<CachePaths> resolve(const std::string& path) {
   const std::string name = given.filename().string();
   if (path.find('\0') != std::string::npos || path.empty()) {
     return Failure{FailureKind::unavailable, 0,
-                   fmt::format("'{}' is no name of a file", path.c_str())};
+                   fmt::format("'{}' is no name of a file; use another path", path.c_str())};
   }
   if (name.empty() || name == "." || name == "..") return not_ours(path, "is a directory");
   const auto folder = given.has_parent_path() ? given.parent_path() : std::filesystem::path(".");
   const auto resolved = base::real_folder(folder.string());
-  if (!resolved) return resolved.failure();
+  if (!resolved) return no_folder(folder.string(), resolved.failure());
   const std::string file = (std::filesystem::path(*resolved) / name).string();
+  if (const auto fits = check_length(file, name); !fits) return fits.failure();
   return CachePaths{file, file + "-wal", file + "-shm", file + "-journal", file + "-lock"};
 }
 

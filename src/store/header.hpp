@@ -49,8 +49,8 @@ struct Header {
 
 /// Reads a regular file's header.
 ///
-/// Reads through SQLite's file layer, because closing any descriptor drops all locks of the process on
-/// a file. If the program has the database open, it must not lose its locks; SQLite keeps such a
+/// Reads through SQLite's file layer, because closing any descriptor drops all locks of the process
+/// on a file. If the program has the database open, it must not lose its locks; SQLite keeps such a
 /// descriptor open until they are released. Takes no lock, opens no other file and writes nothing.
 [[nodiscard]] base::Result<Header> read_header(const std::string& path);
 

@@ -33,6 +33,7 @@ ConnectionOptions connection_options(const OpenOptions& options) {
   wanted.synced = options.synced;
   wanted.erase_securely = options.erase_securely;
   wanted.exclusive = options.exclusive;
+  wanted.keeps_shm = options.keeps_shm;
   wanted.max_value_bytes = options.max_entry_bytes;
   return wanted;
 }
@@ -71,8 +72,8 @@ base::Result<Opened> failed(const Failure& failure, const OpenOptions& options) 
   return failure;
 }
 
-// While a file is only checked, closing the connection must not move the WAL into it: the file may be
-// foreign, or it may be quarantined.
+// While a file is only checked, closing the connection must not move the WAL into it: the file may
+// be foreign, or it may be quarantined.
 void keep_wal_at_close(Connection& connection, bool keep) {
   sqlite3_db_config(connection.handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep ? 1 : 0, nullptr);
 }
@@ -208,18 +209,25 @@ base::Result<Opened> open_or_replace(ClaimedFile& claim, const OpenOptions& opti
   return replace(claim, options, damage);
 }
 
+void report_exposed(const ClaimedFile& claim, const OpenOptions& options) {
+  if (claim.others_may_write() && options.on_exposed) options.on_exposed(claim.path());
+}
+
 base::Result<std::unique_ptr<Store>> open_for_writing(const OpenOptions& options) {
   auto claim = ClaimedFile::for_writing(options.path, options.gives_up_reading);
   if (!claim) return claim.failure();
   auto opened = open_or_replace(**claim, options);
   if (!opened) return opened.failure();
   if (const auto begun = (*claim)->begin_use(); !begun) return begun.failure();
+  report_exposed(**claim, options);
   return make_sqlite_store(std::move(*claim), std::move(opened->connection), options);
 }
 
 // Closes this connection, because readers open their own at the first read.
 base::Status check_for_reading(const ClaimedFile& claim, const OpenOptions& options) {
-  const auto connection = Connection::open(claim.path(), connection_options(options));
+  ConnectionOptions wanted = connection_options(options);
+  wanted.immutable = state_at_rest(claim.path()).has_value();
+  const auto connection = Connection::open(claim.path(), wanted);
   if (!connection) return connection.failure();
   const auto verdict = compare_schema((*connection)->database());
   if (!verdict) return verdict.failure();
@@ -232,22 +240,59 @@ base::Status check_for_reading(const ClaimedFile& claim, const OpenOptions& opti
   return Failure{FailureKind::corrupt, 0, verdict->why};
 }
 
-base::Result<std::unique_ptr<Store>> open_for_reading(const OpenOptions& options) {
+base::Result<std::unique_ptr<Store>> open_to_read(const OpenOptions& options) {
   auto claim = ClaimedFile::for_reading(options.path);
   if (!claim) return claim.failure();
   if (const auto checked = check_for_reading(**claim, options); !checked) return checked.failure();
+  report_exposed(**claim, options);
   return make_sqlite_store(std::move(*claim), nullptr, options);
 }
 
+base::Result<std::unique_ptr<Store>> open_for_reading(OpenOptions options) {
+  auto store = open_to_read(options);
+  if (store || store.failure().kind != FailureKind::full) return store;
+  options.keeps_shm = true;
+  auto without_space = open_to_read(options);
+  return without_space ? std::move(without_space) : std::move(store);
+}
+
+// Whether SQLite locks its own data. It does not if it was built or configured for one thread. Then
+// no connection has a mutex.
+bool has_threads() {
+  constexpr int kFlags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY | SQLITE_OPEN_FULLMUTEX;
+  sqlite3* probe = nullptr;
+  const bool is_open = sqlite3_open_v2(":memory:", &probe, kFlags, nullptr) == SQLITE_OK;
+  const bool has_mutex = is_open && sqlite3_db_mutex(probe) != nullptr;
+  sqlite3_close(probe);
+  return has_mutex || !is_open;  // not open: no memory
+}
+
+Failure unusable(const std::string& path) {
+  return {
+      FailureKind::unusable, 0,
+      fmt::format("cannot open the cache '{}': SQLite is built or configured for one thread, and "
+                  "a cache uses several; use a build with SQLITE_THREADSAFE=1 or 2, and do not "
+                  "call sqlite3_config(SQLITE_CONFIG_SINGLETHREAD)",
+                  path)};
+}
+
+constexpr std::string_view kLogAdvice =
+    "if its log has content, its folder must be writable: close the cache where it can be written, "
+    "or copy it there together with its log";
+
 // Advice for a file that the system refused to read or write.
-std::string_view advice_for_io(int system_error) {
+std::string_view advice_for_io(int system_error, bool read_only) {
   switch (system_error) {
     case 0:
     case EACCES:
     case EPERM:
-      return "check that its folder and the files beside it may be written by this user";
+      return read_only
+                 ? kLogAdvice
+                 : "check that its folder and the files beside it may be written by this user";
+    case ENOENT:
+      return read_only ? kLogAdvice : "check its disk";  // FILE-shm could not be created
     case EROFS:
-      return "mount its file system for writing, or choose another path";
+      return read_only ? kLogAdvice : "mount its file system for writing, or choose another path";
     case EMFILE:
     case ENFILE:
       return "close files, or raise the limit of open files";
@@ -258,20 +303,26 @@ std::string_view advice_for_io(int system_error) {
 
 // Advice for the user, if there is any.
 std::string_view advice(const Failure& failure, bool read_only) {
+  if (failure.sqlite_code == SQLITE_IOERR_SHMMAP) {
+    return "its file system cannot map shared memory, which SQLite's log needs, as shares of "
+           "virtual machines (9p, vboxsf) cannot; choose a folder on a local disk";
+  }
   switch (failure.kind) {
     case FailureKind::busy:
       return "another program holds a lock on it: try again when that has ended";
     case FailureKind::full:
       return "make room on its disk, or raise the quota or the file size limit";
     case FailureKind::io:
-      return advice_for_io(failure.system_error);
+      return advice_for_io(failure.system_error, read_only);
     case FailureKind::unavailable:
-      return read_only ? "open it for writing once, which creates or upgrades the cache"
-                       : "create its folder, or choose another path";
+      return read_only ? "open it for writing once, as its application does at its start, to "
+                         "create or upgrade the cache"
+                       : "";
     case FailureKind::corrupt:
       return "open it for writing once, which begins a new file";
     case FailureKind::in_use:
     case FailureKind::not_ours:
+    case FailureKind::unusable:
     case FailureKind::too_large:
     case FailureKind::other:
       return "";
@@ -292,6 +343,7 @@ Failure explained(Failure failure, const std::string& path, bool read_only) {
 }  // namespace
 
 base::Result<std::unique_ptr<Store>> open_store(const OpenOptions& options) {
+  if (!has_threads()) return unusable(options.path);
   auto store = options.read_only ? open_for_reading(options) : open_for_writing(options);
   if (store) return store;
   return explained(store.failure(), options.path, options.read_only);

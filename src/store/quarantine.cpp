@@ -23,7 +23,8 @@ bool is_missing(const std::string& path) {
   return state && state->type == FileType::missing;
 }
 
-// Two quarantines within a microsecond, or with a clock that does not advance, need different names.
+// Two quarantines within a microsecond, or with a clock that does not advance, need different
+// names.
 std::string free_name(const std::string& file, std::int64_t wall_now) {
   std::int64_t time = std::max<std::int64_t>(wall_now, 0);
   const auto name = [&] { return fmt::format("{}{}{}", file, kInfix, time); };
@@ -60,7 +61,8 @@ std::vector<std::string> older_copies(const std::string& file, const std::string
   return copies;
 }
 
-// A foreign WAL beside the new file would be taken for its own. If it cannot be renamed, it is removed.
+// A foreign WAL beside the new file would be taken for its own. If it cannot be renamed, it is
+// removed.
 base::Status move_wal(const std::string& wal, const std::string& to) {
   if (is_missing(wal) || base::rename_file(wal, to)) return {};
   return base::remove_file(wal);

@@ -34,17 +34,24 @@ bool is_missing(int rc) noexcept {
 base::Result<std::unique_ptr<Reader>> Reader::open(const std::string& path,
                                                    const ConnectionOptions& options,
                                                    SnapshotRule rule) {
-  auto connection = Connection::open(path, options);
+  ConnectionOptions wanted = options;
+  const auto at_rest = options.immutable ? state_at_rest(path) : std::nullopt;
+  wanted.immutable = at_rest.has_value();
+  auto connection = Connection::open(path, wanted);
   if (!connection) return connection.failure();
   return guarded((*connection)->handle(), "opening a reader", [&] {
-    return std::unique_ptr<Reader>(new Reader(std::move(connection.value()), std::move(rule)));
+    return std::unique_ptr<Reader>(
+        new Reader(std::move(connection.value()), std::move(rule), path, at_rest));
   });
 }
 
-Reader::Reader(std::unique_ptr<Connection> connection, SnapshotRule rule)
-    : connection_(std::move(connection)), rule_(std::move(rule)) {
+Reader::Reader(std::unique_ptr<Connection> connection, SnapshotRule rule, const std::string& path,
+               std::optional<base::FileState> at_rest)
+    : connection_(std::move(connection)), rule_(std::move(rule)), path_(path), at_rest_(at_rest) {
   end_.on(database());  // prepared now, so that ending the snapshot cannot fail
 }
+
+bool Reader::is_current() const { return !at_rest_ || state_at_rest(path_) == at_rest_; }
 
 base::Status Reader::read(std::span<const Lookup> keys, RowSink& sink) {
   return guarded(connection_->handle(), "reading entries", [&] {
@@ -76,8 +83,8 @@ void Reader::deliver(const Statement& found, const Lookup& lookup, RowSink& sink
   sink.damaged(lookup.index, row.rowid);
 }
 
-// Loads the counter before the first SELECT, which fixes the snapshot. So the snapshot may contain more
-// commits than were counted, never fewer.
+// Loads the counter before the first SELECT, which fixes the snapshot. So the snapshot may contain
+// more commits than were counted, never fewer.
 void Reader::use_snapshot() {
   const std::uint64_t commits = rule_.commits->load();
   const std::int64_t now = rule_.clock->steady_now();
@@ -138,8 +145,8 @@ void add_lines(std::string_view text, std::vector<std::string>& lines) {
   }
 }
 
-// Checks the list of free pages together with the schema's table, because SQLite's check of the whole
-// file skips that list if the file has views.
+// Checks the list of free pages together with the schema's table, because SQLite's check of the
+// whole file skips that list if the file has views.
 constexpr const char* kIntegrityChecks[] = {"PRAGMA integrity_check",
                                             "PRAGMA integrity_check(sqlite_schema)"};
 

@@ -29,8 +29,8 @@ struct SnapshotRule {
 
 /// One reading connection with its statements and its snapshot. Used by one thread at a time.
 ///
-/// The transaction stays open between calls, until a commit or until it is kMaxAge old, because a read
-/// outside of a transaction costs 5 to 6 us more.
+/// The transaction stays open between calls, until a commit or until it is kMaxAge old, because a
+/// read outside of a transaction costs 5 to 6 us more.
 ///
 /// After a failure the reader must be closed.
 class Reader {
@@ -39,9 +39,13 @@ class Reader {
   /// program stays invisible. A new snapshot each 50 ms costs a busy reader 0.01 % of its time.
   static constexpr std::int64_t kMaxAge = 50'000;
 
+  /// `options.immutable`: opens the file as immutable if it is at rest.
   [[nodiscard]] static base::Result<std::unique_ptr<Reader>> open(const std::string& path,
                                                                   const ConnectionOptions& options,
                                                                   SnapshotRule rule);
+
+  /// False for a reader of an immutable file if the file has changed, or has a log by now.
+  [[nodiscard]] bool is_current() const;
 
   /// See Store::read. Reads all keys in one snapshot.
   [[nodiscard]] base::Status read(std::span<const Lookup> keys, RowSink& sink);
@@ -64,7 +68,8 @@ class Reader {
   [[nodiscard]] std::int64_t snapshot_age() const noexcept;
 
  private:
-  Reader(std::unique_ptr<Connection> connection, SnapshotRule rule);
+  Reader(std::unique_ptr<Connection> connection, SnapshotRule rule, const std::string& path,
+         std::optional<base::FileState> at_rest);
 
   [[nodiscard]] SQLite::Database& database() noexcept { return connection_->database(); }
   void use_snapshot();
@@ -74,6 +79,8 @@ class Reader {
 
   const std::unique_ptr<Connection> connection_;  // destroyed after its statements
   const SnapshotRule rule_;
+  const std::string path_;
+  const std::optional<base::FileState> at_rest_;  // set: the file was opened as immutable
 
   bool holds_ = false;
   std::uint64_t seen_commits_ = 0;  // commits that the snapshot contains

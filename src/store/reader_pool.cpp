@@ -19,7 +19,7 @@ std::size_t ReaderPool::default_size() noexcept {
 }
 
 ReaderPool::ReaderPool(std::string path, const ConnectionOptions& options, SnapshotRule rule,
-                       std::size_t max_readers, std::function<bool()> in_place)
+                       std::size_t max_readers, std::function<base::Status()> in_place)
     : path_(std::move(path)),
       options_(options),
       rule_(std::move(rule)),
@@ -31,22 +31,21 @@ ReaderPool::ReaderPool(std::string path, const ConnectionOptions& options, Snaps
 }
 
 base::Result<ReaderPool::Lease> ReaderPool::lease() {
-  Slot* added = nullptr;
-  {
-    const base::Lock lock(mutex_);
-    while (!closed_ && idle_.empty() && shared_ >= max_readers_) changed_.wait(mutex_);
-    if (closed_) return closed_failure();
-    if (!idle_.empty()) {
-      Slot* const slot = idle_.back();
-      idle_.pop_back();
-      slot->busy = true;
-      slot->epoch = epoch_;
-      slot->reader->allow_values_of(most_value_bytes_);
-      return Lease(this, slot);
+  while (true) {
+    Slot* slot = nullptr;
+    bool is_new = false;
+    {
+      const base::Lock lock(mutex_);
+      while (!closed_ && idle_.empty() && shared_ >= max_readers_) changed_.wait(mutex_);
+      if (closed_) return closed_failure();
+      is_new = idle_.empty();
+      slot = is_new ? add_slot_locked(false) : take_idle_locked();
     }
-    added = add_slot_locked(false);
+    if (is_new) return open_or_wait(slot);
+    Lease lease(this, slot);
+    if (slot->reader->is_current()) return lease;
+    lease.discard();
   }
-  return open(added);
 }
 
 base::Result<ReaderPool::Lease> ReaderPool::dedicated() {
@@ -56,7 +55,34 @@ base::Result<ReaderPool::Lease> ReaderPool::dedicated() {
     if (closed_) return closed_failure();
     added = add_slot_locked(true);
   }
-  return open(added);
+  return open_or_wait(added);
+}
+
+// A program that has given up its rights or changed its root directory cannot open the file any
+// more. Its open readers still work, so this waits for one of them.
+base::Result<ReaderPool::Lease> ReaderPool::open_or_wait(Slot* added) {
+  auto opened = open(added);
+  if (opened || opened.failure().kind != base::FailureKind::io) return opened;
+  Slot* slot = nullptr;
+  {
+    const base::Lock lock(mutex_);
+    while (!closed_ && idle_.empty() && shared_ > 0) changed_.wait(mutex_);
+    if (closed_ || idle_.empty()) return opened;
+    slot = take_idle_locked();
+  }
+  Lease lease(this, slot);
+  if (slot->reader->is_current()) return lease;
+  lease.discard();
+  return opened;
+}
+
+ReaderPool::Slot* ReaderPool::take_idle_locked() {
+  Slot* const slot = idle_.back();
+  idle_.pop_back();
+  slot->busy = true;
+  slot->epoch = epoch_;
+  slot->reader->allow_values_of(most_value_bytes_);
+  return slot;
 }
 
 ReaderPool::Slot* ReaderPool::add_slot_locked(bool dedicated) {
@@ -68,8 +94,8 @@ ReaderPool::Slot* ReaderPool::add_slot_locked(bool dedicated) {
   return slot;
 }
 
-// Opens without the mutex, because opening reads the file and other reads must continue. The slot is
-// freed unless this succeeds; otherwise it would stay used.
+// Opens without the mutex, because opening reads the file and other reads must continue. The slot
+// is freed unless this succeeds; otherwise it would stay used.
 base::Result<ReaderPool::Lease> ReaderPool::open(Slot* slot) {
   Lease lease(this, slot);
   lease.discard();
@@ -83,13 +109,12 @@ base::Result<ReaderPool::Lease> ReaderPool::open(Slot* slot) {
 // Another file may be at the path now. The check before opening keeps us from opening it; the check
 // afterwards notices a file that appeared in between.
 base::Result<std::unique_ptr<Reader>> ReaderPool::open_reader() const {
-  const base::Failure gone{base::FailureKind::unavailable, 0,
-                           path_ + " was deleted or replaced while it was open"};
-  if (!in_place_()) return gone;
+  if (const auto found = in_place_(); !found) return found.failure();
   ConnectionOptions options = options_;
   options.max_value_bytes = most_value_bytes_;
   auto reader = Reader::open(path_, options, rule_);
-  if (reader && !in_place_()) return gone;
+  if (!reader) return reader;
+  if (const auto found = in_place_(); !found) return found.failure();
   return reader;
 }
 

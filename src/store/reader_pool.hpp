@@ -18,8 +18,8 @@
 namespace ashmemo::store {
 
 /// The reading connections of one open file. A connection is opened at its first use and serves one
-/// call at a time. The most recently used one is taken first, because its pages and its snapshot are
-/// in memory.
+/// call at a time. The most recently used one is taken first, because its pages and its snapshot
+/// are in memory.
 ///
 /// Threads: any. No function waits for the writer.
 class ReaderPool {
@@ -54,9 +54,9 @@ class ReaderPool {
     bool keep_ = true;
   };
 
-  /// `in_place` returns whether the path still leads to the file; otherwise nothing is opened.
+  /// `in_place` fails if the path does not lead to the file any more; then nothing is opened.
   ReaderPool(std::string path, const ConnectionOptions& options, SnapshotRule rule,
-             std::size_t max_readers, std::function<bool()> in_place);
+             std::size_t max_readers, std::function<base::Status()> in_place);
   ~ReaderPool() { close(); }
   ReaderPool(const ReaderPool&) = delete;
   ReaderPool& operator=(const ReaderPool&) = delete;
@@ -84,10 +84,12 @@ class ReaderPool {
 
  private:
   [[nodiscard]] base::Result<Lease> open(Slot* slot) ASHMEMO_EXCLUDES(mutex_);
+  [[nodiscard]] base::Result<Lease> open_or_wait(Slot* added) ASHMEMO_EXCLUDES(mutex_);
   [[nodiscard]] base::Result<std::unique_ptr<Reader>> open_reader() const;
   void give_back(Slot* slot, bool keep) noexcept ASHMEMO_EXCLUDES(mutex_);
   void remove(Slot* slot) noexcept ASHMEMO_EXCLUDES(mutex_);
   [[nodiscard]] Slot* add_slot_locked(bool dedicated) ASHMEMO_REQUIRES(mutex_);
+  [[nodiscard]] Slot* take_idle_locked() ASHMEMO_REQUIRES(mutex_);
   [[nodiscard]] bool busy_since_before_locked(std::uint64_t epoch) const noexcept
       ASHMEMO_REQUIRES(mutex_);
 
@@ -96,7 +98,7 @@ class ReaderPool {
   const ConnectionOptions options_;
   const SnapshotRule rule_;
   const std::size_t max_readers_;
-  const std::function<bool()> in_place_;
+  const std::function<base::Status()> in_place_;
 
   std::atomic<std::int64_t> most_value_bytes_;
   base::Mutex mutex_ ASHMEMO_LOCK_LEVEL(3);

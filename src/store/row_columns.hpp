@@ -40,14 +40,14 @@ inline void require_key(const Statement& row, int column, std::string_view key) 
   return believable_size(row.integer(column));
 }
 
-/// The time to compute a value in microseconds, clamped to eleven days, so that the sum over all reads
-/// of a process does not overflow.
+/// The time to compute a value in microseconds, clamped to eleven days, so that the sum over all
+/// reads of a process does not overflow.
 [[nodiscard]] inline std::int64_t cost_at(const Statement& row, int column) noexcept {
   return std::clamp<std::int64_t>(row.integer(column), 0, 1'000'000'000'000);
 }
 
-/// Reads four columns, beginning with `first`: computed_at, fresh_until, expires_at, keep_until. NULL
-/// means "never" in expires_at, and "the same as expires_at" in fresh_until and keep_until.
+/// Reads four columns, beginning with `first`: computed_at, fresh_until, expires_at, keep_until.
+/// NULL means "never" in expires_at, and "the same as expires_at" in fresh_until and keep_until.
 [[nodiscard]] inline Deadlines deadlines_at(const Statement& row, int first) noexcept {
   Deadlines moments;
   moments.computed_at = row.integer(first);

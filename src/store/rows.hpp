@@ -104,8 +104,8 @@ struct DeletedRow {
 /// The probation queue of S3-FIFO, which has its own totals. All other rows are in queue 0.
 inline constexpr std::int64_t kProbationQueue = 1;
 
-/// The maximum count of reads for eviction. So an entry that was popular once is evicted after at most
-/// this many passes.
+/// The maximum count of reads for eviction. So an entry that was popular once is evicted after at
+/// most this many passes.
 inline constexpr std::int64_t kMaxEvictionCounter = 3;
 
 /// A row at the head of an eviction queue.
@@ -157,8 +157,9 @@ inline constexpr std::array kCalculationCounts{
     &CalculationCounts<Number>::misses, &CalculationCounts<Number>::computed,
     &CalculationCounts<Number>::failed, &CalculationCounts<Number>::saved_us};
 
-/// One row of cache_calculations. A calculation has one current row. A new version and an invalidation
-/// of all its results give it a new id; the old row stays retired until its entries are deleted.
+/// One row of cache_calculations. A calculation has one current row. A new version and an
+/// invalidation of all its results give it a new id; the old row stays retired until its entries
+/// are deleted.
 struct CalculationRow : CalculationCounts<std::int64_t> {
   std::int64_t id = 0;
   std::string resource;

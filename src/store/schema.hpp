@@ -9,8 +9,8 @@
 
 // The cache file: an ordinary SQLite database, which people may look into.
 //
-// Beside FILE there are FILE-wal and FILE-shm, which SQLite keeps in WAL mode, and FILE-lock. The lock
-// keeps a second engine out. It also says that FILE was ours if FILE becomes unreadable (see
+// Beside FILE there are FILE-wal and FILE-shm, which SQLite keeps in WAL mode, and FILE-lock. The
+// lock keeps a second engine out. It also says that FILE was ours if FILE becomes unreadable (see
 // claim.hpp). After damage there is also FILE.corrupt-TIME, and nothing else.
 //
 // Content. `cache_entries` has one row for each entry, with a readable key and a value of one of
@@ -34,13 +34,13 @@
 //   what expires next         SELECT cache_key, ttl_left FROM cache_entries_readable
 //                               WHERE ttl_left > 0 ORDER BY ttl_left LIMIT 10
 //
-// Triggers. Our writer maintains the totals and writes a checksum with each row. Other programs do not
-// know that. So triggers correct the totals for them, and set the checksum of each row that they
-// change to NULL. Our connections run with triggers and views disabled: the library never executes
-// code from a file, and its writes do not pay for the triggers. Two ways around the triggers remain.
-// REPLACE in the shell fires no delete trigger; then the totals are wrong until `check()` is called.
-// A program may disable triggers, too; then the rows that it changes do not match their checksums and
-// are misses, unless it sets `checksum` to NULL itself.
+// Triggers. Our writer maintains the totals and writes a checksum with each row. Other programs do
+// not know that. So triggers correct the totals for them, and set the checksum of each row that
+// they change to NULL. Our connections run with triggers and views disabled: the library never
+// executes code from a file, and its writes do not pay for the triggers. Two ways around the
+// triggers remain. REPLACE in the shell fires no delete trigger; then the totals are wrong until
+// `check()` is called. A program may disable triggers, too; then the rows that it changes do not
+// match their checksums and are misses, unless it sets `checksum` to NULL itself.
 //
 // Ownership. The header of FILE contains our application_id from the first page on, because one
 // transaction with a rollback journal creates the schema before the switch to WAL mode. If the
@@ -78,21 +78,22 @@ struct SchemaVerdict {
   std::string why;  // for messages; empty for `ours` or `empty`
 };
 
-/// Creates the schema in an empty database. If the process ends meanwhile, either all or nothing of it
-/// exists.
+/// Creates the schema in an empty database. If the process ends meanwhile, either all or nothing of
+/// it exists.
 [[nodiscard]] base::Status create_schema(SQLite::Database& database);
 
-/// Upgrades an older format to the current one, in one transaction. If the process ends meanwhile, the
-/// file does not change. All rows stay. Reads all rows to make the indexes of format 2: about a second
-/// and 60 MB of memory for a million rows with a deadline. Returns the same as compare_schema
-/// afterwards; a file that is not `ours` then did not change.
+/// Upgrades an older format to the current one, in one transaction. If the process ends meanwhile,
+/// the file does not change. All rows stay. Reads all rows to make the indexes of format 2: about a
+/// second and 60 MB of memory for a million rows with a deadline. Returns the same as
+/// compare_schema afterwards; a file that is not `ours` then did not change.
 [[nodiscard]] base::Result<SchemaVerdict> upgrade_schema(SQLite::Database& database);
 
-/// Compares the schema and reads the row of totals, never the entries: the cost does not depend on the
-/// size. Called at opening, and again after another program changed the schema.
+/// Compares the schema and reads the row of totals, never the entries: the cost does not depend on
+/// the size. Called at opening, and again after another program changed the schema.
 [[nodiscard]] base::Result<SchemaVerdict> compare_schema(SQLite::Database& database);
 
-/// Switches the file to WAL mode permanently. Fast if it is in that mode. FILE-wal exists afterwards.
+/// Switches the file to WAL mode permanently. Fast if it is in that mode. FILE-wal exists
+/// afterwards.
 [[nodiscard]] base::Status ensure_wal(SQLite::Database& database);
 
 }  // namespace ashmemo::store

@@ -17,8 +17,8 @@ struct SchemaObject {
 
 inline constexpr std::array<SchemaObject, 12> kSchemaObjects{{
     {"table", "cache_entries",
-     // The small columns are first, so that they are read without the value's overflow pages. Columns
-     // of later formats are at the end, where ALTER TABLE adds them.
+     // The small columns are first, so that they are read without the value's overflow pages.
+     // Columns of later formats are at the end, where ALTER TABLE adds them.
      R"sql(CREATE TABLE cache_entries (
   cache_key TEXT PRIMARY KEY NOT NULL,
   byte_size INTEGER NOT NULL,
@@ -47,8 +47,8 @@ inline constexpr std::array<SchemaObject, 12> kSchemaObjects{{
     {"index", "cache_entries_inserted_at_accessed_at",
      "CREATE INDEX cache_entries_inserted_at_accessed_at"
      " ON cache_entries (inserted_at, accessed_at)"},
-    // The probation queue of S3-FIFO, a tenth of the entries. With this index they are found without
-    // reading all others.
+    // The probation queue of S3-FIFO, a tenth of the entries. With this index they are found
+    // without reading all others.
     {"index", "cache_entries_probation",
      "CREATE INDEX cache_entries_probation ON cache_entries (inserted_at)"
      " WHERE eviction_queue = 1"},
@@ -112,13 +112,13 @@ AFTER UPDATE OF cache_key, computed_at, fresh_until, expires_at, keep_until, cal
 END)sql"},
 }};
 
-// The views are for people. They use only functions of older SQLite shells, and nothing that a shell
-// refuses in an untrusted schema.
+// The views are for people. They use only functions of older SQLite shells, and nothing that a
+// shell refuses in an untrusted schema.
 inline constexpr std::array<SchemaObject, 3> kSchemaViews{{
     {"view", "cache_overview",
-     // Scalar queries, so that SQLite evaluates only the selected columns: `oldest` and `never_read`
-     // read all entries, and `next_expiry` reads those that are kept for errors. The other columns
-     // are fast at any size.
+     // Scalar queries, so that SQLite evaluates only the selected columns: `oldest` and
+     // `never_read` read all entries, and `next_expiry` reads those that are kept for errors. The
+     // other columns are fast at any size.
      R"sql(CREATE VIEW cache_overview AS
 SELECT
   t.entries AS entries,

@@ -10,8 +10,8 @@
 
 #include "base/result.hpp"
 
-// The only place that converts SQLite's errors to failures of the store. The other files of this folder
-// do not catch SQLite::Exception and run inside `guarded`.
+// The only place that converts SQLite's errors to failures of the store. The other files of this
+// folder do not catch SQLite::Exception and run inside `guarded`.
 
 namespace ashmemo::store {
 

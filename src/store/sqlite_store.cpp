@@ -20,8 +20,10 @@ ConnectionOptions reader_options(const OpenOptions& options) {
   ConnectionOptions reader;
   reader.role = Role::reader;
   reader.exclusive = options.exclusive;
+  reader.keeps_shm = options.keeps_shm;
   reader.cache_bytes = options.reader_cache_bytes;
   reader.max_value_bytes = options.max_entry_bytes;
+  reader.immutable = options.read_only;
   return reader;
 }
 
@@ -49,7 +51,7 @@ class SqliteStore final : public Store {
       : path_(file->path()),
         file_(std::move(file)),
         readers_(path_, reader_options(options), snapshot_rule(options), ReaderPool::default_size(),
-                 [this] { return still_in_place(); }) {
+                 [this] { return check_in_place(); }) {
     if (!writer) return;
     writer_ = std::make_unique<SqliteWriter>(std::move(writer), path_, readers_, commits_);
   }
@@ -120,6 +122,12 @@ class SqliteStore final : public Store {
   }
 
  private:
+  base::Status check_in_place() const ASHMEMO_EXCLUDES(file_mutex_) {
+    const base::Lock lock(file_mutex_);
+    if (file_) return file_->check_in_place();
+    return base::Failure{base::FailureKind::unavailable, 0, "the store is closed"};
+  }
+
   SnapshotRule snapshot_rule(const OpenOptions& options) {
     return {&commits_, options.clock ? options.clock : system_clock(), !options.read_only};
   }

@@ -12,11 +12,11 @@ namespace ashmemo::store {
 
 /// A statement that is prepared at its first use and then kept.
 ///
-/// It replaces SQLite::Statement, which binds text only through std::string, copies a shared pointer
-/// for each column, and hides its handle. Errors are SQLite::Exception, too.
+/// It replaces SQLite::Statement, which binds text only through std::string, copies a shared
+/// pointer for each column, and hides its handle. Errors are SQLite::Exception, too.
 ///
-/// Bound text and blobs are not copied: they must exist until the statement is reset. Every parameter
-/// is bound again before each run. Use it through StatementUse, which resets it.
+/// Bound text and blobs are not copied: they must exist until the statement is reset. Every
+/// parameter is bound again before each run. Use it through StatementUse, which resets it.
 class Statement {
  public:
   explicit Statement(const char* sql) noexcept : sql_(sql) {}

@@ -15,8 +15,8 @@
 #include "base/result.hpp"
 #include "store/rows.hpp"
 
-// The folder `store`: the cache file. The layers above see keys, rows and bounded steps. SQL, SQLiteCpp
-// and file operations stay in this folder. Tests use their own Store.
+// The folder `store`: the cache file. The layers above see keys, rows and bounded steps. SQL,
+// SQLiteCpp and file operations stay in this folder. Tests use their own Store.
 //
 // Threads: any thread may read. One thread at a time uses the Writer: the holder of the maintenance
 // lock. The mutexes of the folder are SqliteStore::file_mutex_, OpenFiles::mutex and
@@ -26,9 +26,9 @@ namespace ashmemo::store {
 
 /// The only writing connection. Used by the holder of the maintenance lock.
 ///
-/// A transaction is begin, any number of changes, commit. The first change that fails rolls the whole
-/// transaction back; the caller starts again or gives up. The writer keeps the totals and commit
-/// writes them, so that they are exact after a crash at any time.
+/// A transaction is begin, any number of changes, commit. The first change that fails rolls the
+/// whole transaction back; the caller starts again or gives up. The writer keeps the totals and
+/// commit writes them, so that they are exact after a crash at any time.
 class Writer {
  public:
   virtual ~Writer() = default;
@@ -39,8 +39,8 @@ class Writer {
   };
   /// Takes the write lock and begins. Fails with `busy` if another program holds the lock.
   [[nodiscard]] virtual base::Result<Begun> begin() = 0;
-  /// Notices changes of other programs without a transaction or a lock. Afterwards totals() matches the
-  /// file.
+  /// Notices changes of other programs without a transaction or a lock. Afterwards totals() matches
+  /// the file.
   [[nodiscard]] virtual base::Result<Begun> look() = 0;
   /// Commits the changes (`synced`: to the device, too) and increments the commit counter.
   [[nodiscard]] virtual base::Status commit(bool synced) = 0;
@@ -68,8 +68,8 @@ class Writer {
     Deleted rows;
     bool more = false;  // more rows are due
   };
-  /// Deletes rows whose keep_until (or expires_at, if that is NULL) is at most `now`. Rows that stay
-  /// cost nothing.
+  /// Deletes rows whose keep_until (or expires_at, if that is NULL) is at most `now`. Rows that
+  /// stay cost nothing.
   [[nodiscard]] virtual base::Result<Due> delete_due(std::int64_t now, int limit) = 0;
   /// Deletes rows that were computed after `now`, a moment in the future. Looks at no more than
   /// `limit` rows, and only at rows that were placed in their queues after `now` and after
@@ -77,14 +77,14 @@ class Writer {
   /// twice.
   [[nodiscard]] virtual base::Result<Due> delete_future(std::int64_t now, std::int64_t* stamp,
                                                         int limit) = 0;
-  /// Looks at `limit` rows after `*rowid` and deletes entries of retired calculations. Sets `*rowid` to
-  /// the last row that it looked at; nullopt at the end of the table.
+  /// Looks at `limit` rows after `*rowid` and deletes entries of retired calculations. Sets
+  /// `*rowid` to the last row that it looked at; nullopt at the end of the table.
   [[nodiscard]] virtual base::Result<Deleted> delete_retired(std::optional<std::int64_t>* rowid,
                                                              int limit) = 0;
   /// Deletes everything at once. It costs the pages, not the rows, and returns no keys.
   [[nodiscard]] virtual base::Result<std::int64_t> delete_everything() = 0;
-  /// The oldest rows of one eviction queue, oldest first. Every row that is not in the probation queue
-  /// belongs to the main queue.
+  /// The oldest rows of one eviction queue, oldest first. Every row that is not in the probation
+  /// queue belongs to the main queue.
   [[nodiscard]] virtual base::Result<std::vector<Candidate>> oldest(std::int64_t queue,
                                                                     int limit) = 0;
 
@@ -109,10 +109,11 @@ class Writer {
   /// Moves committed pages into the file. If no reader needs the old pages, the WAL starts over.
   /// `truncate`: shrinks it to 1 MiB, which stays so that evicting works on a full disk.
   [[nodiscard]] virtual base::Result<Checkpoint> checkpoint(bool truncate) = 0;
-  /// Gives at most `pages` free pages back to the system. Returns the number of remaining free pages.
+  /// Gives at most `pages` free pages back to the system. Returns the number of remaining free
+  /// pages.
   [[nodiscard]] virtual base::Result<std::int64_t> vacuum(int pages) = 0;
-  /// The length of the file after the WAL is moved into it. Only then the system gets the pages that
-  /// were given back.
+  /// The length of the file after the WAL is moved into it. Only then the system gets the pages
+  /// that were given back.
   [[nodiscard]] virtual base::Result<std::int64_t> bytes_when_moved() = 0;
   /// The bytes in the WAL since it last started over. The file of the WAL may be longer (see
   /// FileSizes).
@@ -135,13 +136,16 @@ struct OpenOptions {
   bool synced = false;  // Durability::power: each commit is synced to the device
   bool erase_securely = false;
   bool exclusive = false;  // no other program may read the file
+  /// With `read_only`: FILE-shm is not extended. open_store sets this if the disk has no space for
+  /// it. While such a store is open, this process cannot open the file for writing.
+  bool keeps_shm = false;
   std::int64_t reader_cache_bytes = 0;
   std::int64_t writer_cache_bytes = 0;
   std::int64_t max_entry_bytes = 0;  // bounds SQLITE_LIMIT_LENGTH
   std::shared_ptr<Clock> clock;
-  /// Not empty: why `corrupt_file` was found corrupt while it was open. That file is quarantined even
-  /// if it looks intact, because opening does not read the entries. Another file at the path is
-  /// checked as usual.
+  /// Not empty: why `corrupt_file` was found corrupt while it was open. That file is quarantined
+  /// even if it looks intact, because opening does not read the entries. Another file at the path
+  /// is checked as usual.
   std::string found_corrupt;
   base::FileIdentity corrupt_file;
   /// `corrupt_file` replaced another one a moment ago, whose copy is kept instead.
@@ -153,6 +157,8 @@ struct OpenOptions {
   std::function<void(const std::string& file, const std::string& renamed_to,
                      const std::string& why)>
       on_quarantine;
+  /// Called if other users may write the file, and its mode cannot be changed.
+  std::function<void(const std::string& file)> on_exposed;
 };
 
 /// An open cache file. Threads: any. Reads never wait for the writer.
@@ -160,12 +166,13 @@ class Store {
  public:
   virtual ~Store() = default;
 
-  /// Calls sink.row for each key that has a row, in any order. All rows are from one state of the file
-  /// (a new state for each 10,000 keys), which includes every commit that finished before the call.
+  /// Calls sink.row for each key that has a row, in any order. All rows are from one state of the
+  /// file (a new state for each 10,000 keys), which includes every commit that finished before the
+  /// call.
   [[nodiscard]] virtual base::Status read(std::span<const Lookup> keys, RowSink& sink) = 0;
   [[nodiscard]] virtual base::Result<std::optional<StoredEntry>> entry(std::string_view key) = 0;
-  /// Entries whose keys begin with `prefix` and are greater than `after`, in the order of their keys. A
-  /// page may end early, at 4 MiB of keys and values. Only an empty page is the end.
+  /// Entries whose keys begin with `prefix` and are greater than `after`, in the order of their
+  /// keys. A page may end early, at 4 MiB of keys and values. Only an empty page is the end.
   [[nodiscard]] virtual base::Result<std::vector<StoredEntry>> page(std::string_view prefix,
                                                                     std::string_view after,
                                                                     int limit) = 0;
@@ -180,8 +187,8 @@ class Store {
   /// Copies one state of the file to `target`, which must exist and be empty.
   [[nodiscard]] virtual base::Status backup(const std::string& target) = 0;
 
-  /// Allows entries of this size from now on; larger sizes that were allowed before stay allowed. Called
-  /// by the holder of the maintenance lock.
+  /// Allows entries of this size from now on; larger sizes that were allowed before stay allowed.
+  /// Called by the holder of the maintenance lock.
   virtual void allow_entries_of(std::int64_t bytes) = 0;
   /// Ends snapshots of idle readers that are older than `max_age` (microseconds).
   virtual void release_snapshots(std::int64_t max_age) = 0;

@@ -22,8 +22,8 @@ namespace ashmemo::store {
 
 namespace {
 
-// New rowids count up from the largest rowid below this. A foreign row with a larger rowid is ignored,
-// because there would be no next one.
+// New rowids count up from the largest rowid below this. A foreign row with a larger rowid is
+// ignored, because there would be no next one.
 constexpr std::int64_t kMaxRowid = std::int64_t{1} << 62;
 
 // Gives the file at least this length. If SQLite cannot allocate the space, zeros are written
@@ -104,8 +104,8 @@ base::Result<Writer::Begun> SqliteWriter::look() {
   return guarded(handle(), "looking at the file", [&] { return look_around(); });
 }
 
-// Notices changes of other programs since the last call. The version is read first, so a change that
-// happens during this call, which holds no write lock, is noticed by the next one.
+// Notices changes of other programs since the last call. The version is read first, so a change
+// that happens during this call, which holds no write lock, is noticed by the next one.
 base::Result<Writer::Begun> SqliteWriter::look_around() {
   const std::int64_t data_version = pragma(&WriterSql::data_version);
   const bool foreign_change = data_version_ != data_version;
@@ -203,8 +203,8 @@ base::Status SqliteWriter::write_totals() {
   return {};
 }
 
-// Grows the file before the commit, so that the WAL can always be moved into it. Otherwise a full disk
-// would prevent the WAL from starting over, and evicting needs space in the WAL.
+// Grows the file before the commit, so that the WAL can always be moved into it. Otherwise a full
+// disk would prevent the WAL from starting over, and evicting needs space in the WAL.
 base::Status SqliteWriter::grow_file() {
   const std::int64_t bytes = pragma(&WriterSql::all_pages) * kPageSize;
   if (bytes <= grown_to_) return {};
@@ -385,7 +385,8 @@ base::Result<std::optional<DeletedRow>> SqliteWriter::delete_damaged(std::int64_
   });
 }
 
-// nullopt: there is no such row, it matches its checksum, or its value is too large for this connection.
+// nullopt: there is no such row, it matches its checksum, or its value is too large for this
+// connection.
 std::optional<DeletedRow> SqliteWriter::find_damaged(std::int64_t rowid) {
   StatementUse row = use(&WriterSql::suspect);
   row->bind(1, rowid);
@@ -673,13 +674,14 @@ namespace {
 // The file grows and shrinks in steps of this size, so that both are rare.
 constexpr int kGrowthBytes = 64 * 1024;
 
-// How long the writer waits for reads of an old snapshot. The longest such read, of 10,000 keys, takes
-// about half of this.
+// How long the writer waits for reads of an old snapshot. The longest such read, of 10,000 keys,
+// takes about half of this.
 constexpr std::chrono::milliseconds kReadersWait{100};
 
 constexpr std::int64_t kFrameBytes = kPageSize + 24;  // a page and its header
 
-// SQLite calls the busy handler in a checkpoint that needs all readers to finish. This one never waits.
+// SQLite calls the busy handler in a checkpoint that needs all readers to finish. This one never
+// waits.
 class NoWaiting {
  public:
   explicit NoWaiting(sqlite3* handle) : handle_(handle) { sqlite3_busy_timeout(handle_, 0); }
@@ -753,7 +755,8 @@ void SqliteWriter::name_log() {
   is_log_named_ = true;
 }
 
-// With erase_securely the file must end at its last page, because bytes after it are not overwritten.
+// With erase_securely the file must end at its last page, because bytes after it are not
+// overwritten.
 int SqliteWriter::growth_bytes() const {
   return open_->connection->options().erase_securely ? kPageSize : kGrowthBytes;
 }

@@ -20,8 +20,8 @@ struct WriterSql {
       " probation_bytes = ?4, last_stamp = ?5 WHERE id = 1"};
   Statement last_rowid{"SELECT max(rowid) FROM cache_entries WHERE rowid < ?1"};
 
-  // Single entries. A found row is changed by its rowid, which costs one search in the table. It stays
-  // in its eviction queue as the newest row. reader.hpp explains the join.
+  // Single entries. A found row is changed by its rowid, which costs one search in the table. It
+  // stays in its eviction queue as the newest row. reader.hpp explains the join.
   Statement find{
       "SELECT e.rowid, e.byte_size, e.calculation_id, e.computed_at, e.fresh_until, e.expires_at,"
       " e.keep_until, e.access_count, e.eviction_queue, e.cache_key"
@@ -39,8 +39,8 @@ struct WriterSql {
       " calculation_id = ?10, record_version = ?11, cost_us = ?12, eviction_counter = ?13,"
       " value = ?15, checksum = ?17 WHERE rowid = ?1"};
   Statement remove{"DELETE FROM cache_entries WHERE rowid = ?1"};
-  // Deletes the row only if it is still as it was read, so that its byte_size is certain. A value of
-  // a wrong type is compared as it was read. Otherwise such a row could never be deleted.
+  // Deletes the row only if it is still as it was read, so that its byte_size is certain. A value
+  // of a wrong type is compared as it was read. Otherwise such a row could never be deleted.
   Statement remove_candidate{
       "DELETE FROM cache_entries WHERE rowid = ?1"
       " AND coalesce(CAST(cache_key AS BLOB), x'') = ?2"
@@ -91,8 +91,8 @@ struct WriterSql {
       "SELECT rowid, cache_key, byte_size, inserted_at, accessed_at, eviction_counter,"
       " eviction_queue FROM cache_entries"
       " WHERE eviction_queue IS NOT 1 ORDER BY inserted_at, accessed_at LIMIT ?1"};
-  // The same for the probation queue, through its own index. The condition must be written exactly as
-  // in the index.
+  // The same for the probation queue, through its own index. The condition must be written exactly
+  // as in the index.
   Statement oldest_on_probation{
       "SELECT rowid, cache_key, byte_size, inserted_at, accessed_at, eviction_counter,"
       " eviction_queue FROM cache_entries INDEXED BY cache_entries_probation"

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Sourced by test/run: the suite "bench". It runs each scenario of the benchmark for a moment and checks
-# that the scenario works. It does not judge speed.
+# Sourced by test/run: the suite "bench". It runs each scenario of the benchmark for a moment and
+# checks that the scenario works. It does not judge speed.
 
 run_bench_suite() {
   local program=$build_directory/test/bench/suite scenario
@@ -13,8 +13,8 @@ run_bench_suite() {
 }
 
 # run_scenario PROGRAM SCENARIO: the table must have a line, and the JSON file an object, for each
-# system: the cache and plain SQLite. The scenario "tuning" compares the cache with other settings of
-# itself.
+# system: the cache and plain SQLite. The scenario "tuning" compares the cache with other settings
+# of itself.
 run_scenario() {
   local program=$1 scenario=$2 json system systems=(ashmemo raw_sqlite) status=0
   [[ $scenario == tuning ]] && systems=('memory 0' 'commit')

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Sourced by test/run: the suite "cli". Each test/cli/NAME.sh is one test. Its second line is the name
-# of the test. It runs the program ashmemo in an empty directory, on caches that make_cache creates,
-# with the functions below.
+# Sourced by test/run: the suite "cli". Each test/cli/NAME.sh is one test. Its second line is the
+# name of the test. It runs the program ashmemo in an empty directory, on caches that make_cache
+# creates, with the functions below.
 
 run_cli_suite() {
   local script name sentence

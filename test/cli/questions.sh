@@ -59,7 +59,8 @@ Post:42:word_count|7
 Post:7:word_count|7
 soon|1' sort
 
-# The commands of the program ashmemo in the guide work, too. The cache here has another calculation.
+# The commands of the program ashmemo in the guide work, too. The cache here has another
+# calculation.
 lines=$(document_block program)
 (($(wc -l <<<"$lines") == 5)) || fail "the guide does not have five commands"
 eval "${lines/Post:1:length/Post:1:word_count}"

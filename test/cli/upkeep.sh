@@ -18,6 +18,14 @@ run 0 backup known.db again.db --json
 expect_json '$.target' again.db
 expect_json '$.bytes' "$(stat -c %s again.db)"
 
+# A command that only reads a closed cache creates no file beside it.
+cp copy.db fresh.db
+for command in stats list 'show theme' check 'backup another.db'; do
+  # shellcheck disable=SC2086 # words
+  run 0 ${command%% *} fresh.db ${command#"${command%% *}"}
+  [[ ! -e fresh.db-wal && ! -e fresh.db-shm ]] || fail "$command created a log"
+done
+
 # After half of the entries are deleted, compact makes the file smaller and keeps the others.
 ask known.db "DELETE FROM cache_entries WHERE cache_key LIKE 'Many:%'"
 before=$(stat -c %s known.db)
@@ -94,7 +102,7 @@ chmod 600 older.db
 for command in stats list check; do
   run 1 "$command" older.db
   expect_error 'it is of the older format 1'
-  expect_error 'open it for writing once'
+  expect_error 'open it for writing once, as its application does at its start'
 done
 
 # check reports each entry that does not match its checksum. The other commands go on.

@@ -1,7 +1,8 @@
 # shellcheck shell=bash
-# Sourced by test/run: the suite "embedding". Builds the README's first program in every way that the
-# README and the guides show, with their own lines: with ashmemo as a subproject, and with the installed
-# library through pkg-config, CMake and Meson. Also builds and runs all other blocks of these documents.
+# Sourced by test/run: the suite "embedding". Builds the README's first program in every way that
+# the README and the guides show, with their own lines: with ashmemo as a subproject, and with the
+# installed library through pkg-config, CMake and Meson. Also builds and runs all other blocks of
+# these documents.
 
 run_embedding_suite() {
   local document
@@ -71,8 +72,8 @@ installed() {
   find "$embedding/root" -name "$1" | grep . || die "not installed: $1"
 }
 
-# in_first_program HOW: builds the program in an empty directory and runs it twice, so that the second
-# run reads the results that the first one stored.
+# in_first_program HOW: builds the program in an empty directory and runs it twice, so that the
+# second run reads the results that the first one stored.
 in_first_program() {
   local directory=$embedding/$1 first second
   mkdir "$directory"
@@ -158,8 +159,8 @@ has_program() {
   list_blocks "$1" | grep -qx -- '- cpp'
 }
 
-# blocks_run DOCUMENT: builds and runs a program that begins as the first program. The document's blocks
-# replace its last line; blocks named "outside" are before `main`.
+# blocks_run DOCUMENT: builds and runs a program that begins as the first program. The document's
+# blocks replace its last line; blocks named "outside" are before `main`.
 blocks_run() (
   directory=$embedding/blocks-$(basename "$1" .md)
   mkdir "$directory"

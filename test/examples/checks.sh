@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Sourced by test/run: the suite "examples". Each program of examples/ is run by test/examples/NAME.sh
-# in an empty directory. Such a script uses the functions below. It checks facts, such as numbers,
-# keys and exit codes, so that the sentences of a program can change.
+# Sourced by test/run: the suite "examples". Each program of examples/ is run by
+# test/examples/NAME.sh in an empty directory. Such a script uses the functions below. It checks
+# facts, such as numbers, keys and exit codes, so that the sentences of a program can change.
 
 run_examples_suite() {
   local script program name

@@ -1,13 +1,14 @@
 # shellcheck shell=bash
-# Sourced by test/run and test/fuzz/renew_corpus: the suite "fuzz". libFuzzer runs each target for some
-# seconds, beginning with the inputs in test/fuzz/corpus. The targets are always built with Clang, in a
-# separate directory.
+# Sourced by test/run and test/fuzz/renew_corpus: the suite "fuzz". libFuzzer runs each target for
+# some seconds, beginning with the inputs in test/fuzz/corpus. The targets are always built with
+# Clang, in a separate directory.
 
 fuzz_targets=(codec file key log)
 fuzz_directory=$build_root/clang-fuzz
 
 # -entropic=0: selecting inputs by rare branches takes longer here than running the inputs.
-# -max_len=160: such an input makes about 25 edits. Failures of longer inputs are hard to understand.
+# -max_len=160: such an input makes about 25 edits. Failures of longer inputs are hard to
+# understand.
 fuzz_options=(-max_len=160 -len_control=0 -entropic=0 -timeout=10 -rss_limit_mb=1024)
 
 build_fuzz_targets() {
@@ -31,8 +32,8 @@ run_fuzz_suite() {
   done
 }
 
-# run_fuzz_target TARGET SECONDS: saves new inputs, which the next run begins with, and inputs that fail
-# in the build directory.
+# run_fuzz_target TARGET SECONDS: saves new inputs, which the next run begins with, and inputs that
+# fail in the build directory.
 run_fuzz_target() {
   local target=$1 seconds=$2 found=$fuzz_directory/corpus/$1 artifacts=$fuzz_directory/artifacts/$1
   local log=$fuzz_directory/$1.log status=0
@@ -50,8 +51,8 @@ tried_inputs() {
   sed -n 's/^stat::number_of_executed_units: *//p' "$fuzz_directory/$1.log" 2>/dev/null || true
 }
 
-# run_fuzzer TARGET ARGUMENT...: uses a file system in memory if there is one, because a target writes
-# its files some hundred times a second.
+# run_fuzzer TARGET ARGUMENT...: uses a file system in memory if there is one, because a target
+# writes its files some hundred times a second.
 run_fuzzer() {
   local target=$1 scratch parent=${TMPDIR:-/tmp} status=0
   shift

@@ -18,6 +18,7 @@ run_headers_suite() {
   check "every source is in its meson.build" sources_are_listed
   check "the top level is as it was laid out" top_level_is_fixed
   check "no file has more than 900 lines" files_are_short
+  check "no line of C++ has more than 100 columns" lines_are_short
   check "the members of a class are in one source file" layout members
   check "no files of a folder include each other in a circle" layout circles
   check "comments and documents are in plain English" plain_english
@@ -59,8 +60,8 @@ check_ranges() {
   done
 }
 
-# Each program of test/headers/mistakes has one usual mistake. The first error names it in a sentence of
-# this library, and few lines follow.
+# Each program of test/headers/mistakes has one usual mistake. The first error names it in a
+# sentence of this library, and few lines follow.
 check_mistakes() {
   local compiler mistake
   for compiler in g++ clang++; do
@@ -206,8 +207,8 @@ cli_uses_public_headers() {
     fails_if_any "the program includes"
 }
 
-# The nearest meson.build above each source file must name the file. The programs of test/headers/mistakes do
-# not compile.
+# The nearest meson.build above each source file must name the file. The programs of
+# test/headers/mistakes do not compile.
 sources_are_listed() {
   local file folder
   for file in $(project_files '*.cpp' | lines_with -v '^test/headers/mistakes/'); do
@@ -230,6 +231,12 @@ files_are_short() {
   for file in $(project_files '*.cpp' '*.hpp'); do
     (($(wc -l <"$project_root/$file") <= 900)) || printf '%s\n' "$file"
   done | fails_if_any "too long"
+}
+
+# The formatter does not wrap comments.
+lines_are_short() {
+  (cd "$project_root" && project_files '*.cpp' '*.hpp' | xargs grep -nE '.{101}') |
+    fails_if_any "too long"
 }
 
 layout() {
@@ -293,8 +300,8 @@ without_file=(
   Duration Limit Records Keys Value ValueView BoundCalculation # plain values
 )
 
-# operations_of CLASS HEADER: prints the names of its public functions, without constructors, assignments
-# and conversions.
+# operations_of CLASS HEADER: prints the names of its public functions, without constructors,
+# assignments and conversions.
 operations_of() {
   sed -n "/^class $1 .*{\$/,/^};/p" "$project_root/$2" |
     sed -E '/^ private:/,$d; /^ *\/\//d; /operator bool/d; s/\{.*//' |

@@ -23,7 +23,8 @@ def classes_with_members(text):
     namespace = re.search(r"^namespace ([\w:]+) \{", text, re.M)
     prefix = namespace.group(1) if namespace else ""
     found = set()
-    # A definition begins in the first column: `Type Class::member(`, `Class::Class(`, `Class::~Class(`.
+    # A definition begins in the first column: `Type Class::member(`, `Class::Class(`,
+    # `Class::~Class(`.
     for match in re.finditer(r"^(?:[\w:<>,&*\[\] ]+[ &*])?((?:\w+::)+)(?:~?\w+|operator\S+)\(", text, re.M):
         outer = match.group(1).split("::")[0]
         if outer[:1].isupper():

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# Sourced by test/run: the suite "reference". Doxygen makes the API reference from the public headers.
+# Sourced by test/run: the suite "reference". Doxygen makes the API reference from the public
+# headers.
 
 run_reference_suite() {
   ensure_packages doxygen

@@ -3,7 +3,8 @@
 
 coverage_goal=95  # percent of the lines of src and include
 
-# Runs clang-tidy with the rules in .clang-tidy. Each source file is one test and covers its headers.
+# Runs clang-tidy with the rules in .clang-tidy. Each source file is one test and covers its
+# headers.
 run_tidy_suite() {
   local directory=$build_root/clang logs file tool=clang-tidy
   ensure_packages clang clang-tidy

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Sourced by the suites "embedding" and "cli": the code blocks of the README and of the guides. A block
-# has a name if the line <!-- NAME --> is before it.
+# Sourced by the suites "embedding" and "cli": the code blocks of the README and of the guides. A
+# block has a name if the line <!-- NAME --> is before it.
 
 documents=("$project_root/README.md" "$project_root"/examples/guides/*.md)
 

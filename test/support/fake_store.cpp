@@ -15,7 +15,8 @@ using base::Status;
 class FakeStore final : public store::Store {
  public:
   explicit FakeStore(std::shared_ptr<FakeFile> file)
-      : file_(std::move(file)), writer_(make_fake_writer(*file_, commits_)) {
+      : file_(std::move(file)),
+        writer_(file_->only_read ? nullptr : make_fake_writer(*file_, commits_)) {
     ++file_->open_stores;
   }
   ~FakeStore() override { close(); }

@@ -79,6 +79,7 @@ class FakeFile {
   std::atomic<bool> foreign_reader{false};
   std::atomic<bool> own_reader{false};    // one that takes long
   std::atomic<bool> foreign_lock{false};  // another program is writing
+  std::atomic<bool> only_read{false};     // stores that are opened from now on have no writer
   std::atomic<bool> vacuums{true};        // false: free pages stay free, whatever is asked
   std::atomic<std::int64_t> file_bytes{0};
   std::atomic<std::int64_t> wal_file_bytes{0};  // as `stat` sees it

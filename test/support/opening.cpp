@@ -35,6 +35,8 @@ std::string kind_name(FailureKind kind) {
       return "in_use";
     case FailureKind::not_ours:
       return "not_ours";
+    case FailureKind::unusable:
+      return "unusable";
     case FailureKind::too_large:
       return "too_large";
     case FailureKind::other:
@@ -59,6 +61,7 @@ Opening open_with(OpenOptions options) {
                               const std::string& why) {
     opening.quarantine.push_back({file, to, why});
   };
+  options.on_exposed = [&](const std::string& file) { opening.exposed.push_back(file); };
   opening.store = store::open_store(options);
   return opening;
 }

@@ -21,6 +21,7 @@ struct Quarantine {
 struct Opening {
   base::Result<std::unique_ptr<store::Store>> store = base::Failure{};
   std::vector<Quarantine> quarantine;
+  std::vector<std::string> exposed;  // files that were reported as writable by others
 };
 
 /// Options with a manual clock.

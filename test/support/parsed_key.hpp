@@ -10,8 +10,8 @@ namespace ashmemo::test {
 /// The components of a calculation's key. <ashmemo/key_part.hpp> has the grammar. Tests parse the
 /// keys that the library builds, so that they find two keys that would be the same.
 ///
-/// `resource`, `key`, `calculation` and `scope` are unescaped. The brackets and tildes of vectors and
-/// optionals remain; they then look the same as escaped ones. `arguments` are still escaped.
+/// `resource`, `key`, `calculation` and `scope` are unescaped. The brackets and tildes of vectors
+/// and optionals remain; they then look the same as escaped ones. `arguments` are still escaped.
 struct ParsedKey {
   std::string resource;
   std::vector<std::string> key;  // one, or several for a composite key

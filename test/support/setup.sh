@@ -21,7 +21,8 @@ die() {
   exit 1
 }
 
-# ensure_packages [PACKAGE]...: installs the needed packages and the named ones, if they are missing.
+# ensure_packages [PACKAGE]...: installs the needed packages and the named ones, if they are
+# missing.
 ensure_packages() {
   local wanted=("${needed_packages[@]}" "$@") missing=() package
   if ! command -v apt-get >/dev/null; then
@@ -76,8 +77,8 @@ run_quietly() {
   fi
 }
 
-# configure DIRECTORY COMPILER OPTION...: creates the build directory, or creates it again if the options
-# have changed.
+# configure DIRECTORY COMPILER OPTION...: creates the build directory, or creates it again if the
+# options have changed.
 configure() {
   local directory=$1 compiler=$2 stamp
   shift 2

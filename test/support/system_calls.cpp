@@ -63,6 +63,11 @@ int own_fchmod(int file, mode_t mode) noexcept {
   return run({.kind = Kind::set_mode, .descriptor = file}, [&] { return ::fchmod(file, mode); });
 }
 
+int own_fchmodat(int folder, const char* path, mode_t mode, int flags) noexcept {
+  return run({.kind = Kind::set_mode, .path = path},
+             [&] { return ::fchmodat(folder, path, mode, flags); });
+}
+
 int own_fcntl(int file, int command, ...) noexcept {
   va_list arguments;
   va_start(arguments, command);
@@ -136,6 +141,7 @@ int own_unlink(const char* path) noexcept {
 
 void replace_own_calls() {
   sys::fchmod = own_fchmod;
+  sys::fchmodat = own_fchmodat;
   sys::fcntl = own_fcntl;
   sys::fstat = own_fstat;
   sys::fsync = own_fsync;

@@ -153,6 +153,25 @@ TEST_SUITE("system") {
     CHECK(f.in_file("k29"));
   }
 
+  TEST_CASE("a missing folder is reported with advice and the cache opens when it exists") {
+    CacheFixture f;
+    f.options.when_unavailable = WhenUnavailable::go_on;
+    const std::string folder = f.dir.path("missing");
+    const std::string path = folder + "/cache.db";
+    Cache cache(path, f.options);
+    (void)cache.run_maintenance();
+    REQUIRE(f.heard.count(NoticeKind::unavailable) == 1);
+    const Notice notice = f.heard.last(NoticeKind::unavailable);
+    CHECK(notice.subject == path);
+    CHECK_MESSAGE(has(notice.what, "the folder '" + folder + "' does not exist"), notice.what);
+    CHECK_MESSAGE(has(notice.what, "create it"), notice.what);
+    fs::create_directory(folder);
+    f.clock->advance(1min);
+    CHECK_FALSE(cache.run_maintenance(1s));
+    CHECK(cache.health().state == HealthState::ok);
+    CHECK(f.heard.count(NoticeKind::available) == 1);
+  }
+
   TEST_CASE("an empty path throws an error or gives a cache in memory only") {
     CacheFixture f;
     Options options = f.options;

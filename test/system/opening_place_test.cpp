@@ -1,14 +1,18 @@
 // Opening without a place for the file: missing folders, missing rights and full disks.
 
 #include <doctest/doctest.h>
+#include <sqlite3.h>
 #include <sys/mount.h>
 
+#include <ashmemo/cache.hpp>
+#include <ashmemo/error.hpp>
 #include <filesystem>
 #include <fstream>
 #include <string>
 #include <utility>
 
 #include "support/child.hpp"
+#include "support/fault_vfs.hpp"
 #include "support/opening.hpp"
 #include "support/temp_dir.hpp"
 
@@ -24,7 +28,7 @@ TEST_SUITE("system") {
     }
     CHECK(open_at(dir.path("no/x"))
               .store.failure()
-              .what.ends_with("create its folder, or choose another path"));
+              .what.ends_with("does not exist; create it, or use another path"));
     CHECK_FALSE(exists(dir.path("no")));
   }
 
@@ -37,7 +41,8 @@ TEST_SUITE("system") {
       CHECK(outcome(opening) == "unavailable");
       CHECK(opening.store.failure().what ==
             "cannot open the cache '" + dir.path(name) + "': " + why +
-                "; open it for writing once, which creates or upgrades the cache");
+                "; open it for writing once, as its application does at its start, to create or "
+                "upgrade the cache");
     }
   }
 
@@ -99,5 +104,73 @@ TEST_SUITE("system") {
     CHECK(outcome(healed) == "open");
     CHECK(healed.quarantine.empty());
     CHECK(after == "committed");
+  }
+
+  TEST_CASE("a path that is too long is an error and nothing is created") {
+    const TempDir dir;
+    std::string folder = dir.path();
+    while (folder.size() < 400) folder += '/' + std::string(80, 'd');
+    fs::create_directories(folder);
+    bool has_opened = false;
+    for (std::size_t bytes = 512; bytes > 495; --bytes) {
+      INFO(bytes);
+      const std::string path = folder + '/' + std::string(bytes - folder.size() - 1, 'n');
+      const auto opening = open_at(path);
+      has_opened = has_opened || opening.store;
+      if (has_opened) {
+        CHECK(outcome(opening) == "open");
+        CHECK(put(**opening.store, "new") == "committed");
+        continue;
+      }
+      CHECK(outcome(opening) == "unavailable");
+      CHECK_MESSAGE(message_of(opening).find("the whole path is too long: it has " +
+                                             std::to_string(bytes) + " bytes") != std::string::npos,
+                    message_of(opening));
+      CHECK(fs::is_empty(folder));
+    }
+    CHECK(has_opened);
+  }
+
+  TEST_CASE("the longest name of a file can be quarantined and a longer one is refused") {
+    const TempDir dir;
+    CHECK(outcome(open_at(dir.path(std::string(227, 'n')))) == "unavailable");
+    CHECK(fs::is_empty(dir.path()));
+    const std::string path = dir.path(std::string(226, 'n'));
+    make_cache(path);
+    write_file(path, "damaged");
+    ashmemo::store::OpenOptions options = options_for(path);
+    options.clock = ashmemo::system_clock();
+    const auto opening = open_with(options);
+    REQUIRE_MESSAGE(opening.store, message_of(opening));
+    CHECK(opening.quarantine.size() == 1);
+  }
+
+  TEST_CASE("a file system without shared memory is an error that says so") {
+    const TempDir dir;
+    FaultVfs vfs;
+    vfs.fail_each(SystemCall::map, Fault::io_error);
+    const auto opening = open_at(dir.path("x"));
+    CHECK(outcome(opening) == "io");
+    CHECK_MESSAGE(message_of(opening).find("cannot map shared memory") != std::string::npos,
+                  message_of(opening));
+    CHECK(message_of(opening).find(dir.path("x")) != std::string::npos);
+  }
+
+  TEST_CASE("SQLite without threads is an error even if the cache may go on without a file") {
+    const TempDir dir;
+    const ChildEnd end = in_child([&]() -> std::string {
+      ::sqlite3_shutdown();
+      if (::sqlite3_config(SQLITE_CONFIG_SINGLETHREAD) != SQLITE_OK) return "no such setting";
+      try {
+        const ashmemo::Cache cache(dir.path("x"));
+        return "opened";
+      } catch (const ashmemo::Error& error) {
+        return std::string(to_string(error.code())) + ": " + error.what();
+      }
+    });
+    CHECK_MESSAGE(end.said.starts_with("unavailable: cannot open the cache '" + dir.path("x")),
+                  end.said);
+    CHECK_MESSAGE(end.said.find("for one thread") != std::string::npos, end.said);
+    CHECK(fs::is_empty(dir.path()));
   }
 }

@@ -7,6 +7,8 @@
 #include <thread>
 #include <vector>
 
+#include "base/platform.hpp"
+#include "store/file_check.hpp"
 #include "support/child.hpp"
 #include "support/opening.hpp"
 #include "support/temp_dir.hpp"
@@ -47,6 +49,21 @@ TEST_SUITE("system") {
     CHECK(opening.quarantine.empty());
     CHECK((*opening.store)->totals()->entries == 1);
     CHECK(has_key(path, "old"));
+  }
+
+  TEST_CASE("a file that another copy of the library in this process has open is refused") {
+    const TempDir dir;
+    const std::string path = dir.path("x");
+    make_cache(path);
+    // The other copy has its own list of open files. Only the lock is known to both.
+    auto lock = ashmemo::base::FileLock::acquire(path + "-lock", ashmemo::store::kLockMagic);
+    REQUIRE(lock);
+    const auto refused = open_at(path);
+    CHECK(outcome(refused) == "in_use");
+    CHECK_MESSAGE(message_of(refused).find("another copy of this library") != std::string::npos,
+                  message_of(refused));
+    lock->reset();
+    CHECK(outcome(open_at(path)) == "open");
   }
 
   TEST_CASE("exactly one of fifty threads opens a file") {

@@ -140,20 +140,6 @@ TEST_SUITE("system") {
     CHECK_FALSE(exists("/dev/null-lock"));
   }
 
-  TEST_CASE("a file that others may write is refused") {
-    const TempDir dir;
-    make_cache(dir.path("x"));
-    write_file(dir.path("empty"), "");
-    for (const std::string name : {"x", "empty"}) {
-      for (const int mode : {0620, 0602, 0666}) {
-        fs::permissions(dir.path(name), fs::perms(mode));
-        check_untouched(dir, dir.path(name));
-      }
-    }
-    fs::permissions(dir.path("x"), fs::perms(0644));
-    CHECK(outcome(open_at(dir.path("x"))) == "open");
-  }
-
   TEST_CASE("a file of another owner is refused") {
     if (!is_root()) {
       MESSAGE("skipped: changing the owner of a file needs root");

@@ -200,8 +200,8 @@ TEST_SUITE("system") {
     CHECK(outcome(opening) == "unavailable");
     CHECK(message_of(opening) ==
           "cannot open the cache '" + path +
-              "': it is of the older format 1, which is upgraded, not read; open it for writing"
-              " once, which creates or upgrades the cache");
+              "': it is of the older format 1, which is upgraded, not read; open it for writing "
+              "once, as its application does at its start, to create or upgrade the cache");
     CHECK(read_file(path) == before.at(path).substr(before.at(path).size() - fs::file_size(path)));
     CHECK(outcome(open_at(path)) == "open");
     CHECK(outcome(open_read_only(path)) == "open");

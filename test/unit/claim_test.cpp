@@ -126,7 +126,13 @@ TEST_SUITE("unit") {
     CHECK(outcome(resolve(std::string("a\0b", 3))) == "unavailable");
     // A component of the path is a file instead of a folder.
     CHECK_FALSE(ClaimedFile::for_writing(dir.path("file/x")));
-    CHECK_FALSE(ClaimedFile::for_writing(dir.path(std::string(300, 'n'))));
+    for (const auto& too_long : {resolve(dir.path(std::string(227, 'n'))),
+                                 resolve("/" + std::string(300, '/') + std::string(230, 'n'))}) {
+      CHECK(outcome(too_long) == "unavailable");
+      CHECK_MESSAGE(too_long.failure().what.find("too long") != std::string::npos,
+                    too_long.failure().what);
+    }
+    CHECK(outcome(resolve(dir.path(std::string(226, 'n')))) == "ok");
     CHECK(read_file(dir.path("file")).empty());
   }
 
@@ -241,7 +247,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("a claim removes files beside a deleted cache only if its lock file exists") {
     const TempDir dir;
-    for (const std::string beside : {"x-wal", "x-shm", "x-journal"}) {
+    for (const std::string beside : {"x-wal", "x-journal"}) {
       for (const bool file_is_empty : {false, true}) {
         INFO(beside);
         write_file(dir.path(beside), "leftover");
@@ -260,7 +266,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("a claim is refused if a file beside the cache is a link, a folder or shared") {
+  TEST_CASE("a claim is refused if a file beside the cache is a link, a folder or has two names") {
     const TempDir dir;
     make_cache(dir.path("x"));
     fs::remove(dir.path("x-lock"));
@@ -276,9 +282,10 @@ TEST_SUITE("unit") {
       CHECK(outcome(ClaimedFile::for_writing(dir.path("x"))) == "not_ours");
       fs::remove(dir.path(beside));
       write_file(dir.path(beside), "");
-      fs::permissions(dir.path(beside), fs::perms(0666));
+      fs::create_hard_link(dir.path(beside), dir.path("second name"));
       CHECK(outcome(ClaimedFile::for_writing(dir.path("x"))) == "not_ours");
       fs::remove(dir.path(beside));
+      fs::remove(dir.path("second name"));
     }
     CHECK_FALSE(exists(dir.path("target")));
     CHECK(read_file(dir.path("x")) == content);

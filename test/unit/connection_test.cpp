@@ -118,8 +118,8 @@ TEST_SUITE("unit") {
     CHECK(text.failure().kind == FailureKind::corrupt);
   }
 
-  // SQLite opens FILE-shm again when it closes the connection. If it can only read it then, it takes
-  // the log for empty.
+  // SQLite opens FILE-shm again when it closes the connection. If it can only read it then, it
+  // takes the log for empty.
   TEST_CASE("a connection that cannot be opened on a full disk keeps the log") {
     test::TempDir dir;
     test::make_cache_with_an_erase_in_the_log(dir.path("x"));

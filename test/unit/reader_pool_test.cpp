@@ -50,7 +50,7 @@ struct PoolFixture {
   }
 
   StoreFixture file;
-  bool in_place = true;
+  base::Status in_place;
   std::atomic<std::uint64_t> commits{0};
   std::unique_ptr<ReaderPool> pool;
 };
@@ -127,7 +127,7 @@ TEST_SUITE("unit") {
   TEST_CASE("a failed opening does not use a place in the pool") {
     PoolFixture fixture(2);
     ReaderPool pool(fixture.file.dir.path("missing"), {},
-                    {&fixture.commits, fixture.file.clock, true}, 2, [] { return true; });
+                    {&fixture.commits, fixture.file.clock, true}, 2, [] { return base::Status(); });
     for (int i = 0; i < 5; ++i) {
       const auto lease = pool.lease();
       REQUIRE_FALSE(lease);
@@ -153,10 +153,30 @@ TEST_SUITE("unit") {
   TEST_CASE("the pool opens no reader once the path names another file") {
     PoolFixture fixture(2);
     const auto open_before = fixture.lease();
-    fixture.in_place = false;
+    fixture.in_place = base::Failure{FailureKind::unavailable, 0, "it was replaced"};
     CHECK(fixture.pool->lease().failure().kind == FailureKind::unavailable);
     CHECK(fixture.pool->dedicated().failure().kind == FailureKind::unavailable);
     CHECK(PoolFixture::entries(open_before) == 0);
+  }
+
+  TEST_CASE("a caller waits for an open reader if no other reader can be opened") {
+    PoolFixture fixture(3);
+    std::optional<ReaderPool::Lease> lease(fixture.lease());
+    Reader* const only = &**lease;
+    fixture.in_place = base::Failure{FailureKind::io, 0, "the rights were given up"};
+    std::vector<std::thread> callers;
+    std::atomic<int> served{0};
+    for (const Take take : {&ReaderPool::lease, &ReaderPool::dedicated, &ReaderPool::lease}) {
+      callers.emplace_back([&, take] {
+        const auto taken = (fixture.pool.get()->*take)();
+        served += taken && &**taken == only ? 1 : 0;
+      });
+    }
+    lease.reset();
+    for (std::thread& caller : callers) caller.join();
+    CHECK(served == 3);
+    fixture.lease().discard();
+    CHECK(fixture.pool->lease().failure().kind == FailureKind::io);
   }
 
   TEST_CASE("a dedicated reader does not count towards the maximum") {

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -13,6 +14,7 @@
 // How the worker opens the store, closes it and opens it again.
 
 using namespace ashmemo;
+using namespace std::chrono_literals;
 using base::FailureKind;
 using test::Call;
 using test::FakeEngine;
@@ -421,6 +423,41 @@ TEST_SUITE("unit") {
     reads.reset();
     CHECK(closed == 1);
     fake.file->at_close = {};
+  }
+
+  TEST_CASE("on a full disk the worker follows the file that it only reads") {
+    FakeEngine fake;
+    int tries = 0;
+    fake.engine.open_store = [&](const store::OpenOptions& options) -> Opened {
+      if (!options.read_only) ++tries;
+      if (!options.read_only) return base::Failure{FailureKind::full, 0, "no space"};
+      fake.file->only_read = true;
+      return test::open_fake_store(fake.file);
+    };
+    FakeRow row;
+    row.value = Value::text("in the file");
+    fake.file->plant("a", row);
+    fake.worker.start_without_store(fake.open().failure());
+    CHECK(fake.health() == HealthState::degraded);
+    CHECK(fake.get("a") == "in the file");
+    while (fake.engine.tier_watch.stays_awake(0)) continue;
+    CHECK(fake.put("k", "in memory") == 0);
+    CHECK(fake.get("k") == "in memory");
+    CHECK(fake.ask({.key = "k"}).in_memory);
+    for (int i = 0; i < 10; ++i) {  // until the back-off has its maximum
+      fake.clock->advance(1min);
+      (void)fake.worker.run(0);
+    }
+    CHECK(fake.file->open_stores == 1);
+    CHECK(fake.engine.entries == 1);
+    const int tries_before = std::exchange(tries, 0);
+    CHECK(tries_before == 11);
+    fake.file->plant("b", row);  // by another program
+    fake.clock->advance(1s);
+    (void)fake.worker.run(0);
+    CHECK(fake.engine.entries == 2);
+    CHECK(tries == 0);
+    CHECK(fake.get("b") == "in the file");
   }
 
   TEST_CASE("the store gets a new limit for one entry before it writes entries under that limit") {

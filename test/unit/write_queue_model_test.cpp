@@ -50,8 +50,8 @@ struct Item {
 
 class Model {
  public:
-  /// Returns the item that a write of the key replaces. It is the newest item of the key, unless the
-  /// worker has taken it or a command follows it.
+  /// Returns the item that a write of the key replaces. It is the newest item of the key, unless
+  /// the worker has taken it or a command follows it.
   ItemPtr joinable(const std::string& key) const {
     for (auto item = items_.rbegin(); item != items_.rend(); ++item) {
       if ((*item)->range) return nullptr;

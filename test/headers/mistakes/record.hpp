@@ -4,7 +4,8 @@
 #include <string>
 #include <vector>
 
-// For the programs of this folder. Each has one mistake, which the compiler must report in plain words.
+// For the programs of this folder. Each has one mistake, which the compiler must report in plain
+// words.
 
 struct Post {
   int id;

@@ -1,0 +1,96 @@
+// A program that gives up its rights or changes its root directory keeps the cache that it has
+// open.
+
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <ashmemo/cache.hpp>
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "support/cache_fixture.hpp"
+#include "support/child.hpp"
+
+namespace fs = std::filesystem;
+using namespace ashmemo;
+using namespace ashmemo::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Opens a cache, calls `change`, and uses the cache. Returns "works", or what did not work.
+std::string use_after(const std::string& path, const std::function<bool()>& change) {
+  const auto clock = std::make_shared<ManualClock>();
+  Heard heard;
+  Options options;
+  options.memory_bytes = 0;
+  options.hooks.clock = clock;
+  options.hooks.worker = WorkerMode::manual;
+  options.hooks.on_error = [&heard](const Notice& notice) { heard.add(notice); };
+  Cache cache(path, options);
+  if (!cache.put("before", 1)) return "the first put failed";
+  cache.flush();
+  if (!change()) return "the change failed";
+  for (int round = 0; round < 3; ++round) {
+    const std::string key = "after" + std::to_string(round);
+    if (!cache.put(key, round)) return key + " was not stored";
+    cache.flush();
+    clock->advance(10s);
+    (void)cache.run_maintenance();
+    if (cache.get<int>("before") != 1) return "the old entry is lost";
+    if (cache.get<int>(key) != round) return key + " is lost";
+    if (!cache.check().ok) return "the file is damaged";
+  }
+  if (!heard.notices().empty()) return heard.notices().front().what;
+  return cache.health().state == HealthState::ok ? "works" : cache.health().last_error;
+}
+
+bool change_root(const std::string& folder) {
+  return ::chroot(folder.c_str()) == 0 && ::chdir("/") == 0;
+}
+
+}  // namespace
+
+TEST_SUITE("system") {
+  TEST_CASE("a cache stays open after its program gives up the rights to open it") {
+    if (!is_root()) {
+      MESSAGE("skipped: giving up rights needs root");
+      return;
+    }
+    const TempDir dir;
+    const ChildEnd end = in_child([&] {
+      return use_after(dir.path("x"), [] {
+        drop_privileges();
+        return true;
+      });
+    });
+    CHECK(end.said == "works");
+    CHECK(in_child([&] {
+            const Cache cache(dir.path("x"));
+            return std::to_string(cache.stats().entries);
+          }).said == "4");
+  }
+
+  TEST_CASE("a cache stays open after its program changes the root directory") {
+    if (!is_root()) {
+      MESSAGE("skipped: changing the root directory needs root");
+      return;
+    }
+    const TempDir dir;
+    // The new root has another file at the path of the cache. It must not be used.
+    const std::string decoy = dir.path("jail") + dir.path("x");
+    fs::create_directories(fs::path(decoy).parent_path());
+    write_file(decoy, "another file");
+    const ChildEnd end = in_child(
+        [&] { return use_after(dir.path("x"), [&] { return change_root(dir.path("jail")); }); });
+    CHECK(end.said == "works");
+    CHECK(read_file(decoy) == "another file");
+    CHECK(in_child([&] {
+            const Cache cache(dir.path("x"));
+            return std::to_string(cache.stats().entries);
+          }).said == "4");
+  }
+}

@@ -1,0 +1,137 @@
+// Read-only opening: it leaves no file behind, and it needs no folder that can be written.
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <string>
+
+#include "support/child.hpp"
+#include "support/opening.hpp"
+#include "support/temp_dir.hpp"
+
+namespace fs = std::filesystem;
+using namespace ashmemo::test;
+
+namespace {
+
+std::int64_t entries_in(const Opening& opening) {
+  REQUIRE_MESSAGE(opening.store, message_of(opening));
+  const auto totals = (*opening.store)->totals();
+  REQUIRE_MESSAGE(totals, totals.failure().what);
+  return totals->entries;
+}
+
+}  // namespace
+
+TEST_SUITE("system") {
+  TEST_CASE("read-only opening of a closed cache leaves no file behind") {
+    for (const std::string name : {"x", "file:x", "a b%41?mode=ro#c", "\xC3\xBC'\"\\"}) {
+      INFO(name);
+      const TempDir dir;
+      make_cache(dir.path(name));
+      fs::remove(dir.path(name) + "-lock");
+      const auto before = facts_of(dir.path());
+      {
+        const auto opening = open_read_only(dir.path(name));
+        CHECK(entries_in(opening) == 1);
+        CHECK((*opening.store)->entry("old")->has_value());
+        CHECK((*opening.store)->integrity()->empty());
+      }
+      CHECK(facts_of(dir.path()) == before);
+    }
+  }
+
+  TEST_CASE("a closed cache is read from a folder that cannot be written") {
+    const TempDir dir;
+    dir.open_to_all();
+    fs::create_directory(dir.path("folder"));
+    fs::permissions(dir.path("folder"), fs::perms(0777));
+    const std::string path = dir.path("folder/x");
+    const ChildEnd end = in_child([&]() -> std::string {
+      drop_privileges();
+      {
+        const auto made = open_at(path);
+        (void)put(**made.store, "old");
+      }
+      fs::remove(path + "-lock");
+      fs::permissions(dir.path("folder/x"), fs::perms(0400));
+      return "made";
+    });
+    REQUIRE(end.said == "made");
+    fs::permissions(dir.path("folder"), fs::perms(0555));
+    const ChildEnd reader = in_child([&]() -> std::string {
+      drop_privileges();
+      const auto opening = open_read_only(path);
+      if (!opening.store) return opening.store.failure().what;
+      return std::to_string((*opening.store)->totals()->entries) + ' ' + outcome(open_at(path));
+    });
+    CHECK(reader.said == "1 io");
+    fs::permissions(dir.path("folder"), fs::perms(0700));
+  }
+
+  TEST_CASE("a log with content in a folder that cannot be written is an error with advice") {
+    const TempDir dir;
+    dir.open_to_all();
+    fs::create_directory(dir.path("folder"));
+    fs::permissions(dir.path("folder"), fs::perms(0777));
+    const std::string path = dir.path("folder/x");
+    Child holder([&](Child::Parent& parent) -> std::string {
+      drop_privileges();
+      const auto opening = open_at(path);
+      (void)put(**opening.store, "old");
+      parent.notify();
+      parent.wait_for();
+      return "";
+    });
+    REQUIRE(holder.wait_for());
+    holder.kill();
+    fs::remove(path + "-shm");
+    fs::permissions(dir.path("folder"), fs::perms(0555));
+    const ChildEnd reader = in_child([&]() -> std::string {
+      drop_privileges();
+      const auto opening = open_read_only(path);
+      return outcome(opening) + ' ' + message_of(opening);
+    });
+    CHECK(reader.said.starts_with("io cannot open the cache '" + path));
+    CHECK_MESSAGE(reader.said.find("its folder must be writable") != std::string::npos,
+                  reader.said);
+    fs::permissions(dir.path("folder"), fs::perms(0700));
+  }
+
+  TEST_CASE("a read-only store of a closed file sees the commits of a later writer") {
+    const TempDir dir;
+    const std::string path = dir.path("x");
+    make_cache(path);
+    Child other([&](Child::Parent& parent) -> std::string {  // forked before the file is open here
+      parent.wait_for();
+      const auto writer = open_at(path);
+      return writer.store ? put(**writer.store, "third") : message_of(writer);
+    });
+    const auto reader = open_read_only(path);
+    CHECK(entries_in(reader) == 1);
+    {
+      const auto writer = open_at(path);
+      REQUIRE(writer.store);
+      CHECK(entries_in(reader) == 1);
+      CHECK(put(**writer.store, "new") == "committed");
+      CHECK(entries_in(reader) == 2);
+    }
+    CHECK(entries_in(reader) == 2);
+    other.notify();
+    CHECK(other.wait_for_end().said == "committed");
+    CHECK(entries_in(reader) == 3);
+  }
+
+  TEST_CASE("an empty log beside a missing or empty file does not prevent a new cache") {
+    for (const bool file_is_empty : {false, true}) {
+      const TempDir dir;
+      const std::string path = dir.path("x");
+      if (file_is_empty) write_file(path, "");
+      write_file(path + "-wal", "");
+      write_file(path + "-shm", std::string(32'768, '\0'));
+      const auto opening = open_at(path);
+      REQUIRE_MESSAGE(opening.store, message_of(opening));
+      CHECK(put(**opening.store, "new") == "committed");
+    }
+  }
+}
