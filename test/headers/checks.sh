@@ -235,8 +235,8 @@ files_are_short() {
 
 # The formatter does not wrap comments.
 lines_are_short() {
-  (cd "$project_root" && project_files '*.cpp' '*.hpp' | xargs grep -nE '.{101}') |
-    fails_if_any "too long"
+  mapfile -t files < <(project_files '*.cpp' '*.hpp')
+  (cd "$project_root" && lines_with -n '.{101}' "${files[@]}") | fails_if_any "too long"
 }
 
 layout() {
