@@ -4,9 +4,11 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "store/claim.hpp"
 #include "support/child.hpp"
+#include "support/system_calls.hpp"
 #include "support/temp_dir.hpp"
 
 namespace fs = std::filesystem;
@@ -19,6 +21,25 @@ CachePaths paths_of(const std::string& file) {
   auto paths = resolve(file);
   REQUIRE_MESSAGE(paths, paths.failure().what);
   return *paths;
+}
+
+/// The renames and syncs of `work`, in their order.
+template <class Work>
+std::vector<std::string> renames_and_syncs(const Work& work) {
+  using Kind = OsCall::Kind;
+  std::vector<std::string> seen;
+  before_os_calls([&seen](const OsCall& call) {
+    std::string step = call.kind == Kind::sync ? "syncs" : "";
+    if (call.kind == Kind::rename || call.kind == Kind::rename_only) {
+      step = "renames " + fs::path(call.path).filename().string();
+    }
+    // Without `rename_only` in the file system the library tries `rename` next.
+    if (!step.empty() && (seen.empty() || seen.back() != step)) seen.push_back(step);
+    return 0;
+  });
+  work();
+  before_os_calls({});
+  return seen;
 }
 
 }  // namespace
@@ -112,6 +133,17 @@ TEST_SUITE("unit") {
       CHECK_FALSE_MESSAGE(exists(dir.path(gone)), gone);
     }
     CHECK(claim.value()->still_in_place());
+  }
+
+  TEST_CASE("quarantine and restore sync the folder between their two renames") {
+    const TempDir dir;
+    write_file(dir.path("x"), "garbage");
+    write_file(dir.path("x-wal"), "its wal");
+    const CachePaths paths = paths_of(dir.path("x"));
+    CHECK(renames_and_syncs([&] { (void)quarantine(paths, 1); }) ==
+          std::vector<std::string>{"renames x", "syncs", "renames x-wal"});
+    CHECK(renames_and_syncs([&] { (void)restore(paths, dir.path("x.corrupt-1")); }) ==
+          std::vector<std::string>{"renames x.corrupt-1-wal", "syncs", "renames x.corrupt-1"});
   }
 
   TEST_CASE("quarantine does not touch a file that replaced the claimed one") {
