@@ -55,6 +55,14 @@ class AutoExtension {
 
 int refuse(sqlite3*, char**, const sqlite3_api_routines*) { return SQLITE_ERROR; }
 
+// The connections that SQLite has opened, and the number of the one that it refuses.
+int connections = 0;
+int refused = 0;
+
+int refuse_one(sqlite3*, char**, const sqlite3_api_routines*) {
+  return ++connections == refused ? SQLITE_ERROR : SQLITE_OK;
+}
+
 int replace_typeof(sqlite3* db, char**, const sqlite3_api_routines*) {
   const auto answer = [](sqlite3_context* context, int, sqlite3_value**) {
     sqlite3_result_text(context, "theirs", -1, SQLITE_STATIC);
@@ -216,6 +224,20 @@ TEST_SUITE("system") {
     CHECK(has_key(dir.path("x"), "old"));
   }
 
+  TEST_CASE("a file that only one connection finds damaged is not quarantined") {
+    const TempDir dir;
+    make_cache(dir.path("x"));
+    for (refused = 1; refused <= 3; ++refused) {
+      INFO(refused);
+      const AutoExtension extension(refuse_one);
+      connections = 0;
+      const auto opening = open_at(dir.path("x"));
+      CHECK(outcome(opening) == (refused == 1 ? "other" : "open"));  // the first reads the header
+      CHECK(opening.quarantine.empty());
+    }
+    CHECK(has_key(dir.path("x"), "old"));
+  }
+
   TEST_CASE("a damaged file returns to its place if a new file fails, too") {
     const TempDir dir;
     const std::string path = dir.path("x");
@@ -280,6 +302,22 @@ TEST_SUITE("system") {
     CHECK(opening.quarantine[0].why == "page 7 is damaged");
     CHECK((*opening.store)->totals()->entries == 0);
     CHECK(has_key(opening.quarantine[0].renamed_to, "old"));
+  }
+
+  TEST_CASE("a new file that is corrupt at once does not replace an older quarantined copy") {
+    const TempDir dir;
+    const std::string path = dir.path("x");
+    make_cache(path);
+    write_file(path + ".corrupt-1", "an older copy");
+    auto options = options_for(path);
+    options.found_corrupt = "page 7 is damaged";
+    options.corrupt_file = ashmemo::base::inspect(path)->identity;
+    options.corrupt_file_is_new = true;
+    const auto opening = open_with(options);
+    REQUIRE(opening.store);
+    REQUIRE(opening.quarantine.size() == 1);
+    CHECK(read_file(path + ".corrupt-1") == "an older copy");
+    CHECK_FALSE(exists(opening.quarantine[0].renamed_to));
   }
 
   TEST_CASE("a file that replaced a corrupt one is checked itself") {

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "store/claim.hpp"
 #include "support/child.hpp"
@@ -44,6 +45,24 @@ struct DamagedFile {
   TempDir dir;
   std::unique_ptr<ClaimedFile> claim;
 };
+
+/// The renames and syncs of `work`, in their order.
+template <class Work>
+std::vector<std::string> renames_and_syncs(const Work& work) {
+  std::vector<std::string> seen;
+  before_os_calls([&seen](const OsCall& call) {
+    std::string step = call.kind == Kind::sync ? "syncs" : "";
+    if (call.kind == Kind::rename || call.kind == Kind::rename_only) {
+      step = "renames " + fs::path(call.path).filename().string();
+    }
+    // Without `rename_only` in the file system the library tries `rename` next.
+    if (!step.empty() && (seen.empty() || seen.back() != step)) seen.push_back(step);
+    return 0;
+  });
+  work();
+  before_os_calls({});
+  return seen;
+}
 
 }  // namespace
 
@@ -182,6 +201,18 @@ TEST_SUITE("unit") {
     before_os_calls({});
     CHECK(name == file.dir.path("x.corrupt-1"));
     CHECK(read_file(name) == "garbage");
+  }
+
+  TEST_CASE("quarantine and restore sync the folder between their two renames") {
+    const TempDir dir;
+    write_file(dir.path("x"), "garbage");
+    write_file(dir.path("x-wal"), "its wal");
+    const CachePaths paths = paths_of(dir.path("x"));
+    std::string name;
+    CHECK(renames_and_syncs([&] { (void)quarantine(paths, 1, &name); }) ==
+          std::vector<std::string>{"renames x", "syncs", "renames x-wal"});
+    CHECK(renames_and_syncs([&] { (void)restore(paths, dir.path("x.corrupt-1")); }) ==
+          std::vector<std::string>{"renames x.corrupt-1-wal", "syncs", "renames x.corrupt-1"});
   }
 
   TEST_CASE("quarantine does not touch a file that replaced the claimed one") {

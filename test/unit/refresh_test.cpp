@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <pthread.h>
 
 #include <atomic>
 #include <chrono>
@@ -211,6 +212,23 @@ TEST_SUITE("unit") {
     CHECK(other(Post{1, {}, 0}) == 1);
     events.wait_for("other1 begins");
     events.happened("released");
+  }
+
+  TEST_CASE("threads that end inside refreshes end alone and later refreshes run") {
+    const test::Watchdog watchdog("refreshes that end their threads");
+    constexpr int kEnded = 20;  // more than the pool has threads
+    std::atomic<int> calls{0};
+    Blog blog;
+    auto count = blog.posts.calculation("count", [&](const Post&) {
+      const int call = ++calls;
+      if (call > 1 && call <= kEnded + 1) ::pthread_exit(nullptr);
+      return call;
+    });
+    blog.posts.cache_calculation("count", kSwr);
+    const Post one{1, {}, 0};
+    CHECK(count(one) == 1);
+    blog.clock->advance(10min);
+    CHECK(test::becomes_true([&] { return count(one) == kEnded + 2; }));
   }
 
   TEST_CASE("close leaves a refresh that hangs alone after close_wait and reports it") {

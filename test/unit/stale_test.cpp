@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <pthread.h>
 
 #include <atomic>
 #include <chrono>
@@ -388,6 +389,27 @@ TEST_SUITE("unit") {
     blog.clock->advance(10min);
     for (int i = 0; i < 2; ++i) CHECK(id(one) == 7);
     CHECK(with.executor->waiting() == 0);
+  }
+
+  TEST_CASE("a thread that ends while a stale load copies its record ends alone") {
+    struct Ends {
+      explicit Ends(int number) : id(number) {}
+      Ends(const Ends& other) : id(other.id) { ::pthread_exit(nullptr); }
+      int id;
+    };
+    Blog blog;
+    auto& resource = blog.registry.resource<Ends>("Ends", &Ends::id);
+    auto id = resource.calculation("id", [](const Ends& one) { return one.id; });
+    resource.cache_calculation("id", kSwr);
+    const Ends one(7);
+    CHECK(id(one) == 7);
+    blog.clock->advance(10min);
+    std::atomic<bool> goes_on{false};
+    std::thread([&] {
+      (void)id(one);
+      goes_on = true;
+    }).join();
+    CHECK_FALSE(goes_on);
   }
 
   TEST_CASE("a read-only cache returns stale values and refreshes nothing") {
