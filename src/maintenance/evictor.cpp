@@ -131,18 +131,21 @@ Status Evictor::evict_or_reinsert(store::Writer& writer, store::Candidate& candi
   }
   const std::int64_t stamp = engine_.sequence_clock.next(engine_.clock->wall_now());
   const eviction::Verdict verdict = policy_->decide(candidate, touches, stamp);
-  if (verdict.evict || !reinsertions_.is_allowed()) {
-    reinsertions_.deleted();
-    remaining.use(candidate.byte_size);
-    changes.touches_dropped += touches;
-    return evict(writer, candidate, changes);
-  }
-  reinsertions_.reinserted();
-  // If its counters need another byte, SQLite writes the whole row again.
+  // If the counters of a reinserted row need another byte, SQLite writes the whole row again.
   remaining.use(candidate.byte_size);
-  earliest_return_ = std::min(earliest_return_, verdict.placement.inserted_at);
-  changes.touches_written += touches > 0 ? 1 : 0;
-  return writer.reinsert(candidate.rowid, verdict.placement);
+  if (!verdict.evict && reinsertions_.is_allowed()) {
+    const auto stays = writer.reinsert(candidate.rowid, verdict.placement);
+    if (!stays) return stays.failure();
+    if (*stays) {
+      reinsertions_.reinserted();
+      earliest_return_ = std::min(earliest_return_, verdict.placement.inserted_at);
+      changes.touches_written += touches > 0 ? 1 : 0;
+      return {};
+    }
+  }
+  reinsertions_.deleted();
+  changes.touches_dropped += touches;
+  return evict(writer, candidate, changes);
 }
 
 Status Evictor::evict(store::Writer& writer, const store::Candidate& candidate, Changes& changes) {

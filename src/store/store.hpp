@@ -57,8 +57,9 @@ class Writer {
   /// matches or does not exist.
   [[nodiscard]] virtual base::Result<std::optional<DeletedRow>> delete_damaged(
       std::int64_t rowid) = 0;
-  /// Moves a row to a new place in an eviction queue and writes its touches.
-  [[nodiscard]] virtual base::Status reinsert(std::int64_t rowid, const Placement& to) = 0;
+  /// Moves a row to a new place in an eviction queue and writes its touches. Returns false, and
+  /// changes nothing, if the value is too large to be written again.
+  [[nodiscard]] virtual base::Result<bool> reinsert(std::int64_t rowid, const Placement& to) = 0;
 
   // Bounded deletions: at most `limit` rows, and at most 4 MiB of byte_size after the first row. An
   // empty result means that no row remains.

@@ -438,10 +438,10 @@ base::Result<std::optional<std::int64_t>> SqliteWriter::touch(const TouchRow& to
   });
 }
 
-base::Status SqliteWriter::reinsert(std::int64_t rowid, const Placement& to) {
+base::Result<bool> SqliteWriter::reinsert(std::int64_t rowid, const Placement& to) {
   return change("keeping an entry", [&] {
     const std::optional<Place> from = place_of(rowid);
-    if (!from) return;
+    if (!from) return true;
     StatementUse statement = use(&WriterSql::reinsert);
     statement->bind(1, rowid);
     statement->bind(2, to.accessed_at);
@@ -450,11 +450,11 @@ base::Status SqliteWriter::reinsert(std::int64_t rowid, const Placement& to) {
     statement->bind(5, to.inserted_at);
     statement->bind(6, to.eviction_counter);
     statement->bind(7, to.eviction_queue);
-    // Deletes a row that cannot be read. Otherwise it would stay the oldest row and block eviction.
-    if (!rewrite(*statement)) return remove({rowid, {}, from->byte_size, 0, {}, from->queue});
+    if (!rewrite(*statement)) return false;
     count_removed(from->byte_size, from->queue);
     count_added(from->byte_size, to.eviction_queue);
     last_stamp_ = std::max(last_stamp_, to.inserted_at);
+    return true;
   });
 }
 

@@ -34,7 +34,7 @@ class SqliteWriter final : public Writer {
   base::Result<std::optional<std::int64_t>> touch(const TouchRow& touch) override;
   base::Status delete_row(const Candidate& row) override;
   base::Result<std::optional<DeletedRow>> delete_damaged(std::int64_t rowid) override;
-  base::Status reinsert(std::int64_t rowid, const Placement& to) override;
+  base::Result<bool> reinsert(std::int64_t rowid, const Placement& to) override;
 
   base::Result<Deleted> delete_prefix(std::string_view prefix, int limit) override;
   base::Result<Due> delete_due(std::int64_t now, int limit) override;

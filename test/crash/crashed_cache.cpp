@@ -5,6 +5,7 @@
 #include <chrono>
 #include <filesystem>
 
+#include "support/policies.hpp"
 #include "support/raw_database.hpp"
 
 namespace ashmemo::test {
@@ -52,7 +53,7 @@ Load CrashedCache::draw_load(std::mt19937_64& random, Durability durability, int
   if (!is_small_) return load;
   load.limits_change = true;
   load.options.limits = {.max_entries = 50, .max_bytes = 512 * KiB};
-  load.options.eviction = static_cast<Eviction>(1 + random() % 4);
+  load.options.eviction = kPolicies[random() % kPolicies.size()];
   return load;
 }
 

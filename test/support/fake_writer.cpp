@@ -153,10 +153,10 @@ class FakeWriter final : public store::Writer {
     return std::optional<DeletedRow>();
   }
 
-  Status reinsert(std::int64_t rowid, const store::Placement& to) override {
+  Result<bool> reinsert(std::int64_t rowid, const store::Placement& to) override {
     const Alone alone = change();
     FakeRow* const row = by_rowid(rowid);
-    if (row == nullptr) return {};
+    if (row == nullptr) return true;
     changed_ = true;
     state_.count(*row, -1);
     row->inserted_at = to.inserted_at;
@@ -166,7 +166,7 @@ class FakeWriter final : public store::Writer {
     row->eviction_queue = to.eviction_queue;
     state_.count(*row, 1);
     state_.last_stamp = std::max(state_.last_stamp, to.inserted_at);
-    return {};
+    return true;
   }
 
   Result<Deleted> delete_prefix(std::string_view prefix, int most) override {

@@ -41,7 +41,7 @@ class FaultyWriter final : public store::Writer {
   Result<std::optional<store::DeletedRow>> delete_damaged(std::int64_t rowid) override {
     return change(Call::delete_damaged, [&] { return inner_.delete_damaged(rowid); });
   }
-  Status reinsert(std::int64_t rowid, const store::Placement& to) override {
+  Result<bool> reinsert(std::int64_t rowid, const store::Placement& to) override {
     return change(Call::reinsert, [&] { return inner_.reinsert(rowid, to); });
   }
   Result<Deleted> delete_prefix(std::string_view prefix, int most) override {

@@ -270,6 +270,25 @@ TEST_SUITE("system") {
     }
   }
 
+  TEST_CASE("an entry that was read and is now too large to be rewritten is evicted") {
+    Options options = room_for(3, Eviction::lru);
+    options.limits.max_entry_bytes = 8 * MiB;
+    CacheFixture f(options);
+    CHECK(f->put("big", std::string(3 * MiB, 'x')));
+    put_each(f, {"a", "b"});
+    f.clock->advance(1s);
+    CHECK(f->get<std::string>("big").has_value());
+    f->flush();
+    f.options.limits.max_entry_bytes = MiB;
+    f.listen_to_removals();
+    f.reopen();
+    put_each(f, {"c"});
+    f->flush();
+    CHECK(f.heard.removals() == std::vector<std::string>{"big evicted"});
+    CHECK(f->stats().evicted == 1);
+    CHECK(f->stats().entries == 3);
+  }
+
   TEST_CASE("on_removal gets the cause: evicted, expired, replaced or erased") {
     CacheFixture f(room_for(2, Eviction::fifo));
     f.listen_to_removals();

@@ -191,8 +191,10 @@ TEST_SUITE("unit") {
     file.transaction([](store::Writer& writer) {
       const auto oldest = writer.oldest(0, 3).value();
       CHECK_FALSE(writer.touch({oldest[0].rowid, 50, 1}).value().has_value());
-      // The row is too large to be written again, so `reinsert` removes it.
-      REQUIRE(writer.reinsert(oldest[0].rowid, {60, 60, 1, 0, 0}));
+      // The row is too large to be written again.
+      CHECK_FALSE(writer.reinsert(oldest[0].rowid, {60, 60, 1, 0, 0}).value());
+      CHECK(writer.totals() == store::Totals{3, 300});
+      REQUIRE(writer.delete_row(oldest[0]));
       CHECK(writer.totals() == store::Totals{2, 200});
       REQUIRE(writer.put(row_of("c", ValueView::integer(3), 70)));
     });
