@@ -14,6 +14,7 @@
 #include <atomic>
 #include <cerrno>
 #include <filesystem>
+#include <limits>
 #include <memory>
 #include <system_error>
 #include <utility>
@@ -103,7 +104,10 @@ FileState state_of(const struct stat& found) {
 #else
   const timespec& changed = found.st_ctim;
 #endif
-  state.changed_at = std::int64_t{changed.tv_sec} * 1'000'000'000 + changed.tv_nsec;
+  // Far in the future the number wraps around. It is only compared.
+  state.changed_at =
+      static_cast<std::int64_t>(static_cast<std::uint64_t>(changed.tv_sec) * 1'000'000'000 +
+                                static_cast<std::uint64_t>(changed.tv_nsec));
   return state;
 }
 
@@ -389,7 +393,9 @@ Result<std::vector<std::string>> names_in(const std::string& folder) {
 Result<std::int64_t> free_bytes_beside(const std::string& path) {
   struct statvfs disk = {};
   if (sys::statvfs(folder_of(path).c_str(), &disk) != 0) return failed(errno, "look at", path);
-  return static_cast<std::int64_t>(disk.f_bavail * disk.f_frsize);
+  const std::uint64_t bytes = std::uint64_t{disk.f_bavail} * disk.f_frsize;
+  constexpr std::uint64_t kMax = std::numeric_limits<std::int64_t>::max();
+  return static_cast<std::int64_t>(std::min(bytes, kMax));
 }
 
 Result<std::string> read_start(const std::string& path) {

@@ -136,18 +136,19 @@ CalculationPtr Catalog::add(std::string_view resource, std::string_view name, st
   state->version = version;
   state->policy = policy;
   state->result_type = result_type;
-  states_[key] = state;
   const auto row = rows_.find(key);
   if (row == rows_.end() || !is_of(row->second, version, result_type)) {
     renew_locked(state);
-    return state;
+  } else {
+    state->id = row->second.id;
+    state->at_open = row->second;
+    if (row->second.policy != policy || row->second.result_type != result_type) {
+      row->second.policy = policy;
+      row->second.result_type = result_type;
+      unwritten_.insert(row->second.id);
+    }
   }
-  state->id = row->second.id;
-  state->at_open = row->second;
-  if (row->second.policy == policy && row->second.result_type == result_type) return state;
-  row->second.policy = policy;
-  row->second.result_type = result_type;
-  unwritten_.insert(row->second.id);
+  states_.emplace(key, state);  // last: without memory, the row may exist without the state
   return state;
 }
 
@@ -181,23 +182,26 @@ void Catalog::renew(const CalculationPtr& calculation) {
   calculation->is_renewed = true;
 }
 
+// If memory runs out, the row keeps its old id, and the new one has no results.
 void Catalog::renew_locked(const CalculationPtr& calculation) {
-  store::CalculationRow& row = rows_[{calculation->resource, calculation->name}];
-  if (row.id != 0) {
-    retire_locked(row);
-  } else {
-    row.resource = calculation->resource;
-    row.name = calculation->name;
-  }
-  row.id = ++last_id_;
-  row.version = calculation->version;
-  row.policy = calculation->policy;
-  row.result_type = calculation->result_type;
-  current_.insert(row.id);
-  unwritten_.insert(row.id);
-  fresh_.insert(row.id);
-  if (calculation->id == 0) calculation->at_open = row;
-  calculation->id = row.id;
+  const Name name{calculation->resource, calculation->name};
+  const auto before = rows_.find(name);
+  store::CalculationRow renewed;
+  if (before != rows_.end()) renewed = before->second;  // with its counters
+  renewed.id = last_id_ + 1;
+  renewed.resource = calculation->resource;
+  renewed.name = calculation->name;
+  renewed.version = calculation->version;
+  renewed.policy = calculation->policy;
+  renewed.result_type = calculation->result_type;
+  if (calculation->id == 0) calculation->at_open = renewed;
+  current_.insert(renewed.id);
+  unwritten_.insert(renewed.id);
+  fresh_.insert(renewed.id);
+  if (before != rows_.end()) retire_locked(before->second);
+  last_id_ = renewed.id;
+  calculation->id = renewed.id;
+  rows_.insert_or_assign(name, std::move(renewed));
 }
 
 void Catalog::retire_locked(const store::CalculationRow& row) {

@@ -65,7 +65,7 @@ store::OpenOptions StoreSupervisor::open_options() {
     replaced_at_ = engine_.clock->steady_now();
     engine_.notices.notify(NoticeKind::quarantined,
                            file + " was damaged (" + why + "): renamed to " + renamed_to +
-                               ", and a new file begun; remove the old one when you do not need it",
+                               "; remove it when you do not need it",
                            file);
   };
   open.on_exposed = [this](const std::string& file) {
@@ -204,7 +204,7 @@ void StoreSupervisor::postpone(const base::Failure& failure) {
   engine_.pending.set_refusing(true);
   const bool is_full = failure.kind == base::FailureKind::full && !is_read_only();
   if (is_full && found_corrupt_.empty() && !engine_.store.get()) open_for_reading();
-  const bool reads = engine_.store.get() != nullptr;
+  const bool reads = engine_.store.get() && !engine_.store.has_writer();
   engine_.set_health(reads ? HealthState::degraded : HealthState::unavailable);
   engine_.notices.notify(
       NoticeKind::unavailable,
@@ -224,6 +224,7 @@ void StoreSupervisor::look_at_file() {
     engine_.notices.notify(NoticeKind::file_lost,
                            engine_.path + std::string(loss_of(*store, engine_.full_path)),
                            engine_.path);
+    next_try_ = 0;
     return drop_store();
   }
   look_at_reads(engine_, *store);
@@ -251,7 +252,9 @@ std::shared_ptr<store::Store> StoreSupervisor::take_store() {
 // A read-only store holds no lock, so there is nothing to wait for. The last shared_ptr closes it.
 void StoreSupervisor::drop_store() {
   const auto old = take_store();
-  if (old && !is_read_only()) old->close();
+  if (!old || is_read_only()) return;
+  if (old->writer() == nullptr) engine_.set_health(HealthState::unavailable);
+  old->close();
 }
 
 void StoreSupervisor::close() {

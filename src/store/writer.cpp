@@ -696,17 +696,20 @@ class NoWaiting {
 // Lowers the size to which SQLite truncates the WAL, in this scope.
 class LowerSizeLimit {
  public:
-  explicit LowerSizeLimit(SQLite::Database& database) : database_(database) { set(kWalLeastBytes); }
-  ~LowerSizeLimit() { set(kWalKeptBytes); }
+  explicit LowerSizeLimit(SQLite::Database& database) : database_(database) {
+    set("PRAGMA journal_size_limit=1048576");
+  }
+  ~LowerSizeLimit() { set("PRAGMA journal_size_limit=4194304"); }
   LowerSizeLimit(const LowerSizeLimit&) = delete;
   LowerSizeLimit& operator=(const LowerSizeLimit&) = delete;
 
  private:
+  static_assert(kWalLeastBytes == 1'048'576 && kWalKeptBytes == 4'194'304);
+
   // The pragma sets a number of the connection. It fails only without memory; then the WAL is
-  // longer or shorter than it could be.
-  void set(std::int64_t bytes) {
-    static_cast<void>(database_.tryExec("PRAGMA journal_size_limit=" + std::to_string(bytes)));
-  }
+  // longer or shorter than it could be. The text is not built here, because a destructor must not
+  // throw.
+  void set(const char* pragma) { static_cast<void>(database_.tryExec(pragma)); }
 
   SQLite::Database& database_;
 };

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <new>
 
 namespace ashmemo::test {
 
@@ -19,5 +20,17 @@ class FailingAllocation {
 
   [[nodiscard]] bool has_failed() const noexcept;
 };
+
+/// Runs `work` and lets the allocation after the first `before` ones fail. Returns false if `work`
+/// needed fewer allocations.
+template <class F>
+[[nodiscard]] bool without_memory(std::int64_t before, F&& work) {
+  const FailingAllocation failing(before);
+  try {
+    work();
+  } catch (const std::bad_alloc&) {
+  }
+  return failing.has_failed();
+}
 
 }  // namespace ashmemo::test

@@ -276,6 +276,7 @@ TEST_SUITE("system") {
     CacheFixture f(options);
     CHECK(f->put("big", std::string(3 * MiB, 'x')));
     put_each(f, {"a", "b"});
+    f->flush();
     f.clock->advance(1s);
     CHECK(f->get<std::string>("big").has_value());
     f->flush();

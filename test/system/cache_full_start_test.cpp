@@ -279,8 +279,11 @@ TEST_SUITE("system") {
     FaultVfs vfs;
     vfs.fill_disk(0);
     CHECK(has_all_old(f.cache()));
+    for (int i = 0; i < 10; ++i) try_again(f);  // the next try will be later than in a second
+    CHECK(has_all_old(f.cache()));
     fs::rename(other.path, f.path);
-    try_again(f);
+    f.clock->advance(1s);  // the loss is seen before the next try to open the file for writing
+    (void)f->run_maintenance();
     CHECK(f.heard.count(NoticeKind::file_lost) == 1);
     CHECK(f->contains("theirs0"));
     CHECK_FALSE(f->contains("old0"));

@@ -15,6 +15,7 @@
 using namespace ashmemo;
 using engine::Catalog;
 using store::CalculationRow;
+using test::without_memory;
 using Rows = std::vector<CalculationRow>;
 
 namespace {
@@ -59,14 +60,7 @@ TEST_SUITE("unit") {
       const auto title = catalog.add("Post", "title", 1, "ttl 1h");
       catalog.renew(title);  // the old id is dropped
       const Rows rows{row(7, "words", 1), row(8, "old", 1), row(9, "gone", 1, true)};
-      {
-        const ashmemo::test::FailingAllocation failing(before);
-        try {
-          (void)catalog.load(rows);
-        } catch (const std::bad_alloc&) {
-        }
-        failed = failing.has_failed();
-      }
+      failed = without_memory(before, [&] { (void)catalog.load(rows); });
       const Rows unwritten = catalog.load(rows);
       CHECK(words->id == 7);
       CHECK(title->id == 3);
@@ -74,6 +68,37 @@ TEST_SUITE("unit") {
       CHECK(ids_of(catalog.retired()) == Ids{9});
       CHECK(catalog.is_current(7));
       CHECK(catalog.is_current(8));
+    }
+  }
+
+  TEST_CASE("a calculation is added after an allocation failed") {
+    bool failed = true;
+    for (std::int64_t before = 0; failed; ++before) {
+      CAPTURE(before);
+      Catalog catalog;
+      failed = without_memory(before, [&] { (void)catalog.add("Post", "words", 1, "ttl 1h"); });
+      (void)catalog.load({});
+      const auto words = catalog.add("Post", "words", 1, "ttl 1h");
+      CHECK(words->id > 0);
+      CHECK(catalog.is_current(words->id));
+      CHECK(with_id(catalog.take_unwritten(), words->id).name == "words");
+    }
+  }
+
+  TEST_CASE("a calculation keeps its id or gets another one when an allocation fails") {
+    bool failed = true;
+    for (std::int64_t before = 0; failed; ++before) {
+      CAPTURE(before);
+      Catalog catalog;
+      const auto words = catalog.add("Post", "words", 1, "ttl 1h");
+      (void)catalog.take_unwritten();
+      failed = without_memory(before, [&] { catalog.renew(words); });
+      if (!failed) CHECK(words->id == 2);
+      catalog.renew(words);
+      CHECK(words->id >= 2);
+      CHECK(catalog.is_current(words->id));
+      CHECK_FALSE(catalog.is_current(1));
+      CHECK(with_id(catalog.take_unwritten(), words->id).name == "words");
     }
   }
 

@@ -21,9 +21,9 @@
 using namespace ashmemo;
 using namespace ashmemo::engine;
 using test::Call;
-using test::FailingAllocation;
 using test::FakeEngine;
 using test::text_write;
+using test::without_memory;
 using Kind = Pending::Kind;
 
 namespace {
@@ -34,18 +34,6 @@ struct Queue {
   InFlightTable in_flight;
   WriteQueue writes{1 << 20, std::make_shared<ManualClock>(), in_flight};
 };
-
-/// Runs `work` and lets the allocation after the first `before` ones fail. Returns false if `work`
-/// needed fewer allocations.
-template <class F>
-[[nodiscard]] bool without_memory(std::int64_t before, F&& work) {
-  const FailingAllocation failing(before);
-  try {
-    work();
-  } catch (const std::bad_alloc&) {
-  }
-  return failing.has_failed();
-}
 
 [[nodiscard]] RangePtr removal_of(std::string prefix, std::uint64_t number = 0) {
   auto range = std::make_shared<Range>();

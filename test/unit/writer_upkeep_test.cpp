@@ -1,11 +1,13 @@
 #include <doctest/doctest.h>
 
+#include <cstdint>
 #include <limits>
 #include <string>
 #include <vector>
 
 #include "base/platform.hpp"
 #include "store/connection.hpp"
+#include "support/allocations.hpp"
 #include "support/counting_vfs.hpp"
 #include "support/store_fixture.hpp"
 
@@ -220,6 +222,18 @@ TEST_SUITE("unit") {
     CHECK(file.writer().wal_bytes() < 100'000);
     CHECK(file.store().sizes().wal_bytes == size);
     CHECK(file.store().sizes().file_bytes == file_bytes(file.path));
+  }
+
+  TEST_CASE("a checkpoint that runs out of memory fails, and the next one shortens the log") {
+    StoreFixture file;
+    bool failed = true;
+    for (std::int64_t before = 0; failed; ++before) {
+      CAPTURE(before);
+      fill_wal(file, 400);  // more than a log keeps
+      failed = test::without_memory(before, [&] { (void)file.writer().checkpoint(true); });
+      REQUIRE(file.writer().checkpoint(true));
+      CHECK(file_bytes(file.path + "-wal") <= store::kWalLeastBytes);
+    }
   }
 
   TEST_CASE("wal_bytes includes a WAL that existed before opening") {
