@@ -113,8 +113,8 @@ class Writer {
   /// Gives at most `pages` free pages back to the system. Returns the number of remaining free
   /// pages.
   [[nodiscard]] virtual base::Result<std::int64_t> vacuum(int pages) = 0;
-  /// The length of the file after the WAL is moved into it. Only then the system gets the pages
-  /// that were given back.
+  /// The maximum length of the file after the WAL is moved into it: a multiple of the step in which
+  /// the file grows. Only then the system gets the pages that were given back.
   [[nodiscard]] virtual base::Result<std::int64_t> bytes_when_moved() = 0;
   /// The bytes in the WAL since it last started over. The file of the WAL may be longer (see
   /// FileSizes).

@@ -26,13 +26,22 @@ namespace {
 // ignored, because there would be no next one.
 constexpr std::int64_t kMaxRowid = std::int64_t{1} << 62;
 
+// Allocates space for the next steps of this size. SQLite allocates only for a file that has a step.
+// It also rounds up the length of a file that it truncates, which adds a hole to a shorter file. On
+// a full disk that hole could not be written. So a file has a step only here.
+int allocate(sqlite3_file* file, sqlite3_int64 bytes, int step) {
+  file->pMethods->xFileControl(file, SQLITE_FCNTL_CHUNK_SIZE, &step);
+  const int rc = file->pMethods->xFileControl(file, SQLITE_FCNTL_SIZE_HINT, &bytes);
+  step = 0;
+  file->pMethods->xFileControl(file, SQLITE_FCNTL_CHUNK_SIZE, &step);
+  return rc;
+}
+
 // Gives the file at least this length. If SQLite cannot allocate the space, zeros are written
 // instead: a failed write shows the reason, and on an almost full disk the file gets what there is.
-int grow(sqlite3_file* file, sqlite3_int64 bytes) {
+int grow(sqlite3_file* file, sqlite3_int64 bytes, int step) {
   static constexpr std::array<char, kPageSize> kZeros{};
-  if (file->pMethods->xFileControl(file, SQLITE_FCNTL_SIZE_HINT, &bytes) == SQLITE_OK) {
-    return SQLITE_OK;
-  }
+  if (allocate(file, bytes, step) == SQLITE_OK) return SQLITE_OK;
   sqlite3_int64 size = 0;
   int rc = file->pMethods->xFileSize(file, &size);
   while (rc == SQLITE_OK && size < bytes) {
@@ -209,7 +218,7 @@ base::Status SqliteWriter::grow_file() {
   const std::int64_t bytes = pragma(&WriterSql::all_pages) * kPageSize;
   if (bytes <= grown_to_) return {};
   sqlite3_file* const file = file_of(SQLITE_FCNTL_FILE_POINTER);
-  if (const int rc = grow(file, bytes); rc != SQLITE_OK) {
+  if (const int rc = grow(file, bytes, growth_bytes()); rc != SQLITE_OK) {
     return failure_of(rc, file, "growing the file");
   }
   grown_to_ = bytes;
@@ -671,7 +680,8 @@ base::Status SqliteWriter::delete_calculations(std::span<const std::int64_t> ids
 
 namespace {
 
-// The file grows and shrinks in steps of this size, so that both are rare.
+// The file grows in steps of this size, and is shortened when it can give back as much, so that both
+// are rare.
 constexpr int kGrowthBytes = 64 * 1024;
 
 // How long the writer waits for reads of an old snapshot. The longest such read, of 10,000 keys,
@@ -733,19 +743,12 @@ struct SqliteWriter::Moved {
 void SqliteWriter::reserve_wal() noexcept {
   sqlite3_file* const wal = file_of(SQLITE_FCNTL_JOURNAL_POINTER);
   if (wal == nullptr) return;
-  // SQLite allocates space only for files that have a step.
-  int step = kGrowthBytes;
-  wal->pMethods->xFileControl(wal, SQLITE_FCNTL_CHUNK_SIZE, &step);
-  static_cast<void>(grow(wal, kWalLeastBytes));
-  step = 0;
-  wal->pMethods->xFileControl(wal, SQLITE_FCNTL_CHUNK_SIZE, &step);
+  static_cast<void>(grow(wal, kWalLeastBytes, kGrowthBytes));
 }
 
 // Counts frames, because the file of the WAL does not shrink when the WAL starts over. A WAL that
 // existed at opening counts with its file size.
 void SqliteWriter::watch_wal() {
-  int step = growth_bytes();
-  sqlite3_file_control(handle(), "main", SQLITE_FCNTL_CHUNK_SIZE, &step);
   sqlite3_wal_hook(handle(), remember_frames, &wal_frames_);
   const auto wal = base::inspect(path_ + "-wal");
   wal_frames_ = wal ? wal->bytes / kFrameBytes : 0;
