@@ -40,7 +40,7 @@ namespace ashmemo {
 /// `power`.) If the store refuses to write for `max_wait`, a removal returns uncommitted. It is
 /// still in force in this process, and `on_error` reports it.
 ///
-/// Reads: never wait for the writer. A value of another type is a miss, and is counted.
+/// Reads: never wait for the writer. A value that does not decode is a miss, and is counted.
 ///
 /// Types: a value that is put directly keeps only its SQLite type, not its C++ type. A value that
 /// was put as 90 s is read as 90 ms by a program that asks for milliseconds. A vector of float is

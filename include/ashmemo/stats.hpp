@@ -34,7 +34,7 @@ struct Stats {
   std::int64_t memory_hits = 0;     ///< the part of both that the memory tier answered
   std::int64_t misses = 0;          ///< all other keys; the following count some of them:
   std::int64_t expired_misses = 0;  ///< there was an entry, but it had expired
-  std::int64_t undecodable = 0;     ///< there was an entry, but of another type
+  std::int64_t undecodable = 0;     ///< there was an entry that did not decode
   std::int64_t damaged = 0;         ///< there was an entry, but it did not match its checksum
   std::int64_t unread = 0;          ///< the store could not be read
   std::int64_t computed = 0;        ///< results that calculations and loaders produced
