@@ -252,6 +252,8 @@ base::Status ClaimedFile::restore(const std::string& renamed_to) {
   if (has_changed(paths_.file, file_)) {
     return Failure{FailureKind::io, 0, fmt::format("'{}' was replaced meanwhile", paths_.file)};
   }
+  // The log of the new file. The log of the old file was moved, or there was none.
+  if (auto removed = base::remove_file(paths_.wal); !removed) return removed;
   if (auto restored = store::restore(paths_, renamed_to); !restored) return restored;
   return enter_again(table);
 }
