@@ -42,10 +42,10 @@ bool has_changed(const std::string& path, const base::FileIdentity& identity) {
   return state && (state->type == FileType::missing || !(state->identity == identity));
 }
 
-// The root directory of this process. `chroot` changes it.
-base::FileIdentity root_now() {
+// The root directory of this process. `chroot` changes it. nullopt after an error of the system.
+std::optional<base::FileIdentity> root_now() {
   const auto root = base::inspect("/");
-  return root ? root->identity : base::FileIdentity();
+  return root ? std::optional(root->identity) : std::nullopt;
 }
 
 }  // namespace
@@ -252,6 +252,8 @@ base::Status ClaimedFile::restore(const std::string& renamed_to) {
   if (has_changed(paths_.file, file_)) {
     return Failure{FailureKind::io, 0, fmt::format("'{}' was replaced meanwhile", paths_.file)};
   }
+  // The log of the new file. The log of the old file was moved, or there was none.
+  if (auto removed = base::remove_file(paths_.wal); !removed) return removed;
   if (auto restored = store::restore(paths_, renamed_to); !restored) return restored;
   return enter_again(table);
 }
@@ -293,7 +295,10 @@ bool ClaimedFile::is_log_in_place() const noexcept try {
   return true;  // out of memory: nothing is known
 }
 
-bool ClaimedFile::has_other_root() const { return root_now() != root_; }
+bool ClaimedFile::has_other_root() const {
+  const auto now = root_now();
+  return root_ && now && *now != *root_;
+}
 
 base::Status ClaimedFile::check_in_place() const {
   if (has_other_root()) {

@@ -96,7 +96,7 @@ class ClaimedFile {
   std::optional<OpenFiles::Entry> entry_;
   base::FileIdentity file_;
   base::FileIdentity lock_file_;
-  base::FileIdentity root_;
+  std::optional<base::FileIdentity> root_;
   std::optional<base::FileIdentity> wal_;
   std::optional<base::FileIdentity> other_wal_;  // in the place of ours
 };

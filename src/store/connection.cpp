@@ -56,9 +56,14 @@ std::string name_for(const std::string& path, const ConnectionOptions& options) 
   return plain_name(path);
 }
 
-bool has_content(const std::string& path) {
+bool may_have_content(const std::string& path) {
   const auto state = base::inspect(path);
   return !state || state->bytes > 0;
+}
+
+bool has_content(const std::string& path) {
+  const auto state = base::inspect(path);
+  return state && state->bytes > 0;
 }
 
 void configure(sqlite3* handle, int setting, int value) {
@@ -72,10 +77,24 @@ std::string plain_name(const std::string& path) {
   return path.starts_with("file:") ? "./" + path : path;
 }
 
+// The state is taken before the logs are looked at. Otherwise it could be the state in the middle
+// of a move of a new log into FILE.
 std::optional<base::FileState> state_at_rest(const std::string& path) {
-  if (has_content(path + "-wal") || has_content(path + "-journal")) return std::nullopt;
   const auto state = base::inspect(path);
-  return state ? std::optional(*state) : std::nullopt;
+  if (!state) return std::nullopt;
+  if (may_have_content(path + "-wal") || may_have_content(path + "-journal")) return std::nullopt;
+  return *state;
+}
+
+// Does not compare the other members: `owned_by_us` changes when the program gives up its rights.
+bool is_still_at_rest(const std::string& path, const base::FileState& state) noexcept try {
+  const auto now = base::inspect(path);
+  if (!now || now->type == base::FileType::missing) return true;
+  if (!(now->identity == state.identity)) return true;
+  if (now->bytes != state.bytes || now->changed_at != state.changed_at) return false;
+  return !has_content(path + "-wal") && !has_content(path + "-journal");
+} catch (...) {
+  return true;  // out of memory: nothing is known
 }
 
 base::Result<std::unique_ptr<Connection>> Connection::open(const std::string& path,

@@ -43,6 +43,10 @@ inline constexpr int kBusyMilliseconds = 10;
 /// The state of FILE if everything is in it: no log or journal has content. Then a reader may open
 /// it as immutable, for as long as this state remains. nullopt otherwise.
 [[nodiscard]] std::optional<base::FileState> state_at_rest(const std::string& path);
+/// False once FILE has changed since this state, or has a log. Returns true if the path does not
+/// lead to that file any more, because then nothing is known: the program may have changed its root
+/// directory or given up its rights.
+[[nodiscard]] bool is_still_at_rest(const std::string& path, const base::FileState& state) noexcept;
 
 /// The path in the form for SQLite: builds with URI names take "file:..." for a URI.
 [[nodiscard]] std::string plain_name(const std::string& path);

@@ -115,7 +115,7 @@ base::Result<FileCheck> check_logs(const CachePaths& paths, const Header& header
   if (!checked || !header.is_in_wal_mode) return checked;
   const auto journal = base::inspect(paths.journal);
   if (!journal) return journal.failure();
-  if (journal->type != FileType::missing) checked->left_behind.push_back(paths.journal);
+  if (journal->bytes > 0) checked->left_behind.push_back(paths.journal);
   return checked;
 }
 
@@ -174,9 +174,11 @@ base::Status check_length(const std::string& file, const std::string& name) {
   constexpr std::size_t kSuffixBytes = std::string_view(".corrupt-1234567890123456-wal").size();
   constexpr std::size_t kMaxOwnBytes = kMaxNameBytes - kSuffixBytes;
   if (name.size() > kMaxOwnBytes) return too_long("name of the file", name.size(), kMaxOwnBytes);
+  const sqlite3_vfs* const vfs = sqlite3_vfs_find(nullptr);
+  if (vfs == nullptr) return {};  // SQLite cannot open any file, and says why
   // SQLite needs room for its longest suffix.
-  const std::size_t most = static_cast<std::size_t>(sqlite3_vfs_find(nullptr)->mxPathname) -
-                           std::string_view("-journal").size();
+  const std::size_t most =
+      static_cast<std::size_t>(vfs->mxPathname) - std::string_view("-journal").size();
   if (file.size() > most) return too_long("whole path", file.size(), most);
   return {};
 }

@@ -224,15 +224,13 @@ base::Result<std::unique_ptr<Store>> open_for_writing(const OpenOptions& options
 }
 
 // Closes this connection, because readers open their own at the first read.
-base::Status check_for_reading(const ClaimedFile& claim, const OpenOptions& options) {
-  ConnectionOptions wanted = connection_options(options);
-  wanted.immutable = state_at_rest(claim.path()).has_value();
-  const auto connection = Connection::open(claim.path(), wanted);
+base::Status check_schema_for_reading(const std::string& path, const ConnectionOptions& wanted) {
+  const auto connection = Connection::open(path, wanted);
   if (!connection) return connection.failure();
   const auto verdict = compare_schema((*connection)->database());
   if (!verdict) return verdict.failure();
   if (verdict->state == State::ours) return {};
-  if (verdict->state == State::foreign) return not_ours(claim.path(), verdict->why);
+  if (verdict->state == State::foreign) return not_ours(path, verdict->why);
   if (verdict->state == State::empty) {
     return Failure{FailureKind::unavailable, 0, "there is no table in the file"};
   }
@@ -240,10 +238,25 @@ base::Status check_for_reading(const ClaimedFile& claim, const OpenOptions& opti
   return Failure{FailureKind::corrupt, 0, verdict->why};
 }
 
+// An immutable file is read without a lock. So the answer counts only if no other program changed
+// the file meanwhile.
+base::Status check_for_reading(const std::string& path, const OpenOptions& options) {
+  ConnectionOptions wanted = connection_options(options);
+  constexpr int kMaxTries = 10;
+  for (int tries = 0; tries < kMaxTries; ++tries) {
+    const auto at_rest = state_at_rest(path);
+    wanted.immutable = at_rest.has_value();
+    auto checked = check_schema_for_reading(path, wanted);
+    if (!at_rest || is_still_at_rest(path, *at_rest)) return checked;
+  }
+  return Failure{FailureKind::busy, 0, "another program changed the file while it was opened"};
+}
+
 base::Result<std::unique_ptr<Store>> open_to_read(const OpenOptions& options) {
   auto claim = ClaimedFile::for_reading(options.path);
   if (!claim) return claim.failure();
-  if (const auto checked = check_for_reading(**claim, options); !checked) return checked.failure();
+  if (const auto checked = check_for_reading((*claim)->path(), options); !checked)
+    return checked.failure();
   report_exposed(**claim, options);
   return make_sqlite_store(std::move(*claim), nullptr, options);
 }

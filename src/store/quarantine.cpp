@@ -89,7 +89,7 @@ base::Status quarantine(const CachePaths& paths, std::int64_t wall_now, std::str
 }
 
 base::Status restore(const CachePaths& paths, const std::string& renamed_to) {
-  for (const std::string& path : {paths.wal, paths.shm, paths.journal, paths.file}) {
+  for (const std::string& path : {paths.shm, paths.journal, paths.file}) {
     if (auto removed = base::remove_file(path); !removed) return removed;
   }
   // Renames the WAL first, for the same reason. A WAL without its file is removed at the next

@@ -15,7 +15,8 @@ namespace ashmemo::store {
 [[nodiscard]] base::Status quarantine(const CachePaths& paths, std::int64_t wall_now,
                                       std::string* renamed_to);
 
-/// Undoes a quarantine, under the same conditions. Removes the file that is now at the path.
+/// Undoes a quarantine, under the same conditions. Removes the file that is now at the path. A
+/// FILE-wal there stays, because the quarantine may have failed before it moved the log.
 [[nodiscard]] base::Status restore(const CachePaths& paths, const std::string& renamed_to);
 
 /// Removes all quarantined copies of `file` but `newest`, so that a failing disk does not fill up

@@ -23,6 +23,10 @@ bool proves(ValueView proof, std::string_view key, const EntryView& row) noexcep
   return proof == ValueView::integer(checksum_of(key, row));
 }
 
+// Two changes of a file within this time may get the same time of change. FAT counts in steps of
+// two seconds. Microseconds.
+constexpr std::int64_t kTickOfFiles = 3'000'000;
+
 // A value above this connection's limit counts as missing. It was stored under a larger limit or by
 // another program.
 bool is_missing(int rc) noexcept {
@@ -49,9 +53,13 @@ Reader::Reader(std::unique_ptr<Connection> connection, SnapshotRule rule, const 
                std::optional<base::FileState> at_rest)
     : connection_(std::move(connection)), rule_(std::move(rule)), path_(path), at_rest_(at_rest) {
   end_.on(database());  // prepared now, so that ending the snapshot cannot fail
+  if (!at_rest_) return;
+  const std::int64_t settled_at = at_rest_->changed_at / 1'000 + kTickOfFiles;
+  if (rule_.clock->wall_now() >= settled_at) return;
+  renewed_at_ = rule_.clock->steady_now() + kTickOfFiles;
 }
 
-bool Reader::is_current() const { return !at_rest_ || state_at_rest(path_) == at_rest_; }
+bool Reader::is_current() const noexcept { return !at_rest_ || is_still_at_rest(path_, *at_rest_); }
 
 base::Status Reader::read(std::span<const Lookup> keys, RowSink& sink) {
   return guarded(connection_->handle(), "reading entries", [&] {
@@ -80,6 +88,7 @@ void Reader::deliver(const Statement& found, const Lookup& lookup, RowSink& sink
   key->bind(1, row.rowid);
   key->step();
   require_key(*key, 0, lookup.key);
+  if (!is_current()) key->fail(SQLITE_CORRUPT);  // no damage: the file changed during the read
   sink.damaged(lookup.index, row.rowid);
 }
 

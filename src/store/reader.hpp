@@ -44,8 +44,17 @@ class Reader {
                                                                   const ConnectionOptions& options,
                                                                   SnapshotRule rule);
 
-  /// False for a reader of an immutable file if the file has changed, or has a log by now.
-  [[nodiscard]] bool is_current() const;
+  /// False for a reader of an immutable file if the file has changed, or has a log by now. Ask
+  /// before a read, and afterwards: such a reader has no lock, so another program may change the
+  /// file during the read. Then the answer may be mixed from two states.
+  [[nodiscard]] bool is_current() const noexcept;
+  /// Whether is_current() may have missed a change, because the file changed shortly before it was
+  /// opened as immutable. Such a reader must be opened once more.
+  [[nodiscard]] bool must_be_renewed() const noexcept {
+    return renewed_at_ && rule_.clock->steady_now() >= *renewed_at_;
+  }
+  /// The reader cannot be opened any more, so it is used as it is.
+  void go_on_without_renewal() noexcept { renewed_at_.reset(); }
 
   /// See Store::read. Reads all keys in one snapshot.
   [[nodiscard]] base::Status read(std::span<const Lookup> keys, RowSink& sink);
@@ -81,6 +90,7 @@ class Reader {
   const SnapshotRule rule_;
   const std::string path_;
   const std::optional<base::FileState> at_rest_;  // set: the file was opened as immutable
+  std::optional<std::int64_t> renewed_at_;        // by the steady clock
 
   bool holds_ = false;
   std::uint64_t seen_commits_ = 0;  // commits that the snapshot contains

@@ -43,8 +43,18 @@ base::Result<ReaderPool::Lease> ReaderPool::lease() {
     }
     if (is_new) return open_or_wait(slot);
     Lease lease(this, slot);
+    renew(slot);
     if (slot->reader->is_current()) return lease;
     lease.discard();
+  }
+}
+
+void ReaderPool::renew(Slot* slot) const {
+  if (!slot->reader->must_be_renewed()) return;
+  if (auto renewed = open_reader()) {
+    slot->reader = std::move(*renewed);
+  } else {
+    slot->reader->go_on_without_renewal();
   }
 }
 

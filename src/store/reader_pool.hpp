@@ -86,6 +86,7 @@ class ReaderPool {
   [[nodiscard]] base::Result<Lease> open(Slot* slot) ASHMEMO_EXCLUDES(mutex_);
   [[nodiscard]] base::Result<Lease> open_or_wait(Slot* added) ASHMEMO_EXCLUDES(mutex_);
   [[nodiscard]] base::Result<std::unique_ptr<Reader>> open_reader() const;
+  void renew(Slot* slot) const;
   void give_back(Slot* slot, bool keep) noexcept ASHMEMO_EXCLUDES(mutex_);
   void remove(Slot* slot) noexcept ASHMEMO_EXCLUDES(mutex_);
   [[nodiscard]] Slot* add_slot_locked(bool dedicated) ASHMEMO_REQUIRES(mutex_);

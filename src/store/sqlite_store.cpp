@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdint>
 #include <utility>
 
 #include "base/mutex.hpp"
@@ -28,21 +29,33 @@ ConnectionOptions reader_options(const OpenOptions& options) {
 }
 
 class SqliteStore final : public Store {
-  // One reader for one call. It is closed if the call fails.
+  using Take = base::Result<ReaderPool::Lease> (ReaderPool::*)();
+  enum class Doubted : std::uint8_t { all_answers, failures };
+
+  // One reader for one call. It is closed if the call fails. An answer that is doubted is dropped
+  // if another program changed the file during the call, and `f` is called again.
   template <class F>
-  static auto with(base::Result<ReaderPool::Lease> lease, F& f) -> decltype(f(**lease)) {
-    if (!lease) return lease.failure();
-    auto answer = f(**lease);
-    if (!answer) lease->discard();
-    return answer;
+  auto with(Take take, Doubted doubted, F& f) -> decltype(f(std::declval<Reader&>())) {
+    constexpr int kMaxTries = 10;
+    for (int tries = 0; tries < kMaxTries; ++tries) {
+      auto lease = guarded(nullptr, "opening a reader", [&] { return (readers_.*take)(); });
+      if (!lease) return lease.failure();
+      auto answer = f(**lease);
+      const bool is_doubted = !answer || doubted == Doubted::all_answers;
+      const bool is_dropped = is_doubted && !(*lease)->is_current();
+      if (!answer || is_dropped) lease->discard();
+      if (!is_dropped) return answer;
+    }
+    return base::Failure{base::FailureKind::busy, 0,
+                         "another program changed the file during each of 10 reads"};
   }
   template <class F>
   auto with_reader(F&& f) {
-    return with(guarded(nullptr, "opening a reader", [this] { return readers_.lease(); }), f);
+    return with(&ReaderPool::lease, Doubted::all_answers, f);
   }
   template <class F>
   auto with_own_reader(F&& f) {
-    return with(guarded(nullptr, "opening a reader", [this] { return readers_.dedicated(); }), f);
+    return with(&ReaderPool::dedicated, Doubted::all_answers, f);
   }
 
  public:
@@ -61,7 +74,10 @@ class SqliteStore final : public Store {
     while (!keys.empty()) {
       const auto part = keys.first(std::min(keys.size(), kKeysPerSnapshot));
       keys = keys.subspan(part.size());
-      auto status = with_reader([&](Reader& reader) { return reader.read(part, sink); });
+      const auto look_up = [&](Reader& reader) { return reader.read(part, sink); };
+      // The sink has got the rows already. Their checksums prove them, and a row that was not found
+      // is only a miss.
+      auto status = with(&ReaderPool::lease, Doubted::failures, look_up);
       if (!status) return status;
     }
     return {};
@@ -88,7 +104,12 @@ class SqliteStore final : public Store {
     return with_own_reader([](Reader& reader) { return reader.integrity(); });
   }
   base::Status backup(const std::string& target) override {
-    return with_own_reader([&](Reader& reader) { return reader.backup(target); });
+    bool is_again = false;
+    return with_own_reader([&](Reader& reader) {
+      const auto emptied = is_again ? base::empty_file(target) : base::Status();
+      is_again = true;
+      return emptied ? reader.backup(target) : emptied;
+    });
   }
 
   void allow_entries_of(std::int64_t bytes) override {

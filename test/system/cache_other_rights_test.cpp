@@ -48,6 +48,30 @@ std::string use_after(const std::string& path, const std::function<bool()>& chan
   return cache.health().state == HealthState::ok ? "works" : cache.health().last_error;
 }
 
+/// Opens a closed cache with the entry "old" as read-only, calls `change`, and reads the entry.
+std::string read_after(const std::string& path, const std::function<bool()>& change) {
+  const auto clock = std::make_shared<ManualClock>();
+  Options options;
+  options.access = Access::read_only;
+  options.hooks.clock = clock;
+  Cache cache(path, options);
+  if (cache.get<int>("old") != 1) return "the first read failed";
+  if (!change()) return "the change failed";
+  for (int round = 0; round < 5; ++round) {
+    if (cache.get<int>("old") != 1) return "the entry is lost in round " + std::to_string(round);
+    if (!cache.check().ok) return "the file is damaged";
+    clock->advance(1s);
+  }
+  return cache.health().state == HealthState::ok ? "works" : cache.health().last_error;
+}
+
+void make_closed_cache(const std::string& path) {
+  Options options;
+  options.hooks.clock = std::make_shared<ManualClock>();
+  Cache cache(path, options);
+  CHECK(cache.put("old", 1));
+}
+
 bool change_root(const std::string& folder) {
   return ::chroot(folder.c_str()) == 0 && ::chdir("/") == 0;
 }
@@ -72,6 +96,27 @@ TEST_SUITE("system") {
             const Cache cache(dir.path("x"));
             return std::to_string(cache.stats().entries);
           }).said == "4");
+  }
+
+  TEST_CASE("a read-only cache stays open after its program gives up rights or changes its root") {
+    if (!is_root()) {
+      MESSAGE("skipped: giving up rights needs root");
+      return;
+    }
+    const TempDir dir;
+    make_closed_cache(dir.path("x"));
+    const std::string decoy = dir.path("jail") + dir.path("x");
+    fs::create_directories(fs::path(decoy).parent_path());
+    write_file(decoy, "another file");
+    const auto give_up = [] {
+      drop_privileges();
+      return true;
+    };
+    const auto leave = [&] { return change_root(dir.path("jail")); };
+    CHECK(in_child([&] { return read_after(dir.path("x"), give_up); }).said == "works");
+    CHECK(in_child([&] { return read_after(dir.path("x"), leave); }).said == "works");
+    dir.open_to_all();
+    CHECK(in_child([&] { return read_after(dir.path("x"), give_up); }).said == "works");
   }
 
   TEST_CASE("a cache stays open after its program changes the root directory") {

@@ -3,10 +3,14 @@
 #include <doctest/doctest.h>
 
 #include <filesystem>
+#include <functional>
 #include <string>
+#include <utility>
 
 #include "support/child.hpp"
 #include "support/opening.hpp"
+#include "support/raw_database.hpp"
+#include "support/system_calls.hpp"
 #include "support/temp_dir.hpp"
 
 namespace fs = std::filesystem;
@@ -19,6 +23,30 @@ std::int64_t entries_in(const Opening& opening) {
   const auto totals = (*opening.store)->totals();
   REQUIRE_MESSAGE(totals, totals.failure().what);
   return totals->entries;
+}
+
+/// A cache with this many entries whose values are all `0`, beside "old".
+void make_large_cache(const std::string& path, int entries) {
+  make_cache(path);
+  shell(path, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT " +
+                  std::to_string(entries) +
+                  ") INSERT INTO cache_entries"
+                  " (cache_key, value, computed_at, byte_size, inserted_at, accessed_at)"
+                  " SELECT 'key ' || (100000 + i), 0, 1, 100, 1, 1 FROM n");
+}
+
+/// Lets another program change the file with `sql` before the call of `work` to the system with
+/// this number, counted from 0. Returns false if `work` makes fewer calls.
+bool change_at_call(int number, const std::string& path, const std::string& sql,
+                    const std::function<void()>& work) {
+  int calls = 0;
+  before_os_calls([&](const OsCall&) {
+    if (calls++ == number) shell(path, sql);
+    return 0;
+  });
+  work();
+  before_os_calls({});
+  return calls > number;
 }
 
 }  // namespace
@@ -120,6 +148,82 @@ TEST_SUITE("system") {
     other.notify();
     CHECK(other.wait_for_end().said == "committed");
     CHECK(entries_in(reader) == 3);
+  }
+
+  TEST_CASE("a copy of a closed cache is whole if another program changes it meanwhile") {
+    const TempDir dir;
+    make_large_cache(dir.path("x"), 50'000);  // larger than the page cache of the copy
+    bool has_changed = false;
+    before_os_calls([&](const OsCall& call) {
+      // SQLite writes the copy before it has read the whole file.
+      const bool is_copying = call.is_by_sqlite && call.kind == OsCall::Kind::write;
+      if (!is_copying || std::exchange(has_changed, true)) return 0;
+      shell(dir.path("x"), "UPDATE cache_entries SET value = 1");
+      return 0;
+    });
+    write_file(dir.path("copy"), "");
+    const auto opening = open_read_only(dir.path("x"));
+    REQUIRE(opening.store);
+    CHECK((*opening.store)->backup(dir.path("copy")));
+    before_os_calls({});
+    CHECK(has_changed);
+    RawDatabase copy(dir.path("copy"));
+    CHECK(copy.integer(
+              "SELECT count(DISTINCT value) FROM cache_entries WHERE cache_key <> 'old'") == 1);
+    CHECK(copy.rows("PRAGMA integrity_check") == "ok");
+  }
+
+  TEST_CASE("a check of a closed cache reports no damage if another program changes it meanwhile") {
+    const TempDir dir;
+    const std::string path = dir.path("x");
+    for (int number = 0;; ++number) {
+      CAPTURE(number);
+      make_large_cache(path, 15'000);
+      bool is_done = false;
+      {
+        const auto opening = open_read_only(path);
+        REQUIRE(opening.store);
+        CHECK(entries_in(opening) == 15'001);
+        is_done = !change_at_call(number, path, "DELETE FROM cache_entries; VACUUM", [&] {
+          const auto problems = (*opening.store)->integrity();
+          REQUIRE_MESSAGE(problems, problems.failure().what);
+          CHECK(problems->empty());
+        });
+      }
+      fs::remove(path);
+      if (is_done) break;
+    }
+  }
+
+  TEST_CASE("a read of a closed cache repeats if another program changes it meanwhile") {
+    const TempDir dir;
+    const std::string path = dir.path("x");
+    for (int number = 0;; ++number) {
+      CAPTURE(number);
+      make_cache(path);
+      bool is_done = false;
+      {
+        const auto opening = open_read_only(path);
+        REQUIRE(opening.store);
+        CHECK((*opening.store)->entry("old")->has_value());
+        is_done = !change_at_call(number, path, "DELETE FROM cache_entries", [&] {
+          const auto entry = (*opening.store)->entry("old");
+          REQUIRE_MESSAGE(entry, entry.failure().what);
+          // The first three calls look at the file and its logs before the read.
+          if (number < 3) CHECK_FALSE(entry->has_value());
+        });
+        CHECK((*opening.store)->entry("old")->has_value() == is_done);
+      }
+      fs::remove(path);
+      if (is_done) break;
+    }
+  }
+
+  TEST_CASE("an empty journal beside a closed cache does not prevent reading") {
+    const TempDir dir;
+    make_cache(dir.path("x"));
+    write_file(dir.path("x-journal"), "");
+    CHECK(entries_in(open_read_only(dir.path("x"))) == 1);
   }
 
   TEST_CASE("an empty log beside a missing or empty file does not prevent a new cache") {

@@ -1,8 +1,10 @@
 #include "store/claim.hpp"
 
 #include <doctest/doctest.h>
+#include <sqlite3.h>
 
 #include <atomic>
+#include <cerrno>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -63,6 +65,33 @@ class Stuck {
 }  // namespace
 
 TEST_SUITE("unit") {
+  TEST_CASE("a path is resolved in a program without any VFS of SQLite") {
+    const TempDir dir;
+    const ChildEnd end = in_child([&] {
+      while (sqlite3_vfs* const vfs = sqlite3_vfs_find(nullptr)) sqlite3_vfs_unregister(vfs);
+      return outcome(resolve(dir.path("x")));
+    });
+    CHECK(end.said == "ok");
+  }
+
+  TEST_CASE("a root directory that cannot be read is no other root directory") {
+    for (const bool fails_first : {true, false}) {
+      const TempDir dir;
+      bool fails = fails_first;
+      before_os_calls([&](const OsCall& call) {
+        const bool is_root = call.path != nullptr && std::string_view(call.path) == "/";
+        return fails && is_root ? EIO : 0;
+      });
+      const auto claim = ClaimedFile::for_writing(dir.path("x"));
+      REQUIRE(claim);
+      fails = !fails;
+      CHECK((*claim)->check_in_place());
+      fs::remove(dir.path("x"));
+      CHECK_FALSE((*claim)->still_in_place());
+      before_os_calls({});
+    }
+  }
+
   TEST_CASE("a file system that does not answer blocks only the files on it") {
     const Watchdog watchdog("a claim beside one that hangs");
     const TempDir dir;

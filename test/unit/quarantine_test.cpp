@@ -203,6 +203,39 @@ TEST_SUITE("unit") {
     CHECK(read_file(name) == "garbage");
   }
 
+  TEST_CASE("a log that could not be moved stays when the quarantine is undone") {
+    const DamagedFile file;
+    int renamings = 0;
+    before_os_calls([&](const OsCall& call) {
+      if (call.kind == Kind::rename_only) ++renamings;
+      // The log can be neither renamed nor removed, and FILE cannot return at once.
+      const bool is_renaming = call.kind == Kind::rename_only || call.kind == Kind::rename;
+      if (is_renaming) return renamings == 2 || renamings == 3 ? EACCES : 0;
+      return call.kind == Kind::remove && renamings == 2 ? EACCES : 0;
+    });
+    std::string name;
+    CHECK_FALSE(file.claim->quarantine(1, &name));
+    before_os_calls({});
+    CAPTURE(renamings);
+    CHECK(name.empty());
+    CHECK(read_file(file.dir.path("x")) == "garbage");
+    CHECK(read_file(file.dir.path("x-wal")) == "its wal");
+  }
+
+  TEST_CASE("restore removes the log of the new file if the old file had none") {
+    const TempDir dir;
+    write_file(dir.path("x"), "garbage");
+    write_file(dir.path("x-lock"), kLockMagic);
+    const auto claim = ClaimedFile::for_writing(dir.path("x"));
+    REQUIRE(claim);
+    std::string name;
+    REQUIRE(claim.value()->quarantine(1, &name));
+    write_file(dir.path("x-wal"), "new");
+    REQUIRE(claim.value()->restore(name));
+    CHECK(read_file(dir.path("x")) == "garbage");
+    CHECK_FALSE(exists(dir.path("x-wal")));
+  }
+
   TEST_CASE("quarantine and restore sync the folder between their two renames") {
     const TempDir dir;
     write_file(dir.path("x"), "garbage");

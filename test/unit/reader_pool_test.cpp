@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -11,12 +12,14 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "support/allocations.hpp"
 #include "support/store_fixture.hpp"
+#include "support/system_calls.hpp"
 #include "support/watchdog.hpp"
 
 using namespace ashmemo;
@@ -31,8 +34,9 @@ namespace {
 /// A separate pool on the file of a store.
 struct PoolFixture {
   explicit PoolFixture(std::size_t max_readers, bool keep = true) { make(max_readers, keep); }
-  void make(std::size_t max_readers, bool keep) {
+  void make(std::size_t max_readers, bool keep, bool immutable = false) {
     store::ConnectionOptions options;
+    options.immutable = immutable;
     options.cache_bytes = 1 << 20;
     options.max_value_bytes = 1 << 20;
     pool = std::make_unique<ReaderPool>(file.path, options,
@@ -219,6 +223,47 @@ TEST_SUITE("unit") {
     CHECK_FALSE(fixture.lease()->holds_snapshot());
     fixture.file.put({{"a", "1"}});
     CHECK(PoolFixture::entries(fixture.lease()) == 1);
+  }
+
+  TEST_CASE("a reader of a file that has just changed is opened once more after 3 s") {
+    for (const bool is_older : {false, true}) {
+      CAPTURE(is_older);
+      PoolFixture fixture(1);
+      const auto changed_at = base::inspect(fixture.file.path).value().changed_at / 1'000;
+      fixture.file.clock->set_wall(changed_at + (is_older ? 3'000'001 : 2'000'000));
+      fixture.file.close();
+      fixture.make(1, false, true);
+      CHECK(PoolFixture::entries(fixture.lease()) == 0);
+      fixture.file.raw().run(
+          "INSERT INTO cache_entries (cache_key, byte_size, inserted_at, computed_at, accessed_at)"
+          " VALUES ('a', 100, 1, 1, 1)");
+      // Hides the log, so that the state of the file is the same.
+      test::before_os_calls([](const test::OsCall& call) {
+        const bool is_hidden = !call.is_by_sqlite && call.path != nullptr &&
+                               std::string_view(call.path).ends_with("-wal");
+        return is_hidden ? EIO : 0;
+      });
+      fixture.file.clock->advance(2'999ms);
+      CHECK(PoolFixture::entries(fixture.lease()) == 0);
+      fixture.file.clock->advance(1ms);
+      CHECK(PoolFixture::entries(fixture.lease()) == (is_older ? 0 : 1));
+      test::before_os_calls({});
+      CHECK(PoolFixture::entries(fixture.lease()) == 1);
+      fixture.pool.reset();
+    }
+  }
+
+  TEST_CASE("a reader that cannot be opened once more is used as it is") {
+    PoolFixture fixture(1);
+    fixture.file.close();
+    fixture.make(1, false, true);
+    Reader* const only = &*fixture.lease();
+    fixture.in_place = base::Failure{FailureKind::io, 0, "the rights were given up"};
+    fixture.file.clock->advance(10s);
+    const auto lease = fixture.pool->lease();
+    REQUIRE(lease);
+    CHECK(&**lease == only);
+    CHECK(PoolFixture::entries(*lease) == 0);
   }
 
   TEST_CASE("an outdated snapshot is released at the end of its read") {
