@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 
 #include <cerrno>
+#include <optional>
 #include <string>
 #include <system_error>
 
@@ -34,6 +35,9 @@ int system_error_of(sqlite3* handle) {
 // If a read fails with one of these errors, SQLite's VFS returns SQLITE_IOERR_CORRUPTFS. Statements
 // change that to plain SQLITE_CORRUPT, as if the content were damaged.
 bool is_error_of_device(int system_error) noexcept {
+#if defined(EDEVERR)
+  if (system_error == EDEVERR) return true;
+#endif
   return system_error == EIO || system_error == ENXIO || system_error == ERANGE;
 }
 
@@ -55,10 +59,6 @@ int take_device_error(sqlite3* handle, int which_file) {
   return system_error;
 }
 
-// The error of the device because of which a read failed with plain SQLITE_CORRUPT. 0: there was
-// none, so the content is damaged. The writer keeps its connection after other errors of its
-// device, for example of a lock. So damage that it finds next may count as unreadable, but only
-// once, because the error is forgotten then.
 int take_device_error(sqlite3* handle) {
   const int of_file = take_device_error(handle, SQLITE_FCNTL_FILE_POINTER);
   const int of_log = take_device_error(handle, SQLITE_FCNTL_JOURNAL_POINTER);
@@ -110,15 +110,22 @@ base::Failure failure_of(const SQLite::Exception& error, sqlite3* handle, std::s
   const int extended = error.getExtendedErrorCode();
   const int code = extended > 0 ? extended : error.getErrorCode();
   if (handle != nullptr && extended == SQLITE_CORRUPT) {
-    if (const int system_error = take_device_error(handle); system_error != 0) {
-      return failure_of(SQLITE_IOERR_READ, system_error, doing, sqlite3_errstr(SQLITE_IOERR_READ));
-    }
+    if (const auto of_device = take_device_failure(handle, doing)) return *of_device;
   }
   const bool is_known = handle != nullptr && has_system_error(code);
   int system_error = is_known ? system_error_of(handle) : 0;
   // An opening that failed has no connection to ask.
   if (code == SQLITE_IOERR_CORRUPTFS && system_error == 0) system_error = EIO;
   return failure_of(code, system_error, doing, error.what());
+}
+
+// The writer keeps its connection after other errors of its device, for example of a lock. So
+// damage that it finds next may count as unreadable, but only once, because the error is forgotten
+// then.
+std::optional<base::Failure> take_device_failure(sqlite3* handle, std::string_view doing) {
+  const int system_error = take_device_error(handle);
+  if (system_error == 0) return std::nullopt;
+  return failure_of(SQLITE_IOERR_READ, system_error, doing, sqlite3_errstr(SQLITE_IOERR_READ));
 }
 
 base::Failure failure_of(int sqlite_code, sqlite3_file* file, std::string_view doing) {

@@ -116,6 +116,19 @@ TEST_SUITE("system") {
     }
   }
 
+  TEST_CASE("check fails if the device cannot read the file, and reports no damage") {
+    constexpr std::int64_t kPageMap = kPage;  // no read of an entry needs it
+    for (const std::int64_t at : {kPageMap, 20 * kPage, 60 * kPage}) {
+      INFO("from byte " << at);
+      Scene s;
+      s.f.cache();
+      s.device.fail_file(s.f.path, at, at + kPage);
+      CHECK(code_thrown_by([&] { (void)s.f->check(); }) == "store_failed");
+      s.device.heal();
+      CHECK(s.f->check().ok);
+    }
+  }
+
   TEST_CASE("commits go on while the device cannot read what must be evicted") {
     for (const std::int64_t part : {10, 50, 90}) {
       INFO("part " << part);
