@@ -18,8 +18,9 @@ namespace {
 constexpr std::int64_t kFirstBackOff = 100'000;
 constexpr std::int64_t kMaxBackOff = 10'000'000;
 
-// After this many openings that could not read the file, in 25 seconds, it counts as damaged: a bad
-// sector stays bad, but a network or a device may come back.
+// After this many openings that could not read the file, the next one takes it for damaged. That is
+// half a minute after the first one. A bad sector stays bad, but a network or a device may come
+// back.
 constexpr int kMaxFailedReads = 9;
 
 // If a new file is found damaged within this time, the disk is at fault. Then quarantines are as

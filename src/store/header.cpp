@@ -29,19 +29,19 @@ bool is_known_version(char version) noexcept {
   return version == kJournalVersion || version == kWalVersion;
 }
 
-void check(sqlite3* handle, int rc) {
-  if (rc != SQLITE_OK) throw SQLite::Exception(handle, rc);
-}
-
-std::string read_start(SQLite::Database& database) {
+// Fails with the system's error, which the connection does not know, because it makes no call.
+base::Result<std::string> read_start(SQLite::Database& database, std::string_view doing) {
   sqlite3* const handle = database.getHandle();
   sqlite3_file* file = nullptr;
-  check(handle, sqlite3_file_control(handle, "main", SQLITE_FCNTL_FILE_POINTER, &file));
+  int rc = sqlite3_file_control(handle, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+  if (rc != SQLITE_OK) throw SQLite::Exception(handle, rc);
   sqlite3_int64 size = 0;
-  check(handle, file->pMethods->xFileSize(file, &size));
+  rc = file->pMethods->xFileSize(file, &size);
+  if (rc != SQLITE_OK) return failure_of(rc, file, doing);
   std::string bytes(static_cast<std::size_t>(std::clamp<sqlite3_int64>(size, 0, kHeaderBytes)),
                     '\0');
-  check(handle, file->pMethods->xRead(file, bytes.data(), static_cast<int>(bytes.size()), 0));
+  rc = file->pMethods->xRead(file, bytes.data(), static_cast<int>(bytes.size()), 0);
+  if (rc != SQLITE_OK) return failure_of(rc, file, doing);
   return bytes;
 }
 
@@ -80,11 +80,14 @@ bool is_known_log(std::string_view bytes) noexcept {
 }
 
 base::Result<Header> read_header(const std::string& path) {
-  return guarded(nullptr, fmt::format("reading the header of '{}'", path), [&] {
-    // Opening neither reads nor locks: SQLite does that at the first statement.
+  const std::string doing = fmt::format("reading the header of '{}'", path);
+  return guarded(nullptr, doing, [&]() -> base::Result<Header> {
+    // Opening takes no lock: SQLite does that at the first statement.
     SQLite::Database database(path, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOFOLLOW |
                                         SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE);
-    return parse_header(read_start(database));
+    const auto start = read_start(database, doing);
+    if (!start) return start.failure();
+    return parse_header(*start);
   });
 }
 

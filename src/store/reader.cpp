@@ -307,8 +307,12 @@ base::Result<std::vector<std::string>> Reader::integrity() {
       }
     }
   });
+  if (done) {
+    const auto of_device = take_device_failure(connection_->handle(), "checking the file");
+    if (of_device) return *of_device;
+    return lines;
+  }
   // Some kinds of damage make the check itself fail. That is an answer, too.
-  if (done) return lines;
   if (done.failure().kind != base::FailureKind::corrupt) return done.failure();
   lines.push_back(done.failure().what);
   return lines;

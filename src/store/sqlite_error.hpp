@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 
 #include <new>
+#include <optional>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -25,6 +26,10 @@ namespace ashmemo::store {
                                        std::string_view doing);
 /// The failure of a call to a file of SQLite, which gave this code.
 [[nodiscard]] base::Failure failure_of(int sqlite_code, sqlite3_file* file, std::string_view doing);
+/// For SQLITE_CORRUPT, and for problems that SQLite's check found: the failure of the device that
+/// caused them. nullopt: the device did not fail since the last call, so the damage is real.
+[[nodiscard]] std::optional<base::Failure> take_device_failure(sqlite3* handle,
+                                                               std::string_view doing);
 [[nodiscard]] base::Failure out_of_memory(std::string_view doing);
 
 namespace detail {

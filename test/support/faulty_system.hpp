@@ -12,8 +12,8 @@
 
 namespace ashmemo::test {
 
-/// The errors that a system can return for the call. SQLite's reads and syncs never appear here,
-/// because fault_vfs.hpp makes them fail.
+/// The errors that a system can return for the call. SQLite's syncs never appear here, because
+/// fault_vfs.hpp makes them fail.
 [[nodiscard]] std::span<const int> errors_of(const OsCall& call) noexcept;
 
 /// Records the calls to the operating system and makes them fail. Only one may exist at a time, and

@@ -161,7 +161,7 @@ void replace_own_calls() {
 }
 
 // ------------------------------------------------------------------------------------------------
-// the calls of SQLite. fault_vfs.hpp makes its reads and syncs fail.
+// the calls of SQLite. fault_vfs.hpp makes its syncs fail.
 
 /// One of SQLite's own functions for a system call, which was replaced.
 template <class Function>
@@ -179,6 +179,9 @@ Replaced<int(int, mode_t)> sqlite_fchmod;
 Replaced<int(const char*)> sqlite_unlink;
 Replaced<void*(void*, size_t, int, int, int, off_t)> sqlite_mmap;
 // How SQLite was built decides which of these functions it calls.
+Replaced<ssize_t(int, void*, size_t)> sqlite_read;
+Replaced<ssize_t(int, void*, size_t, off_t)> sqlite_pread;
+Replaced<ssize_t(int, void*, size_t, off_t)> sqlite_pread64;
 Replaced<ssize_t(int, const void*, size_t)> sqlite_write;
 Replaced<ssize_t(int, const void*, size_t, off_t)> sqlite_pwrite;
 Replaced<ssize_t(int, const void*, size_t, off_t)> sqlite_pwrite64;
@@ -236,6 +239,21 @@ void* mmap_of_sqlite(void* at, size_t bytes, int protection, int flags, int file
   return may_run(call) ? sqlite_mmap.system(at, bytes, protection, flags, file, from) : MAP_FAILED;
 }
 
+ssize_t read_of_sqlite(int file, void* to, size_t bytes) {
+  return run({.kind = Kind::read, .is_by_sqlite = true, .descriptor = file},
+             [&] { return sqlite_read.system(file, to, bytes); });
+}
+
+ssize_t pread_of_sqlite(int file, void* to, size_t bytes, off_t at) {
+  return run({.kind = Kind::read, .is_by_sqlite = true, .descriptor = file, .at = at},
+             [&] { return sqlite_pread.system(file, to, bytes, at); });
+}
+
+ssize_t pread64_of_sqlite(int file, void* to, size_t bytes, off_t at) {
+  return run({.kind = Kind::read, .is_by_sqlite = true, .descriptor = file, .at = at},
+             [&] { return sqlite_pread64.system(file, to, bytes, at); });
+}
+
 ssize_t write_of_sqlite(int file, const void* from, size_t bytes) {
   return run({.kind = Kind::write, .is_by_sqlite = true, .descriptor = file},
              [&] { return sqlite_write.system(file, from, bytes); });
@@ -275,6 +293,9 @@ void replace_calls_of_sqlite() {
   replace("unlink", unlink_of_sqlite, sqlite_unlink);
   replace("fcntl", fcntl_of_sqlite);
   replace("mmap", mmap_of_sqlite, sqlite_mmap);
+  replace("read", read_of_sqlite, sqlite_read);
+  replace("pread", pread_of_sqlite, sqlite_pread);
+  replace("pread64", pread64_of_sqlite, sqlite_pread64);
   replace("write", write_of_sqlite, sqlite_write);
   replace("pwrite", pwrite_of_sqlite, sqlite_pwrite);
   replace("pwrite64", pwrite64_of_sqlite, sqlite_pwrite64);

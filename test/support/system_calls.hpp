@@ -32,6 +32,7 @@ struct OsCall {
   const char* path = nullptr;  // if the call names a file
   const char* to = nullptr;    // the new name of a rename
   int descriptor = -1;         // if the call names an open file
+  std::int64_t at = 0;         // where SQLite reads
 };
 
 /// Whether the call changes files or makes a change durable.
