@@ -26,9 +26,9 @@ namespace {
 // ignored, because there would be no next one.
 constexpr std::int64_t kMaxRowid = std::int64_t{1} << 62;
 
-// Allocates space for the next steps of this size. SQLite allocates only for a file that has a step.
-// It also rounds up the length of a file that it truncates, which adds a hole to a shorter file. On
-// a full disk that hole could not be written. So a file has a step only here.
+// Allocates space for the next steps of this size. SQLite allocates only for a file that has a
+// step. It also rounds up the length of a file that it truncates, which adds a hole to a shorter
+// file. On a full disk that hole could not be written. So a file has a step only here.
 int allocate(sqlite3_file* file, sqlite3_int64 bytes, int step) {
   file->pMethods->xFileControl(file, SQLITE_FCNTL_CHUNK_SIZE, &step);
   const int rc = file->pMethods->xFileControl(file, SQLITE_FCNTL_SIZE_HINT, &bytes);
@@ -680,8 +680,8 @@ base::Status SqliteWriter::delete_calculations(std::span<const std::int64_t> ids
 
 namespace {
 
-// The file grows in steps of this size, and is shortened when it can give back as much, so that both
-// are rare.
+// The file grows in steps of this size, and is shortened when it can give back as much, so that
+// both are rare.
 constexpr int kGrowthBytes = 64 * 1024;
 
 // How long the writer waits for reads of an old snapshot. The longest such read, of 10,000 keys,
