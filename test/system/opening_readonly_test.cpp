@@ -176,7 +176,7 @@ TEST_SUITE("system") {
   TEST_CASE("a check of a closed cache reports no damage if another program changes it meanwhile") {
     const TempDir dir;
     const std::string path = dir.path("x");
-    for (int number = 0;; ++number) {
+    for (int number = 0;; number += 25) {  // there are hundreds of calls
       CAPTURE(number);
       make_large_cache(path, 15'000);
       bool is_done = false;
