@@ -39,7 +39,7 @@ enum class NoticeKind : std::uint8_t {
   busy = 3,            ///< another program has the write lock, or a long read of ours keeps the WAL
   write_failed = 4,    ///< the store refuses to write: disk full, I/O error
   recovered = 5,       ///< writing or reading works again
-  quarantined = 6,     ///< a damaged file was renamed and a new one begun; reported each time
+  quarantined = 6,     ///< a damaged file was renamed; reported each time
   writes_dropped = 7,  ///< accepted or offered writes were not kept
   removal_uncommitted = 8,  ///< a removal returned before it could be committed
   undecodable = 9,          ///< a stored value does not decode as the type that was asked for

@@ -35,7 +35,6 @@ struct FileState {
   bool writable_by_others = false;  // group or world
   bool has_other_names = false;     // hard links
   std::int64_t changed_at = 0;      // nanoseconds since 1970, of the content, the mode or a name
-  friend bool operator==(const FileState&, const FileState&) = default;
 };
 
 /// The state of `path` itself, without following a symbolic link. A missing file is not a failure.

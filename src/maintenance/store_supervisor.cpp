@@ -237,9 +237,7 @@ void StoreSupervisor::look_at_file() {
 
 void StoreSupervisor::follow() {
   look_at_file();
-  const auto store = engine_.store.get();
-  if (!store) return (void)ensure();
-  store->allow_entries_of(engine_.limits.get().max_entry_bytes);
+  (void)ensure();
 }
 
 // From here the store counts as refusing to write. Closing waits for reads, which may take long.

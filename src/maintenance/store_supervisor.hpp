@@ -28,8 +28,8 @@ class StoreSupervisor {
 
   /// Opens the store.
   [[nodiscard]] base::Status open();
-  /// The store in use, or null. If there is none that can be written, opens one, unless opening
-  /// failed a short time ago.
+  /// Returns the store, or null. Without a store that can be written, it first tries to open one,
+  /// except for a short time after a failure. A read-only cache keeps its store.
   [[nodiscard]] std::shared_ptr<store::Store> ensure();
   /// Opening failed and will be tried again later.
   void postpone(const base::Failure& failure);

@@ -308,19 +308,22 @@ base::Status ClaimedFile::check_in_place() const {
                     "directory",
                     paths_.file)};
   }
-  if (still_in_place()) return {};
+  if (leads_to_files()) return {};
   return Failure{FailureKind::unavailable, 0,
                  fmt::format("'{}' was deleted or replaced while it was open", paths_.file)};
 }
 
 bool ClaimedFile::still_in_place() const noexcept try {
-  if (has_other_root()) return true;
+  return has_other_root() || leads_to_files();
+} catch (...) {
+  return true;  // out of memory: nothing is known
+}
+
+bool ClaimedFile::leads_to_files() const {
   if (has_changed(paths_.file, file_)) return false;
   if (wal_ && has_changed(paths_.wal, *wal_)) return false;
   // If the locked file is gone, the lock would not keep the next process out.
   return lock_ == nullptr || !has_changed(paths_.lock, lock_file_);
-} catch (...) {
-  return true;  // out of memory: nothing is known
 }
 
 }  // namespace ashmemo::store

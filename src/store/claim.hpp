@@ -85,6 +85,7 @@ class ClaimedFile {
   void hold(OpenFile& entry) const;
   void repair_modes() const;
   [[nodiscard]] bool has_other_root() const;
+  [[nodiscard]] bool leads_to_files() const;
   [[nodiscard]] base::Status take_for_reading(OpenFiles& table);
   [[nodiscard]] base::Status enter(OpenFiles& table);
   [[nodiscard]] base::Status enter_again(OpenFiles& table);

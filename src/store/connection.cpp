@@ -56,14 +56,14 @@ std::string name_for(const std::string& path, const ConnectionOptions& options) 
   return plain_name(path);
 }
 
-bool may_have_content(const std::string& path) {
-  const auto state = base::inspect(path);
-  return !state || state->bytes > 0;
-}
-
-bool has_content(const std::string& path) {
-  const auto state = base::inspect(path);
-  return state && state->bytes > 0;
+// Whether there are changes that are not yet in the file, or that must be undone. `if_unknown`: the
+// answer after an error of the system.
+bool has_log(const std::string& path, bool if_unknown) {
+  for (const char* const suffix : {"-wal", "-journal"}) {
+    const auto state = base::inspect(path + suffix);
+    if (state ? state->bytes > 0 : if_unknown) return true;
+  }
+  return false;
 }
 
 void configure(sqlite3* handle, int setting, int value) {
@@ -81,8 +81,7 @@ std::string plain_name(const std::string& path) {
 // of a move of a new log into FILE.
 std::optional<base::FileState> state_at_rest(const std::string& path) {
   const auto state = base::inspect(path);
-  if (!state) return std::nullopt;
-  if (may_have_content(path + "-wal") || may_have_content(path + "-journal")) return std::nullopt;
+  if (!state || has_log(path, true)) return std::nullopt;
   return *state;
 }
 
@@ -92,7 +91,7 @@ bool is_still_at_rest(const std::string& path, const base::FileState& state) noe
   if (!now || now->type == base::FileType::missing) return true;
   if (!(now->identity == state.identity)) return true;
   if (now->bytes != state.bytes || now->changed_at != state.changed_at) return false;
-  return !has_content(path + "-wal") && !has_content(path + "-journal");
+  return !has_log(path, false);
 } catch (...) {
   return true;  // out of memory: nothing is known
 }

@@ -154,7 +154,7 @@ struct OpenOptions {
   /// The device failed to read the file at several openings. If it still does, the file is
   /// quarantined.
   bool gives_up_reading = false;
-  /// Called after a damaged file was renamed and a new one was created.
+  /// Called after a damaged file was renamed, also if no new file could be created then.
   std::function<void(const std::string& file, const std::string& renamed_to,
                      const std::string& why)>
       on_quarantine;

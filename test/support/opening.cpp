@@ -74,6 +74,17 @@ Opening open_read_only(const std::string& path) {
   return open_with(options);
 }
 
+Child process_that_holds(const std::string& path) {
+  return Child([&](Child::Parent& parent) -> std::string {
+    const auto opening = open_at(path);
+    if (!opening.store) return opening.store.failure().what;
+    const std::string written = put(**opening.store, "old");
+    parent.notify();
+    parent.wait_for();
+    return written;
+  });
+}
+
 Opening open_found_corrupt(const std::string& path) {
   auto options = options_for(path);
   options.found_corrupt = "page 7 is damaged";

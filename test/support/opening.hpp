@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "store/open.hpp"
+#include "support/child.hpp"
 
 // Opens cache files as the engine does, for tests of opening different kinds of files.
 
@@ -28,6 +29,9 @@ struct Opening {
 [[nodiscard]] store::OpenOptions options_for(const std::string& path);
 [[nodiscard]] Opening open_with(store::OpenOptions options);
 [[nodiscard]] Opening open_at(const std::string& path);
+/// Starts a process that opens the file and puts the entry "old". It then notifies, and keeps the
+/// file open until it is notified or killed.
+[[nodiscard]] Child process_that_holds(const std::string& path);
 [[nodiscard]] Opening open_read_only(const std::string& path);
 /// Opens a file that a running cache marked as corrupt and that looks healthy.
 [[nodiscard]] Opening open_found_corrupt(const std::string& path);
@@ -37,7 +41,7 @@ struct Opening {
 [[nodiscard]] std::string outcome(const Opening& opening);
 /// The outcome of opening in another process.
 [[nodiscard]] std::string outcome_in_child(const std::string& path);
-/// The message of the failure; empty if there is none.
+/// The message of the failure, or an empty text.
 [[nodiscard]] std::string message_of(const Opening& opening);
 
 /// Puts one entry of 100 bytes. Returns "committed" or the message of the failure.

@@ -72,7 +72,7 @@ void fill(Cache& cache) {
 
 constexpr int kNewestFormat = 2;
 
-/// A copy of the file of one format, for its owner only.
+/// A copy of the file of one format. Only its owner may read it.
 struct GoldenFile : CacheFixture {
   explicit GoldenFile(int format) {
     using std::filesystem::perms;

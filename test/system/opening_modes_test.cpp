@@ -45,16 +45,9 @@ bool keep_all_modes(unsigned error) {
 
 void set_mode(const std::string& path, int mode) { fs::permissions(path, fs::perms(mode)); }
 
-// A cache with a log, as a killed process leaves it.
+/// Makes a cache with a log: the process that has it open is killed.
 void make_killed_cache(const std::string& path) {
-  Child holder([&](Child::Parent& parent) -> std::string {
-    const auto opening = open_at(path);
-    if (!opening.store) return opening.store.failure().what;
-    const std::string written = put(**opening.store, "old");
-    parent.notify();
-    parent.wait_for();
-    return written;
-  });
+  Child holder = process_that_holds(path);
   REQUIRE(holder.wait_for());
   holder.kill();
   REQUIRE(fs::file_size(path + "-wal") > 0);

@@ -1,4 +1,4 @@
-// Read-only opening: it leaves no file behind, and it needs no folder that can be written.
+// Read-only opening creates no file that remains, and needs no folder that can be written.
 
 #include <doctest/doctest.h>
 

@@ -30,14 +30,7 @@ TEST_SUITE("system") {
   TEST_CASE("a store in another process is refused until the first process dies") {
     const TempDir dir;
     const std::string path = dir.path("x");
-    Child holder([&](Child::Parent& parent) -> std::string {
-      const auto opening = open_at(path);
-      if (!opening.store) return opening.store.failure().what;
-      const std::string written = put(**opening.store, "old");
-      parent.notify();
-      parent.wait_for();
-      return written;
-    });
+    Child holder = process_that_holds(path);
     REQUIRE(holder.wait_for());
     const auto refused = open_at(path);
     CHECK(outcome(refused) == "in_use");

@@ -3,8 +3,10 @@
 #include <doctest/doctest.h>
 
 #include <cstdint>
+#include <memory>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "store/connection.hpp"
 #include "store/header.hpp"
@@ -86,6 +88,15 @@ bool is_of_another(const TempDir& dir, const std::string& log, FileId id) {
   return *answer;
 }
 
+std::unique_ptr<Connection> writer_of(const std::string& path) {
+  ConnectionOptions options;
+  options.role = Role::writer;
+  options.cache_bytes = 512 * 1024;
+  auto connection = Connection::open(path, options);
+  REQUIRE(connection);
+  return std::move(*connection);
+}
+
 }  // namespace
 
 TEST_SUITE("unit") {
@@ -160,12 +171,8 @@ TEST_SUITE("unit") {
   TEST_CASE("writing an id keeps the cache size of the connection") {
     const TempDir dir;
     make_cache(dir.path("x"));
-    ConnectionOptions options;
-    options.role = Role::writer;
-    options.cache_bytes = 512 * 1024;
-    const auto connection = Connection::open(dir.path("x"), options);
-    REQUIRE(connection);
-    SQLite::Database& database = connection.value()->database();
+    const auto connection = writer_of(dir.path("x"));
+    SQLite::Database& database = connection->database();
     write_file_id(database, 12345);
     CHECK(read_file_id(database) == 12345);
     CHECK(database.execAndGet("PRAGMA cache_size").getInt() == -512);
@@ -176,12 +183,8 @@ TEST_SUITE("unit") {
   TEST_CASE("an id that cannot be written changes neither the cache size nor the file") {
     const TempDir dir;
     make_cache(dir.path("x"));
-    ConnectionOptions options;
-    options.role = Role::writer;
-    options.cache_bytes = 512 * 1024;
-    const auto connection = Connection::open(dir.path("x"), options);
-    REQUIRE(connection);
-    SQLite::Database& database = connection.value()->database();
+    const auto connection = writer_of(dir.path("x"));
+    SQLite::Database& database = connection->database();
     database.setBusyTimeout(0);
     const FileId id = read_file_id(database);
     SQLite::Database other(dir.path("x"), SQLite::OPEN_READWRITE);

@@ -16,6 +16,25 @@ using test::Call;
 using test::FakeEngine;
 using test::kSecond;
 
+namespace {
+
+Options of_80_entries() {
+  Options options = FakeEngine::manual();
+  options.eviction = Eviction::fifo;
+  options.limits.max_entries = 80;
+  return options;
+}
+
+/// A cache at its limit.
+struct FullBench : Bench {
+  FullBench() : Bench(of_80_entries()) {
+    fake.put_all(test::numbered("old", 80), "1");
+    (void)run_once();
+  }
+};
+
+}  // namespace
+
 TEST_SUITE("unit") {
   TEST_CASE("limits lowered during a commit are enforced at the background rate") {
     Options options = FakeEngine::manual();
@@ -75,12 +94,7 @@ TEST_SUITE("unit") {
   TEST_CASE("commits go on while every eviction fails") {
     for (const Call call : {Call::delete_due, Call::oldest, Call::delete_row}) {
       CAPTURE(static_cast<int>(call));
-      Options options = FakeEngine::manual();
-      options.eviction = Eviction::fifo;
-      options.limits.max_entries = 80;
-      Bench bench(options);
-      bench.fake.put_all(test::numbered("old", 80), "1");
-      (void)bench.run_once();
+      FullBench bench;
       bench.fake.faults->fail_reading_always(call);
       for (const std::string& key : test::numbered("new", 10)) {
         bench.fake.put(key, "1");
@@ -98,12 +112,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("health is ok again when evictions that failed are not needed any more") {
-    Options options = FakeEngine::manual();
-    options.eviction = Eviction::fifo;
-    options.limits.max_entries = 80;
-    Bench bench(options);
-    bench.fake.put_all(test::numbered("old", 80), "1");
-    (void)bench.run_once();
+    FullBench bench;
     bench.fake.faults->fail_reading_always(Call::oldest);
     bench.fake.put("new", "1");
     (void)bench.run_once();
@@ -117,12 +126,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE(
       "a file whose entries cannot be evicted counts as damaged when it is an eighth too large") {
-    Options options = FakeEngine::manual();
-    options.eviction = Eviction::fifo;
-    options.limits.max_entries = 80;
-    Bench bench(options);
-    bench.fake.put_all(test::numbered("old", 80), "1");
-    (void)bench.run_once();
+    FullBench bench;
     bench.fake.faults->fail_reading_always(Call::oldest);
     int written = 0;
     for (; !bench.fake.engine.store.corruption() && written < 100; ++written) {

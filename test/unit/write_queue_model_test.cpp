@@ -40,7 +40,7 @@ struct Item {
   bool taken = false;
   bool done = false;
   bool dropped = false;
-  bool is_own = false;  // made by the queue; `range` is only a placeholder until it is taken
+  bool is_own = false;  // made by the queue; `range` gets its value when the item is taken
 
   [[nodiscard]] bool is_removal() const { return range || !operations.back().write->is_put; }
   [[nodiscard]] std::size_t bytes() const {
