@@ -32,12 +32,14 @@ std::span<const Scenario> scenarios() {
                "single gets, Zipf(0.99); with a memory tier of a tenth of the data and without",
                zipf_reads},
       Scenario{"get_many", "1 to 10,000 keys in one call, uniform, memory tier off", get_many},
-      Scenario{"put", "single puts in bursts that fit the queue, with a flush after each burst",
-               put},
+      Scenario{"put",
+               "single puts: in bursts that fit the queue, each in the file, and each synced", put},
       Scenario{"put_paced", "single puts at half the sustained rate; each put evicts another entry",
                put_paced},
       Scenario{"put_many",
-               "batches of 1,000 until they are in the file: new keys and existing keys", put_many},
+               "batches of 1,000, new keys and existing keys: until they are in the file, and "
+               "each synced",
+               put_many},
       Scenario{"touch", "single calls that mark an entry as read", touch},
       Scenario{"load", "2 calculations for 10,000 records: all hits, and 10 % misses", load},
       Scenario{"mixed", "95 % get, 5 % put, uniform, by 1, 2, 4 and 8 threads", mixed},
@@ -63,6 +65,14 @@ Bench::Bench(Settings settings)
       watched_(std::getenv("ASHMEMO_WATCHED") != nullptr),
       systems_(available_systems()),
       files_(settings_.value_bytes, [this](const std::string& what) { notify(what); }) {}
+
+std::vector<SystemType> Bench::systems_that_survive(Survives worst) const {
+  std::vector<SystemType> able;
+  for (const SystemType& type : systems_) {
+    if (type.most >= worst) able.push_back(type);
+  }
+  return able;
+}
 
 // One line that is overwritten, if the user watches the run on a terminal.
 void Bench::notify(const std::string& what) const {
@@ -105,6 +115,7 @@ void Bench::measure_rows(const Row& like, std::span<Lane> lanes, const Rounds& r
   for (Lane& lane : lanes) {
     Row row = like;
     row.system = lane.system;
+    row.survives = lane.survives;
     set_times(row, lane.latencies, lane.operations);
     rows_.add(std::move(row));
   }

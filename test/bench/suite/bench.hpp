@@ -32,6 +32,8 @@ class Bench {
   [[nodiscard]] Rows& rows() { return rows_; }
   /// The systems whose libraries are installed.
   [[nodiscard]] std::span<const SystemType> systems() const { return systems_; }
+  /// Those whose puts can survive this.
+  [[nodiscard]] std::vector<SystemType> systems_that_survive(Survives worst) const;
 
   /// Shows the progress to a user on a terminal.
   void notify(const std::string& what) const;
@@ -106,10 +108,10 @@ void tuning(Bench& bench);
                                  std::size_t keys, std::size_t value_bytes);
 /// Batches of puts, each timed until it is in the file. The results are per row.
 [[nodiscard]] Lane put_many_lane(const Contestant& contestant, const Chooser& choose,
-                                 std::size_t rows, std::size_t value_bytes);
+                                 std::size_t rows, const Setup& setup);
 /// Measures writing all entries into an empty file once (fresh), and then writing them again for
-/// `rounds` (overwriting).
-void fresh_and_overwriting(Bench& bench, const char* scenario, const char* prefix,
+/// `rounds` (overwriting). `variant` is a format string with a place for these two words.
+void fresh_and_overwriting(Bench& bench, const char* scenario, const char* variant,
                            const Setup& setup, std::span<const SystemType> types,
                            const Rounds& rounds);
 /// Reads every entry twice, so that the memory tier contains as many as it can.

@@ -52,9 +52,11 @@ void list() {
   }
 }
 
-/// Aligns a second line with the first.
+/// Aligns the other lines with the first.
 std::string indented(std::string text) {
-  if (const auto end = text.find('\n'); end != std::string::npos) text.insert(end + 1, 22, ' ');
+  for (auto at = text.find('\n'); at != std::string::npos; at = text.find('\n', at + 1)) {
+    text.insert(at + 1, 22, ' ');
+  }
   return text;
 }
 

@@ -4,11 +4,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "bench/latencies.hpp"
+#include "bench/suite/survives.hpp"
 
 namespace ashmemo::bench {
 
@@ -28,7 +30,8 @@ Nanoseconds timed(F&& work) {
 /// One participant of a comparison: a system or a setting, its work and its results.
 struct Lane {
   std::string system;
-  std::size_t operations = 1;  ///< in a block; results are per operation
+  std::size_t operations = 1;          ///< in a block; results are per operation
+  std::optional<Survives> survives{};  ///< of the writes of a block; nullopt: it only reads
   /// Prepares a block of operations, runs it, and returns the duration of the second part.
   std::function<Nanoseconds()> block{};
   /// Runs after each turn of the lane; not timed.

@@ -20,6 +20,7 @@ int remember_frames(void* frames, sqlite3*, const char*, int count) {
 
 RawWriter::RawWriter(const std::string& path, const Setup& setup, RawReaders& readers)
     : readers_(readers), connection_(path, 2 * setup.page_cache_bytes) {
+  if (setup.survives == Survives::power_cut) connection_.run("PRAGMA synchronous=FULL");
   if (setup.evicting) max_entries_ = static_cast<std::int64_t>(setup.entries);
   entries_ = count();
   sqlite3_wal_hook(connection_.get(), remember_frames, &log_frames_);

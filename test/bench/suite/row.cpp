@@ -28,6 +28,7 @@ nlohmann::ordered_json json_of(const Row& row) {
   json["p99_us"] = row.p99_us;
   if (row.p999_us) json["p999_us"] = *row.p999_us;
   json["ops_per_s"] = row.ops_per_s;
+  if (row.survives) json["survives"] = to_string(*row.survives);
   return json;
 }
 

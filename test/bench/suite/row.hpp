@@ -30,6 +30,7 @@ struct Row {
   std::optional<double> p999_us{};
   double ops_per_s = 0;
   std::optional<std::int64_t> bytes{};  ///< memory, if the scenario measures memory
+  std::optional<Survives> survives{};   ///< of the writes; nullopt: it only reads
 
   /// The number that is compared. Lower is better.
   [[nodiscard]] double compared() const;

@@ -132,7 +132,11 @@ Lane raw_lane(const Contestant& contestant, const Setup& setup, std::size_t keys
   const auto wanted = std::make_shared<KeyBlock>(uniform(setup.entries), keys);
   const auto given =
       std::make_shared<PairBlock>(uniform(setup.entries, 2), written, setup.value_bytes);
-  return {.system = contestant.name(), .operations = keys, .block = [=, &contestant] {
+  const auto survives = written == 0 ? std::nullopt : std::optional(Survives::nothing);
+  return {.system = contestant.name(),
+          .operations = keys,
+          .survives = survives,
+          .block = [=, &contestant] {
             const auto names = wanted->next();
             const auto pairs = given->next();
             return timed([&] {
@@ -157,7 +161,10 @@ void measure_variant(Bench& bench, const char* variant, const Setup& setup, bool
                      return pages.get_many();
                    }});
   lanes.push_back(raw_lane(raw, setup, results, with_misses ? results / kMissesOneIn : 0));
-  if (with_misses) lanes.front().after_turn = [&] { pages.flush(); };
+  if (with_misses) {
+    lanes.front().survives = Survives::nothing;
+    lanes.front().after_turn = [&] { pages.flush(); };
+  }
   warm_up(lanes, 0);
   Row like = bench.row("load", variant, "", setup.entries);
   like.by = By::mean;

@@ -152,7 +152,9 @@ void put_paced(Bench& bench) {
     storm.run(seconds / 10, never, latencies);
     latencies.clear();
     storm.run(2 * seconds, never, latencies);
-    add_row(bench, bench.row("put_paced", "", type.name, setup.entries), latencies);
+    Row row = bench.row("put_paced", "", type.name, setup.entries);
+    row.survives = after_put(type, setup);
+    add_row(bench, row, latencies);
     bench.note(fmt::format("put_paced, {}: {} puts per second, half of the sustained rate",
                            type.name, grouped(static_cast<std::int64_t>(rate / 2))));
   }

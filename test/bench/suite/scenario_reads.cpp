@@ -161,6 +161,7 @@ void touch(Bench& bench) {
     const auto block = std::make_shared<PairBlock>(uniform(setup.entries), kBlock, 1);
     lanes.push_back({.system = contestant.name(),
                      .operations = kBlock,
+                     .survives = Survives::nothing,
                      .block =
                          [&contestant, block] {
                            const auto pairs = block->next();

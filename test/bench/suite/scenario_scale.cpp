@@ -49,7 +49,7 @@ void scale(Bench& bench) {
     setup.page_cache_bytes =
         std::max(kMinCacheBytes, kCacheBytesOfEntry * static_cast<std::int64_t>(setup.entries));
     reads(bench, setup, types);
-    fresh_and_overwriting(bench, "scale", "put_many, ", setup, types,
+    fresh_and_overwriting(bench, "scale", "put_many, {}", setup, types,
                           rounds_of(bench.settings().seconds / 2));
   }
 }

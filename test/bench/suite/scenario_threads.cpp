@@ -18,6 +18,7 @@ constexpr std::size_t kPutsOf100 = 5;
 struct ThreadGroup {
   std::string system;
   std::string variant{};
+  std::optional<Survives> survives{};
   std::vector<Block> blocks{};
   Latencies latencies{1 << 16};
   double blocks_per_s = 0;  // mean over the turns
@@ -40,6 +41,7 @@ void add_rows(Bench& bench, const Row& like, std::span<ThreadGroup> groups) {
     row.by = By::rate;
     row.system = group.system;
     if (!group.variant.empty()) row.variant = group.variant;
+    row.survives = group.survives;
     row.threads = group.blocks.size();
     set_times(row, group.latencies, kBlock);
     row.ops_per_s = group.blocks_per_s * kBlock;
@@ -72,7 +74,8 @@ void measure_mixed(Bench& bench, std::span<const Contestant> contestants, const 
                    std::size_t threads) {
   std::vector<ThreadGroup> groups;
   for (const Contestant& contestant : contestants) {
-    ThreadGroup& group = groups.emplace_back(ThreadGroup{.system = contestant.name()});
+    ThreadGroup& group = groups.emplace_back(
+        ThreadGroup{.system = contestant.name(), .survives = after_put(contestant.type(), setup)});
     for (std::size_t i = 0; i < threads; ++i) {
       group.blocks.push_back(mixed_block(contestant, setup, i + 1));
     }

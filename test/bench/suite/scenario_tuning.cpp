@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <span>
@@ -47,9 +48,11 @@ class Tuned {
   Tuned(Bench& bench, const Setup& setup, const Setting& setting)
       : name_(setting.name),
         directory_(bench.files().copy(kAshmemo, setup.entries)),
-        cache_(cache_file(directory_->path()), options(setup, setting)) {}
+        options_(options(setup, setting)),
+        cache_(cache_file(directory_->path()), options_) {}
 
   [[nodiscard]] const char* name() const { return name_; }
+  [[nodiscard]] Durability durability() const { return options_.durability; }
   Cache* operator->() { return &cache_; }
 
  private:
@@ -61,6 +64,7 @@ class Tuned {
 
   const char* const name_;
   const std::unique_ptr<ScratchDirectory> directory_;
+  const Options options_;
   Cache cache_;
 };
 
@@ -86,6 +90,7 @@ Lane reads(Tuned& tuned, const Setup& setup) {
 Lane puts(Tuned& tuned, const Setup& setup) {
   const auto block = std::make_shared<PairBlock>(uniform(setup.entries), 1, setup.value_bytes);
   return {.system = tuned.name(),
+          .survives = survives(tuned.durability()),
           .block =
               [&tuned, block] {
                 const Pair& pair = block->next().front();
@@ -98,7 +103,10 @@ Lane puts(Tuned& tuned, const Setup& setup) {
 
 Lane batches(Tuned& tuned, const Setup& setup) {
   const auto block = std::make_shared<PairBlock>(uniform(setup.entries), kBatch, setup.value_bytes);
-  return {.system = tuned.name(), .operations = kBatch, .block = [&tuned, block] {
+  return {.system = tuned.name(),
+          .operations = kBatch,
+          .survives = std::max(survives(tuned.durability()), Survives::process_crash),
+          .block = [&tuned, block] {
             const auto pairs = block->next();
             return timed([&] {
               (void)tuned->put_many(pairs);

@@ -79,10 +79,12 @@ void raise_with(Bench& bench, std::size_t entries) {
   Run(ours.path(), version).fill(entries);
   Run(raw.path(), version).fill(entries);
   std::vector<Lane> lanes;
-  lanes.push_back({.system = "ashmemo",
-                   .block = [&] { return Run(ours.path(), ++version).load_and_commit(); }});
-  lanes.push_back(
-      {.system = "raw_sqlite", .block = [&] { return commit_raw(raw.path(), ++version); }});
+  lanes.push_back({.system = "ashmemo", .survives = Survives::process_crash, .block = [&] {
+                     return Run(ours.path(), ++version).load_and_commit();
+                   }});
+  lanes.push_back({.system = "raw_sqlite", .survives = Survives::process_crash, .block = [&] {
+                     return commit_raw(raw.path(), ++version);
+                   }});
   bench.measure_rows(bench.row("version", "", "", entries), lanes,
                      {.count = static_cast<int>(bench.smaller(kRaises)) + 2});
 }

@@ -12,15 +12,18 @@ namespace {
 constexpr std::size_t kBurst = 5'000;  // puts, far below the capacity of the queue
 constexpr std::size_t kBatchesOfBlock = 10;
 
-/// Puts in blocks. The queue is flushed between the bursts, outside of the timed part.
+/// Puts in blocks. The queue is flushed between the bursts, outside of the timed part. A put that
+/// waits for the disk is timed alone.
 Lane put_lane(const Contestant& contestant, const Setup& setup) {
+  const std::size_t puts = setup.survives == Survives::power_cut ? 1 : kBlock;
   const auto block =
-      std::make_shared<PairBlock>(uniform(setup.entries, 3), kBlock, setup.value_bytes);
+      std::make_shared<PairBlock>(uniform(setup.entries, 3), puts, setup.value_bytes);
   return {.system = contestant.name(),
-          .operations = kBlock,
+          .operations = puts,
+          .survives = after_put(contestant.type(), setup),
           .block =
-              [&contestant, block, done = std::size_t{0}]() mutable {
-                if ((done += kBlock) % (kBurst / kBlock * kBlock) == 0) contestant->flush();
+              [&contestant, block, puts, done = std::size_t{0}]() mutable {
+                if ((done += puts) % (kBurst / puts * puts) == 0) contestant->flush();
                 const auto pairs = block->next();
                 return timed([&] {
                   for (const auto& [key, value] : pairs) contestant->put(key, value);
@@ -29,12 +32,28 @@ Lane put_lane(const Contestant& contestant, const Setup& setup) {
           .after_turn = [&contestant] { contestant->flush(); }};
 }
 
+void single_puts(Bench& bench, const char* variant, Survives survives) {
+  Setup setup = bench.setup(bench.settings().entries);
+  setup.survives = survives;
+  const auto types = bench.systems_that_survive(survives);
+  std::vector<Contestant> contestants;
+  std::vector<Lane> lanes;
+  for (const SystemType& type : types) {
+    contestants.push_back(bench.files().open_filled(type, setup));
+  }
+  for (const Contestant& contestant : contestants) lanes.push_back(put_lane(contestant, setup));
+  bench.measure_rows(bench.row("put", variant, "", setup.entries), lanes, bench.rounds());
+}
+
 }  // namespace
 
 Lane put_many_lane(const Contestant& contestant, const Chooser& choose, std::size_t rows,
-                   std::size_t value_bytes) {
-  const auto block = std::make_shared<PairBlock>(choose, rows, value_bytes);
-  return {.system = contestant.name(), .operations = rows, .block = [&contestant, block] {
+                   const Setup& setup) {
+  const auto block = std::make_shared<PairBlock>(choose, rows, setup.value_bytes);
+  return {.system = contestant.name(),
+          .operations = rows,
+          .survives = after_flush(contestant.type(), setup),
+          .block = [&contestant, block] {
             const auto pairs = block->next();
             return timed([&] {
               for (std::size_t at = 0; at < pairs.size(); at += kBatch) {
@@ -45,7 +64,7 @@ Lane put_many_lane(const Contestant& contestant, const Chooser& choose, std::siz
           }};
 }
 
-void fresh_and_overwriting(Bench& bench, const char* scenario, const char* prefix,
+void fresh_and_overwriting(Bench& bench, const char* scenario, const char* variant,
                            const Setup& setup, std::span<const SystemType> types,
                            const Rounds& rounds) {
   std::vector<Contestant> contestants;
@@ -56,31 +75,28 @@ void fresh_and_overwriting(Bench& bench, const char* scenario, const char* prefi
     contestants.push_back(Files::open_empty(type, setup));
   }
   for (const Contestant& contestant : contestants) {
-    fresh.push_back(put_many_lane(contestant, shuffled(setup.entries), rows, setup.value_bytes));
-    overwriting.push_back(
-        put_many_lane(contestant, shuffled(setup.entries, 2), rows, setup.value_bytes));
+    fresh.push_back(put_many_lane(contestant, shuffled(setup.entries), rows, setup));
+    overwriting.push_back(put_many_lane(contestant, shuffled(setup.entries, 2), rows, setup));
   }
-  Row like = bench.row(scenario, fmt::format("{}fresh", prefix), "", setup.entries);
+  Row like = bench.row(scenario, fmt::format(fmt::runtime(variant), "fresh"), "", setup.entries);
   like.by = By::mean;
   bench.measure_rows(like, fresh, {.count = static_cast<int>(setup.entries / rows)});
-  like.variant = fmt::format("{}overwriting", prefix);
+  like.variant = fmt::format(fmt::runtime(variant), "overwriting");
   bench.measure_rows(like, overwriting, rounds);
 }
 
 void put(Bench& bench) {
-  const Setup setup = bench.setup(bench.settings().entries);
-  std::vector<Contestant> contestants;
-  std::vector<Lane> lanes;
-  for (const SystemType& type : bench.systems()) {
-    contestants.push_back(bench.files().open_filled(type, setup));
-  }
-  for (const Contestant& contestant : contestants) lanes.push_back(put_lane(contestant, setup));
-  bench.measure_rows(bench.row("put", "", "", setup.entries), lanes, bench.rounds());
+  single_puts(bench, "", Survives::nothing);
+  single_puts(bench, "each in the file", Survives::process_crash);
+  single_puts(bench, "each synced", Survives::power_cut);
 }
 
 void put_many(Bench& bench) {
-  fresh_and_overwriting(bench, "put_many", "", bench.setup(bench.settings().entries),
-                        bench.systems(), bench.rounds());
+  Setup setup = bench.setup(bench.settings().entries);
+  fresh_and_overwriting(bench, "put_many", "{}", setup, bench.systems(), bench.rounds());
+  setup.survives = Survives::power_cut;
+  fresh_and_overwriting(bench, "put_many", "{}, synced", setup,
+                        bench.systems_that_survive(setup.survives), bench.rounds());
 }
 
 }  // namespace ashmemo::bench

@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "bench/suite/survives.hpp"
+
 // One small interface for all compared systems, so that all do the same work. A read copies the
 // value into a std::string. Every entry has a ttl, which is stored and checked at each read.
 
@@ -29,6 +31,9 @@ struct Setup {
   std::optional<std::int64_t> tier_bytes{};  ///< memory tier of ashmemo; nullopt: the default
   std::int64_t page_cache_bytes = 4 << 20;   ///< of a reader; a writer has twice as much
   bool evicting = false;                     ///< limit the file to `entries`
+  /// What a put must survive when it has returned. A system may promise more, see
+  /// SystemType::put_survives.
+  Survives survives = Survives::nothing;
 };
 
 using Pair = std::pair<std::string, std::string>;
@@ -59,7 +64,7 @@ class System {
   [[nodiscard]] virtual std::unique_ptr<Reader> reader() = 0;
   virtual void put(const std::string& key, const std::string& value) = 0;
   virtual void put_many(std::span<const Pair> pairs);
-  /// Returns when all previous writes are in the file.
+  /// Returns when all previous writes are in the file, so that they survive a process crash.
   virtual void flush() {}
   /// Marks an entry as read. See SystemType::touches.
   virtual void touch(const std::string& key);
@@ -73,14 +78,21 @@ struct SystemType {
   const char* name;
   /// Opens or creates the system in an existing directory. Null if its library is not installed.
   std::unique_ptr<System> (*open)(const std::string& directory, const Setup& setup);
-  bool touches;          ///< records when an entry was last read
-  bool evicts;           ///< evicts entries to stay within a limit
-  const char* settings;  ///< printed: the settings that differ from the defaults
+  bool touches;           ///< records when an entry was last read
+  bool evicts;            ///< evicts entries to stay within a limit
+  Survives put_survives;  ///< what a put survives with the default Setup
+  Survives most;          ///< the most that Setup::survives may ask for
+  const char* settings;   ///< printed: the settings that differ from the defaults
 };
 
 /// All systems in the order of the table: ashmemo first, plain SQLite second.
 [[nodiscard]] std::span<const SystemType> system_types();
 [[nodiscard]] const SystemType& system_type(std::string_view name);
+
+/// What a put survives when it has returned.
+[[nodiscard]] Survives after_put(const SystemType& type, const Setup& setup);
+/// What a put survives after the flush that follows it.
+[[nodiscard]] Survives after_flush(const SystemType& type, const Setup& setup);
 
 extern const SystemType kAshmemo;
 extern const SystemType kRawSqlite;

@@ -5,6 +5,11 @@
 namespace ashmemo::bench {
 namespace {
 
+// Both enums have the same order.
+static_assert(static_cast<int>(Durability::relaxed) == static_cast<int>(Survives::nothing));
+static_assert(static_cast<int>(Durability::commit) == static_cast<int>(Survives::process_crash));
+static_assert(static_cast<int>(Durability::power) == static_cast<int>(Survives::power_cut));
+
 class CacheReader final : public Reader {
  public:
   explicit CacheReader(Cache& cache) : cache_(cache) {}
@@ -50,6 +55,8 @@ std::unique_ptr<System> open(const std::string& directory, const Setup& setup) {
 
 std::string cache_file(const std::string& directory) { return directory + "/cache.db"; }
 
+Survives survives(Durability durability) { return static_cast<Survives>(durability); }
+
 Options cache_options(const Setup& setup) {
   Options options;
   options.limits.max_bytes = unlimited;
@@ -58,11 +65,19 @@ Options cache_options(const Setup& setup) {
   options.writer_cache_bytes = 2 * setup.page_cache_bytes;
   // A put waits for space in the queue and is not dropped. Dropped work would look fast.
   options.timing.max_wait = std::chrono::minutes(1);
+  options.durability = static_cast<Durability>(setup.survives);
   if (setup.tier_bytes) options.memory_bytes = *setup.tier_bytes;
   return options;
 }
 
-const SystemType kAshmemo{"ashmemo", open, true, true,
-                          "defaults, except max_bytes unlimited and max_wait 1 min"};
+const SystemType kAshmemo{
+    "ashmemo",
+    open,
+    true,
+    true,
+    Survives::nothing,
+    Survives::power_cut,
+    "defaults, except max_bytes unlimited and max_wait 1 min; durability `relaxed`, or\n"
+    "`commit` and `power` in the rows \"each in the file\" and \"synced\""};
 
 }  // namespace ashmemo::bench

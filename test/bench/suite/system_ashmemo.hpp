@@ -4,6 +4,8 @@
 
 #include <ashmemo/cache.hpp>
 
+#include "bench/suite/survives.hpp"
+
 namespace ashmemo::bench {
 
 struct Setup;
@@ -12,5 +14,7 @@ struct Setup;
 /// scenarios that use more than the interface `System`.
 [[nodiscard]] std::string cache_file(const std::string& directory);
 [[nodiscard]] Options cache_options(const Setup& setup);
+/// What a put survives when it has returned.
+[[nodiscard]] Survives survives(Durability durability);
 
 }  // namespace ashmemo::bench

@@ -72,7 +72,13 @@ std::unique_ptr<System> open(const std::string& directory, const Setup& setup) {
 constexpr std::unique_ptr<System> (*open)(const std::string&, const Setup&) = nullptr;
 #endif
 
-const SystemType kPersistentCache{"persistent_cache_cpp", open, true, true,
-                                  "lru_ttl, every entry with an expiry; no batches"};
+const SystemType kPersistentCache{
+    "persistent_cache_cpp",
+    open,
+    true,
+    true,
+    Survives::process_crash,
+    Survives::process_crash,
+    "lru_ttl, every entry with an expiry; no batches; cannot sync, so it has no rows \"synced\""};
 
 }  // namespace ashmemo::bench

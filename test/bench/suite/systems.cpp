@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -32,6 +33,14 @@ const SystemType& system_type(std::string_view name) {
     if (type.name == name) return type;
   }
   throw std::runtime_error(fmt::format("unknown system: {}", name));
+}
+
+Survives after_put(const SystemType& type, const Setup& setup) {
+  return std::max(type.put_survives, setup.survives);
+}
+
+Survives after_flush(const SystemType& type, const Setup& setup) {
+  return std::max(Survives::process_crash, after_put(type, setup));
 }
 
 void append_with_expiry(std::string& to, std::string_view value, std::int64_t expires_at) {

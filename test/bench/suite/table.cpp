@@ -9,7 +9,7 @@ namespace ashmemo::bench {
 namespace {
 
 constexpr const char* kLine =
-    "{:<34} {:<21} {:>10} {:>7} {:>7} {:>12} {:>12} {:>12} {:>12} {:>7} {:>7}\n";
+    "{:<34} {:<21} {:>10} {:>7} {:>7} {:>12} {:>12} {:>12} {:>12} {:>7} {:>7}  {}\n";
 
 std::string microseconds(double us) {
   if (us >= 1'000) return grouped(static_cast<std::int64_t>(us));
@@ -40,16 +40,17 @@ void print_row(const Rows& rows, const Row& row) {
              times ? microseconds(row.p50_us) : megabytes(*row.bytes),
              times ? microseconds(row.p99_us) : "",
              times ? grouped(static_cast<std::int64_t>(row.ops_per_s)) : "",
-             ratio(row, rows.raw_row_for(row)), ratio(row, rows.best_peer_row_for(row)));
+             ratio(row, rows.raw_row_for(row)), ratio(row, rows.best_peer_row_for(row)),
+             row.survives ? to_string(*row.survives) : "");
   if (!row.p999_us) return;
-  fmt::print(kLine, "", "  p99.9", "", "", "", "", "", microseconds(*row.p999_us), "", "", "");
+  fmt::print(kLine, "", "  p99.9", "", "", "", "", "", microseconds(*row.p999_us), "", "", "", "");
 }
 
 }  // namespace
 
 void print_table_head() {
   fmt::print(kLine, "scenario", "system", "entries", "bytes", "threads", "mean us", "p50 us",
-             "p99 us", "ops/s", "x raw", "x peer");
+             "p99 us", "ops/s", "x raw", "x peer", "survives");
 }
 
 void print_table_rows(const Rows& rows, std::size_t from) {
@@ -69,7 +70,8 @@ void print_table_foot() {
       "ratio to raw_sqlite and\nto the best of the other libraries; below 1, ashmemo is better. "
       "The "
       "ratio compares medians, except means for\nsustained writes and loads, and rates for several "
-      "threads.\n");
+      "threads. survives: the worst event that the writes survive\nonce the timed part has ended; "
+      "a power cut is worse than a crash of the process.\n");
 }
 
 }  // namespace ashmemo::bench
