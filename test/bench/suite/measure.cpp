@@ -1,5 +1,6 @@
 #include "bench/suite/measure.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <exception>
 #include <thread>
@@ -26,20 +27,41 @@ void take_turn(Lane& lane, double seconds) {
 /// The results of one thread.
 struct ThreadResult {
   Latencies latencies{1 << 16};
-  double seconds = 0;
+  SteadyClock::time_point end;
   std::exception_ptr failed;
 };
 
-void work(const std::function<Nanoseconds()>& block, std::atomic<int>& waiting, double seconds,
+/// Lets all threads start at the same moment: when the last of them has come.
+class Start {
+ public:
+  explicit Start(std::size_t threads) : missing_(threads) {}
+
+  void wait() {
+    if (--missing_ == 0) {
+      at_ = SteadyClock::now();
+      is_given_ = true;
+    }
+    while (!is_given_) std::this_thread::yield();
+  }
+  /// That moment, for threads that have waited.
+  [[nodiscard]] SteadyClock::time_point at() const { return at_; }
+
+ private:
+  std::atomic<std::size_t> missing_;
+  std::atomic<bool> is_given_{false};
+  SteadyClock::time_point at_;
+};
+
+/// All threads stop at the same moment, too. If there are more threads than processors, a thread may
+/// begin late. With a time of its own it would then run alone at the end.
+void work(const std::function<Nanoseconds()>& block, Start& start, double seconds,
           ThreadResult& result) {
-  --waiting;
-  while (waiting.load() > 0) std::this_thread::yield();
-  const auto start = SteadyClock::now();
+  start.wait();
   try {
     do {
       result.latencies.add(block());
-      result.seconds = seconds_since(start);
-    } while (result.seconds < seconds);
+    } while (seconds_since(start.at()) < seconds);
+    result.end = SteadyClock::now();
   } catch (...) {
     result.failed = std::current_exception();
   }
@@ -67,19 +89,21 @@ void warm_up(std::span<Lane> lanes, double seconds) {
 double run_threads(std::span<const std::function<Nanoseconds()>> blocks, double seconds,
                    Latencies& latencies) {
   std::vector<ThreadResult> all(blocks.size());
-  std::atomic<int> waiting{static_cast<int>(blocks.size())};
+  Start start(blocks.size());
   std::vector<std::thread> threads;
   for (std::size_t i = 0; i < blocks.size(); ++i) {
-    threads.emplace_back([&, i] { work(blocks[i], waiting, seconds, all[i]); });
+    threads.emplace_back([&, i] { work(blocks[i], start, seconds, all[i]); });
   }
   for (std::thread& thread : threads) thread.join();
-  double each_second = 0;
+  SteadyClock::time_point end = start.at();
+  std::size_t done = 0;
   for (const ThreadResult& result : all) {
     if (result.failed) std::rethrow_exception(result.failed);
     latencies.add(result.latencies);
-    each_second += static_cast<double>(result.latencies.count()) / result.seconds;
+    done += result.latencies.count();
+    end = std::max(end, result.end);
   }
-  return each_second;
+  return static_cast<double>(done) / std::chrono::duration<double>(end - start.at()).count();
 }
 
 }  // namespace ashmemo::bench
