@@ -80,16 +80,19 @@ void hit_memory(Bench& bench);
 void hit_store(Bench& bench);
 void zipf_reads(Bench& bench);
 void get_many(Bench& bench);
+void page(Bench& bench);
 void touch(Bench& bench);
 // Writing.
 void put(Bench& bench);
 void put_paced(Bench& bench);
 void put_many(Bench& bench);
+void log_bytes(Bench& bench);
 // Calculations.
 void load(Bench& bench);
 void version(Bench& bench);
 // Several threads.
 void mixed(Bench& bench);
+void threads(Bench& bench);
 void two_threads(Bench& bench);
 void read_under_write_storm(Bench& bench);
 // Costs that should not grow with the number of entries, and costs at growing sizes.

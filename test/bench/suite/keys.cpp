@@ -48,6 +48,16 @@ Chooser late_half(std::size_t count, std::uint64_t seed) {
   };
 }
 
+Chooser groups(std::size_t count, std::size_t size, std::uint64_t seed) {
+  return [numbers = shuffled_numbers(count, seed), choose = uniform(count / size), size,
+          first = std::size_t{0}, at = std::size_t{0}]() mutable {
+    if (at == 0) first = choose() * size;
+    const std::size_t number = (*numbers)[first + at];
+    at = (at + 1) % size;
+    return number;
+  };
+}
+
 Chooser ascending(std::size_t from) {
   return [next = from]() mutable { return next++; };
 }

@@ -22,6 +22,9 @@ using Chooser = std::function<std::size_t()>;
 [[nodiscard]] Chooser shuffled(std::size_t count, std::uint64_t seed = 1);
 /// Random numbers from the second half of the order of `shuffled`.
 [[nodiscard]] Chooser late_half(std::size_t count, std::uint64_t seed);
+/// Cuts the order of `shuffled` into groups of this size. Returns all numbers of a random group, in
+/// their order, then those of another group.
+[[nodiscard]] Chooser groups(std::size_t count, std::size_t size, std::uint64_t seed);
 /// from, from + 1, ...
 [[nodiscard]] Chooser ascending(std::size_t from);
 

@@ -15,7 +15,7 @@ bool is_peer(const Row& row) {
   return !row.system.starts_with(kAshmemo.name) && !row.system.starts_with(kRawSqlite.name);
 }
 
-nlohmann::ordered_json json_of(const Row& row) {
+nlohmann::ordered_json json_of(const Rows& rows, const Row& row) {
   nlohmann::ordered_json json{{"scenario", row.scenario},       {"variant", row.variant},
                               {"system", row.system},           {"entries", row.entries},
                               {"value_bytes", row.value_bytes}, {"threads", row.threads}};
@@ -23,12 +23,17 @@ nlohmann::ordered_json json_of(const Row& row) {
     json["anonymous_bytes"] = *row.bytes;
     return json;
   }
+  if (row.survives) json["survives"] = to_string(*row.survives);
+  if (row.log_bytes) {
+    json["log_bytes_of_row"] = *row.log_bytes;
+    return json;
+  }
   json["mean_us"] = row.mean_us;
   json["p50_us"] = row.p50_us;
   json["p99_us"] = row.p99_us;
   if (row.p999_us) json["p999_us"] = *row.p999_us;
   json["ops_per_s"] = row.ops_per_s;
-  if (row.survives) json["survives"] = to_string(*row.survives);
+  if (const auto scaling = rows.scaling_of(row)) json["scaling"] = *scaling;
   return json;
 }
 
@@ -41,6 +46,7 @@ bool are_compared(const Row& a, const Row& b) {
 
 double Row::compared() const {
   if (bytes) return static_cast<double>(*bytes);
+  if (log_bytes) return *log_bytes;
   switch (by) {
     case By::median:
       return p50_us;
@@ -71,12 +77,7 @@ const Row* Rows::find(std::string_view scenario, std::string_view variant, std::
   return nullptr;
 }
 
-const Row* Rows::raw_row_for(const Row& row) const {
-  for (const Row& other : all_) {
-    if (are_compared(row, other) && other.system == kRawSqlite.name) return &other;
-  }
-  return nullptr;
-}
+const Row* Rows::raw_row_for(const Row& row) const { return row_of(kRawSqlite.name, row); }
 
 const Row* Rows::best_peer_row_for(const Row& row) const {
   const Row* best = nullptr;
@@ -87,9 +88,25 @@ const Row* Rows::best_peer_row_for(const Row& row) const {
   return best;
 }
 
+const Row* Rows::row_of(std::string_view system, const Row& same_work) const {
+  for (const Row& other : all_) {
+    if (other.system == system && are_compared(same_work, other)) return &other;
+  }
+  return nullptr;
+}
+
+std::optional<double> Rows::scaling_of(const Row& row) const {
+  if (row.threads == 1 || row.by != By::rate) return std::nullopt;
+  Row one = row;
+  one.threads = 1;
+  const Row* const alone = row_of(row.system, one);
+  if (alone == nullptr || alone->ops_per_s <= 0) return std::nullopt;
+  return row.ops_per_s / alone->ops_per_s;
+}
+
 void write_json(const Rows& rows, const std::string& path) {
   std::ofstream file(path);
-  for (const Row& row : rows.all()) file << json_of(row).dump() << '\n';
+  for (const Row& row : rows.all()) file << json_of(rows, row).dump() << '\n';
   file.flush();
   if (!file) throw std::runtime_error(fmt::format("could not write {}", path));
 }

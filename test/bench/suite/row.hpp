@@ -30,6 +30,7 @@ struct Row {
   std::optional<double> p999_us{};
   double ops_per_s = 0;
   std::optional<std::int64_t> bytes{};  ///< memory, if the scenario measures memory
+  std::optional<double> log_bytes{};    ///< for a row, if the scenario measures the log
   std::optional<Survives> survives{};   ///< of the writes; nullopt: it only reads
 
   /// The number that is compared. Lower is better.
@@ -55,6 +56,11 @@ class Rows {
   /// The rows to compare this row with: plain SQLite, and the best of the other libraries.
   [[nodiscard]] const Row* raw_row_for(const Row& row) const;
   [[nodiscard]] const Row* best_peer_row_for(const Row& row) const;
+  /// The row of another system with the same work. Null if there is none.
+  [[nodiscard]] const Row* row_of(std::string_view system, const Row& same_work) const;
+  /// The rate relative to the same work on one thread. nullopt if that was not measured, or if this
+  /// is that row.
+  [[nodiscard]] std::optional<double> scaling_of(const Row& row) const;
 
  private:
   std::vector<Row> all_;

@@ -3,9 +3,9 @@
 
 #include <fmt/format.h>
 
-#include "bench/entries.hpp"
 #include "bench/program.hpp"
 #include "bench/suite/bench.hpp"
+#include "bench/suite/system_ashmemo.hpp"
 
 // Reading single entries and batches of them.
 
@@ -15,12 +15,6 @@ namespace {
 constexpr std::size_t kFewEntries = 10'000;
 constexpr std::array<std::size_t, 5> kBatchSizes{1, 10, 100, 1'000, 10'000};
 constexpr const char* kWithoutTier = "ashmemo_no_tier";
-
-/// A memory tier that is large enough for all entries and its own overhead.
-std::int64_t tier_for_all(const Setup& setup) {
-  constexpr std::size_t overhead = 400;
-  return static_cast<std::int64_t>(2 * setup.entries * (setup.value_bytes + overhead));
-}
 
 /// All systems with the same entries.
 std::vector<Contestant> open_all(Bench& bench, const Setup& setup) {
@@ -126,9 +120,7 @@ void hit_store(Bench& bench) {
 
 void zipf_reads(Bench& bench) {
   Setup setup = bench.setup(bench.settings().entries);
-  const std::size_t each = setup.value_bytes + key_of(setup.entries).size();
-  // 64 KiB is the smallest tier. Only a smoke run is that small.
-  setup.tier_bytes = std::max(static_cast<std::int64_t>(setup.entries * each / 10), 64 * KiB);
+  setup.tier_bytes = tier_for_a_tenth(setup);
   auto contestants = open_all(bench, setup);
   setup.tier_bytes = 0;
   contestants.push_back(bench.files().open_filled(kAshmemo, setup));

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "bench/suite/bench.hpp"
+#include "bench/suite/system_ashmemo.hpp"
 
 // Several threads at once. The comparison uses their total rate.
 
@@ -12,6 +13,7 @@ namespace {
 using Block = std::function<Nanoseconds()>;
 
 constexpr std::array<std::size_t, 4> kThreads{1, 2, 4, 8};
+constexpr std::array<std::size_t, 5> kReaders{1, 2, 4, 8, 16};
 constexpr std::size_t kPutsOf100 = 5;
 
 /// The threads of one contestant: one block per thread, and their results.
@@ -85,6 +87,29 @@ void measure_mixed(Bench& bench, std::span<const Contestant> contestants, const 
   add_rows(bench, bench.row("mixed", "", "", setup.entries), groups);
 }
 
+/// Measures all numbers of threads in the same rounds, because their rates are compared.
+void measure_readers(Bench& bench, const char* variant, const Setup& setup,
+                     Chooser (*choose)(std::size_t count, std::uint64_t seed)) {
+  bench.notify(fmt::format("threads, {}", variant));
+  std::vector<Contestant> contestants;
+  for (const SystemType* type : {&kAshmemo, &kRawSqlite}) {
+    contestants.push_back(bench.files().open_filled(*type, setup));
+    if (setup.tier_bytes != 0) read_all(*contestants.back(), setup.entries);
+  }
+  std::vector<ThreadGroup> groups;
+  for (const std::size_t threads : kReaders) {
+    for (const Contestant& contestant : contestants) {
+      ThreadGroup& group = groups.emplace_back(ThreadGroup{.system = contestant.name()});
+      for (std::size_t i = 0; i < threads; ++i) {
+        const Chooser keys = choose(setup.entries, i + 1);
+        group.blocks.push_back(get_lane(contestant, keys, setup.value_bytes).block);
+      }
+    }
+  }
+  measure_groups(groups, bench.rounds());
+  add_rows(bench, bench.row("threads", variant, "", setup.entries), groups);
+}
+
 /// Two threads that read, one on each contestant. Both may be the same contestant.
 ThreadGroup readers(const Contestant& first, const Contestant& second, const char* variant,
                     const Setup& setup) {
@@ -105,11 +130,19 @@ void mixed(Bench& bench) {
   for (const std::size_t threads : kThreads) measure_mixed(bench, contestants, setup, threads);
 }
 
+void threads(Bench& bench) {
+  Setup setup = bench.setup(bench.settings().entries);
+  setup.tier_bytes = tier_for_all(setup);
+  measure_readers(bench, "memory", setup, uniform);
+  setup.tier_bytes = 0;
+  measure_readers(bench, "file", setup, uniform);
+  setup.tier_bytes = tier_for_a_tenth(setup);
+  measure_readers(bench, "mixed", setup, zipf);
+}
+
 void two_threads(Bench& bench) {
-  constexpr std::int64_t bytes_for_each = 1'000;
   Setup setup = bench.setup(bench.smaller(100'000));
-  setup.tier_bytes =
-      static_cast<std::int64_t>(setup.entries * (setup.value_bytes + bytes_for_each));
+  setup.tier_bytes = tier_for_all(setup);
   std::vector<Contestant> contestants;
   for (const SystemType& type : bench.systems()) {
     for (int i = 0; i < 2; ++i) {

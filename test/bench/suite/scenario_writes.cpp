@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "bench/suite/bench.hpp"
+#include "bench/written_bytes.hpp"
 
 // Writing single entries and batches of them.
 
@@ -30,6 +31,19 @@ Lane put_lane(const Contestant& contestant, const Setup& setup) {
                 });
               },
           .after_turn = [&contestant] { contestant->flush(); }};
+}
+
+/// The rows of a block that is timed until it is in the file.
+std::size_t rows_of_block(const Setup& setup) {
+  return std::min(setup.entries, kBatchesOfBlock * kBatch);
+}
+
+/// Writes all entries once. Returns the bytes that were written to the log for each.
+double log_bytes_of(Lane lane, const Setup& setup, const WriteCounter& counter) {
+  const std::int64_t before = counter.so_far().wal;
+  std::size_t written = 0;
+  for (; written < setup.entries; written += lane.operations) (void)lane.block();
+  return static_cast<double>(counter.so_far().wal - before) / static_cast<double>(written);
 }
 
 void single_puts(Bench& bench, const char* variant, Survives survives) {
@@ -70,7 +84,7 @@ void fresh_and_overwriting(Bench& bench, const char* scenario, const char* varia
   std::vector<Contestant> contestants;
   std::vector<Lane> fresh;
   std::vector<Lane> overwriting;
-  const std::size_t rows = std::min(setup.entries, kBatchesOfBlock * kBatch);
+  const std::size_t rows = rows_of_block(setup);
   for (const SystemType& type : types) {
     contestants.push_back(Files::open_empty(type, setup));
   }
@@ -97,6 +111,28 @@ void put_many(Bench& bench) {
   setup.survives = Survives::power_cut;
   fresh_and_overwriting(bench, "put_many", "{}, synced", setup,
                         bench.systems_that_survive(setup.survives), bench.rounds());
+}
+
+// Only one system is open at a time, so all bytes are those of this system.
+void log_bytes(Bench& bench) {
+  const WriteCounter counter;
+  const Setup setup = bench.setup(bench.settings().entries);
+  std::vector<Row> overwriting;
+  for (const SystemType* type : {&kAshmemo, &kRawSqlite}) {
+    bench.notify(fmt::format("log_bytes: {}", type->name));
+    const Contestant contestant = Files::open_empty(*type, setup);
+    const auto measured = [&](const char* variant, std::uint64_t seed) {
+      const auto order = shuffled(setup.entries, seed);
+      Row row = bench.row("log_bytes", variant, type->name, setup.entries);
+      row.survives = after_flush(*type, setup);
+      row.log_bytes = log_bytes_of(put_many_lane(contestant, order, rows_of_block(setup), setup),
+                                   setup, counter);
+      return row;
+    };
+    bench.rows().add(measured("fresh", 1));
+    overwriting.push_back(measured("overwriting", 2));
+  }
+  for (Row& row : overwriting) bench.rows().add(std::move(row));
 }
 
 }  // namespace ashmemo::bench

@@ -1,5 +1,8 @@
 #include "bench/suite/system_ashmemo.hpp"
 
+#include <algorithm>
+
+#include "bench/entries.hpp"
 #include "bench/suite/system.hpp"
 
 namespace ashmemo::bench {
@@ -68,6 +71,17 @@ Options cache_options(const Setup& setup) {
   options.durability = static_cast<Durability>(setup.survives);
   if (setup.tier_bytes) options.memory_bytes = *setup.tier_bytes;
   return options;
+}
+
+std::int64_t tier_for_all(const Setup& setup) {
+  constexpr std::size_t overhead = 400;
+  return static_cast<std::int64_t>(2 * setup.entries * (setup.value_bytes + overhead));
+}
+
+std::int64_t tier_for_a_tenth(const Setup& setup) {
+  const std::size_t each = setup.value_bytes + key_of(setup.entries).size();
+  // 64 KiB is the smallest tier. Only a smoke run is that small.
+  return std::max(static_cast<std::int64_t>(setup.entries * each / 10), 64 * KiB);
 }
 
 const SystemType kAshmemo{

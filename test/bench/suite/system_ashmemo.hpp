@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include <ashmemo/cache.hpp>
@@ -14,6 +15,9 @@ struct Setup;
 /// scenarios that use more than the interface `System`.
 [[nodiscard]] std::string cache_file(const std::string& directory);
 [[nodiscard]] Options cache_options(const Setup& setup);
+/// Bytes of a memory tier for all entries with its own overhead, and for a tenth of the data.
+[[nodiscard]] std::int64_t tier_for_all(const Setup& setup);
+[[nodiscard]] std::int64_t tier_for_a_tenth(const Setup& setup);
 /// What a put survives when it has returned.
 [[nodiscard]] Survives survives(Durability durability);
 
