@@ -30,6 +30,8 @@ struct Arguments {
   std::vector<std::string> names;
   std::string json;
   std::string summary;
+  std::string plot;
+  std::string from;
   bool list = false;
   // The scenario `memory` runs this program again with these.
   std::string memory_of;
@@ -92,8 +94,27 @@ bool run_scenario(const Scenario& scenario, Bench& bench) {
   return done;
 }
 
+/// Prints and writes what depends on all results. The JSON file is first, because the others can be
+/// made from it.
+void report(const Rows& rows, const Arguments& arguments) {
+  print_budgets(rows);
+  if (!arguments.json.empty()) write_json(rows, arguments.json);
+  if (!arguments.summary.empty()) write_summary(rows, arguments.summary);
+  if (!arguments.plot.empty()) write_plot(rows, arguments.plot);
+}
+
+/// Reports the results of an earlier run.
+void report_again(const Arguments& arguments) {
+  const Rows rows = read_json(arguments.from);
+  print_table_head();
+  print_table_rows(rows, 0);
+  print_table_foot();
+  report(rows, arguments);
+}
+
 void run(const Arguments& arguments) {
   if (arguments.list) return list();
+  if (!arguments.from.empty()) return report_again(arguments);
   if (!arguments.memory_of.empty()) {
     return print_anonymous_bytes(arguments.memory_of, arguments.memory_in, arguments.settings,
                                  arguments.memory_readers, arguments.memory_writing);
@@ -108,9 +129,7 @@ void run(const Arguments& arguments) {
   }
   print_table_foot();
   for (const std::string& note : bench.notes()) fmt::print("{}\n", note);
-  print_budgets(bench.rows());
-  if (!arguments.json.empty()) write_json(bench.rows(), arguments.json);
-  if (!arguments.summary.empty()) write_summary(bench.rows(), arguments.summary);
+  report(bench.rows(), arguments);
   if (failed) throw std::runtime_error("a scenario failed");
 }
 
@@ -132,6 +151,11 @@ void add_options(CLI::App& app, Arguments& arguments) {
                  "write the results to this file, one JSON object per line");
   app.add_option("--summary", arguments.summary,
                  "write a Markdown table of the main results to this file");
+  app.add_option("--plot", arguments.plot,
+                 "draw the ratios of that table with gnuplot and write them to this SVG file");
+  app.add_option("--from", arguments.from,
+                 "measure nothing, and report the results in this file of --json")
+      ->check(CLI::ExistingFile);
   app.add_flag("--smoke", settings.smoke, "very small sizes, only to see that the benchmark works");
   app.add_option("--memory-of", arguments.memory_of)->group("");
   app.add_option("--memory-in", arguments.memory_in)->group("");

@@ -9,6 +9,12 @@
 #include "bench/suite/system.hpp"
 
 namespace ashmemo::bench {
+
+NLOHMANN_JSON_SERIALIZE_ENUM(By, {{By::median, "median"}, {By::mean, "mean"}, {By::rate, "rate"}})
+NLOHMANN_JSON_SERIALIZE_ENUM(Survives, {{Survives::nothing, "nothing"},
+                                        {Survives::process_crash, "process crash"},
+                                        {Survives::power_cut, "power cut"}})
+
 namespace {
 
 bool is_peer(const Row& row) {
@@ -23,11 +29,12 @@ nlohmann::ordered_json json_of(const Rows& rows, const Row& row) {
     json["anonymous_bytes"] = *row.bytes;
     return json;
   }
-  if (row.survives) json["survives"] = to_string(*row.survives);
+  if (row.survives) json["survives"] = *row.survives;
   if (row.log_bytes) {
     json["log_bytes_of_row"] = *row.log_bytes;
     return json;
   }
+  json["by"] = row.by;
   json["mean_us"] = row.mean_us;
   json["p50_us"] = row.p50_us;
   json["p99_us"] = row.p99_us;
@@ -35,6 +42,27 @@ nlohmann::ordered_json json_of(const Rows& rows, const Row& row) {
   json["ops_per_s"] = row.ops_per_s;
   if (const auto scaling = rows.scaling_of(row)) json["scaling"] = *scaling;
   return json;
+}
+
+Row row_from(const nlohmann::json& json) {
+  Row row;
+  row.scenario = json.at("scenario");
+  row.variant = json.at("variant");
+  row.system = json.at("system");
+  row.entries = json.at("entries");
+  row.value_bytes = json.at("value_bytes");
+  row.threads = json.at("threads");
+  if (json.contains("anonymous_bytes")) row.bytes = json["anonymous_bytes"].get<std::int64_t>();
+  if (json.contains("survives")) row.survives = json["survives"].get<Survives>();
+  if (json.contains("log_bytes_of_row")) row.log_bytes = json["log_bytes_of_row"].get<double>();
+  if (row.bytes || row.log_bytes) return row;
+  row.by = json.at("by");
+  row.mean_us = json.at("mean_us");
+  row.p50_us = json.at("p50_us");
+  row.p99_us = json.at("p99_us");
+  if (json.contains("p999_us")) row.p999_us = json["p999_us"].get<double>();
+  row.ops_per_s = json.at("ops_per_s");
+  return row;
 }
 
 }  // namespace
@@ -109,6 +137,15 @@ void write_json(const Rows& rows, const std::string& path) {
   for (const Row& row : rows.all()) file << json_of(rows, row).dump() << '\n';
   file.flush();
   if (!file) throw std::runtime_error(fmt::format("could not write {}", path));
+}
+
+Rows read_json(const std::string& path) {
+  std::ifstream file(path);
+  Rows rows;
+  std::string line;
+  while (std::getline(file, line)) rows.add(row_from(nlohmann::json::parse(line)));
+  if (!file.eof()) throw std::runtime_error(fmt::format("could not read {}", path));
+  return rows;
 }
 
 }  // namespace ashmemo::bench

@@ -76,7 +76,11 @@ void print_table_foot();
 /// Prints each performance goal that has measured rows, and if it was met.
 void print_budgets(const Rows& rows);
 void write_json(const Rows& rows, const std::string& path);
+/// The rows of a file that write_json has written.
+[[nodiscard]] Rows read_json(const std::string& path);
 /// Writes a Markdown table of the most common operations.
 void write_summary(const Rows& rows, const std::string& path);
+/// Draws the table as an SVG file.
+void write_plot(const Rows& rows, const std::string& path);
 
 }  // namespace ashmemo::bench
