@@ -27,7 +27,11 @@ std::span<const Scenario> scenarios() {
       Scenario{"hit_memory",
                "single gets answered by the memory tier, uniform; also with 10,000 entries",
                hit_memory},
-      Scenario{"hit_store", "single gets, uniform, memory tier off", hit_store},
+      Scenario{
+          "hit_store",
+          "single gets, uniform, memory tier off; ashmemo and plain SQLite also with 1,000,000 "
+          "entries",
+          hit_store},
       Scenario{"zipf",
                "single gets, Zipf(0.99); with a memory tier of a tenth of the data and without",
                zipf_reads},
