@@ -3,10 +3,14 @@
 #include <SQLiteCpp/Backup.h>
 
 #include <algorithm>
+#include <compare>
+#include <memory_resource>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/printable.hpp"
+#include "base/scratch.hpp"
 #include "store/checksum.hpp"
 #include "store/file_id.hpp"
 #include "store/key_range.hpp"
@@ -37,21 +41,27 @@ bool is_missing(int rc) noexcept {
 
 base::Result<std::unique_ptr<Reader>> Reader::open(const std::string& path,
                                                    const ConnectionOptions& options,
-                                                   SnapshotRule rule) {
+                                                   SnapshotRule rule,
+                                                   std::shared_ptr<RowidHints> hints) {
   ConnectionOptions wanted = options;
   const auto at_rest = options.immutable ? state_at_rest(path) : std::nullopt;
   wanted.immutable = at_rest.has_value();
   auto connection = Connection::open(path, wanted);
   if (!connection) return connection.failure();
   return guarded((*connection)->handle(), "opening a reader", [&] {
-    return std::unique_ptr<Reader>(
-        new Reader(std::move(connection.value()), std::move(rule), path, at_rest));
+    return std::unique_ptr<Reader>(new Reader(std::move(connection.value()), std::move(rule),
+                                              std::move(hints), path, at_rest));
   });
 }
 
-Reader::Reader(std::unique_ptr<Connection> connection, SnapshotRule rule, const std::string& path,
+Reader::Reader(std::unique_ptr<Connection> connection, SnapshotRule rule,
+               std::shared_ptr<RowidHints> hints, const std::string& path,
                std::optional<base::FileState> at_rest)
-    : connection_(std::move(connection)), rule_(std::move(rule)), path_(path), at_rest_(at_rest) {
+    : connection_(std::move(connection)),
+      rule_(std::move(rule)),
+      hints_(std::move(hints)),
+      path_(path),
+      at_rest_(at_rest) {
   end_.on(database());  // prepared now, so that ending the snapshot cannot fail
   if (!at_rest_) return;
   const std::int64_t settled_at = at_rest_->changed_at / 1'000 + kTickOfFiles;
@@ -61,35 +71,78 @@ Reader::Reader(std::unique_ptr<Connection> connection, SnapshotRule rule, const 
 
 bool Reader::is_current() const noexcept { return !at_rest_ || is_still_at_rest(path_, *at_rest_); }
 
+// Reads the keys without a hint in their order, and then the others in the order of rowids, because
+// neighbours share pages.
 base::Status Reader::read(std::span<const Lookup> keys, RowSink& sink) {
+  struct Place {
+    std::int64_t rowid;  // 0: there is no hint
+    const Lookup* lookup;
+    auto operator<=>(const Place&) const = default;
+  };
   return guarded(connection_->handle(), "reading entries", [&] {
     use_snapshot();
-    StatementUse find(find_, database());
+    base::Scratch scratch;
+    std::pmr::vector<Place> places(scratch.memory());
+    places.reserve(keys.size());
     for (const Lookup& lookup : keys) {
-      find->bind_text(1, lookup.key);
-      const int rc = find->try_step();
-      if (rc == SQLITE_ROW) {
-        deliver(*find, lookup, sink);
-      } else if (!is_missing(rc)) {
-        find->fail(rc);
-      }
-      find->reset();
+      places.push_back({hints_->find(lookup.key).value_or(0), &lookup});
     }
+    std::sort(places.begin(), places.end());
+    std::int64_t right = 0;
+    std::int64_t wrong = 0;
+    for (const Place& place : places) {
+      const bool is_hinted = place.rowid != 0;
+      if (is_hinted && read_at(place.rowid, *place.lookup, sink)) {
+        ++right;
+        continue;
+      }
+      if (is_hinted) ++wrong;
+      read_by_key(*place.lookup, sink);
+    }
+    sink.used_hints(right, wrong);
   });
 }
 
+// Returns false if the row does not exist, has another key or is too large. A wrong hint proves no
+// damage.
+bool Reader::read_at(std::int64_t rowid, const Lookup& lookup, RowSink& sink) {
+  StatementUse find(find_at_, database());
+  find->bind(1, rowid);
+  find->bind_text(2, lookup.key);
+  const int rc = find->try_step();
+  if (rc == SQLITE_ROW && deliver(*find, lookup, sink)) return true;
+  if (rc != SQLITE_ROW && !is_missing(rc)) find->fail(rc);
+  hints_->forget(lookup.key, rowid);
+  return false;
+}
+
+void Reader::read_by_key(const Lookup& lookup, RowSink& sink) {
+  StatementUse find(find_, database());
+  find->bind_text(1, lookup.key);
+  const int rc = find->try_step();
+  if (rc == SQLITE_ROW) {
+    if (!deliver(*find, lookup, sink)) fail_by_key();
+    hints_->fill(lookup.key, find->integer(0));
+  } else if (!is_missing(rc)) {
+    find->fail(rc);
+  }
+}
+
 // A checksum that matches proves the key, too. Otherwise this reads the key of the row. If the key
-// is right, only the row is damaged. If the index led to another key or to no row, the file is
-// damaged.
-void Reader::deliver(const Statement& found, const Lookup& lookup, RowSink& sink) {
+// is right, only the row is damaged. Returns false if the key is another one or there is no row.
+bool Reader::deliver(const Statement& found, const Lookup& lookup, RowSink& sink) {
   const EntryView row = entry_at(found);
-  if (proves(found.value(9), lookup.key, row)) return sink.row(lookup.index, row);
+  if (proves(found.value(9), lookup.key, row)) {
+    sink.row(lookup.index, row);
+    return true;
+  }
   StatementUse key(key_of_, database());
   key->bind(1, row.rowid);
   key->step();
-  require_key(*key, 0, lookup.key);
+  if (!has_key(*key, 0, lookup.key)) return false;
   if (!is_current()) key->fail(SQLITE_CORRUPT);  // no damage: the file changed during the read
   sink.damaged(lookup.index, row.rowid);
+  return true;
 }
 
 // Loads the counter before the first SELECT, which fixes the snapshot. So the snapshot may contain

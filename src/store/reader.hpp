@@ -12,6 +12,7 @@
 #include "base/result.hpp"
 #include "store/connection.hpp"
 #include "store/key_range.hpp"
+#include "store/rowid_hints.hpp"
 #include "store/rows.hpp"
 #include "store/statement.hpp"
 
@@ -40,9 +41,9 @@ class Reader {
   static constexpr std::int64_t kMaxAge = 50'000;
 
   /// `options.immutable`: opens the file as immutable if it is at rest.
-  [[nodiscard]] static base::Result<std::unique_ptr<Reader>> open(const std::string& path,
-                                                                  const ConnectionOptions& options,
-                                                                  SnapshotRule rule);
+  [[nodiscard]] static base::Result<std::unique_ptr<Reader>> open(
+      const std::string& path, const ConnectionOptions& options, SnapshotRule rule,
+      std::shared_ptr<RowidHints> hints);
 
   /// False for a reader of an immutable file if the file has changed, or has a log by now. Ask
   /// before a read, and afterwards: such a reader has no lock, so another program may change the
@@ -77,17 +78,21 @@ class Reader {
   [[nodiscard]] std::int64_t snapshot_age() const noexcept;
 
  private:
-  Reader(std::unique_ptr<Connection> connection, SnapshotRule rule, const std::string& path,
+  Reader(std::unique_ptr<Connection> connection, SnapshotRule rule,
+         std::shared_ptr<RowidHints> hints, const std::string& path,
          std::optional<base::FileState> at_rest);
 
   [[nodiscard]] SQLite::Database& database() noexcept { return connection_->database(); }
   void use_snapshot();
-  void deliver(const Statement& found, const Lookup& lookup, RowSink& sink);
+  [[nodiscard]] bool read_at(std::int64_t rowid, const Lookup& lookup, RowSink& sink);
+  void read_by_key(const Lookup& lookup, RowSink& sink);
+  [[nodiscard]] bool deliver(const Statement& found, const Lookup& lookup, RowSink& sink);
   bool take_page(const KeyRange& range, int most, std::vector<StoredEntry>* page);
   std::string first_key(const KeyRange& range);
 
   const std::unique_ptr<Connection> connection_;  // destroyed after its statements
   const SnapshotRule rule_;
+  const std::shared_ptr<RowidHints> hints_;
   const std::string path_;
   const std::optional<base::FileState> at_rest_;  // set: the file was opened as immutable
   std::optional<std::int64_t> renewed_at_;        // by the steady clock
@@ -107,6 +112,11 @@ class Reader {
       " e.calculation_id, e.record_version, e.cost_us, e.value, coalesce(e.checksum, e.cache_key)"
       " FROM cache_entries AS k LEFT JOIN cache_entries AS e ON e.rowid = k.rowid"
       " WHERE k.cache_key = ?1"};
+  // The same for a hint. The row may have another key, and then its value is not read.
+  Statement find_at_{
+      "SELECT rowid, computed_at, fresh_until, expires_at, keep_until, calculation_id,"
+      " record_version, cost_us, value, coalesce(checksum, cache_key)"
+      " FROM cache_entries NOT INDEXED WHERE rowid = ?1 AND cache_key = ?2"};
   Statement key_of_{"SELECT cache_key FROM cache_entries WHERE rowid = ?1"};
   Statement page_{
       "SELECT e.rowid, e.computed_at, e.fresh_until, e.expires_at, e.keep_until,"

@@ -19,12 +19,14 @@ std::size_t ReaderPool::default_size() noexcept {
 }
 
 ReaderPool::ReaderPool(std::string path, const ConnectionOptions& options, SnapshotRule rule,
-                       std::size_t max_readers, std::function<base::Status()> in_place)
+                       std::size_t max_readers, std::function<base::Status()> in_place,
+                       std::shared_ptr<RowidHints> hints)
     : path_(std::move(path)),
       options_(options),
       rule_(std::move(rule)),
       max_readers_(max_readers),
       in_place_(std::move(in_place)),
+      hints_(std::move(hints)),
       most_value_bytes_(options.max_value_bytes) {
   const base::Lock lock(mutex_);
   idle_.reserve(max_readers_);  // so that giving back cannot fail
@@ -122,7 +124,7 @@ base::Result<std::unique_ptr<Reader>> ReaderPool::open_reader() const {
   if (const auto found = in_place_(); !found) return found.failure();
   ConnectionOptions options = options_;
   options.max_value_bytes = most_value_bytes_;
-  auto reader = Reader::open(path_, options, rule_);
+  auto reader = Reader::open(path_, options, rule_, hints_);
   if (!reader) return reader;
   if (const auto found = in_place_(); !found) return found.failure();
   return reader;

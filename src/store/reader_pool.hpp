@@ -14,6 +14,7 @@
 #include "base/result.hpp"
 #include "store/connection.hpp"
 #include "store/reader.hpp"
+#include "store/rowid_hints.hpp"
 
 namespace ashmemo::store {
 
@@ -56,7 +57,8 @@ class ReaderPool {
 
   /// `in_place` fails if the path does not lead to the file any more; then nothing is opened.
   ReaderPool(std::string path, const ConnectionOptions& options, SnapshotRule rule,
-             std::size_t max_readers, std::function<base::Status()> in_place);
+             std::size_t max_readers, std::function<base::Status()> in_place,
+             std::shared_ptr<RowidHints> hints);
   ~ReaderPool() { close(); }
   ReaderPool(const ReaderPool&) = delete;
   ReaderPool& operator=(const ReaderPool&) = delete;
@@ -100,6 +102,7 @@ class ReaderPool {
   const SnapshotRule rule_;
   const std::size_t max_readers_;
   const std::function<base::Status()> in_place_;
+  const std::shared_ptr<RowidHints> hints_;
 
   std::atomic<std::int64_t> most_value_bytes_;
   base::Mutex mutex_ ASHMEMO_LOCK_LEVEL(3);

@@ -19,11 +19,18 @@ namespace ashmemo::store {
   return row.is_null(column) ? instead : row.integer(column);
 }
 
-/// Throws unless the row exists and has this key. The index of keys led to the row, so another key
-/// means that the index or the row is damaged.
-inline void require_key(const Statement& row, int column, std::string_view key) {
-  if (!row.is_null(column) && row.text(column) == key) return;
+/// Whether the row exists and has this key.
+[[nodiscard]] inline bool has_key(const Statement& row, int column, std::string_view key) noexcept {
+  return !row.is_null(column) && row.text(column) == key;
+}
+
+/// The index of keys led to a row that does not exist or has another key. So the index or the row
+/// is damaged.
+[[noreturn]] inline void fail_by_key() {
   throw SQLite::Exception("the index of keys names a row that has another key", SQLITE_CORRUPT);
+}
+inline void require_key(const Statement& row, int column, std::string_view key) {
+  if (!has_key(row, column, key)) fail_by_key();
 }
 
 /// A number from the file, clamped so that adding to it never overflows.

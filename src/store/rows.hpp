@@ -46,6 +46,8 @@ class RowSink {
   virtual void row(std::size_t index, const EntryView& row) noexcept = 0;
   /// The row of this key does not match its checksum, so it must not answer.
   virtual void damaged(std::size_t /*index*/, std::int64_t /*rowid*/) noexcept {}
+  /// How many rows were found by their hints, and how many hints were wrong. See RowidHints.
+  virtual void used_hints(std::int64_t /*right*/, std::int64_t /*wrong*/) noexcept {}
 };
 
 /// One key to look up, with its index in the order of the caller.

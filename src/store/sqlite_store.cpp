@@ -8,6 +8,7 @@
 #include "base/mutex.hpp"
 #include "base/platform.hpp"
 #include "store/reader_pool.hpp"
+#include "store/rowid_hints.hpp"
 #include "store/sqlite_error.hpp"
 #include "store/writer.hpp"
 
@@ -63,10 +64,12 @@ class SqliteStore final : public Store {
               const OpenOptions& options)
       : path_(file->path()),
         file_(std::move(file)),
-        readers_(path_, reader_options(options), snapshot_rule(options), ReaderPool::default_size(),
-                 [this] { return check_in_place(); }) {
+        hints_(options.hints ? options.hints : std::make_shared<RowidHints>(0)),
+        readers_(
+            path_, reader_options(options), snapshot_rule(options), ReaderPool::default_size(),
+            [this] { return check_in_place(); }, hints_) {
     if (!writer) return;
-    writer_ = std::make_unique<SqliteWriter>(std::move(writer), path_, readers_, commits_);
+    writer_ = std::make_unique<SqliteWriter>(std::move(writer), path_, readers_, commits_, hints_);
   }
   ~SqliteStore() override { close(); }
 
@@ -162,6 +165,7 @@ class SqliteStore final : public Store {
   mutable base::Mutex file_mutex_ ASHMEMO_LOCK_LEVEL(3);
   std::unique_ptr<ClaimedFile> file_ ASHMEMO_GUARDED_BY(file_mutex_);
 
+  const std::shared_ptr<RowidHints> hints_;
   std::atomic<std::uint64_t> commits_{0};
   ReaderPool readers_;
   std::unique_ptr<SqliteWriter> writer_;

@@ -24,6 +24,8 @@
 
 namespace ashmemo::store {
 
+class RowidHints;
+
 /// The only writing connection. Used by the holder of the maintenance lock.
 ///
 /// A transaction is begin, any number of changes, commit. The first change that fails rolls the
@@ -144,6 +146,7 @@ struct OpenOptions {
   std::int64_t writer_cache_bytes = 0;
   std::int64_t max_entry_bytes = 0;  // bounds SQLITE_LIMIT_LENGTH
   std::shared_ptr<Clock> clock;
+  std::shared_ptr<RowidHints> hints;  // null: each row is searched by its key
   /// Not empty: why `corrupt_file` was found corrupt while it was open. That file is quarantined
   /// even if it looks intact, because opening does not read the entries. Another file at the path
   /// is checked as usual.

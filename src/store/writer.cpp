@@ -67,8 +67,9 @@ void count(std::int64_t& entries, std::int64_t& bytes, std::int64_t more,
 }  // namespace
 
 SqliteWriter::SqliteWriter(std::unique_ptr<Connection> connection, std::string path,
-                           ReaderPool& readers, std::atomic<std::uint64_t>& commits)
-    : path_(std::move(path)), readers_(readers), commits_(commits) {
+                           ReaderPool& readers, std::atomic<std::uint64_t>& commits,
+                           std::shared_ptr<RowidHints> hints)
+    : path_(std::move(path)), readers_(readers), commits_(commits), hints_(std::move(hints)) {
   open_ = Open{std::move(connection), {}};
   watch_wal();
   // The schema was compared just now. If this fails, the first transaction compares it again.
@@ -297,17 +298,25 @@ std::int64_t bounded(std::int64_t count) {
   return std::clamp<std::int64_t>(count, -kMaxCount, kMaxCount);
 }
 
+// The row that is replaced or removed. Adds its reads to `*reads`, because they survive a new value.
+DeletedRow old_row(const Statement& row, std::string_view key, std::int64_t* reads) {
+  *reads = bounded(row.integer(7)) + bounded(*reads);
+  return deleted_row(row, key);
+}
+
 }  // namespace
 
 base::Result<std::optional<DeletedRow>> SqliteWriter::put(const PutRow& row) {
   return change("storing an entry", [&] {
-    std::optional<DeletedRow> before;
+    std::int64_t reads = row.touches;
+    std::optional<DeletedRow> before = find_by_hint(row.key, &reads);
     // New rows come in runs, and so do new values of old rows. So the last row predicts this one,
     // which saves a lookup.
-    if (!last_was_new_ || !insert(row)) {
-      before = replace(row);
+    if (!before && (!last_was_new_ || !insert(row))) {
+      before = find_by_key(row.key, &reads);
       if (!before) static_cast<void>(insert(row));
     }
+    if (before) replace(*before, row, reads);
     last_was_new_ = !before;
     return before;
   });
@@ -328,37 +337,48 @@ bool SqliteWriter::insert(const PutRow& row) {
   }
   if (rc != SQLITE_DONE) write->fail(rc);
   if (sqlite3_changes(handle()) == 0) return false;
+  stored(row, next_rowid_, row.eviction_queue);
   ++next_rowid_;
-  stored(row, row.eviction_queue);
   return true;
 }
 
-// Returns the old row; nullopt if there is no row, and then nothing is written.
-std::optional<DeletedRow> SqliteWriter::replace(const PutRow& row) {
-  std::int64_t reads = row.touches;
-  std::optional<DeletedRow> before = find(row.key, &reads);
-  if (!before) return before;
+void SqliteWriter::replace(const DeletedRow& before, const PutRow& row, std::int64_t reads) {
   StatementUse write = use(&WriterSql::update);
-  bind_row(*write, row, before->rowid, reads);
+  bind_row(*write, row, before.rowid, reads);
   write->run();
-  count_removed(before->byte_size, before->eviction_queue);
-  stored(row, before->eviction_queue);
-  return before;
+  count_removed(before.byte_size, before.eviction_queue);
+  stored(row, before.rowid, before.eviction_queue);
 }
 
-void SqliteWriter::stored(const PutRow& row, std::int64_t queue) {
+// A hint that is filled here is wrong until the commit, and stays wrong after a rollback.
+void SqliteWriter::stored(const PutRow& row, std::int64_t rowid, std::int64_t queue) {
   count_added(row.byte_size, queue);
   last_stamp_ = std::max(last_stamp_, row.stamp);
+  hints_->fill(row.key, rowid);
 }
 
-// Finds the row of a key. Adds its reads to `*reads`, because they survive a new value.
-std::optional<DeletedRow> SqliteWriter::find(std::string_view key, std::int64_t* reads) {
+// nullopt: there is no hint, or it is wrong. The row that is found stays the row of the key,
+// because this transaction has the write lock.
+std::optional<DeletedRow> SqliteWriter::find_by_hint(std::string_view key, std::int64_t* reads) {
+  const auto rowid = hints_->find(key);
+  if (!rowid) return std::nullopt;
+  StatementUse row = use(&WriterSql::find_at);
+  row->bind(1, *rowid);
+  const int rc = row->try_step();
+  if (rc == SQLITE_ROW && has_key(*row, 9, key)) return old_row(*row, key, reads);
+  // A key of another program may be too large to be read.
+  const bool is_wrong = rc == SQLITE_ROW || rc == SQLITE_DONE;
+  if (!is_wrong && failure_kind(rc) != base::FailureKind::too_large) row->fail(rc);
+  hints_->forget(key, *rowid);
+  return std::nullopt;
+}
+
+std::optional<DeletedRow> SqliteWriter::find_by_key(std::string_view key, std::int64_t* reads) {
   StatementUse found = use(&WriterSql::find);
   found->bind_text(1, key);
   if (!found->step()) return std::nullopt;
   require_key(*found, 9, key);
-  *reads = bounded(found->integer(7)) + bounded(*reads);
-  return deleted_row(*found, key);
+  return old_row(*found, key, reads);
 }
 
 void SqliteWriter::bind_row(Statement& write, const PutRow& row, std::int64_t rowid,
@@ -380,7 +400,8 @@ void SqliteWriter::bind_row(Statement& write, const PutRow& row, std::int64_t ro
 base::Result<std::optional<DeletedRow>> SqliteWriter::delete_key(std::string_view key) {
   return change("removing an entry", [&] {
     std::int64_t reads = 0;
-    std::optional<DeletedRow> before = find(key, &reads);
+    std::optional<DeletedRow> before = find_by_hint(key, &reads);
+    if (!before) before = find_by_key(key, &reads);
     if (before) remove(*before);
     return before;
   });
@@ -417,6 +438,7 @@ void SqliteWriter::remove(const DeletedRow& row) {
   statement->bind(1, row.rowid);
   statement->run();
   count_removed(row.byte_size, row.eviction_queue);
+  hints_->forget(row.key, row.rowid);
 }
 
 base::Status SqliteWriter::delete_row(const Candidate& row) {
@@ -427,7 +449,9 @@ base::Status SqliteWriter::delete_row(const Candidate& row) {
     statement->bind(3, row.inserted_at);
     statement->bind(4, row.byte_size);
     statement->run();
-    if (sqlite3_changes(handle()) > 0) count_removed(row.byte_size, row.eviction_queue);
+    if (sqlite3_changes(handle()) == 0) return;
+    count_removed(row.byte_size, row.eviction_queue);
+    hints_->forget(row.key, row.rowid);
   });
 }
 
@@ -609,6 +633,7 @@ base::Result<std::int64_t> SqliteWriter::delete_everything() {
   return change("removing all entries", [&] {
     use(&WriterSql::delete_everything)->run();
     totals_ = {};
+    hints_->forget_all();
     return std::int64_t{sqlite3_changes64(handle())};
   });
 }

@@ -10,6 +10,7 @@
 
 #include "store/connection.hpp"
 #include "store/reader_pool.hpp"
+#include "store/rowid_hints.hpp"
 #include "store/sqlite_error.hpp"
 #include "store/store.hpp"
 #include "store/writer_sql.hpp"
@@ -21,7 +22,7 @@ class SqliteWriter final : public Writer {
  public:
   /// Increments `commits` after each commit, so that readers take a new snapshot.
   SqliteWriter(std::unique_ptr<Connection> connection, std::string path, ReaderPool& readers,
-               std::atomic<std::uint64_t>& commits);
+               std::atomic<std::uint64_t>& commits, std::shared_ptr<RowidHints> hints);
   ~SqliteWriter() override { close(); }
 
   base::Result<Begun> begin() override;
@@ -108,9 +109,10 @@ class SqliteWriter final : public Writer {
 
   // single entries
   [[nodiscard]] bool insert(const PutRow& row);
-  [[nodiscard]] std::optional<DeletedRow> replace(const PutRow& row);
-  void stored(const PutRow& row, std::int64_t queue);
-  [[nodiscard]] std::optional<DeletedRow> find(std::string_view key, std::int64_t* reads);
+  void replace(const DeletedRow& before, const PutRow& row, std::int64_t reads);
+  void stored(const PutRow& row, std::int64_t rowid, std::int64_t queue);
+  [[nodiscard]] std::optional<DeletedRow> find_by_hint(std::string_view key, std::int64_t* reads);
+  [[nodiscard]] std::optional<DeletedRow> find_by_key(std::string_view key, std::int64_t* reads);
   [[nodiscard]] std::optional<DeletedRow> find_damaged(std::int64_t rowid);
   static void bind_row(Statement& write, const PutRow& row, std::int64_t rowid, std::int64_t reads);
   void remove(const DeletedRow& row);
@@ -145,6 +147,7 @@ class SqliteWriter final : public Writer {
   const std::string path_;
   ReaderPool& readers_;
   std::atomic<std::uint64_t>& commits_;
+  const std::shared_ptr<RowidHints> hints_;
   std::optional<Open> open_;
 
   bool in_transaction_ = false;

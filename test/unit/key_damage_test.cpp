@@ -4,11 +4,13 @@
 #include <doctest/doctest.h>
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "store/rowid_hints.hpp"
 #include "support/hostile.hpp"
 #include "support/store_fixture.hpp"
 #include "support/temp_dir.hpp"
@@ -108,6 +110,19 @@ TEST_SUITE("unit") {
     CHECK(read(file.store(), "key 2", &value).ok());
     CHECK(value == Value::text("two"));
     file.expect_damage();
+  }
+
+  TEST_CASE("a wrong hint hides no damage of the index, and a right one needs no index") {
+    SwappedRows file;
+    file.options.hints = std::make_shared<store::RowidHints>(store::RowidHints::kMinBytes);
+    file.reopen();
+    std::optional<Value> value;
+    file.options.hints->fill("key 3", 2);
+    CHECK(read(file.store(), "key 3", &value).failure().kind == FailureKind::corrupt);
+    CHECK_FALSE(value);
+    file.options.hints->fill("key 3", 3);
+    CHECK(read(file.store(), "key 3", &value).ok());
+    CHECK(value == Value::text("three"));
   }
 
   TEST_CASE("a walk fails when a row has another key than the index") {

@@ -39,9 +39,9 @@ struct PoolFixture {
     options.immutable = immutable;
     options.cache_bytes = 1 << 20;
     options.max_value_bytes = 1 << 20;
-    pool = std::make_unique<ReaderPool>(file.path, options,
-                                        store::SnapshotRule{&commits, file.clock, keep},
-                                        max_readers, [this] { return in_place; });
+    pool = std::make_unique<ReaderPool>(
+        file.path, options, store::SnapshotRule{&commits, file.clock, keep}, max_readers,
+        [this] { return in_place; }, std::make_shared<store::RowidHints>(0));
   }
   ReaderPool::Lease lease() {
     auto taken = pool->lease();
@@ -130,8 +130,9 @@ TEST_SUITE("unit") {
 
   TEST_CASE("a failed opening does not use a place in the pool") {
     PoolFixture fixture(2);
-    ReaderPool pool(fixture.file.dir.path("missing"), {},
-                    {&fixture.commits, fixture.file.clock, true}, 2, [] { return base::Status(); });
+    ReaderPool pool(
+        fixture.file.dir.path("missing"), {}, {&fixture.commits, fixture.file.clock, true}, 2,
+        [] { return base::Status(); }, std::make_shared<store::RowidHints>(0));
     for (int i = 0; i < 5; ++i) {
       const auto lease = pool.lease();
       REQUIRE_FALSE(lease);

@@ -1,0 +1,324 @@
+// Reads by remembered rowids. A hint that is wrong for any reason costs one search and changes no
+// answer.
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "hinted_file.hpp"
+
+using namespace ashmemo;
+using test::HintedFile;
+using test::HintSink;
+using test::numbered_key;
+
+namespace {
+
+/// Writes 20 rows in an order that is not the order of their keys.
+std::vector<std::string> put_rows(HintedFile& h) {
+  std::vector<std::string> keys;
+  for (int i = 0; i < 20; ++i) {
+    keys.push_back(numbered_key(i * 7 % 20));
+    h.file.put({{keys.back(), "value of " + keys.back()}});
+  }
+  std::sort(keys.begin(), keys.end());
+  return keys;
+}
+
+/// Requires one row with the right value for each of the first keys that were read.
+void require_values(const HintSink& sink, const std::vector<std::string>& keys) {
+  REQUIRE(sink.values.size() == keys.size());
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    REQUIRE(sink.values[i] == Value::text("value of " + keys[sink.indexes[i]]));
+  }
+}
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("a read finds a row by the rowid that an earlier read or write remembered") {
+    HintedFile h;
+    h.file.put({{"key", "1"}});
+    CHECK(h.value("key") == Value::text("1"));
+    CHECK(h.by_rowid == 1);
+    CHECK(h.by_key == 0);
+
+    h.hints->forget_all();
+    CHECK(h.value("key") == Value::text("1"));
+    CHECK(h.by_rowid == 0);
+    CHECK(h.by_key == 1);
+    CHECK(h.value("key") == Value::text("1"));
+    CHECK(h.by_rowid == 1);
+    CHECK(h.by_key == 0);
+  }
+
+  TEST_CASE("a store without hints searches each row by its key") {
+    HintedFile h;
+    h.file.options.hints = nullptr;
+    h.file.reopen();
+    h.file.put({{"key", "1"}});
+    for (int i = 0; i < 2; ++i) {
+      CHECK(h.value("key") == Value::text("1"));
+      CHECK(h.by_rowid == 0);
+      CHECK(h.by_key == 1);
+    }
+  }
+
+  TEST_CASE("a key that was never stored is searched once by its key") {
+    HintedFile h;
+    put_rows(h);
+    const HintSink sink = h.read({"absent"});
+    CHECK(sink.values.empty());
+    CHECK(sink.wrong == 0);
+    CHECK(h.by_rowid == 0);
+    CHECK(h.by_key == 1);
+  }
+
+  TEST_CASE("rows without hints are read by key and then the others in the order of rowids") {
+    HintedFile h;
+    const std::vector<std::string> keys = put_rows(h);
+    HintSink sink = h.read(keys);
+    require_values(sink, keys);
+    CHECK(std::is_sorted(sink.rowids.begin(), sink.rowids.end()));
+    CHECK(sink.right == 20);
+    CHECK(h.by_rowid == 20);
+    CHECK(h.by_key == 0);
+
+    // Two rows have no hint, and the hints of two others are wrong.
+    for (const std::size_t i : {3U, 8U}) h.hints->forget(keys[i], h.rowid_of(keys[i]));
+    h.hints->fill(keys[5], h.rowid_of(keys[6]));
+    h.hints->fill(keys[1], 1'000);
+    sink = h.read(keys);
+    require_values(sink, keys);
+    CHECK(sink.indexes[0] == 3);
+    CHECK(sink.indexes[1] == 8);
+    CHECK(sink.indexes[19] == 1);
+    sink.rowids.erase(std::find(sink.rowids.begin(), sink.rowids.end(), h.rowid_of(keys[5])));
+    CHECK(std::is_sorted(sink.rowids.begin() + 2, sink.rowids.end() - 1));
+    CHECK(sink.right == 16);
+    CHECK(sink.wrong == 2);
+    CHECK(h.by_rowid == 18);
+    CHECK(h.by_key == 4);
+
+    // This read corrected them.
+    CHECK(h.read(keys).right == 20);
+  }
+
+  TEST_CASE("a wrong hint of a missing row costs one search and is then forgotten") {
+    HintedFile h;
+    h.file.put({{"key", "1"}});
+    h.change("DELETE FROM cache_entries");
+    HintSink sink = h.read({"key"});
+    CHECK(sink.values.empty());
+    CHECK(sink.wrong == 1);
+    CHECK(h.by_rowid == 1);
+    CHECK(h.by_key == 1);
+    sink = h.read({"key"});
+    CHECK(sink.values.empty());
+    CHECK(sink.wrong == 0);
+    CHECK(h.by_rowid == 0);
+  }
+
+  TEST_CASE("a row that another program renamed answers only under its new key") {
+    HintedFile h;
+    h.file.put({{"key", "1"}});
+    h.change("UPDATE cache_entries SET cache_key = 'renamed'");
+    CHECK(h.value("key") == Value::null());
+    CHECK(h.value("renamed") == Value::text("1"));
+    h.file.expect_wrong_totals();
+  }
+
+  // Without a checksum only the key shows that the row is another one.
+  TEST_CASE("rows whose rowids another program exchanged keep their values") {
+    for (const bool checked : {true, false}) {
+      CAPTURE(checked);
+      HintedFile h;
+      h.file.put({{"a", "value of a"}, {"b", "value of b"}});
+      if (!checked) h.change("UPDATE cache_entries SET checksum = NULL");
+      h.change(
+          "UPDATE cache_entries SET rowid = 100 WHERE rowid = 1;"
+          "UPDATE cache_entries SET rowid = 1 WHERE rowid = 2;"
+          "UPDATE cache_entries SET rowid = 2 WHERE rowid = 100");
+      const HintSink sink = h.read({"a", "b"});
+      require_values(sink, {"a", "b"});
+      CHECK(sink.wrong == 2);
+      CHECK(sink.damages == 0);
+      CHECK(h.read({"a", "b"}).right == 2);
+    }
+  }
+
+  TEST_CASE("rows keep their values after a vacuum and after all rowids changed") {
+    for (const std::string sql :
+         {"VACUUM", "UPDATE cache_entries SET rowid = rowid - 1",
+          "CREATE TEMP TABLE copies AS SELECT * FROM cache_entries ORDER BY cache_key DESC;"
+          " DELETE FROM cache_entries; INSERT INTO cache_entries SELECT * FROM copies"}) {
+      CAPTURE(sql);
+      HintedFile h;
+      const std::vector<std::string> keys = put_rows(h);
+      h.change("DELETE FROM cache_entries WHERE rowid IN (1, 4)");
+      h.change(sql);
+      HintSink sink = h.read(keys);
+      CHECK(sink.values.size() == 18);
+      for (std::size_t i = 0; i < sink.values.size(); ++i) {
+        CHECK(sink.values[i] == Value::text("value of " + keys[sink.indexes[i]]));
+      }
+      CHECK(sink.right + sink.wrong == 20);
+      sink = h.read(keys);
+      CHECK(sink.right == 18);
+      CHECK(sink.wrong == 0);
+    }
+  }
+
+  TEST_CASE("hints of a file that was replaced give no rows of the new file") {
+    HintedFile h;
+    h.file.put({{"a", "old a"}, {"b", "old b"}, {"c", "old c"}});
+    test::StoreFixture other;
+    other.put({{"c", "value of c"}, {"a", "value of a"}});
+    other.options.hints = h.hints;
+    other.reopen();
+    HintSink sink;
+    const std::vector<std::string> keys = {"a", "c", "b"};
+    std::vector<store::Lookup> lookups;
+    for (std::size_t i = 0; i < keys.size(); ++i) lookups.push_back({keys[i], i});
+    REQUIRE(other.store().read(lookups, sink));
+    require_values(sink, {"a", "c"});
+    CHECK(sink.wrong == 3);
+  }
+
+  TEST_CASE("a rowid that is used again answers for the key that it has in the snapshot") {
+    HintedFile h;
+    h.file.put({{"a", "value of a"}, {"b", "value of b"}});
+    require_values(h.read({"a", "b"}), {"a", "b"});  // takes a snapshot
+    h.file.raw().run(
+        "DELETE FROM cache_entries WHERE cache_key = 'a';"
+        "INSERT INTO cache_entries (rowid, cache_key, byte_size, inserted_at, computed_at,"
+        " accessed_at, value) VALUES (1, 'c', 100, 1, 1, 1, 'value of c')");
+    h.hints->fill("c", 1);  // as a reader with a newer snapshot does
+    HintSink sink = h.read({"a", "b", "c"});
+    require_values(sink, {"a", "b"});
+    CHECK(sink.right == 2);
+    CHECK(sink.wrong == 1);
+
+    h.file.store().release_snapshots(0);
+    sink = h.read({"c", "b", "a"});
+    require_values(sink, {"c", "b"});
+    CHECK(sink.wrong == 1);
+  }
+
+  TEST_CASE("a read returns the rows of its snapshot while another program moves them") {
+    HintedFile h;
+    const std::vector<std::string> keys = put_rows(h);
+    int rows = 0;
+    const HintSink sink = h.read(keys, [&] {
+      if (++rows != 3) return;
+      h.file.raw().run(
+          "UPDATE cache_entries SET rowid = rowid + 1000, value = 'new ' || cache_key;"
+          "UPDATE cache_entries SET rowid = 1021 - rowid");
+      for (std::size_t i = 0; i < keys.size(); ++i) {
+        h.hints->fill(keys[i], static_cast<std::int64_t>(i) + 1);
+      }
+    });
+    require_values(sink, keys);
+    h.file.store().release_snapshots(0);
+    const HintSink moved = h.read(keys);
+    CHECK(moved.values.size() == 20);
+    for (const Value& value : moved.values) {
+      CHECK(value.bytes().substr(0, 4) == "new ");
+    }
+  }
+
+  // Also meant for ThreadSanitizer. Each round deletes all rows and stores them in another order,
+  // so every hint becomes wrong.
+  TEST_CASE("readers see whole commits while the writer moves all rows") {
+    constexpr int kRounds = 60;
+    HintedFile h;
+    std::vector<std::string> keys;
+    for (int i = 0; i < 40; ++i) keys.push_back(numbered_key(i));
+    std::vector<store::Lookup> lookups;
+    for (std::size_t i = 0; i < keys.size(); ++i) lookups.push_back({keys[i], i});
+    std::mt19937 random(7);
+    const auto write_round = [&](int round) {
+      std::vector<std::string> order = keys;
+      std::shuffle(order.begin(), order.end(), random);
+      h.file.transaction([&](store::Writer& writer) {
+        for (const std::string& key : keys) REQUIRE(writer.delete_key(key));
+        for (const std::string& key : order) {
+          const std::string value = std::to_string(round) + " " + key;
+          REQUIRE(writer.put(test::row_of(key, ValueView::text(value), ++h.file.last_stamp)));
+        }
+      });
+    };
+    write_round(0);
+    std::atomic<int> committed{0};
+    std::atomic<int> wrong{0};
+    std::vector<std::thread> readers;
+    for (int t = 0; t < 4; ++t) {
+      readers.emplace_back([&] {
+        while (committed < kRounds) {
+          const int at_least = committed;
+          HintSink sink;
+          bool right = h.file.store().read(lookups, sink).ok() && sink.values.size() == keys.size();
+          const int round = right ? std::stoi(std::string(sink.values[0].bytes())) : -1;
+          for (std::size_t i = 0; right && i < keys.size(); ++i) {
+            const std::string& key = keys[sink.indexes[i]];
+            right = sink.values[i] == Value::text(std::to_string(round) + " " + key);
+          }
+          if (!right || round < at_least) ++wrong;
+        }
+      });
+    }
+    for (int round = 1; round <= kRounds; ++round) {
+      write_round(round);
+      committed = round;
+    }
+    for (std::thread& reader : readers) reader.join();
+    CHECK(wrong == 0);
+  }
+
+  TEST_CASE("a row with a rowid of 2^40 or more is read by its key") {
+    HintedFile h;
+    h.file.put({{"key", "1"}});
+    for (const std::string rowid : {"1 << 40", "(1 << 40) + 1", "1 << 61", "-1", "0"}) {
+      CAPTURE(rowid);
+      h.change("UPDATE cache_entries SET rowid = " + rowid);
+      CHECK(h.value("key") == Value::text("1"));  // forgets the old rowid
+      CHECK(h.value("key") == Value::text("1"));
+      CHECK(h.by_rowid == 0);
+      CHECK(h.by_key == 1);
+    }
+    h.change("UPDATE cache_entries SET rowid = (1 << 40) - 1");
+    CHECK(h.value("key") == Value::text("1"));
+    CHECK(h.value("key") == Value::text("1"));
+    CHECK(h.by_rowid == 1);
+    CHECK(h.by_key == 0);
+  }
+
+  TEST_CASE("a row that was found by its hint and does not match its checksum is damaged") {
+    HintedFile h;
+    h.file.put({{"key", "1"}, {"other", "2"}});
+    h.change("UPDATE cache_entries SET checksum = 5 WHERE cache_key = 'key'");
+    HintSink sink;
+    REQUIRE(h.read_into(sink, {"key", "other"}));
+    CHECK(sink.damages == 1);
+    CHECK(sink.values == std::vector<Value>{Value::text("2")});
+    CHECK(sink.right == 2);
+    CHECK(h.by_key == 0);
+  }
+
+  TEST_CASE("a value that is too large for the connection is a miss with and without a hint") {
+    HintedFile h;
+    h.file.put({{"key", std::string(200'000, 'x')}, {"other", "2"}});
+    h.file.options.max_entry_bytes = 1'000;
+    h.file.reopen();
+    const HintSink sink = h.read({"key", "other"});
+    CHECK(sink.values == std::vector<Value>{Value::text("2")});
+    CHECK(h.value("key") == Value::null());
+    CHECK(h.by_rowid == 0);
+  }
+}
