@@ -54,6 +54,7 @@ Settings edge_settings() {
               .queue_bytes = 512 * KiB,
               .reader_cache_bytes = 128 * KiB,
               .writer_cache_bytes = 512 * KiB,
+              .hint_bytes = 64 * KiB,
           },
       // fifo does not need the time of the last read, so reads cause no writes.
       .policy = {.eviction = ashmemo::Eviction::fifo},
@@ -157,7 +158,7 @@ std::int64_t bytes_written() {
 }
 
 struct Outcome {
-  std::int64_t memory = 0;   ///< maximum of memory tier, queue and page caches
+  std::int64_t memory = 0;   ///< maximum of memory tier, queue, page caches and hints
   std::int64_t written = 0;  ///< by the system's count
   ashmemo::Stats stats{};
 };
@@ -165,9 +166,9 @@ struct Outcome {
 Outcome run_day(const Settings& settings) {
   const example::TemporaryDirectory directory;
   const ashmemo::Options& o = settings.options;
-  Outcome outcome{
-      .memory = o.memory_bytes + o.queue_bytes + o.reader_cache_bytes + o.writer_cache_bytes,
-      .written = -bytes_written()};
+  Outcome outcome{.memory = o.memory_bytes + o.queue_bytes + o.reader_cache_bytes +
+                            o.writer_cache_bytes + o.hint_bytes,
+                  .written = -bytes_written()};
   {
     Gateway gateway(directory.file("sensors.cache.db"), settings);
     for (int minute = 0; minute < kMinutesPerDay; ++minute) gateway.run_minute(minute);

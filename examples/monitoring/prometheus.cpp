@@ -72,6 +72,8 @@ void write_stats(Writer& to, const Stats& stats) {
       {"requests_total", "", &Stats::stale_hits, label("result", "stale_hit")},
       {"requests_total", "", &Stats::misses, label("result", "miss")},
       {"memory_hits_total", "Hits answered from memory.", &Stats::memory_hits},
+      {"hint_hits_total", "Rows found by their remembered places.", &Stats::hint_hits},
+      {"wrong_hints_total", "Remembered places without the row.", &Stats::wrong_hints},
       {"computed_total", "Results computed.", &Stats::computed},
       {"puts_total", "Values offered to the cache.", &Stats::puts},
       {"puts_not_kept_total", "Values offered and not kept, by reason.", &Stats::refused,

@@ -180,6 +180,10 @@ struct Options {
   std::int64_t queue_bytes = 8 * MiB;
   std::int64_t reader_cache_bytes = 4 * MiB;  ///< page cache of one reader connection
   std::int64_t writer_cache_bytes = 8 * MiB;  ///< page cache of the writer connection
+  /// Remembered places of rows in the file, 8 bytes for each key. A read of a remembered row
+  /// searches one tree of the file, any other read two. 0: none. The memory is used only as rows
+  /// are read and written.
+  std::int64_t hint_bytes = 4 * MiB;
   // How the file is treated.
   Access access = Access::read_write;
   WhenUnavailable when_unavailable = WhenUnavailable::go_on;

@@ -257,6 +257,8 @@ Stats Core::stats() const {
   stats.undecodable = counted.undecodable.get();
   stats.damaged = counted.damaged.get();
   stats.unread = counted.unread.get();
+  stats.hint_hits = reads.hint_hits;
+  stats.wrong_hints = reads.wrong_hints;
   stats.computed = counted.computed.get();
   stats.joined = counted.joined.get();
   stats.refreshes_dropped = engine.refreshes->dropped();

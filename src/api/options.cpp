@@ -9,6 +9,7 @@
 
 #include "api/text.hpp"
 #include "engine/engine.hpp"
+#include "store/rowid_hints.hpp"
 
 namespace ashmemo::api {
 
@@ -79,6 +80,9 @@ Options validated(Options options) {
   require_between("queue_bytes", options.queue_bytes, 64 * KiB, 64 * GiB);
   require_between("reader_cache_bytes", options.reader_cache_bytes, 64 * KiB, 64 * GiB);
   require_between("writer_cache_bytes", options.writer_cache_bytes, 64 * KiB, 64 * GiB);
+  if (options.hint_bytes != 0) {
+    require_between("hint_bytes", options.hint_bytes, store::RowidHints::kMinBytes, 64 * GiB);
+  }
   require_known("durability", options.durability);
   require_known("eviction", options.eviction);
   require_known("access", options.access);

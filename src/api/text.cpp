@@ -167,7 +167,8 @@ std::string to_string(const Options& options) {
       "close_wait={}\n"
       "hooks: clock={} executor={} on_error={} on_removal={} worker={}\n"
       "durability={} eviction={}\n"
-      "memory: memory_bytes={} queue_bytes={} reader_cache_bytes={} writer_cache_bytes={}\n"
+      "memory: memory_bytes={} queue_bytes={} reader_cache_bytes={} writer_cache_bytes={} "
+      "hint_bytes={}\n"
       "file: access={} when_unavailable={} erase_securely={} exclusive={}\n",
       text_of(limits.max_entries), text_of(limits.max_bytes), text_of(limits.max_entry_bytes),
       text_of(limits.max_wal_bytes), duration(timing.touch_interval),
@@ -177,9 +178,9 @@ std::string to_string(const Options& options) {
       bool(options.hooks.on_error), bool(options.hooks.on_removal),
       text_of(kWorkerModes, options.hooks.worker), to_string(options.durability),
       to_string(options.eviction), options.memory_bytes, options.queue_bytes,
-      options.reader_cache_bytes, options.writer_cache_bytes, text_of(kAccesses, options.access),
-      text_of(kWhenUnavailable, options.when_unavailable), options.erase_securely,
-      options.exclusive);
+      options.reader_cache_bytes, options.writer_cache_bytes, options.hint_bytes,
+      text_of(kAccesses, options.access), text_of(kWhenUnavailable, options.when_unavailable),
+      options.erase_securely, options.exclusive);
 }
 
 std::string to_string(const CachePolicy& policy) {

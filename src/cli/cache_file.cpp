@@ -19,6 +19,7 @@ Options common_options() {
   // The limits of the application are unknown. No entry may be evicted or be too large to read.
   options.limits = {unlimited, unlimited, GiB};
   options.memory_bytes = 0;  // a command reads each entry once
+  options.hint_bytes = 0;
   options.when_unavailable = WhenUnavailable::throw_error;
   options.hooks.worker = WorkerMode::manual;
   return options;

@@ -29,12 +29,14 @@ struct alignas(64) ReadCounters {
   Counter hits_in_memory, hits_in_file, stale_in_memory, stale_in_file, misses, saved_us;
   // Each other touch is counted in one of these.
   Counter touches_begun, touches_coalesced, touches_unplaced;
+  Counter hint_hits, wrong_hints;
 };
 
 /// Their sums, as in Stats.
 struct ReadSums {
   std::int64_t hits = 0, stale_hits = 0, memory_hits = 0, misses = 0, saved_us = 0;
   std::int64_t touches_marked = 0, touches_coalesced = 0, touches_unplaced = 0;
+  std::int64_t hint_hits = 0, wrong_hints = 0;
 };
 
 /// A set of counters for each thread, so that cores do not take cache lines from each other.
@@ -70,6 +72,8 @@ inline ReadSums SpreadReadCounters::sums() const noexcept {
     sums.saved_us += cell.saved_us.get();
     sums.touches_coalesced += coalesced;
     sums.touches_unplaced += cell.touches_unplaced.get();
+    sums.hint_hits += cell.hint_hits.get();
+    sums.wrong_hints += cell.wrong_hints.get();
     sums.touches_marked += cell.touches_begun.get() + coalesced + cell.touches_unplaced.get();
   }
   return sums;

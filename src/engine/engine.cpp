@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/saturate.hpp"
+#include "store/rowid_hints.hpp"
 
 namespace ashmemo::engine {
 
@@ -158,6 +159,7 @@ Engine::Engine(std::string file, std::shared_ptr<Executor> own, Options given)
       coarse_clock(options.hooks.clock),
       limits(options.limits),
       tier(tier_of(options)),
+      hints(std::make_shared<store::RowidHints>(options.hint_bytes)),
       background(own ? nullptr : std::make_shared<base::ThreadPool>(kRefreshThreads)),
       executor(own ? std::move(own) : background),
       refreshes(std::make_shared<RefreshQueue>(executor)),

@@ -177,6 +177,7 @@ struct Engine {
   StoreSlot store;
   const std::unique_ptr<memory::MemoryTier> tier;  // null: there is no memory tier
   memory::TierWatch tier_watch;
+  const std::shared_ptr<store::RowidHints> hints;
   const std::shared_ptr<base::ThreadPool> background;  // null: the program gave an executor
   ExecutorSlot executor;                               // runs refreshes
   const std::shared_ptr<RefreshQueue> refreshes;

@@ -137,6 +137,12 @@ class SlowRead final : public store::RowSink {
     engine_.row_is_damaged(rowid);
   }
 
+  void used_hints(std::int64_t right, std::int64_t wrong) noexcept override {
+    ReadCounters& mine = engine_.counters.reads.mine();
+    mine.hint_hits.add(right);
+    mine.wrong_hints.add(wrong);
+  }
+
  private:
   struct Copy {
     std::size_t index;

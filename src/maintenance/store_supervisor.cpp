@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/saturate.hpp"
+#include "store/rowid_hints.hpp"
 
 namespace ashmemo::maintenance {
 
@@ -55,6 +56,7 @@ store::OpenOptions StoreSupervisor::open_options() {
   open.exclusive = options.exclusive;
   open.reader_cache_bytes = options.reader_cache_bytes;
   open.writer_cache_bytes = options.writer_cache_bytes;
+  open.hints = engine_.hints;
   open.max_entry_bytes = engine_.limits.get().max_entry_bytes;
   open.clock = engine_.clock;
   open.found_corrupt = found_corrupt_;
@@ -167,6 +169,7 @@ Status StoreSupervisor::write_calculations(store::Store& store,
 
 void StoreSupervisor::adopt(std::unique_ptr<store::Store> store) {
   engine_.access_buffer.clear();  // its rowids belong to another file
+  engine_.hints->forget_all();
   failed_reads_ = 0;
   if (!is_file_new()) back_off_ = 0;
   {

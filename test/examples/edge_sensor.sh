@@ -19,7 +19,7 @@ expect '^  computed +17,280 +17,280$'
 expect '^  entries at the end +17,280 +[1-9][0-9,]+$'
 expect '^  evicted +0 +[1-9][0-9,]+$'
 expect '^  touches written +[1-9][0-9,]+ +0$'
-expect '^  bytes of memory, maximum +37,748,736 +1,441,792$'
+expect '^  bytes of memory, maximum +41,943,040 +1,507,328$'
 expect '^  bytes of all entries written +4,113,480 +4,113,480$'
 
 # The settings for a small device save writes, and the files keep their promised size.

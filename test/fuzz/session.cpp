@@ -151,6 +151,7 @@ Options session_options() {
   options.memory_bytes = 64 * KiB;
   options.reader_cache_bytes = 256 * KiB;
   options.writer_cache_bytes = 256 * KiB;
+  options.hint_bytes = 64 * KiB;
   return options;
 }
 

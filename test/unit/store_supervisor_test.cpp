@@ -383,6 +383,7 @@ TEST_SUITE("unit") {
     CHECK(asked.reader_cache_bytes == MiB);
     CHECK(asked.writer_cache_bytes == 2 * MiB);
     CHECK(asked.max_entry_bytes == 3 * MiB);
+    CHECK(asked.hints == fake.engine.hints);
     CHECK(asked.clock == fake.engine.clock);
   }
 
