@@ -176,6 +176,25 @@ class FileSizeSignalBlock {
 /// the system has no thread left.
 [[nodiscard]] Result<std::thread> start_thread(const char* name, std::function<void()> work);
 
+/// Memory for a large table, filled with zeroes. The system provides a page of it when the page is
+/// first written, and takes all pages back at the end. `calloc` cannot replace it: the C library
+/// keeps freed memory, and writes zeroes into all of it before it gives it to the next table.
+class ZeroedMemory {
+ public:
+  /// Allocates nothing if the system does not have this much memory, and for 0.
+  explicit ZeroedMemory(std::int64_t bytes) noexcept;
+  ~ZeroedMemory();
+  ZeroedMemory(const ZeroedMemory&) = delete;
+  ZeroedMemory& operator=(const ZeroedMemory&) = delete;
+
+  /// Begins at a page. Null if nothing was allocated.
+  [[nodiscard]] void* get() const noexcept { return begin_; }
+
+ private:
+  void* begin_ = nullptr;
+  std::size_t bytes_ = 0;
+};
+
 /// Each fork of this process calls `before` first, and afterwards `after` in the parent and in the
 /// child. If `before` locks a mutex and `after` unlocks it, the mutex is free in the child.
 /// Otherwise the child may inherit it locked by a thread that it does not have.

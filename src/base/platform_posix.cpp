@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <time.h>
@@ -525,6 +526,19 @@ Result<std::thread> start_thread(const char* name, std::function<void()> work) t
 } catch (const std::system_error& error) {
   return Failure{FailureKind::unavailable, 0,
                  fmt::format("cannot start the thread '{}': {}", name, error.code().message())};
+}
+
+// 32 bits cannot address every number of bytes.
+ZeroedMemory::ZeroedMemory(std::int64_t bytes) noexcept {
+  if (bytes <= 0 || !std::in_range<std::size_t>(bytes)) return;
+  bytes_ = static_cast<std::size_t>(bytes);
+  constexpr int kAccess = PROT_READ | PROT_WRITE;
+  void* const mapped = sys::mmap(nullptr, bytes_, kAccess, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapped != MAP_FAILED) begin_ = mapped;
+}
+
+ZeroedMemory::~ZeroedMemory() {
+  if (begin_ != nullptr) ::munmap(begin_, bytes_);
 }
 
 void at_fork(void (*before)(), void (*after)()) { ::pthread_atfork(before, after, after); }

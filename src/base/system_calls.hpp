@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -26,6 +27,7 @@ ASHMEMO_SYSTEM_CALL(fcntl);
 ASHMEMO_SYSTEM_CALL(fstat);
 ASHMEMO_SYSTEM_CALL(fsync);
 ASHMEMO_SYSTEM_CALL(lstat);
+ASHMEMO_SYSTEM_CALL(mmap);
 ASHMEMO_SYSTEM_CALL(open);
 ASHMEMO_SYSTEM_CALL(opendir);
 ASHMEMO_SYSTEM_CALL(pwrite);

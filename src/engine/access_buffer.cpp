@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <initializer_list>
-#include <new>
 
 namespace ashmemo::engine {
 
@@ -33,6 +32,7 @@ store::TouchRow touch_of(std::uint64_t word, std::int64_t stamp) {
 /// with its neighbours; four more places, chosen by Fibonacci hashing, are its own.
 template <class Visit>
 bool AccessBuffer::visit_places(std::int64_t rowid, Visit visit) noexcept {
+  if (lines_ == nullptr) return false;
   const auto row = static_cast<std::uint64_t>(rowid);
   for (const std::uint64_t number : {row / kWays, ~row}) {
     const std::uint64_t mixed = number * 0x9E3779B97F4A7C15u;
@@ -42,13 +42,6 @@ bool AccessBuffer::visit_places(std::int64_t rowid, Visit visit) noexcept {
     }
   }
   return false;
-}
-
-AccessBuffer::AccessBuffer() : memory_(std::calloc(kLines + 1, sizeof(Line))) {
-  void* begin = memory_.get();
-  std::size_t space = (kLines + 1) * sizeof(Line);
-  if (begin == nullptr) throw std::bad_alloc();
-  lines_ = static_cast<Line*>(std::align(alignof(Line), kLines * sizeof(Line), begin, space));
 }
 
 bool AccessBuffer::is_hot(Mark& mark, std::uint64_t word, std::int64_t wall_now) noexcept {

@@ -4,17 +4,17 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <memory>
 #include <optional>
 #include <vector>
 
+#include "base/platform.hpp"
 #include "engine/time.hpp"
 #include "store/rows.hpp"
 
 namespace ashmemo::engine {
 
-/// Counts the reads of rows until the worker writes them: a fixed, lossy table in memory.
+/// Counts the reads of rows until the worker writes them: a fixed, lossy table in memory. If the
+/// system has no memory for it, it drops all marks.
 ///
 /// A mark is one atomic word with a rowid and a count, so a count never belongs to another row.
 /// Rowids are not reused while a store is open. The time beside the word may belong to another
@@ -23,8 +23,6 @@ namespace ashmemo::engine {
 /// Threads: any. Cost of a mark: a few atomic operations and no lock; for a hot row one load.
 class AccessBuffer {
  public:
-  AccessBuffer();
-
   enum class Marked : std::uint8_t { fresh, coalesced, dropped };
   /// Marks a read of a row at `wall_now`. Some reads of a row that is read very often are not
   /// counted: the count is a lower bound.
@@ -48,8 +46,7 @@ class AccessBuffer {
   static constexpr std::size_t kWays = 4;
   static constexpr std::size_t kMarks = kLines * kWays;
 
-  /// Both fields are used as atomics. The memory comes from calloc: the system provides a page only
-  /// when the first mark in it is written.
+  /// Both fields are used as atomics.
   struct Mark {
     std::uint64_t bits;  // rowid << 20 | count
     std::int64_t moment;
@@ -67,11 +64,8 @@ class AccessBuffer {
   template <class Visit>
   bool visit_places(std::int64_t rowid, Visit visit) noexcept;
 
-  struct Free {
-    void operator()(void* memory) const noexcept { std::free(memory); }
-  };
-  std::unique_ptr<void, Free> memory_;
-  Line* lines_;
+  const base::ZeroedMemory memory_{kLines * sizeof(Line)};
+  Line* const lines_ = static_cast<Line*>(memory_.get());
   std::atomic<std::int64_t> used_{0};
 };
 

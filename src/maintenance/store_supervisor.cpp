@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 
 #include "base/saturate.hpp"
-#include "store/rowid_hints.hpp"
 
 namespace ashmemo::maintenance {
 
@@ -169,7 +168,6 @@ Status StoreSupervisor::write_calculations(store::Store& store,
 
 void StoreSupervisor::adopt(std::unique_ptr<store::Store> store) {
   engine_.access_buffer.clear();  // its rowids belong to another file
-  engine_.hints->forget_all();
   failed_reads_ = 0;
   if (!is_file_new()) back_off_ = 0;
   {

@@ -1,7 +1,5 @@
 #include "store/rowid_hints.hpp"
 
-#include <new>
-
 #include "base/key_hash.hpp"
 
 namespace ashmemo::store {
@@ -30,15 +28,10 @@ std::size_t random_below_8() noexcept {
 
 }  // namespace
 
-// One set less than `bytes` has space for, because memory of calloc does not begin at a cache line.
 RowidHints::RowidHints(std::int64_t bytes)
-    : count_(bytes == 0 ? 0 : static_cast<std::size_t>(bytes) / sizeof(Set) - 1),
-      memory_(std::calloc(count_ + 1, sizeof(Set))) {
-  void* begin = memory_.get();
-  std::size_t space = (count_ + 1) * sizeof(Set);
-  if (begin == nullptr) throw std::bad_alloc();
-  sets_ = static_cast<Set*>(std::align(alignof(Set), count_ * sizeof(Set), begin, space));
-}
+    : memory_(bytes),
+      sets_(static_cast<Set*>(memory_.get())),
+      count_(sets_ == nullptr ? 0 : static_cast<std::size_t>(bytes) / sizeof(Set)) {}
 
 std::span<RowidHints::Slot> RowidHints::slots_of(std::uint64_t hash) const noexcept {
   if (count_ == 0) return {};
@@ -58,7 +51,6 @@ std::optional<std::int64_t> RowidHints::find(std::string_view key) const noexcep
 // Two threads may choose the same slot, and then one hint is lost.
 void RowidHints::fill(std::string_view key, std::int64_t rowid) noexcept {
   if (count_ == 0 || rowid <= 0 || rowid > kMaxRowid) return;
-  if (!is_used_.load(std::memory_order_relaxed)) is_used_.store(true, std::memory_order_relaxed);
   const std::uint64_t hash = base::hash_of(key);
   const std::uint64_t word = word_of(hash, rowid);
   const std::span<Slot> slots = slots_of(hash);
@@ -80,17 +72,6 @@ void RowidHints::forget(std::string_view key, std::int64_t rowid) noexcept {
   const std::uint64_t word = word_of(hash, rowid);
   for (Slot& slot : slots_of(hash)) {
     if (slot.load() == word) slot.replace(word, 0);
-  }
-}
-
-// Writes only slots that are in use, so that pages which were never used stay without memory. A
-// hint that another thread fills meanwhile may remain.
-void RowidHints::forget_all() noexcept {
-  if (!is_used_.exchange(false, std::memory_order_relaxed)) return;
-  for (std::size_t at = 0; at < count_; ++at) {
-    for (Slot& slot : sets_[at].slots) {
-      if (slot.load() != 0) slot.store(0);
-    }
   }
 }
 

@@ -4,11 +4,11 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
+
+#include "base/platform.hpp"
 
 namespace ashmemo::store {
 
@@ -16,9 +16,9 @@ namespace ashmemo::store {
 /// takes a search in the index of keys and one in the table.
 ///
 /// A hint may be wrong: another program may change the file, SQLite may use a rowid again, two keys
-/// may look equal, and a reader may have an older snapshot. So a caller compares the key of the
-/// row, and searches by key if it differs. Then no change of the file has to change the table. The
-/// table has a fixed size and forgets hints when a part of it is full.
+/// may look equal, and a reader may have an older snapshot. A caller compares the key of the row,
+/// and searches by key if it differs. So the table need not follow changes of the file. It has a
+/// fixed size and forgets hints when a part of it is full.
 ///
 /// Threads: any, without locks.
 class RowidHints {
@@ -28,18 +28,17 @@ class RowidHints {
   /// collision with such a row.
   static constexpr std::int64_t kMaxRowid = (std::int64_t{1} << 40) - 1;
 
-  /// `bytes`: the size of the table, kMinBytes or more. 0: nothing is remembered.
+  /// `bytes`: the size of the table, kMinBytes or more. 0: nothing is remembered. The same holds if
+  /// the system does not have this much memory.
   explicit RowidHints(std::int64_t bytes);
 
   [[nodiscard]] std::optional<std::int64_t> find(std::string_view key) const noexcept;
   void fill(std::string_view key, std::int64_t rowid) noexcept;
   /// Does nothing if another rowid is remembered for the key by now.
   void forget(std::string_view key, std::int64_t rowid) noexcept;
-  void forget_all() noexcept;
 
  private:
-  /// A fingerprint of the key (24 bits) and a rowid (40 bits); 0: empty. The memory comes from
-  /// calloc: the system provides a page only when the first hint in it is written.
+  /// A fingerprint of the key (24 bits) and a rowid (40 bits); 0: empty.
   struct Slot {
     std::uint64_t bits;
     [[nodiscard]] std::uint64_t load() noexcept {
@@ -60,13 +59,9 @@ class RowidHints {
   /// Empty if nothing is remembered.
   [[nodiscard]] std::span<Slot> slots_of(std::uint64_t hash) const noexcept;
 
-  struct Free {
-    void operator()(void* memory) const noexcept { std::free(memory); }
-  };
+  const base::ZeroedMemory memory_;
+  Set* const sets_;
   const std::size_t count_;  // of the sets
-  const std::unique_ptr<void, Free> memory_;
-  Set* sets_;
-  std::atomic<bool> is_used_{false};  // false: opening need not look at the whole table
 };
 
 }  // namespace ashmemo::store

@@ -633,7 +633,6 @@ base::Result<std::int64_t> SqliteWriter::delete_everything() {
   return change("removing all entries", [&] {
     use(&WriterSql::delete_everything)->run();
     totals_ = {};
-    hints_->forget_all();
     return std::int64_t{sqlite3_changes64(handle())};
   });
 }

@@ -89,6 +89,11 @@ int own_lstat(const char* path, struct stat* state) noexcept {
   return run({.kind = Kind::state, .path = path}, [&] { return ::lstat(path, state); });
 }
 
+void* own_mmap(void* at, size_t bytes, int protection, int flags, int file, off_t from) noexcept {
+  const OsCall call{.kind = Kind::map, .descriptor = file};
+  return may_run(call) ? ::mmap(at, bytes, protection, flags, file, from) : MAP_FAILED;
+}
+
 int own_open(const char* path, int flags, ...) noexcept {
   va_list arguments;
   va_start(arguments, flags);
@@ -146,6 +151,7 @@ void replace_own_calls() {
   sys::fstat = own_fstat;
   sys::fsync = own_fsync;
   sys::lstat = own_lstat;
+  sys::mmap = own_mmap;
   sys::open = own_open;
   sys::opendir = own_opendir;
   sys::pwrite = own_pwrite;

@@ -1,6 +1,7 @@
-// Remembered rowids in whole caches: what they save, and changes that make them wrong.
+// Remembered rowids in whole caches: the searches that they save, and changes that make them wrong.
 
 #include <doctest/doctest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <ashmemo/cache.hpp>
@@ -8,6 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -47,7 +49,7 @@ struct Hinted {
     CHECK(f.shell(sql) == "");
     (void)f->run_maintenance(1s);
   }
-  /// The value in the file; empty if there is none.
+  /// The value in the file; empty if the key has no row.
   std::string text_of(const std::string& key) {
     return f.raw().rows("SELECT value FROM cache_entries WHERE cache_key = '" + key + "'");
   }
@@ -60,6 +62,16 @@ struct Hinted {
 };
 
 using Counts = std::pair<std::int64_t, std::int64_t>;
+
+/// The memory of this process.
+std::int64_t resident_bytes() {
+  std::ifstream of_process("/proc/self/statm");
+  std::int64_t all = 0;
+  std::int64_t resident = 0;
+  of_process >> all >> resident;
+  REQUIRE(of_process.good());
+  return resident * ::sysconf(_SC_PAGESIZE);
+}
 
 /// Overwrites all pages except the first one. Another process does it, because closing the file in
 /// this process would release the cache's locks.
@@ -91,6 +103,17 @@ TEST_SUITE("system") {
     for (int i = 0; i < 2; ++i) CHECK_FALSE(h.f->get<std::string>("k7"));
     CHECK(h.hints() == Counts{21, 1});
     CHECK(h.f->stats().misses == 2);
+  }
+
+  // The memory of the first cache must not be filled with zeroes for the next one.
+  TEST_CASE("a cache that is opened again takes no memory for hints before rows are read") {
+    CacheFixture f({.memory_bytes = 0, .hint_bytes = 24 * MiB});
+    f.reopen();
+    const std::int64_t before = resident_bytes();
+    for (int i = 0; i < 5; ++i) {
+      f.reopen();
+      CHECK(resident_bytes() - before < 8 * MiB);
+    }
   }
 
   TEST_CASE("with hint_bytes of 0 each row is searched by its key") {
@@ -168,7 +191,7 @@ TEST_SUITE("system") {
     CHECK(h.text_of("k5") == "new k5");
   }
 
-  TEST_CASE("a cache whose file was replaced or quarantined has no hints of the old file") {
+  TEST_CASE("hints of a file that was replaced or quarantined find no wrong rows in the new one") {
     for (const bool is_damaged : {true, false}) {
       CAPTURE(is_damaged);
       Hinted h;
@@ -190,7 +213,7 @@ TEST_SUITE("system") {
       for (int i = 0; i < 20; ++i) {
         CHECK(h.f->get<int>("k" + std::to_string(i)).value_or(-1) == (i % 2 == 1 ? i : -1));
       }
-      CHECK(h.hints() == Counts{before.first + 10, before.second});
+      CHECK(h.hints() == Counts{before.first + 10, before.second + 10});
     }
   }
 

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <cstdint>
 #include <map>
 #include <mutex>
@@ -11,6 +12,7 @@
 #include <doctest/doctest.h>
 
 #include "engine/access_buffer.hpp"
+#include "support/system_calls.hpp"
 
 using namespace ashmemo;
 using engine::AccessBuffer;
@@ -183,6 +185,18 @@ TEST_SUITE("unit") {
       dropped += mark(marks, row, row) == Marked::dropped ? 1 : 0;
     }
     CHECK(dropped < kRows / 100);
+  }
+
+  TEST_CASE("a buffer drops all marks if the system has no memory for it") {
+    test::before_os_calls(
+        [](const test::OsCall& call) { return call.kind == test::OsCall::Kind::map ? ENOMEM : 0; });
+    AccessBuffer marks;
+    test::before_os_calls({});
+    CHECK(mark(marks, 7, 100) == Marked::dropped);
+    CHECK(marks.empty());
+    CHECK(marks.rows().empty());
+    CHECK_FALSE(marks.take(7));
+    marks.clear();
   }
 
   TEST_CASE("clear removes all marks") {

@@ -72,6 +72,7 @@ class HintedFile {
   std::int64_t rowid_of(const std::string& key) {
     return file.raw().integer("SELECT rowid FROM cache_entries WHERE cache_key = '" + key + "'");
   }
+  void forget(const std::string& key) { hints->forget(key, rowid_of(key)); }
   /// Another program changes the file, and readers see it at once.
   void change(const std::string& sql) {
     file.raw().run(sql);

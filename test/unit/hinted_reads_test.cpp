@@ -49,7 +49,7 @@ TEST_SUITE("unit") {
     CHECK(h.by_rowid == 1);
     CHECK(h.by_key == 0);
 
-    h.hints->forget_all();
+    h.forget("key");
     CHECK(h.value("key") == Value::text("1"));
     CHECK(h.by_rowid == 0);
     CHECK(h.by_key == 1);
@@ -91,7 +91,7 @@ TEST_SUITE("unit") {
     CHECK(h.by_key == 0);
 
     // Two rows have no hint, and the hints of two others are wrong.
-    for (const std::size_t i : {3U, 8U}) h.hints->forget(keys[i], h.rowid_of(keys[i]));
+    for (const std::size_t i : {3U, 8U}) h.forget(keys[i]);
     h.hints->fill(keys[5], h.rowid_of(keys[6]));
     h.hints->fill(keys[1], 1'000);
     sink = h.read(keys);

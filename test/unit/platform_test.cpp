@@ -2,14 +2,20 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
+#include <limits>
+#include <span>
 #include <thread>
+#include <vector>
 
 #include "engine/time.hpp"
 #include "support/child.hpp"
@@ -27,6 +33,15 @@ int mode_of(const std::string& path) {
   struct stat found = {};
   REQUIRE(::stat(path.c_str(), &found) == 0);
   return found.st_mode & 0777;
+}
+
+/// How many of these pages the system has provided.
+std::size_t provided_pages(void* begin, std::size_t bytes) {
+  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  std::vector<unsigned char> pages(bytes / page);
+  REQUIRE(::mincore(begin, bytes, pages.data()) == 0);
+  return static_cast<std::size_t>(std::count_if(
+      pages.begin(), pages.end(), [](unsigned char state) { return state % 2 == 1; }));
 }
 
 // Acquires the lock in a child process. Returns "taken", "busy" or the text of the failure.
@@ -487,6 +502,26 @@ TEST_SUITE("unit") {
     });
     CHECK(end.said == "right, right");
     CHECK_FALSE(mark.is_forked_child());
+  }
+
+  TEST_CASE("zeroed memory gets a page when it is written, also after others used such memory") {
+    constexpr std::size_t kBytes = 24 << 20;
+    for (int round = 0; round < 4; ++round) {
+      const ZeroedMemory memory(kBytes);
+      REQUIRE(memory.get() != nullptr);
+      CHECK(provided_pages(memory.get(), kBytes) == 0);
+      const std::span<char> bytes(static_cast<char*>(memory.get()), kBytes);
+      CHECK(std::count(bytes.begin(), bytes.end(), '\0') == kBytes);
+      std::fill(bytes.begin(), bytes.end(), 'x');
+      CHECK(provided_pages(memory.get(), kBytes) > 0);
+    }
+  }
+
+  TEST_CASE("zeroed memory of a size that no system has is null") {
+    for (const std::int64_t bytes : {std::int64_t{0}, std::int64_t{-1}, std::int64_t{1} << 62,
+                                     std::numeric_limits<std::int64_t>::max()}) {
+      CHECK(ZeroedMemory(bytes).get() == nullptr);
+    }
   }
 
   TEST_CASE("the coarse clock is never ahead of the exact clock and only slightly behind it") {
