@@ -43,10 +43,11 @@ struct Stats {
   /// Results whose refresh was dropped: newer requests of the calculation filled the queue, or the
   /// executor dropped a task. They stay stale until another load asks for them.
   std::int64_t refreshes_dropped = 0;
-  /// Rows that were found in the file by their remembered places (Options::hint_bytes), also by
-  /// calls that count nothing else.
+  /// Rows that reads and writes found in the file by their remembered places (Options::hint_bytes).
+  /// Calls that count nothing else are counted here.
   std::int64_t hint_hits = 0;
-  std::int64_t wrong_hints = 0;  ///< places without the row, which was then searched by its key
+  /// The remembered place did not contain the row. The row was then searched by its key.
+  std::int64_t wrong_hints = 0;
 
   // Writes.
   std::int64_t puts = 0;     ///< all puts

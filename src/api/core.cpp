@@ -13,6 +13,7 @@
 #include "api/options.hpp"
 #include "base/platform.hpp"
 #include "engine/submit.hpp"
+#include "store/rowid_hints.hpp"
 
 namespace ashmemo::detail {
 
@@ -257,8 +258,8 @@ Stats Core::stats() const {
   stats.undecodable = counted.undecodable.get();
   stats.damaged = counted.damaged.get();
   stats.unread = counted.unread.get();
-  stats.hint_hits = reads.hint_hits;
-  stats.wrong_hints = reads.wrong_hints;
+  stats.hint_hits = reads.hint_hits + engine.hints->uses().right;
+  stats.wrong_hints = reads.wrong_hints + engine.hints->uses().wrong;
   stats.computed = counted.computed.get();
   stats.joined = counted.joined.get();
   stats.refreshes_dropped = engine.refreshes->dropped();

@@ -37,6 +37,18 @@ bool is_missing(int rc) noexcept {
   return rc == SQLITE_DONE || failure_kind(rc) == base::FailureKind::too_large;
 }
 
+// Reports the uses of hints at the end of a read, also of a read that fails.
+struct HintUses {
+  explicit HintUses(RowSink& to) : sink(to) {}
+  ~HintUses() { sink.used_hints(right, wrong); }
+  HintUses(const HintUses&) = delete;
+  HintUses& operator=(const HintUses&) = delete;
+
+  RowSink& sink;
+  std::int64_t right = 0;
+  std::int64_t wrong = 0;
+};
+
 }  // namespace
 
 base::Result<std::unique_ptr<Reader>> Reader::open(const std::string& path,
@@ -88,23 +100,20 @@ base::Status Reader::read(std::span<const Lookup> keys, RowSink& sink) {
       places.push_back({hints_->find(lookup.key).value_or(0), &lookup});
     }
     std::sort(places.begin(), places.end());
-    std::int64_t right = 0;
-    std::int64_t wrong = 0;
+    HintUses uses(sink);
     for (const Place& place : places) {
       const bool is_hinted = place.rowid != 0;
       if (is_hinted && read_at(place.rowid, *place.lookup, sink)) {
-        ++right;
+        ++uses.right;
         continue;
       }
-      if (is_hinted) ++wrong;
+      if (is_hinted) ++uses.wrong;
       read_by_key(*place.lookup, sink);
     }
-    sink.used_hints(right, wrong);
   });
 }
 
-// Returns false if the row does not exist, has another key or is too large. A wrong hint proves no
-// damage.
+// Returns false if the row does not exist or has another key. A wrong hint proves no damage.
 bool Reader::read_at(std::int64_t rowid, const Lookup& lookup, RowSink& sink) {
   StatementUse find(find_at_, database());
   find->bind(1, rowid);
@@ -112,8 +121,19 @@ bool Reader::read_at(std::int64_t rowid, const Lookup& lookup, RowSink& sink) {
   const int rc = find->try_step();
   if (rc == SQLITE_ROW && deliver(*find, lookup, sink)) return true;
   if (rc != SQLITE_ROW && !is_missing(rc)) find->fail(rc);
+  const bool is_too_large = failure_kind(rc) == base::FailureKind::too_large;
+  if (is_too_large && has_row(rowid, lookup.key)) return true;
   hints_->forget(lookup.key, rowid);
   return false;
+}
+
+// A key of another program may be too large to be read.
+bool Reader::has_row(std::int64_t rowid, std::string_view key) {
+  StatementUse found(key_of_, database());
+  found->bind(1, rowid);
+  const int rc = found->try_step();
+  if (rc != SQLITE_ROW && !is_missing(rc)) found->fail(rc);
+  return rc == SQLITE_ROW && has_key(*found, 0, key);
 }
 
 void Reader::read_by_key(const Lookup& lookup, RowSink& sink) {

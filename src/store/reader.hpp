@@ -85,6 +85,7 @@ class Reader {
   [[nodiscard]] SQLite::Database& database() noexcept { return connection_->database(); }
   void use_snapshot();
   [[nodiscard]] bool read_at(std::int64_t rowid, const Lookup& lookup, RowSink& sink);
+  [[nodiscard]] bool has_row(std::int64_t rowid, std::string_view key);
   void read_by_key(const Lookup& lookup, RowSink& sink);
   [[nodiscard]] bool deliver(const Statement& found, const Lookup& lookup, RowSink& sink);
   bool take_page(const KeyRange& range, int most, std::vector<StoredEntry>* page);

@@ -24,8 +24,7 @@ namespace ashmemo::store {
 class RowidHints {
  public:
   static constexpr std::int64_t kMinBytes = 64 * 1024;
-  /// Larger rowids are not remembered. Only rows of other programs have them, or rows after a
-  /// collision with such a row.
+  /// Larger rowids are not remembered. Other programs may choose them; the writer does not.
   static constexpr std::int64_t kMaxRowid = (std::int64_t{1} << 40) - 1;
 
   /// `bytes`: the size of the table, kMinBytes or more. 0: nothing is remembered. The same holds if
@@ -36,6 +35,17 @@ class RowidHints {
   void fill(std::string_view key, std::int64_t rowid) noexcept;
   /// Does nothing if another rowid is remembered for the key by now.
   void forget(std::string_view key, std::int64_t rowid) noexcept;
+
+  /// How many hints of the writer were right and wrong. Readers count theirs in RowSink, because
+  /// many threads would take this cache line from each other.
+  struct alignas(64) Uses {
+    std::atomic<std::int64_t> right{0};
+    std::atomic<std::int64_t> wrong{0};
+  };
+  void count_use(bool was_right) noexcept {
+    (was_right ? uses_.right : uses_.wrong).fetch_add(1, std::memory_order_relaxed);
+  }
+  [[nodiscard]] const Uses& uses() const noexcept { return uses_; }
 
  private:
   /// A fingerprint of the key (24 bits) and a rowid (40 bits); 0: empty.
@@ -62,6 +72,7 @@ class RowidHints {
   const base::ZeroedMemory memory_;
   Set* const sets_;
   const std::size_t count_;  // of the sets
+  Uses uses_;
 };
 
 }  // namespace ashmemo::store

@@ -23,8 +23,8 @@ namespace ashmemo::store {
 namespace {
 
 // New rowids count up from the largest rowid below this. A foreign row with a larger rowid is
-// ignored, because there would be no next one.
-constexpr std::int64_t kMaxRowid = std::int64_t{1} << 62;
+// ignored, because the rowids after it are not remembered.
+constexpr std::int64_t kMaxRowid = RowidHints::kMaxRowid;
 
 // Allocates space for the next steps of this size. SQLite allocates only for a file that has a
 // step. It also rounds up the length of a file that it truncates, which adds a hole to a shorter
@@ -288,17 +288,18 @@ constexpr std::int64_t kMaxCount = std::int64_t{1} << 61;
 // Attempts to find a free rowid: another program may have used the next ones.
 constexpr int kMaxTries = 3;
 
+// From 1 to 2^39, so that the next rowids, which count up from it, are remembered, too.
 std::int64_t random_rowid() {
   std::uint64_t random = 0;
   sqlite3_randomness(sizeof(random), &random);
-  return static_cast<std::int64_t>(random >> 2) + 1;
+  return static_cast<std::int64_t>(random >> 25) + 1;
 }
 
 std::int64_t bounded(std::int64_t count) {
   return std::clamp<std::int64_t>(count, -kMaxCount, kMaxCount);
 }
 
-// The row that is replaced or removed. Adds its reads to `*reads`, because they survive a new value.
+// The row that is replaced or removed. Adds its reads to `*reads`: they survive a new value.
 DeletedRow old_row(const Statement& row, std::string_view key, std::int64_t* reads) {
   *reads = bounded(row.integer(7)) + bounded(*reads);
   return deleted_row(row, key);
@@ -350,7 +351,7 @@ void SqliteWriter::replace(const DeletedRow& before, const PutRow& row, std::int
   stored(row, before.rowid, before.eviction_queue);
 }
 
-// A hint that is filled here is wrong until the commit, and stays wrong after a rollback.
+// The hint of a new row is wrong for readers until the commit, and for all after a rollback.
 void SqliteWriter::stored(const PutRow& row, std::int64_t rowid, std::int64_t queue) {
   count_added(row.byte_size, queue);
   last_stamp_ = std::max(last_stamp_, row.stamp);
@@ -365,10 +366,14 @@ std::optional<DeletedRow> SqliteWriter::find_by_hint(std::string_view key, std::
   StatementUse row = use(&WriterSql::find_at);
   row->bind(1, *rowid);
   const int rc = row->try_step();
-  if (rc == SQLITE_ROW && has_key(*row, 9, key)) return old_row(*row, key, reads);
+  if (rc == SQLITE_ROW && has_key(*row, 9, key)) {
+    hints_->count_use(true);
+    return old_row(*row, key, reads);
+  }
   // A key of another program may be too large to be read.
   const bool is_wrong = rc == SQLITE_ROW || rc == SQLITE_DONE;
   if (!is_wrong && failure_kind(rc) != base::FailureKind::too_large) row->fail(rc);
+  hints_->count_use(false);
   hints_->forget(key, *rowid);
   return std::nullopt;
 }

@@ -167,7 +167,7 @@ class SqliteWriter final : public Writer {
   bool is_counted_ = false;   // the totals were counted from checked sizes
   bool is_doubtful_ = false;  // a deleted row had claimed an impossible size
   // Never decreases while the file is open, not even by a rollback: marks in the access buffer name
-  // rows by rowid, and a rowid must not be used for another row.
+  // rows by rowid, and a rowid must not be used for another row. After a collision it is random.
   std::int64_t next_rowid_ = 1;
   bool last_was_new_ = true;
 };

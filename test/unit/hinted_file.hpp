@@ -37,6 +37,12 @@ struct HintSink : store::RowSink {
   std::function<void()> on_row;
 };
 
+/// Gives all rows other rowids: 1, 2, ... in the order of falling keys.
+inline constexpr const char* kRenumber =
+    "DROP TABLE IF EXISTS temp.copies;"
+    "CREATE TEMP TABLE copies AS SELECT * FROM cache_entries ORDER BY cache_key DESC;"
+    "DELETE FROM cache_entries; INSERT INTO cache_entries SELECT * FROM copies";
+
 /// A store that remembers rowids, and the statements that it runs.
 class HintedFile {
  public:

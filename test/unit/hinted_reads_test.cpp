@@ -316,9 +316,23 @@ TEST_SUITE("unit") {
     h.file.put({{"key", std::string(200'000, 'x')}, {"other", "2"}});
     h.file.options.max_entry_bytes = 1'000;
     h.file.reopen();
-    const HintSink sink = h.read({"key", "other"});
+    HintSink sink = h.read({"key", "other"});
     CHECK(sink.values == std::vector<Value>{Value::text("2")});
-    CHECK(h.value("key") == Value::null());
-    CHECK(h.by_rowid == 0);
+    CHECK(sink.right == 2);  // the place was right
+    CHECK(h.by_key == 0);
+    h.forget("key");
+    sink = h.read({"key"});
+    CHECK(sink.values.empty());
+    CHECK(sink.right + sink.wrong == 0);
+    CHECK(h.by_key == 1);
+
+    // Another program gives the place to a row whose key is too large, too.
+    h.hints->fill("key", 2);
+    h.change("UPDATE cache_entries SET cache_key = printf('%.200000c', 'k') WHERE rowid = 2");
+    sink = h.read({"key"});
+    CHECK(sink.values.empty());
+    CHECK(sink.right == 0);
+    CHECK(sink.wrong == 1);
+    CHECK(h.by_key == 1);
   }
 }

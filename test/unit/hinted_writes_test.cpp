@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -45,6 +46,14 @@ Runs put(HintedFile& h, const std::string& key, const std::string& value) {
 
 Runs erase(HintedFile& h, const std::string& key) {
   return runs_of(h, [&](store::Writer& writer) { REQUIRE(writer.delete_key(key)); });
+}
+
+/// Another program stores a row.
+void insert_at(HintedFile& h, const std::string& rowid) {
+  h.change(
+      "INSERT INTO cache_entries (rowid, cache_key, byte_size, inserted_at, computed_at,"
+      " accessed_at, value) VALUES (" +
+      rowid + ", 'at " + rowid + "', 100, 1, 1, 1, 'foreign')");
 }
 
 std::string rows_of(HintedFile& h) {
@@ -144,14 +153,27 @@ TEST_SUITE("unit") {
           std::int64_t stamp = 0;
           return writer.delete_future(5, &stamp, 9).ok();
         },
+        [](store::Writer& writer) {
+          std::optional<std::int64_t> rowid;
+          return writer.delete_retired(&rowid, 9).ok();
+        },
+        [](store::Writer& writer) { return writer.delete_damaged(1).ok(); },
     };
     for (std::size_t i = 0; i < ways.size(); ++i) {
       CAPTURE(i);
       HintedFile h;
       store::PutRow row = row_of("key", ValueView::text("1"), 10);
       row.deadlines = {10, 20, 30, 40};
-      h.file.transaction([&](store::Writer& writer) { REQUIRE(writer.put(row)); });
-      REQUIRE(h.hints->find("key"));
+      row.calculation_id = 5;
+      store::CalculationRow retired;
+      retired.id = 5;
+      retired.retired = true;
+      h.file.transaction([&](store::Writer& writer) {
+        REQUIRE(writer.put_calculation(retired));
+        REQUIRE(writer.put(row));
+      });
+      REQUIRE(h.hints->find("key") == 1);
+      h.change("UPDATE cache_entries SET checksum = 5");  // damages the row
       h.file.transaction([&](store::Writer& writer) { REQUIRE(ways[i](writer)); });
       CHECK(rows_of(h).empty());
       CHECK_FALSE(h.hints->find("key"));
@@ -168,6 +190,47 @@ TEST_SUITE("unit") {
     CHECK(put(h, "a", "2") == Runs{.insert = 1});
     CHECK(h.value("a") == Value::text("2"));
     CHECK(h.by_key == 0);
+  }
+
+  TEST_CASE("the hints of the writer are counted as right or wrong") {
+    HintedFile h;
+    CHECK(put(h, "a", "1") == Runs{.insert = 1});
+    CHECK(h.hints->uses().right == 0);
+    CHECK(put(h, "a", "2") == Runs{.find_at = 1, .update = 1});
+    CHECK(h.hints->uses().right == 1);
+    CHECK(h.hints->uses().wrong == 0);
+    h.change("UPDATE cache_entries SET rowid = 7");
+    CHECK(put(h, "a", "3") == Runs{.find_at = 1, .find = 1, .update = 1});
+    CHECK(h.hints->uses().wrong == 1);
+    CHECK(erase(h, "a") == Runs{.find_at = 1, .remove = 1});
+    CHECK(h.hints->uses().right == 2);
+    CHECK(h.hints->uses().wrong == 1);
+  }
+
+  TEST_CASE("new rows are remembered beside a row of another program with a large rowid") {
+    for (const std::string rowid : {"(1 << 40) - 2", "1 << 40", "1 << 41", "1 << 62"}) {
+      CAPTURE(rowid);
+      HintedFile h;
+      insert_at(h, rowid);
+      CHECK(put(h, "a", "1") == Runs{.insert = 1});
+      for (int i = 0; i < 2; ++i) {
+        CHECK(h.value("a") == Value::text("1"));
+        CHECK(h.by_rowid == 1);
+        CHECK(h.by_key == 0);
+      }
+    }
+  }
+
+  // The first rowid that the writer chooses is the one after the first of these rows.
+  TEST_CASE("new rows are remembered after their rowid collided with a row of another program") {
+    HintedFile h;
+    insert_at(h, "(1 << 40) - 2");
+    insert_at(h, "(1 << 40) - 1");
+    CHECK(put(h, "a", "1") == Runs{.insert = 2});
+    CHECK(put(h, "b", "2") == Runs{.insert = 1});
+    CHECK(h.rowid_of("b") == h.rowid_of("a") + 1);
+    CHECK(h.read({"a", "b"}).right == 2);
+    CHECK(h.file.raw().integer("SELECT count(*) FROM cache_entries") == 4);
   }
 
   TEST_CASE("hints of rows that were rolled back are wrong and change nothing") {
@@ -229,7 +292,7 @@ TEST_SUITE("unit") {
           break;
         }
         case 2:
-          h.change("VACUUM");
+          h.change(test::kRenumber);
           break;
         case 3:
           if (const auto rowid = h.hints->find(random_key())) h.hints->fill(random_key(), *rowid);

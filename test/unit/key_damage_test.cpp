@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "hinted_file.hpp"
 #include "store/rowid_hints.hpp"
 #include "support/hostile.hpp"
 #include "support/store_fixture.hpp"
@@ -123,6 +124,23 @@ TEST_SUITE("unit") {
     file.options.hints->fill("key 3", 3);
     CHECK(read(file.store(), "key 3", &value).ok());
     CHECK(value == Value::text("three"));
+  }
+
+  TEST_CASE("a read that fails reports the hints that it used until then") {
+    SwappedRows file;
+    file.options.hints = std::make_shared<store::RowidHints>(store::RowidHints::kMinBytes);
+    file.reopen();
+    const std::vector<std::string> keys{"key 1", "key 2", "key 3"};
+    std::vector<store::Lookup> lookups;
+    for (std::size_t i = 0; i < keys.size(); ++i) lookups.push_back({keys[i], i});
+    file.options.hints->fill("key 1", 1);
+    file.options.hints->fill("key 2", 2);
+    file.options.hints->fill("key 3", 5);
+    test::HintSink sink;
+    CHECK(file.store().read(lookups, sink).failure().kind == FailureKind::corrupt);
+    CHECK(sink.values.size() == 2);
+    CHECK(sink.right == 2);
+    CHECK(sink.wrong == 1);
   }
 
   TEST_CASE("a walk fails when a row has another key than the index") {
