@@ -2,18 +2,26 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
+#include "store/rowid_hints.hpp"
 #include "support/child.hpp"
 #include "support/opening.hpp"
 #include "support/raw_database.hpp"
+#include "support/store_fixture.hpp"
 #include "support/system_calls.hpp"
 #include "support/temp_dir.hpp"
 
 namespace fs = std::filesystem;
+namespace store = ashmemo::store;
 using namespace ashmemo::test;
 
 namespace {
@@ -35,19 +43,85 @@ void make_large_cache(const std::string& path, int entries) {
                   " SELECT 'key ' || (100000 + i), 0, 1, 100, 1, 1 FROM n");
 }
 
-/// Lets another program change the file with `sql` before the call of `work` to the system with
-/// this number, counted from 0. Returns false if `work` makes fewer calls.
-bool change_at_call(int number, const std::string& path, const std::string& sql,
+/// Lets another program `change` the file before the call of `work` to the system with this number,
+/// counted from 0. Returns false if `work` makes fewer calls.
+bool change_at_call(int number, const std::function<void()>& change,
                     const std::function<void()>& work) {
   int calls = 0;
   before_os_calls([&](const OsCall&) {
-    if (calls++ == number) shell(path, sql);
+    if (calls++ == number) change();
     return 0;
   });
   work();
   before_os_calls({});
   return calls > number;
 }
+
+/// Counts what a read delivers. Each value must be of its key, with the text "old" or "new".
+struct StateSink : store::RowSink {
+  explicit StateSink(std::span<const std::string> of) : keys(of) {}
+  void row(std::size_t index, const store::EntryView& row) noexcept override {
+    const std::string_view value = row.value.bytes();
+    const bool is_old = value.starts_with("old " + keys[index] + ' ');
+    const bool is_new = value.starts_with("new " + keys[index] + ' ');
+    ++(is_old ? old_values : is_new ? new_values : wrong_values);
+  }
+  void damaged(std::size_t, std::int64_t) noexcept override { ++damages; }
+  void used_hints(std::int64_t right, std::int64_t wrong) noexcept override {
+    right_hints += right;
+    wrong_hints += wrong;
+  }
+
+  std::span<const std::string> keys;
+  int old_values = 0, new_values = 0, wrong_values = 0, damages = 0;
+  std::int64_t right_hints = 0, wrong_hints = 0;
+};
+
+/// A closed cache whose rows are on a page each, so that a read of a row is a call to the system.
+/// Half of the rows have no checksums.
+class PageRows {
+ public:
+  static constexpr int kRows = 12;
+
+  explicit PageRows(std::string path) : path_(std::move(path)) {
+    for (int i = 0; i < kRows; ++i) keys_.push_back("key " + std::to_string(100 + i));
+    auto opening = open_at(path_);
+    REQUIRE_MESSAGE(opening.store, message_of(opening));
+    store::Writer& writer = *(*opening.store)->writer();
+    REQUIRE(writer.begin());
+    std::int64_t stamp = 0;
+    for (const std::string& key : keys_) {
+      const std::string value = "old " + key + ' ' + std::string(3'000, 'x');
+      REQUIRE(writer.put(row_of(key, ashmemo::ValueView::text(value), ++stamp)));
+    }
+    REQUIRE(writer.commit(false));
+    opening.store->reset();
+    shell(path_, "UPDATE cache_entries SET checksum = NULL WHERE rowid % 4 < 2");
+  }
+  [[nodiscard]] Opening open() const {
+    store::OpenOptions options = options_for(path_);
+    options.read_only = true;
+    options.hints = hints_;
+    return open_with(options);
+  }
+  StateSink read(const Opening& opening) const {
+    REQUIRE_MESSAGE(opening.store, message_of(opening));
+    std::vector<store::Lookup> lookups;
+    for (std::size_t i = 0; i < keys_.size(); ++i) lookups.push_back({keys_[i], i});
+    StateSink sink(keys_);
+    const auto done = (*opening.store)->read(lookups, sink);
+    if (!done) CHECK(done.failure().kind == ashmemo::base::FailureKind::unavailable);
+    CHECK(sink.wrong_values == 0);
+    CHECK(sink.damages == 0);
+    return sink;
+  }
+
+ private:
+  const std::string path_;
+  std::vector<std::string> keys_;
+  const std::shared_ptr<store::RowidHints> hints_ =
+      std::make_shared<store::RowidHints>(store::RowidHints::kMinBytes);
+};
 
 }  // namespace
 
@@ -184,7 +258,8 @@ TEST_SUITE("system") {
         const auto opening = open_read_only(path);
         REQUIRE(opening.store);
         CHECK(entries_in(opening) == 15'001);
-        is_done = !change_at_call(number, path, "DELETE FROM cache_entries; VACUUM", [&] {
+        const auto change = [&] { shell(path, "DELETE FROM cache_entries; VACUUM"); };
+        is_done = !change_at_call(number, change, [&] {
           const auto problems = (*opening.store)->integrity();
           REQUIRE_MESSAGE(problems, problems.failure().what);
           CHECK(problems->empty());
@@ -206,7 +281,8 @@ TEST_SUITE("system") {
         const auto opening = open_read_only(path);
         REQUIRE(opening.store);
         CHECK((*opening.store)->entry("old")->has_value());
-        is_done = !change_at_call(number, path, "DELETE FROM cache_entries", [&] {
+        const auto change = [&] { shell(path, "DELETE FROM cache_entries"); };
+        is_done = !change_at_call(number, change, [&] {
           const auto entry = (*opening.store)->entry("old");
           REQUIRE_MESSAGE(entry, entry.failure().what);
           // The first three calls look at the file and its logs before the read.
@@ -216,6 +292,52 @@ TEST_SUITE("system") {
       }
       fs::remove(path);
       if (is_done) break;
+    }
+  }
+
+  TEST_CASE("hints find no wrong rows of a closed cache that another program changes meanwhile") {
+    const std::string new_values =
+        "UPDATE cache_entries SET value = 'new ' || cache_key || ' ' || hex(zeroblob(1600));"
+        "UPDATE cache_entries SET rowid = rowid + 1000; UPDATE cache_entries SET rowid = 1013 - "
+        "rowid";
+    const TempDir dir;
+    const std::string path = dir.path("x");
+    const std::string other = dir.path("other");
+    for (const bool is_replaced : {false, true}) {
+      CAPTURE(is_replaced);
+      for (int number = 0;; ++number) {
+        CAPTURE(number);
+        const PageRows file(path);
+        CHECK(file.read(file.open()).old_values == PageRows::kRows);  // fills the hints
+        if (is_replaced) {
+          fs::copy_file(path, other);
+          shell(other, new_values);
+        }
+        bool is_done = false;
+        {
+          const auto opening = file.open();
+          const auto change = [&] {
+            is_replaced ? fs::rename(other, path) : static_cast<void>(shell(path, new_values));
+          };
+          is_done = !change_at_call(number, change, [&] {
+            const StateSink sink = file.read(opening);
+            if (!is_replaced) CHECK(sink.right_hints + sink.wrong_hints >= PageRows::kRows);
+          });
+          if (!is_done) {
+            // A store never reads the file that replaced its own. So that file is opened here.
+            const StateSink sink = is_replaced ? file.read(file.open()) : file.read(opening);
+            CHECK(sink.old_values == 0);
+            CHECK(sink.new_values == PageRows::kRows);
+            CHECK(sink.right_hints + sink.wrong_hints > 0);
+          }
+        }
+        fs::remove(path);
+        fs::remove(other);
+        if (is_done) {
+          CHECK(number > PageRows::kRows);
+          break;
+        }
+      }
     }
   }
 
