@@ -1,5 +1,8 @@
 #include "support/allocations.hpp"
 
+#include <stdlib.h>
+
+#include <algorithm>
 #include <cstdlib>
 #include <new>
 
@@ -8,18 +11,32 @@ namespace {
 thread_local std::int64_t allocations = 0;
 thread_local std::int64_t until_failure = -1;  // negative: no allocation fails
 
-}  // namespace
-
-// The other forms of `new` and `delete` call these, except the forms for over-aligned types.
-void* operator new(std::size_t size) {
+void count_or_fail() {
   ++allocations;
   const bool fails = until_failure >= 0 && until_failure-- == 0;
   if (fails) throw std::bad_alloc();
+}
+
+}  // namespace
+
+// The other forms of `new` and `delete` call these.
+void* operator new(std::size_t size) {
+  count_or_fail();
   if (void* const memory = std::malloc(size == 0 ? 1 : size)) return memory;
+  throw std::bad_alloc();
+}
+// std::pmr uses this form for all its memory.
+void* operator new(std::size_t size, std::align_val_t alignment) {
+  count_or_fail();
+  void* memory = nullptr;
+  const std::size_t at_least = std::max(static_cast<std::size_t>(alignment), sizeof(void*));
+  if (::posix_memalign(&memory, at_least, size == 0 ? 1 : size) == 0) return memory;
   throw std::bad_alloc();
 }
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
 
 namespace ashmemo::test {
 

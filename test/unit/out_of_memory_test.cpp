@@ -2,10 +2,14 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <new>
 #include <optional>
 #include <span>
+#include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "api/load.hpp"
@@ -84,6 +88,42 @@ TEST_SUITE("unit") {
         CHECK(waits == 0);
       }
     }
+  }
+
+  TEST_CASE("a page of keys that is read without memory has misses, and then hits") {
+    constexpr int kKeys = 200;  // enough for memory beyond the stack of the read
+    Blog blog({.memory_bytes = 0});
+    std::vector<std::pair<std::string, int>> pairs;
+    std::vector<std::string> keys;
+    for (int i = 0; i < kKeys; ++i) {
+      keys.push_back("k" + std::to_string(i));
+      pairs.emplace_back(keys.back(), i);
+    }
+    REQUIRE(blog.cache.put_many(pairs) == kKeys);
+    blog.cache.flush();
+    const auto count_right = [&](const std::vector<std::optional<int>>& values) {
+      int right = 0;
+      for (int i = 0; i < kKeys; ++i) {
+        const std::optional<int>& value = values[static_cast<std::size_t>(i)];
+        CHECK(value.value_or(i) == i);
+        if (value) ++right;
+      }
+      return right;
+    };
+    int misses = 0;
+    bool failed = true;
+    for (std::int64_t before = 0; failed; ++before) {
+      CAPTURE(before);
+      std::vector<std::optional<int>> values(kKeys, -1);
+      bool has_returned = false;
+      failed = test::without_memory(before, [&] {
+        values = blog.cache.get_many<int>(keys);
+        has_returned = true;
+      });
+      if (has_returned && count_right(values) < kKeys) ++misses;
+      CHECK(count_right(blog.cache.get_many<int>(keys)) == kKeys);
+    }
+    CHECK(misses > 0);
   }
 
   TEST_CASE("a result that cannot be handed over does not count as computed") {
