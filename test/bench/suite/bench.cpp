@@ -67,7 +67,8 @@ std::span<const Scenario> scenarios() {
                memory},
       Scenario{"scale", "get, get_many and put_many, page cache in proportion to the entries",
                scale},
-      Scenario{"tuning", "different memory, page caches, durability and secure erasing", tuning},
+      Scenario{"tuning", "different memory, hints, page caches, durability and secure erasing",
+               tuning},
   };
   return all;
 }

@@ -49,6 +49,10 @@ Chooser late_half(std::size_t count, std::uint64_t seed) {
 }
 
 Chooser groups(std::size_t count, std::size_t size, std::uint64_t seed) {
+  if (count < size) {
+    throw std::runtime_error(
+        fmt::format("{} entries are fewer than the {} of a group", count, size));
+  }
   return [numbers = shuffled_numbers(count, seed), choose = uniform(count / size), size,
           first = std::size_t{0}, at = std::size_t{0}]() mutable {
     if (at == 0) first = choose() * size;

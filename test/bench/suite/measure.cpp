@@ -31,7 +31,7 @@ struct ThreadResult {
   std::exception_ptr failed;
 };
 
-/// Lets all threads start at the same moment: when the last of them has come.
+/// Lets all threads start at the same moment: when the last one has started.
 class Start {
  public:
   explicit Start(std::size_t threads) : missing_(threads) {}
@@ -52,8 +52,8 @@ class Start {
   SteadyClock::time_point at_;
 };
 
-/// All threads stop at the same moment, too. If there are more threads than processors, a thread may
-/// begin late. With a time of its own it would then run alone at the end.
+/// All threads stop at the same moment, too. If there are more threads than processors, a thread
+/// may begin late. With a time of its own it would then run alone at the end.
 void work(const std::function<Nanoseconds()>& block, Start& start, double seconds,
           ThreadResult& result) {
   start.wait();

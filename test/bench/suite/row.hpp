@@ -49,14 +49,14 @@ class Rows {
   void add(Row row) { all_.push_back(std::move(row)); }
   [[nodiscard]] std::span<const Row> all() const { return all_; }
 
-  /// The first row with these names and this number of entries (0: any number). Null if there is
-  /// none.
+  /// The first row with these names and this number of entries (0: any number). Null if no row has
+  /// them.
   [[nodiscard]] const Row* find(std::string_view scenario, std::string_view variant,
                                 std::string_view system, std::size_t entries = 0) const;
   /// The rows to compare this row with: plain SQLite, and the best of the other libraries.
   [[nodiscard]] const Row* raw_row_for(const Row& row) const;
   [[nodiscard]] const Row* best_peer_row_for(const Row& row) const;
-  /// The row of another system with the same work. Null if there is none.
+  /// The row of another system with the same work. Null if that was not measured.
   [[nodiscard]] const Row* row_of(std::string_view system, const Row& same_work) const;
   /// The rate relative to the same work on one thread. nullopt if that was not measured, or if this
   /// is that row.

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <utility>
@@ -27,6 +28,18 @@ constexpr std::array kForReads{
               options.memory_bytes = 0;
               options.reader_cache_bytes = 64 * MiB;
             }},
+};
+
+// These have no memory tier, so that each read goes to the file.
+void remember(Options& options, std::int64_t hint_bytes) {
+  options.memory_bytes = 0;
+  options.hint_bytes = hint_bytes;
+}
+
+constexpr std::array kForFileReads{
+    Setting{"hints 4 MiB", [](Options& options) { remember(options, 4 * MiB); }},
+    Setting{"hints 0", [](Options& options) { remember(options, 0); }},
+    Setting{"hints 16 MiB", [](Options& options) { remember(options, 16 * MiB); }},
 };
 
 constexpr std::array kForPuts{
@@ -134,6 +147,7 @@ void compare(Bench& bench, const char* work, By by, std::span<const Setting> set
 
 void tuning(Bench& bench) {
   compare(bench, "get, Zipf(0.99)", By::mean, kForReads, reads);
+  compare(bench, "get, Zipf(0.99), no tier", By::mean, kForFileReads, reads);
   compare(bench, "put, one by one", By::median, kForPuts, puts);
   compare(bench, "put_many of 1,000", By::mean, kForBatches, batches);
 }
