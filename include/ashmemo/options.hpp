@@ -169,7 +169,9 @@ struct Options {
   Hooks hooks{};
   Durability durability = Durability::relaxed;
   Eviction eviction = Eviction::s3fifo;  ///< has the best hit ratios of these on real traces
-  // Memory. Each of these is 64 KiB to 64 GiB.
+  // Memory. Each of these is 64 KiB to 64 GiB. Together they bound most of the memory of a cache:
+  // memory_bytes + queue_bytes + writer_cache_bytes + hint_bytes, and reader_cache_bytes for each
+  // thread that reads the file at the same time.
   /// The memory tier: copies of entries that were read, in front of the file. 0: none. The memory
   /// is used only as entries are read. A change by another program is seen within a second (in
   /// manual mode: at the next run_maintenance or flush), a change by this process at once.
@@ -181,8 +183,8 @@ struct Options {
   std::int64_t reader_cache_bytes = 4 * MiB;  ///< page cache of one reader connection
   std::int64_t writer_cache_bytes = 8 * MiB;  ///< page cache of the writer connection
   /// Remembered places of rows in the file, 8 bytes for each key. A read of a remembered row
-  /// searches one tree of the file, any other read two. 0: none. The memory is used only as rows
-  /// are read and written.
+  /// searches one tree. Any other read searches two. 0: none. The memory is used only as rows are
+  /// read and written.
   std::int64_t hint_bytes = 4 * MiB;
   // How the file is treated.
   Access access = Access::read_write;

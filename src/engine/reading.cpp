@@ -97,7 +97,7 @@ struct Unanswered {
 };
 
 /// Answers the remaining queries from the write queue and the store. It visits them in the order of
-/// their keys, so that equal keys are looked up once and neighbours in the file are read together.
+/// their keys, so that equal keys are looked up once.
 class SlowRead final : public store::RowSink {
  public:
   SlowRead(Engine& engine, std::span<const Query> queries, ValueSink& sink,
