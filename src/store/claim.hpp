@@ -55,7 +55,8 @@ class ClaimedFile {
 
   /// Call it after SQLite has opened the file and read from it, in WAL mode. From then on the log
   /// at the path belongs to the file, and another program that closes the file does not delete it.
-  [[nodiscard]] base::Status begin_use();
+  /// `exclusive`: no other program can use the file until the claim ends.
+  [[nodiscard]] base::Status begin_use(bool exclusive = false);
   /// Call it before the last connection is closed, which may then delete the log itself.
   void end_use();
   /// Call it after the last connection is closed. If our log was deleted while it was open, another
@@ -83,6 +84,8 @@ class ClaimedFile {
   [[nodiscard]] base::Status make_new(Found found);
   [[nodiscard]] base::Status drop(const std::vector<std::string>& left_behind);
   void hold(OpenFile& entry) const;
+  [[nodiscard]] bool lock_uses(base::RangeLock::Mode mode, std::int64_t first, std::int64_t bytes);
+  void unlock_uses() noexcept;
   void repair_modes() const;
   [[nodiscard]] bool has_other_root() const;
   [[nodiscard]] bool leads_to_files() const;
@@ -100,6 +103,7 @@ class ClaimedFile {
   std::optional<base::FileIdentity> root_;
   std::optional<base::FileIdentity> wal_;
   std::optional<base::FileIdentity> other_wal_;  // in the place of ours
+  bool is_exclusive_ = false;
 };
 
 }  // namespace ashmemo::store

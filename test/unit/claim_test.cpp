@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -344,6 +345,30 @@ TEST_SUITE("unit") {
         fs::remove(dir.path("x"));
       }
     }
+  }
+
+  TEST_CASE("a file that another program has locked cannot be used until it is unlocked") {
+    const TempDir dir;
+    const auto claim = ClaimedFile::for_writing(dir.path("x"));
+    REQUIRE(claim);
+    write_file(dir.path("x-wal"), "");
+    constexpr std::int64_t kPending = 0x4000'0000;  // and SQLite's other bytes for locks
+    Child other([&](Child::Parent& parent) -> std::string {
+      const auto lock = RangeLock::open(dir.path("x"), RangeLock::Mode::exclusive);
+      if (lock && *lock) (void)(*lock)->lock(RangeLock::Mode::exclusive, kPending, 512);
+      parent.notify();
+      parent.wait_for();
+      return lock && *lock ? "locked" : "no such locks";
+    });
+    REQUIRE(other.wait_for());
+    const std::string shared = outcome(claim.value()->begin_use(false));
+    const std::string exclusive = outcome(claim.value()->begin_use(true));
+    other.notify();
+    if (other.wait_for_end().said == "locked") {
+      CHECK(shared == "busy");
+      CHECK(exclusive == "busy");
+    }
+    CHECK(outcome(claim.value()->begin_use(true)) == "ok");
   }
 
   TEST_CASE("a log that is deleted while the file is opened is a failure") {
