@@ -208,7 +208,8 @@ base::Status ClaimedFile::take_for_reading(OpenFiles& table) {
 // Called before SQLite opens the file. `RangeLock::open` may close a descriptor of the file, which
 // would drop SQLite's locks. Without the lock the file is as safe as on systems without such locks.
 void ClaimedFile::hold(OpenFile& entry) const {
-  auto use = base::RangeLock::open(paths_.file, base::RangeLock::Mode::exclusive);
+  using Mode = base::RangeLock::Mode;
+  auto use = base::RangeLock::open(paths_.file, lock_ ? Mode::exclusive : Mode::shared);
   if (use && *use) entry.uses.push_back(std::move(*use));
 }
 
@@ -241,8 +242,8 @@ base::Status ClaimedFile::enter(OpenFiles& table) {
     if (!lock) return lock.failure();
     lock_file_ = lock->identity;
     entry.lock = lock_file_;
-    hold(entry);
   }
+  hold(entry);
   entry_ = table.add(std::move(entry));
   return {};
 }
@@ -312,12 +313,30 @@ base::Status ClaimedFile::begin_use(bool exclusive) {
   return {};
 }
 
+// A lock without a reader of the log would keep other programs from changing the journal mode. If
+// the lock is refused, a program has the file for itself, and does not share its log.
+void ClaimedFile::hold_log() {
+  const auto log_in_use = [this]() -> std::optional<base::FileIdentity> {
+    const auto log = base::inspect(paths_.wal);
+    return log && log->bytes > 0 ? std::optional(log->identity) : std::nullopt;
+  };
+  if (wal_ || !log_in_use()) return;
+  OpenFiles& table = OpenFiles::of_this_process();
+  const OpenFiles::Turn turn(table, path());
+  using Mode = base::RangeLock::Mode;
+  (void)lock_uses(Mode::shared, kSqliteSharedFirst, kSqliteSharedBytes);
+  wal_ = log_in_use();
+  if (!wal_) unlock_uses();
+}
+
 // Looks for a log of another program now, before our last connection is closed. A log that appears
 // later may be valid, because a shell can create one. An exclusive lock does not keep our last
 // connection from deleting the log, so it stays until the claim ends.
 void ClaimedFile::end_use() {
   const auto log = base::inspect(paths_.wal);
-  const bool is_other = wal_ && log && log->type != FileType::missing && log->identity != *wal_;
+  const bool may_drop = lock_ != nullptr;  // a claim for reading changes no file
+  const bool is_other =
+      may_drop && wal_ && log && log->type != FileType::missing && log->identity != *wal_;
   if (is_other && !has_changed(paths_.file, file_)) other_wal_ = log->identity;
   if (is_exclusive_) return;
   OpenFiles& table = OpenFiles::of_this_process();

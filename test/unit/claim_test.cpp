@@ -418,6 +418,35 @@ TEST_SUITE("unit") {
     }
   }
 
+  TEST_CASE("a claim for reading holds a log with content and notices its replacement") {
+    const TempDir dir;
+    make_cache(dir.path("x"));
+    bool has_locks = true;
+    SUBCASE("with locks of open files") {}
+    SUBCASE("without locks of open files") { has_locks = false; }
+    before_os_calls([&](const OsCall& call) {
+      return !has_locks && !call.is_by_sqlite && call.kind == OsCall::Kind::lock ? ENOLCK : 0;
+    });
+    const auto claim = ClaimedFile::for_reading(dir.path("x"));
+    REQUIRE(claim);
+    write_file(dir.path("x-wal"), "");
+    (*claim)->hold_log();
+    fs::rename(dir.path("x-wal"), dir.path("empty"));  // keeps the inode in use
+    CHECK((*claim)->still_in_place());                 // no reader used it
+    write_file(dir.path("x-wal"), "content");
+    (*claim)->hold_log();
+    CHECK((*claim)->check_in_place());
+    fs::rename(dir.path("x-wal"), dir.path("kept"));
+    CHECK_FALSE((*claim)->still_in_place());
+    write_file(dir.path("x-wal"), "another one");
+    CHECK_FALSE((*claim)->still_in_place());
+    CHECK(outcome((*claim)->check_in_place()) == "unavailable");
+    (*claim)->end_use();
+    (*claim)->drop_other_log();
+    CHECK(read_file(dir.path("x-wal")) == "another one");
+    before_os_calls({});
+  }
+
   TEST_CASE("a forked child that ends its claim does not end its parent's claim") {
     const TempDir dir;
     auto claim = ClaimedFile::for_writing(dir.path("x"));
