@@ -316,7 +316,12 @@ base::Result<std::vector<CalculationRow>> Reader::calculations() {
       if (rows.size() == kMaxCalculations || bytes > kMaxCalculationBytes) {
         return damaged("cache_calculations is larger than any program's");
       }
-      rows.push_back(calculation_of(*select));
+      CalculationRow row = calculation_of(*select);
+      // With the id of another calculation, old results could answer for new code.
+      if (!rows.empty() && row.id <= rows.back().id) {
+        return damaged("the ids of cache_calculations are out of order");
+      }
+      rows.push_back(std::move(row));
     }
     return rows;
   });
