@@ -129,24 +129,32 @@ class FileLock {
   bool was_ours_;
 };
 
-/// A shared lock of an open file on a range of its bytes. It conflicts with exclusive locks of
-/// every kind, in this process too. A forked child does not inherit it.
+/// A lock of an open file on a range of its bytes. It conflicts with locks of every kind, in this
+/// process too, unless both are shared. A forked child does not inherit it.
 ///
 /// The destructor closes a descriptor, so it releases all locks of SQLite on this file, too.
-class SharedLock {
+class RangeLock {
  public:
-  /// Opens the file for reading. Returns null if the system has no locks of open files.
-  [[nodiscard]] static Result<std::unique_ptr<SharedLock>> open(const std::string& path);
-  ~SharedLock();
-  SharedLock(const SharedLock&) = delete;
-  SharedLock& operator=(const SharedLock&) = delete;
+  enum class Mode : std::uint8_t { shared, exclusive };
+  enum class Outcome : std::uint8_t {
+    locked,
+    refused,     ///< another lock conflicts with it
+    impossible,  ///< the file system has no such locks, or refused for another reason
+  };
 
-  /// Returns false if there is an exclusive lock, or if the file system has no such locks.
-  bool lock(std::int64_t first, std::int64_t bytes) noexcept;
+  /// Opens the file for writing, which exclusive locks need, or for reading. Returns null if the
+  /// system has no locks of open files.
+  [[nodiscard]] static Result<std::unique_ptr<RangeLock>> open(const std::string& path,
+                                                               Mode for_locks);
+  ~RangeLock();
+  RangeLock(const RangeLock&) = delete;
+  RangeLock& operator=(const RangeLock&) = delete;
+
+  Outcome lock(Mode mode, std::int64_t first, std::int64_t bytes) noexcept;
   void unlock() noexcept;
 
  private:
-  explicit SharedLock(int descriptor) noexcept : descriptor_(descriptor) {}
+  explicit RangeLock(int descriptor) noexcept : descriptor_(descriptor) {}
   const ProcessMark process_;
   const int descriptor_;
 };

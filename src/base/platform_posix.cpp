@@ -487,32 +487,35 @@ FileLock::~FileLock() {
   if (!process_.is_forked_child()) close_lock(descriptor_);
 }
 
-Result<std::unique_ptr<SharedLock>> SharedLock::open([[maybe_unused]] const std::string& path) {
+Result<std::unique_ptr<RangeLock>> RangeLock::open([[maybe_unused]] const std::string& path,
+                                                   [[maybe_unused]] Mode for_locks) {
 #if defined(F_OFD_SETLK)
-  Result<LockDescriptor> file = open_for_lock([&path]() -> Result<Descriptor> {
-    Descriptor opened = open_file(path, O_RDONLY);
+  const int flags = for_locks == Mode::exclusive ? O_RDWR : O_RDONLY;
+  Result<LockDescriptor> file = open_for_lock([&path, flags]() -> Result<Descriptor> {
+    Descriptor opened = open_file(path, flags);
     if (!opened.is_open()) return failed(errno, "open", path);
     return opened;
   });
   if (!file) return file.failure();
-  return std::unique_ptr<SharedLock>(new SharedLock(file->release()));
+  return std::unique_ptr<RangeLock>(new RangeLock(file->release()));
 #else
-  return std::unique_ptr<SharedLock>();
+  return std::unique_ptr<RangeLock>();
 #endif
 }
 
-SharedLock::~SharedLock() {
+RangeLock::~RangeLock() {
   if (!process_.is_forked_child()) close_lock(descriptor_);
 }
 
-bool SharedLock::lock(std::int64_t first, std::int64_t bytes) noexcept {
-  struct flock range = whole_file(F_RDLCK);
+RangeLock::Outcome RangeLock::lock(Mode mode, std::int64_t first, std::int64_t bytes) noexcept {
+  struct flock range = whole_file(mode == Mode::exclusive ? F_WRLCK : F_RDLCK);
   range.l_start = static_cast<off_t>(first);
   range.l_len = static_cast<off_t>(bytes);
-  return set_lock(descriptor_, range);
+  if (set_lock(descriptor_, range)) return Outcome::locked;
+  return errno == EACCES || errno == EAGAIN ? Outcome::refused : Outcome::impossible;
 }
 
-void SharedLock::unlock() noexcept {
+void RangeLock::unlock() noexcept {
   if (!process_.is_forked_child()) (void)set_lock(descriptor_, whole_file(F_UNLCK));
 }
 

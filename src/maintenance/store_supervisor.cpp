@@ -1,6 +1,7 @@
 #include "maintenance/store_supervisor.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <string_view>
 #include <utility>
 
@@ -26,6 +27,13 @@ constexpr int kMaxFailedReads = 9;
 // If a new file is found damaged within this time, the disk is at fault. Then quarantines are as
 // rare as other failed openings, and the copy of the first file is kept.
 constexpr std::int64_t kTrustedAfter = 60'000'000;
+
+/// Whether the file may be readable although it could not be opened for writing: the disk is full,
+/// its file system is mounted read-only, or this user may not write there.
+bool may_be_readable(const base::Failure& failure) {
+  return failure.kind == base::FailureKind::full || failure.system_error == EROFS ||
+         failure.system_error == EACCES;
+}
 
 /// Ends a failure of reads even if no caller reads any more. A read by the writer would prove
 /// nothing, because the writer has its own connection and page cache.
@@ -204,8 +212,8 @@ void StoreSupervisor::postpone(const base::Failure& failure) {
   back_off_ = std::clamp(back_off_ * 2, kFirstBackOff, kMaxBackOff);
   next_try_ = base::add_saturated(engine_.clock->steady_now(), back_off_);
   engine_.pending.set_refusing(true);
-  const bool is_full = failure.kind == base::FailureKind::full && !is_read_only();
-  if (is_full && found_corrupt_.empty() && !engine_.store.get()) open_for_reading();
+  const bool can_read = may_be_readable(failure) && !is_read_only();
+  if (can_read && found_corrupt_.empty() && !engine_.store.get()) open_for_reading();
   const bool reads = engine_.store.get() && !engine_.store.has_writer();
   engine_.set_health(reads ? HealthState::degraded : HealthState::unavailable);
   engine_.notices.notify(

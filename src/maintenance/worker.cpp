@@ -178,6 +178,7 @@ void Worker::follow() noexcept {
   const std::int64_t now = engine_.clock->steady_now();
   if (now < next_follow_ || engine_.is_out_of_use() || !maintenance_mutex_.try_lock()) return;
   next_follow_ = base::add_saturated(now, kFollowInterval);
+  const base::FileSizeSignalBlock block;  // opening the file may create FILE-shm
   try {
     pass_.follow();
   } catch (const std::exception&) {  // out of memory: the next call tries again

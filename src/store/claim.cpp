@@ -20,6 +20,14 @@ using base::FileType;
 // files.
 constexpr std::int64_t kSqliteSharedFirst = 0x4000'0002;
 constexpr std::int64_t kSqliteSharedBytes = 510;
+// Each connection of another process has a shared lock on this byte while it gets its shared lock
+// on the bytes above (PENDING_BYTE). In this process the connections of an exclusive cache need no
+// lock on it.
+constexpr std::int64_t kSqlitePending = 0x4000'0000;
+
+// Another program has its lock on that byte for a moment only. After this many attempts it does not
+// give the byte back.
+constexpr int kMaxLockTries = 100;
 
 Failure in_use(const std::string& file, std::string_view by) {
   return {
@@ -77,6 +85,7 @@ ClaimedFile::~ClaimedFile() {
   if (!entry_) return;
   OpenFiles& table = OpenFiles::of_this_process();
   const OpenFiles::Turn turn(table, path());
+  unlock_uses();  // another entry of the file may get them
   lock_.reset();
   table.remove(*entry_);
 }
@@ -196,11 +205,29 @@ base::Status ClaimedFile::take_for_reading(OpenFiles& table) {
   return enter(table);
 }
 
-// Called before SQLite opens the file. `SharedLock::open` may close a descriptor of the file, which
+// Called before SQLite opens the file. `RangeLock::open` may close a descriptor of the file, which
 // would drop SQLite's locks. Without the lock the file is as safe as on systems without such locks.
 void ClaimedFile::hold(OpenFile& entry) const {
-  auto use = base::SharedLock::open(paths_.file);
+  using Mode = base::RangeLock::Mode;
+  auto use = base::RangeLock::open(paths_.file, lock_ ? Mode::exclusive : Mode::shared);
   if (use && *use) entry.uses.push_back(std::move(*use));
+}
+
+// Locks the bytes with one descriptor of the file. Returns false if a lock of another program
+// prevents it. Returns true without a lock if the system has none.
+bool ClaimedFile::lock_uses(base::RangeLock::Mode mode, std::int64_t first, std::int64_t bytes) {
+  using Outcome = base::RangeLock::Outcome;
+  bool is_refused = false;
+  for (const auto& use : (*entry_)->uses) {
+    const Outcome outcome = use->lock(mode, first, bytes);
+    if (outcome == Outcome::locked) return true;
+    is_refused = is_refused || outcome == Outcome::refused;
+  }
+  return !is_refused;
+}
+
+void ClaimedFile::unlock_uses() noexcept {
+  for (const auto& use : (*entry_)->uses) use->unlock();
 }
 
 base::Status ClaimedFile::enter(OpenFiles& table) {
@@ -215,8 +242,8 @@ base::Status ClaimedFile::enter(OpenFiles& table) {
     if (!lock) return lock.failure();
     lock_file_ = lock->identity;
     entry.lock = lock_file_;
-    hold(entry);
   }
+  hold(entry);
   entry_ = table.add(std::move(entry));
   return {};
 }
@@ -258,7 +285,24 @@ base::Status ClaimedFile::restore(const std::string& renamed_to) {
   return enter_again(table);
 }
 
-base::Status ClaimedFile::begin_use() {
+// The lock is taken before the look at the log, because it keeps other programs from deleting it.
+// An exclusive cache cannot share the bytes that its own SQLite has locked exclusively.
+base::Status ClaimedFile::begin_use(bool exclusive) {
+  using Mode = base::RangeLock::Mode;
+  is_exclusive_ = exclusive;
+  {
+    OpenFiles& table = OpenFiles::of_this_process();
+    const OpenFiles::Turn turn(table, path());
+    bool is_locked = false;
+    for (int tries = 0; !is_locked && tries < kMaxLockTries; ++tries) {
+      is_locked = exclusive ? lock_uses(Mode::exclusive, kSqlitePending, 1)
+                            : lock_uses(Mode::shared, kSqliteSharedFirst, kSqliteSharedBytes);
+    }
+    if (!is_locked) {
+      return Failure{FailureKind::busy, 0,
+                     fmt::format("another program has locked '{}'", paths_.file)};
+    }
+  }
   const auto log = base::inspect(paths_.wal);
   if (!log) return log.failure();
   if (log->type == FileType::missing) {
@@ -266,21 +310,38 @@ base::Status ClaimedFile::begin_use() {
                    fmt::format("'{}' was deleted while it was opened", paths_.wal)};
   }
   wal_ = log->identity;
-  OpenFiles& table = OpenFiles::of_this_process();
-  const OpenFiles::Turn turn(table, path());
-  for (const auto& use : (*entry_)->uses) use->lock(kSqliteSharedFirst, kSqliteSharedBytes);
   return {};
 }
 
-// Looks for a log of another program now, before our last connection is closed. A log that appears
-// later may be valid, because a shell can create one.
-void ClaimedFile::end_use() {
-  const auto log = base::inspect(paths_.wal);
-  const bool is_other = wal_ && log && log->type != FileType::missing && log->identity != *wal_;
-  if (is_other && !has_changed(paths_.file, file_)) other_wal_ = log->identity;
+// A lock without a reader of the log would keep other programs from changing the journal mode. If
+// the lock is refused, a program has the file for itself, and does not share its log.
+void ClaimedFile::hold_log() {
+  const auto log_in_use = [this]() -> std::optional<base::FileIdentity> {
+    const auto log = base::inspect(paths_.wal);
+    return log && log->bytes > 0 ? std::optional(log->identity) : std::nullopt;
+  };
+  if (wal_ || !log_in_use()) return;
   OpenFiles& table = OpenFiles::of_this_process();
   const OpenFiles::Turn turn(table, path());
-  for (const auto& use : (*entry_)->uses) use->unlock();
+  using Mode = base::RangeLock::Mode;
+  (void)lock_uses(Mode::shared, kSqliteSharedFirst, kSqliteSharedBytes);
+  wal_ = log_in_use();
+  if (!wal_) unlock_uses();
+}
+
+// Looks for a log of another program now, before our last connection is closed. A log that appears
+// later may be valid, because a shell can create one. An exclusive lock does not keep our last
+// connection from deleting the log, so it stays until the claim ends.
+void ClaimedFile::end_use() {
+  const auto log = base::inspect(paths_.wal);
+  const bool may_drop = lock_ != nullptr;  // a claim for reading changes no file
+  const bool is_other =
+      may_drop && wal_ && log && log->type != FileType::missing && log->identity != *wal_;
+  if (is_other && !has_changed(paths_.file, file_)) other_wal_ = log->identity;
+  if (is_exclusive_) return;
+  OpenFiles& table = OpenFiles::of_this_process();
+  const OpenFiles::Turn turn(table, path());
+  unlock_uses();
 }
 
 void ClaimedFile::drop_other_log() {

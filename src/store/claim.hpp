@@ -17,7 +17,8 @@ namespace ashmemo::store {
 /// exists, only SQLite opens FILE, FILE-wal and FILE-shm in this process. It is destroyed after all
 /// connections are closed.
 ///
-/// A claim for reading holds no lock; it is only an entry in the table.
+/// A claim for reading holds no FILE-lock. It is an entry in the table, and holds the log that its
+/// readers use.
 ///
 /// Failures of both functions: in_use and not_ours, without a change of any file, or the reason why
 /// the file cannot be created.
@@ -55,7 +56,12 @@ class ClaimedFile {
 
   /// Call it after SQLite has opened the file and read from it, in WAL mode. From then on the log
   /// at the path belongs to the file, and another program that closes the file does not delete it.
-  [[nodiscard]] base::Status begin_use();
+  /// `exclusive`: no other program can use the file until the claim ends.
+  [[nodiscard]] base::Status begin_use(bool exclusive = false);
+  /// For a claim for reading: call it before and after SQLite opens the file for a reader. If the
+  /// log has content, it belongs to the file from then on, as after `begin_use`. Otherwise readers
+  /// use the file without a log, and other programs may delete the log.
+  void hold_log();
   /// Call it before the last connection is closed, which may then delete the log itself.
   void end_use();
   /// Call it after the last connection is closed. If our log was deleted while it was open, another
@@ -83,6 +89,8 @@ class ClaimedFile {
   [[nodiscard]] base::Status make_new(Found found);
   [[nodiscard]] base::Status drop(const std::vector<std::string>& left_behind);
   void hold(OpenFile& entry) const;
+  [[nodiscard]] bool lock_uses(base::RangeLock::Mode mode, std::int64_t first, std::int64_t bytes);
+  void unlock_uses() noexcept;
   void repair_modes() const;
   [[nodiscard]] bool has_other_root() const;
   [[nodiscard]] bool leads_to_files() const;
@@ -100,6 +108,7 @@ class ClaimedFile {
   std::optional<base::FileIdentity> root_;
   std::optional<base::FileIdentity> wal_;
   std::optional<base::FileIdentity> other_wal_;  // in the place of ours
+  bool is_exclusive_ = false;
 };
 
 }  // namespace ashmemo::store

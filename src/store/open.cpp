@@ -218,7 +218,7 @@ base::Result<std::unique_ptr<Store>> open_for_writing(const OpenOptions& options
   if (!claim) return claim.failure();
   auto opened = open_or_replace(**claim, options);
   if (!opened) return opened.failure();
-  if (const auto begun = (*claim)->begin_use(); !begun) return begun.failure();
+  if (const auto begun = (*claim)->begin_use(options.exclusive); !begun) return begun.failure();
   report_exposed(**claim, options);
   return make_sqlite_store(std::move(*claim), std::move(opened->connection), options);
 }

@@ -18,8 +18,8 @@ struct OpenFile {
   std::string path;                        // resolved
   base::FileIdentity file;                 // of FILE when it was opened
   std::optional<base::FileIdentity> lock;  // of FILE-lock; none: opened only for reading
-  /// Shared locks on FILE: our own, and those of ended entries of the same file.
-  using Uses = std::vector<std::unique_ptr<base::SharedLock>>;
+  /// Locks on FILE: our own, and those of ended entries of the same file, which are unlocked.
+  using Uses = std::vector<std::unique_ptr<base::RangeLock>>;
   Uses uses;
   base::ProcessMark process{};  // that opened it
 };

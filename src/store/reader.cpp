@@ -16,6 +16,7 @@
 #include "store/key_range.hpp"
 #include "store/row_columns.hpp"
 #include "store/sqlite_error.hpp"
+#include "store/store.hpp"
 
 namespace ashmemo::store {
 
@@ -30,6 +31,38 @@ bool proves(ValueView proof, std::string_view key, const EntryView& row) noexcep
 // Two changes of a file within this time may get the same time of change. FAT counts in steps of
 // two seconds. Microseconds.
 constexpr std::int64_t kTickOfFiles = 3'000'000;
+
+// A part of the disk that cannot be read may have this many rows of one look-up. Each of them costs
+// an attempt. A device that answers slowly is not asked again after this time (microseconds).
+constexpr int kMaxUnreadKeys = 100;
+constexpr std::int64_t kMaxUnreadTime = 1'000'000;
+
+/// The keys of one look-up that could not be read.
+class UnreadKeys {
+ public:
+  UnreadKeys(sqlite3* handle, Clock& clock) : handle_(handle), clock_(clock) {}
+
+  /// Returns false if no further key should be read.
+  [[nodiscard]] bool add(const SQLite::Exception& error) {
+    base::Failure failure = failure_of(error, handle_, "reading entries");
+    const std::int64_t now = clock_.steady_now();
+    if (count_ == 0) began_at_ = now;
+    ++count_;
+    const bool may_be_alone = is_unreadable(failure);
+    if (!reported_ || !may_be_alone) reported_ = std::move(failure);
+    return may_be_alone && count_ < kMaxUnreadKeys && now - began_at_ < kMaxUnreadTime;
+  }
+  [[nodiscard]] base::Status status() const {
+    return reported_ ? base::Status(*reported_) : base::Status();
+  }
+
+ private:
+  sqlite3* const handle_;
+  Clock& clock_;
+  std::optional<base::Failure> reported_;  // the first one, or the one that ends the look-up
+  std::int64_t began_at_ = 0;              // after the first failure
+  int count_ = 0;
+};
 
 // A value above this connection's limit counts as missing. It was stored under a larger limit or by
 // another program.
@@ -91,7 +124,7 @@ base::Status Reader::read(std::span<const Lookup> keys, RowSink& sink) {
     const Lookup* lookup;
     auto operator<=>(const Place&) const = default;
   };
-  return guarded(connection_->handle(), "reading entries", [&] {
+  return guarded(connection_->handle(), "reading entries", [&]() -> base::Status {
     use_snapshot();
     base::Scratch scratch;
     std::pmr::vector<Place> places(scratch.memory());
@@ -101,16 +134,31 @@ base::Status Reader::read(std::span<const Lookup> keys, RowSink& sink) {
     }
     std::sort(places.begin(), places.end());
     HintUses uses(sink);
+    UnreadKeys unread(connection_->handle(), *rule_.clock);
     for (const Place& place : places) {
-      const bool is_hinted = place.rowid != 0;
-      if (is_hinted && read_at(place.rowid, *place.lookup, sink)) {
-        ++uses.right;
-        continue;
+      try {
+        const bool was_right = read_one(place.rowid, *place.lookup, sink);
+        if (place.rowid != 0) ++(was_right ? uses.right : uses.wrong);
+      } catch (const SQLite::Exception& error) {
+        if (!unread.add(error)) break;
+        use_new_snapshot();
       }
-      if (is_hinted) ++uses.wrong;
-      read_by_key(*place.lookup, sink);
     }
+    return unread.status();
   });
+}
+
+// SQLite may have ended the transaction of a statement that failed.
+void Reader::use_new_snapshot() {
+  if (sqlite3_get_autocommit(connection_->handle()) != 0) holds_ = false;
+  use_snapshot();
+}
+
+// Returns whether the hint was right; 0 is no hint.
+bool Reader::read_one(std::int64_t hint, const Lookup& lookup, RowSink& sink) {
+  if (hint != 0 && read_at(hint, lookup, sink)) return true;
+  read_by_key(lookup, sink);
+  return false;
 }
 
 // Returns false if the row does not exist or has another key. A wrong hint proves no damage.
@@ -336,7 +384,12 @@ base::Result<std::vector<CalculationRow>> Reader::calculations() {
       if (rows.size() == kMaxCalculations || bytes > kMaxCalculationBytes) {
         return damaged("cache_calculations is larger than any program's");
       }
-      rows.push_back(calculation_of(*select));
+      CalculationRow row = calculation_of(*select);
+      // With the id of another calculation, old results could answer for new code.
+      if (!rows.empty() && row.id <= rows.back().id) {
+        return damaged("the ids of cache_calculations are out of order");
+      }
+      rows.push_back(std::move(row));
     }
     return rows;
   });

@@ -57,7 +57,8 @@ class Reader {
   /// The reader cannot be opened any more, so it is used as it is.
   void go_on_without_renewal() noexcept { renewed_at_.reset(); }
 
-  /// See Store::read. Reads all keys in one snapshot.
+  /// See Store::read. Reads all keys in one snapshot; after a key that cannot be read, the others
+  /// may be read in later ones.
   [[nodiscard]] base::Status read(std::span<const Lookup> keys, RowSink& sink);
   [[nodiscard]] base::Result<std::optional<StoredEntry>> entry(std::string_view key);
   [[nodiscard]] base::Result<std::vector<StoredEntry>> page(std::string_view prefix,
@@ -84,6 +85,8 @@ class Reader {
 
   [[nodiscard]] SQLite::Database& database() noexcept { return connection_->database(); }
   void use_snapshot();
+  void use_new_snapshot();
+  [[nodiscard]] bool read_one(std::int64_t hint, const Lookup& lookup, RowSink& sink);
   [[nodiscard]] bool read_at(std::int64_t rowid, const Lookup& lookup, RowSink& sink);
   [[nodiscard]] bool has_row(std::int64_t rowid, std::string_view key);
   void read_by_key(const Lookup& lookup, RowSink& sink);

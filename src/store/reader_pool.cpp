@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "base/platform.hpp"
 #include "store/sqlite_error.hpp"
 
 namespace ashmemo::store {
@@ -119,8 +120,9 @@ base::Result<ReaderPool::Lease> ReaderPool::open(Slot* slot) {
 }
 
 // Another file may be at the path now. The check before opening keeps us from opening it; the check
-// afterwards notices a file that appeared in between.
+// afterwards notices a file that appeared in between. Opening may create FILE-shm.
 base::Result<std::unique_ptr<Reader>> ReaderPool::open_reader() const {
+  const base::FileSizeSignalBlock block;
   if (const auto found = in_place_(); !found) return found.failure();
   ConnectionOptions options = options_;
   options.max_value_bytes = most_value_bytes_;

@@ -146,10 +146,12 @@ class SqliteStore final : public Store {
   }
 
  private:
-  base::Status check_in_place() const ASHMEMO_EXCLUDES(file_mutex_) {
+  base::Status check_in_place() ASHMEMO_EXCLUDES(file_mutex_) {
     const base::Lock lock(file_mutex_);
-    if (file_) return file_->check_in_place();
-    return base::Failure{base::FailureKind::unavailable, 0, "the store is closed"};
+    if (!file_) return base::Failure{base::FailureKind::unavailable, 0, "the store is closed"};
+    const auto found = file_->check_in_place();
+    if (found) file_->hold_log();
+    return found;
   }
 
   SnapshotRule snapshot_rule(const OpenOptions& options) {

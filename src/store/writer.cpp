@@ -102,7 +102,9 @@ base::Result<Writer::Begun> SqliteWriter::begin() {
     use(&WriterSql::begin)->run();
     in_transaction_ = true;
     changes_at_begin_ = sqlite3_total_changes64(handle());
-    return look_around();
+    auto seen = look_around();
+    if (!is_log_reserved_) reserve_wal();  // here, because no other program writes the WAL now
+    return seen;
   });
   if (!begun) rollback();
   return begun;
@@ -120,8 +122,9 @@ base::Result<Writer::Begun> SqliteWriter::look_around() {
   const std::int64_t data_version = pragma(&WriterSql::data_version);
   const bool foreign_change = data_version_ != data_version;
   if (foreign_change) {
-    commits_.fetch_add(1);  // readers take a new snapshot
-    is_log_named_ = false;  // the other program may have started the WAL over
+    commits_.fetch_add(1);     // readers take a new snapshot
+    is_log_named_ = false;     // the other program may have started the WAL over,
+    is_log_reserved_ = false;  // and shortened it
     known_ = false;
     if (const auto same = check_schema(); !same) return same.failure();
   }
@@ -768,11 +771,12 @@ struct SqliteWriter::Moved {
 };
 
 // A new WAL is empty, and evicting on a full disk needs space in it. Zeros are no frames: SQLite
-// takes such a WAL for an empty one. Without space nothing is reserved, and opening goes on.
+// takes such a WAL for an empty one. Without space the cache goes on, and the next transaction
+// tries again.
 void SqliteWriter::reserve_wal() noexcept {
   sqlite3_file* const wal = file_of(SQLITE_FCNTL_JOURNAL_POINTER);
   if (wal == nullptr) return;
-  static_cast<void>(grow(wal, kWalLeastBytes, kGrowthBytes));
+  is_log_reserved_ = grow(wal, kWalLeastBytes, kGrowthBytes) == SQLITE_OK;
 }
 
 // Counts frames, because the file of the WAL does not shrink when the WAL starts over. A WAL that

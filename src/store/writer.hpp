@@ -152,9 +152,10 @@ class SqliteWriter final : public Writer {
 
   bool in_transaction_ = false;
   std::int64_t changes_at_begin_ = 0;
-  std::int64_t wal_frames_ = 0;  // since the WAL last started over
-  bool is_log_named_ = false;    // the WAL has the file id, see file_id.hpp
-  std::int64_t grown_to_ = 0;    // the minimum length of the file
+  std::int64_t wal_frames_ = 0;   // since the WAL last started over
+  bool is_log_named_ = false;     // the WAL has the file id, see file_id.hpp
+  bool is_log_reserved_ = false;  // the WAL has its least length
+  std::int64_t grown_to_ = 0;     // the minimum length of the file
 
   // Knowledge about the file, valid until another program writes or a transaction is rolled back.
   bool known_ = false;

@@ -70,6 +70,21 @@ void claim_length(const std::string& path, std::string_view text, std::string_vi
   write_file(path, file);
 }
 
+void change_rowid(const std::string& path, const std::string& table, char from, char to) {
+  const ChildEnd shell = run_program(
+      {"sqlite3", path, "SELECT rootpage FROM sqlite_schema WHERE name = '" + table + "'"});
+  REQUIRE(shell.exit_code == 0);
+  const std::size_t page = (std::stoul(shell.said) - 1) * kPage;
+  std::string file = read_file(path);
+  for (std::size_t i = 0; i < pair_at(file, page + 3); ++i) {
+    const std::size_t size = page + pair_at(file, page + 8 + 2 * i);  // the rowid follows
+    if (file[size + 1] != from) continue;
+    file[size + 1] = to;
+    return write_file(path, file);
+  }
+  FAIL("there is no such row");
+}
+
 void write_number(const std::string& path, std::size_t at, std::size_t bytes, unsigned number) {
   std::string file = read_file(path);
   for (std::size_t i = bytes; i > 0; --i, number >>= 8) {

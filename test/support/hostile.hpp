@@ -24,6 +24,9 @@ void claim_length(const std::string& path, std::string_view text, std::string_vi
 inline constexpr std::string_view kOneGiB("\x84\x80\x80\x80\x00", 5);
 inline constexpr std::string_view kMaxLength = "\x8F\xFF\xFF\xFF\x7F";  // 2^32 - 1
 
+/// Changes the rowid of a row. Both rowids are less than 128, and the table has one page.
+void change_rowid(const std::string& path, const std::string& table, char from, char to);
+
 /// Writes a big-endian number at an offset of the file.
 void write_number(const std::string& path, std::size_t at, std::size_t bytes, unsigned number);
 

@@ -94,11 +94,11 @@ bool has_all_old(Cache& cache) {
   return has_all;
 }
 
-/// The cache is open for reads only, and `health` names the disk.
-void check_is_only_read(CacheFixture& f) {
+/// The cache is open for reads only, and `health` gives this advice.
+void check_is_only_read(CacheFixture& f, const char* advice = "make room on its disk") {
   CHECK(f->health().state == HealthState::degraded);
   CHECK_MESSAGE(has(f->health().last_error, "can only be read"), f->health().last_error);
-  CHECK_MESSAGE(has(f->health().last_error, "make room on its disk"), f->health().last_error);
+  CHECK_MESSAGE(has(f->health().last_error, advice), f->health().last_error);
   CHECK(f.heard.count(NoticeKind::unavailable) == 1);
   CHECK(has_all_old(f.cache()));
   CHECK(f->stats().entries == 20);
@@ -157,23 +157,45 @@ TEST_SUITE("system") {
   }
 
   TEST_CASE("a cache is read on a disk where no file can be created, not even FILE-lock") {
-    CacheFixture f;
-    fill(f.cache());
-    f.close();
-    fs::remove(f.path + "-lock");
-    bool is_full = true;
-    before_os_calls([&](const OsCall& call) {
-      const bool needs_space = call.kind == OsCall::Kind::create ||
-                               call.kind == OsCall::Kind::write ||
-                               call.kind == OsCall::Kind::resize;
-      return is_full && needs_space ? ENOSPC : 0;
-    });
-    check_is_only_read(f);
-    is_full = false;
-    try_again(f);
-    check_is_written(f);
-    f.close();
-    before_os_calls({});
+    struct Case {
+      int system_error;
+      const char* advice;
+    };
+    for (const Case& each :
+         {Case{ENOSPC, "make room on its disk"}, Case{EROFS, "mount its file system for writing"},
+          Case{EACCES, "may be written by this user"}}) {
+      for (const bool crashed : {false, true}) {
+        CAPTURE(each.system_error);
+        CAPTURE(crashed);
+        CacheFixture f;
+        if (crashed) {
+          fill_and_crash(f);
+        } else {
+          fill(f.cache());
+          f.close();
+        }
+        fs::remove(f.path + "-lock");
+        bool fails = true;
+        before_os_calls([&fails, error = each.system_error](const OsCall& call) {
+          const bool writes = call.kind == OsCall::Kind::create ||
+                              call.kind == OsCall::Kind::write || call.kind == OsCall::Kind::resize;
+          return fails && writes ? error : 0;
+        });
+        check_is_only_read(f, each.advice);
+        Tens tens(f.cache());
+        CHECK(tens.are_right());
+        CHECK(tens.computed == 0);
+        for (int tries = 0; tries < 3; ++tries) {
+          try_again(f);
+          check_is_only_read(f, each.advice);
+        }
+        fails = false;
+        try_again(f);
+        check_is_written(f);
+        f.close();
+        before_os_calls({});
+      }
+    }
   }
 
   TEST_CASE("a file that is only read takes no puts, and memory keeps new results") {

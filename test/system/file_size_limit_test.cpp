@@ -5,14 +5,19 @@
 #include <sys/resource.h>
 
 #include <ashmemo/cache.hpp>
+#include <chrono>
 #include <csignal>
+#include <filesystem>
+#include <memory>
 #include <string>
 
 #include "support/cache_fixture.hpp"
 #include "support/child.hpp"
 
+namespace fs = std::filesystem;
 using namespace ashmemo;
 using namespace ashmemo::test;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -39,9 +44,74 @@ std::string write_much(const std::string& path, WorkerMode worker) {
                      is_small, to_string(cache.health().state));
 }
 
+/// A process puts "k" and is killed, so its log has content. Removes FILE-shm, which the next
+/// reader creates.
+void leave_a_log(const std::string& path) {
+  const ChildEnd end = in_child([&]() -> std::string {
+    Cache cache(path, {.durability = Durability::commit});
+    if (cache.put("k", 1)) ::raise(SIGKILL);
+    return "not killed";
+  });
+  REQUIRE(end.exit_code == kKilled);
+  fs::remove(path + "-shm");
+}
+
+/// Gives a new reader of the file no space for FILE-shm.
+bool forbid_long_files() {
+  const rlimit limit{8'192, 8'192};
+  return setrlimit(RLIMIT_FSIZE, &limit) == 0;
+}
+
+Options reading(const std::shared_ptr<ManualClock>& clock) {
+  Options options;
+  options.access = Access::read_only;
+  options.hooks.clock = clock;
+  return options;
+}
+
 }  // namespace
 
 TEST_SUITE("system") {
+  TEST_CASE("a file size limit does not end a program whose read-only cache opens a file later") {
+    const TempDir dir;
+    const std::string path = dir.path("cache.db");
+    leave_a_log(path);
+    for (const char* const name : {"", "-wal", "-lock"}) fs::rename(path + name, path + "x" + name);
+    const ChildEnd end = in_child([&]() -> std::string {
+      const auto clock = std::make_shared<ManualClock>();
+      if (!forbid_long_files()) return "setrlimit failed";
+      Cache cache(path, reading(clock));
+      const bool before = cache.contains("k");
+      for (const char* const name : {"", "-wal", "-lock"}) {
+        fs::rename(path + "x" + name, path + name);
+      }
+      clock->advance(1s);
+      (void)cache.contains("k");  // opens the file
+      return fmt::format("before {}, health {}", before, to_string(cache.health().state));
+    });
+    CHECK(end.exit_code == 0);
+    CHECK(end.said == "before false, health unavailable");
+  }
+
+  TEST_CASE("a file size limit does not end a program whose read-only cache opens a reader") {
+    const TempDir dir;
+    const std::string path = dir.path("cache.db");
+    { Cache(path).put("old", 1); }
+    leave_a_log(path);
+    fs::rename(path + "-wal", path + "x");
+    const ChildEnd end = in_child([&]() -> std::string {
+      const auto clock = std::make_shared<ManualClock>();
+      Cache cache(path, reading(clock));
+      if (!cache.contains("old")) return "old is missing";
+      fs::rename(path + "x", path + "-wal");
+      if (!forbid_long_files()) return "setrlimit failed";
+      (void)cache.contains("k");  // the clock stands, so only a reader is opened
+      return fmt::format("unread {}", cache.stats().unread);
+    });
+    CHECK(end.exit_code == 0);
+    CHECK(end.said == "unread 1");
+  }
+
   TEST_CASE("a file size limit of the process evicts entries and does not end the program") {
     for (const WorkerMode worker : {WorkerMode::thread, WorkerMode::manual}) {
       const TempDir dir;

@@ -13,7 +13,43 @@ using namespace ashmemo;
 using namespace ashmemo::test;
 using namespace std::chrono_literals;
 
+namespace {
+
+struct Record {
+  std::int64_t id = 0;
+};
+
+/// The result of "times" for the record 1, by code of this version. It is 10 times the version.
+std::int64_t result_of_version(Cache& cache, std::uint32_t version) {
+  Registry registry(cache);
+  auto& records = registry.resource<Record>("Record", &Record::id);
+  const auto times = records.calculation(
+      "times", [version](const Record& r) { return r.id * 10 * version; }, {.version = version});
+  records.cache_calculation("times", {});
+  const std::int64_t result = times(Record{1});
+  cache.flush();
+  return result;
+}
+
+}  // namespace
+
 TEST_SUITE("system") {
+  TEST_CASE("an old result does not answer when damage gives its id to the new calculation") {
+    CacheFixture f;
+    CHECK(result_of_version(f.cache(), 1) == 10);
+    f.close();
+    // As version 2 leaves the file if it is killed before it deletes the result.
+    (void)f.shell(
+        "INSERT INTO cache_calculations (id, resource, name, version, policy, result_type)"
+        " SELECT 2, resource, name, 2, policy, result_type FROM cache_calculations WHERE id = 1;"
+        "UPDATE cache_calculations SET retired = 1 WHERE id = 1");
+    bool is_damaged = true;
+    SUBCASE("with damage") { change_rowid(f.path, "cache_calculations", 2, 1); }
+    SUBCASE("without damage") { is_damaged = false; }
+    CHECK(result_of_version(f.cache(), 2) == 20);
+    CHECK(f.heard.count(NoticeKind::quarantined) == (is_damaged ? 1 : 0));
+  }
+
   TEST_CASE("a file with a million calculations is quarantined before they are read") {
     CacheFixture f;
     CHECK(f->put("old", 1));

@@ -138,6 +138,46 @@ TEST_SUITE("system") {
     CHECK(has_key(path, "b"));
   }
 
+  TEST_CASE("no program can use an exclusive file although its own program read it by hand") {
+    CacheFixture f({.durability = Durability::commit, .memory_bytes = 0, .exclusive = true});
+    f.fill("k", 50, 500);
+    f->flush();
+    read_by_hand(f.path);
+    for (const char* const sql : {"SELECT count(*) FROM cache_entries",
+                                  "DELETE FROM cache_entries WHERE cache_key < 'k3'"}) {
+      const ChildEnd end = run_program({"sqlite3", f.path, sql});
+      CHECK(end.exit_code != 0);
+      CHECK_MESSAGE(has(end.said, "locked"), end.said);
+    }
+    CHECK(exists(f.path + "-wal"));
+    f.fill("new", 50, 500);
+    for (const std::string& key : numbered("k", 50)) CHECK(f->contains(key));
+    CHECK(f->check().ok);
+    CHECK(f.heard.notices().empty());
+    f.close();
+    CHECK_FALSE(exists(f.path + "-wal"));
+    CHECK(f.shell("SELECT count(*) FROM cache_entries") == "100\n");
+  }
+
+  TEST_CASE("an exclusive file is free again after its cache was closed, beside a forked child") {
+    CacheFixture f({.exclusive = true});
+    CHECK(f->put("a", 1));
+    Child child([&](Child::Parent& parent) -> std::string {
+      parent.notify();
+      parent.wait_for();
+      return "";
+    });
+    REQUIRE(child.wait_for());
+    f->flush();
+    f.close();
+    CHECK(f.shell("SELECT cache_key FROM cache_entries") == "a\n");
+    f.reopen();
+    CHECK(f->get<int>("a") == 1);
+    f.close();
+    child.notify();
+    CHECK(child.wait_for_end().exit_code == 0);
+  }
+
   TEST_CASE("shells may change a file while its program reads it by hand") {
     CacheFixture f;
     f.fill("k", 50, 500);
@@ -155,6 +195,61 @@ TEST_SUITE("system") {
     }
     CHECK(f->check().ok);
     CHECK(f.heard.notices().empty());
+  }
+
+  TEST_CASE("a read-only cache whose program reads the file by hand misses no later change") {
+    CacheFixture f;
+    Child tool([&](Child::Parent& parent) -> std::string {
+      Options options;
+      options.access = Access::read_only;
+      options.hooks.clock = f.clock;
+      parent.wait_for();
+      Cache reader(f.path, options);
+      const auto before = reader.get<int>("erased");
+      read_by_hand(f.path);
+      parent.notify();
+      parent.wait_for();
+      f.clock->advance(1s);
+      (void)reader.run_maintenance();
+      const auto after = reader.get<int>("erased");
+      const auto added = reader.get<int>("new");
+      return std::to_string(before.value_or(0)) + std::to_string(after.value_or(0)) +
+             std::to_string(added.value_or(0));
+    });
+    CHECK(f->put("erased", 1));
+    f->flush();
+    tool.notify();
+    REQUIRE(tool.wait_for());
+    f.close();
+    CHECK(exists(f.path + "-wal"));  // the reader uses it
+    f->erase("erased");
+    CHECK(f->put("new", 2));
+    f->flush();
+    tool.notify();
+    CHECK(tool.wait_for_end().said == "102");
+  }
+
+  TEST_CASE("a read-only cache of a file without a log does not prevent that one is deleted") {
+    CacheFixture f({.exclusive = true});
+    CHECK(f->put("a", 1));
+    f.close();
+    Child tool([&](Child::Parent& parent) -> std::string {
+      Options options;
+      options.access = Access::read_only;
+      options.hooks.clock = f.clock;
+      Cache reader(f.path, options);
+      const auto found = reader.get<int>("a");
+      read_by_hand(f.path);
+      parent.notify();
+      parent.wait_for();
+      return std::to_string(found.value_or(0));
+    });
+    REQUIRE(tool.wait_for());
+    CHECK(f->get<int>("a") == 1);
+    f.close();
+    CHECK_FALSE(exists(f.path + "-wal"));
+    tool.notify();
+    CHECK(tool.wait_for_end().said == "1");
   }
 
   TEST_CASE("closing a cache keeps the locks of another cache of this process") {

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -346,6 +347,30 @@ TEST_SUITE("unit") {
     }
   }
 
+  TEST_CASE("a file that another program has locked cannot be used until it is unlocked") {
+    const TempDir dir;
+    const auto claim = ClaimedFile::for_writing(dir.path("x"));
+    REQUIRE(claim);
+    write_file(dir.path("x-wal"), "");
+    constexpr std::int64_t kPending = 0x4000'0000;  // and SQLite's other bytes for locks
+    Child other([&](Child::Parent& parent) -> std::string {
+      const auto lock = RangeLock::open(dir.path("x"), RangeLock::Mode::exclusive);
+      if (lock && *lock) (void)(*lock)->lock(RangeLock::Mode::exclusive, kPending, 512);
+      parent.notify();
+      parent.wait_for();
+      return lock && *lock ? "locked" : "no such locks";
+    });
+    REQUIRE(other.wait_for());
+    const std::string shared = outcome(claim.value()->begin_use(false));
+    const std::string exclusive = outcome(claim.value()->begin_use(true));
+    other.notify();
+    if (other.wait_for_end().said == "locked") {
+      CHECK(shared == "busy");
+      CHECK(exclusive == "busy");
+    }
+    CHECK(outcome(claim.value()->begin_use(true)) == "ok");
+  }
+
   TEST_CASE("a log that is deleted while the file is opened is a failure") {
     const TempDir dir;
     const auto claim = ClaimedFile::for_writing(dir.path("x"));
@@ -391,6 +416,35 @@ TEST_SUITE("unit") {
       claim.value()->drop_other_log();
       CHECK(exists(dir.path("x-wal")));
     }
+  }
+
+  TEST_CASE("a claim for reading holds a log with content and notices its replacement") {
+    const TempDir dir;
+    make_cache(dir.path("x"));
+    bool has_locks = true;
+    SUBCASE("with locks of open files") {}
+    SUBCASE("without locks of open files") { has_locks = false; }
+    before_os_calls([&](const OsCall& call) {
+      return !has_locks && !call.is_by_sqlite && call.kind == OsCall::Kind::lock ? ENOLCK : 0;
+    });
+    const auto claim = ClaimedFile::for_reading(dir.path("x"));
+    REQUIRE(claim);
+    write_file(dir.path("x-wal"), "");
+    (*claim)->hold_log();
+    fs::rename(dir.path("x-wal"), dir.path("empty"));  // keeps the inode in use
+    CHECK((*claim)->still_in_place());                 // no reader used it
+    write_file(dir.path("x-wal"), "content");
+    (*claim)->hold_log();
+    CHECK((*claim)->check_in_place());
+    fs::rename(dir.path("x-wal"), dir.path("kept"));
+    CHECK_FALSE((*claim)->still_in_place());
+    write_file(dir.path("x-wal"), "another one");
+    CHECK_FALSE((*claim)->still_in_place());
+    CHECK(outcome((*claim)->check_in_place()) == "unavailable");
+    (*claim)->end_use();
+    (*claim)->drop_other_log();
+    CHECK(read_file(dir.path("x-wal")) == "another one");
+    before_os_calls({});
   }
 
   TEST_CASE("a forked child that ends its claim does not end its parent's claim") {

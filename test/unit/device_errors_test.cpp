@@ -4,6 +4,9 @@
 #include <sqlite3.h>
 
 #include <cerrno>
+#include <chrono>
+#include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,6 +15,7 @@
 #include "support/bad_device.hpp"
 #include "support/raw_database.hpp"
 #include "support/store_fixture.hpp"
+#include "support/system_calls.hpp"
 
 using namespace ashmemo;
 using namespace ashmemo::test;
@@ -72,6 +76,83 @@ TEST_SUITE("unit") {
     CHECK(bench.device.fired() > 0);
     bench.device.heal();
     CHECK(read_value(bench.f.store(), numbered_key(250)).has_value());
+  }
+
+  TEST_CASE("a look-up of many keys misses only the rows that the device cannot read") {
+    for (const bool has_hints : {false, true}) {
+      CAPTURE(has_hints);
+      Bench bench;
+      bench.f.put({{"last", "the value of the last row"}});
+      if (has_hints) bench.f.options.hints = std::make_shared<store::RowidHints>(1'000'000);
+      bench.f.reopen();
+      std::vector<std::string> keys = {"last"};
+      for (int i = 0; i < 500; ++i) keys.push_back(numbered_key(i));
+      if (has_hints) {
+        CHECK(read_rows(bench.f.store(), keys).size() == 501);  // fills the hints
+        bench.f.reopen();
+      }
+      const std::size_t at = read_file(bench.f.path).find("the value of the last row");
+      REQUIRE(at != std::string::npos);
+      const auto page = static_cast<std::int64_t>(at) / kPage * kPage;
+      bench.device.fail_file(bench.f.path, page, page + kPage);
+      std::vector<store::Lookup> lookups;
+      for (std::size_t i = 0; i < keys.size(); ++i) lookups.push_back({keys[i], i});
+      std::size_t readable = 0;
+      for (const store::Lookup& lookup : lookups) {
+        CollectingSink sink;
+        readable += bench.f.store().read({&lookup, 1}, sink).ok() ? 1 : 0;
+        CHECK(sink.rows.size() <= 1);
+      }
+      REQUIRE(readable >= 450);
+      REQUIRE(readable <= 499);
+      CollectingSink sink;
+      const base::Status read = bench.f.store().read(lookups, sink);
+      REQUIRE_FALSE(read.ok());
+      check_unreadable(read.failure());
+      CHECK(sink.rows.size() == readable);
+      bench.device.heal();
+    }
+  }
+
+  TEST_CASE("one look-up asks a device that fails each read at most a hundred times") {
+    Bench bench;
+    bench.fail_pages();
+    std::vector<std::string> keys;
+    std::vector<store::Lookup> lookups;
+    for (int i = 0; i < 500; ++i) keys.push_back(numbered_key(i));
+    for (std::size_t i = 0; i < keys.size(); ++i) lookups.push_back({keys[i], i});
+    CollectingSink sink;
+    const base::Status read = bench.f.store().read(lookups, sink);
+    REQUIRE_FALSE(read.ok());
+    check_unreadable(read.failure());
+    CHECK(bench.device.fired() > 1);
+    CHECK(bench.device.fired() <= 100);
+    bench.device.heal();
+  }
+
+  TEST_CASE("one look-up asks a device that fails slowly only twice") {
+    bool fails = false;
+    int asked = 0;
+    std::shared_ptr<ManualClock> clock;
+    before_os_calls([&](const OsCall& call) {
+      if (!fails || call.kind != OsCall::Kind::read || call.at < kPage) return 0;
+      ++asked;
+      clock->advance(std::chrono::seconds(1));
+      return EIO;
+    });
+    {
+      StoreFixture f;
+      clock = f.clock;
+      f.put({{"a", "1"}, {"b", "2"}, {"c", "3"}, {"d", "4"}});
+      f.reopen();
+      const store::Lookup lookups[] = {{"a", 0}, {"b", 1}, {"c", 2}, {"d", 3}};
+      fails = true;
+      CollectingSink sink;
+      CHECK_FALSE(f.store().read(lookups, sink).ok());
+      fails = false;
+      CHECK(asked == 2);
+    }
+    before_os_calls({});
   }
 
   TEST_CASE("an error of the device while the log is read is no damage") {

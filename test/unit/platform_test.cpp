@@ -97,8 +97,9 @@ bool can_lock_exclusively(const std::string& path, off_t first) {
 bool has_locks_of_open_files() {
   const TempDir dir;
   write_file(dir.path("x"), "");
-  const auto lock = SharedLock::open(dir.path("x"));
-  return lock && *lock != nullptr && lock.value()->lock(0, 1);
+  const auto lock = RangeLock::open(dir.path("x"), RangeLock::Mode::shared);
+  return lock && *lock != nullptr &&
+         lock.value()->lock(RangeLock::Mode::shared, 0, 1) == RangeLock::Outcome::locked;
 }
 
 }  // namespace
@@ -410,14 +411,16 @@ TEST_SUITE("unit") {
     const TempDir dir;
     const std::string path = dir.path("x");
     write_file(path, "content");
-    auto shared = SharedLock::open(path);
+    using Mode = RangeLock::Mode;
+    using Outcome = RangeLock::Outcome;
+    auto shared = RangeLock::open(path, Mode::shared);
     REQUIRE(shared);
     if (*shared == nullptr) {
       MESSAGE("this system has no locks of open files: skipped");
       return;
     }
     CHECK(can_lock_exclusively(path, 100));
-    REQUIRE(shared.value()->lock(100, 10));
+    REQUIRE(shared.value()->lock(Mode::shared, 100, 10) == Outcome::locked);
     CHECK_FALSE(can_lock_exclusively(path, 100));
     CHECK(can_lock_exclusively(path, 110));
     const ChildEnd end = in_child([&] {
@@ -426,12 +429,44 @@ TEST_SUITE("unit") {
     });
     CHECK(end.said == "locked");
     CHECK_FALSE(can_lock_exclusively(path, 100));
-    auto second = SharedLock::open(path);
-    CHECK(second.value()->lock(100, 10));
+    auto second = RangeLock::open(path, Mode::exclusive);
+    CHECK(second.value()->lock(Mode::exclusive, 100, 10) == Outcome::refused);
+    CHECK(second.value()->lock(Mode::shared, 100, 10) == Outcome::locked);
     shared.value()->unlock();
     CHECK_FALSE(can_lock_exclusively(path, 100));
     second->reset();
     CHECK(can_lock_exclusively(path, 100));
+  }
+
+  TEST_CASE("an exclusive lock of a range prevents all other locks until its owner ends it") {
+    if (!has_locks_of_open_files()) {
+      MESSAGE("this system has no locks of open files: skipped");
+      return;
+    }
+    const TempDir dir;
+    const std::string path = dir.path("x");
+    write_file(path, "content");
+    using Mode = RangeLock::Mode;
+    using Outcome = RangeLock::Outcome;
+    auto exclusive = RangeLock::open(path, Mode::exclusive);
+    auto shared = RangeLock::open(path, Mode::shared);
+    CHECK(shared.value()->lock(Mode::exclusive, 100, 10) == Outcome::impossible);
+    REQUIRE(exclusive.value()->lock(Mode::exclusive, 100, 10) == Outcome::locked);
+    CHECK(shared.value()->lock(Mode::shared, 100, 10) == Outcome::refused);
+    CHECK_FALSE(can_lock_exclusively(path, 100));
+    Child child([&](Child::Parent& parent) -> std::string {
+      parent.notify();
+      parent.wait_for();
+      return "";
+    });
+    REQUIRE(child.wait_for());
+    exclusive.value()->unlock();
+    CHECK(can_lock_exclusively(path, 100));
+    REQUIRE(exclusive.value()->lock(Mode::exclusive, 100, 10) == Outcome::locked);
+    exclusive->reset();
+    CHECK(can_lock_exclusively(path, 100));  // the child has no copy of the descriptor
+    child.notify();
+    CHECK(child.wait_for_end().exit_code == 0);
   }
 
   TEST_CASE("a lock file never uses the descriptor of a closed standard stream") {

@@ -236,6 +236,24 @@ TEST_SUITE("unit") {
     }
   }
 
+  TEST_CASE("the next transaction reserves space in a log that another program has shortened") {
+    StoreFixture file;
+    file.put({{"a", "1"}});
+    const std::string log = file.path + "-wal";
+    for (const bool is_noticed_before : {false, true, false}) {
+      file.store().release_snapshots(0);
+      file.raw().run("PRAGMA wal_checkpoint(TRUNCATE)");
+      REQUIRE(file_bytes(log) == 0);
+      if (is_noticed_before) {
+        REQUIRE(file.writer().look());
+        CHECK(file_bytes(log) == 0);  // without a lock another program may write the log
+      }
+      file.put({{"b", "2"}});
+      CHECK(file_bytes(log) >= store::kWalLeastBytes);
+    }
+    CHECK(test::read_value(file.store(), "b") == Value::text("2"));
+  }
+
   TEST_CASE("wal_bytes includes a WAL that existed before opening") {
     StoreFixture file;
     fill_wal(file, 300);
