@@ -151,6 +151,23 @@ class SharedLock {
   const int descriptor_;
 };
 
+/// Memory that contains only zeroes at first. The system provides a page only when it is first
+/// written. (The memory of `calloc` may have been used before. Then all of it is written at once.)
+class ZeroedMemory {
+ public:
+  /// The memory begins at a page. Throws std::bad_alloc if there is none. 0 bytes: null.
+  explicit ZeroedMemory(std::size_t bytes);
+  ~ZeroedMemory();
+  ZeroedMemory(const ZeroedMemory&) = delete;
+  ZeroedMemory& operator=(const ZeroedMemory&) = delete;
+
+  [[nodiscard]] void* get() const noexcept { return begin_; }
+
+ private:
+  const std::size_t bytes_;
+  void* const begin_;
+};
+
 /// The kind of failure for an errno.
 [[nodiscard]] FailureKind failure_kind(int system_error) noexcept;
 

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <time.h>
@@ -16,6 +17,7 @@
 #include <filesystem>
 #include <limits>
 #include <memory>
+#include <new>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -565,6 +567,24 @@ FileSizeSignalBlock::~FileSizeSignalBlock() {
     ::sigwait(&signals, &taken);
   }
   ::pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+}
+
+namespace {
+
+void* map_zeroes(std::size_t bytes) {
+  if (bytes == 0) return nullptr;
+  void* const begin =
+      ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (begin == MAP_FAILED) throw std::bad_alloc();
+  return begin;
+}
+
+}  // namespace
+
+ZeroedMemory::ZeroedMemory(std::size_t bytes) : bytes_(bytes), begin_(map_zeroes(bytes)) {}
+
+ZeroedMemory::~ZeroedMemory() {
+  if (begin_ != nullptr) ::munmap(begin_, bytes_);
 }
 
 std::int64_t rough_wall_now() noexcept {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <initializer_list>
-#include <new>
 
 namespace ashmemo::engine {
 
@@ -44,12 +43,8 @@ bool AccessBuffer::visit_places(std::int64_t rowid, Visit visit) noexcept {
   return false;
 }
 
-AccessBuffer::AccessBuffer() : memory_(std::calloc(kLines + 1, sizeof(Line))) {
-  void* begin = memory_.get();
-  std::size_t space = (kLines + 1) * sizeof(Line);
-  if (begin == nullptr) throw std::bad_alloc();
-  lines_ = static_cast<Line*>(std::align(alignof(Line), kLines * sizeof(Line), begin, space));
-}
+AccessBuffer::AccessBuffer()
+    : memory_(kLines * sizeof(Line)), lines_(static_cast<Line*>(memory_.get())) {}
 
 bool AccessBuffer::is_hot(Mark& mark, std::uint64_t word, std::int64_t wall_now) noexcept {
   if ((word & kMaxCount) < kHotCount) return false;

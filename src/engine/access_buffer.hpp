@@ -4,11 +4,10 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <memory>
 #include <optional>
 #include <vector>
 
+#include "base/platform.hpp"
 #include "engine/time.hpp"
 #include "store/rows.hpp"
 
@@ -48,8 +47,7 @@ class AccessBuffer {
   static constexpr std::size_t kWays = 4;
   static constexpr std::size_t kMarks = kLines * kWays;
 
-  /// Both fields are used as atomics. The memory comes from calloc: the system provides a page only
-  /// when the first mark in it is written.
+  /// Both fields are used as atomics.
   struct Mark {
     std::uint64_t bits;  // rowid << 20 | count
     std::int64_t moment;
@@ -67,11 +65,8 @@ class AccessBuffer {
   template <class Visit>
   bool visit_places(std::int64_t rowid, Visit visit) noexcept;
 
-  struct Free {
-    void operator()(void* memory) const noexcept { std::free(memory); }
-  };
-  std::unique_ptr<void, Free> memory_;
-  Line* lines_;
+  const base::ZeroedMemory memory_;
+  Line* const lines_;
   std::atomic<std::int64_t> used_{0};
 };
 

@@ -1,7 +1,5 @@
 #include "store/rowid_hints.hpp"
 
-#include <new>
-
 #include "base/key_hash.hpp"
 
 namespace ashmemo::store {
@@ -30,15 +28,10 @@ std::size_t random_below_8() noexcept {
 
 }  // namespace
 
-// One set less than `bytes` has space for, because memory of calloc does not begin at a cache line.
 RowidHints::RowidHints(std::int64_t bytes)
-    : count_(bytes == 0 ? 0 : static_cast<std::size_t>(bytes) / sizeof(Set) - 1),
-      memory_(std::calloc(count_ + 1, sizeof(Set))) {
-  void* begin = memory_.get();
-  std::size_t space = (count_ + 1) * sizeof(Set);
-  if (begin == nullptr) throw std::bad_alloc();
-  sets_ = static_cast<Set*>(std::align(alignof(Set), count_ * sizeof(Set), begin, space));
-}
+    : count_(static_cast<std::size_t>(bytes) / sizeof(Set)),
+      memory_(count_ * sizeof(Set)),
+      sets_(static_cast<Set*>(memory_.get())) {}
 
 std::span<RowidHints::Slot> RowidHints::slots_of(std::uint64_t hash) const noexcept {
   if (count_ == 0) return {};

@@ -4,11 +4,11 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
+
+#include "base/platform.hpp"
 
 namespace ashmemo::store {
 
@@ -38,8 +38,7 @@ class RowidHints {
   void forget_all() noexcept;
 
  private:
-  /// A fingerprint of the key (24 bits) and a rowid (40 bits); 0: empty. The memory comes from
-  /// calloc: the system provides a page only when the first hint in it is written.
+  /// A fingerprint of the key (24 bits) and a rowid (40 bits); 0: empty.
   struct Slot {
     std::uint64_t bits;
     [[nodiscard]] std::uint64_t load() noexcept {
@@ -60,12 +59,9 @@ class RowidHints {
   /// Empty if nothing is remembered.
   [[nodiscard]] std::span<Slot> slots_of(std::uint64_t hash) const noexcept;
 
-  struct Free {
-    void operator()(void* memory) const noexcept { std::free(memory); }
-  };
   const std::size_t count_;  // of the sets
-  const std::unique_ptr<void, Free> memory_;
-  Set* sets_;
+  const base::ZeroedMemory memory_;
+  Set* const sets_;
   std::atomic<bool> is_used_{false};  // false: opening need not look at the whole table
 };
 

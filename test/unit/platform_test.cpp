@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 #include <array>
 #include <atomic>
 #include <filesystem>
+#include <new>
 #include <thread>
 
 #include "engine/time.hpp"
@@ -487,6 +489,27 @@ TEST_SUITE("unit") {
     });
     CHECK(end.said == "right, right");
     CHECK_FALSE(mark.is_forked_child());
+  }
+
+  TEST_CASE("the system provides a page of zeroed memory only when it is written") {
+    constexpr std::size_t kPages = 100;
+    const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    const auto provided = [&](const ZeroedMemory& memory) {
+      std::array<unsigned char, kPages> states{};
+      REQUIRE(::mincore(memory.get(), kPages * page, states.data()) == 0);
+      return std::count_if(states.begin(), states.end(), [](unsigned char s) { return s & 1; });
+    };
+    for (int round = 0; round < 2; ++round) {  // the second memory may be where the first was
+      const ZeroedMemory memory(kPages * page);
+      auto* const bytes = static_cast<char*>(memory.get());
+      CHECK(provided(memory) == 0);
+      bytes[5 * page] = 'x';
+      CHECK(provided(memory) == 1);
+      CHECK(std::count(bytes, bytes + kPages * page, '\0') ==
+            static_cast<std::ptrdiff_t>(kPages * page - 1));
+    }
+    CHECK(ZeroedMemory(0).get() == nullptr);
+    CHECK_THROWS_AS(ZeroedMemory(std::size_t{1} << 62), std::bad_alloc);
   }
 
   TEST_CASE("the coarse clock is never ahead of the exact clock and only slightly behind it") {
