@@ -75,32 +75,38 @@ bool Reader::is_current() const noexcept { return !at_rest_ || is_still_at_rest(
 // neighbours share pages.
 base::Status Reader::read(std::span<const Lookup> keys, RowSink& sink) {
   struct Place {
-    std::int64_t rowid;  // 0: there is no hint
+    std::int64_t rowid;
     const Lookup* lookup;
     auto operator<=>(const Place&) const = default;
   };
   return guarded(connection_->handle(), "reading entries", [&] {
     use_snapshot();
-    base::Scratch scratch;
-    std::pmr::vector<Place> places(scratch.memory());
-    places.reserve(keys.size());
-    for (const Lookup& lookup : keys) {
-      places.push_back({hints_->find(lookup.key).value_or(0), &lookup});
+    UsedHints used;
+    if (keys.size() == 1) {
+      read_one(keys.front(), hint_for(keys.front()), sink, used);
+    } else {
+      base::Scratch scratch;
+      std::pmr::vector<Place> places(scratch.memory());
+      places.reserve(keys.size());
+      for (const Lookup& lookup : keys) places.push_back({hint_for(lookup), &lookup});
+      std::sort(places.begin(), places.end());
+      for (const Place& place : places) read_one(*place.lookup, place.rowid, sink, used);
     }
-    std::sort(places.begin(), places.end());
-    std::int64_t right = 0;
-    std::int64_t wrong = 0;
-    for (const Place& place : places) {
-      const bool is_hinted = place.rowid != 0;
-      if (is_hinted && read_at(place.rowid, *place.lookup, sink)) {
-        ++right;
-        continue;
-      }
-      if (is_hinted) ++wrong;
-      read_by_key(*place.lookup, sink);
-    }
-    sink.used_hints(right, wrong);
+    if (used.right + used.wrong > 0) sink.used_hints(used.right, used.wrong);
   });
+}
+
+std::int64_t Reader::hint_for(const Lookup& lookup) const noexcept {
+  return hints_->find(lookup.key).value_or(kNoHint);
+}
+
+void Reader::read_one(const Lookup& lookup, std::int64_t hint, RowSink& sink, UsedHints& used) {
+  if (hint != kNoHint) {
+    const bool is_right = read_at(hint, lookup, sink);
+    ++(is_right ? used.right : used.wrong);
+    if (is_right) return;
+  }
+  read_by_key(lookup, sink);
 }
 
 // Returns false if the row does not exist, has another key or is too large. A wrong hint proves no

@@ -84,6 +84,13 @@ class Reader {
 
   [[nodiscard]] SQLite::Database& database() noexcept { return connection_->database(); }
   void use_snapshot();
+  struct UsedHints {
+    std::int64_t right = 0;
+    std::int64_t wrong = 0;
+  };
+  static constexpr std::int64_t kNoHint = 0;
+  [[nodiscard]] std::int64_t hint_for(const Lookup& lookup) const noexcept;
+  void read_one(const Lookup& lookup, std::int64_t hint, RowSink& sink, UsedHints& used);
   [[nodiscard]] bool read_at(std::int64_t rowid, const Lookup& lookup, RowSink& sink);
   void read_by_key(const Lookup& lookup, RowSink& sink);
   [[nodiscard]] bool deliver(const Statement& found, const Lookup& lookup, RowSink& sink);
