@@ -48,15 +48,30 @@ base::Result<std::unique_ptr<Reader>> Reader::open(const std::string& path,
   wanted.immutable = at_rest.has_value();
   auto connection = Connection::open(path, wanted);
   if (!connection) return connection.failure();
-  return guarded((*connection)->handle(), "opening a reader", [&] {
-    return std::unique_ptr<Reader>(new Reader(std::move(connection.value()), std::move(rule),
-                                              std::move(hints), path, at_rest));
+  return make(std::move(*connection), std::move(rule), std::move(hints), path, at_rest);
+}
+
+base::Result<std::unique_ptr<Reader>> Reader::on(std::unique_ptr<Connection> connection,
+                                                 SnapshotRule rule,
+                                                 std::shared_ptr<RowidHints> hints,
+                                                 const std::string& path) {
+  return make(std::move(connection), std::move(rule), std::move(hints), path, std::nullopt);
+}
+
+base::Result<std::unique_ptr<Reader>> Reader::make(std::unique_ptr<Connection> connection,
+                                                   SnapshotRule rule,
+                                                   std::shared_ptr<RowidHints> hints,
+                                                   const std::string& path,
+                                                   const MayBeAtRest& at_rest) {
+  return guarded(connection->handle(), "opening a reader", [&] {
+    return std::unique_ptr<Reader>(
+        new Reader(std::move(connection), std::move(rule), std::move(hints), path, at_rest));
   });
 }
 
 Reader::Reader(std::unique_ptr<Connection> connection, SnapshotRule rule,
                std::shared_ptr<RowidHints> hints, const std::string& path,
-               std::optional<base::FileState> at_rest)
+               const MayBeAtRest& at_rest)
     : connection_(std::move(connection)),
       rule_(std::move(rule)),
       hints_(std::move(hints)),
