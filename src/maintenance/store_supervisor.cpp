@@ -61,6 +61,7 @@ store::OpenOptions StoreSupervisor::open_options() {
   open.synced = options.durability == Durability::power;
   open.erase_securely = options.erase_securely;
   open.exclusive = options.exclusive;
+  open.reserves_later = options.hooks.worker == WorkerMode::thread;
   open.reader_cache_bytes = options.reader_cache_bytes;
   open.writer_cache_bytes = options.writer_cache_bytes;
   open.hints = engine_.hints;

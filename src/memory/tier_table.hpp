@@ -4,14 +4,13 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <memory>
 #include <new>
 #include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
 
+#include "base/platform.hpp"
 #include "eviction/ghost_table.hpp"
 #include "memory/tier_entry.hpp"
 
@@ -24,9 +23,8 @@ namespace ashmemo::memory {
 class SharedWords {
  public:
   explicit SharedWords(std::size_t count)
-      : words_(static_cast<std::uint64_t*>(std::calloc(count, sizeof(std::uint64_t)))),
-        count_(count) {
-    if (words_ == nullptr) throw std::bad_alloc();
+      : memory_(static_cast<std::int64_t>(count * sizeof(std::uint64_t))), count_(count) {
+    if (count > 0 && memory_.get() == nullptr) throw std::bad_alloc();
   }
 
   [[nodiscard]] std::size_t size() const noexcept { return count_; }
@@ -58,15 +56,11 @@ class SharedWords {
   }
 
  private:
-  struct Free {
-    void operator()(std::uint64_t* words) const noexcept { std::free(words); }
-  };
-
   [[nodiscard]] std::atomic_ref<std::uint64_t> word(std::size_t at) const noexcept {
-    return std::atomic_ref<std::uint64_t>(words_.get()[at]);
+    return std::atomic_ref<std::uint64_t>(static_cast<std::uint64_t*>(memory_.get())[at]);
   }
 
-  std::unique_ptr<std::uint64_t[], Free> words_;
+  base::ZeroedMemory memory_;
   std::size_t count_;
 };
 

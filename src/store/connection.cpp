@@ -98,20 +98,38 @@ bool is_still_at_rest(const std::string& path, const base::FileState& state) noe
 
 base::Result<std::unique_ptr<Connection>> Connection::open(const std::string& path,
                                                            const ConnectionOptions& options) {
-  const std::string doing = fmt::format("opening {}", path);
-  auto connection = guarded(
-      nullptr, doing, [&] { return std::unique_ptr<Connection>(new Connection(path, options)); });
+  auto connection = open_unread(path, options);
   if (!connection) return connection;
-  const auto set = guarded((*connection)->handle(), doing, [&] {
-    (*connection)->restrict();
-    (*connection)->set_pragmas();
+  if (const auto completed = (*connection)->complete(); !completed) return completed.failure();
+  return connection;
+}
+
+base::Result<std::unique_ptr<Connection>> Connection::open_unread(
+    const std::string& path, const ConnectionOptions& options) {
+  auto connection = guarded(nullptr, fmt::format("opening {}", path), [&] {
+    return std::unique_ptr<Connection>(new Connection(path, options));
+  });
+  if (!connection) return connection;
+  Connection& opened = **connection;
+  const auto set = guarded(opened.handle(), opened.doing_, [&] {
+    opened.restrict();
+    opened.set_pragmas();
   });
   if (!set) return set.failure();
   return connection;
 }
 
+base::Status Connection::complete() {
+  if (is_complete_) return {};
+  return guarded(handle(), doing_, [&] {
+    set_pragmas_with_schema();
+    is_complete_ = true;
+  });
+}
+
 Connection::Connection(const std::string& path, const ConnectionOptions& options)
     : options_(options),
+      doing_(fmt::format("opening {}", path)),
       database_(name_for(path, options).c_str(), open_flags(options), kBusyMilliseconds,
                 vfs_of(options)) {}
 
@@ -137,19 +155,22 @@ void Connection::allow_values_of(std::int64_t bytes) noexcept {
 }
 
 void Connection::set_pragmas() {
-  const std::int64_t cache_kib = std::clamp<std::int64_t>(options_.cache_bytes / 1024, 1, 1 << 30);
   database_.exec(
-      fmt::format("PRAGMA mmap_size=0;"
-                  "PRAGMA cell_size_check=ON;"
-                  "PRAGMA temp_store=MEMORY;"
-                  "PRAGMA cache_size=-{};",
-                  cache_kib));
+      "PRAGMA mmap_size=0;"
+      "PRAGMA cell_size_check=ON;"
+      "PRAGMA temp_store=MEMORY;");
   if (options_.role == Role::reader) return;
-  database_.exec(fmt::format(
-      "PRAGMA synchronous={};"
-      "PRAGMA secure_delete={};"
-      "PRAGMA journal_size_limit={};",
-      options_.synced ? "FULL" : "NORMAL", options_.erase_securely ? "ON" : "OFF", kWalKeptBytes));
+  database_.exec(
+      fmt::format("PRAGMA secure_delete={};"
+                  "PRAGMA journal_size_limit={};",
+                  options_.erase_securely ? "ON" : "OFF", kWalKeptBytes));
+}
+
+void Connection::set_pragmas_with_schema() {
+  const std::int64_t cache_kib = std::clamp<std::int64_t>(options_.cache_bytes / 1024, 1, 1 << 30);
+  database_.exec(fmt::format("PRAGMA cache_size=-{}", cache_kib));
+  if (options_.role == Role::reader) return;
+  database_.exec(options_.synced ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL");
   configure(handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0);
 }
 

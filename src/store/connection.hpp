@@ -57,6 +57,12 @@ class Connection {
  public:
   [[nodiscard]] static base::Result<std::unique_ptr<Connection>> open(
       const std::string& path, const ConnectionOptions& options);
+  /// Opens the file, but does not read it. Call `complete` before the first statement that names a
+  /// table, or that writes.
+  [[nodiscard]] static base::Result<std::unique_ptr<Connection>> open_unread(
+      const std::string& path, const ConnectionOptions& options);
+  /// Reads the schema, and makes the settings that need it. Does nothing the second time.
+  [[nodiscard]] base::Status complete();
 
   [[nodiscard]] SQLite::Database& database() noexcept { return database_; }
   [[nodiscard]] sqlite3* handle() const noexcept { return database_.getHandle(); }
@@ -68,8 +74,11 @@ class Connection {
   Connection(const std::string& path, const ConnectionOptions& options);
   void restrict();
   void set_pragmas();
+  void set_pragmas_with_schema();
 
   ConnectionOptions options_;
+  const std::string doing_;  // for messages
+  bool is_complete_ = false;
   SQLite::Database database_;
 };
 

@@ -20,20 +20,19 @@ using base::Failure;
 using base::FailureKind;
 using State = SchemaVerdict::State;
 
-// A connection to an intact file, or the reason to quarantine the file.
+// The connections to an intact file, or the reason to quarantine the file.
 struct Opened {
-  std::unique_ptr<Connection> connection;
+  Connections connections;
   std::string damage;
 };
 
-ConnectionOptions connection_options(const OpenOptions& options) {
+ConnectionOptions writer_options(const OpenOptions& options) {
   ConnectionOptions wanted;
-  wanted.role = options.read_only ? Role::reader : Role::writer;
-  wanted.cache_bytes = options.read_only ? options.reader_cache_bytes : options.writer_cache_bytes;
+  wanted.role = Role::writer;
+  wanted.cache_bytes = options.writer_cache_bytes;
   wanted.synced = options.synced;
   wanted.erase_securely = options.erase_securely;
   wanted.exclusive = options.exclusive;
-  wanted.keeps_shm = options.keeps_shm;
   wanted.max_value_bytes = options.max_entry_bytes;
   return wanted;
 }
@@ -68,7 +67,7 @@ bool may_be_damage(const Failure& failure) {
 base::Result<Opened> failed(const Failure& failure, const OpenOptions& options) {
   const bool is_damage =
       may_be_damage(failure) || (options.gives_up_reading && is_unreadable(failure));
-  if (is_damage) return Opened{nullptr, failure.what};
+  if (is_damage) return Opened{{}, failure.what};
   return failure;
 }
 
@@ -129,31 +128,73 @@ base::Result<SchemaVerdict> prepare_schema(Connection& connection) {
   return verdict;
 }
 
-base::Result<Opened> open_connection(const std::string& path, const OpenOptions& options) {
-  auto connection = Connection::open(path, connection_options(options));
-  if (!connection) return failed(connection.failure(), options);
-  keep_wal_at_close(**connection, true);
-  if (const auto writable = check_writable(path, **connection); !writable) {
-    return writable.failure();
-  }
-  auto verdict = prepare_schema(**connection);
-  if (!verdict) return failed(verdict.failure(), options);
+// Opens the log. If a program was killed, this also recovers the log or undoes a transaction.
+base::Status open_log(const std::string& path, Connection& connection) {
+  return guarded(connection.handle(), fmt::format("opening {}", path),
+                 [&] { connection.database().execAndGet("PRAGMA schema_version"); });
+}
+
+bool has_open_log(Connection& connection) {
+  sqlite3_file* log = nullptr;
+  const int rc =
+      sqlite3_file_control(connection.handle(), "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+  return rc == SQLITE_OK && log != nullptr && log->pMethods != nullptr;
+}
+
+// A reader that has found the file as we made it. SQLite reads the schema for each connection, and
+// that takes long. So this connection also answers the first reads, and the writer reads the schema
+// at its first use. Null: the connection of the writer must find out what the file is.
+std::unique_ptr<Connection> try_reader(const std::string& path, const OpenOptions& options,
+                                       Connection& writer) {
+  // A program may begin a transaction on each new connection. Then the writer fails.
+  const bool is_in_transaction = sqlite3_get_autocommit(writer.handle()) == 0;
+  if (!has_open_log(writer) || is_in_transaction) return nullptr;
+  auto reader = Connection::open(path, reader_options(options));
+  if (!reader) return nullptr;
+  const auto verdict = compare_schema((*reader)->database());
+  return verdict && verdict->state == State::ours ? std::move(*reader) : nullptr;
+}
+
+// Creates or upgrades the schema if necessary. Returns why the file must be quarantined; empty: it
+// is ours.
+base::Result<std::string> prepare_file(const std::string& path, Connection& connection) {
+  const auto completed = connection.complete();
+  keep_wal_at_close(connection, true);
+  if (!completed) return completed.failure();
+  const auto verdict = prepare_schema(connection);
+  if (!verdict) return verdict.failure();
   switch (verdict->state) {
     case State::ours:
-      if (const auto writable = check_log_writable(path, **connection); !writable) {
-        return writable.failure();
-      }
-      break;
+      return std::string();
     case State::foreign:
       return not_ours(path, verdict->why);
     case State::empty:
     case State::newer:
     case State::older:
     case State::changed:
-      return Opened{nullptr, verdict->why};
+      break;
   }
-  keep_wal_at_close(**connection, false);
-  return Opened{std::move(*connection), {}};
+  return verdict->why;
+}
+
+base::Result<Opened> open_connections(const std::string& path, const OpenOptions& options) {
+  auto writer = Connection::open_unread(path, writer_options(options));
+  if (!writer) return failed(writer.failure(), options);
+  if (const auto opened = open_log(path, **writer); !opened) {
+    return failed(opened.failure(), options);
+  }
+  if (const auto writable = check_writable(path, **writer); !writable) return writable.failure();
+  auto reader = try_reader(path, options, **writer);
+  if (!reader) {
+    auto damage = prepare_file(path, **writer);
+    if (!damage) return failed(damage.failure(), options);
+    if (!damage->empty()) return Opened{{}, std::move(*damage)};
+  }
+  if (const auto writable = check_log_writable(path, **writer); !writable) {
+    return writable.failure();
+  }
+  keep_wal_at_close(**writer, false);
+  return Opened{{std::move(*writer), std::move(reader)}, {}};
 }
 
 // Why the file must be quarantined before it is opened; empty if it looks intact.
@@ -177,7 +218,7 @@ base::Result<Opened> replace(ClaimedFile& claim, const OpenOptions& options,
     if (!renamed_to.empty()) report();
     return done.failure();
   }
-  auto opened = open_connection(claim.path(), options);
+  auto opened = open_connections(claim.path(), options);
   if (opened && !has_damage(opened)) {
     keep_one_copy(claim.path(), renamed_to, options.corrupt_file_is_new);
     report();
@@ -198,10 +239,10 @@ base::Result<Opened> replace(ClaimedFile& claim, const OpenOptions& options,
 base::Result<Opened> open_or_replace(ClaimedFile& claim, const OpenOptions& options) {
   std::string damage = damage_of(claim, options);
   if (damage.empty()) {
-    auto opened = open_connection(claim.path(), options);
+    auto opened = open_connections(claim.path(), options);
     if (!has_damage(opened)) return opened;
     if (const auto works = check_process(); !works) return works.failure();
-    opened = open_connection(claim.path(), options);
+    opened = open_connections(claim.path(), options);
     if (!has_damage(opened)) return opened;
     damage = opened->damage;
   }
@@ -219,8 +260,10 @@ base::Result<std::unique_ptr<Store>> open_for_writing(const OpenOptions& options
   auto opened = open_or_replace(**claim, options);
   if (!opened) return opened.failure();
   if (const auto begun = (*claim)->begin_use(options.exclusive); !begun) return begun.failure();
+  // Another file may have appeared at the path before the reader was opened.
+  if (!(*claim)->check_in_place()) opened->connections.reader.reset();
   report_exposed(**claim, options);
-  return make_sqlite_store(std::move(*claim), std::move(opened->connection), options);
+  return make_sqlite_store(std::move(*claim), std::move(opened->connections), options);
 }
 
 // Closes this connection, because readers open their own at the first read.
@@ -241,7 +284,7 @@ base::Status check_schema_for_reading(const std::string& path, const ConnectionO
 // An immutable file is read without a lock. So the answer counts only if no other program changed
 // the file meanwhile.
 base::Status check_for_reading(const std::string& path, const OpenOptions& options) {
-  ConnectionOptions wanted = connection_options(options);
+  ConnectionOptions wanted = reader_options(options);
   constexpr int kMaxTries = 10;
   for (int tries = 0; tries < kMaxTries; ++tries) {
     const auto at_rest = state_at_rest(path);
@@ -258,7 +301,7 @@ base::Result<std::unique_ptr<Store>> open_to_read(const OpenOptions& options) {
   if (const auto checked = check_for_reading((*claim)->path(), options); !checked)
     return checked.failure();
   report_exposed(**claim, options);
-  return make_sqlite_store(std::move(*claim), nullptr, options);
+  return make_sqlite_store(std::move(*claim), {}, options);
 }
 
 base::Result<std::unique_ptr<Store>> open_for_reading(OpenOptions options) {

@@ -70,18 +70,6 @@ bool is_missing(int rc) noexcept {
   return rc == SQLITE_DONE || failure_kind(rc) == base::FailureKind::too_large;
 }
 
-// Reports the uses of hints at the end of a read, also of a read that fails.
-struct HintUses {
-  explicit HintUses(RowSink& to) : sink(to) {}
-  ~HintUses() { sink.used_hints(right, wrong); }
-  HintUses(const HintUses&) = delete;
-  HintUses& operator=(const HintUses&) = delete;
-
-  RowSink& sink;
-  std::int64_t right = 0;
-  std::int64_t wrong = 0;
-};
-
 }  // namespace
 
 base::Result<std::unique_ptr<Reader>> Reader::open(const std::string& path,
@@ -93,15 +81,30 @@ base::Result<std::unique_ptr<Reader>> Reader::open(const std::string& path,
   wanted.immutable = at_rest.has_value();
   auto connection = Connection::open(path, wanted);
   if (!connection) return connection.failure();
-  return guarded((*connection)->handle(), "opening a reader", [&] {
-    return std::unique_ptr<Reader>(new Reader(std::move(connection.value()), std::move(rule),
-                                              std::move(hints), path, at_rest));
+  return make(std::move(*connection), std::move(rule), std::move(hints), path, at_rest);
+}
+
+base::Result<std::unique_ptr<Reader>> Reader::on(std::unique_ptr<Connection> connection,
+                                                 SnapshotRule rule,
+                                                 std::shared_ptr<RowidHints> hints,
+                                                 const std::string& path) {
+  return make(std::move(connection), std::move(rule), std::move(hints), path, std::nullopt);
+}
+
+base::Result<std::unique_ptr<Reader>> Reader::make(std::unique_ptr<Connection> connection,
+                                                   SnapshotRule rule,
+                                                   std::shared_ptr<RowidHints> hints,
+                                                   const std::string& path,
+                                                   const MayBeAtRest& at_rest) {
+  return guarded(connection->handle(), "opening a reader", [&] {
+    return std::unique_ptr<Reader>(
+        new Reader(std::move(connection), std::move(rule), std::move(hints), path, at_rest));
   });
 }
 
 Reader::Reader(std::unique_ptr<Connection> connection, SnapshotRule rule,
                std::shared_ptr<RowidHints> hints, const std::string& path,
-               std::optional<base::FileState> at_rest)
+               const MayBeAtRest& at_rest)
     : connection_(std::move(connection)),
       rule_(std::move(rule)),
       hints_(std::move(hints)),
@@ -114,31 +117,44 @@ Reader::Reader(std::unique_ptr<Connection> connection, SnapshotRule rule,
   renewed_at_ = rule_.clock->steady_now() + kTickOfFiles;
 }
 
+// Reports the uses of hints at the end of a read, also of a read that fails.
+struct Reader::HintUses {
+  explicit HintUses(RowSink& to) : sink(to) {}
+  ~HintUses() { sink.used_hints(right, wrong); }
+  HintUses(const HintUses&) = delete;
+  HintUses& operator=(const HintUses&) = delete;
+
+  RowSink& sink;
+  std::int64_t right = 0;
+  std::int64_t wrong = 0;
+};
+
 bool Reader::is_current() const noexcept { return !at_rest_ || is_still_at_rest(path_, *at_rest_); }
 
 // Reads the keys without a hint in their order, and then the others in the order of rowids, because
 // neighbours share pages.
 base::Status Reader::read(std::span<const Lookup> keys, RowSink& sink) {
   struct Place {
-    std::int64_t rowid;  // 0: there is no hint
+    std::int64_t rowid;
     const Lookup* lookup;
     auto operator<=>(const Place&) const = default;
   };
   return guarded(connection_->handle(), "reading entries", [&]() -> base::Status {
     use_snapshot();
+    HintUses uses(sink);
+    if (keys.size() == 1) {
+      read_one(hint_for(keys.front()), keys.front(), uses);
+      return {};
+    }
     base::Scratch scratch;
     std::pmr::vector<Place> places(scratch.memory());
     places.reserve(keys.size());
-    for (const Lookup& lookup : keys) {
-      places.push_back({hints_->find(lookup.key).value_or(0), &lookup});
-    }
+    for (const Lookup& lookup : keys) places.push_back({hint_for(lookup), &lookup});
     std::sort(places.begin(), places.end());
-    HintUses uses(sink);
     UnreadKeys unread(connection_->handle(), *rule_.clock);
     for (const Place& place : places) {
       try {
-        const bool was_right = read_one(place.rowid, *place.lookup, sink);
-        if (place.rowid != 0) ++(was_right ? uses.right : uses.wrong);
+        read_one(place.rowid, *place.lookup, uses);
       } catch (const SQLite::Exception& error) {
         if (!unread.add(error)) break;
         use_new_snapshot();
@@ -154,11 +170,17 @@ void Reader::use_new_snapshot() {
   use_snapshot();
 }
 
-// Returns whether the hint was right; 0 is no hint.
-bool Reader::read_one(std::int64_t hint, const Lookup& lookup, RowSink& sink) {
-  if (hint != 0 && read_at(hint, lookup, sink)) return true;
-  read_by_key(lookup, sink);
-  return false;
+std::int64_t Reader::hint_for(const Lookup& lookup) const noexcept {
+  return hints_->find(lookup.key).value_or(kNoHint);
+}
+
+void Reader::read_one(std::int64_t hint, const Lookup& lookup, HintUses& uses) {
+  if (hint != kNoHint) {
+    const bool is_right = read_at(hint, lookup, uses.sink);
+    ++(is_right ? uses.right : uses.wrong);
+    if (is_right) return;
+  }
+  read_by_key(lookup, uses.sink);
 }
 
 // Returns false if the row does not exist or has another key. A wrong hint proves no damage.

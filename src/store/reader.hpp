@@ -45,6 +45,11 @@ class Reader {
       const std::string& path, const ConnectionOptions& options, SnapshotRule rule,
       std::shared_ptr<RowidHints> hints);
 
+  /// A reader on an open connection, which must not be immutable.
+  [[nodiscard]] static base::Result<std::unique_ptr<Reader>> on(
+      std::unique_ptr<Connection> connection, SnapshotRule rule, std::shared_ptr<RowidHints> hints,
+      const std::string& path);
+
   /// False for a reader of an immutable file if the file has changed, or has a log by now. Ask
   /// before a read, and afterwards: such a reader has no lock, so another program may change the
   /// file during the read. Then the answer may be mixed from two states.
@@ -79,14 +84,20 @@ class Reader {
   [[nodiscard]] std::int64_t snapshot_age() const noexcept;
 
  private:
+  using MayBeAtRest = std::optional<base::FileState>;
+  [[nodiscard]] static base::Result<std::unique_ptr<Reader>> make(
+      std::unique_ptr<Connection> connection, SnapshotRule rule, std::shared_ptr<RowidHints> hints,
+      const std::string& path, const MayBeAtRest& at_rest);
   Reader(std::unique_ptr<Connection> connection, SnapshotRule rule,
-         std::shared_ptr<RowidHints> hints, const std::string& path,
-         std::optional<base::FileState> at_rest);
+         std::shared_ptr<RowidHints> hints, const std::string& path, const MayBeAtRest& at_rest);
 
   [[nodiscard]] SQLite::Database& database() noexcept { return connection_->database(); }
   void use_snapshot();
   void use_new_snapshot();
-  [[nodiscard]] bool read_one(std::int64_t hint, const Lookup& lookup, RowSink& sink);
+  static constexpr std::int64_t kNoHint = 0;
+  [[nodiscard]] std::int64_t hint_for(const Lookup& lookup) const noexcept;
+  struct HintUses;
+  void read_one(std::int64_t hint, const Lookup& lookup, HintUses& uses);
   [[nodiscard]] bool read_at(std::int64_t rowid, const Lookup& lookup, RowSink& sink);
   [[nodiscard]] bool has_row(std::int64_t rowid, std::string_view key);
   void read_by_key(const Lookup& lookup, RowSink& sink);
@@ -98,8 +109,8 @@ class Reader {
   const SnapshotRule rule_;
   const std::shared_ptr<RowidHints> hints_;
   const std::string path_;
-  const std::optional<base::FileState> at_rest_;  // set: the file was opened as immutable
-  std::optional<std::int64_t> renewed_at_;        // by the steady clock
+  const MayBeAtRest at_rest_;               // set: the file was opened as immutable
+  std::optional<std::int64_t> renewed_at_;  // by the steady clock
 
   bool holds_ = false;
   std::uint64_t seen_commits_ = 0;  // commits that the snapshot contains

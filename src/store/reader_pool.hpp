@@ -67,6 +67,9 @@ class ReaderPool {
   /// page cache.
   [[nodiscard]] static std::size_t default_size() noexcept;
 
+  /// Adds a reader on this connection, which is open since the claim of the file. Adds nothing if
+  /// there is no memory.
+  void add(std::unique_ptr<Connection> connection) ASHMEMO_EXCLUDES(mutex_);
   /// Waits while all readers are in use. It never waits for a writer.
   [[nodiscard]] base::Result<Lease> lease() ASHMEMO_EXCLUDES(mutex_);
   /// An additional reader for a long call. It is not counted, never reused, and closed at the end.

@@ -18,17 +18,6 @@ namespace {
 // A read of more keys takes a new snapshot, because an old one prevents the WAL from starting over.
 constexpr std::size_t kKeysPerSnapshot = 10'000;
 
-ConnectionOptions reader_options(const OpenOptions& options) {
-  ConnectionOptions reader;
-  reader.role = Role::reader;
-  reader.exclusive = options.exclusive;
-  reader.keeps_shm = options.keeps_shm;
-  reader.cache_bytes = options.reader_cache_bytes;
-  reader.max_value_bytes = options.max_entry_bytes;
-  reader.immutable = options.read_only;
-  return reader;
-}
-
 class SqliteStore final : public Store {
   using Take = base::Result<ReaderPool::Lease> (ReaderPool::*)();
   enum class Doubted : std::uint8_t { all_answers, failures };
@@ -60,7 +49,7 @@ class SqliteStore final : public Store {
   }
 
  public:
-  SqliteStore(std::unique_ptr<ClaimedFile> file, std::unique_ptr<Connection> writer,
+  SqliteStore(std::unique_ptr<ClaimedFile> file, Connections connections,
               const OpenOptions& options)
       : path_(file->path()),
         file_(std::move(file)),
@@ -68,8 +57,11 @@ class SqliteStore final : public Store {
         readers_(
             path_, reader_options(options), snapshot_rule(options), ReaderPool::default_size(),
             [this] { return check_in_place(); }, hints_) {
-    if (!writer) return;
-    writer_ = std::make_unique<SqliteWriter>(std::move(writer), path_, readers_, commits_, hints_);
+    if (connections.reader) readers_.add(std::move(connections.reader));
+    if (!connections.writer) return;
+    writer_ = std::make_unique<SqliteWriter>(std::move(connections.writer), path_, readers_,
+                                             commits_, hints_);
+    if (!options.reserves_later) writer_->reserve_wal();
   }
   ~SqliteStore() override { close(); }
 
@@ -175,10 +167,20 @@ class SqliteStore final : public Store {
 
 }  // namespace
 
-std::unique_ptr<Store> make_sqlite_store(std::unique_ptr<ClaimedFile> file,
-                                         std::unique_ptr<Connection> writer,
+ConnectionOptions reader_options(const OpenOptions& options) {
+  ConnectionOptions reader;
+  reader.role = Role::reader;
+  reader.exclusive = options.exclusive;
+  reader.keeps_shm = options.keeps_shm;
+  reader.cache_bytes = options.reader_cache_bytes;
+  reader.max_value_bytes = options.max_entry_bytes;
+  reader.immutable = options.read_only;
+  return reader;
+}
+
+std::unique_ptr<Store> make_sqlite_store(std::unique_ptr<ClaimedFile> file, Connections connections,
                                          const OpenOptions& options) {
-  return std::make_unique<SqliteStore>(std::move(file), std::move(writer), options);
+  return std::make_unique<SqliteStore>(std::move(file), std::move(connections), options);
 }
 
 }  // namespace ashmemo::store

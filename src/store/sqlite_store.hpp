@@ -8,10 +8,18 @@
 
 namespace ashmemo::store {
 
-/// The Store of a claimed file with our schema. `writer` is null for read-only access. Readers are
-/// opened at their first use.
+/// The connections that opening a file has left.
+struct Connections {
+  std::unique_ptr<Connection> writer;  // null for read-only access; may be incomplete
+  std::unique_ptr<Connection> reader;  // null: the first read opens one
+};
+
+[[nodiscard]] ConnectionOptions reader_options(const OpenOptions& options);
+
+/// The Store of a claimed file with our schema. Readers are opened at their first use, except the
+/// given one.
 [[nodiscard]] std::unique_ptr<Store> make_sqlite_store(std::unique_ptr<ClaimedFile> file,
-                                                       std::unique_ptr<Connection> writer,
+                                                       Connections connections,
                                                        const OpenOptions& options);
 
 }  // namespace ashmemo::store

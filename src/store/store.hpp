@@ -142,6 +142,9 @@ struct OpenOptions {
   /// With `read_only`: FILE-shm is not extended. open_store sets this if the disk has no space for
   /// it. While such a store is open, this process cannot open the file for writing.
   bool keeps_shm = false;
+  /// A thread uses the writer soon. Then the writer reserves space in the log at its first use, and
+  /// opening does not wait for that.
+  bool reserves_later = false;
   std::int64_t reader_cache_bytes = 0;
   std::int64_t writer_cache_bytes = 0;
   std::int64_t max_entry_bytes = 0;  // bounds SQLITE_LIMIT_LENGTH

@@ -77,7 +77,6 @@ SqliteWriter::SqliteWriter(std::unique_ptr<Connection> connection, std::string p
     schema_version_ = pragma(&WriterSql::schema_version);
     data_version_ = pragma(&WriterSql::data_version);
   }));
-  reserve_wal();
 }
 
 base::Failure SqliteWriter::damaged(std::string why) {
@@ -96,8 +95,14 @@ base::Failure SqliteWriter::closed() {
   return {base::FailureKind::unavailable, 0, "the store is closed"};
 }
 
-base::Result<Writer::Begun> SqliteWriter::begin() {
+base::Status SqliteWriter::ready() {
   if (!open_) return closed();
+  if (!std::exchange(is_used_, true)) reserve_wal();
+  return open_->connection->complete();
+}
+
+base::Result<Writer::Begun> SqliteWriter::begin() {
+  if (const auto done = ready(); !done) return done.failure();
   auto begun = guarded(handle(), "beginning a transaction", [&] {
     use(&WriterSql::begin)->run();
     in_transaction_ = true;
@@ -111,7 +116,7 @@ base::Result<Writer::Begun> SqliteWriter::begin() {
 }
 
 base::Result<Writer::Begun> SqliteWriter::look() {
-  if (!open_) return closed();
+  if (const auto done = ready(); !done) return done.failure();
   if (in_transaction_) return open_transaction("looking at the file");
   return guarded(handle(), "looking at the file", [&] { return look_around(); });
 }
@@ -806,7 +811,7 @@ std::int64_t SqliteWriter::wal_bytes() const noexcept { return wal_frames_ * kFr
 // prevents the start only while its snapshot is older than the last moved frame; a new snapshot
 // reads the file alone.
 base::Result<Writer::Checkpoint> SqliteWriter::checkpoint(bool truncate) {
-  if (!open_) return closed();
+  if (const auto done = ready(); !done) return done.failure();
   if (in_transaction_) return open_transaction("moving the WAL into the file");
   return guarded(handle(), "moving the WAL into the file", [&] {
     const NoWaiting no_waiting(handle());
@@ -868,7 +873,7 @@ void SqliteWriter::shorten_wal() {
 }
 
 base::Result<std::int64_t> SqliteWriter::vacuum(int pages) {
-  if (!open_) return closed();
+  if (const auto done = ready(); !done) return done.failure();
   if (in_transaction_) return open_transaction("giving pages back");
   return guarded(handle(), "giving pages back", [&] {
     if (pages > 0) {
@@ -881,7 +886,7 @@ base::Result<std::int64_t> SqliteWriter::vacuum(int pages) {
 }
 
 base::Result<std::int64_t> SqliteWriter::bytes_when_moved() {
-  if (!open_) return closed();
+  if (const auto done = ready(); !done) return done.failure();
   return guarded(handle(), "asking how long the file is", [&] {
     const std::int64_t step = growth_bytes();
     return ((pragma(&WriterSql::all_pages) * kPageSize - 1) / step + 1) * step;

@@ -20,7 +20,8 @@ namespace ashmemo::store {
 /// The store's Writer on SQLite. See Writer in store.hpp for the contract.
 class SqliteWriter final : public Writer {
  public:
-  /// Increments `commits` after each commit, so that readers take a new snapshot.
+  /// Increments `commits` after each commit, so that readers take a new snapshot. The connection
+  /// may be incomplete: then the first use of the writer reads the schema.
   SqliteWriter(std::unique_ptr<Connection> connection, std::string path, ReaderPool& readers,
                std::atomic<std::uint64_t>& commits, std::shared_ptr<RowidHints> hints);
   ~SqliteWriter() override { close(); }
@@ -59,6 +60,8 @@ class SqliteWriter final : public Writer {
   void allow_values_of(std::int64_t bytes) noexcept {
     if (open_) open_->connection->allow_values_of(bytes);
   }
+  /// Reserves space in the WAL. The first use of the writer does it, too.
+  void reserve_wal() noexcept;
   /// Moves the WAL into the file, if no reader prevents it, and closes the connection.
   void close() noexcept;
 
@@ -68,6 +71,9 @@ class SqliteWriter final : public Writer {
     std::unique_ptr<Connection> connection;
     WriterSql sql;
   };
+
+  /// Prepares the writer for its first use. Fails if it is closed.
+  [[nodiscard]] base::Status ready();
 
   [[nodiscard]] SQLite::Database& database() noexcept { return open_->connection->database(); }
   [[nodiscard]] sqlite3* handle() const noexcept { return open_->connection->handle(); }
@@ -134,7 +140,6 @@ class SqliteWriter final : public Writer {
   struct Moved;
   base::Status grow_file();
   [[nodiscard]] sqlite3_file* file_of(int which) noexcept;
-  void reserve_wal() noexcept;
   void watch_wal();
   void name_log();
   [[nodiscard]] int growth_bytes() const;
@@ -150,6 +155,7 @@ class SqliteWriter final : public Writer {
   const std::shared_ptr<RowidHints> hints_;
   std::optional<Open> open_;
 
+  bool is_used_ = false;
   bool in_transaction_ = false;
   std::int64_t changes_at_begin_ = 0;
   std::int64_t wal_frames_ = 0;   // since the WAL last started over

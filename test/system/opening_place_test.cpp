@@ -158,7 +158,9 @@ TEST_SUITE("system") {
 
   TEST_CASE("SQLite without threads is an error even if the cache may go on without a file") {
     const TempDir dir;
+    const TempDir other;
     const ChildEnd end = in_child([&]() -> std::string {
+      ashmemo::Cache(other.path("x")).close();  // SQLite has threads until here
       ::sqlite3_shutdown();
       if (::sqlite3_config(SQLITE_CONFIG_SINGLETHREAD) != SQLITE_OK) return "no such setting";
       try {

@@ -183,15 +183,11 @@ TEST_SUITE("unit") {
   TEST_CASE("a header that the device cannot read fails with its error") {
     Bench bench;
     bench.f.close();
-    for (const std::size_t nth :
-         {std::size_t{0}, std::size_t{1}}) {  // SQLite reads it, too, when it opens the file
-      INFO("read " << nth);
-      bench.device.fail_once(nth);
-      const auto header = store::read_header(bench.f.path);
-      REQUIRE_FALSE(header);
-      check_unreadable(header.failure());
-      CHECK(header.failure().what.find("not an error") == std::string::npos);
-      CHECK(store::read_header(bench.f.path).value().is_sqlite);
-    }
+    bench.device.fail_once(0);
+    const auto header = store::read_header(bench.f.path);
+    REQUIRE_FALSE(header);
+    check_unreadable(header.failure());
+    CHECK(header.failure().what.find("not an error") == std::string::npos);
+    CHECK(store::read_header(bench.f.path).value().is_sqlite);
   }
 }

@@ -379,12 +379,22 @@ TEST_SUITE("unit") {
     CHECK(asked.synced);
     CHECK(asked.erase_securely);
     CHECK(asked.exclusive);
+    CHECK_FALSE(asked.reserves_later);
     CHECK_FALSE(asked.read_only);
     CHECK(asked.reader_cache_bytes == MiB);
     CHECK(asked.writer_cache_bytes == 2 * MiB);
     CHECK(asked.max_entry_bytes == 3 * MiB);
     CHECK(asked.hints == fake.engine.hints);
     CHECK(asked.clock == fake.engine.clock);
+  }
+
+  TEST_CASE("the worker's thread reserves space in the log, not the caller that opens the store") {
+    Options options = FakeEngine::manual();
+    options.hooks.worker = WorkerMode::thread;
+    FakeEngine fake(options);
+    Opener opener(fake);
+    REQUIRE(fake.open().ok());
+    CHECK(opener.asked_last.reserves_later);
   }
 
   TEST_CASE("damage that a reader finds wakes the worker") {

@@ -32,6 +32,7 @@ std::span<const Scenario> scenarios() {
           "single gets, uniform, memory tier off; ashmemo and plain SQLite also with 1,000,000 "
           "entries",
           hit_store},
+      Scenario{"miss", "single gets of keys that were never stored, uniform", miss},
       Scenario{"zipf",
                "single gets, Zipf(0.99); with a memory tier of a tenth of the data and without",
                zipf_reads},

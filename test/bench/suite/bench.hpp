@@ -78,6 +78,7 @@ struct Scenario {
 // Reading.
 void hit_memory(Bench& bench);
 void hit_store(Bench& bench);
+void miss(Bench& bench);
 void zipf_reads(Bench& bench);
 void get_many(Bench& bench);
 void page(Bench& bench);

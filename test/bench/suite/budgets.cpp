@@ -69,6 +69,10 @@ void add_reads(const Rows& rows, Budgets& budgets) {
     budgets.push_back({at("get from the file / raw", *row),
                        ratio(row, rows.raw_row_for(*row), &Row::p50_us), 0.8});
   }
+  for (const Row* row : ours(rows, "miss")) {
+    budgets.push_back({"get of a key that was never stored / raw",
+                       ratio(row, rows.raw_row_for(*row), &Row::p50_us), 1.15});
+  }
   for (const Row* row : ours(rows, "get_many", "100 keys")) {
     budgets.push_back({"get_many of 100, random keys / raw",
                        ratio(row, rows.raw_row_for(*row), &Row::p50_us), 0.8});

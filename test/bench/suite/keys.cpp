@@ -70,7 +70,7 @@ std::span<const std::string_view> KeyBlock::next() {
   views_.clear();
   for (std::string& key : keys_) {
     key.clear();
-    fmt::format_to(std::back_inserter(key), "{}{}:excerpt", kPrefix, choose_());
+    fmt::format_to(std::back_inserter(key), "{}{}:{}", kPrefix, choose_(), part_);
     views_.push_back(key);
   }
   return views_;

@@ -28,17 +28,22 @@ using Chooser = std::function<std::size_t()>;
 /// from, from + 1, ...
 [[nodiscard]] Chooser ascending(std::size_t from);
 
+inline constexpr std::string_view kStoredPart = "excerpt";
+
 /// Makes keys just before they are used, outside of the measurement. A list of all keys would
 /// occupy the caches of the processor.
 class KeyBlock {
  public:
-  KeyBlock(Chooser choose, std::size_t size) : choose_(std::move(choose)), keys_(size) {}
+  /// `part`: the last part of the keys. That of the stored entries is kStoredPart.
+  KeyBlock(Chooser choose, std::size_t size, std::string_view part = kStoredPart)
+      : choose_(std::move(choose)), keys_(size), part_(part) {}
   /// The next keys. They are valid until the next call.
   std::span<const std::string_view> next();
 
  private:
   Chooser choose_;
   std::vector<std::string> keys_;
+  std::string_view part_;
   std::vector<std::string_view> views_;
 };
 

@@ -30,6 +30,22 @@ void warm_up_reads(Bench& bench, std::span<Lane> lanes) {
   warm_up(lanes, bench.settings().seconds / 4);
 }
 
+/// Single gets of keys that were never stored. They are between stored keys in the order of keys.
+Lane miss_lane(const Contestant& contestant, const Chooser& choose) {
+  auto reader = std::shared_ptr<Reader>(contestant->reader());
+  return {.system = contestant.name(),
+          .operations = kBlock,
+          .block = [reader, block = KeyBlock(choose, kBlock, "title")]() mutable {
+            const auto keys = block.next();
+            std::size_t found = 0;
+            const Nanoseconds took = timed([&] {
+              for (const std::string_view key : keys) found += reader->get(key) ? 1U : 0U;
+            });
+            require(found == 0, "a key that was never stored has a value");
+            return took;
+          }};
+}
+
 void single_gets(Bench& bench, const char* scenario, const Setup& setup,
                  std::span<const SystemType> types) {
   const auto contestants = open_all(bench, setup, types);
@@ -123,6 +139,19 @@ void hit_store(Bench& bench) {
   const std::array few_systems{kAshmemo, kRawSqlite};
   setup.entries = bench.smaller(many);
   if (setup.entries > bench.settings().entries) single_gets(bench, "hit_store", setup, few_systems);
+}
+
+void miss(Bench& bench) {
+  const Setup setup = bench.setup(bench.settings().entries);
+  const auto contestants = open_all(bench, setup, bench.systems());
+  std::vector<Lane> lanes;
+  for (const Contestant& contestant : contestants) {
+    bench.notify(fmt::format("miss: warming up {}", contestant.name()));
+    read_all(*contestant, setup.entries);
+    lanes.push_back(miss_lane(contestant, uniform(setup.entries)));
+  }
+  warm_up_reads(bench, lanes);
+  bench.measure_rows(bench.row("miss", "", "", setup.entries), lanes, bench.rounds());
 }
 
 void zipf_reads(Bench& bench) {

@@ -23,6 +23,7 @@ struct Work {
 constexpr std::array kWorks{
     Work{"get, from memory", "hit_memory"},
     Work{"get, from the file", "hit_store"},
+    Work{"get of a key that was never stored", "miss"},
     Work{"get, Zipf(0.99), memory for a tenth", "zipf"},
     Work{"get_many of 100, a key", "get_many", "100 keys"},
     Work{"page of 100 stored together, idle queue, a key", "page", "stored into an idle queue"},
