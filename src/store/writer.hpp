@@ -155,7 +155,7 @@ class SqliteWriter final : public Writer {
   const std::shared_ptr<RowidHints> hints_;
   std::optional<Open> open_;
 
-  bool is_used_ = false;
+  bool is_used_ = false;  // the first use reserves space in the WAL
   bool in_transaction_ = false;
   std::int64_t changes_at_begin_ = 0;
   std::int64_t wal_frames_ = 0;   // since the WAL last started over
