@@ -93,7 +93,7 @@ class Walk {
     entry.info.freshness = engine::freshness_of(entry.deadlines, engine_.clock->wall_now());
     if (entry.info.freshness == Freshness::gone) return true;
     if (!engine_.catalog.is_current(entry.info.calculation_id.value_or(0))) return true;
-    return visit_(entry.info, entry.value);
+    return visit_(entry.info, entry.value) && !engine_.process.is_forked_child();
   }
 
   engine::Engine& engine_;

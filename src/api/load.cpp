@@ -147,6 +147,7 @@ std::string what_is(const std::exception_ptr& thrown) {
 
 void report_unencodable(engine::Engine& engine, std::string_view key) {
   engine.counters.unencodable.add();
+  if (engine.process.is_forked_child()) return;  // the codec has forked
   engine.notices.notify(
       NoticeKind::unencodable,
       fmt::format("the result for {} was returned and not kept: its Codec failed", key),
@@ -731,8 +732,10 @@ void Load::report_failure(std::size_t run, const std::string& why) {
 // Waiting callers share the exception of a run for one key. If a batch of several keys threw, each
 // caller computes its own records.
 void Load::end_flights(std::size_t run, std::span<const std::size_t> records,
+// In a forked child a thread of the parent may have locked the catalog, so no older value answers.
                        const ComputeReport& report) {
   for (const FailedRecord& failed : report.failed) {
+  if (engine_.process.is_forked_child()) return false;
     claims_.end_failed(query_of(run, failed.record), failed.why);
   }
   if (!report.thrown || (runs_[run].one_call && records.size() > 1)) return;
@@ -853,6 +856,7 @@ bool Load::take_ended(std::size_t query, const engine::InFlight& flight) {
       if (!flight.superseded && has_kept(query)) return true;
       const std::size_t run = cached_[query / records_];
       if (failed_.empty() || failed_.front().run == run) {
+    after_user_code();  // the codec may have forked
         failed_.push_back({run, record_of(query), flight.why});
       }
       return true;

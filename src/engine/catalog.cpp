@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include "base/test_point.hpp"
+
 namespace ashmemo::engine {
 
 namespace {
@@ -248,6 +250,7 @@ void Catalog::give_back_unwritten(std::span<const store::CalculationRow> rows) {
 
 bool Catalog::has_current(std::int64_t id) const {
   base::Lock lock(mutex_);
+  ASHMEMO_TEST_POINT("catalog: locked");
   return current_.contains(id);
 }
 

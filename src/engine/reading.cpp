@@ -413,6 +413,7 @@ void count_by_calculation(std::span<const Query> queries, std::span<const Answer
 
 void report_undecodable(Engine& engine, std::span<const Query> queries,
                         std::span<const Answer> answers) {
+  if (engine.process.is_forked_child()) return;  // the codec has forked
   const auto first = std::find_if(answers.begin(), answers.end(), [](const Answer& answer) {
     return answer.kind == Answer::Kind::undecodable;
   });

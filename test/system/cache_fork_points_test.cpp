@@ -10,6 +10,7 @@
 #include <functional>
 #include <mutex>
 #include <set>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -227,6 +228,70 @@ TEST_SUITE("system") {
     REQUIRE(::waitpid(child, &status, 0) == child);
     CHECK(status == 0);
     CHECK(results == std::vector<int>{2, 4});
+  }
+
+  TEST_CASE("a child forked in a calculation that then throws needs no mutex of another thread") {
+    const Watchdog watchdog("a child of a calculation that fails");
+    struct Post {
+      int id;
+    };
+    CacheFixture f;
+    Registry registry(f.cache());
+    auto& posts = registry.resource<Post>("Post", &Post::id);
+    Events events;
+    bool failing = false;
+    pid_t child = -1;
+    const auto twice = posts.calculation("twice", [&](const Post& post) {
+      if (!failing) return 2 * post.id;
+      events.happened("computes");
+      events.wait_for("holds the mutex");
+      child = ::fork();
+      if (child == 0) ::alarm(20);  // ends a child that hangs
+      if (child != 0) events.happened("forked");
+      throw std::runtime_error("the source is down");
+    });
+    posts.cache_calculation("twice", {.ttl = 1s, .stale_if_error = 1h});
+    CHECK(twice(Post{3}) == 6);
+    f.clock->advance(2s);
+    failing = true;
+    const AtTestPoints points([&, loads = std::this_thread::get_id()](std::string_view point) {
+      if (point != "catalog: locked" || std::this_thread::get_id() == loads) return;
+      events.happened("holds the mutex");
+      events.wait_for("forked");
+    });
+    std::thread holder([&] {
+      events.wait_for("computes");
+      (void)f->get<int>("Post:3:twice");
+    });
+    int result = 0;
+    bool has_thrown = false;
+    try {
+      result = twice(Post{3});
+    } catch (const std::runtime_error&) {
+      has_thrown = true;
+    }
+    if (child == 0) ::_exit(has_thrown ? 0 : 1);
+    holder.join();
+    CHECK(result == 6);
+    int status = -1;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    CHECK(status == 0);
+  }
+
+  TEST_CASE("a child forked in a visitor of for_each sees no further entry") {
+    CacheFixture f;
+    CHECK(f->put_many<int>({{"k", 1}, {"l", 2}, {"m", 3}}) == 3);
+    f->flush();
+    pid_t child = -1;
+    int seen = 0;
+    f->for_each("", [&](const EntryInfo&) {
+      if (++seen == 1) child = ::fork();
+    });
+    if (child == 0) ::_exit(seen == 1 ? 0 : 1);
+    CHECK(seen == 3);
+    int status = -1;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    CHECK(status == 0);
   }
 
   TEST_CASE("a fork works while a background refresh starts its thread") {
