@@ -74,7 +74,8 @@ void configure(sqlite3* handle, int setting, int value) {
 }  // namespace
 
 std::string plain_name(const std::string& path) {
-  return path.starts_with("file:") ? "./" + path : path;
+  const bool is_special = path.starts_with("file:") || path == ":memory:";
+  return is_special ? "./" + path : path;
 }
 
 // The state is taken before the logs are looked at. Otherwise it could be the state in the middle

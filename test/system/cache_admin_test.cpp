@@ -10,6 +10,7 @@
 #include <string>
 
 #include "support/cache_fixture.hpp"
+#include "support/child.hpp"
 
 namespace fs = std::filesystem;
 using namespace ashmemo;
@@ -138,6 +139,22 @@ TEST_SUITE("system") {
     CHECK(f->erase_prefix("k") == 3'000);
     (void)f.run_to_the_end();
     CHECK(f->stats().file_bytes < 2'000'000);
+  }
+
+  TEST_CASE("a backup to a name that SQLite does not take for a file is a file") {
+    const TempDir dir;
+    for (const char* const name : {":memory:", "file::memory:"}) {
+      const ChildEnd end = in_child([&] {
+        fs::current_path(dir.path());
+        Cache cache(std::string(name) + "source.db");
+        (void)cache.put("k", 1);
+        cache.backup(name);
+        cache.close();
+        Cache copy(std::string("./") + name);
+        return std::to_string(copy.get<int>("k").value_or(-1));
+      });
+      CHECK(end.said == "1");
+    }
   }
 
   TEST_CASE("a backup contains all entries, is private and overwrites no file") {

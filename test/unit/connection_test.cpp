@@ -100,6 +100,7 @@ TEST_SUITE("unit") {
     connection->database().exec("CREATE TABLE t (a)");
     CHECK(test::exists(path));
     CHECK(store::plain_name("file:a") == "./file:a");
+    CHECK(store::plain_name(":memory:") == "./:memory:");
     CHECK(store::plain_name("files/a") == "files/a");
   }
 
