@@ -167,6 +167,7 @@ Engine::Engine(std::string file, std::shared_ptr<Executor> own, Options given)
       pending(static_cast<std::size_t>(options.queue_bytes), clock, in_flight,
               options.timing.max_wait.count()),
       catalog(options.access == Access::read_write),
+      notices(static_cast<bool>(options.hooks.on_error)),
       open_store(store::open_store) {}
 
 void Engine::store_failed(const store::Store& failed, const base::Failure& failure) {

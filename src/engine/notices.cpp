@@ -1,5 +1,8 @@
 #include "engine/notices.hpp"
 
+#include <fmt/format.h>
+
+#include <iterator>
 #include <utility>
 
 #include "base/printable.hpp"
@@ -24,7 +27,7 @@ void Notices::notify(NoticeKind kind, std::string what, std::string subject) {
   base::Lock lock(mutex_);
   last_error_ = what;
   if (std::exchange(reported(kind), true) && !is_reported_each_time(kind)) return;
-  waiting_.push_back({kind, std::move(what), std::move(subject)});
+  add_locked({kind, std::move(what), std::move(subject)});
 }
 
 void Notices::notify(NoticeKind kind, std::string what, std::string subject,
@@ -33,7 +36,7 @@ void Notices::notify(NoticeKind kind, std::string what, std::string subject,
   base::Lock lock(mutex_);
   last_error_ = what;
   if (reported.exchange(true)) return;
-  waiting_.push_back({kind, std::move(what), std::move(subject)});
+  add_locked({kind, std::move(what), std::move(subject)});
 }
 
 void Notices::notify_end(NoticeKind ended, NoticeKind kind, std::string what, std::string subject) {
@@ -43,7 +46,7 @@ void Notices::notify_end(NoticeKind ended, NoticeKind kind, std::string what, st
   for (const NoticeKind consequence : kConsequences) {
     if (is_of_writing) reported(consequence) = false;
   }
-  waiting_.push_back({kind, std::move(what), std::move(subject)});
+  add_locked({kind, std::move(what), std::move(subject)});
 }
 
 void Notices::end(NoticeKind kind) {
@@ -51,9 +54,24 @@ void Notices::end(NoticeKind kind) {
   reported(kind) = false;
 }
 
+void Notices::add_locked(Notice notice) {
+  if (!has_hook_) return;
+  waiting_.push_back(std::move(notice));
+  if (waiting_.size() <= kMaxWaiting) return;
+  waiting_.pop_front();
+  ++dropped_;
+}
+
 std::vector<Notice> Notices::take() {
   base::Lock lock(mutex_);
-  return std::exchange(waiting_, {});
+  std::vector<Notice> taken(std::move_iterator(waiting_.begin()),
+                            std::move_iterator(waiting_.end()));
+  waiting_.clear();
+  const std::size_t dropped = std::exchange(dropped_, 0);
+  if (dropped > 0) {
+    taken.front().what += fmt::format(" ({} older notices were not delivered)", dropped);
+  }
+  return taken;
 }
 
 bool Notices::empty() const {

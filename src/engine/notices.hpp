@@ -2,7 +2,9 @@
 
 #include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <vector>
 
@@ -16,9 +18,18 @@ namespace ashmemo::engine {
 /// a lock or a transaction. Only the first notice of a kind is delivered until its state has ended
 /// (see events.hpp).
 ///
+/// The notices of a read-only cache wait until the program calls a function such as `flush`. If too
+/// many wait, the oldest ones are dropped. The next one that is delivered contains their number.
+///
 /// Threads: any; only the worker calls `take`.
 class Notices {
  public:
+  /// The maximum number of notices that wait.
+  static constexpr std::size_t kMaxWaiting = 1'000;
+
+  /// `has_hook`: whether the notices are delivered to the program. Otherwise none waits.
+  explicit Notices(bool has_hook = true) : has_hook_(has_hook) {}
+
   void notify(NoticeKind kind, std::string what, std::string subject);
   /// The same if each object, such as a calculation, has its own state. `reported` says whether a
   /// notice about this object was delivered; the caller resets it.
@@ -37,9 +48,12 @@ class Notices {
   [[nodiscard]] bool& reported(NoticeKind kind) ASHMEMO_REQUIRES(mutex_) {
     return reported_[static_cast<std::size_t>(kind)];
   }
+  void add_locked(Notice notice) ASHMEMO_REQUIRES(mutex_);
 
+  const bool has_hook_;
   mutable base::Mutex mutex_ ASHMEMO_LOCK_LEVEL(5);
-  std::vector<Notice> waiting_ ASHMEMO_GUARDED_BY(mutex_);
+  std::deque<Notice> waiting_ ASHMEMO_GUARDED_BY(mutex_);
+  std::size_t dropped_ ASHMEMO_GUARDED_BY(mutex_) = 0;
   std::array<bool, kKinds> reported_ ASHMEMO_GUARDED_BY(mutex_){};
   std::string last_error_ ASHMEMO_GUARDED_BY(mutex_);
 };

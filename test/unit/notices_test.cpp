@@ -82,6 +82,30 @@ TEST_SUITE("unit") {
     CHECK(notices.take().size() == 3);
   }
 
+  TEST_CASE("the oldest notices are dropped if too many wait and the next one has their number") {
+    Notices notices;
+    const auto add = [&](std::size_t count) {
+      for (std::size_t i = 0; i < count; ++i) {
+        notices.notify(NoticeKind::file_lost, "number " + std::to_string(i), "file");
+      }
+    };
+    add(Notices::kMaxWaiting + 3);
+    const std::vector<Notice> taken = notices.take();
+    REQUIRE(taken.size() == Notices::kMaxWaiting);
+    CHECK(taken.front().what == "number 3 (3 older notices were not delivered)");
+    CHECK(taken.back().what == "number 1002");
+    add(1);
+    CHECK(notices.take().front().what == "number 0");
+  }
+
+  TEST_CASE("without a hook no notice waits and last_error is known") {
+    Notices notices(false);
+    notices.notify(NoticeKind::busy, "busy", "file");
+    CHECK(notices.empty());
+    CHECK(notices.take().empty());
+    CHECK(notices.last_error() == "busy");
+  }
+
   TEST_CASE("last_error returns the newest error even if it was not reported") {
     Notices notices;
     CHECK(notices.last_error().empty());
