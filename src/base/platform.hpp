@@ -152,10 +152,14 @@ class RangeLock {
 
   Outcome lock(Mode mode, std::int64_t first, std::int64_t bytes) noexcept;
   void unlock() noexcept;
+  /// What `open` was asked for.
+  [[nodiscard]] Mode made_for() const noexcept { return made_for_; }
 
  private:
-  explicit RangeLock(int descriptor) noexcept : descriptor_(descriptor) {}
+  RangeLock(int descriptor, Mode for_locks) noexcept
+      : made_for_(for_locks), descriptor_(descriptor) {}
   const ProcessMark process_;
+  const Mode made_for_;
   const int descriptor_;
 };
 

@@ -497,7 +497,7 @@ Result<std::unique_ptr<RangeLock>> RangeLock::open([[maybe_unused]] const std::s
     return opened;
   });
   if (!file) return file.failure();
-  return std::unique_ptr<RangeLock>(new RangeLock(file->release()));
+  return std::unique_ptr<RangeLock>(new RangeLock(file->release(), for_locks));
 #else
   return std::unique_ptr<RangeLock>();
 #endif

@@ -207,9 +207,14 @@ base::Status ClaimedFile::take_for_reading(OpenFiles& table) {
 
 // Called before SQLite opens the file. `RangeLock::open` may close a descriptor of the file, which
 // would drop SQLite's locks. Without the lock the file is as safe as on systems without such locks.
-void ClaimedFile::hold(OpenFile& entry) const {
+void ClaimedFile::hold(OpenFiles& table, OpenFile& entry) const {
   using Mode = base::RangeLock::Mode;
-  auto use = base::RangeLock::open(paths_.file, lock_ ? Mode::exclusive : Mode::shared);
+  const Mode mode = lock_ ? Mode::exclusive : Mode::shared;
+  if (auto unused = table.take_unused(entry.file, mode)) {
+    entry.uses.push_back(std::move(unused));
+    return;
+  }
+  auto use = base::RangeLock::open(paths_.file, mode);
   if (use && *use) entry.uses.push_back(std::move(*use));
 }
 
@@ -243,7 +248,7 @@ base::Status ClaimedFile::enter(OpenFiles& table) {
     lock_file_ = lock->identity;
     entry.lock = lock_file_;
   }
-  hold(entry);
+  hold(table, entry);
   entry_ = table.add(std::move(entry));
   return {};
 }
@@ -254,7 +259,7 @@ base::Status ClaimedFile::enter_again(OpenFiles& table) {
   if (!file) return file.failure();
   file_ = file->identity;
   table.replace(*entry_, file_);
-  hold(**entry_);
+  hold(table, **entry_);
   wal_.reset();
   damage_.clear();
   return {};

@@ -151,6 +151,22 @@ void OpenFiles::replace(Entry entry, const base::FileIdentity& file) {
   entry->file = file;
 }
 
+// The first lock of an entry is its own, and a writer may use all of its locks.
+std::unique_ptr<base::RangeLock> OpenFiles::take_unused(const base::FileIdentity& file,
+                                                        base::RangeLock::Mode for_locks) {
+  const base::Lock guard(mutex);
+  for (OpenFile& open : files_) {
+    if (open.lock || open.uses.empty() || !(open.file == file)) continue;
+    const auto unused = std::find_if(open.uses.begin() + 1, open.uses.end(),
+                                     [&](const auto& use) { return use->made_for() == for_locks; });
+    if (unused == open.uses.end()) continue;
+    auto taken = std::move(*unused);
+    open.uses.erase(unused);
+    return taken;
+  }
+  return nullptr;
+}
+
 // Returns the descriptors to close. If another entry has the same file, returns none: closing them
 // would drop the locks of that entry's connections. That entry gets the descriptors.
 OpenFiles::Uses OpenFiles::take_uses(Entry entry) {

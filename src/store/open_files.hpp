@@ -72,6 +72,11 @@ class OpenFiles {
 
   Entry add(OpenFile file) ASHMEMO_EXCLUDES(mutex);
   void remove(Entry entry) ASHMEMO_EXCLUDES(mutex);
+  /// Takes a lock that a closed cache has left to an entry of this file. Null if there is none. A
+  /// writer that opened the file again would leave one more descriptor at each closing.
+  [[nodiscard]] std::unique_ptr<base::RangeLock> take_unused(const base::FileIdentity& file,
+                                                             base::RangeLock::Mode for_locks)
+      ASHMEMO_EXCLUDES(mutex);
   /// Gives the entry another file. The entry must have no open connection.
   void replace(Entry entry, const base::FileIdentity& file) ASHMEMO_EXCLUDES(mutex);
 
