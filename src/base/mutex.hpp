@@ -88,25 +88,34 @@ class Condition {
   void notify_one() noexcept { condition_.notify_one(); }
 
   void wait(Mutex& mutex) ASHMEMO_REQUIRES(mutex) {
-    std::unique_lock held(mutex.mutex_, std::adopt_lock);
-    condition_.wait(held);
-    held.release();
+    Held held(mutex);
+    condition_.wait(held.lock);
   }
 
   /// Uses the steady clock, so that setting the wall clock does not change a wait. Returns after an
   /// hour at the latest, because the standard library overflows with very long waits.
   void wait_for(Mutex& mutex, std::chrono::microseconds at_most) ASHMEMO_REQUIRES(mutex) {
     at_most = std::min(at_most, std::chrono::microseconds(std::chrono::hours(1)));
-    std::unique_lock held(mutex.mutex_, std::adopt_lock);
+    Held held(mutex);
 #if defined(ASHMEMO_WAITS_BY_WALL_CLOCK)
-    condition_.wait_until(held, std::chrono::system_clock::now() + at_most);
+    condition_.wait_until(held.lock, std::chrono::system_clock::now() + at_most);
 #else
-    condition_.wait_for(held, at_most);
+    condition_.wait_for(held.lock, at_most);
 #endif
-    held.release();
   }
 
  private:
+  /// The caller's lock during a wait. It stays locked when a cancelled thread leaves the wait, too,
+  /// because the caller's Lock then unlocks it.
+  struct Held {
+    explicit Held(Mutex& mutex) : lock(mutex.mutex_, std::adopt_lock) {}
+    ~Held() { lock.release(); }
+    Held(const Held&) = delete;
+    Held& operator=(const Held&) = delete;
+
+    std::unique_lock<std::mutex> lock;
+  };
+
   std::condition_variable condition_;
 };
 
