@@ -7,6 +7,9 @@
 
 #include <ashmemo/codec.hpp>
 #include <ashmemo/detail/type_name.hpp>
+#include <ashmemo/duration.hpp>
+
+#include "base/is_nan.hpp"
 
 namespace ashmemo::detail {
 namespace {
@@ -35,10 +38,10 @@ std::optional<double> exact_double(std::int64_t number) noexcept {
 }
 
 std::optional<float> exact_float(double real) noexcept {
-  if (std::isnan(real)) return std::numeric_limits<float>::quiet_NaN();
+  if (base::is_nan(real)) return std::numeric_limits<float>::quiet_NaN();
   // Outside a float's range the conversion itself is undefined.
   constexpr auto kMax = static_cast<double>(std::numeric_limits<float>::max());
-  if (std::isfinite(real) && std::abs(real) > kMax) return std::nullopt;
+  if (is_finite(real) && std::abs(real) > kMax) return std::nullopt;
   const auto narrow = static_cast<float>(real);
   if (static_cast<double>(narrow) != real) return std::nullopt;
   return narrow;
@@ -77,7 +80,7 @@ std::optional<std::uint64_t> decode_unsigned(ValueView stored) noexcept {
 }
 
 Value encode_real(double value) {
-  if (std::isnan(value)) return Value::text(std::string(kNan));
+  if (base::is_nan(value)) return Value::text(std::string(kNan));
   return Value::real(value);
 }
 

@@ -2,9 +2,10 @@
 
 #include <array>
 #include <charconv>
-#include <cmath>
 #include <cstddef>
 #include <string_view>
+
+#include "base/is_nan.hpp"
 
 namespace ashmemo::detail {
 namespace {
@@ -34,7 +35,7 @@ void append_number(std::string& out, Number number) {
 
 template <class Real>
 void append_real_of(std::string& out, Real number) {
-  if (std::isnan(number)) {
+  if (base::is_nan(static_cast<double>(number))) {
     out += "nan";
   } else {
     append_number(out, number);

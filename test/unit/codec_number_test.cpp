@@ -11,6 +11,8 @@
 
 #include <ashmemo/codec.hpp>
 
+#include "codec_fast_math.hpp"
+
 namespace {
 
 using ashmemo::Codec;
@@ -132,6 +134,23 @@ TEST_SUITE("unit") {
     CHECK(Codec<T>::encode(-std::numeric_limits<T>::quiet_NaN()) == Value::text("nan"));
     CHECK(std::isnan(Codec<T>::decode(ValueView::text("nan")).value()));
     CHECK(std::isnan(Codec<T>::decode(ValueView::real(std::nan(""))).value()));
+  }
+
+  TEST_CASE("real numbers that are not finite keep their meaning with -ffast-math") {
+    constexpr std::uint64_t kNan = 0x7ff8'0000'0000'0000;
+    constexpr std::uint64_t kInfinity = 0x7ff0'0000'0000'0000;
+    constexpr std::uint64_t kSign = 0x8000'0000'0000'0000;
+    for (const std::uint64_t nan : {kNan, kNan | kSign, kInfinity + 1}) {
+      CHECK(fast_math::stored(nan) == "nan");
+      CHECK(fast_math::decoded_as_float(nan) == "nan");
+      CHECK(fast_math::key_part(nan) == "nan");
+    }
+    CHECK(fast_math::stored(kInfinity) == "real");
+    CHECK(fast_math::decoded_as_float(kInfinity) == "inf");
+    CHECK(fast_math::decoded_as_float(kInfinity | kSign) == "-inf");
+    CHECK(fast_math::key_part(kInfinity | kSign) == "-inf");
+    CHECK(fast_math::decoded_as_float(std::bit_cast<std::uint64_t>(1e300)) == "none");
+    CHECK(fast_math::decoded_as_float(std::bit_cast<std::uint64_t>(0.5)) == "0.5");
   }
 
   TEST_CASE("an integer decodes as floating point only if the result is exact") {
