@@ -63,8 +63,9 @@ class Limit {
 struct Limits {
   Limit max_entries{};  ///< entries; default: unlimited
   Limit max_bytes{};    ///< bytes that entries take in the file; default: 256 MiB
-  /// Bytes of one entry. A larger entry is refused and counted, and nothing is evicted for it. At
-  /// most 1 GiB, never unlimited. Default: an eighth of max_bytes, at most 64 MiB.
+  /// Bytes of one entry. A larger entry is refused and counted, and nothing is evicted for it. The
+  /// same holds for an entry that is larger than max_bytes. At most 1 GiB, never unlimited.
+  /// Default: an eighth of max_bytes, at most 64 MiB.
   Limit max_entry_bytes{};
   /// Bytes of the write-ahead log while a read of another program keeps it from starting over. If
   /// the log is longer, the file accepts no writes until that read ends. The writes wait in the

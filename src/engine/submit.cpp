@@ -109,12 +109,11 @@ void report_dropped(Engine& engine, std::string_view key) {
       std::string(key));
 }
 
-/// Whether the entry is within the limit for one entry.
+/// Whether the entry is within the limit for one entry and, alone, within the limit for all.
 bool admit(Engine& engine, std::string_view key, std::int64_t byte_size) {
   const ResolvedLimits limits = engine.limits.get();
-  if (byte_size <= limits.max_entry_bytes && limits.max_entries != 0 && limits.max_bytes != 0) {
-    return true;
-  }
+  const std::int64_t max = std::min(limits.max_entry_bytes, limits.max_bytes);
+  if (byte_size <= max && limits.max_entries != 0) return true;
   engine.counters.refused.add();
   engine.notices.notify(
       NoticeKind::refused,

@@ -160,6 +160,21 @@ TEST_SUITE("system") {
     CHECK(f.heard.last(NoticeKind::refused).subject == "l");
   }
 
+  TEST_CASE("an entry above max_bytes is refused and evicts nothing if max_entry_bytes is larger") {
+    CacheFixture f({.limits = {.max_bytes = MiB, .max_entry_bytes = 8 * MiB}});
+    f.fill("other ", 5);
+    f->flush();
+    CHECK_FALSE(f->put("large", std::string(2 * MiB, 'l')));
+    f->flush();
+    CHECK(f->stats().entries == 5);
+    CHECK(f->stats().evicted == 0);
+    CHECK(f->stats().refused == 1);
+    f->set_limits({.max_bytes = 4 * MiB, .max_entry_bytes = 8 * MiB});
+    CHECK(f->put("large", std::string(2 * MiB, 'l')));
+    f->flush();
+    CHECK(f->contains("large"));
+  }
+
   TEST_CASE("max_entry_bytes is an eighth of max_bytes by default") {
     CacheFixture f({.limits = {.max_bytes = 800'000}});
     CHECK_FALSE(f->put("large", std::string(110'000, 'x')));
