@@ -27,6 +27,7 @@ std::vector<engine::InFlightTable::Wanted> Claims::keys_of(
 // Called before the claim. If memory ran out after the claim, the claimed results would never end.
 void Claims::reserve(std::size_t more) {
   own_.resize(queries_.size());
+  removed_.resize(queries_.size());
   in_flight_.reserve(in_flight_.size() + more);
   joined_.reserve(joined_.size() + more);
 }
@@ -46,6 +47,7 @@ std::vector<std::size_t> Claims::claim(const std::vector<std::size_t>& wanted) {
     engine::InFlightPtr& flight = claims[i].flight;
     if (!claims[i].is_own) {
       joined_.push_back({wanted[i], std::move(flight)});
+      removed_[wanted[i]] = claims[i].is_removed;
       continue;
     }
     own.push_back(wanted[i]);

@@ -55,8 +55,9 @@ class Claims {
     return query < own_.size() ? own_[query].get() : nullptr;
   }
   /// Whether the query's key was stored or removed since the look-up. A result that is computed for
-  /// it is then not stored.
+  /// it is then not stored, and a value that was found is no longer valid.
   [[nodiscard]] bool is_superseded(std::size_t query) const {
+    if (query < removed_.size() && removed_[query]) return true;
     const engine::InFlight* const flight = own(query);
     return flight != nullptr && flight->superseded;
   }
@@ -85,6 +86,7 @@ class Claims {
   std::vector<engine::InFlightPtr> own_;        // by query
   std::vector<engine::InFlightPtr> in_flight_;  // the claims in own_, without gaps
   std::vector<Joined> joined_;
+  std::vector<bool> removed_;  // by query: joined, and removed between the look-up and the claim
 };
 
 }  // namespace ashmemo::api

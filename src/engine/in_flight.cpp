@@ -164,10 +164,12 @@ std::vector<InFlightTable::Claim> InFlightTable::claim(std::span<const Wanted> w
   base::Lock lock(mutex_);
   try {
     for (const Wanted& one : wanted) {
-      InFlightPtr found = find_locked(one);
-      const bool is_own = !found;
-      claims.push_back(
-          {is_own ? add_locked(one, removals_before, waiter) : std::move(found), is_own});
+      if (InFlightPtr found = find_locked(one)) {
+        const bool is_removed = removal_filter_.covers(one.key, removals_before);
+        claims.push_back({std::move(found), false, is_removed});
+      } else {
+        claims.push_back({add_locked(one, removals_before, waiter), true, false});
+      }
     }
   } catch (...) {  // no memory: no caller would ever end those that were added
     for (const Claim& claim : claims) {

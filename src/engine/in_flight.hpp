@@ -146,7 +146,8 @@ class InFlightTable {
   /// The answer for one wanted key.
   struct Claim {
     InFlightPtr flight;
-    bool is_own = false;  // the caller has to compute it and to end it
+    bool is_own = false;      // the caller has to compute it and to end it
+    bool is_removed = false;  // of another caller; the key was removed since the look-up
   };
 
   /// The number of results that have left the table. If it has not changed since before a look-up,

@@ -6,9 +6,13 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
+#include <thread>
 #include <vector>
 
 #include "stale_fixture.hpp"
+#include "support/rendezvous.hpp"
+#include "support/watchdog.hpp"
 
 // `stale_if_error`: the value that callers get when a calculation fails, and the notices about it.
 
@@ -74,6 +78,36 @@ TEST_SUITE("unit") {
       failing = false;
       CHECK(ask_both_after(2min).empty());
     }
+  }
+
+  TEST_CASE("a value that was removed before a load joined a failing run does not answer") {
+    const test::Watchdog watchdog("a load that joins after a removal");
+    test::Events events;
+    Blog blog;
+    bool failing = false;
+    auto source = blog.posts.calculation("source", [&](const Post&) {
+      if (!failing) return 1;
+      events.happened("computes");
+      events.wait_for("joined");
+      throw std::runtime_error("the source is down");
+    });
+    blog.posts.cache_calculation("source", kSie);
+    const Post post{1, {}, 0};
+    CHECK(source(post) == 1);
+    blog.clock->advance(10min);
+    failing = true;
+    std::thread other;
+    const test::AtTestPoints points([&, joins = std::this_thread::get_id()](std::string_view at) {
+      if (std::this_thread::get_id() != joins) return;
+      if (at == "load: waits") events.happened("joined");
+      if (at != "load: looked up" || other.joinable()) return;
+      blog.posts.invalidate(post);
+      other = std::thread([&] { CHECK_THROWS_AS((void)source(post), std::runtime_error); });
+      events.wait_for("computes");
+    });
+    CHECK_THROWS_AS((void)source(post), std::runtime_error);
+    other.join();
+    CHECK(events.times("joined") == 1);
   }
 
   TEST_CASE("stale_if_error applies to an empty result after its negative_ttl") {
