@@ -513,15 +513,47 @@ void Load::refresh_stale() {
   }
 }
 
-// The page has its answer already, so a failure here, such as a record whose copy throws, is only
-// reported.
+// The page has its answer already, so a failure here is only reported. If the copy of a record
+// throws, that record pauses, and the others are refreshed.
 void Load::refresh_run(std::size_t run, std::span<const std::size_t> stale) try {
-  const std::uint64_t removals = claims_.removals();
-  auto refresh = Refresh::begin(engine_, runs_[run], queries_, stale, removals);
-  if (refresh) engine_.refreshes->add(std::move(refresh));
+  try {
+    return add_refresh(run, stale);
+  } catch (...) {
+    base::pass_forced_unwind();
+    report_failure(run, what_is(std::current_exception()));
+  }
+  const std::vector<std::size_t> copyable = without_uncopyable(run, stale);
+  const bool helps = !copyable.empty() && copyable.size() < stale.size();
+  if (helps) add_refresh(run, copyable);
 } catch (...) {
   base::pass_forced_unwind();
   report_failure(run, what_is(std::current_exception()));
+}
+
+void Load::add_refresh(std::size_t run, std::span<const std::size_t> stale) {
+  auto refresh = Refresh::begin(engine_, runs_[run], queries_, stale, claims_.removals());
+  // The copy of a record may have forked.
+  if (refresh && !engine_.is_out_of_use()) engine_.refreshes->add(std::move(refresh));
+}
+
+std::vector<std::size_t> Load::without_uncopyable(std::size_t run,
+                                                  std::span<const std::size_t> stale) {
+  const std::int64_t began = engine_.clock->steady_now();
+  std::vector<std::size_t> copyable;
+  for (const std::size_t query : stale) {
+    if (engine_.is_out_of_use()) break;
+    const std::size_t record = record_of(query);
+    try {
+      (void)runs_[run].registered->own(std::span(&record, 1));
+      copyable.push_back(query);
+    } catch (...) {
+      base::pass_forced_unwind();
+      if (engine_.is_out_of_use()) break;  // the copy has forked
+      const engine::Query& failed = queries_[query];
+      failed.calculation->failed_records.failed(failed.key, began, engine_.clock->steady_now(), 1);
+    }
+  }
+  return copyable;
 }
 
 std::vector<std::size_t> Load::distinct(const std::vector<std::size_t>& missing) {

@@ -391,6 +391,43 @@ TEST_SUITE("unit") {
     CHECK(with.executor->waiting() == 0);
   }
 
+  TEST_CASE("a record whose copy throws pauses and delays no refresh of the other records") {
+    struct Wild {
+      Wild(int number, int& throws) : id(number), thrown(throws) {}
+      Wild(const Wild& other) : id(other.id), thrown(other.thrown) {
+        if (id != 2) return;
+        ++thrown;
+        throw std::runtime_error("wild");
+      }
+      Wild(Wild&&) = default;
+      int id;
+      int& thrown;
+    };
+    WithExecutor with;
+    Blog& blog = with.blog;
+    int round = 1;
+    auto& wild = blog.registry.resource<Wild>("Wild", &Wild::id);
+    auto rounds_of = wild.calculation(
+        "round", [&](Records<Wild> batch) { return std::vector<int>(batch.size(), round); });
+    wild.cache_calculation("round", kSwr);
+    int thrown = 0;
+    std::vector<Wild> page;
+    page.reserve(3);
+    for (int id = 1; id <= 3; ++id) page.emplace_back(id, thrown);
+    (void)rounds_of(page);
+    blog.clock->advance(10min);
+    round = 2;
+    CHECK(rounds_of(page) == std::vector<int>{1, 1, 1});
+    CHECK(with.executor->run() == 1);
+    CHECK(rounds_of(page) == std::vector<int>{2, 1, 2});
+    const int thrown_once = thrown;
+    CHECK(rounds_of(page) == std::vector<int>{2, 1, 2});
+    CHECK(thrown == thrown_once);
+    blog.clock->advance(1s);
+    CHECK(rounds_of(page) == std::vector<int>{2, 1, 2});
+    CHECK(thrown > thrown_once);
+  }
+
   TEST_CASE("a thread that ends while a stale load copies its record ends alone") {
     struct Ends {
       explicit Ends(int number) : id(number) {}
