@@ -75,11 +75,13 @@ Status Sweeper::expire_some(store::Store& store, bool* more) {
 }
 
 Status Sweeper::expire_future(store::Store& store, bool* more) {
-  if (future_store_.lock().get() != &store) future_stamp_ = 0;
-  future_store_ = engine_.store.get();
   const std::int64_t now = base::add_saturated(engine_.clock->wall_now(), kFarFuture);
   *more = false;
   if (!engine_.sequence_clock.is_beyond(now)) return {};  // no entry is from the future
+  // After the clock was set back again, more of the checked entries are from the future.
+  if (future_store_.lock().get() != &store || now < future_now_) future_stamp_ = 0;
+  future_store_ = engine_.store.get();
+  future_now_ = now;
   std::int64_t stamp = future_stamp_;
   Status done = expire(
       store,

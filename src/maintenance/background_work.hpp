@@ -71,6 +71,7 @@ class Sweeper {
   Transactions& transactions_;
   std::weak_ptr<store::Store> future_store_;
   std::int64_t future_stamp_ = 0;             // expire_future has checked the rows up to this place
+  std::int64_t future_now_ = 0;               // the time with which it has checked them
   std::weak_ptr<store::Store> walked_store_;  // empty: no walk has begun
   std::int64_t at_row_ = 0;
   std::vector<std::int64_t> walked_ids_;  // the calculations that were retired when it began

@@ -337,4 +337,26 @@ TEST_SUITE("system") {
     CHECK_FALSE(f->contains("too many"));
     CHECK(f->stats().refused == 1);
   }
+
+  TEST_CASE("without eviction, entries make room when the clock is set back once more") {
+    CacheFixture f(room_for(10, Eviction::none));
+    constexpr std::int64_t kDay = std::int64_t{86'400} * 1'000'000;
+    const std::int64_t right = f.clock->wall_now();
+    const auto set_day = [&](std::int64_t day) { f.clock->set_wall(right + day * kDay); };
+    set_day(100);
+    f.fill("a", 9);
+    f->flush();
+    set_day(200);
+    f.fill("b", 1);
+    f->flush();
+    set_day(150);  // only "b" is from the future
+    f.fill("c", 1);
+    f->flush();
+    CHECK(f->stats().expired == 1);
+    set_day(5);  // all are
+    f.fill("d", 5);
+    f->flush();
+    CHECK(f->stats().refused == 0);
+    for (const std::string& key : numbered("d", 5)) CHECK(f->contains(key));
+  }
 }
