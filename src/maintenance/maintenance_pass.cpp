@@ -236,16 +236,22 @@ void MaintenancePass::begin_disk_full_mode(store::Store& store) {
 }
 
 /// Deletes expired entries, and then evicts in small transactions, until there are enough free
-/// pages for the next group. The first evicted rows may free no page, because rows that were
+/// pages for the next group. With Eviction::none it deletes entries from the future instead of
+/// evicting. The first evicted rows may free no page, because rows that were
 /// written together do not share pages.
 Status MaintenancePass::free_disk_space(store::Store& store) {
   const DiskFullMode::FreeingSpace freeing(disk_full_);
   if (Status s = sweeper_.expire_some(store, &more_is_expired_); !s.ok()) return s;
+  bool more_is_future = policy_ == nullptr;
   for (int step = 0; step < DiskFullMode::kMaxSteps; ++step) {
     if (Status s = upkeep_.checkpoint(store, false); !s.ok()) return s;
     const auto free_pages = store.writer()->vacuum(0);
     if (!free_pages.ok()) return free_pages.failure();
     if (*free_pages >= DiskFullMode::kEnoughPages) break;
+    if (more_is_future && !more_is_expired_) {
+      if (Status s = sweeper_.expire_future(store, &more_is_future); !s.ok()) return s;
+      continue;
+    }
     const store::Totals totals = store.writer()->totals();
     if (!evictor_.has_work(totals)) disk_full_.lower_limit(totals.bytes);
     if (!evictor_.has_work(totals)) break;

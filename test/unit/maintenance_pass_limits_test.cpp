@@ -160,6 +160,22 @@ TEST_SUITE("unit") {
     }
   }
 
+  TEST_CASE("a full disk removes entries from the future when eviction is off") {
+    Options options = FakeEngine::manual();
+    options.eviction = Eviction::none;
+    Bench bench(options);
+    const std::int64_t right = bench.fake.clock->wall_now();
+    bench.fake.clock->set_wall(right + 3'600 * kSecond);
+    bench.fake.put_all(test::numbered("future", 100), "v");
+    bench.run_once();
+    bench.fake.clock->set_wall(right);
+    bench.fake.put("new", "v");
+    bench.fake.faults->fail(Call::commit, FailureKind::full, 1, 2);
+    REQUIRE(bench.pass.finish_accepted().ok());
+    CHECK(bench.fake.engine.counters.expired.get() == 100);
+    CHECK(bench.fake.file->has("new"));
+  }
+
   TEST_CASE("due entries are removed in bounded transactions when new entries need their space") {
     Options options = FakeEngine::manual();
     options.eviction = Eviction::none;
