@@ -158,9 +158,22 @@ base::Status ClaimedFile::make_new(Found found) {
   // enter() sees whether a mode could be set.
   auto made = found == Found::nothing ? base::create_private_file(paths_.file) : base::Status();
   if (found != Found::nothing) (void)base::make_private(paths_.file);
+  if (made && found == Found::nothing) made = check_owner();
   // Otherwise a power cut may lose FILE-lock but not FILE-journal. Then the journal looks foreign.
   if (made) base::sync_folder_of(paths_.file);
   return made;
+}
+
+// Otherwise the next start would find the file of another user.
+base::Status ClaimedFile::check_owner() const {
+  const auto file = base::inspect(paths_.file);
+  if (file && file->owned_by_us) return {};
+  [[maybe_unused]] const auto removed = base::remove_file(paths_.file);
+  if (!file) return file.failure();
+  return Failure{FailureKind::unavailable, 0,
+                 "a file that this program creates there belongs to another user, because its file "
+                 "system or server decides the owner; mount it with this user as the owner (uid=), "
+                 "or choose a folder on another file system"};
 }
 
 // Some systems give a group access to all files of a volume when they mount it. The content is

@@ -87,6 +87,7 @@ class ClaimedFile {
   [[nodiscard]] base::Status take_for_writing(OpenFiles& table, bool gives_up_reading);
   [[nodiscard]] base::Status check_under_lock(bool listed, bool gives_up_reading);
   [[nodiscard]] base::Status make_new(Found found);
+  [[nodiscard]] base::Status check_owner() const;
   [[nodiscard]] base::Status drop(const std::vector<std::string>& left_behind);
   void hold(OpenFiles& table, OpenFile& entry) const;
   [[nodiscard]] bool lock_uses(base::RangeLock::Mode mode, std::int64_t first, std::int64_t bytes);

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
 
 #include <atomic>
 #include <cerrno>
@@ -13,6 +14,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/system_calls.hpp"
 #include "support/child.hpp"
 #include "support/opening.hpp"
 #include "support/rendezvous.hpp"
@@ -64,6 +66,22 @@ class Stuck {
   std::atomic<bool> is_taken_{false};
 };
 
+int lstat_of_another_user(const char* path, struct stat* state) noexcept {
+  const int result = ::lstat(path, state);
+  if (result == 0 && S_ISREG(state->st_mode)) ++state->st_uid;
+  return result;
+}
+
+/// While it lives, all files belong to another user, as on a mount with the option uid=.
+struct FilesOfAnotherUser {
+  FilesOfAnotherUser() { sys::lstat = lstat_of_another_user; }
+  ~FilesOfAnotherUser() { sys::lstat = before; }
+  FilesOfAnotherUser(const FilesOfAnotherUser&) = delete;
+  FilesOfAnotherUser& operator=(const FilesOfAnotherUser&) = delete;
+
+  const decltype(sys::lstat) before = sys::lstat;
+};
+
 }  // namespace
 
 TEST_SUITE("unit") {
@@ -105,6 +123,17 @@ TEST_SUITE("unit") {
       fs::remove(dir.path("x"));
       CHECK_FALSE((*claim)->still_in_place());
       before_os_calls({});
+    }
+  }
+
+  TEST_CASE("a file system that gives files to another user fails each start in the same way") {
+    const TempDir dir;
+    const FilesOfAnotherUser files;
+    for (int start = 0; start < 2; ++start) {
+      const auto claim = ClaimedFile::for_writing(dir.path("x"));
+      REQUIRE(outcome(claim) == "unavailable");
+      CHECK(claim.failure().what.find("belongs to another user") != std::string::npos);
+      CHECK(fs::is_empty(dir.path()));
     }
   }
 
