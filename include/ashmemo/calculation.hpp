@@ -168,7 +168,8 @@ class Calculation {
   // removing
 
   /// Removes this calculation's results for the record: all arguments, all scopes, all versions of
-  /// the record. Returns when the removal is committed, as Cache::erase does.
+  /// the record. Returns when the removal is committed, as Cache::erase does. Copies in memory of
+  /// other entries may be dropped, too; the next reads of these take longer.
   template <class U>
   void invalidate(const U& record) const {
     const T* const one = detail::pointer_to<T>(record);

@@ -77,6 +77,8 @@ namespace ashmemo {
 ///          a number out of range, a blob of the wrong size. That is a miss and is counted. It does
 ///          not throw, because other programs may change the file. If your own `decode` throws,
 ///          that counts as nullopt. If `encode` throws, the value is not stored.
+/// Depth:   a `decode` may read from a cache. The limit of nested calculations does not count such
+///          reads, so a long chain of them overflows the stack.
 /// Threads: both functions may run on several threads at once.
 template <class T>
 struct Codec;

@@ -30,6 +30,9 @@
 //   - `flush`, `run_maintenance`, `compact`, `check`, `backup` and `close` throw ErrorCode::misuse.
 // A hook may open caches, and destroy those that it has opened itself, but no others. It may call
 // exit(), which destroys a static cache.
+//
+// The threads of the library block most signals. A program that a hook or a refresh starts with
+// posix_spawn inherits that, unless the call sets another mask.
 
 namespace ashmemo {
 

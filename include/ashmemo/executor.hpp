@@ -12,6 +12,9 @@ namespace ashmemo {
 /// nothing if two refreshes of that calculation run already. If an executor drops a task, the cache
 /// drops its oldest refresh. A later load that finds these entries stale requests another one.
 ///
+/// Warning: if a thread runs other work of the program inside a task, loads in that work use the
+/// scope of the refresh (see Resource::scope).
+///
 /// Life: the cache owns its executor until the cache is closed or destroyed, and releases it on
 /// that thread. If no other object owns the executor, it is destroyed there, and its destructor may
 /// wait for its own threads. If a task may close or destroy the cache, the program must own the

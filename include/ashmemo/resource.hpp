@@ -75,6 +75,9 @@ class Resource {
   /// resources call the functions of those resources, on the background thread. A calculation that
   /// reads the source of the scope itself (a global tenant, for example) also reads it there, and
   /// may find another value. Give it that value as an argument, or in the record.
+  ///
+  /// Warning: a calculation may wait for other tasks in a refresh, and its thread may run some of
+  /// them meanwhile, as work-stealing pools do. Their loads then use the scope of the refresh.
   template <std::invocable S>
   Resource& scope(S scope) {
     detail::set_scope(*state_->core, detail::scope_access(std::move(scope)));

@@ -732,8 +732,10 @@ std::span<const std::size_t> Load::records_that_threw(std::size_t run,
 
 // Whether an older value answers, so that a failure is only reported. A run that is superseded
 // throws: its older value is no longer valid. A refresh has no caller that could get an exception.
+// In a forked child a thread of the parent may have locked the catalog, so no older value answers.
 bool Load::has_kept(std::size_t query) const {
   if (is_refresh_) return true;
+  if (engine_.process.is_forked_child()) return false;
   return !kept_.empty() && kept_[query] && !claims_.is_superseded(query) &&
          engine_.catalog.is_current(run_of(query).keeping->calculation_id);
 }
@@ -764,10 +766,8 @@ void Load::report_failure(std::size_t run, const std::string& why) {
 // Waiting callers share the exception of a run for one key. If a batch of several keys threw, each
 // caller computes its own records.
 void Load::end_flights(std::size_t run, std::span<const std::size_t> records,
-// In a forked child a thread of the parent may have locked the catalog, so no older value answers.
                        const ComputeReport& report) {
   for (const FailedRecord& failed : report.failed) {
-  if (engine_.process.is_forked_child()) return false;
     claims_.end_failed(query_of(run, failed.record), failed.why);
   }
   if (!report.thrown || (runs_[run].one_call && records.size() > 1)) return;
@@ -856,6 +856,7 @@ void Load::join() {
   std::vector<std::size_t> own;  // results that another caller did not give
   for (const Claims::Joined& joined : claims_.joined()) {
     if (!take_joined(joined, deadline)) own.push_back(joined.query);
+    after_user_code();  // the codec may have forked
     if (thrown_) return;
   }
   if (own.empty() || is_lost()) return;
@@ -888,7 +889,6 @@ bool Load::take_ended(std::size_t query, const engine::InFlight& flight) {
       if (!flight.superseded && has_kept(query)) return true;
       const std::size_t run = cached_[query / records_];
       if (failed_.empty() || failed_.front().run == run) {
-    after_user_code();  // the codec may have forked
         failed_.push_back({run, record_of(query), flight.why});
       }
       return true;

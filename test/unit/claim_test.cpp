@@ -8,8 +8,8 @@
 #include <cerrno>
 #include <cstdint>
 #include <filesystem>
-#include <string>
 #include <iterator>
+#include <string>
 #include <string_view>
 #include <thread>
 #include <utility>
@@ -85,6 +85,20 @@ struct FilesOfAnotherUser {
 }  // namespace
 
 TEST_SUITE("unit") {
+  TEST_CASE("the writers of a file that a reader has open share one descriptor") {
+    const TempDir dir;
+    make_cache(dir.path("x"));
+    const auto reader = ClaimedFile::for_reading(dir.path("x"));
+    REQUIRE(reader);
+    const auto descriptors_after_a_writer = [&] {
+      CHECK(outcome(ClaimedFile::for_writing(dir.path("x"))) == "ok");
+      const fs::directory_iterator all("/proc/self/fd");
+      return std::distance(begin(all), end(all));
+    };
+    const auto first = descriptors_after_a_writer();
+    for (int i = 0; i < 3; ++i) CHECK(descriptors_after_a_writer() == first);
+  }
+
   TEST_CASE("a path is resolved in a program without any VFS of SQLite") {
     const TempDir dir;
     const ChildEnd end = in_child([&] {
@@ -103,20 +117,6 @@ TEST_SUITE("unit") {
         return fails && is_root ? EIO : 0;
       });
       const auto claim = ClaimedFile::for_writing(dir.path("x"));
-  TEST_CASE("the writers of a file that a reader has open share one descriptor") {
-    const TempDir dir;
-    make_cache(dir.path("x"));
-    const auto reader = ClaimedFile::for_reading(dir.path("x"));
-    REQUIRE(reader);
-    const auto descriptors_after_a_writer = [&] {
-      CHECK(outcome(ClaimedFile::for_writing(dir.path("x"))) == "ok");
-      const fs::directory_iterator all("/proc/self/fd");
-      return std::distance(begin(all), end(all));
-    };
-    const auto first = descriptors_after_a_writer();
-    for (int i = 0; i < 3; ++i) CHECK(descriptors_after_a_writer() == first);
-  }
-
       REQUIRE(claim);
       fails = !fails;
       CHECK((*claim)->check_in_place());
