@@ -25,7 +25,7 @@ def classes_with_members(text):
     found = set()
     # A definition begins in the first column: `Type Class::member(`, `Class::Class(`,
     # `Class::~Class(`.
-    for match in re.finditer(r"^(?:[\w:<>,&*\[\] ]+[ &*])?((?:\w+::)+)(?:~?\w+|operator\S+)\(", text, re.M):
+    for match in re.finditer(r"^(?! )(?:[\w:<>,&*\[\] ]+[ &*])?((?:\w+::)+)(?:~?\w+|operator\S+)\(", text, re.M):
         outer = match.group(1).split("::")[0]
         if outer[:1].isupper():
             found.add(f"{prefix}::{outer}")
