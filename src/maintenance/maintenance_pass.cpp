@@ -18,6 +18,8 @@ constexpr Duration kLookInterval = std::chrono::seconds(1);
 // While evictions fail, commits may add this share of a limit. The promise about the disk allows
 // it.
 constexpr std::int64_t kGrowthShare = 8;
+// While the device cannot read the file, all writes wait. Microseconds.
+constexpr std::int64_t kMaxTimeUncommitted = 30'000'000;
 
 bool is_disk_full(const Status& done) {
   return !done.ok() && done.failure().kind == base::FailureKind::full;
@@ -127,25 +129,45 @@ Status MaintenancePass::probe(store::Store& store) {
 
 Status MaintenancePass::commit_pending(store::Store& store, const Budget& budget) {
   const CommitTime time{WaitsForReads::once, budget.until};
-  while (before_group_ || !engine_.pending.empty()) {
-    const auto has_space = upkeep_.find_wal_space(store, time.waits);
-    if (!has_space.ok()) return has_space.failure();
-    if (!*has_space) return {};
-    if (Status s = commit_some(store, time); !s.ok()) return s;
-    if (before_group_ || engine_.clock->steady_now() >= budget.until) return {};
-  }
-  return {};
+  return watch_commits(store, [&]() -> Status {
+    while (before_group_ || !engine_.pending.empty()) {
+      const auto has_space = upkeep_.find_wal_space(store, time.waits);
+      if (!has_space.ok()) return has_space.failure();
+      if (!*has_space) return {};
+      if (Status s = commit_some(store, time); !s.ok()) return s;
+      if (before_group_ || engine_.clock->steady_now() >= budget.until) return {};
+    }
+    return {};
+  });
 }
 
 /// Does not wait for items that are queued while it runs. Otherwise a flush of a busy cache would
 /// not return.
 Status MaintenancePass::finish_pending(store::Store& store, WaitsForReads waits) {
   const auto last = engine_.pending.last_number();
-  while (before_group_ || engine_.pending.has_until(last)) {
-    if (Status s = upkeep_.require_wal_space(store, waits); !s.ok()) return s;
-    if (Status s = commit_some(store, {waits, base::kForever}); !s.ok()) return s;
+  return watch_commits(store, [&]() -> Status {
+    while (before_group_ || engine_.pending.has_until(last)) {
+      if (Status s = upkeep_.require_wal_space(store, waits); !s.ok()) return s;
+      if (Status s = commit_some(store, {waits, base::kForever}); !s.ok()) return s;
+    }
+    return {};
+  });
+}
+
+/// A bad sector can make every commit fail, because the pending writes keep their order. If that
+/// does not end for half a minute, the file counts as damaged.
+Status MaintenancePass::watch_commits(store::Store& store, const std::function<Status()>& commit) {
+  Status done = commit();
+  if (done.ok() || !store::is_unreadable(done.failure())) {
+    uncommitted_since_.reset();
+    return done;
   }
-  return {};
+  const std::int64_t now = engine_.clock->steady_now();
+  if (!uncommitted_since_) uncommitted_since_ = now;
+  if (now - *uncommitted_since_ < kMaxTimeUncommitted) return done;
+  engine_.store.mark_corrupt(store, "its writes cannot be stored: " + done.failure().what);
+  uncommitted_since_.reset();
+  return done;
 }
 
 /// Commits a group and evicts as much as it added. If the evictions after the last group are not

@@ -61,6 +61,7 @@ class MaintenancePass {
 
   base::Status commit_pending(store::Store& store, const Budget& budget);
   base::Status finish_pending(store::Store& store, WaitsForReads waits);
+  base::Status watch_commits(store::Store& store, const std::function<base::Status()>& commit);
   base::Status commit_some(store::Store& store, const CommitTime& time);
   base::Status commit_next(store::Store& store, const CommitTime& time);
   base::Status hold_limits(store::Store& store, store::Totals before, WaitsForReads waits);
@@ -100,7 +101,8 @@ class MaintenancePass {
   bool is_writing_accesses_ = false;  // a round is not finished
   // The totals before the last group, until the evictor has removed as much as the group added.
   std::optional<store::Totals> before_group_;
-  std::optional<store::Totals> unevicted_since_;  // the totals when evictions began to fail
+  std::optional<store::Totals> unevicted_since_;   // the totals when evictions began to fail
+  std::optional<std::int64_t> uncommitted_since_;  // when the device began to fail commits
 };
 
 }  // namespace ashmemo::maintenance

@@ -168,4 +168,48 @@ TEST_SUITE("system") {
     CHECK(groups_beyond >= 5);  // of 50 entries: an eighth of the limit
     CHECK(has(s.f.heard.last(NoticeKind::quarantined).what, "cannot be evicted"));
   }
+
+  TEST_CASE("a file counts as damaged if the device never reads what must be written") {
+    using Change = void (*)(Cache&, const std::string& key);
+    const Change changes[] = {
+        [](Cache& cache, const std::string& key) { cache.put(key, 1); },
+        [](Cache& cache, const std::string& key) { (void)cache.erase(key); },
+        [](Cache& cache, const std::string&) { (void)cache.erase_prefix("k"); },
+    };
+    for (const Change change : changes) {
+      for (const bool recovers : {false, true}) {
+        INFO("recovers " << recovers);
+        Scene s;
+        s.f.cache();
+        s.fail_page(50);
+        int i = 0;
+        while (s.f->contains("k" + std::to_string(i)) && i < 1'999) ++i;
+        change(s.f.cache(), "k" + std::to_string(i));
+        s.f->put("new", 1);
+        const auto wait = [&](int most_tenths) {
+          int tenths = 0;
+          for (; s.f.heard.count(NoticeKind::quarantined) == 0 && tenths < most_tenths; ++tenths) {
+            s.f.clock->advance(100ms);
+            (void)s.f->run_maintenance(1s);
+          }
+          return tenths;
+        };
+        CHECK(wait(200) == 200);
+        CHECK(s.f->health().state == HealthState::degraded);
+        if (recovers) {
+          s.device.heal();
+          (void)wait(10);
+          CHECK(s.f.heard.count(NoticeKind::quarantined) == 0);
+        } else {
+          CHECK(wait(1'000) <= 150);
+          CHECK(has(s.f.heard.last(NoticeKind::quarantined).what, "cannot be stored"));
+          s.run();
+        }
+        CHECK(s.f->health().state == HealthState::ok);
+        CHECK(s.f->stats().queue_bytes == 0);
+        s.f->flush();
+        CHECK(s.f->get<int>("new") == 1);
+      }
+    }
+  }
 }
