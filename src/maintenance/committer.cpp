@@ -306,8 +306,8 @@ Status Committer::erase_some(store::Writer& writer, std::string_view prefix, Cha
 
 Status Committer::erase_all(store::Writer& writer, Changes& changes, bool* finished) {
   // Row by row if a hook needs the keys, or if the rows are overwritten with zeroes, which adds
-  // them to the write-ahead log.
-  if (transactions_.wants_keys() || engine_.options.erase_securely)
+  // them to the write-ahead log. On a full disk that log has no space for all changed pages.
+  if (transactions_.wants_keys() || engine_.options.erase_securely || transactions_.is_disk_full())
     return erase_some(writer, {}, changes, finished);
   auto removed = writer.delete_everything();
   if (!removed.ok()) return removed.failure();

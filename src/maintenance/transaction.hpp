@@ -42,6 +42,7 @@ class Transactions {
   [[nodiscard]] base::Status run(store::Store& store, const Body& body);
   /// The maximum size of the next transaction.
   [[nodiscard]] Portion portion() const noexcept { return disk_full_.portion(); }
+  [[nodiscard]] bool is_disk_full() const noexcept { return disk_full_.is_active(); }
   /// Reports that the store refuses to write, because of a transaction or of a step that must come
   /// before one. Does nothing if the log was deleted: MaintenancePass then opens the file again.
   void failed(const store::Store& store, const base::Failure& failure);

@@ -113,6 +113,18 @@ TEST_SUITE("unit") {
     }
   }
 
+  TEST_CASE("on a full disk all entries are removed in several bounded transactions") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    fill(fake, 2'300);
+    fake.faults->fail(Call::delete_everything, FailureKind::full, 1, 100);
+    const RangePtr range = command(Range::Kind::erase_all);
+    CHECK(engine::run_range(fake.engine, range));
+    CHECK(range->removed == 2'301);
+    CHECK(fake.file->keys().empty());
+    CHECK(fake.faults->calls(Call::delete_everything) == 1);
+  }
+
   TEST_CASE("a queued put_calculations command stores new calculations at the next flush") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());
