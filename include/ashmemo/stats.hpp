@@ -78,8 +78,8 @@ struct Stats {
 /// The state of the store.
 enum class HealthState : std::uint8_t {
   ok = 0,
-  /// Writing waits or fails (a lock of another program, a full disk) while reads work; or reads
-  /// fail and are misses.
+  /// Writing waits or fails (a lock of another program, a full disk, no right to write) while reads
+  /// work; or reads fail and are misses.
   degraded = 1,
   unavailable = 2,  ///< the store cannot be used at the moment; it is tried again with back-off
   closed = 3,       ///< the cache was closed
