@@ -32,7 +32,7 @@
 // A mutex of this level of the lock order. engine/engine.hpp has the order.
 #define ASHMEMO_LOCK_LEVEL(n)                                          \
   ASHMEMO_THREAD(acquired_after(::ashmemo::base::LockLevel<n>::begin)) \
-  ASHMEMO_THREAD(acquired_before(::ashmemo::base::LockLevel<n + 1>::begin))
+  ASHMEMO_THREAD(acquired_before(::ashmemo::base::LockLevel<(n) + 1>::begin))
 
 namespace ashmemo::base {
 

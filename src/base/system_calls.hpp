@@ -14,6 +14,7 @@
 // make them fail, or to end the process.
 
 #if defined(ASHMEMO_TEST_POINTS)
+// NOLINTNEXTLINE(bugprone-macro-parentheses): a declared name cannot have parentheses
 #define ASHMEMO_SYSTEM_CALL(name) inline decltype(&::name) name = &::name
 #else
 #define ASHMEMO_SYSTEM_CALL(name) using ::name

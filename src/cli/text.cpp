@@ -134,7 +134,10 @@ std::string size_text(std::int64_t bytes) {
   if (bytes < 1'024) return fmt::format("{} B", bytes);
   double amount = static_cast<double>(bytes) / 1'024;
   std::string_view units = "KMGTPE";
-  for (; amount >= 1'023.95; amount /= 1'024) units.remove_prefix(1);
+  while (amount >= 1'023.95) {
+    amount /= 1'024;
+    units.remove_prefix(1);
+  }
   return fmt::format("{:.1f} {}iB", amount, units.front());
 }
 

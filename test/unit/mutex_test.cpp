@@ -19,8 +19,10 @@ struct Probe {
   explicit Probe(Mutex& probed, bool& result) : mutex(probed), is_locked(result) {}
   ~Probe() {
     std::thread([this] {
-      is_locked = !mutex.try_lock();
-      if (!is_locked) mutex.unlock();
+      is_locked = true;
+      if (!mutex.try_lock()) return;
+      is_locked = false;
+      mutex.unlock();
     }).join();
   }
   Probe(const Probe&) = delete;
