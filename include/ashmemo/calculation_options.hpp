@@ -29,8 +29,8 @@ struct CalculationOptions {
 /// The ttl begins when a result is stored, and both stale windows begin at the end of the ttl. Sums
 /// saturate: a window beyond the range of Duration never ends. A shorter policy also applies to
 /// results that were stored before. ErrorCode::misuse, which names the field: a ttl that is not
-/// longer than 0, a negative window, and a window without effect (a stale window without a ttl that
-/// ends, and negative_ttl for results that are never "nothing").
+/// longer than 0, a negative window, and a window without effect (a stale window without a ttl, and
+/// negative_ttl for results that are never "nothing").
 struct CachePolicy {
   /// How long a result answers. Default: forever, until it is evicted.
   std::optional<Duration> ttl{};

@@ -21,17 +21,13 @@ void require_not_negative(std::optional<Duration> window, std::string_view name,
               std::string(name));
 }
 
-// Whether results with this ttl become stale. The longest ttl never ends.
-bool ends(std::optional<Duration> ttl) { return ttl && ttl->count() < base::kForever; }
-
-// A stale window has no effect without a ttl that ends, because such results never become stale.
+// A stale window has no effect without a ttl, because such results never become stale.
 void require_ttl_for(std::optional<Duration> window, std::string_view name,
                      std::string_view whose) {
   if (!window || window->count() == 0) return;
   throw Error(
       ErrorCode::misuse,
-      fmt::format("{}: {} is {}, but without a ttl that ends it has no effect; set a shorter ttl, "
-                  "or remove it",
+      fmt::format("{}: {} is {}, but without a ttl it has no effect; set a ttl, or remove it",
                   whose, name, to_string(*window)),
       std::string(name));
 }
@@ -67,8 +63,7 @@ void require_effect(const CachePolicy& policy, bool optional, std::string_view w
                             whose),
                 "negative_ttl");
   }
-  const bool has_stale_nothing = ends(policy.negative_ttl) && policy.negative_ttl->count() > 0;
-  if (!ends(policy.ttl) && !has_stale_nothing) {
+  if (!policy.ttl && (!policy.negative_ttl || policy.negative_ttl->count() == 0)) {
     require_ttl_for(policy.stale_while_revalidate, "stale_while_revalidate", whose);
     require_ttl_for(policy.stale_if_error, "stale_if_error", whose);
   }
