@@ -522,9 +522,8 @@ void Load::refresh_run(std::size_t run, std::span<const std::size_t> stale) try 
     base::pass_forced_unwind();
     report_failure(run, what_is(std::current_exception()));
   }
-  const std::vector<std::size_t> copyable = without_uncopyable(run, stale);
-  const bool helps = !copyable.empty() && copyable.size() < stale.size();
-  if (helps) add_refresh(run, copyable);
+  const std::vector<std::size_t> some = copyable(run, stale);
+  if (!some.empty() && some.size() < stale.size()) add_refresh(run, some);
 } catch (...) {
   base::pass_forced_unwind();
   report_failure(run, what_is(std::current_exception()));
@@ -536,16 +535,14 @@ void Load::add_refresh(std::size_t run, std::span<const std::size_t> stale) {
   if (refresh && !engine_.is_out_of_use()) engine_.refreshes->add(std::move(refresh));
 }
 
-std::vector<std::size_t> Load::without_uncopyable(std::size_t run,
-                                                  std::span<const std::size_t> stale) {
+std::vector<std::size_t> Load::copyable(std::size_t run, std::span<const std::size_t> stale) {
   const std::int64_t began = engine_.clock->steady_now();
-  std::vector<std::size_t> copyable;
+  std::vector<std::size_t> copied;
   for (const std::size_t query : stale) {
-    if (engine_.is_out_of_use()) break;
     const std::size_t record = record_of(query);
     try {
       (void)runs_[run].registered->own(std::span(&record, 1));
-      copyable.push_back(query);
+      copied.push_back(query);
     } catch (...) {
       base::pass_forced_unwind();
       if (engine_.is_out_of_use()) break;  // the copy has forked
@@ -553,7 +550,7 @@ std::vector<std::size_t> Load::without_uncopyable(std::size_t run,
       failed.calculation->failed_records.failed(failed.key, began, engine_.clock->steady_now(), 1);
     }
   }
-  return copyable;
+  return copied;
 }
 
 std::vector<std::size_t> Load::distinct(const std::vector<std::size_t>& missing) {

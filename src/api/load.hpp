@@ -154,8 +154,8 @@ class Load {
   void refresh_stale();
   void refresh_run(std::size_t run, std::span<const std::size_t> stale);
   void add_refresh(std::size_t run, std::span<const std::size_t> stale);
-  [[nodiscard]] std::vector<std::size_t> without_uncopyable(std::size_t run,
-                                                            std::span<const std::size_t> stale);
+  [[nodiscard]] std::vector<std::size_t> copyable(std::size_t run,
+                                                  std::span<const std::size_t> stale);
   [[nodiscard]] bool is_paused(std::size_t query) const;
   [[nodiscard]] std::vector<std::vector<std::size_t>> batches_of(
       const std::vector<std::size_t>& queries);
