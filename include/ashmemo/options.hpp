@@ -184,8 +184,8 @@ struct Options {
   std::int64_t reader_cache_bytes = 4 * MiB;  ///< page cache of one reader connection
   std::int64_t writer_cache_bytes = 8 * MiB;  ///< page cache of the writer connection
   /// Remembered places of rows in the file, 8 bytes for each key. A read of a remembered row
-  /// searches one tree. Any other read searches two. 0: none. The memory is used only as rows are
-  /// read and written.
+  /// searches one tree instead of two. A wrong place costs one search more. 0: none. The memory is
+  /// used only as rows are read and written.
   std::int64_t hint_bytes = 4 * MiB;
   // How the file is treated.
   Access access = Access::read_write;

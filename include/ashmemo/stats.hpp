@@ -44,7 +44,7 @@ struct Stats {
   /// executor dropped a task. They stay stale until another load asks for them.
   std::int64_t refreshes_dropped = 0;
   /// Rows that reads and writes found in the file by their remembered places (Options::hint_bytes).
-  /// Calls that count nothing else are counted here.
+  /// Also those of calls that count neither hits nor misses, such as `contains`.
   std::int64_t hint_hits = 0;
   /// The remembered place did not contain the row. The row was then searched by its key.
   std::int64_t wrong_hints = 0;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -154,12 +155,14 @@ class RangeLock {
   void unlock() noexcept;
   /// What `open` was asked for.
   [[nodiscard]] Mode made_for() const noexcept { return made_for_; }
+  [[nodiscard]] bool is_locked() const noexcept { return is_locked_.load(); }
 
  private:
   RangeLock(int descriptor, Mode for_locks) noexcept
       : made_for_(for_locks), descriptor_(descriptor) {}
   const ProcessMark process_;
   const Mode made_for_;
+  std::atomic<bool> is_locked_{false};
   const int descriptor_;
 };
 

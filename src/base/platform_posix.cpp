@@ -511,12 +511,16 @@ RangeLock::Outcome RangeLock::lock(Mode mode, std::int64_t first, std::int64_t b
   struct flock range = whole_file(mode == Mode::exclusive ? F_WRLCK : F_RDLCK);
   range.l_start = static_cast<off_t>(first);
   range.l_len = static_cast<off_t>(bytes);
-  if (set_lock(descriptor_, range)) return Outcome::locked;
+  if (set_lock(descriptor_, range)) {
+    is_locked_.store(true);
+    return Outcome::locked;
+  }
   return errno == EACCES || errno == EAGAIN ? Outcome::refused : Outcome::impossible;
 }
 
 void RangeLock::unlock() noexcept {
   if (!process_.is_forked_child()) (void)set_lock(descriptor_, whole_file(F_UNLCK));
+  is_locked_.store(false);
 }
 
 Result<std::thread> start_thread(const char* name, std::function<void()> work) try {

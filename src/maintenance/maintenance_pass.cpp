@@ -18,8 +18,10 @@ constexpr Duration kLookInterval = std::chrono::seconds(1);
 // While evictions fail, commits may add this share of a limit. The promise about the disk allows
 // it.
 constexpr std::int64_t kGrowthShare = 8;
-// While the device cannot read the file, all writes wait. Microseconds.
-constexpr std::int64_t kMaxTimeUncommitted = 30'000'000;
+// A file counts as damaged when writes have waited for this time and this number of attempts,
+// because the device cannot read the file. Microseconds.
+constexpr std::int64_t kMaxTimeUnwritten = 30'000'000;
+constexpr int kMinTriesUnwritten = 9;
 
 bool is_disk_full(const Status& done) {
   return !done.ok() && done.failure().kind == base::FailureKind::full;
@@ -72,12 +74,27 @@ Status MaintenancePass::on_store(const std::function<Status(store::Store&)>& wor
     const auto store = supervisor_.ensure();
     if (!store || store->writer() == nullptr) return not_writable(store.get());
     Status done = work(*store);
+    watch_device(store, done);
     if (done.ok() || store->is_log_in_place()) return done;
     supervisor_.look_at_file();
     if (tries < kMaxTries) continue;
     supervisor_.postpone(done.failure());
     return done;
   }
+}
+
+/// A bad sector can make every commit fail, because the pending writes keep their order. A commit
+/// that succeeds ends the watch.
+void MaintenancePass::watch_device(const std::shared_ptr<store::Store>& store, const Status& done) {
+  if (engine_.pending.empty()) unwritten_.reset();
+  if (engine_.pending.empty() || done.ok() || !store::is_unreadable(done.failure())) return;
+  const std::int64_t now = engine_.clock->steady_now();
+  if (!unwritten_ || unwritten_->store.lock() != store) unwritten_ = Unwritten{store, now, 0};
+  ++unwritten_->tries;
+  if (now - unwritten_->since < kMaxTimeUnwritten) return;
+  if (unwritten_->tries < kMinTriesUnwritten) return;
+  engine_.store.mark_corrupt(*store, "its writes cannot be stored: " + done.failure().what);
+  unwritten_.reset();
 }
 
 Status MaintenancePass::look_and_work(store::Store& store, bool looks, const Budget& budget,
@@ -129,53 +146,37 @@ Status MaintenancePass::probe(store::Store& store) {
 
 Status MaintenancePass::commit_pending(store::Store& store, const Budget& budget) {
   const CommitTime time{WaitsForReads::once, budget.until};
-  return watch_commits(store, [&]() -> Status {
-    while (before_group_ || !engine_.pending.empty()) {
-      const auto has_space = upkeep_.find_wal_space(store, time.waits);
-      if (!has_space.ok()) return has_space.failure();
-      if (!*has_space) return {};
-      if (Status s = commit_some(store, time); !s.ok()) return s;
-      if (before_group_ || engine_.clock->steady_now() >= budget.until) return {};
-    }
-    return {};
-  });
+  while (before_group_ || !engine_.pending.empty()) {
+    const auto has_space = upkeep_.find_wal_space(store, time.waits);
+    if (!has_space.ok()) return has_space.failure();
+    if (!*has_space) return {};
+    if (Status s = commit_some(store, time); !s.ok()) return s;
+    if (before_group_ || engine_.clock->steady_now() >= budget.until) return {};
+  }
+  return {};
 }
 
 /// Does not wait for items that are queued while it runs. Otherwise a flush of a busy cache would
 /// not return.
 Status MaintenancePass::finish_pending(store::Store& store, WaitsForReads waits) {
   const auto last = engine_.pending.last_number();
-  return watch_commits(store, [&]() -> Status {
-    while (before_group_ || engine_.pending.has_until(last)) {
-      if (Status s = upkeep_.require_wal_space(store, waits); !s.ok()) return s;
-      if (Status s = commit_some(store, {waits, base::kForever}); !s.ok()) return s;
-    }
-    return {};
-  });
-}
-
-/// A bad sector can make every commit fail, because the pending writes keep their order. If that
-/// does not end for half a minute, the file counts as damaged.
-Status MaintenancePass::watch_commits(store::Store& store, const std::function<Status()>& commit) {
-  Status done = commit();
-  if (done.ok() || !store::is_unreadable(done.failure())) {
-    uncommitted_since_.reset();
-    return done;
+  while (before_group_ || engine_.pending.has_until(last)) {
+    if (Status s = upkeep_.require_wal_space(store, waits); !s.ok()) return s;
+    if (Status s = commit_some(store, {waits, base::kForever}); !s.ok()) return s;
   }
-  const std::int64_t now = engine_.clock->steady_now();
-  if (!uncommitted_since_) uncommitted_since_ = now;
-  if (now - *uncommitted_since_ < kMaxTimeUncommitted) return done;
-  engine_.store.mark_corrupt(store, "its writes cannot be stored: " + done.failure().what);
-  uncommitted_since_.reset();
-  return done;
+  return {};
 }
 
 /// Commits a group and evicts as much as it added. If the evictions after the last group are not
 /// finished, it only continues these.
 Status MaintenancePass::commit_some(store::Store& store, const CommitTime& time) {
   if (before_group_) return hold_limits(store, *before_group_, time.waits);
+  if (disk_full_.is_active()) {
+    if (Status s = upkeep_.checkpoint_if_long(store); !s.ok()) return s;
+  }
   const store::Totals before = store.writer()->totals();
   if (Status s = commit_next(store, time); !s.ok()) return s;
+  unwritten_.reset();
   return hold_limits(store, before, time.waits);
 }
 
@@ -259,8 +260,8 @@ void MaintenancePass::begin_disk_full_mode(store::Store& store) {
 
 /// Deletes expired entries, and then evicts in small transactions, until there are enough free
 /// pages for the next group. With Eviction::none it deletes entries from the future instead of
-/// evicting. The first evicted rows may free no page, because rows that were
-/// written together do not share pages.
+/// evicting. The first evicted rows may free no page, because rows that were written together do not
+/// share pages.
 Status MaintenancePass::free_disk_space(store::Store& store) {
   const DiskFullMode::FreeingSpace freeing(disk_full_);
   if (Status s = sweeper_.expire_some(store, &more_is_expired_); !s.ok()) return s;

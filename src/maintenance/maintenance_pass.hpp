@@ -55,13 +55,13 @@ class MaintenancePass {
   /// again and repeats the work: its writes are still pending, because no caller has returned.
   base::Status on_store(const std::function<base::Status(store::Store&)>& work);
   [[nodiscard]] bool is_due(std::int64_t* next, Duration interval, const Budget& budget) const;
+  void watch_device(const std::shared_ptr<store::Store>& store, const base::Status& done);
   base::Status look_and_work(store::Store& store, bool looks, const Budget& budget, bool* more);
   base::Status work(store::Store& store, const Budget& budget, bool* more);
   base::Status probe(store::Store& store);
 
   base::Status commit_pending(store::Store& store, const Budget& budget);
   base::Status finish_pending(store::Store& store, WaitsForReads waits);
-  base::Status watch_commits(store::Store& store, const std::function<base::Status()>& commit);
   base::Status commit_some(store::Store& store, const CommitTime& time);
   base::Status commit_next(store::Store& store, const CommitTime& time);
   base::Status hold_limits(store::Store& store, store::Totals before, WaitsForReads waits);
@@ -101,8 +101,14 @@ class MaintenancePass {
   bool is_writing_accesses_ = false;  // a round is not finished
   // The totals before the last group, until the evictor has removed as much as the group added.
   std::optional<store::Totals> before_group_;
-  std::optional<store::Totals> unevicted_since_;   // the totals when evictions began to fail
-  std::optional<std::int64_t> uncommitted_since_;  // when the device began to fail commits
+  std::optional<store::Totals> unevicted_since_;  // the totals when evictions began to fail
+  /// Since when, and how often, pending writes failed because the device cannot read the file.
+  struct Unwritten {
+    std::weak_ptr<store::Store> store;
+    std::int64_t since;
+    int tries;
+  };
+  std::optional<Unwritten> unwritten_;
 };
 
 }  // namespace ashmemo::maintenance

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "store/quarantine.hpp"
@@ -25,8 +27,8 @@ constexpr std::int64_t kSqliteSharedBytes = 510;
 // lock on it.
 constexpr std::int64_t kSqlitePending = 0x4000'0000;
 
-// Another program has its lock on that byte for a moment only. After this many attempts it does not
-// give the byte back.
+// Another program has its lock on that byte for a moment only. After this many attempts, a
+// millisecond apart, it does not give the byte back.
 constexpr int kMaxLockTries = 100;
 
 Failure in_use(const std::string& file, std::string_view by) {
@@ -218,7 +220,7 @@ base::Status ClaimedFile::take_for_reading(OpenFiles& table) {
   return enter(table);
 }
 
-// Called before SQLite opens the file. `RangeLock::open` may close a descriptor of the file, which
+// Called before SQLite opens the file for this claim. `RangeLock::open` may close a descriptor of the file, which
 // would drop SQLite's locks. Without the lock the file is as safe as on systems without such locks.
 void ClaimedFile::hold(OpenFiles& table, OpenFile& entry) const {
   using Mode = base::RangeLock::Mode;
@@ -313,6 +315,7 @@ base::Status ClaimedFile::begin_use(bool exclusive) {
     const OpenFiles::Turn turn(table, path());
     bool is_locked = false;
     for (int tries = 0; !is_locked && tries < kMaxLockTries; ++tries) {
+      if (tries > 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
       is_locked = exclusive ? lock_uses(Mode::exclusive, kSqlitePending, 1)
                             : lock_uses(Mode::shared, kSqliteSharedFirst, kSqliteSharedBytes);
     }
@@ -342,7 +345,7 @@ void ClaimedFile::hold_log() {
   OpenFiles& table = OpenFiles::of_this_process();
   const OpenFiles::Turn turn(table, path());
   using Mode = base::RangeLock::Mode;
-  (void)lock_uses(Mode::shared, kSqliteSharedFirst, kSqliteSharedBytes);
+  if (!lock_uses(Mode::shared, kSqliteSharedFirst, kSqliteSharedBytes)) return;
   wal_ = log_in_use();
   if (!wal_) unlock_uses();
 }

@@ -151,14 +151,15 @@ void OpenFiles::replace(Entry entry, const base::FileIdentity& file) {
   entry->file = file;
 }
 
-// The first lock of an entry is its own, and a writer may use all of its locks.
+// The first lock of an entry is its own.
 std::unique_ptr<base::RangeLock> OpenFiles::take_unused(const base::FileIdentity& file,
                                                         base::RangeLock::Mode for_locks) {
   const base::Lock guard(mutex);
   for (OpenFile& open : files_) {
-    if (open.lock || open.uses.empty() || !(open.file == file)) continue;
-    const auto unused = std::find_if(open.uses.begin() + 1, open.uses.end(),
-                                     [&](const auto& use) { return use->made_for() == for_locks; });
+    if (open.uses.empty() || !(open.file == file)) continue;
+    const auto unused = std::find_if(open.uses.begin() + 1, open.uses.end(), [&](const auto& use) {
+      return use->made_for() == for_locks && !use->is_locked();
+    });
     if (unused == open.uses.end()) continue;
     auto taken = std::move(*unused);
     open.uses.erase(unused);

@@ -32,8 +32,7 @@ bool proves(ValueView proof, std::string_view key, const EntryView& row) noexcep
 // two seconds. Microseconds.
 constexpr std::int64_t kTickOfFiles = 3'000'000;
 
-// A part of the disk that cannot be read may have this many rows of one look-up. Each of them costs
-// an attempt. A device that answers slowly is not asked again after this time (microseconds).
+// A look-up ends after this many rows that the device cannot read. Each of them costs an attempt. A device that answers slowly is not asked again after this time (microseconds).
 constexpr int kMaxUnreadKeys = 100;
 constexpr std::int64_t kMaxUnreadTime = 1'000'000;
 
@@ -190,7 +189,10 @@ bool Reader::read_at(std::int64_t rowid, const Lookup& lookup, RowSink& sink) {
   find->bind_text(2, lookup.key);
   const int rc = find->try_step();
   if (rc == SQLITE_ROW && deliver(*find, lookup, sink)) return true;
-  if (rc != SQLITE_ROW && !is_missing(rc)) find->fail(rc);
+  if (rc != SQLITE_ROW && !is_missing(rc)) {
+    hints_->forget(lookup.key, rowid);  // it may be wrong, and then the row can be read by its key
+    find->fail(rc);
+  }
   const bool is_too_large = failure_kind(rc) == base::FailureKind::too_large;
   if (is_too_large && has_row(rowid, lookup.key)) return true;
   hints_->forget(lookup.key, rowid);

@@ -34,13 +34,15 @@ ReaderPool::ReaderPool(std::string path, const ConnectionOptions& options, Snaps
 }
 
 void ReaderPool::add(std::unique_ptr<Connection> connection) {
-  auto reader = Reader::on(std::move(connection), rule_, hints_, path_);
-  if (!reader) return;
-  const base::Lock lock(mutex_);
-  Slot* const slot = add_slot_locked(false);
-  slot->reader = std::move(*reader);
-  slot->busy = false;
-  idle_.push_back(slot);
+  static_cast<void>(guarded(nullptr, "adding a reader", [&] {
+    auto reader = Reader::on(std::move(connection), rule_, hints_, path_);
+    if (!reader) return;
+    const base::Lock lock(mutex_);
+    Slot* const slot = add_slot_locked(false);
+    slot->reader = std::move(*reader);
+    slot->busy = false;
+    idle_.push_back(slot);
+  }));
 }
 
 base::Result<ReaderPool::Lease> ReaderPool::lease() {

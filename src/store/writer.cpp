@@ -70,9 +70,7 @@ base::Failure SqliteWriter::closed() {
 }
 
 base::Status SqliteWriter::ready() {
-  if (!open_) return closed();
-  if (!std::exchange(is_used_, true)) reserve_wal();
-  return open_->connection->complete();
+  return open_ ? open_->connection->complete() : base::Status(closed());
 }
 
 base::Result<Writer::Begun> SqliteWriter::begin() {
@@ -82,7 +80,7 @@ base::Result<Writer::Begun> SqliteWriter::begin() {
     in_transaction_ = true;
     changes_at_begin_ = sqlite3_total_changes64(handle());
     auto seen = look_around();
-    if (!is_log_reserved_) reserve_wal();  // here, because no other program writes the WAL now
+    if (!is_log_reserved_) lengthen_wal();
     return seen;
   });
   if (!begun) rollback();
@@ -92,7 +90,9 @@ base::Result<Writer::Begun> SqliteWriter::begin() {
 base::Result<Writer::Begun> SqliteWriter::look() {
   if (const auto done = ready(); !done) return done.failure();
   if (in_transaction_) return open_transaction("looking at the file");
-  return guarded(handle(), "looking at the file", [&] { return look_around(); });
+  auto seen = guarded(handle(), "looking at the file", [&] { return look_around(); });
+  if (seen && !is_log_reserved_) reserve_wal();
+  return seen;
 }
 
 // Notices changes of other programs since the last call. The version is read first, so a change
@@ -354,9 +354,9 @@ std::optional<DeletedRow> SqliteWriter::find_by_hint(std::string_view key, std::
   }
   // A key of another program may be too large to be read.
   const bool is_wrong = rc == SQLITE_ROW || rc == SQLITE_DONE;
+  hints_->forget(key, *rowid);  // also of a row that the device cannot read: it may be wrong
   if (!is_wrong && failure_kind(rc) != base::FailureKind::too_large) row->fail(rc);
   hints_->count_use(false);
-  hints_->forget(key, *rowid);
   return std::nullopt;
 }
 
@@ -749,13 +749,21 @@ struct SqliteWriter::Moved {
   [[nodiscard]] bool all() const noexcept { return moved == frames; }
 };
 
-// A new WAL is empty, and evicting on a full disk needs space in it. Zeros are no frames: SQLite
-// takes such a WAL for an empty one. Without space the cache goes on, and the next transaction
-// tries again.
+// A new WAL is empty, and evicting on a full disk needs space in it. Without the write lock another
+// program could write the WAL now. If the lock is busy, the next look or transaction tries again.
 void SqliteWriter::reserve_wal() noexcept {
+  const NoWaiting no_waiting(handle());
+  static_cast<void>(guarded(handle(), "reserving space in the WAL", [&] {
+    use(&WriterSql::begin)->run();
+    lengthen_wal();
+  }));
+  if (sqlite3_get_autocommit(handle()) == 0) database().tryExec("ROLLBACK");
+}
+
+// Zeros are no frames: SQLite takes a WAL of zeros for an empty one.
+void SqliteWriter::lengthen_wal() noexcept {
   sqlite3_file* const wal = file_of(SQLITE_FCNTL_JOURNAL_POINTER);
-  if (wal == nullptr) return;
-  is_log_reserved_ = grow(wal, kWalLeastBytes, kGrowthBytes) == SQLITE_OK;
+  is_log_reserved_ = wal != nullptr && grow(wal, kWalLeastBytes, kGrowthBytes) == SQLITE_OK;
 }
 
 // Counts frames, because the file of the WAL does not shrink when the WAL starts over. A WAL that

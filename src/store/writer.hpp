@@ -60,7 +60,7 @@ class SqliteWriter final : public Writer {
   void allow_values_of(std::int64_t bytes) noexcept {
     if (open_) open_->connection->allow_values_of(bytes);
   }
-  /// Reserves space in the WAL. The first use of the writer does it, too.
+  /// Reserves space in the WAL, which `look` and `begin` do when necessary.
   void reserve_wal() noexcept;
   /// Moves the WAL into the file, if no reader prevents it, and closes the connection.
   void close() noexcept;
@@ -112,6 +112,7 @@ class SqliteWriter final : public Writer {
   [[nodiscard]] base::Status sync_wal();
   void count_added(std::int64_t bytes, std::int64_t queue) noexcept;
   void count_removed(std::int64_t bytes, std::int64_t queue) noexcept;
+  void lengthen_wal() noexcept;
 
   // single entries
   [[nodiscard]] bool insert(const PutRow& row);
@@ -155,7 +156,6 @@ class SqliteWriter final : public Writer {
   const std::shared_ptr<RowidHints> hints_;
   std::optional<Open> open_;
 
-  bool is_used_ = false;  // the first use reserves space in the WAL
   bool in_transaction_ = false;
   std::int64_t changes_at_begin_ = 0;
   std::int64_t wal_frames_ = 0;   // since the WAL last started over

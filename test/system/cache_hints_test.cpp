@@ -63,16 +63,6 @@ struct Hinted {
 
 using Counts = std::pair<std::int64_t, std::int64_t>;
 
-/// The memory of this process.
-std::int64_t resident_bytes() {
-  std::ifstream of_process("/proc/self/statm");
-  std::int64_t all = 0;
-  std::int64_t resident = 0;
-  of_process >> all >> resident;
-  REQUIRE(of_process.good());
-  return resident * ::sysconf(_SC_PAGESIZE);
-}
-
 /// Overwrites all pages except the first one. Another process does it, because closing the file in
 /// this process would release the cache's locks.
 void overwrite_pages(const std::string& path) {
@@ -117,17 +107,6 @@ TEST_SUITE("system") {
     CHECK(h.f->put("k3", "new"));
     h.f->flush();
     CHECK(h.hints() == Counts{2, 1});
-  }
-
-  // The memory of the first cache must not be filled with zeroes for the next one.
-  TEST_CASE("a cache that is opened again takes no memory for hints before rows are read") {
-    CacheFixture f({.memory_bytes = 0, .hint_bytes = 24 * MiB});
-    f.reopen();
-    const std::int64_t before = resident_bytes();
-    for (int i = 0; i < 5; ++i) {
-      f.reopen();
-      CHECK(resident_bytes() - before < 8 * MiB);
-    }
   }
 
   TEST_CASE("with hint_bytes of 0 each row is searched by its key") {

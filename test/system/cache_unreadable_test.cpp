@@ -169,6 +169,25 @@ TEST_SUITE("system") {
     CHECK(has(s.f.heard.last(NoticeKind::quarantined).what, "cannot be evicted"));
   }
 
+  TEST_CASE("a file stays if the device fails two writes that are an hour apart") {
+    Scene s;
+    s.f.cache();
+    s.fail_page(50);
+    int i = 0;
+    while (s.f->contains("k" + std::to_string(i)) && i < 1'999) ++i;
+    REQUIRE(i < 1'999);
+    s.f->put("k" + std::to_string(i), 1);
+    for (int hour = 0; hour < 2; ++hour) {
+      s.f.clock->advance(1h);
+      (void)s.f->run_maintenance(1s);
+    }
+    CHECK(s.f->stats().queue_bytes > 0);
+    s.device.heal();
+    s.run();
+    CHECK(s.f->stats().queue_bytes == 0);
+    CHECK(s.f.heard.count(NoticeKind::quarantined) == 0);
+  }
+
   TEST_CASE("a file counts as damaged if the device never reads what must be written") {
     using Change = void (*)(Cache&, const std::string& key);
     const Change changes[] = {
@@ -184,6 +203,7 @@ TEST_SUITE("system") {
         s.fail_page(50);
         int i = 0;
         while (s.f->contains("k" + std::to_string(i)) && i < 1'999) ++i;
+        REQUIRE(i < 1'999);
         change(s.f.cache(), "k" + std::to_string(i));
         s.f->put("new", 1);
         const auto wait = [&](int most_tenths) {

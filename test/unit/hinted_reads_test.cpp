@@ -298,12 +298,13 @@ TEST_SUITE("unit") {
       file.transaction([&](store::Writer& writer) {
         for (std::size_t i = 0; i < 5; ++i) {
           const std::string value = std::to_string(round) + " " + order[i];
-          REQUIRE(writer.delete_key(order[i]));
-          REQUIRE(writer.put(test::row_of(order[i], ValueView::text(value), ++file.last_stamp)));
+          CHECK(writer.delete_key(order[i]));
+          CHECK(writer.put(test::row_of(order[i], ValueView::text(value), ++file.last_stamp)));
         }
       });
     };
     std::atomic<int> committed{0};
+    std::atomic<int> reads{0};
     std::atomic<int> wrong{0};
     std::atomic<std::int64_t> right_hints{0};
     std::atomic<std::int64_t> wrong_hints{0};
@@ -322,10 +323,13 @@ TEST_SUITE("unit") {
           if (!right || round < at_least || sink.damages != 0) ++wrong;
           right_hints += sink.right;
           wrong_hints += sink.wrong;
+          ++reads;
         }
       });
     }
     for (int round = 1; round <= kRounds; ++round) {
+      const int seen = reads;
+      while (reads < seen + 4) std::this_thread::yield();
       write_round(round);
       committed = round;
     }

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "support/rendezvous.hpp"
+#include "support/watchdog.hpp"
 
 using ashmemo::base::Condition;
 using ashmemo::base::Lock;
@@ -36,6 +37,7 @@ struct Probe {
 
 TEST_SUITE("unit") {
   TEST_CASE("a thread that is cancelled while it waits unlocks its mutex once") {
+    const ashmemo::test::Watchdog watchdog("a wait that is cancelled");
     for (const bool has_limit : {false, true}) {
       INFO(has_limit);
       Mutex mutex;
