@@ -212,8 +212,11 @@ TEST_SUITE("system") {
       for (int i = 0; i < 20; ++i) {
         CHECK(h.f->get<int>("k" + std::to_string(i)).value_or(-1) == (i % 2 == 1 ? i : -1));
       }
-      // Each hint of the old file was wrong once: 10 for puts, and 10 for reads of missing keys.
-      CHECK(h.hints() == Counts{before.first + 10, before.second + 20});
+      CHECK(h.hints().first == before.first + 10);
+      // Each hint of the old file was wrong once: 10 for puts, and 10 for reads of missing keys. A
+      // hint whose row could not be read was forgotten at once.
+      const std::int64_t wrong = h.hints().second - before.second;
+      CHECK(wrong == (is_damaged ? 19 : 20));
     }
   }
 

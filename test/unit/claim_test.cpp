@@ -85,18 +85,25 @@ struct FilesOfAnotherUser {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("the writers of a file that a reader has open share one descriptor") {
-    const TempDir dir;
-    make_cache(dir.path("x"));
-    const auto reader = ClaimedFile::for_reading(dir.path("x"));
-    REQUIRE(reader);
-    const auto descriptors_after_a_writer = [&] {
-      CHECK(outcome(ClaimedFile::for_writing(dir.path("x"))) == "ok");
-      const fs::directory_iterator all("/proc/self/fd");
-      return std::distance(begin(all), end(all));
-    };
-    const auto first = descriptors_after_a_writer();
-    for (int i = 0; i < 3; ++i) CHECK(descriptors_after_a_writer() == first);
+  TEST_CASE("caches that open and close beside another one share one descriptor") {
+    for (const bool stays_a_writer : {false, true}) {
+      INFO("a writer stays: " << stays_a_writer);
+      const TempDir dir;
+      make_cache(dir.path("x"));
+      const auto claim = [&](bool writes) {
+        return writes ? ClaimedFile::for_writing(dir.path("x"))
+                      : ClaimedFile::for_reading(dir.path("x"));
+      };
+      const auto stays = claim(stays_a_writer);
+      REQUIRE(stays);
+      const auto descriptors_after_another = [&] {
+        CHECK(outcome(claim(!stays_a_writer)) == "ok");
+        const fs::directory_iterator all("/proc/self/fd");
+        return std::distance(begin(all), end(all));
+      };
+      const auto first = descriptors_after_another();
+      for (int i = 0; i < 3; ++i) CHECK(descriptors_after_another() == first);
+    }
   }
 
   TEST_CASE("a path is resolved in a program without any VFS of SQLite") {
