@@ -260,8 +260,8 @@ void MaintenancePass::begin_disk_full_mode(store::Store& store) {
 
 /// Deletes expired entries, and then evicts in small transactions, until there are enough free
 /// pages for the next group. With Eviction::none it deletes entries from the future instead of
-/// evicting. The first evicted rows may free no page, because rows that were written together do not
-/// share pages.
+/// evicting. The first evicted rows may free no page, because rows that were written together do
+/// not share pages.
 Status MaintenancePass::free_disk_space(store::Store& store) {
   const DiskFullMode::FreeingSpace freeing(disk_full_);
   if (Status s = sweeper_.expire_some(store, &more_is_expired_); !s.ok()) return s;

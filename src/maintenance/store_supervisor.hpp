@@ -18,9 +18,9 @@ namespace ashmemo::maintenance {
 /// shared_ptr, so no read is interrupted.
 ///
 /// If the file cannot be opened for writing because the disk is full or read-only, or because this
-/// user may not write there, it is only read until that works. It is closed before each try, because
-/// SQLite shares the index of the log among all connections of a process. Reads miss during a try,
-/// for about 1 ms.
+/// user may not write there, it is only read until that works. It is closed before each try,
+/// because SQLite shares the index of the log among all connections of a process. Reads miss during
+/// a try, for about 1 ms.
 ///
 /// The caller holds the maintenance lock.
 class StoreSupervisor {

@@ -220,8 +220,9 @@ base::Status ClaimedFile::take_for_reading(OpenFiles& table) {
   return enter(table);
 }
 
-// Called before SQLite opens the file for this claim. `RangeLock::open` may close a descriptor of the file, which
-// would drop SQLite's locks. Without the lock the file is as safe as on systems without such locks.
+// Called before SQLite opens the file for this claim. `RangeLock::open` may close a descriptor of
+// the file, which would drop SQLite's locks. Without the lock the file is as safe as on systems
+// without such locks.
 void ClaimedFile::hold(OpenFiles& table, OpenFile& entry) const {
   using Mode = base::RangeLock::Mode;
   const Mode mode = lock_ ? Mode::exclusive : Mode::shared;

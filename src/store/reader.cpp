@@ -32,7 +32,8 @@ bool proves(ValueView proof, std::string_view key, const EntryView& row) noexcep
 // two seconds. Microseconds.
 constexpr std::int64_t kTickOfFiles = 3'000'000;
 
-// A look-up ends after this many rows that the device cannot read. Each of them costs an attempt. A device that answers slowly is not asked again after this time (microseconds).
+// A look-up ends after this many rows that the device cannot read. Each of them costs an attempt. A
+// device that answers slowly is not asked again after this time (microseconds).
 constexpr int kMaxUnreadKeys = 100;
 constexpr std::int64_t kMaxUnreadTime = 1'000'000;
 

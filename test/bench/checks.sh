@@ -33,8 +33,8 @@ run_scenario() {
   return "$status"
 }
 
-# draws_plot PROGRAM: the plot of a run must be XML, and must name each system that was measured. The
-# JSON file of the run must give the same plot.
+# draws_plot PROGRAM: the plot of a run must be XML, and must name each system that was measured.
+# The JSON file of the run must give the same plot.
 draws_plot() {
   local program=$1 directory system status=0
   local -A titles=([raw_sqlite]='plain SQLite' [lmdb]=LMDB [leveldb]=LevelDB
