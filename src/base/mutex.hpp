@@ -105,8 +105,8 @@ class Condition {
   }
 
  private:
-  /// The caller's lock during a wait. It stays locked when a cancelled thread leaves the wait, too,
-  /// because the caller's Lock then unlocks it.
+  /// The caller's lock during a wait. The destructor does not unlock it, because the caller's Lock
+  /// does, also in a thread that is cancelled during the wait.
   struct Held {
     explicit Held(Mutex& mutex) : lock(mutex.mutex_, std::adopt_lock) {}
     ~Held() { lock.release(); }

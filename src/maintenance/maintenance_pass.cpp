@@ -86,8 +86,8 @@ Status MaintenancePass::on_store(const std::function<Status(store::Store&)>& wor
 /// A bad sector can make every commit fail, because the pending writes keep their order. A commit
 /// that succeeds ends the watch.
 void MaintenancePass::watch_device(const std::shared_ptr<store::Store>& store, const Status& done) {
-  if (engine_.pending.empty()) unwritten_.reset();
-  if (engine_.pending.empty() || done.ok() || !store::is_unreadable(done.failure())) return;
+  if (engine_.pending.empty()) return unwritten_.reset();
+  if (done.ok() || !store::is_unreadable(done.failure())) return;
   const std::int64_t now = engine_.clock->steady_now();
   if (!unwritten_ || unwritten_->store.lock() != store) unwritten_ = Unwritten{store, now, 0};
   ++unwritten_->tries;

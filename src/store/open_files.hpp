@@ -72,8 +72,8 @@ class OpenFiles {
 
   Entry add(OpenFile file) ASHMEMO_EXCLUDES(mutex);
   void remove(Entry entry) ASHMEMO_EXCLUDES(mutex);
-  /// Takes a lock that a closed cache has left to an entry of this file. Null if there is none. A
-  /// writer that opened the file again would leave one more descriptor at each closing.
+  /// Takes a lock that a closed cache has left to an entry of this file, or returns null. If each
+  /// cache opened the file again, the number of descriptors would grow.
   [[nodiscard]] std::unique_ptr<base::RangeLock> take_unused(const base::FileIdentity& file,
                                                              base::RangeLock::Mode for_locks)
       ASHMEMO_EXCLUDES(mutex);

@@ -81,12 +81,16 @@ void CollectingSink::row(std::size_t index, const store::EntryView& row) noexcep
                  row.cost_us, Value(row.value)};
 }
 
-std::map<std::size_t, CollectingSink::Row> read_rows(store::Store& store,
-                                                     const std::vector<std::string>& keys) {
+std::vector<store::Lookup> lookups_of(const std::vector<std::string>& keys) {
   std::vector<store::Lookup> lookups;
   for (std::size_t i = 0; i < keys.size(); ++i) lookups.push_back({keys[i], i});
+  return lookups;
+}
+
+std::map<std::size_t, CollectingSink::Row> read_rows(store::Store& store,
+                                                     const std::vector<std::string>& keys) {
   CollectingSink sink;
-  const auto done = store.read(lookups, sink);
+  const auto done = store.read(lookups_of(keys), sink);
   INFO((done ? std::string() : done.failure().what));
   REQUIRE(done);
   return std::move(sink.rows);

@@ -76,6 +76,8 @@ class CollectingSink : public store::RowSink {
   std::map<std::size_t, Row> rows;
 };
 
+/// The index of a look-up is the position of its key in `keys`, which must exist longer.
+[[nodiscard]] std::vector<store::Lookup> lookups_of(const std::vector<std::string>& keys);
 /// Reads the keys. The index of a row is the position of its key in `keys`.
 [[nodiscard]] std::map<std::size_t, CollectingSink::Row> read_rows(
     store::Store& store, const std::vector<std::string>& keys);

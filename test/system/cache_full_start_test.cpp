@@ -88,6 +88,13 @@ std::string without_pages_of(std::string_view text, std::string content) {
   return content;
 }
 
+/// Fills the file. `crashed`: its log has content.
+void leave_filled(CacheFixture& f, bool crashed) {
+  if (crashed) return fill_and_crash(f);
+  fill(f.cache());
+  f.close();
+}
+
 bool has_all_old(Cache& cache) {
   bool has_all = true;
   for (const std::string& key : numbered("old", 10)) has_all = cache.contains(key) && has_all;
@@ -129,12 +136,7 @@ TEST_SUITE("system") {
         CAPTURE(crashed);
         CAPTURE(system_error);
         CacheFixture f;
-        if (crashed) {
-          fill_and_crash(f);
-        } else {
-          fill(f.cache());
-          f.close();
-        }
+        leave_filled(f, crashed);
         FaultVfs vfs;
         vfs.fill_disk(0, system_error);
         check_is_only_read(f);
@@ -168,12 +170,7 @@ TEST_SUITE("system") {
         CAPTURE(each.system_error);
         CAPTURE(crashed);
         CacheFixture f;
-        if (crashed) {
-          fill_and_crash(f);
-        } else {
-          fill(f.cache());
-          f.close();
-        }
+        leave_filled(f, crashed);
         fs::remove(f.path + "-lock");
         bool fails = true;
         before_os_calls([&fails, error = each.system_error](const OsCall& call) {

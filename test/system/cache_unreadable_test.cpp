@@ -42,6 +42,15 @@ struct Scene {
     const std::int64_t at = size() * part / 100 / kPage * kPage;
     device.fail_file(f.path, at, at + kPage);
   }
+  /// After fail_page.
+  std::string unreadable_key() {
+    for (int i = 0; i < 2'000; ++i) {
+      const std::string key = "k" + std::to_string(i);
+      if (!f->contains(key)) return key;
+    }
+    FAIL("the device can read each entry");
+    return {};
+  }
   void run() {
     f.clock->advance(1min);
     (void)f->run_maintenance(1s);
@@ -173,10 +182,8 @@ TEST_SUITE("system") {
     Scene s;
     s.f.cache();
     s.fail_page(50);
-    int i = 0;
-    while (s.f->contains("k" + std::to_string(i)) && i < 1'999) ++i;
-    REQUIRE(i < 1'999);
-    s.f->put("k" + std::to_string(i), 1);
+    const std::string key = s.unreadable_key();
+    s.f->put(key, 1);
     for (int hour = 0; hour < 2; ++hour) {
       s.f.clock->advance(1h);
       (void)s.f->run_maintenance(1s);
@@ -201,10 +208,8 @@ TEST_SUITE("system") {
         Scene s;
         s.f.cache();
         s.fail_page(50);
-        int i = 0;
-        while (s.f->contains("k" + std::to_string(i)) && i < 1'999) ++i;
-        REQUIRE(i < 1'999);
-        change(s.f.cache(), "k" + std::to_string(i));
+        const std::string key = s.unreadable_key();
+        change(s.f.cache(), key);
         s.f->put("new", 1);
         const auto wait = [&](int most_tenths) {
           int tenths = 0;

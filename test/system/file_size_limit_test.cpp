@@ -111,7 +111,7 @@ TEST_SUITE("system") {
       if (!cache.contains("old")) return "old is missing";
       fs::rename(path + "x", path + "-wal");
       if (!forbid_long_files()) return "setrlimit failed";
-      const auto k = cache.get<int>("k");  // the clock stands, so only a reader is opened
+      const auto k = cache.get<int>("k");  // the clock did not advance, so only a reader is opened
       return fmt::format("k {}, unread {}", k.value_or(0), cache.stats().unread);
     });
     CHECK(end.exit_code == 0);

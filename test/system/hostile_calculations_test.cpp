@@ -38,7 +38,7 @@ TEST_SUITE("system") {
     CacheFixture f;
     CHECK(result_of_version(f.cache(), 1) == 10);
     f.close();
-    // As version 2 leaves the file if it is killed before it deletes the result.
+    // The state after a start of version 2 that was killed before it deleted the old result.
     (void)f.shell(
         "INSERT INTO cache_calculations (id, resource, name, version, policy, result_type)"
         " SELECT 2, resource, name, 2, policy, result_type FROM cache_calculations WHERE id = 1;"

@@ -106,8 +106,7 @@ class PageRows {
   }
   StateSink read(const Opening& opening) const {
     REQUIRE_MESSAGE(opening.store, message_of(opening));
-    std::vector<store::Lookup> lookups;
-    for (std::size_t i = 0; i < keys_.size(); ++i) lookups.push_back({keys_[i], i});
+    const auto lookups = lookups_of(keys_);
     StateSink sink(keys_);
     const auto done = (*opening.store)->read(lookups, sink);
     if (!done) CHECK(done.failure().kind == ashmemo::base::FailureKind::unavailable);

@@ -96,8 +96,7 @@ TEST_SUITE("unit") {
       REQUIRE(at != std::string::npos);
       const auto page = static_cast<std::int64_t>(at) / kPage * kPage;
       bench.device.fail_file(bench.f.path, page, page + kPage);
-      std::vector<store::Lookup> lookups;
-      for (std::size_t i = 0; i < keys.size(); ++i) lookups.push_back({keys[i], i});
+      const auto lookups = test::lookups_of(keys);
       std::size_t readable = 0;
       for (const store::Lookup& lookup : lookups) {
         CollectingSink sink;
@@ -120,9 +119,8 @@ TEST_SUITE("unit") {
     CHECK(read_value(bench.f.store(), numbered_key(0)).has_value());  // opens a reader
     bench.fail_pages();
     std::vector<std::string> keys;
-    std::vector<store::Lookup> lookups;
     for (int i = 0; i < 500; ++i) keys.push_back(numbered_key(i));
-    for (std::size_t i = 0; i < keys.size(); ++i) lookups.push_back({keys[i], i});
+    const auto lookups = test::lookups_of(keys);
     CollectingSink sink;
     const base::Status read = bench.f.store().read(lookups, sink);
     REQUIRE_FALSE(read.ok());

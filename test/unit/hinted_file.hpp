@@ -61,8 +61,7 @@ class HintedFile {
     return sink;
   }
   base::Status read_into(HintSink& sink, const std::vector<std::string>& keys) {
-    std::vector<store::Lookup> lookups;
-    for (std::size_t i = 0; i < keys.size(); ++i) lookups.push_back({keys[i], i});
+    const auto lookups = test::lookups_of(keys);
     static_cast<void>(statements.take());
     auto done = file.store().read(lookups, sink);
     const auto run = statements.take();

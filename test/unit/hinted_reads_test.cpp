@@ -223,8 +223,7 @@ TEST_SUITE("unit") {
     other.reopen();
     HintSink sink;
     const std::vector<std::string> keys = {"a", "c", "b"};
-    std::vector<store::Lookup> lookups;
-    for (std::size_t i = 0; i < keys.size(); ++i) lookups.push_back({keys[i], i});
+    const auto lookups = test::lookups_of(keys);
     REQUIRE(other.store().read(lookups, sink));
     require_values(sink, {"a", "c"});
     CHECK(sink.wrong == 3);
@@ -282,11 +281,8 @@ TEST_SUITE("unit") {
     file.reopen();
     std::vector<std::string> keys;
     for (int i = 0; i < 40; ++i) keys.push_back(numbered_key(i));
-    std::vector<store::Lookup> lookups;
-    for (std::size_t i = 0; i < keys.size(); ++i) {
-      lookups.push_back({keys[i], i});
-      file.put({{keys[i], "0 " + keys[i]}});
-    }
+    const auto lookups = test::lookups_of(keys);
+    for (const std::string& key : keys) file.put({{key, "0 " + key}});
     // Triggers would clear the checksums. The totals stay the same in each round.
     sqlite3_db_config(file.raw().handle(), SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
     std::mt19937 random(7);

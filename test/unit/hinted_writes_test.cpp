@@ -6,12 +6,12 @@
 #include <functional>
 #include <map>
 #include <optional>
-#include <random>
 #include <string>
 #include <vector>
 
 #include "hinted_file.hpp"
 #include "store/writer_sql.hpp"
+#include "support/random.hpp"
 
 using namespace ashmemo;
 using store::WriterSql;
@@ -249,22 +249,17 @@ TEST_SUITE("unit") {
 
   // Compares random changes, also of other programs, with a map.
   TEST_CASE("writes by hints and by keys give the same rows after random changes") {
-    const unsigned seed = std::random_device{}();
-    CAPTURE(seed);
-    std::mt19937 random(seed);
-    const auto below = [&random](int n) {
-      return static_cast<int>(std::uniform_int_distribution<>(0, n - 1)(random));
-    };
+    test::Random random;
     HintedFile h;
     std::map<std::string, std::string> expected;
-    const auto random_key = [&] { return "k" + std::to_string(below(60)); };
+    const auto random_key = [&] { return "k" + std::to_string(random.below(60)); };
     for (int step = 0; step < 300; ++step) {
-      const bool roll_back = below(10) == 0;
+      const bool roll_back = random.below(10) == 0;
       auto changed = expected;
       REQUIRE(h.file.writer().begin());
-      for (int i = below(20); i > 0; --i) {
+      for (std::size_t i = random.below(20); i > 0; --i) {
         const std::string key = random_key();
-        if (below(4) == 0) {
+        if (random.below(4) == 0) {
           REQUIRE(h.file.writer().delete_key(key));
           changed.erase(key);
         } else {
@@ -279,7 +274,7 @@ TEST_SUITE("unit") {
         REQUIRE(h.file.writer().commit(false));
         expected = changed;
       }
-      switch (below(8)) {
+      switch (random.below(8)) {
         case 0:
           h.change(
               "UPDATE cache_entries SET rowid = rowid + 3 WHERE rowid % 2 = 0 AND NOT EXISTS"
@@ -304,7 +299,8 @@ TEST_SUITE("unit") {
       for (const auto& [key, value] : expected)
         rows += (rows.empty() ? "" : "\n") + key + "|" + value;
       REQUIRE(rows_of(h) == rows);
-      if (below(2) == 0) continue;  // a read corrects wrong hints before the writer uses them
+      if (random.below(2) == 0)
+        continue;  // a read corrects wrong hints before the writer uses them
       std::vector<std::string> keys;
       for (int i = 0; i < 60; ++i) keys.push_back("k" + std::to_string(i));
       const test::HintSink sink = h.read(keys);

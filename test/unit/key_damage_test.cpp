@@ -131,8 +131,7 @@ TEST_SUITE("unit") {
     file.options.hints = std::make_shared<store::RowidHints>(store::RowidHints::kMinBytes);
     file.reopen();
     const std::vector<std::string> keys{"key 1", "key 2", "key 3"};
-    std::vector<store::Lookup> lookups;
-    for (std::size_t i = 0; i < keys.size(); ++i) lookups.push_back({keys[i], i});
+    const auto lookups = test::lookups_of(keys);
     file.options.hints->fill("key 1", 1);
     file.options.hints->fill("key 2", 2);
     file.options.hints->fill("key 3", 5);

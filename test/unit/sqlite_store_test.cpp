@@ -114,8 +114,7 @@ TEST_SUITE("unit") {
         REQUIRE(writer.put(row_of(keys.back(), ValueView::integer(i), i + 1)));
       }
     });
-    std::vector<store::Lookup> lookups;
-    for (std::size_t i = 0; i < keys.size(); ++i) lookups.push_back({keys[i], i});
+    const auto lookups = test::lookups_of(keys);
 
     // Commits two removals in the middle of the read. Only the next 10,000 keys see them.
     class Sink : public store::RowSink {

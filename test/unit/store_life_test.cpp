@@ -218,8 +218,7 @@ TEST_SUITE("unit") {
     std::vector<std::thread> readers;
     for (int t = 0; t < 4; ++t) {
       readers.emplace_back([&] {
-        std::vector<store::Lookup> lookups;
-        for (std::size_t i = 0; i < keys.size(); ++i) lookups.push_back({keys[i], i});
+        const auto lookups = test::lookups_of(keys);
         while (committed < kRounds) {
           const std::int64_t at_least = committed;
           Sink sink;
