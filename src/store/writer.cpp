@@ -274,7 +274,8 @@ std::int64_t bounded(std::int64_t count) {
   return std::clamp<std::int64_t>(count, -kMaxCount, kMaxCount);
 }
 
-// The row that is replaced or removed. Adds its reads to `*reads`, because they survive a new value.
+// The row that is replaced or removed. Adds its reads to `*reads`, because they survive a new
+// value.
 DeletedRow old_row(const Statement& row, std::string_view key, std::int64_t* reads) {
   *reads = bounded(row.integer(7)) + bounded(*reads);
   return deleted_row(row, key);

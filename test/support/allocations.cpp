@@ -1,11 +1,23 @@
 #include "support/allocations.hpp"
 
+#include <malloc.h>
+
 #include <cstdlib>
 #include <new>
 
 namespace {
 
 thread_local std::int64_t allocations = 0;
+thread_local std::int64_t bytes = 0;
+
+// The allocator keeps the size of a block before it.
+constexpr std::int64_t kBlockHeader = 8;
+
+std::int64_t bytes_of(void* memory) noexcept {
+  return memory == nullptr ? 0
+                           : static_cast<std::int64_t>(::malloc_usable_size(memory)) + kBlockHeader;
+}
+
 thread_local std::int64_t until_failure = -1;  // negative: no allocation fails
 
 }  // namespace
@@ -15,15 +27,22 @@ void* operator new(std::size_t size) {
   ++allocations;
   const bool fails = until_failure >= 0 && until_failure-- == 0;
   if (fails) throw std::bad_alloc();
-  if (void* const memory = std::malloc(size == 0 ? 1 : size)) return memory;
-  throw std::bad_alloc();
+  void* const memory = std::malloc(size == 0 ? 1 : size);
+  if (memory == nullptr) throw std::bad_alloc();
+  bytes += bytes_of(memory);
+  return memory;
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete(void* memory) noexcept {
+  bytes -= bytes_of(memory);
+  std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept { operator delete(memory); }
 
 namespace ashmemo::test {
 
 std::int64_t allocations_here() noexcept { return allocations; }
+
+std::int64_t bytes_allocated_here() noexcept { return bytes; }
 
 FailingAllocation::FailingAllocation(std::int64_t before) noexcept { until_failure = before; }
 
