@@ -18,6 +18,9 @@ namespace {
 // On average this costs less than 0.1 point of hit ratio.
 constexpr std::int64_t kSlackShare = 128;
 
+// At most this share of all rows is spared.
+constexpr std::int64_t kSparedShare = 8;
+
 // The number of rows that one query returns.
 constexpr int kCandidates = 128;
 
@@ -45,11 +48,13 @@ bool Evictor::has_work(const store::Totals& totals) const {
 
 Status Evictor::evict_some(store::Store& store, std::span<const std::int64_t> spared) {
   announce_default_limit();
-  spared_.assign(spared.begin(), spared.end());
-  std::sort(spared_.begin(), spared_.end());
   stuck_at_.reset();
   reads_taken_ = 0;
-  Status done = transactions_.run(store, [this](store::Writer& writer, Changes& changes) {
+  Status done = transactions_.run(store, [&](store::Writer& writer, Changes& changes) {
+    const std::int64_t share = std::max<std::int64_t>(writer.totals().entries / kSparedShare, 1);
+    const auto last = spared.last(std::min(spared.size(), static_cast<std::size_t>(share)));
+    spared_.assign(last.begin(), last.end());
+    std::sort(spared_.begin(), spared_.end());
     return evict_a_portion(writer, changes);
   });
   // The touches that it took from the access buffer are lost, as in AccessWriter.

@@ -242,7 +242,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("an eviction spares given rows even if they are the oldest ones") {
     FakeEngine fake(limited(Eviction::fifo, unlimited));
-    const Keys keys = numbered("k", 300);
+    const Keys keys = numbered("k", 2'000);
     for (std::size_t i = 0; i < keys.size(); ++i) {
       FakeRow row;
       row.byte_size = 100;
@@ -258,16 +258,21 @@ TEST_SUITE("unit") {
     std::vector<std::int64_t> spared;
     for (std::size_t i = 0; i < 200; ++i) spared.push_back(fake.file->row(keys[i]).rowid);
     std::reverse(spared.begin(), spared.end());
-    set_limits(fake, 250);
+    set_limits(fake, 1'900);
     REQUIRE(evictor.evict_some(*fake.engine.store.get(), spared).ok());
-    CHECK(fake.file->keys().size() <= 250);
+    CHECK(fake.file->keys().size() <= 1'900);
     for (std::size_t i = 0; i < 200; ++i) CHECK(fake.file->has(keys[i]));
-    set_limits(fake, 100);  // now some of them must go
-    while (fake.file->keys().size() > 100) {
+    // An eighth of 1,200 rows is less than the group. Its last rows are spared, here the oldest.
+    set_limits(fake, 1'200);
+    while (fake.file->keys().size() > 1'200) {
       REQUIRE(evictor.evict_some(*fake.engine.store.get(), spared).ok());
     }
-    CHECK_FALSE(fake.file->has(keys[0]));
-    CHECK_FALSE(fake.file->has(keys[299]));
-    CHECK(fake.file->has(keys[199]));
+    CHECK(fake.file->has(keys[0]));
+    set_limits(fake, 150);
+    while (fake.file->keys().size() > 150) {
+      REQUIRE(evictor.evict_some(*fake.engine.store.get(), spared).ok());
+    }
+    CHECK(fake.file->has(keys[0]));
+    CHECK_FALSE(fake.file->has(keys[199]));
   }
 }
