@@ -22,8 +22,8 @@ constexpr int kPage = 256;
 /// The entry that a pending write will become.
 store::StoredEntry entry_of(std::string_view key, const engine::Write& write) {
   store::StoredEntry entry(key, write.view());
-  entry.info.byte_size = write.byte_size;
-  entry.info.inserted_at = entry.info.accessed_at = write.stamp;
+  entry.info.byte_size = write.byte_size();
+  entry.info.inserted_at = entry.info.accessed_at = write.deadlines().computed_at;
   entry.info.access_count = write.touches.load(std::memory_order_relaxed);
   return entry;
 }

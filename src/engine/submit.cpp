@@ -17,24 +17,14 @@ namespace ashmemo::engine {
 
 namespace {
 
-std::shared_ptr<Write> make_removal(RemovalCause cause) {
-  auto removal = std::make_shared<Write>();
-  removal->is_put = false;
-  removal->cause = cause;
-  return removal;
-}
-
-std::shared_ptr<Write> make_write(Engine& engine, NewEntry& entry) {
-  auto write = std::make_shared<Write>();
-  write->byte_size = store::byte_size(entry.key, *entry.value, entry.record_version,
-                                      entry.lifetimes.serve != base::kForever);
-  write->value = std::move(*entry.value);
-  write->calculation_id = entry.calculation_id;
-  write->record_version = std::move(entry.record_version);
-  write->cost_us = entry.cost_us;
-  const std::int64_t now = engine.clock->wall_now();
-  write->deadlines = deadlines_from(now, entry.lifetimes);
-  write->stamp = engine.sequence_clock.next(now);
+WritePtr make_write(const Engine& engine, const NewEntry& entry, std::int64_t byte_size) {
+  const store::EntryView row{.rowid = 0,
+                             .deadlines = deadlines_from(engine.clock->wall_now(), entry.lifetimes),
+                             .calculation_id = entry.calculation_id,
+                             .record_version = entry.record_version,
+                             .cost_us = entry.cost_us,
+                             .value = *entry.value};
+  WritePtr write = Write::put(entry.key, row, byte_size);
   return write;
 }
 
@@ -43,18 +33,20 @@ std::shared_ptr<Write> make_write(Engine& engine, NewEntry& entry) {
 class Offering {
  public:
   explicit Offering(Engine& engine)
-      : engine_(engine), max_wait_(engine.options.timing.max_wait.count()) {}
+      : engine_(engine),
+        max_wait_(engine.options.timing.max_wait.count()),
+        waited_(engine.options.durability == Durability::relaxed ? Waited::no : Waited::yes) {}
 
-  /// The slot is null if the queue is full or the value is superseded.
+  /// Not accepted if the queue is full or the value is superseded.
   Offered offer(const NewEntry& entry, const WritePtr& write) {
     Offered offered = offer_once(entry, write);
-    if (offered.slot || offered.superseded || gave_up_ || engine_.pending.is_stuck()) {
+    if (offered.accepted || offered.superseded || gave_up_ || engine_.pending.is_stuck()) {
       return offered;
     }
     const Deadline deadline(*engine_.clock, max_wait_);
     while (wait_for_space(deadline)) {
       offered = offer_once(entry, write);
-      if (offered.slot || offered.superseded) return offered;
+      if (offered.accepted || offered.superseded) return offered;
     }
     give_up();
     return offered;
@@ -64,7 +56,7 @@ class Offering {
   Offered offer_once(const NewEntry& entry, const WritePtr& write) {
     const memory::TierChange change(engine_.tier.get(), entry.key);
     ASHMEMO_TEST_POINT("change: begun");
-    Offered offered = engine_.pending.offer(entry.key, write, entry.flight);
+    Offered offered = engine_.pending.offer(write, waited_, entry.flight);
     ASHMEMO_TEST_POINT("change: queued");
     return offered;
   }
@@ -94,6 +86,7 @@ class Offering {
 
   Engine& engine_;
   const std::int64_t max_wait_;
+  const Waited waited_;
   bool gave_up_ = false;
 };
 
@@ -126,12 +119,14 @@ bool admit(Engine& engine, std::string_view key, std::int64_t byte_size) {
 
 /// The write that is queued for an entry: its value or, if that is refused, the removal of the
 /// value that it would have replaced.
-WritePtr write_for(Engine& engine, NewEntry& entry) {
+WritePtr write_for(Engine& engine, const NewEntry& entry) {
   if (entry.value) {
-    WritePtr write = make_write(engine, entry);
-    if (admit(engine, entry.key, write->byte_size)) return write;
+    const std::int64_t byte_size = store::byte_size(entry.key, *entry.value, entry.record_version,
+                                                    entry.lifetimes.serve != base::kForever);
+    if (admit(engine, entry.key, byte_size)) return make_write(engine, entry, byte_size);
   }
-  return make_removal(RemovalCause::replaced);
+  WritePtr removal = Write::removal(entry.key, RemovalCause::replaced);
+  return removal;
 }
 
 std::int64_t count_values(std::span<const NewEntry> entries) {
@@ -153,7 +148,7 @@ bool is_outdated(const Engine& engine, const NewEntry& entry) {
 /// The memory tier keeps a value that cannot go into the queue until it needs the space or a store
 /// can be written. If one can, the entry must have a flight, because only that shows whether a
 /// newer value of the key was committed meanwhile.
-void keep_in_memory(Engine& engine, const NewEntry& entry, const Value& value) {
+void keep_in_memory(Engine& engine, const NewEntry& entry) {
   engine.in_flight.stored(entry.key, entry.flight);
   { const memory::TierChange change(engine.tier.get(), entry.key); }
   memory::MemoryTier::Look look;
@@ -170,7 +165,7 @@ void keep_in_memory(Engine& engine, const NewEntry& entry, const Value& value) {
          .calculation_id = entry.calculation_id,
          .record_version = entry.record_version,
          .cost_us = entry.cost_us,
-         .value = value};
+         .value = *entry.value};
   engine.tier->fill(entry.key, look, row);
 }
 
@@ -181,7 +176,7 @@ std::size_t put_nowhere(Engine& engine, std::span<const NewEntry> entries) {
       !engine.is_out_of_use() && engine.options.access == Access::read_write && engine.tier;
   for (std::size_t i = 0; is_for_now && i < entries.size(); ++i) {
     const NewEntry& entry = entries[i];
-    if (entry.value && !is_outdated(engine, entry)) keep_in_memory(engine, entry, *entry.value);
+    if (entry.value && !is_outdated(engine, entry)) keep_in_memory(engine, entry);
   }
   engine.counters.dropped.add(count_values(entries));
   return 0;
@@ -217,7 +212,7 @@ class Awaiting {
 
 /// A write that the queue accepted.
 struct Taken {
-  SlotPtr slot;
+  SlotPtr slot;        // null: the call does not wait
   bool is_put = true;  // false: it removes the older value of a refused one
 };
 
@@ -271,14 +266,14 @@ bool has_removed(Engine& engine, const Offered& removal, bool done) {
   if (!removal.replaced) return done && removal.slot->existed;
   // The removal replaced a queued write, which is what readers saw.
   const Write& replaced = *removal.replaced;
-  return replaced.is_put && engine.catalog.is_current(replaced.calculation_id) &&
-         is_live(freshness_of(replaced.deadlines, engine.clock->wall_now()));
+  return replaced.is_put() && engine.catalog.is_current(replaced.calculation_id()) &&
+         is_live(freshness_of(replaced.deadlines(), engine.clock->wall_now()));
 }
 
-Offered offer_removal(Engine& engine, std::string_view key, const WritePtr& removal) {
+Offered offer_removal(Engine& engine, std::string_view key) {
   const memory::TierChange change(engine.tier.get(), key);
   ASHMEMO_TEST_POINT("change: begun");
-  Offered offered = engine.pending.offer(key, removal);
+  Offered offered = engine.pending.offer(Write::removal(key, RemovalCause::erased), Waited::yes);
   ASHMEMO_TEST_POINT("change: queued");
   return offered;
 }
@@ -295,9 +290,9 @@ class Removing {
   void offer(std::span<const std::string_view> keys) {
     for (std::size_t at = 0; at < keys.size(); at += kAtOnce) {
       for (const std::string_view key : keys.subspan(at, std::min(kAtOnce, keys.size() - at))) {
-        Offered one = offer_removal(engine_, key, removal_);
+        Offered one = offer_removal(engine_, key);
         report_everything_removed(engine_, one.lost);
-        if (one.slot) offered_.push_back(std::move(one));
+        if (one.accepted) offered_.push_back(std::move(one));
       }
       if (engine_.pending.bytes() > bound_) await_offered();
     }
@@ -327,7 +322,6 @@ class Removing {
   Engine& engine_;
   const std::size_t bound_;
   Awaiting awaiting_;
-  const WritePtr removal_ = make_removal(RemovalCause::erased);
   std::vector<Offered> offered_;  // not yet waited for
   std::size_t count_ = 0;
   std::size_t existed_ = 0;
@@ -349,13 +343,13 @@ std::size_t put(Engine& engine, std::span<NewEntry> entries) {
     }
     const WritePtr write = write_for(engine, entry);
     Offered offered = offering.offer(entry, write);
-    if (offered.slot) {
-      taken.push_back({std::move(offered.slot), write->is_put});
+    if (offered.accepted) {
+      taken.push_back({std::move(offered.slot), write->is_put()});
     } else if (offered.superseded) {
       engine.counters.superseded.add();
     } else {
       report_dropped(engine, entry.key);
-      if (engine.tier && write->is_put) keep_in_memory(engine, entry, write->value);
+      if (engine.tier && write->is_put()) keep_in_memory(engine, entry);
     }
   }
   if (taken.empty()) return 0;

@@ -19,7 +19,7 @@ namespace ashmemo::engine {
 /// One value to store.
 struct NewEntry {
   std::string_view key;
-  std::optional<Value> value;  // moved out; nullopt: it cannot be stored, and the older value ends
+  std::optional<Value> value;  // nullopt: it cannot be stored, and the older value ends
   Lifetimes lifetimes;
   std::int64_t calculation_id = 0;
   Value record_version;

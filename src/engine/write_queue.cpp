@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <numeric>
 #include <utility>
 
 #include "base/saturate.hpp"
@@ -23,24 +24,10 @@ std::chrono::microseconds slice_of(std::int64_t at_most) {
   return std::chrono::microseconds(std::clamp(at_most, kMinSlice, kWaitSlice));
 }
 
-std::size_t bytes_of(std::string_view key, const Write& write) {
-  return kItemOverhead + key.size() + write.value.size_bytes() + write.record_version.size_bytes();
-}
+// With more waited writes in its list that are no longer queued, the queue cleans the list.
+constexpr std::size_t kManyGone = 1'000;
 
-template <class Item>
-bool is_taken(const Item& item) {
-  return std::visit([](const auto& one) { return one->taken; }, item);
-}
-
-template <class Item>
-bool is_done(const Item& item) {
-  return std::visit([](const auto& one) { return one->done; }, item);
-}
-
-template <class Item>
-std::uint64_t number_of(const Item& item) {
-  return std::visit([](const auto& one) { return one->number; }, item);
-}
+std::size_t bytes_of(const Write& write) { return kItemOverhead + write.content_bytes(); }
 
 }  // namespace
 
@@ -75,13 +62,13 @@ void RangeRemovals::clear() {
   lengths_.clear();
 }
 
-bool RangeRemovals::cover(std::string_view key, std::uint64_t number) const {
+RangePtr RangeRemovals::covering(std::string_view key, std::uint64_t number) const {
   for (const auto& [length, count] : lengths_) {
-    if (length > key.size()) return false;
+    if (length > key.size()) return nullptr;
     const auto found = newest_.find(key.substr(0, length));
-    if (found != newest_.end() && found->second->number > number) return true;
+    if (found != newest_.end() && found->second->number > number) return found->second;
   }
-  return false;
+  return nullptr;
 }
 
 // ---- WriteQueue: callers
@@ -90,27 +77,39 @@ WriteQueue::WriteQueue(std::size_t max_bytes, std::shared_ptr<Clock> clock,
                        InFlightTable& in_flight, std::int64_t max_wait)
     : max_bytes_(max_bytes), max_wait_(max_wait), clock_(std::move(clock)), in_flight_(in_flight) {}
 
-Offered WriteQueue::offer(std::string_view key, const WritePtr& write, const InFlight* by) {
-  const std::size_t bytes = bytes_of(key, *write);
+Offered WriteQueue::offer(const WritePtr& write, Waited waited, const InFlight* by) {
   const std::int64_t now = write->is_erasure() ? clock_->steady_now() : 0;
   base::Lock lock(mutex_);
   if (closed_) return {};
-  if (by != nullptr && by->superseded) return {nullptr, nullptr, true};
-  const SlotPtr older = replaceable_locked(key);
-  const bool frees = older && !older->write->is_erasure();
-  const std::size_t freed = frees ? older->bytes : 0;
-  const std::size_t others = bytes_.load() - removal_bytes_ - freed;
-  if (!write->is_erasure() && others != 0 && others + bytes > max_bytes_) return {};
+  if (by != nullptr && by->superseded) return {.superseded = true};
+  const auto found = entries_.find(write->key());
+  const Entry* const entry = found == entries_.end() ? nullptr : &*found;
+  const Entry* const older = entry != nullptr && !entry->taken ? entry : nullptr;
+  const std::size_t others = puts_bytes_without_locked(older);
+  if (!write->is_erasure() && others != 0 && others + bytes_of(*write) > max_bytes_) return {};
   ++changes_;
-  supersede_locked(key, *write, by);
-  if (older) {
-    const WritePtr replaced = older->write;
-    replace_locked(older, write, bytes);
-    return {older, replaced, false};
+  supersede_locked(*write, by);
+  Offered offered{.accepted = true};
+  if (older != nullptr && (waited == Waited::no || older->slot)) {
+    offered.slot = older->slot;
+  } else if (waited == Waited::yes) {
+    waited_.push_back(std::make_shared<Slot>());
+    offered.slot = waited_.back();
   }
-  std::optional<std::int64_t> lost;
-  if (write->is_erasure()) lost = bound_removals_locked(bytes, now);
-  return {append_locked(key, write, bytes), nullptr, false, lost};
+  if (older != nullptr) {
+    older->slot = offered.slot;
+    offered.replaced = replace_locked(*older, write);
+    return offered;
+  }
+  if (write->is_erasure()) offered.lost = bound_removals_locked(bytes_of(*write), now);
+  append_locked(write, offered.slot);
+  return offered;
+}
+
+/// The memory of all puts, except this one.
+std::size_t WriteQueue::puts_bytes_without_locked(const Entry* entry) const {
+  const bool counts = entry != nullptr && !entry->write->is_erasure();
+  return bytes_.load() - removal_bytes_ - (counts ? bytes_of(*entry->write) : 0);
 }
 
 WriteQueue::Added WriteQueue::add(const RangePtr& range) {
@@ -130,74 +129,64 @@ WriteQueue::Added WriteQueue::add(const RangePtr& range) {
   return {range, lost};
 }
 
-void WriteQueue::supersede_locked(std::string_view key, const Write& write, const InFlight* by) {
-  write.is_erasure() ? in_flight_.removed(key) : in_flight_.stored(key, by);
+void WriteQueue::supersede_locked(const Write& write, const InFlight* by) {
+  write.is_erasure() ? in_flight_.removed(write.key()) : in_flight_.stored(write.key(), by);
 }
 
-SlotPtr WriteQueue::replaceable_locked(std::string_view key) const {
-  const auto found = newest_.find(key);
-  if (found == newest_.end()) return nullptr;
-  const SlotPtr& slot = found->second;
-  return slot->taken || slot->number < last_range_ ? nullptr : slot;
-}
-
-void WriteQueue::replace_locked(const SlotPtr& slot, const WritePtr& write, std::size_t bytes) {
-  count_locked(*write, bytes, true);
-  count_locked(*slot->write, slot->bytes, false);
-  slot->write = write;
-  slot->bytes = bytes;
-}
-
-SlotPtr WriteQueue::append_locked(std::string_view key, const WritePtr& write, std::size_t bytes) {
-  auto slot = std::make_shared<Slot>();
-  slot->key = key;
-  slot->number = last_number_ + 1;
-  slot->write = write;
-  slot->bytes = bytes;
-  items_.push_back(slot);
-  try {
-    index_locked(slot);
-  } catch (...) {  // an item in only one of the two would never be written, or never be found
-    items_.pop_back();
-    throw;
+/// The new write also serves the callers of the older one, so it keeps the older number. But if a
+/// range removal covers the older one, that has ended the older one. Returns the older write if it
+/// had not ended.
+WritePtr WriteQueue::replace_locked(const Entry& entry, const WritePtr& write) {
+  const RangePtr by = removals_.covering(write->key(), entry.number);
+  if (by) {
+    by->oldest = std::min(by->oldest, entry.number);
+    entry.number = ++last_number_;
   }
-  ++last_number_;
-  ++items_count_;
-  count_locked(*write, bytes, true);
-  return slot;
+  count_locked(*write, true);
+  count_locked(*entry.write, false);
+  WritePtr older = std::exchange(entry.write, write);
+  if (entry.slot) entry.slot->write = write;
+  if (entry.position != kNoPosition) sweep_[entry.position] = write;
+  return by ? nullptr : older;
+}
+
+void WriteQueue::append_locked(const WritePtr& write, const SlotPtr& slot) {
+  const std::uint64_t number = last_number_ + 1;
+  const auto [entry, is_new] = entries_.insert(Entry{write, slot, number});
+  if (!is_new) {  // the worker is committing the older write
+    entry->write = write;
+    entry->slot = slot;
+    entry->number = number;
+    entry->taken = false;
+  }
+  if (slot) slot->write = write;
+  last_number_ = number;
+  count_locked(*write, true);
+  count_items_locked();
 }
 
 void WriteQueue::append_locked(const RangePtr& range) {
-  items_.push_back(range);
+  ranges_.push_back(range);
   try {
     if (range->removes()) removals_.add(range);
-  } catch (...) {  // as in the other append_locked
-    items_.pop_back();
+  } catch (...) {  // a command in only one of the two would never run, or never be seen
+    ranges_.pop_back();
     throw;
   }
-  range->number = last_range_ = ++last_number_;
-  ++items_count_;
+  range->number = range->oldest = ++last_number_;
   bytes_ += range->bytes;
   removal_bytes_ += range->bytes;
+  count_items_locked();
 }
 
-// The map's key is a view into its slot, so it must change together with the slot.
-void WriteQueue::index_locked(const SlotPtr& slot) {
-  auto older = newest_.extract(slot->key);
-  if (older.empty()) {
-    newest_.emplace(slot->key, slot);
-    return;
-  }
-  older.key() = slot->key;
-  older.mapped() = slot;
-  newest_.insert(std::move(older));
-}
-
-void WriteQueue::count_locked(const Write& write, std::size_t bytes, bool added) {
+void WriteQueue::count_locked(const Write& write, bool added) {
+  const std::size_t bytes = bytes_of(write);
   const std::size_t of_removals = write.is_erasure() ? bytes : 0;
   bytes_ += added ? bytes : 0 - bytes;
   removal_bytes_ += added ? of_removals : 0 - of_removals;
 }
+
+void WriteQueue::count_items_locked() { items_count_ = entries_.size() + ranges_.size(); }
 
 std::optional<std::int64_t> WriteQueue::bound_removals_locked(std::size_t bytes, std::int64_t now) {
   if (removal_bytes_ + bytes <= max_bytes_ || !is_refused_locked(max_wait_, now)) {
@@ -210,34 +199,29 @@ std::int64_t WriteQueue::remove_everything_locked() {
   const auto all = std::make_shared<Range>();
   all->bytes = kItemOverhead;
   append_locked(all);
+  all->oldest = 0;
   std::int64_t lost = 0;
-  auto kept = items_.begin();  // compacts in place: nothing may throw from here on
-  for (Item& item : items_) {
-    if (is_taken(item) || number_of(item) == all->number) {
-      std::swap(*kept++, item);
-      continue;
-    }
-    if (const auto* const slot = std::get_if<SlotPtr>(&item)) {
-      lost += (*slot)->write->is_put ? 1 : 0;
-      release_locked(*slot);
-      (*slot)->dropped = true;
-    } else {
-      const RangePtr& range = std::get<RangePtr>(item);
-      release_locked(range);
-      range->dropped = true;
-    }
+  for (auto entry = entries_.begin(); entry != entries_.end();) {
+    lost += !entry->taken && entry->write->is_put() ? 1 : 0;
+    entry = entry->taken ? std::next(entry) : drop_locked(entry, nullptr);
   }
-  items_.erase(kept, items_.end());
+  for (const RangePtr& range : ranges_) {
+    if (range->taken || range == all) continue;
+    range->dropped = true;
+    release_locked(range);
+  }
+  std::erase_if(ranges_, [](const RangePtr& range) { return range->dropped; });
+  count_items_locked();
   return lost;
 }
 
 Pending WriteQueue::find_locked(std::string_view key) const {
-  const auto found = newest_.find(key);
-  const std::uint64_t number = found == newest_.end() ? 0 : found->second->number;
+  const auto found = entries_.find(key);
+  const std::uint64_t number = found == entries_.end() ? 0 : found->number;
   if (removals_.cover(key, number)) return {Pending::Kind::removed, nullptr};
   if (number == 0) return {};
-  const WritePtr& write = found->second->write;
-  if (!write->is_put) return {Pending::Kind::removed, nullptr};
+  const WritePtr& write = found->write;
+  if (!write->is_put()) return {Pending::Kind::removed, nullptr};
   return {Pending::Kind::put, write};
 }
 
@@ -263,7 +247,8 @@ std::vector<std::pair<std::string, Pending>> WriteQueue::with_prefix(
   std::vector<std::pair<std::string, Pending>> out;
   {
     base::Lock lock(mutex_);
-    for (const auto& [key, slot] : newest_) {
+    for (const Entry& entry : entries_) {
+      const std::string_view key = entry.write->key();
       if (key.starts_with(prefix)) out.emplace_back(key, find_locked(key));
     }
   }
@@ -294,6 +279,17 @@ bool WriteQueue::is_refused_locked(std::int64_t max_wait, std::int64_t now) cons
   return refusing_since_ && now - *refusing_since_ >= max_wait;
 }
 
+/// Sets the end of a slot whose callers wait for something else by now.
+void WriteQueue::settle(Slot& slot) {
+  if (slot.done || slot.dropped) return;
+  const Slot* last = &slot;
+  while (last->next) last = last->next.get();
+  slot.existed = last->existed;
+  slot.kept = last->kept;
+  slot.dropped = last->dropped || (last->range && last->range->dropped);
+  slot.done = last->done || (last->range && last->range->done);
+}
+
 template <class ItemPtr>
 bool WriteQueue::wait_until_done(const ItemPtr& item, std::int64_t max_wait, const Push& push) {
   std::optional<Deadline> deadline;  // starts when this wait first sees that the store refuses
@@ -309,6 +305,7 @@ bool WriteQueue::wait_until_done(const ItemPtr& item, std::int64_t max_wait, con
     const std::int64_t now = clock_->steady_now();
     base::Lock lock(mutex_);
     const bool refused = is_refused_locked(max_wait, now) || (refusing_since_ && is_late);
+    settle(*item);
     if (item->done || item->dropped || closed_ || refused) return item->done;
     changed_.wait_for(mutex_, slice_of(max_wait));
   }
@@ -322,47 +319,179 @@ bool WriteQueue::wait(const RangePtr& range, std::int64_t max_wait, const Push& 
   return wait_until_done(range, max_wait, push);
 }
 
-// ---- WriteQueue: the worker. Taken items stay in their places until they are done, so giving them
+// ---- WriteQueue: the worker. Taken items stay in the table until they are done, so giving them
 // back needs no memory.
+
+std::vector<WritePtr> WriteQueue::begin_sweep(bool again) {
+  std::vector<WritePtr> writes;
+  base::Lock lock(mutex_);
+  if (sweep_left_ > 0) {
+    if (again) writes = sweep_;
+    return writes;
+  }
+  writes.reserve(entries_.size());
+  for (const Entry& entry : entries_) {
+    if (!entry.taken) writes.push_back(entry.write);
+  }
+  std::vector<std::uint32_t> order(writes.size());
+  std::iota(order.begin(), order.end(), 0U);
+  sweep_ = writes;  // nothing may throw from here on
+  order_ = std::move(order);
+  std::uint32_t position = 0;
+  for (const Entry& entry : entries_) {
+    if (!entry.taken) entry.position = position++;
+  }
+  at_ = 0;
+  sweep_left_ = sweep_.size();
+  sweep_end_ = last_number_;
+  return writes;
+}
+
+void WriteQueue::arrange(std::vector<std::uint32_t> order) {
+  base::Lock lock(mutex_);
+  order_ = std::move(order);
+  at_ = 0;
+}
+
+/// The room that a group has left.
+struct WriteQueue::Room {
+  std::size_t rows;
+  std::int64_t bytes;  // of byte_size
+  // This part is for other writes.
+  std::size_t rows_of_others = 0;
+  std::int64_t bytes_of_others = 0;
+
+  [[nodiscard]] bool has_rows() const noexcept { return rows > rows_of_others; }
+  /// Returns false if the write does not fit. The first one always does.
+  [[nodiscard]] bool use(const Group& group, const Write& write) {
+    if (!has_rows()) return false;
+    if (!group.items.empty() && write.byte_size() > bytes - bytes_of_others) return false;
+    --rows;
+    bytes -= std::min(bytes, write.byte_size());
+    return true;
+  }
+};
 
 Group WriteQueue::take(std::size_t max_rows, std::int64_t max_bytes) {
   Group group;
-  std::int64_t bytes = 0;
   base::Lock lock(mutex_);
   // Reserve first: nothing may throw after the first item is taken.
-  group.slots.reserve(std::min(max_rows, items_.size()));
-  group.writes.reserve(std::min(max_rows, items_.size()));
-  for (const Item& item : items_) {
-    if (is_taken(item)) continue;
-    if (const auto* range = std::get_if<RangePtr>(&item)) {
-      if (!group.slots.empty()) break;
-      group.range = *range;
-      group.range->taken = true;
-      break;
-    }
-    const auto& slot = std::get<SlotPtr>(item);
-    bytes += slot->write->byte_size;
-    if (group.slots.size() == max_rows || (!group.slots.empty() && bytes > max_bytes)) break;
-    slot->taken = true;
-    group.writes.push_back(slot->write);
-    group.slots.push_back(slot);
+  group.items.reserve(std::min(max_rows, entries_.size()));
+  const bool range_waits = !ranges_.empty() && !ranges_.front()->taken;
+  if (range_waits && !range_was_last_) take_range_locked(group);
+  if (group.empty()) {
+    Room room{max_rows, max_bytes};
+    half_is_larger_ = !half_is_larger_;  // a half of one row is one row or none
+    room.rows_of_others = (max_rows + (half_is_larger_ ? 0 : 1)) / 2;
+    room.bytes_of_others = max_bytes / 2;
+    take_waited_locked(group, room);
+    room.rows_of_others = 0;
+    room.bytes_of_others = 0;
+    take_from_sweep_locked(group, room);
+    take_waited_locked(group, room);
   }
+  if (group.empty() && range_waits) take_range_locked(group);
+  range_was_last_ = group.range != nullptr;
   return group;
+}
+
+void WriteQueue::take_range_locked(Group& group) {
+  const RangePtr& range = ranges_.front();
+  if (range->removes() && range->number > covered_until_) drop_covered_locked(group);
+  range->taken = true;
+  group.range = range;
+}
+
+/// Drops the writes that a newer range removal covers. One pass serves all removals that are queued
+/// now, because a page of records is removed by many.
+void WriteQueue::drop_covered_locked(Group& group) {
+  for (auto entry = entries_.begin(); entry != entries_.end();) {
+    const RangePtr by =
+        entry->taken ? nullptr : removals_.covering(entry->write->key(), entry->number);
+    if (by && entry->write->is_put()) group.dropped.push_back({entry->write, by});
+    entry = by ? drop_locked(entry, by) : std::next(entry);
+  }
+  covered_until_ = last_number_;
+  count_items_locked();
+}
+
+/// `by`: the removal that covers the write; null: no commit ends the write.
+WriteQueue::Entries::iterator WriteQueue::drop_locked(Entries::iterator entry, const RangePtr& by) {
+  count_locked(*entry->write, false);
+  leave_sweep_locked(*entry);
+  if (by) by->oldest = std::min(by->oldest, entry->number);
+  if (entry->slot) {
+    entry->slot->range = by;
+    entry->slot->dropped = !by;
+    entry->slot->kept = by && entry->write->is_put();  // the removal came later
+    entry->slot->write = nullptr;
+  }
+  return entries_.erase(entry);
+}
+
+void WriteQueue::leave_sweep_locked(const Entry& entry) {
+  if (entry.position == kNoPosition) return;
+  sweep_[entry.position] = nullptr;
+  entry.position = kNoPosition;
+  --sweep_left_;
+}
+
+void WriteQueue::take_waited_locked(Group& group, Room& room) {
+  while (!waited_.empty() && !waited_.front()->is_queued()) waited_.pop_front();
+  std::size_t gone = 0;
+  for (const SlotPtr& slot : waited_) {
+    gone += slot->is_queued() ? 0 : 1;
+    if (!room.has_rows()) break;
+    if (!slot->is_queued()) continue;
+    const auto entry = entries_.find(slot->write->key());
+    if (entry == entries_.end() || entry->taken) continue;
+    if (!take_locked(group, room, *entry)) break;
+  }
+  if (gone > kManyGone) std::erase_if(waited_, [](const auto& slot) { return !slot->is_queued(); });
+}
+
+/// Goes round the sweep, because held writes and those that were given back are behind `at_`.
+void WriteQueue::take_from_sweep_locked(Group& group, Room& room) {
+  for (std::size_t looked_at = 0; looked_at < order_.size(); ++looked_at) {
+    if (sweep_left_ == 0 || !room.has_rows()) return;
+    const WritePtr& write = sweep_[order_[at_]];
+    if (write && !take_locked(group, room, *entries_.find(write->key()))) return;
+    at_ = at_ + 1 == order_.size() ? 0 : at_ + 1;
+  }
+}
+
+/// Returns false if the group has no room for the write. A write that a queued range removal covers
+/// is held until that is done.
+bool WriteQueue::take_locked(Group& group, Room& room, const Entry& entry) {
+  if (removals_.size() > 0 && removals_.cover(entry.write->key(), 0)) return true;
+  if (!room.use(group, *entry.write)) return false;
+  group.items.push_back({entry.write, entry.slot, entry.number, entry.position});
+  leave_sweep_locked(entry);
+  entry.taken = true;
+  return true;
 }
 
 void WriteQueue::finish(const Group& group) {
   stuck_until_ = kNotStuck;
   {
     base::Lock lock(mutex_);
-    for (const SlotPtr& slot : group.slots) {
-      release_locked(slot);
-      slot->done = true;
+    for (const Group::Item& item : group.items) {
+      count_locked(*item.write, false);
+      if (item.slot) {
+        item.slot->existed = item.existed;
+        item.slot->kept = item.kept;
+        item.slot->done = true;
+        item.slot->write = nullptr;
+      }
+      const auto entry = entries_.find(item.write->key());
+      if (entry != entries_.end() && entry->write == item.write) entries_.erase(entry);
     }
     if (group.range) {
-      release_locked(group.range);
       group.range->done = true;
+      release_locked(group.range);
+      std::erase(ranges_, group.range);
     }
-    drop_done_locked();
+    count_items_locked();
   }
   changed_.notify_all();
 }
@@ -370,25 +499,47 @@ void WriteQueue::finish(const Group& group) {
 void WriteQueue::give_back(const Group& group) noexcept {
   base::Lock lock(mutex_);
   if (group.range) group.range->taken = false;
-  for (const SlotPtr& slot : group.slots) slot->taken = false;
+  for (const Group::Item& item : group.items) give_back_locked(item);
+  at_ = 0;
+  count_items_locked();
 }
 
-void WriteQueue::drop_done_locked() {
-  while (!items_.empty() && is_done(items_.front())) items_.pop_front();
-}
-
-void WriteQueue::release_locked(const SlotPtr& slot) {
-  const auto found = newest_.find(slot->key);
-  if (found != newest_.end() && found->second == slot) newest_.erase(found);
-  count_locked(*slot->write, slot->bytes, false);
-  --items_count_;
+void WriteQueue::give_back_locked(const Group::Item& item) {
+  const std::string_view key = item.write->key();
+  const auto entry = entries_.find(key);
+  if (entry == entries_.end() || entry->write != item.write) count_locked(*item.write, false);
+  if (entry == entries_.end()) {  // remove_everything_locked has dropped a newer write
+    if (item.slot) item.slot->dropped = true;
+    if (item.slot) item.slot->write = nullptr;
+    return;
+  }
+  entry->taken = false;
+  if (entry->write != item.write) {  // a newer write replaces it now
+    if (item.slot && entry->slot) {
+      item.slot->next = entry->slot;
+      item.slot->write = nullptr;
+    } else if (item.slot) {
+      entry->slot = item.slot;
+      entry->slot->write = entry->write;
+    }
+    if (const RangePtr by = removals_.covering(key, item.number)) {
+      by->oldest = std::min(by->oldest, item.number);
+    } else {
+      entry->number = item.number;
+    }
+  }
+  if (item.position != kNoPosition) {
+    entry->position = item.position;
+    sweep_[entry->position] = entry->write;
+    ++sweep_left_;
+  }
+  if (const RangePtr by = removals_.covering(key, entry->number)) drop_locked(entry, by);
 }
 
 void WriteQueue::release_locked(const RangePtr& range) {
   bytes_ -= range->bytes;
   removal_bytes_ -= range->bytes;
   removals_.remove(*range);
-  --items_count_;
 }
 
 void WriteQueue::set_refusing(bool refusing) {
@@ -410,8 +561,9 @@ std::uint64_t WriteQueue::last_number() const {
 
 bool WriteQueue::has_until(std::uint64_t number) const {
   base::Lock lock(mutex_);
-  const auto first = std::find_if_not(items_.begin(), items_.end(), is_taken<Item>);
-  return first != items_.end() && number_of(*first) <= number;
+  return sweep_left_ > 0 || (sweep_end_ < number && !entries_.empty()) ||
+         std::any_of(ranges_.begin(), ranges_.end(),
+                     [&](const RangePtr& range) { return range->oldest <= number; });
 }
 
 std::int64_t WriteQueue::drop_all() {
@@ -419,12 +571,13 @@ std::int64_t WriteQueue::drop_all() {
   {
     base::Lock lock(mutex_);
     closed_ = true;
-    for (const Item& item : items_) {
-      const auto* slot = std::get_if<SlotPtr>(&item);
-      if (slot != nullptr && !(*slot)->taken && (*slot)->write->is_put) ++lost;
-    }
-    items_.clear();
-    newest_.clear();
+    for (const Entry& entry : entries_) lost += !entry.taken && entry.write->is_put() ? 1 : 0;
+    entries_.clear();
+    waited_.clear();
+    ranges_.clear();
+    sweep_.clear();
+    order_.clear();
+    sweep_left_ = 0;
     removals_.clear();
     removal_bytes_ = 0;
     items_count_ = 0;

@@ -12,17 +12,16 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include <ashmemo/clock.hpp>
-#include <ashmemo/events.hpp>
-#include <ashmemo/value.hpp>
 
 #include "base/key_hash.hpp"
 #include "base/mutex.hpp"
 #include "engine/in_flight.hpp"
+#include "engine/write.hpp"
 #include "store/rows.hpp"
 
 namespace ashmemo::engine {
@@ -30,12 +29,19 @@ namespace ashmemo::engine {
 // The queue of accepted writes that are not yet in the file.
 //
 // Reads ask the queue before the store, so an accepted write is visible at once. The worker takes
-// groups from the front, commits them and reports back.
+// groups, commits them and reports back.
 //
-// Order. Items are numbered in the order of arrival and committed in that order. A new write of a
-// key replaces an older write of the key that the worker has not taken, unless a range removal was
-// queued between the two. So a caller that waits for its item returns only after its write, or the
-// write that replaced it, is in the file.
+// Order. The queue has one write for each key, the newest one, and perhaps an older one that the
+// worker is committing. The worker writes in sweeps: a sweep has everything that is queued when it
+// begins. The worker arranges it in the order of the file and takes it in groups. New keys join the
+// next sweep. A new write of a key that the worker has not taken replaces the older one in its
+// place. So a caller that waits for a write returns only after that write, or the one that replaced
+// it, is in the file.
+//
+// Writes for which callers wait are taken before the rest of the sweep, but fill only half of a
+// group while others wait. A removal of a range is taken next, as a group of its own; other writes
+// go on between its steps. It drops the older writes that it covers. Newer ones are held until it
+// is done.
 //
 // Bound. Writes may take `max_bytes` of memory, and removals as much again. A removal is always
 // accepted, because its caller waits for it. Only while the store has refused to write for
@@ -46,59 +52,41 @@ namespace ashmemo::engine {
 struct Range;
 using RangePtr = std::shared_ptr<Range>;
 
-// The memory of an item besides its bytes: the objects, their control blocks, a hash node and the
-// item itself.
-inline constexpr std::size_t kItemOverhead = 400;
+// The memory of an item besides its bytes: the write, its place in the table, and its places in the
+// sweep. A test measures it.
+inline constexpr std::size_t kItemOverhead = 200;
 
-/// A value to write, or the removal of a key. It never changes once it is queued, except `touches`.
-struct Write {
-  bool is_put = true;
-  RemovalCause cause = RemovalCause::erased;  // of a removal
-  Value value;
-  store::Deadlines deadlines;
-  std::int64_t stamp = 0;
-  std::int64_t byte_size = 0;
-  std::int64_t calculation_id = 0;
-  Value record_version;
-  std::int64_t cost_us = 0;
-  mutable std::atomic<std::int64_t> touches{0};  // reads that this write answered
+struct Slot;
+using SlotPtr = std::shared_ptr<Slot>;
 
-  /// The entry that a put will store.
-  [[nodiscard]] store::EntryView view() const {
-    return {0, deadlines, calculation_id, record_version, cost_us, value};
-  }
-  /// Whether a caller erased the key. False for a removal of an older value whose new value was
-  /// refused.
-  [[nodiscard]] bool is_erasure() const { return !is_put && cause == RemovalCause::erased; }
-};
-using WritePtr = std::shared_ptr<const Write>;
-
-/// The place of one key in the queue. `key` and `number` never change; the queue's mutex guards the
-/// rest.
+/// What callers wait for: the commit of a write, or of the write that replaced it. The queue's
+/// mutex guards it, but after `done` it does not change.
 struct Slot {
-  std::string key;
-  std::uint64_t number = 0;
-  WritePtr write;
-  std::size_t bytes = 0;  // of memory, counted against the queue's bound
-  bool taken = false;     // by the worker
+  WritePtr write;    // null when it is no longer queued
+  SlotPtr next{};    // a newer write of the key took its place in the queue
+  RangePtr range{};  // this removal dropped the write; its callers wait for the removal
   bool done = false;
   bool dropped = false;  // removed from the queue without a commit
   bool existed = false;  // valid after `done`: a live entry was erased or replaced
   bool kept = false;     // valid after `done`: the value is in the file
+
+  [[nodiscard]] bool is_queued() const noexcept { return static_cast<bool>(write); }
 };
-using SlotPtr = std::shared_ptr<Slot>;
+
+/// Whether a caller waits for the commit of a write.
+enum class Waited : std::uint8_t { no, yes };
 
 /// The result of offering a write to the queue.
 struct Offered {
-  SlotPtr slot;             // null: the queue is full
-  WritePtr replaced;        // the older write of the key that will never be committed; may be null
+  bool accepted = false;    // false: the queue is full, or the write is superseded
+  SlotPtr slot{};           // null if no caller waits
+  WritePtr replaced{};      // the older write of the key that will never be committed; may be null
   bool superseded = false;  // not queued, because the computation that made it is superseded
   // Removals reached their bound: everything was dropped, including this number of puts.
   std::optional<std::int64_t> lost{};
 };
 
-/// A command about many keys. It is a barrier: items before it are committed before it, and items
-/// after it later.
+/// A command about many keys.
 struct Range {
   enum class Kind : std::uint8_t {
     erase_prefix,  // `prefix`
@@ -111,6 +99,7 @@ struct Range {
   std::atomic<std::int64_t> removed{0};  // entries removed by commits so far
   // Guarded by the queue's mutex.
   std::uint64_t number = 0;
+  std::uint64_t oldest = 0;  // the smallest number of the writes that it has dropped; or `number`
   std::size_t bytes = 0;
   bool taken = false;
   bool done = false;
@@ -134,10 +123,24 @@ struct Pending {
 
 /// The items that the worker takes together: writes for one transaction, or one range command.
 struct Group {
-  std::vector<SlotPtr> slots;
-  std::vector<WritePtr> writes;  // writes[i] belongs to slots[i]
+  struct Item {
+    WritePtr write;
+    SlotPtr slot;  // may be null
+    std::uint64_t number = 0;
+    std::uint32_t position = 0;  // in the sweep
+    // The outcome, for the callers that wait. The worker sets it.
+    bool existed = false;
+    bool kept = false;
+  };
+  /// A put that ended when the range was taken, and the removal that covers it.
+  struct Dropped {
+    WritePtr write;
+    RangePtr by;
+  };
+  std::vector<Item> items;
   RangePtr range;
-  [[nodiscard]] bool empty() const { return slots.empty() && !range; }
+  std::vector<Dropped> dropped;
+  [[nodiscard]] bool empty() const { return items.empty() && !range; }
 };
 
 /// The range removals that are not yet in the file. It keeps the newest one of each prefix, which
@@ -154,7 +157,11 @@ class RangeRemovals {
   void clear();
 
   /// Whether a removal that is newer than `number` covers the key.
-  [[nodiscard]] bool cover(std::string_view key, std::uint64_t number) const;
+  [[nodiscard]] bool cover(std::string_view key, std::uint64_t number) const {
+    return covering(key, number) != nullptr;
+  }
+  /// That removal, or null.
+  [[nodiscard]] RangePtr covering(std::string_view key, std::uint64_t number) const;
   [[nodiscard]] std::size_t size() const noexcept { return newest_.size(); }
 
  private:
@@ -177,8 +184,7 @@ class WriteQueue {
   /// is accepted if the queue is empty. `by`: the computation that made the value; the write is not
   /// queued if that is superseded. Queueing a write supersedes all other computations of its key in
   /// the same step, so their results are never stored after it.
-  [[nodiscard]] Offered offer(std::string_view key, const WritePtr& write,
-                              const InFlight* by = nullptr);
+  [[nodiscard]] Offered offer(const WritePtr& write, Waited waited, const InFlight* by = nullptr);
   struct Added {
     RangePtr range;                      // the command to wait for
     std::optional<std::int64_t> lost{};  // the same as Offered::lost
@@ -228,12 +234,18 @@ class WriteQueue {
 
   // ---- the worker
 
-  /// Takes the next items in order: at most `max_rows`, and at most `max_bytes` of byte_size (a
-  /// larger item is taken alone).
+  /// Begins a sweep if the last one has ended: it has everything that is queued and not taken.
+  /// Returns its writes, or nothing if the last sweep has not ended. `again`: then returns the
+  /// writes of the last sweep; those that have left it are null.
+  [[nodiscard]] std::vector<WritePtr> begin_sweep(bool again = false);
+  /// The order in which the writes of the sweep are taken: indexes of what begin_sweep returned.
+  void arrange(std::vector<std::uint32_t> order);
+  /// Takes the next items: at most `max_rows`, and at most `max_bytes` of byte_size (a larger item
+  /// is taken alone).
   [[nodiscard]] Group take(std::size_t max_rows, std::int64_t max_bytes);
   /// The group was committed: its items leave the queue.
   void finish(const Group& group);
-  /// The group was not committed completely: its items will be taken again, in order.
+  /// The group was not committed completely: its items will be taken again.
   void give_back(const Group& group) noexcept;
   /// The store refuses to write (true), or it has written again (false).
   void set_refusing(bool refusing);
@@ -243,7 +255,8 @@ class WriteQueue {
 
   /// The number of the newest item.
   [[nodiscard]] std::uint64_t last_number() const;
-  /// Whether an item up to this number has not been taken yet.
+  /// Whether items up to this number may still be queued. Then it is false after the next sweep
+  /// that begins.
   [[nodiscard]] bool has_until(std::uint64_t number) const;
   /// The number of times that something was queued.
   [[nodiscard]] std::uint64_t changes() const noexcept { return changes_.load(); }
@@ -255,34 +268,64 @@ class WriteQueue {
   }
 
  private:
-  using Item = std::variant<SlotPtr, RangePtr>;
+  static constexpr std::uint32_t kNoPosition = std::numeric_limits<std::uint32_t>::max();
+
+  /// The newest write of a key. The table finds it by the key, which never changes.
+  struct Entry {
+    mutable WritePtr write;
+    mutable SlotPtr slot;          // null: no caller waits
+    mutable std::uint64_t number;  // of the oldest write whose callers this one serves
+    mutable std::uint32_t position = kNoPosition;  // in the sweep
+    mutable bool taken = false;                    // by the worker
+  };
+  // Not noexcept, as base::KeyHash.
+  struct EntryHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view key) const { return base::KeyHash()(key); }
+    std::size_t operator()(const Entry& entry) const { return (*this)(entry.write->key()); }
+  };
+  struct EntryEqual {
+    using is_transparent = void;
+    static std::string_view key_of(std::string_view key) { return key; }
+    static std::string_view key_of(const Entry& entry) { return entry.write->key(); }
+    bool operator()(const auto& a, const auto& b) const { return key_of(a) == key_of(b); }
+  };
+  using Entries = std::unordered_set<Entry, EntryHash, EntryEqual>;
 
   static constexpr std::size_t kManyItems = 1'000;  // one full transaction
   static constexpr std::int64_t kNotStuck = std::numeric_limits<std::int64_t>::min();
 
   [[nodiscard]] Pending find_locked(std::string_view key) const ASHMEMO_REQUIRES(mutex_);
-  /// The slot of `key` that a new write may replace; may be null.
-  [[nodiscard]] SlotPtr replaceable_locked(std::string_view key) const ASHMEMO_REQUIRES(mutex_);
-  void replace_locked(const SlotPtr& slot, const WritePtr& write, std::size_t bytes)
+  [[nodiscard]] std::size_t puts_bytes_without_locked(const Entry* entry) const
       ASHMEMO_REQUIRES(mutex_);
-  SlotPtr append_locked(std::string_view key, const WritePtr& write, std::size_t bytes)
-      ASHMEMO_REQUIRES(mutex_);
+  void append_locked(const WritePtr& write, const SlotPtr& slot) ASHMEMO_REQUIRES(mutex_);
   void append_locked(const RangePtr& range) ASHMEMO_REQUIRES(mutex_);
-  void supersede_locked(std::string_view key, const Write& write, const InFlight* by)
-      ASHMEMO_REQUIRES(mutex_);
-  void count_locked(const Write& write, std::size_t bytes, bool added) ASHMEMO_REQUIRES(mutex_);
+  WritePtr replace_locked(const Entry& entry, const WritePtr& write) ASHMEMO_REQUIRES(mutex_);
+  void supersede_locked(const Write& write, const InFlight* by) ASHMEMO_REQUIRES(mutex_);
+  void count_locked(const Write& write, bool added) ASHMEMO_REQUIRES(mutex_);
+  void count_items_locked() ASHMEMO_REQUIRES(mutex_);
   /// Call it before a removal that takes `bytes` of memory is added. If removals would exceed their
   /// bound while the store refuses to write, drops everything and returns the number of lost puts.
   std::optional<std::int64_t> bound_removals_locked(std::size_t bytes, std::int64_t now)
       ASHMEMO_REQUIRES(mutex_);
   std::int64_t remove_everything_locked() ASHMEMO_REQUIRES(mutex_);
-  // Adds the item to the lookup tables. If this throws, the tables are unchanged.
-  void index_locked(const SlotPtr& slot) ASHMEMO_REQUIRES(mutex_);
-  void drop_done_locked() ASHMEMO_REQUIRES(mutex_);
-  void release_locked(const SlotPtr& slot) ASHMEMO_REQUIRES(mutex_);
+
+  void take_range_locked(Group& group) ASHMEMO_REQUIRES(mutex_);
+  void drop_covered_locked(Group& group) ASHMEMO_REQUIRES(mutex_);
+  Entries::iterator drop_locked(Entries::iterator entry, const RangePtr& by)
+      ASHMEMO_REQUIRES(mutex_);
+  struct Room;
+  void take_waited_locked(Group& group, Room& room) ASHMEMO_REQUIRES(mutex_);
+  void take_from_sweep_locked(Group& group, Room& room) ASHMEMO_REQUIRES(mutex_);
+  bool take_locked(Group& group, Room& room, const Entry& entry) ASHMEMO_REQUIRES(mutex_);
+  void leave_sweep_locked(const Entry& entry) ASHMEMO_REQUIRES(mutex_);
+  void give_back_locked(const Group::Item& item) ASHMEMO_REQUIRES(mutex_);
   void release_locked(const RangePtr& range) ASHMEMO_REQUIRES(mutex_);
+
   [[nodiscard]] bool is_refused_locked(std::int64_t max_wait, std::int64_t now) const
       ASHMEMO_REQUIRES(mutex_);
+  static void settle(Slot& slot);
+  static void settle(const Range&) {}
   template <class ItemPtr>
   bool wait_until_done(const ItemPtr& item, std::int64_t max_wait, const Push& push);
 
@@ -292,13 +335,22 @@ class WriteQueue {
   InFlightTable& in_flight_;
   mutable base::Mutex mutex_ ASHMEMO_LOCK_LEVEL(3);
   base::Condition changed_;
-  std::deque<Item> items_ ASHMEMO_GUARDED_BY(mutex_);
-  base::KeyMap<SlotPtr> newest_ ASHMEMO_GUARDED_BY(mutex_);
-  RangeRemovals removals_ ASHMEMO_GUARDED_BY(mutex_);  // not yet done
-  RangePtr calculations_ ASHMEMO_GUARDED_BY(mutex_);   // the newest put_calculations; may be null
+  Entries entries_ ASHMEMO_GUARDED_BY(mutex_);
+  std::deque<SlotPtr> waited_ ASHMEMO_GUARDED_BY(mutex_);  // some are no longer queued
+  std::deque<RangePtr> ranges_ ASHMEMO_GUARDED_BY(mutex_);
+  // The sweep. A write that left it is null.
+  std::vector<WritePtr> sweep_ ASHMEMO_GUARDED_BY(mutex_);
+  std::vector<std::uint32_t> order_ ASHMEMO_GUARDED_BY(mutex_);
+  std::size_t at_ ASHMEMO_GUARDED_BY(mutex_) = 0;           // in order_
+  std::size_t sweep_left_ ASHMEMO_GUARDED_BY(mutex_) = 0;   // the writes that have not left it
+  std::uint64_t sweep_end_ ASHMEMO_GUARDED_BY(mutex_) = 0;  // the last number when it began
+  RangeRemovals removals_ ASHMEMO_GUARDED_BY(mutex_);       // not yet done
+  RangePtr calculations_ ASHMEMO_GUARDED_BY(mutex_);  // the newest put_calculations; may be null
   std::size_t removal_bytes_ ASHMEMO_GUARDED_BY(mutex_) = 0;  // the part of bytes_ for removals
   std::uint64_t last_number_ ASHMEMO_GUARDED_BY(mutex_) = 0;
-  std::uint64_t last_range_ ASHMEMO_GUARDED_BY(mutex_) = 0;
+  std::uint64_t covered_until_ ASHMEMO_GUARDED_BY(mutex_) = 0;  // see drop_covered_locked
+  bool range_was_last_ ASHMEMO_GUARDED_BY(mutex_) = false;
+  bool half_is_larger_ ASHMEMO_GUARDED_BY(mutex_) = false;
   std::optional<std::int64_t> refusing_since_ ASHMEMO_GUARDED_BY(mutex_);  // steady clock
   bool closed_ ASHMEMO_GUARDED_BY(mutex_) = false;
   std::atomic<std::uint64_t> changes_{0};

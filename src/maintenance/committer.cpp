@@ -3,13 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <numeric>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "base/saturate.hpp"
 #include "base/test_point.hpp"
 #include "engine/freshness.hpp"
+#include "store/rowid_hints.hpp"
 
 namespace ashmemo::maintenance {
 
@@ -18,8 +19,8 @@ using base::Status;
 
 namespace {
 
-store::PutRow row_of(const engine::Slot& slot, const engine::Write& write) {
-  return {write.view(), slot.key, write.byte_size, write.stamp,
+store::PutRow row_of(const engine::Write& write, std::int64_t stamp) {
+  return {write.view(), write.key(), write.byte_size(), stamp,
           write.touches.load(std::memory_order_relaxed)};
 }
 
@@ -34,7 +35,7 @@ class TakenGroup {
   TakenGroup(const TakenGroup&) = delete;
   TakenGroup& operator=(const TakenGroup&) = delete;
 
-  [[nodiscard]] const engine::Group& group() const noexcept { return group_; }
+  [[nodiscard]] engine::Group& group() noexcept { return group_; }
   void finish() {
     queue_.finish(group_);
     finished_ = true;
@@ -42,7 +43,7 @@ class TakenGroup {
 
  private:
   engine::WriteQueue& queue_;
-  const engine::Group group_;
+  engine::Group group_;
   bool finished_ = false;
 };
 
@@ -54,10 +55,10 @@ bool is_caused_by_value(const base::Failure& failure) {
 /// The entries and bytes that a group adds at most. Some of its puts may replace entries.
 store::Totals puts_of(const engine::Group& group) {
   store::Totals puts;
-  for (const engine::WritePtr& write : group.writes) {
-    if (!write->is_put) continue;
+  for (const engine::Group::Item& item : group.items) {
+    if (!item.write->is_put()) continue;
     ++puts.entries;
-    puts.bytes = base::add_saturated(puts.bytes, write->byte_size);
+    puts.bytes = base::add_saturated(puts.bytes, item.write->byte_size());
   }
   return puts;
 }
@@ -69,9 +70,11 @@ store::Totals sum(const store::Totals& a, const store::Totals& b) {
 }  // namespace
 
 Status Committer::commit_next(store::Store& store, const CommitTime& time) {
+  arrange_sweep(store);
   TakenGroup taken(engine_.pending, next_portion(store.writer()->totals()));
-  const engine::Group& group = taken.group();
+  engine::Group& group = taken.group();
   if (group.empty()) return {};
+  if (!group.dropped.empty()) count_dropped(*store.writer(), group);
   // The limit for one entry may have grown during this pass, and the group may need it.
   store.allow_entries_of(engine_.limits.get().max_entry_bytes);
   bool finished = true;
@@ -80,6 +83,41 @@ Status Committer::commit_next(store::Store& store, const CommitTime& time) {
   ASHMEMO_TEST_POINT("commit: finishes");
   if (done.ok() && finished) taken.finish();
   return done;
+}
+
+// ---- sweeps
+
+/// A new sweep is arranged in the order of the file. So is the rest of a sweep when another file is
+/// open, because it has other rowids.
+void Committer::arrange_sweep(store::Store& store) {
+  const bool again = sweep_store_.lock().get() != &store;
+  const std::vector<engine::WritePtr> writes = engine_.pending.begin_sweep(again);
+  sweep_store_ = engine_.store.get();
+  if (again) written_.clear();
+  if (writes.size() > 1) engine_.pending.arrange(file_order(*store.writer(), writes));
+}
+
+/// Old rows by rowid, then new rows by key, so that a group changes few pages. If the keys cannot
+/// be looked up, all unknown ones count as new. The order changes only the cost.
+std::vector<std::uint32_t> Committer::file_order(store::Writer& writer,
+                                                 std::span<const engine::WritePtr> writes) {
+  std::vector<store::RowidOf> rows;
+  rows.reserve(writes.size());
+  for (std::size_t i = 0; i < writes.size(); ++i) {
+    if (!writes[i]) continue;
+    const std::string_view key = writes[i]->key();
+    rows.push_back({{key, i}, engine_.hints->find(key).value_or(0)});
+  }
+  const auto has_rowid = [](const store::RowidOf& row) { return row.rowid != 0; };
+  const auto unknown = std::partition(rows.begin(), rows.end(), has_rowid);
+  std::sort(unknown, rows.end(), [](const auto& a, const auto& b) { return a.key < b.key; });
+  (void)writer.find_rowids(std::span(unknown, rows.end()));
+  const auto is_new = std::stable_partition(unknown, rows.end(), has_rowid);
+  std::sort(rows.begin(), is_new, [](const auto& a, const auto& b) { return a.rowid < b.rowid; });
+  std::vector<std::uint32_t> order;
+  order.reserve(rows.size());
+  for (const store::RowidOf& row : rows) order.push_back(static_cast<std::uint32_t>(row.index));
+  return order;
 }
 
 Portion Committer::next_portion(const store::Totals& totals) {
@@ -115,8 +153,8 @@ Status Committer::run_with_calculations(store::Store& store, const Transactions:
 
 // ---- writes
 
-Status Committer::commit_writes(store::Store& store, const engine::Group& group,
-                                const CommitTime& time, bool* finished) {
+Status Committer::commit_writes(store::Store& store, engine::Group& group, const CommitTime& time,
+                                bool* finished) {
   const auto has_capacity = make_capacity(store, group, time);
   if (!has_capacity.ok()) return has_capacity.failure();
   if (!*has_capacity) {
@@ -125,11 +163,12 @@ Status Committer::commit_writes(store::Store& store, const engine::Group& group,
   }
   Status done = try_writes(store, group);
   if (done.ok() || !is_caused_by_value(done.failure())) return done;
-  if (group.slots.size() == 1) {
+  if (group.items.size() == 1) {
     // A removal that fails stays queued, because its entry must not become visible again.
-    return group.writes.front()->is_put ? drop(store, *group.slots.front(), done.failure()) : done;
+    const engine::Write& write = *group.items.front().write;
+    return write.is_put() ? drop(store, write, done.failure()) : done;
   }
-  singly_ = static_cast<int>(group.slots.size());
+  singly_ = static_cast<int>(group.items.size());
   *finished = false;
   return {};
 }
@@ -156,39 +195,23 @@ base::Result<bool> Committer::make_capacity(store::Store& store, const engine::G
   return true;
 }
 
-Status Committer::try_writes(store::Store& store, const engine::Group& group) {
-  // In the order of the keys, because neighbours share pages.
-  std::vector<std::size_t> order(group.slots.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::sort(order.begin(), order.end(), [&group](std::size_t a, std::size_t b) {
-    const auto& [left, right] = std::pair(group.slots[a], group.slots[b]);
-    return left->key != right->key ? left->key < right->key : left->number < right->number;
+Status Committer::try_writes(store::Store& store, engine::Group& group) {
+  return run_with_calculations(store, [&](store::Writer& writer, Changes& changes) -> Status {
+    written_.clear();
+    for (engine::Group::Item& item : group.items) {
+      if (Status one = write(writer, item, changes); !one.ok()) return one;
+    }
+    return {};
   });
-  std::vector<Outcome> outcomes(group.slots.size());
-  Status done =
-      run_with_calculations(store, [&](store::Writer& writer, Changes& changes) -> Status {
-        for (const std::size_t i : order) {
-          Status one = write(writer, *group.slots[i], *group.writes[i], changes, outcomes[i]);
-          if (!one.ok()) return one;
-        }
-        return {};
-      });
-  if (!done.ok()) return done;
-  for (std::size_t i = 0; i < outcomes.size(); ++i) {
-    group.slots[i]->existed = outcomes[i].existed;
-    group.slots[i]->kept = outcomes[i].kept;
-  }
-  return done;
 }
 
-Status Committer::write(store::Writer& writer, const engine::Slot& slot, const engine::Write& write,
-                        Changes& changes, Outcome& outcome) {
-  if (write.is_put) return put(writer, slot, write, changes, outcome);
-  auto before = writer.delete_key(slot.key);
+Status Committer::write(store::Writer& writer, engine::Group::Item& item, Changes& changes) {
+  if (item.write->is_put()) return put(writer, item, changes);
+  auto before = writer.delete_key(item.write->key());
   if (!before.ok()) return before.failure();
   if (!before->has_value()) return {};
-  outcome.existed = was_live(**before);
-  changes.remove(slot.key, write.cause, transactions_.wants_keys());
+  item.existed = was_live(**before);
+  changes.remove(std::string(item.write->key()), item.write->cause(), transactions_.wants_keys());
   return {};
 }
 
@@ -197,47 +220,56 @@ bool Committer::was_live(const store::DeletedRow& row) const {
          engine::is_live(engine::freshness_of(row.deadlines, engine_.clock->wall_now()));
 }
 
-Status Committer::put(store::Writer& writer, const engine::Slot& slot, const engine::Write& write,
-                      Changes& changes, Outcome& outcome) {
+Status Committer::put(store::Writer& writer, engine::Group::Item& item, Changes& changes) {
+  const engine::Write& write = *item.write;
   // An invalidated result would never be read, and nothing would delete it later.
-  if (!engine_.catalog.is_current(write.calculation_id)) return erase_older(writer, slot, changes);
-  store::PutRow row = row_of(slot, write);
+  if (!engine_.catalog.is_current(write.calculation_id()))
+    return erase_older(writer, write, changes);
+  store::PutRow row = row_of(write, next_stamp(write));
   if (policy_ != nullptr) {
-    const eviction::Admission admission = policy_->admit(slot.key);
+    const eviction::Admission admission = policy_->admit(write.key());
     row.eviction_counter = admission.counter;
     row.eviction_queue = admission.queue;
   }
   auto before = writer.put(row);
   if (!before.ok()) return before.failure();
-  outcome.existed = before->has_value() && was_live(**before);
-  if (before->has_value())
-    changes.remove(slot.key, RemovalCause::replaced, transactions_.wants_keys());
-  if (policy_ == nullptr && is_over_limit(writer.totals())) return refuse(writer, slot, changes);
-  outcome.kept = true;
-  newest_stamp_ = std::max(newest_stamp_, row.stamp);
+  item.existed = before->has_value() && was_live(**before);
+  if (before->has_value()) {
+    changes.remove(std::string(write.key()), RemovalCause::replaced, transactions_.wants_keys());
+  }
+  if (policy_ == nullptr && is_over_limit(writer.totals())) return refuse(writer, write, changes);
+  item.kept = true;
+  written_.push_back(writer.last_rowid());
   changes.bytes_written += row.byte_size;
   return {};
 }
 
+/// The row gets its stamp when it is written, so that rows are appended to the eviction queue in
+/// the order of the file. The stamp is never earlier than the computation: see Sweeper::expire_future.
+std::int64_t Committer::next_stamp(const engine::Write& write) {
+  return engine_.sequence_clock.next(
+      std::max(engine_.clock->wall_now(), write.deadlines().computed_at));
+}
+
 /// The caller replaced the older value. So it must go although the new one is not written.
-Status Committer::erase_older(store::Writer& writer, const engine::Slot& slot, Changes& changes) {
-  auto before = writer.delete_key(slot.key);
+Status Committer::erase_older(store::Writer& writer, const engine::Write& write, Changes& changes) {
+  auto before = writer.delete_key(write.key());
   if (!before.ok()) return before.failure();
   if (before->has_value())
-    changes.remove(slot.key, RemovalCause::replaced, transactions_.wants_keys());
+    changes.remove(std::string(write.key()), RemovalCause::replaced, transactions_.wants_keys());
   return {};
 }
 
-Status Committer::refuse(store::Writer& writer, const engine::Slot& slot, Changes& changes) {
+Status Committer::refuse(store::Writer& writer, const engine::Write& write, Changes& changes) {
   // The older value must go too, because the caller replaced it.
-  if (auto undone = writer.delete_key(slot.key); !undone.ok()) return undone.failure();
+  if (auto undone = writer.delete_key(write.key()); !undone.ok()) return undone.failure();
   ++changes.refused;
   engine_.notices.notify(NoticeKind::refused,
                          fmt::format("{}: the value of {} was not kept: the cache is at its limit "
                                      "and Eviction::none evicts nothing; raise the limits or "
                                      "remove entries",
-                                     engine_.path, slot.key),
-                         slot.key);
+                                     engine_.path, write.key()),
+                         std::string(write.key()));
   return {};
 }
 
@@ -246,22 +278,38 @@ bool Committer::is_over_limit(const store::Totals& totals) const {
   return totals.entries > limits.max_entries || totals.bytes > limits.max_bytes;
 }
 
-Status Committer::drop(store::Store& store, const engine::Slot& slot,
+Status Committer::drop(store::Store& store, const engine::Write& write,
                        const base::Failure& failure) {
   Status done = transactions_.run(store, [&](store::Writer& writer, Changes& changes) -> Status {
     ++changes.dropped;
-    return erase_older(writer, slot, changes);
+    return erase_older(writer, write, changes);
   });
   if (!done.ok()) return done;
   engine_.notices.notify(NoticeKind::writes_dropped,
                          fmt::format("{}: the value of {} cannot be stored and was dropped: {}",
-                                     engine_.path, slot.key, failure.what),
-                         slot.key);
+                                     engine_.path, write.key(), failure.what),
+                         std::string(write.key()));
   return done;
 }
 
 // ---- range commands. Each one runs in bounded transactions. Between two of them the pass does its
 // other work, so that the write-ahead log stays small.
+
+/// A put that a removal has dropped counts as a removed row, unless the file has an older row of
+/// its key, which the removal will count.
+void Committer::count_dropped(store::Writer& writer, const engine::Group& group) {
+  std::vector<store::RowidOf> rows;
+  rows.reserve(group.dropped.size());
+  for (std::size_t i = 0; i < group.dropped.size(); ++i) {
+    const engine::Write& write = *group.dropped[i].write;
+    if (engine_.catalog.is_current(write.calculation_id())) rows.push_back({{write.key(), i}, 0});
+  }
+  std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.key < b.key; });
+  (void)writer.find_rowids(rows);
+  for (const store::RowidOf& row : rows) {
+    if (row.rowid == 0) ++group.dropped[row.index].by->removed;
+  }
+}
 
 Status Committer::commit_range(store::Store& store, engine::Range& range, bool* finished) {
   std::int64_t removed = 0;

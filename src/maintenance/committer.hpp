@@ -1,7 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <string_view>
+#include <vector>
 
 #include "base/saturate.hpp"
 #include "engine/engine.hpp"
@@ -34,34 +37,31 @@ class Committer {
   /// value that can never be stored is dropped and counted. The group also stays pending if the
   /// transactions that must precede its own find no space in the write-ahead log, or no time.
   [[nodiscard]] base::Status commit_next(store::Store& store, const CommitTime& time);
-  /// The newest stamp of all puts so far.
-  [[nodiscard]] std::int64_t newest_stamp() const noexcept { return newest_stamp_; }
+  /// The rowids of the rows that the last group wrote.
+  [[nodiscard]] std::span<const std::int64_t> written() const noexcept { return written_; }
 
  private:
-  /// The outcome of one slot. Its waiting callers see it after the commit.
-  struct Outcome {
-    bool existed = false;
-    bool kept = false;
-  };
-
+  void arrange_sweep(store::Store& store);
+  [[nodiscard]] std::vector<std::uint32_t> file_order(store::Writer& writer,
+                                                      std::span<const engine::WritePtr> writes);
   [[nodiscard]] Portion next_portion(const store::Totals& totals);
   base::Status run_with_calculations(store::Store& store, const Transactions::Body& body);
 
-  base::Status commit_writes(store::Store& store, const engine::Group& group,
-                             const CommitTime& time, bool* finished);
+  base::Status commit_writes(store::Store& store, engine::Group& group, const CommitTime& time,
+                             bool* finished);
   [[nodiscard]] base::Result<bool> make_capacity(store::Store& store, const engine::Group& group,
                                                  const CommitTime& time);
-  base::Status try_writes(store::Store& store, const engine::Group& group);
-  base::Status write(store::Writer& writer, const engine::Slot& slot, const engine::Write& write,
-                     Changes& changes, Outcome& outcome);
-  base::Status put(store::Writer& writer, const engine::Slot& slot, const engine::Write& write,
-                   Changes& changes, Outcome& outcome);
-  base::Status erase_older(store::Writer& writer, const engine::Slot& slot, Changes& changes);
+  base::Status try_writes(store::Store& store, engine::Group& group);
+  base::Status write(store::Writer& writer, engine::Group::Item& item, Changes& changes);
+  base::Status put(store::Writer& writer, engine::Group::Item& item, Changes& changes);
+  [[nodiscard]] std::int64_t next_stamp(const engine::Write& write);
+  base::Status erase_older(store::Writer& writer, const engine::Write& write, Changes& changes);
   [[nodiscard]] bool was_live(const store::DeletedRow& row) const;
-  base::Status refuse(store::Writer& writer, const engine::Slot& slot, Changes& changes);
+  base::Status refuse(store::Writer& writer, const engine::Write& write, Changes& changes);
   [[nodiscard]] bool is_over_limit(const store::Totals& totals) const;
-  base::Status drop(store::Store& store, const engine::Slot& slot, const base::Failure& failure);
+  base::Status drop(store::Store& store, const engine::Write& write, const base::Failure& failure);
 
+  void count_dropped(store::Writer& writer, const engine::Group& group);
   base::Status commit_range(store::Store& store, engine::Range& range, bool* finished);
   base::Status step_range(store::Writer& writer, engine::Range& range, Changes& changes,
                           bool* finished);
@@ -75,7 +75,8 @@ class Committer {
   Sweeper& sweeper_;
   eviction::EvictionPolicy* const policy_;  // null: Eviction::none
   int singly_ = 0;  // the number of next writes that are committed alone, to find a bad one
-  std::int64_t newest_stamp_ = 0;
+  std::weak_ptr<store::Store> sweep_store_;  // the sweep was arranged for this one
+  std::vector<std::int64_t> written_;        // rowids
 };
 
 }  // namespace ashmemo::maintenance

@@ -18,6 +18,9 @@ namespace {
 // On average this costs less than 0.1 point of hit ratio.
 constexpr std::int64_t kSlackShare = 128;
 
+// At most this share of all rows is spared.
+constexpr std::int64_t kSparedShare = 8;
+
 // The number of rows that one query returns.
 constexpr int kCandidates = 128;
 
@@ -43,12 +46,15 @@ bool Evictor::has_work(const store::Totals& totals) const {
   return policy_ != nullptr && is_over(totals, 0) && stuck_at_ != totals;
 }
 
-Status Evictor::evict_some(store::Store& store, std::int64_t newest) {
+Status Evictor::evict_some(store::Store& store, std::span<const std::int64_t> spared) {
   announce_default_limit();
-  newest_ = newest;
   stuck_at_.reset();
   reads_taken_ = 0;
-  Status done = transactions_.run(store, [this](store::Writer& writer, Changes& changes) {
+  Status done = transactions_.run(store, [&](store::Writer& writer, Changes& changes) {
+    const std::int64_t share = std::max<std::int64_t>(writer.totals().entries / kSparedShare, 1);
+    const auto last = spared.last(std::min(spared.size(), static_cast<std::size_t>(share)));
+    spared_.assign(last.begin(), last.end());
+    std::sort(spared_.begin(), spared_.end());
     return evict_a_portion(writer, changes);
   });
   // The touches that it took from the access buffer are lost, as in AccessWriter.
@@ -97,27 +103,33 @@ Status Evictor::evict_one_round(store::Writer& writer, Changes& changes, Remaini
   return {};
 }
 
-/// The oldest rows of the queue, or of the other queue if this one is empty. Returns the newest row
-/// only if there is no other row.
+/// The oldest rows of the queue, or of the other queue if this one has none. Returns spared rows
+/// only if there are no others.
 base::Result<std::vector<store::Candidate>> Evictor::oldest(store::Writer& writer,
                                                             std::int64_t queue) {
   const std::int64_t other =
       queue == eviction::kMainQueue ? store::kProbationQueue : eviction::kMainQueue;
-  std::vector<store::Candidate> newest;
+  const int with_spared = kCandidates + static_cast<int>(spared_.size());
+  std::vector<store::Candidate> last;  // spared ones
   for (const std::int64_t each : {queue, other}) {
-    auto found = writer.oldest(each, kCandidates);
-    if (!found.ok()) return found;
-    const auto spared = std::find_if(found->begin(), found->end(), [this](const auto& row) {
-      return row.inserted_at == newest_;
-    });
-    if (spared != found->end()) {
-      newest.clear();
-      newest.push_back(std::move(*spared));
-      found->erase(spared);
+    for (const int limit : {kCandidates, with_spared}) {
+      auto found = writer.oldest(each, limit);
+      if (!found.ok()) return found;
+      const auto spared = std::stable_partition(
+          found->begin(), found->end(), [this](const auto& row) { return !is_spared(row); });
+      if (spared != found->begin()) {
+        found->erase(spared, found->end());
+        return found;
+      }
+      if (found->empty()) break;
+      if (last.empty()) last = std::move(*found);
     }
-    if (!found->empty()) return found;
   }
-  return newest;
+  return last;
+}
+
+bool Evictor::is_spared(const store::Candidate& row) const {
+  return std::binary_search(spared_.begin(), spared_.end(), row.rowid);
 }
 
 Status Evictor::evict_or_reinsert(store::Writer& writer, store::Candidate& candidate,

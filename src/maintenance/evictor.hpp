@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "base/saturate.hpp"
@@ -32,9 +33,10 @@ class Evictor {
     }
   };
   [[nodiscard]] Excess excess(const store::Totals& totals) const;
-  /// One transaction towards the limits. The row with the stamp `newest` is evicted only if there
-  /// is no other row, so that a put does not evict itself.
-  [[nodiscard]] base::Status evict_some(store::Store& store, std::int64_t newest);
+  /// One transaction towards the limits. The rows with the rowids in `spared` are evicted only if
+  /// there are no other rows, so that a group does not evict what it wrote. At most an eighth of all
+  /// rows is spared: a group that is large for its cache must not evict everything else.
+  [[nodiscard]] base::Status evict_some(store::Store& store, std::span<const std::int64_t> spared);
 
  private:
   /// The part of the transaction's portion that is not used yet.
@@ -63,6 +65,7 @@ class Evictor {
   base::Status evict_one_round(store::Writer& writer, Changes& changes, Remaining& remaining);
   [[nodiscard]] base::Result<std::vector<store::Candidate>> oldest(store::Writer& writer,
                                                                    std::int64_t queue);
+  [[nodiscard]] bool is_spared(const store::Candidate& row) const;
   base::Status evict_or_reinsert(store::Writer& writer, store::Candidate& candidate,
                                  Changes& changes, Remaining& remaining);
   base::Status evict(store::Writer& writer, const store::Candidate& candidate, Changes& changes);
@@ -73,7 +76,7 @@ class Evictor {
   Transactions& transactions_;
   const DiskFullMode& disk_full_;
   eviction::EvictionPolicy* const policy_;  // null: Eviction::none
-  std::int64_t newest_ = 0;
+  std::vector<std::int64_t> spared_;        // sorted rowids
   eviction::Reinsertions reinsertions_;
   std::int64_t reads_taken_ = 0;      // by this transaction, from the access buffer
   std::int64_t earliest_return_ = 0;  // of the rows that this round re-inserted

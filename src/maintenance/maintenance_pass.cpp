@@ -226,7 +226,7 @@ Status MaintenancePass::hold_limits(store::Store& store, store::Totals before,
 Status MaintenancePass::evict_some(store::Store& store) {
   const store::Totals since = unevicted_since_.value_or(store.writer()->totals());
   set_unevicted(std::nullopt);  // the commit of this eviction ends the trouble
-  Status done = evictor_.evict_some(store, committer_.newest_stamp());
+  Status done = evictor_.evict_some(store, committer_.written());
   if (!done.ok() && store::is_unreadable(done.failure())) set_unevicted(since);
   return done;
 }

@@ -56,6 +56,11 @@ struct Lookup {
   std::size_t index = 0;
 };
 
+/// A key, and the rowid of its row. 0: it has none.
+struct RowidOf : Lookup {
+  std::int64_t rowid = 0;
+};
+
 /// A copy of a whole entry, for `entry`, `for_each` and tools.
 struct StoredEntry {
   /// The caller adds the size, the moments of insertion and access, and the freshness to `info`.

@@ -50,6 +50,8 @@ class Writer {
 
   // Changes of single entries. They return the old row.
   [[nodiscard]] virtual base::Result<std::optional<DeletedRow>> put(const PutRow& row) = 0;
+  /// The rowid of the row that `put` wrote last.
+  [[nodiscard]] virtual std::int64_t last_rowid() const noexcept = 0;
   [[nodiscard]] virtual base::Result<std::optional<DeletedRow>> delete_key(
       std::string_view key) = 0;
   /// Writes the touches of one row and returns its byte_size; nullopt if the row does not exist.
@@ -103,6 +105,8 @@ class Writer {
   [[nodiscard]] virtual base::Result<Totals> recount() = 0;
 
   // Outside of transactions.
+  /// Looks the keys up. It is fastest if they are sorted.
+  [[nodiscard]] virtual base::Status find_rowids(std::span<RowidOf> keys) = 0;
   struct Checkpoint {
     std::int64_t wal_frames = 0;    // in the WAL before
     std::int64_t moved_frames = 0;  // of these, now in the file

@@ -32,12 +32,6 @@ DeletedRow deleted_row(const Statement& row, std::string_view key) {
           row.integer(2), deadlines_at(row, 3), row.integer(8)};
 }
 
-void count(std::int64_t& entries, std::int64_t& bytes, std::int64_t more,
-           std::int64_t more_bytes) noexcept {
-  entries = base::add_saturated(entries, more);
-  bytes = base::add_saturated(bytes, more_bytes);
-}
-
 }  // namespace
 
 SqliteWriter::SqliteWriter(std::unique_ptr<Connection> connection, std::string path,
@@ -133,8 +127,7 @@ base::Status SqliteWriter::check_schema() {
 base::Status SqliteWriter::load() {
   StatementUse totals = use(&WriterSql::read_totals);
   if (!totals->step()) return damaged("cache_totals has lost its row");
-  totals_ = written_totals_ = {totals->integer(0), totals->integer(1), totals->integer(2),
-                               totals->integer(3)};
+  totals_.loaded({totals->integer(0), totals->integer(1), totals->integer(2), totals->integer(3)});
   written_stamp_ = totals->integer(4);
   last_stamp_ = std::max(last_stamp_, written_stamp_);
 
@@ -143,7 +136,6 @@ base::Status SqliteWriter::load() {
   rowid->step();
   next_rowid_ = std::max(next_rowid_, rowid->integer(0) + 1);
   known_ = true;
-  is_counted_ = false;
   return {};
 }
 
@@ -162,7 +154,7 @@ base::Status SqliteWriter::commit(bool synced) {
     return committed;
   }
   in_transaction_ = false;
-  written_totals_ = totals_;
+  totals_.committed();
   written_stamp_ = last_stamp_;
   if (!changed) return {};
   commits_.fetch_add(1);
@@ -182,13 +174,13 @@ base::Status SqliteWriter::run_commit() {
 }
 
 base::Status SqliteWriter::write_totals() {
-  if (is_doubtful_ && !is_counted_) count_all();
-  if (totals_ == written_totals_ && last_stamp_ == written_stamp_) return {};
+  if (totals_.must_be_counted()) count_all();
+  if (!totals_.is_changed() && last_stamp_ == written_stamp_) return {};
   StatementUse write = use(&WriterSql::write_totals);
-  write->bind(1, totals_.entries);
-  write->bind(2, totals_.bytes);
-  write->bind(3, totals_.probation_entries);
-  write->bind(4, totals_.probation_bytes);
+  write->bind(1, totals_.now().entries);
+  write->bind(2, totals_.now().bytes);
+  write->bind(3, totals_.now().probation_entries);
+  write->bind(4, totals_.now().probation_bytes);
   write->bind(5, last_stamp_);
   write->run();
   if (sqlite3_changes(handle()) != 1) return damaged("cache_totals has lost its row");
@@ -229,27 +221,11 @@ void SqliteWriter::rollback() noexcept {
   in_transaction_ = false;
   is_log_named_ = false;
   known_ = false;
-  totals_ = written_totals_;
-  is_doubtful_ = false;
-  is_counted_ = false;
+  totals_.rolled_back();
   // Makes the next commit write a page even without changes, to show whether writing works.
   last_stamp_ = base::add_saturated(last_stamp_, 1);
   // SQLite has already rolled back after some failures.
   if (sqlite3_get_autocommit(handle()) == 0) database().tryExec("ROLLBACK");
-}
-
-void SqliteWriter::count_added(std::int64_t bytes, std::int64_t queue) noexcept {
-  const std::int64_t more = believable_size(bytes);
-  count(totals_.entries, totals_.bytes, 1, more);
-  if (queue == kProbationQueue) count(totals_.probation_entries, totals_.probation_bytes, 1, more);
-}
-
-void SqliteWriter::count_removed(std::int64_t bytes, std::int64_t queue) noexcept {
-  const std::int64_t less = -believable_size(bytes);
-  // The file's triggers may have added the size that the row claims.
-  is_doubtful_ = is_doubtful_ || bytes != -less;
-  count(totals_.entries, totals_.bytes, -1, less);
-  if (queue == kProbationQueue) count(totals_.probation_entries, totals_.probation_bytes, -1, less);
 }
 
 void SqliteWriter::close() noexcept {
@@ -329,15 +305,16 @@ void SqliteWriter::replace(const DeletedRow& before, const PutRow& row, std::int
   StatementUse write = use(&WriterSql::update);
   bind_row(*write, row, before.rowid, reads);
   write->run();
-  count_removed(before.byte_size, before.eviction_queue);
+  totals_.remove(before.byte_size, before.eviction_queue);
   stored(row, before.rowid, before.eviction_queue);
 }
 
 // The hint of a new row is wrong for readers until the commit, and for all after a rollback.
 void SqliteWriter::stored(const PutRow& row, std::int64_t rowid, std::int64_t queue) {
-  count_added(row.byte_size, queue);
+  totals_.add(row.byte_size, queue);
   last_stamp_ = std::max(last_stamp_, row.stamp);
   hints_->fill(row.key, rowid);
+  last_rowid_ = rowid;
 }
 
 // nullopt: there is no hint, or it is wrong. The row that is found stays the row of the key,
@@ -394,6 +371,22 @@ base::Result<std::optional<DeletedRow>> SqliteWriter::delete_key(std::string_vie
   });
 }
 
+// In one transaction, because beginning to read takes about as long as one search.
+base::Status SqliteWriter::find_rowids(std::span<RowidOf> keys) {
+  if (!open_) return closed();
+  if (in_transaction_) return open_transaction("looking keys up");
+  return guarded(handle(), "looking keys up", [&] {
+    const SQLite::Transaction transaction(database());
+    StatementUse find = use(&WriterSql::rowid_of);
+    for (RowidOf& each : keys) {
+      find->bind_text(1, each.key);
+      if (find->step()) each.rowid = find->integer(0);
+      find->reset();
+      hints_->fill(each.key, each.rowid);
+    }
+  });
+}
+
 base::Result<std::optional<DeletedRow>> SqliteWriter::delete_damaged(std::int64_t rowid) {
   return change("looking at a damaged entry again", [&] {
     std::optional<DeletedRow> row = find_damaged(rowid);
@@ -424,7 +417,7 @@ void SqliteWriter::remove(const DeletedRow& row) {
   StatementUse statement = use(&WriterSql::remove);
   statement->bind(1, row.rowid);
   statement->run();
-  count_removed(row.byte_size, row.eviction_queue);
+  totals_.remove(row.byte_size, row.eviction_queue);
   hints_->forget(row.key, row.rowid);
 }
 
@@ -437,7 +430,7 @@ base::Status SqliteWriter::delete_row(const Candidate& row) {
     statement->bind(4, row.byte_size);
     statement->run();
     if (sqlite3_changes(handle()) == 0) return;
-    count_removed(row.byte_size, row.eviction_queue);
+    totals_.remove(row.byte_size, row.eviction_queue);
     hints_->forget(row.key, row.rowid);
   });
 }
@@ -471,8 +464,8 @@ base::Result<bool> SqliteWriter::reinsert(std::int64_t rowid, const Placement& t
     statement->bind(6, to.eviction_counter);
     statement->bind(7, to.eviction_queue);
     if (!rewrite(*statement)) return false;
-    count_removed(from->byte_size, from->queue);
-    count_added(from->byte_size, to.eviction_queue);
+    totals_.remove(from->byte_size, from->queue);
+    totals_.add(from->byte_size, to.eviction_queue);
     last_stamp_ = std::max(last_stamp_, to.inserted_at);
     return true;
   });
@@ -619,7 +612,7 @@ std::vector<std::int64_t> SqliteWriter::retired_calculations() {
 base::Result<std::int64_t> SqliteWriter::delete_everything() {
   return change("removing all entries", [&] {
     use(&WriterSql::delete_everything)->run();
-    totals_ = {};
+    totals_.clear();
     return std::int64_t{sqlite3_changes64(handle())};
   });
 }
@@ -877,24 +870,17 @@ base::Result<std::int64_t> SqliteWriter::bytes_when_moved() {
 
 base::Result<Totals> SqliteWriter::recount() {
   return change("counting all entries", [&] {
-    const Totals before = totals_;
+    const Totals before = totals_.now();
     count_all();
-    const Totals off{base::subtract_saturated(totals_.entries, before.entries),
-                     base::subtract_saturated(totals_.bytes, before.bytes),
-                     base::subtract_saturated(totals_.probation_entries, before.probation_entries),
-                     base::subtract_saturated(totals_.probation_bytes, before.probation_bytes)};
-    return off;
+    return difference(totals_.now(), before);
   });
 }
 
 void SqliteWriter::count_all() {
-  totals_ = {};
+  totals_.clear();
   StatementUse select = use(&WriterSql::all_sizes);
-  while (select->step()) {
-    count_added(select->integer(0), select->integer(1));
-  }
-  is_counted_ = true;
-  is_doubtful_ = false;
+  while (select->step()) totals_.add(select->integer(0), select->integer(1));
+  totals_.counted();
 }
 
 }  // namespace ashmemo::store

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "store/connection.hpp"
 #include "store/reader_pool.hpp"
 #include "store/rowid_hints.hpp"
+#include "store/running_totals.hpp"
 #include "store/sqlite_error.hpp"
 #include "store/store.hpp"
 #include "store/writer_sql.hpp"
@@ -32,6 +34,7 @@ class SqliteWriter final : public Writer {
   void rollback() noexcept override;
 
   base::Result<std::optional<DeletedRow>> put(const PutRow& row) override;
+  std::int64_t last_rowid() const noexcept override { return last_rowid_; }
   base::Result<std::optional<DeletedRow>> delete_key(std::string_view key) override;
   base::Result<std::optional<std::int64_t>> touch(const TouchRow& touch) override;
   base::Status delete_row(const Candidate& row) override;
@@ -49,7 +52,9 @@ class SqliteWriter final : public Writer {
   base::Status add_counters(const CalculationRow& deltas) override;
   base::Status delete_calculations(std::span<const std::int64_t> ids) override;
 
-  Totals totals() const noexcept override { return totals_; }
+  base::Status find_rowids(std::span<RowidOf> keys) override;
+
+  Totals totals() const noexcept override { return totals_.now(); }
   base::Result<Totals> recount() override;
 
   base::Result<Checkpoint> checkpoint(bool truncate) override;
@@ -110,8 +115,6 @@ class SqliteWriter final : public Writer {
   [[nodiscard]] base::Status run_commit();
   [[nodiscard]] base::Status write_totals();
   [[nodiscard]] base::Status sync_wal();
-  void count_added(std::int64_t bytes, std::int64_t queue) noexcept;
-  void count_removed(std::int64_t bytes, std::int64_t queue) noexcept;
   void lengthen_wal() noexcept;
 
   // single entries
@@ -167,16 +170,14 @@ class SqliteWriter final : public Writer {
   bool known_ = false;
   std::optional<std::int64_t> data_version_;
   std::int64_t schema_version_ = 0;
-  Totals totals_;
+  RunningTotals totals_;
   std::int64_t last_stamp_ = 0;
-  Totals written_totals_;  // in cache_totals since the last commit
   std::int64_t written_stamp_ = 0;
-  bool is_counted_ = false;   // the totals were counted from checked sizes
-  bool is_doubtful_ = false;  // a deleted row had claimed an impossible size
   // Never decreases while the file is open, not even by a rollback: marks in the access buffer name
   // rows by rowid, and a rowid must not be used for another row. After a collision it is random.
   std::int64_t next_rowid_ = 1;
   bool last_was_new_ = true;
+  std::int64_t last_rowid_ = 0;
 };
 
 }  // namespace ashmemo::store

@@ -30,6 +30,7 @@ struct WriterSql {
   Statement find_at{
       "SELECT rowid, byte_size, calculation_id, computed_at, fresh_until, expires_at, keep_until,"
       " access_count, eviction_queue, cache_key FROM cache_entries WHERE rowid = ?1"};
+  Statement rowid_of{"SELECT rowid FROM cache_entries WHERE cache_key = ?1"};
   Statement insert{
       "INSERT INTO cache_entries (rowid, byte_size, inserted_at, computed_at, fresh_until,"
       " expires_at, keep_until, accessed_at, access_count, calculation_id, record_version, cost_us,"

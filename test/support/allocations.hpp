@@ -9,6 +9,10 @@ namespace ashmemo::test {
 /// new` that counts.
 [[nodiscard]] std::int64_t allocations_here() noexcept;
 
+/// The bytes that this thread has allocated minus those that it has freed, as the allocator rounds
+/// them.
+[[nodiscard]] std::int64_t bytes_allocated_here() noexcept;
+
 /// While it exists, one allocation of this thread fails: the one after the next `before`
 /// allocations.
 class FailingAllocation {

@@ -121,17 +121,14 @@ engine::RangePtr FakeEngine::queue_removal(std::string_view prefix) {
   return range;
 }
 
-engine::WritePtr text_write(std::string_view text, std::int64_t byte_size) {
-  auto write = std::make_shared<engine::Write>();
-  write->value = Value::text(std::string(text));
-  write->byte_size = byte_size;
-  return write;
+engine::WritePtr text_write(std::string_view key, std::string_view text, std::int64_t byte_size) {
+  store::EntryView entry;
+  entry.value = ValueView::text(text);
+  return engine::Write::put(key, entry, byte_size);
 }
 
-engine::WritePtr removal() {
-  auto write = std::make_shared<engine::Write>();
-  write->is_put = false;
-  return write;
+engine::WritePtr removal(std::string_view key) {
+  return engine::Write::removal(key, RemovalCause::erased);
 }
 
 std::vector<std::string> numbered(std::string_view base, int count) {

@@ -82,8 +82,9 @@ class NoWorker final : public engine::WorkerControl {
   std::atomic<bool> in_hook{false};
 };
 
-[[nodiscard]] engine::WritePtr text_write(std::string_view text, std::int64_t byte_size = 100);
-[[nodiscard]] engine::WritePtr removal();
+[[nodiscard]] engine::WritePtr text_write(std::string_view key, std::string_view text,
+                                          std::int64_t byte_size = 100);
+[[nodiscard]] engine::WritePtr removal(std::string_view key);
 
 /// `base`1 to `base``count`, with leading zeros, so that the keys sort by number.
 [[nodiscard]] std::vector<std::string> numbered(std::string_view base, int count);

@@ -111,8 +111,11 @@ class FakeWriter final : public store::Writer {
     row.value = Value(put.value);
     state_.count(row, 1);
     state_.last_stamp = std::max(state_.last_stamp, put.stamp);
+    last_rowid_ = row.rowid;
     return before;
   }
+
+  std::int64_t last_rowid() const noexcept override { return last_rowid_; }
 
   Result<std::optional<DeletedRow>> delete_key(std::string_view key) override {
     const Alone alone = change();
@@ -286,6 +289,17 @@ class FakeWriter final : public store::Writer {
                          state_.totals.bytes - counted.bytes, 0, 0};
   }
 
+  Status find_rowids(std::span<store::RowidOf> keys) override {
+    const Alone alone(busy_);
+    require(!transaction_.owns_lock(), "looking keys up inside a transaction");
+    const FakeFile::StatePtr state = file_.state();
+    for (store::RowidOf& each : keys) {
+      const auto found = state->rows.find(each.key);
+      if (found != state->rows.end()) each.rowid = found->second.rowid;
+    }
+    return {};
+  }
+
   Result<Checkpoint> checkpoint(bool truncate) override {
     const Alone alone(busy_);
     require(!transaction_.owns_lock(), "checkpoint inside a transaction");
@@ -369,6 +383,7 @@ class FakeWriter final : public store::Writer {
   std::atomic<bool> busy_{false};
   std::unique_lock<std::mutex> transaction_;  // locked during a transaction
   bool changed_ = false;
+  std::int64_t last_rowid_ = 0;
   FakeFile::State state_;
   FakeFile::StatePtr last_;  // the state after the last transaction of this writer
 };

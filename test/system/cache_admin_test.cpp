@@ -246,6 +246,7 @@ TEST_SUITE("system") {
     CHECK(f->entry("number")->accessed_at == number.accessed_at);
     CHECK(f->entry("number")->computed_at == number.computed_at);
     CHECK(f->put("new", 1));
+    f->flush();
     CHECK(f->entry("new")->inserted_at > number.accessed_at);
   }
 

@@ -275,6 +275,7 @@ TEST_SUITE("system") {
     options.limits.max_entry_bytes = 8 * MiB;
     CacheFixture f(options);
     CHECK(f->put("big", std::string(3 * MiB, 'x')));
+    f->flush();
     put_each(f, {"a", "b"});
     f->flush();
     f.clock->advance(1s);

@@ -134,7 +134,7 @@ TEST_SUITE("system") {
     f.fill("k", 5);
     f->flush();
     f.raw().run("BEGIN IMMEDIATE");
-    for (const std::string& key : numbered("p", 300)) CHECK_FALSE(f->erase(key));
+    for (const std::string& key : numbered("p", 500)) CHECK_FALSE(f->erase(key));
     CHECK(f->stats().queue_bytes <= 128 * KiB);
     CHECK(f->stats().dropped == 0);
     CHECK(f.keys().empty());

@@ -114,10 +114,10 @@ TEST_SUITE("system") {
       CHECK(f->clear() == 10'001);
       CHECK(f->stats().entries == 0);
       CHECK(f->stats().bytes == 0);
-      CHECK(f->stats().erased == 10'001);
+      CHECK(f->stats().erased == 10'000);  // the pending entry was never in the file
       CHECK_FALSE(f->get<std::string>("k77").has_value());
       CHECK(f.rows_in_file() == 0);
-      CHECK(f.heard.removals().size() == (listening ? 10'001 : 0));
+      CHECK(f.heard.removals().size() == (listening ? 10'000 : 0));
       CHECK(f->put("k", "again"));
       f.check_file();
     }

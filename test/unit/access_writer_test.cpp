@@ -68,7 +68,8 @@ TEST_SUITE("unit") {
     REQUIRE(fake.open().ok());
     const auto keys = test::numbered("k", 10);
     for (const std::string& key : keys) {
-      REQUIRE(fake.engine.pending.offer(key, test::text_write("v", 2 * MiB)).slot);
+      const auto write = test::text_write(key, "v", 2 * MiB);
+      REQUIRE(fake.engine.pending.offer(write, engine::Waited::no).accepted);
     }
     REQUIRE(fake.worker.flush().ok());
     for (const std::string& key : keys) CHECK(fake.get(key));

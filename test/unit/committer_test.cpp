@@ -32,8 +32,8 @@ struct Bench {
     REQUIRE(fake.open().ok());
   }
 
-  SlotPtr offer(std::string_view key, const engine::WritePtr& write) {
-    return fake.engine.pending.offer(key, write).slot;
+  SlotPtr offer(const engine::WritePtr& write) {
+    return fake.engine.pending.offer(write, engine::Waited::yes).slot;
   }
   base::Status commit() {
     return committer.commit_next(*fake.engine.store.get(), {maintenance::WaitsForReads::once});
@@ -46,11 +46,10 @@ struct Bench {
   /// Writes entries that are expired as soon as they are written.
   void put_expired(int count, std::int64_t byte_size) {
     for (const std::string& key : test::numbered("due", count)) {
-      auto write = std::make_shared<engine::Write>();
-      write->value = Value::text("v");
-      write->byte_size = byte_size;
-      write->deadlines = {0, 1, 1, 1};
-      offer(key, write);
+      store::EntryView entry;
+      entry.value = ValueView::text("v");
+      entry.deadlines = {0, 1, 1, 1};
+      offer(engine::Write::put(key, entry, byte_size));
     }
     while (!pending().empty()) REQUIRE(commit().ok());
   }
@@ -87,8 +86,8 @@ TEST_SUITE("unit") {
 
   TEST_CASE("the committer writes a group in one transaction and sets the outcome in its slots") {
     Bench bench;
-    const SlotPtr a = bench.offer("a", text_write("1"));
-    const SlotPtr b = bench.offer("b", removal());
+    const SlotPtr a = bench.offer(text_write("a", "1"));
+    const SlotPtr b = bench.offer(removal("b"));
     CHECK(bench.commit().ok());
     CHECK(bench.fake.faults->calls(Call::begin) == 1);
     CHECK(a->done);
@@ -103,11 +102,11 @@ TEST_SUITE("unit") {
 
   TEST_CASE("a slot says whether the file contained the key before") {
     Bench bench;
-    bench.offer("a", text_write("1"));
-    bench.offer("b", text_write("1"));
+    bench.offer(text_write("a", "1"));
+    bench.offer(text_write("b", "1"));
     REQUIRE(bench.commit().ok());
-    const SlotPtr a = bench.offer("a", text_write("2"));
-    const SlotPtr b = bench.offer("b", removal());
+    const SlotPtr a = bench.offer(text_write("a", "2"));
+    const SlotPtr b = bench.offer(removal("b"));
     REQUIRE(bench.commit().ok());
     CHECK(a->existed);
     CHECK(b->existed);
@@ -118,10 +117,10 @@ TEST_SUITE("unit") {
 
   TEST_CASE("a slot says that an entry existed although a put replaced the removal") {
     Bench bench;
-    bench.offer("a", text_write("1"));
+    bench.offer(text_write("a", "1"));
     REQUIRE(bench.commit().ok());
-    const SlotPtr removed = bench.offer("a", removal());
-    CHECK(bench.offer("a", text_write("2")) == removed);
+    const SlotPtr removed = bench.offer(removal("a"));
+    CHECK(bench.offer(text_write("a", "2")) == removed);
     REQUIRE(bench.commit().ok());
     CHECK(removed->existed);
     CHECK(removed->kept);
@@ -129,7 +128,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("a transaction contains at most 1,000 rows") {
     Bench bench;
-    for (const std::string& key : test::numbered("k", 2'500)) bench.offer(key, text_write("v"));
+    for (const std::string& key : test::numbered("k", 2'500)) bench.offer(text_write(key, "v"));
     for (const int rows : {1'000, 2'000, 2'500}) {
       REQUIRE(bench.commit().ok());
       CHECK(bench.fake.engine.entries == rows);
@@ -139,10 +138,10 @@ TEST_SUITE("unit") {
 
   TEST_CASE("a transaction contains at most 4 MiB or one larger entry") {
     Bench bench;
-    bench.offer("a", text_write("v", 3 * MiB));
-    bench.offer("b", text_write("v", 1 * MiB));
-    bench.offer("c", text_write("v", 1));
-    bench.offer("d", text_write("v", 9 * MiB));
+    bench.offer(text_write("a", "v", 3 * MiB));
+    bench.offer(text_write("b", "v", 1 * MiB));
+    bench.offer(text_write("c", "v", 1));
+    bench.offer(text_write("d", "v", 9 * MiB));
     REQUIRE(bench.commit().ok());
     CHECK(bench.fake.file->keys() == Keys{"a", "b"});
     REQUIRE(bench.commit().ok());
@@ -153,13 +152,13 @@ TEST_SUITE("unit") {
 
   TEST_CASE("two writes of one key are committed in the order of the calls") {
     Bench bench;
-    bench.offer("a", text_write("1"));
-    bench.offer("b", text_write("1"));
+    bench.offer(text_write("a", "1"));
+    bench.offer(text_write("b", "1"));
     bench.fake.faults->fail(Call::begin, FailureKind::busy);
     // The keys are written again after the committer has taken the first group.
     bench.fake.faults->before(Call::begin, [&bench] {
-      bench.offer("a", text_write("2"));
-      bench.offer("b", removal());
+      bench.offer(text_write("a", "2"));
+      bench.offer(removal("b"));
     });
     CHECK_FALSE(bench.commit().ok());
     bench.fake.faults->heal();
@@ -171,7 +170,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("bytes and rows are counted after a commit and not after a failed one") {
     Bench bench;
-    bench.offer("a", text_write("1", 700));
+    bench.offer(text_write("a", "1", 700));
     bench.fake.faults->fail(Call::commit, FailureKind::io, 1, 2);
     CHECK_FALSE(bench.commit().ok());
     CHECK_FALSE(bench.commit().ok());
@@ -186,14 +185,14 @@ TEST_SUITE("unit") {
     Bench bench;
     SUBCASE("the file has no older value") {}
     SUBCASE("the file has an older value, which does not come back") {
-      bench.offer("Post:1:words", text_write("older"));
+      bench.offer(text_write("Post:1:words", "older"));
       REQUIRE(bench.commit().ok());
     }
     const auto words = bench.fake.engine.catalog.add("Post", "words", 1, "");
-    auto late = std::make_shared<engine::Write>();
-    late->value = Value::text("late");
-    late->calculation_id = words->id;
-    bench.offer("Post:1:words", late);
+    store::EntryView late;
+    late.value = ValueView::text("late");
+    late.calculation_id = words->id;
+    bench.offer(engine::Write::put("Post:1:words", late, 100));
     bench.fake.engine.catalog.renew(words);
     REQUIRE(bench.commit().ok());
     CHECK(bench.pending().empty());
@@ -215,11 +214,11 @@ TEST_SUITE("unit") {
     options.eviction = Eviction::none;
     options.limits.max_bytes = 1'000;
     Bench bench(options);
-    bench.offer("a", text_write("old", 400));
-    bench.offer("b", text_write("1", 400));
+    bench.offer(text_write("a", "old", 400));
+    bench.offer(text_write("b", "1", 400));
     REQUIRE(bench.commit().ok());
-    const SlotPtr grown = bench.offer("a", text_write("new", 700));
-    const SlotPtr fits = bench.offer("c", text_write("1", 300));
+    const SlotPtr grown = bench.offer(text_write("a", "new", 700));
+    const SlotPtr fits = bench.offer(text_write("c", "1", 300));
     REQUIRE(bench.commit().ok());
     CHECK_FALSE(grown->kept);
     CHECK(fits->kept);
@@ -235,8 +234,8 @@ TEST_SUITE("unit") {
     options.eviction = Eviction::none;
     options.limits.max_entries = 1;
     Bench bench(options);
-    bench.offer("a", text_write("1"));
-    bench.offer("b", text_write("1"));
+    bench.offer(text_write("a", "1"));
+    bench.offer(text_write("b", "1"));
     bench.fake.faults->fail(Call::commit, FailureKind::busy, 1, 3);
     for (int i = 0; i < 3; ++i) CHECK_FALSE(bench.commit().ok());
     REQUIRE(bench.commit().ok());
@@ -252,7 +251,7 @@ TEST_SUITE("unit") {
     bench.fake.put("stays", "1");
     REQUIRE(bench.commit().ok());
     bench.fake.clock->advance(Duration::microseconds(10));
-    const SlotPtr slot = bench.offer("new", text_write("1"));
+    const SlotPtr slot = bench.offer(text_write("new", "1"));
     REQUIRE(bench.commit().ok());
     CHECK(slot->kept);
     CHECK(bench.fake.file->keys() == Keys{"new", "stays"});
@@ -263,7 +262,7 @@ TEST_SUITE("unit") {
   TEST_CASE("without eviction a put deletes as many expired entries as it needs") {
     Bench bench(without_eviction(unlimited, 251'000));
     bench.put_expired(2'500, 100);
-    const SlotPtr slot = bench.offer("new", text_write("1", 200'000));
+    const SlotPtr slot = bench.offer(text_write("new", "1", 200'000));
     REQUIRE(bench.commit().ok());
     CHECK(slot->kept);
     CHECK(bench.fake.engine.counters.expired.get() == 2'000);
@@ -278,7 +277,7 @@ TEST_SUITE("unit") {
     bench.fake.faults->before(Call::begin,
                               [&] { entries.push_back(bench.fake.file->counted().entries); });
     bench.fake.engine.limits.set({10, unlimited, MiB});
-    for (const std::string& key : test::numbered("new", 20)) bench.offer(key, text_write("1"));
+    for (const std::string& key : test::numbered("new", 20)) bench.offer(text_write(key, "1"));
     REQUIRE(bench.commit().ok());
     CHECK(entries == std::vector<std::int64_t>{4'500, 3'500, 2'500, 1'500, 500, 0});
     CHECK(bench.fake.engine.entries == 10);
@@ -289,7 +288,7 @@ TEST_SUITE("unit") {
     Bench bench(without_eviction(unlimited, unlimited));
     bench.put_expired(10, 100);
     bench.fake.engine.limits.set({1, unlimited, MiB});
-    bench.offer("due01", removal());
+    bench.offer(removal("due01"));
     const int begun = bench.fake.faults->calls(Call::begin);
     REQUIRE(bench.commit().ok());
     CHECK(bench.fake.faults->calls(Call::begin) == begun + 1);
@@ -300,7 +299,7 @@ TEST_SUITE("unit") {
       "without eviction a group waits until the log has space after expired entries are deleted") {
     Bench bench(without_eviction(2, unlimited));
     bench.put_expired(2, 100);
-    const SlotPtr slot = bench.offer("new", text_write("1"));
+    const SlotPtr slot = bench.offer(text_write("new", "1"));
     bench.fill_wal();
     REQUIRE(bench.commit().ok());
     CHECK_FALSE(slot->done);

@@ -27,13 +27,11 @@ inline Options limited(Eviction eviction, Limit entries, Limit bytes = unlimited
 }
 
 inline void offer(FakeEngine& fake, std::string_view key, std::int64_t byte_size = 100) {
-  auto write = std::make_shared<engine::Write>();
-  write->value = Value::text("v");
-  write->byte_size = byte_size;
-  const std::int64_t now = fake.clock->wall_now();
-  write->deadlines.computed_at = now;
-  write->stamp = fake.engine.sequence_clock.next(now);
-  REQUIRE(fake.engine.pending.offer(key, write).slot);
+  store::EntryView entry;
+  entry.value = ValueView::text("v");
+  entry.deadlines.computed_at = fake.clock->wall_now();
+  const auto write = engine::Write::put(key, entry, byte_size);
+  REQUIRE(fake.engine.pending.offer(write, engine::Waited::no).accepted);
 }
 
 /// Puts and flushes each key alone, so that an eviction can run after each put.

@@ -9,6 +9,7 @@
 #include <doctest/doctest.h>
 
 #include "evictor_fixture.hpp"
+#include "maintenance/evictor.hpp"
 
 using namespace ashmemo;
 using namespace ashmemo::test;
@@ -237,5 +238,41 @@ TEST_SUITE("unit") {
       REQUIRE(fake.worker.flush().ok());
       CHECK(fake.file->keys() == Keys{"a"});
     }
+  }
+
+  TEST_CASE("an eviction spares given rows even if they are the oldest ones") {
+    FakeEngine fake(limited(Eviction::fifo, unlimited));
+    const Keys keys = numbered("k", 2'000);
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      FakeRow row;
+      row.byte_size = 100;
+      row.inserted_at = row.accessed_at = static_cast<std::int64_t>(i) + 1;
+      fake.file->plant(keys[i], row);
+    }
+    REQUIRE(fake.open().ok());
+    maintenance::Events events(fake.engine);
+    maintenance::DiskFullMode disk_full(fake.engine);
+    maintenance::Transactions transactions(fake.engine, events, disk_full);
+    const auto policy = eviction::make_eviction_policy(Eviction::fifo);
+    maintenance::Evictor evictor(fake.engine, transactions, disk_full, policy.get());
+    std::vector<std::int64_t> spared;
+    for (std::size_t i = 0; i < 200; ++i) spared.push_back(fake.file->row(keys[i]).rowid);
+    std::reverse(spared.begin(), spared.end());
+    set_limits(fake, 1'900);
+    REQUIRE(evictor.evict_some(*fake.engine.store.get(), spared).ok());
+    CHECK(fake.file->keys().size() <= 1'900);
+    for (std::size_t i = 0; i < 200; ++i) CHECK(fake.file->has(keys[i]));
+    // An eighth of 1,200 rows is less than the group. Its last rows are spared, here the oldest.
+    set_limits(fake, 1'200);
+    while (fake.file->keys().size() > 1'200) {
+      REQUIRE(evictor.evict_some(*fake.engine.store.get(), spared).ok());
+    }
+    CHECK(fake.file->has(keys[0]));
+    set_limits(fake, 150);
+    while (fake.file->keys().size() > 150) {
+      REQUIRE(evictor.evict_some(*fake.engine.store.get(), spared).ok());
+    }
+    CHECK(fake.file->has(keys[0]));
+    CHECK_FALSE(fake.file->has(keys[199]));
   }
 }

@@ -38,8 +38,7 @@ TEST_SUITE("unit") {
         FakeEngine fake;
         REQUIRE(fake.open().ok());
         fake.put_all({"a", "b", "c"}, "1");
-        const std::string_view c = "c";
-        REQUIRE(fake.engine.pending.offer(c, test::removal()).slot);
+        REQUIRE(fake.engine.pending.offer(test::removal("c"), engine::Waited::yes).accepted);
         fake.put("d", "1");
         fake.faults->fail(call, kind);
         CHECK_FALSE(fake.worker.flush().ok());

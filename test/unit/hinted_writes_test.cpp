@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "hinted_file.hpp"
@@ -310,5 +311,36 @@ TEST_SUITE("unit") {
       }
       REQUIRE(found == expected);
     }
+  }
+
+  TEST_CASE("the writer looks up the rowids of many keys and remembers them") {
+    HintedFile h;
+    for (const char* key : {"c", "a", "b"}) static_cast<void>(put(h, key, "1"));
+    for (const char* key : {"c", "a", "b"}) h.forget(key);
+    std::vector<store::RowidOf> keys;
+    for (const char* key : {"a", "b", "c", "d"}) keys.push_back({{key, keys.size()}, 0});
+    REQUIRE(h.file.store().writer()->find_rowids(keys));
+    CHECK(keys[0].rowid == 2);
+    CHECK(keys[1].rowid == 3);
+    CHECK(keys[2].rowid == 1);
+    CHECK(keys[3].rowid == 0);
+    CHECK(h.hints->find("a") == 2);
+    CHECK_FALSE(h.hints->find("d"));
+    CHECK(put(h, "a", "2") == Runs{.find_at = 1, .update = 1});
+  }
+
+  TEST_CASE("the writer does not look up rowids inside a transaction") {
+    HintedFile h;
+    h.file.transaction([](store::Writer& writer) { CHECK_FALSE(writer.find_rowids({})); });
+  }
+
+  TEST_CASE("the writer returns the rowid of the last put") {
+    HintedFile h;
+    h.file.transaction([](store::Writer& writer) {
+      for (const auto& [key, rowid] : {std::pair("a", 1), std::pair("b", 2), std::pair("a", 1)}) {
+        REQUIRE(writer.put(row_of(key, ValueView::integer(1), 1)));
+        CHECK(writer.last_rowid() == rowid);
+      }
+    });
   }
 }

@@ -1,3 +1,4 @@
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -58,7 +59,7 @@ class World {
     FakeRow other;
     other.inserted_at = 2;
     other.byte_size = 100;
-    (void)fake_.file->plant("other", other);
+    other_ = fake_.file->plant("other", other);
     REQUIRE(transactions_.look(store()).ok());
     history_.emplace("v1");
     was_seen_ = false;
@@ -87,9 +88,11 @@ class World {
     return {[this] { commit(); }, "commit:"};
   }
   [[nodiscard]] Body evicting() {
-    return {
-        [this] { record(Kind::evict, [this] { CHECK(evictor_.evict_some(store(), 2).ok()); }); },
-        "commit:"};
+    return {[this] {
+              record(Kind::evict,
+                     [this] { CHECK(evictor_.evict_some(store(), std::array{other_}).ok()); });
+            },
+            "commit:"};
   }
   [[nodiscard]] Body expiring() {
     return {[this] {
@@ -168,7 +171,8 @@ class World {
   maintenance::Committer committer_{fake_.engine, transactions_, upkeep_, sweeper_, policy_.get()};
   maintenance::Evictor evictor_{fake_.engine, transactions_, disk_full_, policy_.get()};
   std::optional<History> history_;
-  bool was_seen_ = false;  // whether the worker has seen the other program's change
+  std::int64_t other_ = 0;  // the rowid of the row that an eviction spares
+  bool was_seen_ = false;   // whether the worker has seen the other program's change
 };
 
 using Bodies = std::function<std::vector<Body>(World&)>;

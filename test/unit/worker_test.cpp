@@ -180,7 +180,9 @@ TEST_SUITE("unit") {
     for (int i = 0; i < 140; ++i) {
       const std::string key = "k" + std::to_string(i % 17);
       fake.put(key, std::string(static_cast<std::size_t>(i), 'x'), {50, 50, 50});
-      if (i % 5 == 0) REQUIRE(fake.engine.pending.offer(key, test::removal()).slot);
+      if (i % 5 == 0) {
+        REQUIRE(fake.engine.pending.offer(test::removal(key), engine::Waited::yes).accepted);
+      }
       if (i % 23 == 0) fake.queue_removal("k1");
       static_cast<void>(fake.get(key));
       fake.clock->advance(Duration::microseconds(3));

@@ -15,6 +15,7 @@
 
 #include "engine/write_queue.hpp"
 #include "support/fake_engine.hpp"
+#include "unit/write_queue_fixture.hpp"
 
 // Many threads use one queue, and a map replaces the file. Most useful under ThreadSanitizer.
 
@@ -36,11 +37,12 @@ class File {
     if (group.range) {
       std::erase_if(rows_, [&](const auto& row) { return group.range->covers(row.first); });
     }
-    for (std::size_t i = 0; i < group.slots.size(); ++i) {
-      if (group.writes[i]->is_put) {
-        rows_[group.slots[i]->key] = group.writes[i]->value.as_integer();
+    for (const Group::Item& item : group.items) {
+      const std::string key(item.write->key());
+      if (item.write->is_put()) {
+        rows_[key] = item.write->value().as_integer();
       } else {
-        rows_.erase(group.slots[i]->key);
+        rows_.erase(key);
       }
     }
   }
@@ -88,15 +90,14 @@ class Storm {
   std::int64_t read(const std::string& key) const {
     const Pending pending = queue_.find(key);
     if (pending.kind == Pending::Kind::removed) return 0;
-    if (pending.kind == Pending::Kind::put) return pending.write->value.as_integer();
+    if (pending.kind == Pending::Kind::put) return pending.write->value().as_integer();
     return file_.read(key);
   }
 
-  static WritePtr number(std::int64_t value) {
-    auto write = std::make_shared<Write>();
-    write->value = Value::integer(value);
-    write->byte_size = 100;
-    return write;
+  static WritePtr number(std::string_view key, std::int64_t value) {
+    store::EntryView entry;
+    entry.value = ValueView::integer(value);
+    return Write::put(key, entry, 100);
   }
 
   /// Each key has one writer. It writes growing numbers and must always read its last one.
@@ -120,8 +121,11 @@ class Storm {
 
   void put(int writer, int key, std::int64_t value, bool wait) {
     const std::string name = key_of(writer, key);
+    const Waited waited = wait ? Waited::yes : Waited::no;
     Offered offered;
-    while (!(offered = queue_.offer(name, number(value))).slot) queue_.wait_a_little(kWait);
+    while (!(offered = queue_.offer(number(name, value), waited)).accepted) {
+      queue_.wait_a_little(kWait);
+    }
     last_[index_of(writer, key)] = value;
     if (!wait) return;
     const bool done = queue_.wait(offered.slot, kWait, [] {});
@@ -130,7 +134,7 @@ class Storm {
 
   void remove(int writer, int key, bool wait) {
     const std::string name = key_of(writer, key);
-    const Offered offered = queue_.offer(name, test::removal());
+    const Offered offered = queue_.offer(test::removal(name), Waited::yes);
     last_[index_of(writer, key)] = 0;
     if (!wait) return;
     const bool done = queue_.wait(offered.slot, kWait, [] {});
@@ -166,7 +170,7 @@ class Storm {
   void commit_until_all_have_ended() {
     std::mt19937 random(7);
     while (writing_ > 0 || !queue_.empty()) {
-      const Group group = queue_.take(1 + random() % 8, 1'000);
+      const Group group = test::take_by_key(queue_, 1 + random() % 8, 1'000);
       if (group.empty()) {
         std::this_thread::yield();
       } else if (random() % 5 == 0) {
@@ -207,7 +211,8 @@ TEST_SUITE("unit") {
     std::vector<std::thread> threads;
     for (int i = 0; i < 4; ++i) {
       threads.emplace_back([&, i] {
-        const SlotPtr slot = queue.offer("k" + std::to_string(i), test::text_write("v")).slot;
+        const SlotPtr slot =
+            queue.offer(test::text_write("k" + std::to_string(i), "v"), Waited::yes).slot;
         ++waiting;
         done += queue.wait(slot, kWait, [] {}) ? 1 : 0;
       });
