@@ -5,13 +5,13 @@
 #include <sqlite3.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <limits>
 #include <utility>
 
 #include "base/platform.hpp"
 #include "store/checksum.hpp"
+#include "store/file_growth.hpp"
 #include "store/file_id.hpp"
 #include "store/header.hpp"
 #include "store/key_range.hpp"
@@ -25,32 +25,6 @@ namespace {
 // New rowids count up from the largest rowid below this. A foreign row with a larger rowid is
 // ignored, because there would be no next one.
 constexpr std::int64_t kMaxRowid = std::int64_t{1} << 62;
-
-// Allocates space for the next steps of this size. SQLite allocates only for a file that has a
-// step. It also rounds up the length of a file that it truncates, which adds a hole to a shorter
-// file. On a full disk that hole could not be written. So a file has a step only here.
-int allocate(sqlite3_file* file, sqlite3_int64 bytes, int step) {
-  file->pMethods->xFileControl(file, SQLITE_FCNTL_CHUNK_SIZE, &step);
-  const int rc = file->pMethods->xFileControl(file, SQLITE_FCNTL_SIZE_HINT, &bytes);
-  step = 0;
-  file->pMethods->xFileControl(file, SQLITE_FCNTL_CHUNK_SIZE, &step);
-  return rc;
-}
-
-// Gives the file at least this length. If SQLite cannot allocate the space, zeros are written
-// instead: a failed write shows the reason, and on an almost full disk the file gets what there is.
-int grow(sqlite3_file* file, sqlite3_int64 bytes, int step) {
-  static constexpr std::array<char, kPageSize> kZeros{};
-  if (allocate(file, bytes, step) == SQLITE_OK) return SQLITE_OK;
-  sqlite3_int64 size = 0;
-  int rc = file->pMethods->xFileSize(file, &size);
-  while (rc == SQLITE_OK && size < bytes) {
-    const auto part = std::min<sqlite3_int64>(bytes - size, kPageSize);
-    rc = file->pMethods->xWrite(file, kZeros.data(), static_cast<int>(part), size);
-    size += part;
-  }
-  return rc;
-}
 
 // Reads the columns, beginning with the rowid, that each SELECT for deletion has.
 DeletedRow deleted_row(const Statement& row, std::string_view key) {
