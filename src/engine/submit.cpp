@@ -32,6 +32,7 @@ std::shared_ptr<Write> make_write(Engine& engine, NewEntry& entry) {
   write->calculation_id = entry.calculation_id;
   write->record_version = std::move(entry.record_version);
   write->cost_us = entry.cost_us;
+  write->is_touched = entry.is_touched;
   const std::int64_t now = engine.clock->wall_now();
   write->deadlines = deadlines_from(now, entry.lifetimes);
   write->stamp = engine.sequence_clock.next(now);

@@ -53,6 +53,7 @@ inline constexpr std::size_t kItemOverhead = 400;
 /// A value to write, or the removal of a key. It never changes once it is queued, except `touches`.
 struct Write {
   bool is_put = true;
+  bool is_touched = true;                     // overwriting an entry counts as a read of it
   RemovalCause cause = RemovalCause::erased;  // of a removal
   Value value;
   store::Deadlines deadlines;

@@ -9,7 +9,6 @@
 
 #include "base/saturate.hpp"
 #include "base/test_point.hpp"
-#include "engine/freshness.hpp"
 
 namespace ashmemo::maintenance {
 
@@ -187,14 +186,13 @@ Status Committer::write(store::Writer& writer, const engine::Slot& slot, const e
   auto before = writer.delete_key(slot.key);
   if (!before.ok()) return before.failure();
   if (!before->has_value()) return {};
-  outcome.existed = was_live(**before);
+  outcome.existed = was_live(**before, engine_.clock->wall_now());
   changes.remove(slot.key, write.cause, transactions_.wants_keys());
   return {};
 }
 
-bool Committer::was_live(const store::DeletedRow& row) const {
-  return engine_.catalog.is_current(row.calculation_id) &&
-         engine::is_live(engine::freshness_of(row.deadlines, engine_.clock->wall_now()));
+bool Committer::was_live(const store::DeletedRow& row, std::int64_t now) const {
+  return engine_.catalog.is_current(row.calculation_id) && store::is_live(row.deadlines, now);
 }
 
 Status Committer::put(store::Writer& writer, const engine::Slot& slot, const engine::Write& write,
@@ -202,14 +200,16 @@ Status Committer::put(store::Writer& writer, const engine::Slot& slot, const eng
   // An invalidated result would never be read, and nothing would delete it later.
   if (!engine_.catalog.is_current(write.calculation_id)) return erase_older(writer, slot, changes);
   store::PutRow row = row_of(slot, write);
+  row.now = engine_.clock->wall_now();
   if (policy_ != nullptr) {
     const eviction::Admission admission = policy_->admit(slot.key);
     row.eviction_counter = admission.counter;
     row.eviction_queue = admission.queue;
+    row.overwrite = write.is_touched ? policy_->overwrite() : store::Overwrite{};
   }
   auto before = writer.put(row);
   if (!before.ok()) return before.failure();
-  outcome.existed = before->has_value() && was_live(**before);
+  outcome.existed = before->has_value() && was_live(**before, row.now);
   if (before->has_value())
     changes.remove(slot.key, RemovalCause::replaced, transactions_.wants_keys());
   if (policy_ == nullptr && is_over_limit(writer.totals())) return refuse(writer, slot, changes);

@@ -57,7 +57,7 @@ class Committer {
   base::Status put(store::Writer& writer, const engine::Slot& slot, const engine::Write& write,
                    Changes& changes, Outcome& outcome);
   base::Status erase_older(store::Writer& writer, const engine::Slot& slot, Changes& changes);
-  [[nodiscard]] bool was_live(const store::DeletedRow& row) const;
+  [[nodiscard]] bool was_live(const store::DeletedRow& row, std::int64_t now) const;
   base::Status refuse(store::Writer& writer, const engine::Slot& slot, Changes& changes);
   [[nodiscard]] bool is_over_limit(const store::Totals& totals) const;
   base::Status drop(store::Store& store, const engine::Slot& slot, const base::Failure& failure);
