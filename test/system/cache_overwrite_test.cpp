@@ -8,12 +8,15 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <random>
 #include <string>
 #include <vector>
 
+#include "eviction/eviction_policy.hpp"
 #include "support/cache_fixture.hpp"
 #include "support/manual_executor.hpp"
 #include "support/policies.hpp"
+#include "support/policy_simulator.hpp"
 
 using namespace ashmemo;
 using namespace ashmemo::test;
@@ -272,5 +275,55 @@ TEST_SUITE("system") {
     f->flush();
     CHECK(f.keys() == "b c");
     CHECK(f->stats().refused == 0);
+  }
+
+  TEST_CASE("a cache evicts as the simulator during overwrites, expiry and changes of versions") {
+    for (const Eviction eviction : kPolicies) {
+      INFO(std::string(to_string(eviction)));
+      constexpr int kEntries = 24;
+      CacheFixture f(with_policy(eviction, kEntries));
+      Posts p(f, {});
+      const auto policy = eviction::make_eviction_policy(eviction);
+      PolicySimulator simulator(*policy, {.max_entries = kEntries});
+      std::int64_t now = 0, version = 1;
+      std::mt19937 random(17);
+      int overwritten = 0;
+      for (int step = 0; step < 1'500; ++step) {
+        CAPTURE(step);
+        // Small numbers are more frequent.
+        const int id = static_cast<int>(random() % 60 * (random() % 60) / 40);
+        const std::string key = "Post:" + std::to_string(id) + ":twice";
+        overwritten += simulator.contains(key) ? 1 : 0;
+        const auto kind = random() % 16;
+        if (kind < 2) {
+          f.clock->advance(5s);
+          simulator.set_now(now += 5);
+          REQUIRE(f->put(key, 1));  // perhaps over an expired entry
+          simulator.put(key);
+        } else if (kind == 2 && step % 4 == 0) {
+          p.twice.invalidate_all();
+          ++version;
+        } else if (kind == 3) {
+          REQUIRE(f->put(key, 1));
+          simulator.put(key);
+        } else if (kind < 7) {
+          REQUIRE(f->put(key, 1, {.ttl = 20s}));
+          simulator.put(key, {.expires_at = now + 20});
+        } else if (kind < 9) {
+          REQUIRE(p.twice.cached(Post{id}).has_value() == simulator.get(key, version));
+        } else {
+          (void)p.twice(Post{id});
+          (void)simulator.request(key, {.calculation_id = version});
+        }
+        f->flush();
+        std::string keys;
+        for (const std::string& each : simulator.keys()) keys += each + '\n';
+        if (!keys.empty()) keys.pop_back();
+        REQUIRE(f.raw().rows("SELECT cache_key FROM cache_entries ORDER BY cache_key") == keys);
+      }
+      CHECK(overwritten > 500);
+      CHECK(f->stats().evicted > 50);
+      CHECK(f->stats().expired > 10);
+    }
   }
 }
