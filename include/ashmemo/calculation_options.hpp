@@ -59,8 +59,8 @@ struct CachePolicy {
   /// stored. Refused for results of other types. Default: the same as `ttl`.
   std::optional<Duration> negative_ttl{};
   /// Eviction::fifo: reads do not touch its results. Under any policy of the cache they are then
-  /// evicted in the order in which they were stored, and reading them costs no writes. For results
-  /// that are read once, or scanned. Any other value is ErrorCode::misuse. Default: the policy of
+  /// evicted in the order in which they were stored, and reading them costs no writes. A new value
+  /// for a live result keeps its place in that order. For results that are read once, or scanned. Any other value is ErrorCode::misuse. Default: the policy of
   /// the cache.
   std::optional<Eviction> eviction{};
 

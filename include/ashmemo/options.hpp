@@ -128,15 +128,20 @@ enum class Durability : std::uint8_t {
 };
 
 /// Which entry is evicted first when a limit is exceeded. Expired entries are always removed first.
-/// A new policy is also added to the table in src/api/text.cpp.
+///
+/// A new value for an entry is a use of the entry, if the older value still answers and belongs to
+/// the same version of the same calculation, or if both were put directly. The entry then keeps its
+/// place in the order of eviction. Every other value is a new entry, also for a key that is stored.
+/// With `none` each value is a new entry. A new policy is also added to the table in
+/// src/api/text.cpp.
 enum class Eviction : std::uint8_t {
   /// No entry: writes that would exceed a limit are refused, unless expired entries, or entries
   /// that were stored while the clock was far in the future, make room.
   none = 0,
-  fifo = 1,    ///< the entry that was stored first
-  lru = 2,     ///< the entry that was not read for the longest time
-  clock = 3,   ///< the oldest entry that was not read since its last chance (second chance)
-  s3fifo = 4,  ///< entries that are read once are evicted early (S3-FIFO, Yang et al., SOSP 2023)
+  fifo = 1,    ///< the entry that was stored first; uses change nothing
+  lru = 2,     ///< the entry that was not used for the longest time
+  clock = 3,   ///< the oldest entry that was not used since its last chance (second chance)
+  s3fifo = 4,  ///< entries that are used once are evicted early (S3-FIFO, Yang et al., SOSP 2023)
 };
 
 /// How the file is opened.

@@ -813,6 +813,7 @@ void Load::add_entry(const Computed& computed, std::optional<Value> value) {
                       .calculation_id = run.keeping->calculation_id,
                       .record_version = Value(query.record_version),
                       .cost_us = computed.cost_us,
+                      .is_touched = query.calculation == nullptr || query.calculation->is_touched,
                       .flight = claims_.own(number)});
 }
 

@@ -24,7 +24,7 @@ WritePtr make_write(const Engine& engine, const NewEntry& entry, std::int64_t by
                              .record_version = entry.record_version,
                              .cost_us = entry.cost_us,
                              .value = *entry.value};
-  WritePtr write = Write::put(entry.key, row, byte_size);
+  WritePtr write = Write::put(entry.key, row, byte_size, entry.is_touched);
   return write;
 }
 

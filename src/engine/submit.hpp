@@ -24,6 +24,7 @@ struct NewEntry {
   std::int64_t calculation_id = 0;
   Value record_version;
   std::int64_t cost_us = 0;
+  bool is_touched = true;  // reads of the calculation's results are marked
   const InFlight* flight =
       nullptr;  // the computation; if it is superseded, the value is not stored
 };

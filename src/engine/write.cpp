@@ -54,23 +54,25 @@ Write::Write(std::string_view key, const store::EntryView& entry, std::int64_t b
   }
 }
 
-WritePtr Write::make(std::string_view key, const store::EntryView& entry, std::int64_t byte_size,
-                     bool is_put, RemovalCause cause) {
+Write* Write::make(std::string_view key, const store::EntryView& entry, std::int64_t byte_size) {
   const std::size_t bytes =
       key.size() + entry.value.bytes().size() + entry.record_version.bytes().size();
   void* const memory = ::operator new(sizeof(Write) + bytes);
-  auto* const write = ::new (memory) Write(key, entry, byte_size);
-  write->is_put_ = is_put;
-  write->cause_ = cause;
+  return ::new (memory) Write(key, entry, byte_size);
+}
+
+WritePtr Write::put(std::string_view key, const store::EntryView& entry, std::int64_t byte_size,
+                    bool is_touched) {
+  Write* const write = make(key, entry, byte_size);
+  write->is_touched_ = is_touched;
   return WritePtr(write);
 }
 
-WritePtr Write::put(std::string_view key, const store::EntryView& entry, std::int64_t byte_size) {
-  return make(key, entry, byte_size, true, RemovalCause::erased);
-}
-
 WritePtr Write::removal(std::string_view key, RemovalCause cause) {
-  return make(key, {}, 0, false, cause);
+  Write* const write = make(key, {}, 0);
+  write->is_put_ = false;
+  write->cause_ = cause;
+  return WritePtr(write);
 }
 
 ValueView Write::value() const noexcept {

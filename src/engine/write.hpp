@@ -19,15 +19,17 @@ class WritePtr;
 /// the key, of the value and of the record version. It never changes, except `touches`.
 class Write {
  public:
-  /// Copies the key and the entry. `byte_size`: the cost of the entry in the file.
+  /// Copies the key and the entry. `byte_size`: the cost of the entry in the file. `is_touched`:
+  /// whether overwriting an entry counts as a read of it.
   [[nodiscard]] static WritePtr put(std::string_view key, const store::EntryView& entry,
-                                    std::int64_t byte_size);
+                                    std::int64_t byte_size, bool is_touched = true);
   [[nodiscard]] static WritePtr removal(std::string_view key, RemovalCause cause);
 
   Write(const Write&) = delete;
   Write& operator=(const Write&) = delete;
 
   [[nodiscard]] bool is_put() const noexcept { return is_put_; }
+  [[nodiscard]] bool is_touched() const noexcept { return is_touched_; }
   /// Of a removal.
   [[nodiscard]] RemovalCause cause() const noexcept { return cause_; }
   /// Whether a caller erased the key. False for a removal of an older value whose new value was
@@ -58,8 +60,8 @@ class Write {
 
   Write(std::string_view key, const store::EntryView& entry, std::int64_t byte_size) noexcept;
   ~Write() = default;
-  static WritePtr make(std::string_view key, const store::EntryView& entry, std::int64_t byte_size,
-                       bool is_put, RemovalCause cause);
+  [[nodiscard]] static Write* make(std::string_view key, const store::EntryView& entry,
+                                   std::int64_t byte_size);
   [[nodiscard]] static std::size_t size_of(ValueType type, std::int64_t number) noexcept {
     const bool has_bytes = type == ValueType::text || type == ValueType::blob;
     return has_bytes ? static_cast<std::size_t>(number) : 0;
@@ -84,6 +86,7 @@ class Write {
   ValueType value_type_;
   ValueType version_type_;
   bool is_put_ = true;
+  bool is_touched_ = true;
   RemovalCause cause_ = RemovalCause::erased;
 };
 

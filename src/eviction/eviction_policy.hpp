@@ -84,9 +84,13 @@ struct QueueSizes {
 class EvictionPolicy {
  public:
   virtual ~EvictionPolicy() = default;
-  /// Called for each key that is stored. The answer is ignored if the key is in the file already:
-  /// an overwrite is a new insertion into the queue of the old row, with a counter of 0.
+  /// Called for each key that is stored. The answer is ignored if the key is in the file already,
+  /// because an overwrite does not move a row between queues.
   [[nodiscard]] virtual Admission admit(std::string_view key);
+  /// The effect of a new value for an entry that keeps its place (see store::keeps_place). Such an
+  /// overwrite is a use of the entry. By default it changes nothing. Any other overwrite is a new
+  /// insertion into the queue of the old row, with a counter of 0.
+  [[nodiscard]] virtual store::Overwrite overwrite() const { return {}; }
   /// The queue to look at next: one that has rows, if any has. Rows that another policy left on
   /// probation come first.
   [[nodiscard]] virtual std::int64_t next_queue(const QueueSizes& sizes) const;

@@ -50,7 +50,10 @@ Verdict second_chance(const store::Candidate& candidate, std::int64_t touches,
   return reinsert(candidate, touches, next_stamp, chances - 1);
 }
 
-/// Evicts the entry that was stored first. Reads change nothing.
+/// The use of an entry by an overwrite, which counts as a read.
+constexpr store::Overwrite kCountsAsRead{.reads = 1};
+
+/// Evicts the entry that was stored first. Reads and overwrites change nothing.
 class FifoPolicy final : public EvictionPolicy {
  public:
   Verdict decide(const store::Candidate& /*candidate*/, std::int64_t /*touches*/,
@@ -59,13 +62,15 @@ class FifoPolicy final : public EvictionPolicy {
   }
 };
 
-/// Evicts the entry that was not read for the longest time.
+/// Evicts the entry that was not used for the longest time.
 ///
 /// A touch does not move a row in the queue, because each touch would then rewrite the queue's
 /// index. Instead a candidate that was read since its last placement moves here to the position of
 /// its last read. So the first candidate without such a read is the least recently used entry.
 class LruPolicy final : public EvictionPolicy {
  public:
+  store::Overwrite overwrite() const override { return {.is_access = true}; }
+
   Verdict decide(const store::Candidate& candidate, std::int64_t touches,
                  std::int64_t /*next_stamp*/) override {
     if (candidate.accessed_at <= candidate.inserted_at) return {};
@@ -80,6 +85,8 @@ class LruPolicy final : public EvictionPolicy {
 /// Evicts the oldest entry that has no second chance left (CLOCK with a counter).
 class ClockPolicy final : public EvictionPolicy {
  public:
+  store::Overwrite overwrite() const override { return kCountsAsRead; }
+
   Verdict decide(const store::Candidate& candidate, std::int64_t touches,
                  std::int64_t next_stamp) override {
     return second_chance(candidate, touches, next_stamp);
@@ -99,6 +106,8 @@ class S3FifoPolicy final : public EvictionPolicy {
   Admission admit(std::string_view key) override {
     return {.queue = ghosts_.take(key) ? kMainQueue : kProbationQueue};
   }
+
+  store::Overwrite overwrite() const override { return kCountsAsRead; }
 
   std::int64_t next_queue(const QueueSizes& sizes) const override {
     if (sizes.probation_entries == sizes.entries) return kProbationQueue;

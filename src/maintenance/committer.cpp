@@ -9,7 +9,6 @@
 
 #include "base/saturate.hpp"
 #include "base/test_point.hpp"
-#include "engine/freshness.hpp"
 #include "store/rowid_hints.hpp"
 
 namespace ashmemo::maintenance {
@@ -210,14 +209,13 @@ Status Committer::write(store::Writer& writer, engine::Group::Item& item, Change
   auto before = writer.delete_key(item.write->key());
   if (!before.ok()) return before.failure();
   if (!before->has_value()) return {};
-  item.existed = was_live(**before);
+  item.existed = was_live(**before, engine_.clock->wall_now());
   changes.remove(std::string(item.write->key()), item.write->cause(), transactions_.wants_keys());
   return {};
 }
 
-bool Committer::was_live(const store::DeletedRow& row) const {
-  return engine_.catalog.is_current(row.calculation_id) &&
-         engine::is_live(engine::freshness_of(row.deadlines, engine_.clock->wall_now()));
+bool Committer::was_live(const store::DeletedRow& row, std::int64_t now) const {
+  return engine_.catalog.is_current(row.calculation_id) && store::is_live(row.deadlines, now);
 }
 
 Status Committer::put(store::Writer& writer, engine::Group::Item& item, Changes& changes) {
@@ -226,14 +224,16 @@ Status Committer::put(store::Writer& writer, engine::Group::Item& item, Changes&
   if (!engine_.catalog.is_current(write.calculation_id()))
     return erase_older(writer, write, changes);
   store::PutRow row = row_of(write, next_stamp(write));
+  row.now = engine_.clock->wall_now();
   if (policy_ != nullptr) {
     const eviction::Admission admission = policy_->admit(write.key());
     row.eviction_counter = admission.counter;
     row.eviction_queue = admission.queue;
+    row.overwrite = write.is_touched() ? policy_->overwrite() : store::Overwrite{};
   }
   auto before = writer.put(row);
   if (!before.ok()) return before.failure();
-  item.existed = before->has_value() && was_live(**before);
+  item.existed = before->has_value() && was_live(**before, row.now);
   if (before->has_value()) {
     changes.remove(std::string(write.key()), RemovalCause::replaced, transactions_.wants_keys());
   }

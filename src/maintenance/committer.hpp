@@ -56,7 +56,7 @@ class Committer {
   base::Status put(store::Writer& writer, engine::Group::Item& item, Changes& changes);
   [[nodiscard]] std::int64_t next_stamp(const engine::Write& write);
   base::Status erase_older(store::Writer& writer, const engine::Write& write, Changes& changes);
-  [[nodiscard]] bool was_live(const store::DeletedRow& row) const;
+  [[nodiscard]] bool was_live(const store::DeletedRow& row, std::int64_t now) const;
   base::Status refuse(store::Writer& writer, const engine::Write& write, Changes& changes);
   [[nodiscard]] bool is_over_limit(const store::Totals& totals) const;
   base::Status drop(store::Store& store, const engine::Write& write, const base::Failure& failure);

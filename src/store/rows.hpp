@@ -27,6 +27,11 @@ struct Deadlines {
   std::int64_t keep_until = base::kForever;
 };
 
+/// Whether an entry answers reads at `now`, fresh or stale: the answer of engine::freshness_of.
+[[nodiscard]] constexpr bool is_live(const Deadlines& entry, std::int64_t now) noexcept {
+  return entry.computed_at <= now && now < entry.expires_at;
+}
+
 /// An entry without its key, as the readers and the memory tier find it and the writer stores it.
 /// The views point into a row, a queued write or a copy in memory.
 struct EntryView {
@@ -87,15 +92,23 @@ inline StoredEntry::StoredEntry(std::string_view key, const EntryView& entry)
   if (entry.cost_us != 0) info.cost = Duration::microseconds(entry.cost_us);
 }
 
+/// What a new value does to a row that keeps its place in its eviction queue.
+struct Overwrite {
+  std::int64_t reads = 0;  // added to eviction_counter, up to kMaxEvictionCounter
+  bool is_access = false;  // the stamp becomes accessed_at
+};
+
 /// A row to write: a new entry, or a new value for an old entry, which stays in its eviction queue.
 /// The writer chooses the rowid.
 struct PutRow : EntryView {
   std::string_view key;
   std::int64_t byte_size = 0;
-  std::int64_t stamp = 0;    // inserted_at and the first accessed_at: strictly increasing
+  std::int64_t stamp = 0;    // inserted_at and accessed_at of a new insertion: strictly increasing
   std::int64_t touches = 0;  // reads of the value while it was in the write queue
   std::int64_t eviction_counter = 0;
   std::int64_t eviction_queue = 0;
+  std::int64_t now = 0;                  // the wall clock
+  std::optional<Overwrite> overwrite{};  // see keeps_place
 };
 
 /// A row that was deleted or replaced.
@@ -107,6 +120,14 @@ struct DeletedRow {
   Deadlines deadlines;
   std::int64_t eviction_queue = 0;
 };
+
+/// Whether an old row keeps its place in its queue when `row` replaces its value: it is live and
+/// belongs to the same calculation. Otherwise the new value is a new insertion, and the row becomes
+/// the newest one of its queue with a counter of 0. Without `overwrite` this is always so.
+[[nodiscard]] inline bool keeps_place(const DeletedRow& before, const PutRow& row) noexcept {
+  return row.overwrite && before.calculation_id == row.calculation_id &&
+         is_live(before.deadlines, row.now);
+}
 
 /// The probation queue of S3-FIFO, which has its own totals. All other rows are in queue 0.
 inline constexpr std::int64_t kProbationQueue = 1;

@@ -48,7 +48,7 @@ class Writer {
   [[nodiscard]] virtual base::Status commit(bool synced) = 0;
   virtual void rollback() noexcept = 0;
 
-  // Changes of single entries. They return the old row.
+  // Changes of single entries. They return the old row. See keeps_place for the queue position.
   [[nodiscard]] virtual base::Result<std::optional<DeletedRow>> put(const PutRow& row) = 0;
   /// The rowid of the row that `put` wrote last.
   [[nodiscard]] virtual std::int64_t last_rowid() const noexcept = 0;
@@ -79,7 +79,7 @@ class Writer {
   /// Deletes rows that were computed after `now`, a moment in the future. Looks at no more than
   /// `limit` rows, and only at rows that were placed in their queues after `now` and after
   /// `*stamp`, in that order. Sets `*stamp` to the place of the last one, so no row is looked at
-  /// twice.
+  /// twice. Does not find a row that kept its place when its value was replaced.
   [[nodiscard]] virtual base::Result<Due> delete_future(std::int64_t now, std::int64_t* stamp,
                                                         int limit) = 0;
   /// Looks at `limit` rows after `*rowid` and deletes entries of retired calculations. Sets

@@ -302,11 +302,25 @@ bool SqliteWriter::insert(const PutRow& row) {
 }
 
 void SqliteWriter::replace(const DeletedRow& before, const PutRow& row, std::int64_t reads) {
-  StatementUse write = use(&WriterSql::update);
-  bind_row(*write, row, before.rowid, reads);
-  write->run();
+  if (!keeps_place(before, row) || !replace_in_place(before.rowid, row, reads)) {
+    StatementUse write = use(&WriterSql::update);
+    bind_row(*write, row, before.rowid, reads);
+    write->run();
+  }
   totals_.remove(before.byte_size, before.eviction_queue);
   stored(row, before.rowid, before.eviction_queue);
+}
+
+// Returns false if the row has a place of a wrong type, which another program wrote.
+bool SqliteWriter::replace_in_place(std::int64_t rowid, const PutRow& row, std::int64_t reads) {
+  StatementUse write =
+      use(row.overwrite->is_access ? &WriterSql::update_accessed : &WriterSql::update_in_place);
+  bind_row(*write, row, rowid, reads);
+  write->bind(13, row.overwrite->reads);
+  write->bind(14, kMaxEvictionCounter);
+  const int rc = write->try_step();
+  if (rc != SQLITE_DONE && rc != SQLITE_CONSTRAINT_DATATYPE) write->fail(rc);
+  return rc == SQLITE_DONE;
 }
 
 // The hint of a new row is wrong for readers until the commit, and for all after a rollback.

@@ -120,6 +120,7 @@ class SqliteWriter final : public Writer {
   // single entries
   [[nodiscard]] bool insert(const PutRow& row);
   void replace(const DeletedRow& before, const PutRow& row, std::int64_t reads);
+  [[nodiscard]] bool replace_in_place(std::int64_t rowid, const PutRow& row, std::int64_t reads);
   void stored(const PutRow& row, std::int64_t rowid, std::int64_t queue);
   [[nodiscard]] std::optional<DeletedRow> find_by_hint(std::string_view key, std::int64_t* reads);
   [[nodiscard]] std::optional<DeletedRow> find_by_key(std::string_view key, std::int64_t* reads);

@@ -20,8 +20,8 @@ struct WriterSql {
       " probation_bytes = ?4, last_stamp = ?5 WHERE id = 1"};
   Statement last_rowid{"SELECT max(rowid) FROM cache_entries WHERE rowid < ?1"};
 
-  // Single entries. A found row is changed by its rowid, which costs one search in the table. It
-  // stays in its eviction queue as the newest row. reader.hpp explains the join.
+  // Single entries. A found row is changed by its rowid, which costs one search in the table.
+  // reader.hpp explains the join.
   Statement find{
       "SELECT e.rowid, e.byte_size, e.calculation_id, e.computed_at, e.fresh_until, e.expires_at,"
       " e.keep_until, e.access_count, e.eviction_queue, e.cache_key"
@@ -42,6 +42,21 @@ struct WriterSql {
       " fresh_until = ?5, expires_at = ?6, keep_until = ?7, accessed_at = ?8, access_count = ?9,"
       " calculation_id = ?10, record_version = ?11, cost_us = ?12, eviction_counter = ?13,"
       " value = ?15, checksum = ?17 WHERE rowid = ?1"};
+  // The same for a row that keeps its place in its queue. SQLite writes the pages of an index only
+  // if the statement names one of its columns. The partial indexes of deadlines cost no page while
+  // the row is in none of them.
+  Statement update_in_place{
+      "UPDATE cache_entries SET byte_size = ?2, computed_at = ?4, fresh_until = ?5,"
+      " expires_at = ?6, keep_until = ?7, access_count = ?9, calculation_id = ?10,"
+      " record_version = ?11, cost_us = ?12,"
+      " eviction_counter = min(max(eviction_counter, 0) + ?13, ?14), value = ?15, checksum = ?17"
+      " WHERE rowid = ?1"};
+  Statement update_accessed{
+      "UPDATE cache_entries SET byte_size = ?2, computed_at = ?4, fresh_until = ?5,"
+      " expires_at = ?6, keep_until = ?7, accessed_at = max(accessed_at, ?8), access_count = ?9,"
+      " calculation_id = ?10, record_version = ?11, cost_us = ?12,"
+      " eviction_counter = min(max(eviction_counter, 0) + ?13, ?14), value = ?15, checksum = ?17"
+      " WHERE rowid = ?1"};
   Statement remove{"DELETE FROM cache_entries WHERE rowid = ?1"};
   // Deletes the row only if it is still as it was read, so that its byte_size is certain. A value
   // of a wrong type is compared as it was read. Otherwise such a row could never be deleted.
@@ -77,7 +92,8 @@ struct WriterSql {
       " SELECT rowid, byte_size, calculation_id, computed_at, fresh_until, expires_at, keep_until,"
       " cache_key, eviction_queue FROM cache_entries INDEXED BY cache_entries_keep_until"
       " WHERE keep_until <= ?1"};
-  // A row's place is never earlier than the time when it was computed.
+  // Without a policy each value is a new insertion, so that the place of a row is not earlier than
+  // the time when it was computed.
   Statement placed_after{
       "SELECT rowid, byte_size, calculation_id, computed_at, fresh_until, expires_at, keep_until,"
       " cache_key, eviction_queue, inserted_at FROM cache_entries"

@@ -28,6 +28,8 @@ struct Arguments {
   std::vector<std::string> capacities;
   bool by_bytes = false;
   bool in_memory = false;
+  std::int64_t ttl_seconds = 0;
+  std::int64_t requests_per_version = 0;
   bool json = false;
   std::vector<std::string> traces;
 };
@@ -79,10 +81,19 @@ void declare(CLI::App& app, Arguments& arguments) {
       "--bytes", arguments.by_bytes,
       "the capacity counts bytes in the file, and values have the sizes in the trace; otherwise "
       "the capacity counts entries, and every value has 100 bytes");
-  app.add_flag(
+  CLI::Option* const memory = app.add_flag(
       "--memory", arguments.in_memory,
       "measure the memory tier in front of a file that contains all entries; the capacity is "
       "a share of the memory that copies of all entries need");
+  app.add_option("--ttl", arguments.ttl_seconds,
+                 "seconds that a value lives, with one request a second; default: for ever")
+      ->check(CLI::PositiveNumber)
+      ->excludes(memory);
+  app.add_option("--change-after", arguments.requests_per_version,
+                 "a key changes after this number of its requests, so that its next request is a "
+                 "miss and overwrites a live value; default: never")
+      ->check(CLI::PositiveNumber)
+      ->excludes(memory);
   app.add_flag("--json", arguments.json, "print one JSON object per line instead of the table");
   app.add_option("TRACE", arguments.traces,
                  "a file with lines of 'key' or 'key size', plain or gzip")
@@ -105,6 +116,8 @@ nlohmann::ordered_json to_json(const Trace& trace, const Setting& setting, const
           {"hit_bytes", result.hit_bytes},
           {"peak_entries", result.peak_entries},
           {"evictions", result.evictions},
+          {"expired", result.expired},
+          {"overwrites", result.overwrites},
           {"touches_written", result.touches_written},
           {"touches_dropped", result.touches_dropped},
           {"bytes_written", result.bytes_written},
@@ -116,9 +129,11 @@ class Output {
   Output(bool json, const std::vector<Trace>& traces) : json_(json) {
     for (const Trace& trace : traces) name_width_ = std::max(name_width_, trace.name.size());
     if (!json_) {
-      fmt::print("{:{}}  {:6} {:>11} {:>10} {:>10} {:>7} {:>7} {:>10} {:>10} {:>7} {:>14} {:>8}\n",
-                 "trace", name_width_, "policy", "capacity", "requests", "hits", "hits %",
-                 "bytes %", "evictions", "touches", "dropped", "bytes written", "seconds");
+      fmt::print(
+          "{:{}}  {:6} {:>11} {:>10} {:>10} {:>7} {:>7} {:>10} {:>10} {:>10} {:>10} {:>7} {:>14} "
+          "{:>8}\n",
+          "trace", name_width_, "policy", "capacity", "requests", "hits", "hits %", "bytes %",
+          "evictions", "expired", "overwrites", "touches", "dropped", "bytes written", "seconds");
     }
   }
 
@@ -126,12 +141,14 @@ class Output {
     if (json_) {
       fmt::print("{}\n", to_json(trace, setting, result).dump());
     } else {
-      fmt::print("{:{}}  {:6} {:11} {:10} {:10} {:7.2f} {:7.2f} {:10} {:10} {:7} {:14} {:8.1f}\n",
-                 trace.name, name_width_, to_string(setting.policy), result.capacity,
-                 result.requests, result.hits, 100 * ratio(result.hits, result.requests),
-                 100 * ratio(result.hit_bytes, result.requested_bytes), result.evictions,
-                 result.touches_written, result.touches_dropped, result.bytes_written,
-                 result.seconds);
+      fmt::print(
+          "{:{}}  {:6} {:11} {:10} {:10} {:7.2f} {:7.2f} {:10} {:10} {:10} {:10} {:7} {:14} "
+          "{:8.1f}\n",
+          trace.name, name_width_, to_string(setting.policy), result.capacity, result.requests,
+          result.hits, 100 * ratio(result.hits, result.requests),
+          100 * ratio(result.hit_bytes, result.requested_bytes), result.evictions, result.expired,
+          result.overwrites, result.touches_written, result.touches_dropped, result.bytes_written,
+          result.seconds);
     }
     std::fflush(stdout);
   }
@@ -185,7 +202,8 @@ void run(const Arguments& arguments) {
   std::vector<Setting> settings;
   for (const std::string& capacity : arguments.capacities) {
     for (const std::string& policy : arguments.policies) {
-      settings.push_back({parse_policy(policy), parse_capacity(capacity), arguments.by_bytes});
+      settings.push_back({parse_policy(policy), parse_capacity(capacity), arguments.by_bytes,
+                          arguments.ttl_seconds, arguments.requests_per_version});
     }
   }
   std::vector<Trace> traces;

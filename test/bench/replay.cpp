@@ -79,9 +79,10 @@ class Replay {
       : trace_(trace),
         setting_(setting),
         capacity_(resolve(setting.capacity, trace, setting.by_bytes)),
-        cache_(directory_.file("cache.db"),
-               options_of(setting.policy, limits_of(capacity_, setting.by_bytes))) {
+        cache_(directory_.file("cache.db"), options()),
+        requests_(setting.requests_per_version > 0 ? trace.keys.size() : 0) {
     result_.capacity = capacity_;
+    if (setting.ttl_seconds > 0) put_options_.ttl = std::chrono::seconds(setting.ttl_seconds);
   }
 
   Result run(const Progress& progress) {
@@ -101,18 +102,32 @@ class Replay {
   }
 
  private:
+  [[nodiscard]] Options options() const {
+    Options chosen = options_of(setting_.policy, limits_of(capacity_, setting_.by_bytes));
+    chosen.hooks.clock = clock_;
+    return chosen;
+  }
+
   void request(const Trace::Request& request) {
     const std::string& key = trace_.keys[request.key];
     const std::int64_t size = value_size(request, setting_);
+    if (put_options_.ttl) clock_->advance(std::chrono::seconds(1));
     ++result_.requests;
     result_.requested_bytes += size;
-    if (cache_.get<std::string>(key)) {
+    if (!has_changed(request.key) && cache_.get<std::string>(key)) {
       ++result_.hits;
       result_.hit_bytes += size;
       return;
     }
-    cache_.put(key, value_of(size));
+    cache_.put(key, value_of(size), put_options_);
     pump();
+  }
+
+  /// Counts a request of the key.
+  bool has_changed(std::uint32_t key) {
+    if (setting_.requests_per_version == 0) return false;
+    const std::int64_t earlier = requests_[key]++;
+    return earlier > 0 && earlier % setting_.requests_per_version == 0;
   }
 
   // Runs the worker until the entry is in the file and the cache is within its limit. It calls
@@ -135,6 +150,8 @@ class Replay {
   void take_stats() {
     const Stats stats = cache_.stats();
     result_.evictions = stats.evicted;
+    result_.expired = stats.expired;
+    result_.overwrites = stats.replaced;
     result_.touches_written = stats.touches_written;
     result_.touches_dropped = stats.touches_dropped;
     result_.bytes_written = stats.bytes_written;
@@ -159,7 +176,10 @@ class Replay {
   const Setting setting_;
   const ScratchDirectory directory_;
   const std::int64_t capacity_;
+  const std::shared_ptr<ManualClock> clock_ = std::make_shared<ManualClock>();
   Cache cache_;
+  std::vector<std::int64_t> requests_;  // of each key; empty if no key changes
+  PutOptions put_options_;
   Result result_;
 };
 

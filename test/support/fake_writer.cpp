@@ -88,6 +88,7 @@ class FakeWriter final : public store::Writer {
     const Alone alone = change();
     changed_ = true;
     std::optional<DeletedRow> before;
+    bool stays = false;
     auto found = state_.rows.find(put.key);
     if (found == state_.rows.end()) {
       found = state_.rows.emplace(std::string(put.key), FakeRow{}).first;
@@ -97,11 +98,14 @@ class FakeWriter final : public store::Writer {
     } else {
       before = deleted_row(found->first, found->second);
       state_.count(found->second, -1);
-      found->second.eviction_counter = 0;
+      stays = store::keeps_place(*before, put);
+      if (!stays) found->second.eviction_counter = 0;
     }
     FakeRow& row = found->second;
     row.byte_size = put.byte_size;
-    row.inserted_at = row.accessed_at = put.stamp;
+    if (!stays) row.inserted_at = row.accessed_at = put.stamp;
+    if (stays) add_reads(row, put.overwrite->reads);
+    if (stays && put.overwrite->is_access) row.accessed_at = std::max(row.accessed_at, put.stamp);
     row.access_count += put.touches;
     row.calculation_id = put.calculation_id;
     row.cost_us = put.cost_us;
@@ -134,6 +138,7 @@ class FakeWriter final : public store::Writer {
     row->accessed_at = std::max(row->accessed_at, touch.accessed_at);
     state_.last_stamp = std::max(state_.last_stamp, touch.accessed_at);
     row->access_count += touch.count;
+    add_reads(*row, touch.count);
     return std::optional(row->byte_size);
   }
 
@@ -351,6 +356,10 @@ class FakeWriter final : public store::Writer {
     changed_ = true;
     state_.count(found->second, -1);
     state_.rows.erase(found);
+  }
+
+  static void add_reads(FakeRow& row, std::int64_t reads) {
+    row.eviction_counter = std::min(row.eviction_counter + reads, store::kMaxEvictionCounter);
   }
 
   FakeRow* by_rowid(std::int64_t rowid) {

@@ -4,29 +4,30 @@
 
 namespace ashmemo::test {
 
-bool PolicySimulator::request(std::string_view key, std::int64_t bytes) {
-  const bool hit = get(key);
+bool PolicySimulator::request(std::string_view key, const Entry& entry) {
+  const bool hit = get(key, entry.calculation_id);
   ++counts_.requests;
-  counts_.requested_bytes += bytes;
+  counts_.requested_bytes += entry.bytes;
   if (hit) {
     ++counts_.hits;
-    counts_.hit_bytes += bytes;
+    counts_.hit_bytes += entry.bytes;
   } else {
-    put(key, bytes);
+    put(key, entry);
   }
   return hit;
 }
 
-bool PolicySimulator::get(std::string_view key) {
+bool PolicySimulator::get(std::string_view key, std::int64_t calculation_id) {
   const auto found = rowids_.find(std::string(key));
   if (found == rowids_.end()) return false;
   Row& row = rows_.at(found->second);
+  if (now_ >= row.expires_at || row.calculation_id != calculation_id) return false;
   row.accessed_at = ++last_stamp_;
   ++row.touches;
   return true;
 }
 
-void PolicySimulator::put(std::string_view key, std::int64_t bytes) {
+void PolicySimulator::put(std::string_view key, const Entry& entry) {
   const eviction::Admission admission = policy_->admit(key);
   const auto [found, is_new] = rowids_.try_emplace(std::string(key), last_rowid_ + 1);
   Row& row = rows_[found->second];
@@ -37,13 +38,27 @@ void PolicySimulator::put(std::string_view key, std::int64_t bytes) {
   } else {
     remove_from_queue(row);
   }
-  row.stored.byte_size = bytes;
-  row.stored.inserted_at = row.accessed_at = ++last_stamp_;
-  row.stored.eviction_counter = is_new ? admission.counter : 0;
-  row.touches = 0;
+  if (!is_new && now_ < row.expires_at && row.calculation_id == entry.calculation_id) {
+    overwrite(row);
+  } else {
+    row.stored.inserted_at = row.accessed_at = ++last_stamp_;
+    row.stored.eviction_counter = is_new ? admission.counter : 0;
+    row.touches = 0;
+  }
+  row.stored.byte_size = entry.bytes;
+  row.expires_at = entry.expires_at;
+  row.calculation_id = entry.calculation_id;
   add_to_queue(row);
   newest_rowid_ = row.stored.rowid;
   evict_excess();
+}
+
+/// A live row of the same calculation keeps its place in its queue.
+void PolicySimulator::overwrite(Row& row) {
+  const store::Overwrite effect = policy_->overwrite();
+  row.stored.eviction_counter =
+      std::min(row.stored.eviction_counter + effect.reads, eviction::kMaxCounter);
+  if (effect.is_access) row.accessed_at = ++last_stamp_;
 }
 
 void PolicySimulator::set_limits(Limits limits) {
@@ -53,6 +68,13 @@ void PolicySimulator::set_limits(Limits limits) {
 
 bool PolicySimulator::contains(std::string_view key) const {
   return rowids_.contains(std::string(key));
+}
+
+std::vector<std::string> PolicySimulator::keys() const {
+  std::vector<std::string> keys;
+  for (const auto& [key, rowid] : rowids_) keys.push_back(key);
+  std::sort(keys.begin(), keys.end());
+  return keys;
 }
 
 double PolicySimulator::hit_ratio() const {
@@ -67,7 +89,15 @@ bool PolicySimulator::is_over_limit() const {
 void PolicySimulator::evict_excess() {
   sizes_.max_entries = limits_.max_entries;
   sizes_.max_bytes = limits_.max_bytes;
+  if (is_over_limit()) remove_expired();
   while (is_over_limit()) evict_one();
+}
+
+void PolicySimulator::remove_expired() {
+  for (auto at = rows_.begin(); at != rows_.end();) {
+    Row& row = (at++)->second;
+    if (now_ >= row.expires_at) erase(row);
+  }
 }
 
 void PolicySimulator::evict_one() {

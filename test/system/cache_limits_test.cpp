@@ -208,6 +208,7 @@ TEST_SUITE("system") {
     CHECK(f.rows_in_file() == 0);
   }
 
+  // An overwritten entry keeps its place, so eviction spares the rows that the group wrote.
   TEST_CASE("an entry that grows evicts others and never itself") {
     for (const Eviction eviction : kPolicies) {
       INFO(std::string(to_string(eviction)));
@@ -219,7 +220,7 @@ TEST_SUITE("system") {
       for (const std::size_t size : {5'000U, 20'000U, 40'000U, 70'000U}) {
         CHECK(f->put("growing", std::string(size, 'x')));
         f.check_file();
-        CHECK(f->get<std::string>("growing")->size() == size);
+        CHECK(f->get<std::string>("growing").value_or("").size() == size);
       }
       CHECK(f->stats().evicted > 5);
     }

@@ -185,6 +185,25 @@ TEST_SUITE("system") {
     CHECK(f->stats().entries == 0);
   }
 
+  TEST_CASE("a put over a row with a queue position of a wrong type stores its value") {
+    for (const Eviction eviction : {Eviction::fifo, Eviction::lru}) {
+      CacheFixture f({.eviction = eviction});
+      (void)f->put("old", 1);
+      f.close();
+      const std::vector<std::string> columns = {"inserted_at", "accessed_at", "eviction_counter"};
+      std::string sql;
+      for (const std::string& column : columns) sql += row('\'' + column + '\'', column, "'text'");
+      run_without_types(f.path, "cache_entries", sql);
+      for (const std::string& key : columns) CHECK(f->put(key, 7));
+      f->flush();
+      for (const std::string& key : columns) CHECK(f->get<int>(key) == 7);
+      CHECK(f->stats().dropped == 0);
+      CHECK(f.raw().integer("SELECT min(inserted_at > 200) FROM cache_entries"
+                            " WHERE cache_key IN ('inserted_at', 'accessed_at')") == 1);
+      (void)f->check();  // corrects the totals
+    }
+  }
+
   TEST_CASE("clear and eviction remove rows with invalid keys") {
     CacheFixture f;
     (void)f->put("old", 1);

@@ -75,7 +75,7 @@ TEST_SUITE("unit") {
     CHECK(reported == Removals{{"a", RemovalCause::replaced},
                                {"b", RemovalCause::erased},
                                {"due", RemovalCause::expired},
-                               {"c", RemovalCause::evicted}});
+                               {"a", RemovalCause::evicted}});
   }
 
   TEST_CASE("the removal hook receives each key that a range removal erases") {

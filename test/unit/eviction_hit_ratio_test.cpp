@@ -8,6 +8,7 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -24,6 +25,12 @@ namespace {
 
 using Trace = std::vector<std::int64_t>;
 
+/// Does nothing if the queue does not have the key.
+void move_to_end(std::list<std::int64_t>& queue, std::int64_t key) {
+  const auto found = std::find(queue.begin(), queue.end(), key);
+  if (found != queue.end()) queue.splice(queue.end(), queue, found);
+}
+
 struct TextbookFifo {
   std::size_t capacity;
   std::list<std::int64_t> queue{};  // oldest first
@@ -34,6 +41,7 @@ struct TextbookFifo {
     queue.push_back(key);
     return false;
   }
+  void insert_again(std::int64_t key) { move_to_end(queue, key); }
 };
 
 struct TextbookLru {
@@ -50,6 +58,7 @@ struct TextbookLru {
     queue.push_back(key);
     return false;
   }
+  void insert_again(std::int64_t key) { move_to_end(queue, key); }
 };
 
 struct CountedKey {
@@ -92,6 +101,10 @@ struct TextbookClock {
     queue.push_back({key});
     if (queue.size() > capacity) evict_by_second_chance(queue, key);
     return false;
+  }
+  void insert_again(std::int64_t key) {
+    const auto is_old = [key](const CountedKey& entry) { return entry.key == key; };
+    if (queue.remove_if(is_old) > 0) queue.push_back({key});
   }
 };
 
@@ -225,6 +238,35 @@ void check_each_request(Eviction eviction) {
   }
 }
 
+/// Changes the versions of some keys before they are requested, and overwrites others.
+template <class Textbook>
+void check_overwrites(Eviction eviction) {
+  const auto policy = eviction::make_eviction_policy(eviction);
+  PolicySimulator simulator(*policy, {.max_entries = kCapacity}, kNoBound);
+  Textbook textbook{kCapacity};
+  std::unordered_map<std::int64_t, std::int64_t> versions;
+  std::mt19937 random(3);
+  int overwritten = 0, changed = 0;
+  for (const std::int64_t key : zipf_and_scans()) {
+    const std::string name = std::to_string(key);
+    const auto kind = random() % 8;
+    if (kind == 0 && simulator.contains(name)) {
+      // A miss, because the row has the older version.
+      CHECK_FALSE(simulator.request(name, {.calculation_id = ++versions[key]}));
+      textbook.insert_again(key);
+      ++changed;
+    } else if (kind == 1 && simulator.contains(name)) {
+      simulator.put(name, {.calculation_id = versions[key]});
+      CHECK(textbook.request(key));
+      ++overwritten;
+    } else {
+      REQUIRE(simulator.request(name, {.calculation_id = versions[key]}) == textbook.request(key));
+    }
+  }
+  CHECK(changed > 500);
+  CHECK(overwritten > 500);
+}
+
 template <class Textbook>
 void check_cost_of_the_bound(Eviction eviction) {
   for (const Trace& trace : {zipf_trace(), zipf_and_scans()}) {
@@ -249,6 +291,12 @@ TEST_SUITE("unit") {
 
   TEST_CASE("clock gives second chances like the textbook version") {
     check_each_request<TextbookClock>(Eviction::clock);
+  }
+
+  TEST_CASE("an overwrite is a use and a changed version is a new insertion as in the textbook") {
+    check_overwrites<TextbookFifo>(Eviction::fifo);
+    check_overwrites<TextbookLru>(Eviction::lru);
+    check_overwrites<TextbookClock>(Eviction::clock);
   }
 
   TEST_CASE(

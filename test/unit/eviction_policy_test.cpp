@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/saturate.hpp"
 #include "support/policies.hpp"
@@ -169,12 +170,74 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("an overwritten entry becomes the newest of its queue") {
+  TEST_CASE("an overwrite counts as a read for clock and s3fifo and as an access for lru") {
+    const auto effect_of = [](Eviction eviction) {
+      return eviction::make_eviction_policy(eviction)->overwrite();
+    };
+    CHECK(effect_of(Eviction::fifo).reads == 0);
+    CHECK_FALSE(effect_of(Eviction::fifo).is_access);
+    CHECK(effect_of(Eviction::lru).reads == 0);
+    CHECK(effect_of(Eviction::lru).is_access);
+    for (const Eviction eviction : {Eviction::clock, Eviction::s3fifo}) {
+      CHECK(effect_of(eviction).reads == 1);
+      CHECK_FALSE(effect_of(eviction).is_access);
+    }
+  }
+
+  TEST_CASE("an overwrite of a live entry has the effect of a read") {
+    for (const Eviction eviction : kPolicies) {
+      CAPTURE(to_string(eviction));
+      Fixture overwritten(eviction, {.max_entries = 50});
+      Fixture read(eviction, {.max_entries = 50});
+      for (int i = 0; i < 3'000; ++i) {
+        const std::string key = std::to_string(i * i % 173);
+        if (i % 3 == 0 && overwritten.cache.contains(key)) {
+          overwritten.cache.put(key);
+          CHECK(read.cache.get(key));
+        } else {
+          overwritten.cache.request(key);
+          read.cache.request(key);
+        }
+        REQUIRE(overwritten.cache.keys() == read.cache.keys());
+      }
+      CHECK(overwritten.cache.counts().evictions > 100);
+    }
+  }
+
+  TEST_CASE("an entry that expired or has another version becomes the newest of its queue") {
+    for (const Eviction eviction : kPolicies) {
+      for (const bool expires : {false, true}) {
+        CAPTURE(to_string(eviction));
+        CAPTURE(expires);
+        Fixture f(eviction, {.max_entries = 3});
+        const PolicySimulator::Entry old{.expires_at = expires ? 10 : base::kForever};
+        f.cache.put("a", old);
+        for (const char* key : {"b", "c"}) f.cache.put(key);
+        for (int i = 0; i < 5; ++i) CHECK(f.cache.get("a"));
+        f.cache.set_now(10);
+        CHECK(f.cache.get("a") == !expires);
+        f.cache.put("a", {.calculation_id = expires ? 0 : 1});
+        CHECK(f.cache.get("a") == expires);
+        f.cache.put("d");
+        CHECK(f.cache.keys() == std::vector<std::string>{"a", "c", "d"});
+        if (expires) continue;
+        // The reads of the old version do not protect the new one.
+        for (const char* key : {"e", "f"}) f.cache.put(key);
+        CHECK(f.cache.keys() == std::vector<std::string>{"d", "e", "f"});
+      }
+    }
+  }
+
+  TEST_CASE("expired entries make room before the policy is asked") {
     for (const Eviction eviction : kPolicies) {
       Fixture f(eviction, {.max_entries = 3});
-      for (const char* key : {"a", "b", "c", "a", "d"}) f.cache.put(key);
-      CHECK(f.cache.contains("a"));
-      CHECK_FALSE(f.cache.contains("b"));
+      f.cache.put("a");
+      f.cache.put("b", {.expires_at = 10});
+      f.cache.put("c", {.expires_at = 20});
+      f.cache.set_now(15);
+      f.cache.put("d");
+      CHECK(f.cache.keys() == std::vector<std::string>{"a", "c", "d"});
+      CHECK(f.cache.counts().evictions == 0);
     }
   }
 

@@ -118,11 +118,40 @@ TEST_SUITE("unit") {
     CHECK(fake.file->keys() == Keys{"c", "d", "e"});
   }
 
-  TEST_CASE("fifo treats an overwrite as a new insertion") {
+  TEST_CASE("fifo ignores an overwrite of a live entry") {
     FakeEngine fake(limited(Eviction::fifo, 3));
     REQUIRE(fake.open().ok());
     put_each(fake, {"a", "b", "c", "a", "d"});
-    CHECK(fake.file->keys() == Keys{"a", "c", "d"});
+    CHECK(fake.file->keys() == Keys{"b", "c", "d"});
+  }
+
+  TEST_CASE("an overwrite of a live entry is a use with lru, clock and s3fifo") {
+    for (const Eviction eviction : {Eviction::lru, Eviction::clock, Eviction::s3fifo}) {
+      CAPTURE(to_string(eviction));
+      FakeEngine fake(limited(eviction, 3));
+      REQUIRE(fake.open().ok());
+      put_each(fake, {"a", "b", "c"});
+      const std::int64_t place = fake.file->row("a").inserted_at;
+      put_each(fake, {"a", "a"});
+      CHECK(fake.file->row("a").inserted_at == place);
+      put_each(fake, {"d"});
+      CHECK(fake.file->keys() == Keys{"a", "c", "d"});
+      CHECK(fake.engine.counters.reads.sums().touches_marked == 0);
+      CHECK(fake.engine.counters.touches_written.get() == 0);
+    }
+  }
+
+  TEST_CASE("an overwrite of an expired entry is a new insertion with any policy") {
+    for (const Eviction eviction : kPolicies) {
+      CAPTURE(to_string(eviction));
+      FakeEngine fake(limited(eviction, 3));
+      REQUIRE(fake.open().ok());
+      fake.put("a", "1", {1, 1, 1});
+      put_each(fake, {"b", "c"});
+      fake.clock->advance(Duration::microseconds(1));
+      put_each(fake, {"a", "d"});
+      CHECK(fake.file->keys() == Keys{"a", "c", "d"});
+    }
   }
 
   TEST_CASE("lru keeps the order of insertion when the clock goes back") {
@@ -227,6 +256,7 @@ TEST_SUITE("unit") {
     }
   }
 
+  // An overwritten entry keeps its place, so eviction spares the rows that the group wrote.
   TEST_CASE("an overwrite with a larger value evicts other entries and never itself") {
     for (const Eviction eviction : kPolicies) {
       CAPTURE(to_string(eviction));

@@ -47,6 +47,19 @@ TEST_SUITE("unit") {
     CHECK_FALSE(engine::is_live(Freshness::gone));
   }
 
+  TEST_CASE("the store and the engine agree about which entries answer") {
+    for (const Lifetimes& lifetimes :
+         {Lifetimes{}, Lifetimes{100, 100, 100}, Lifetimes{100, 200, 300}, Lifetimes{300, 200, 100},
+          engine::kNoLifetimes}) {
+      const auto entry = deadlines_from(kNow, lifetimes);
+      for (const std::int64_t later : {-1, 0, 99, 100, 199, 200, 299, 300}) {
+        CAPTURE(later);
+        const bool answers = engine::is_live(freshness_of(entry, kNow + later));
+        CHECK(store::is_live(entry, kNow + later) == answers);
+      }
+    }
+  }
+
   TEST_CASE("an entry without lifetimes stays fresh forever") {
     const auto entry = deadlines_from(kNow, {});
     CHECK(entry.expires_at == base::kForever);

@@ -237,7 +237,7 @@ TEST_SUITE("unit") {
     CHECK(fake.put("a", "newer") == 1);
     engine::InFlight flight;
     flight.superseded = true;
-    engine::NewEntry entry{"a", std::nullopt, {}, 0, {}, 0, &flight};
+    engine::NewEntry entry{"a", std::nullopt, {}, 0, {}, 0, true, &flight};
     CHECK(engine::put(fake.engine, std::span(&entry, 1)) == 0);
     REQUIRE(fake.worker.flush().ok());
     CHECK(fake.get("a") == "newer");
