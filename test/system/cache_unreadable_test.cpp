@@ -5,7 +5,9 @@
 #include <ashmemo/cache.hpp>
 #include <chrono>
 #include <cstdint>
+#include <iterator>
 #include <string>
+#include <vector>
 
 #include "support/bad_device.hpp"
 #include "support/cache_fixture.hpp"
@@ -37,9 +39,15 @@ struct Scene {
 
   /// From now on the device cannot read the file from this byte to its end.
   void fail_from(std::int64_t from) { device.fail_file(f.path, from, size()); }
-  /// The same for one page in this part of the file, of 100 parts.
-  void fail_page(std::int64_t part) {
-    const std::int64_t at = size() * part / 100 / kPage * kPage;
+  /// The same for one page of entries: the one after this part of them, of 100 parts.
+  void fail_page(std::size_t part) {
+    constexpr char kLeafOfTable = 13;  // the first byte of such a page
+    const std::string file = read_file(f.path);
+    std::vector<std::int64_t> pages;
+    for (std::size_t at = kPage; at < file.size(); at += kPage) {
+      if (file[at] == kLeafOfTable) pages.push_back(static_cast<std::int64_t>(at));
+    }
+    const std::int64_t at = pages.at(pages.size() * part / 100);
     device.fail_file(f.path, at, at + kPage);
   }
   /// After fail_page.
@@ -139,7 +147,7 @@ TEST_SUITE("system") {
   }
 
   TEST_CASE("commits go on while the device cannot read what must be evicted") {
-    for (const std::int64_t part : {10, 50, 90}) {
+    for (const std::size_t part : {10U, 50U, 90U}) {
       INFO("part " << part);
       Scene s;
       s.f.cache();
@@ -202,9 +210,9 @@ TEST_SUITE("system") {
         [](Cache& cache, const std::string& key) { (void)cache.erase(key); },
         [](Cache& cache, const std::string&) { (void)cache.erase_prefix("k"); },
     };
-    for (const Change change : changes) {
+    for (const Change& change : changes) {
       for (const bool recovers : {false, true}) {
-        INFO("recovers " << recovers);
+        INFO("change " << (&change - changes) << ", recovers " << recovers);
         Scene s;
         s.f.cache();
         s.fail_page(50);
@@ -233,7 +241,9 @@ TEST_SUITE("system") {
         CHECK(s.f->health().state == HealthState::ok);
         CHECK(s.f->stats().queue_bytes == 0);
         s.f->flush();
-        CHECK(s.f->get<int>("new") == 1);
+        // A range removal is a group of its own. So the next group was committed to the old file.
+        const bool is_lost = &change == std::end(changes) - 1 && !recovers;
+        CHECK(s.f->contains("new") != is_lost);
       }
     }
   }
