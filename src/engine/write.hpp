@@ -85,8 +85,8 @@ class Write {
   std::uint32_t key_size_;
   ValueType value_type_;
   ValueType version_type_;
-  bool is_put_ = true;
-  bool is_touched_ = true;
+  bool is_put_ : 1 = true;
+  bool is_touched_ : 1 = true;
   RemovalCause cause_ = RemovalCause::erased;
 };
 

@@ -26,6 +26,13 @@ namespace {
 
 using Keys = std::vector<std::string>;
 
+/// Without a policy each value gets a new stamp, so that the stamps show the order of writing.
+Options without_policy() {
+  Options options = FakeEngine::manual();
+  options.eviction = Eviction::none;
+  return options;
+}
+
 /// A committer that is separate from the worker's, so that a test commits one group at a time.
 struct Bench {
   Bench()
@@ -47,7 +54,7 @@ struct Bench {
     REQUIRE(committer.commit_next(*store, {maintenance::WaitsForReads::once}).ok());
   }
 
-  FakeEngine fake;
+  FakeEngine fake{without_policy()};
   maintenance::Events events;
   maintenance::DiskFullMode disk_full;
   maintenance::Transactions transactions;
