@@ -60,8 +60,8 @@ struct CachePolicy {
   std::optional<Duration> negative_ttl{};
   /// Eviction::fifo: reads do not touch its results. Under any policy of the cache they are then
   /// evicted in the order in which they were stored, and reading them costs no writes. A new value
-  /// for a live result keeps its place in that order. For results that are read once, or scanned. Any other value is ErrorCode::misuse. Default: the policy of
-  /// the cache.
+  /// for a live result keeps its place in that order. For results that are read once, or scanned.
+  /// Any other value is ErrorCode::misuse. Default: the policy of the cache.
   std::optional<Eviction> eviction{};
 
   friend bool operator==(const CachePolicy&, const CachePolicy&) = default;
