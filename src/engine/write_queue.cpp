@@ -24,7 +24,10 @@ std::chrono::microseconds slice_of(std::int64_t at_most) {
   return std::chrono::microseconds(std::clamp(at_most, kMinSlice, kWaitSlice));
 }
 
-// With more waited writes in its list that are no longer queued, the queue cleans the list.
+// The maximum number of writes of a sweep that are looked at in one hold of the mutex.
+constexpr std::size_t kSweepPart = 1'000;
+
+// With this many more waited writes in the list than are queued, the list is cleaned.
 constexpr std::size_t kManyGone = 1'000;
 
 std::size_t bytes_of(const Write& write) { return kItemOverhead + write.content_bytes(); }
@@ -89,6 +92,9 @@ Offered WriteQueue::offer(const WritePtr& write, Waited waited, const InFlight* 
   if (!write->is_erasure() && others != 0 && others + bytes_of(*write) > max_bytes_) return {};
   ++changes_;
   supersede_locked(*write, by);
+  if (waited_.size() >= 2 * entries_.size() + kManyGone) {
+    std::erase_if(waited_, [](const SlotPtr& slot) { return !slot->is_queued(); });
+  }
   Offered offered{.accepted = true};
   if (older != nullptr && (waited == Waited::no || older->slot)) {
     offered.slot = older->slot;
@@ -146,19 +152,21 @@ WritePtr WriteQueue::replace_locked(const Entry& entry, const WritePtr& write) {
   count_locked(*entry.write, false);
   WritePtr older = std::exchange(entry.write, write);
   if (entry.slot) entry.slot->write = write;
-  if (entry.position != kNoPosition) sweep_[entry.position] = write;
   return by ? nullptr : older;
 }
 
 void WriteQueue::append_locked(const WritePtr& write, const SlotPtr& slot) {
   const std::uint64_t number = last_number_ + 1;
-  const auto [entry, is_new] = entries_.insert(Entry{write, slot, number});
+  make_room_locked(1);
+  const auto [entry, is_new] = entries_.insert(Entry{write, slot, number, {}});
+  // From here on nothing may throw.
   if (!is_new) {  // the worker is committing the older write
     entry->write = write;
     entry->slot = slot;
     entry->number = number;
     entry->taken = false;
   }
+  join_next_sweep_locked(*entry);
   if (slot) slot->write = write;
   last_number_ = number;
   count_locked(*write, true);
@@ -211,6 +219,7 @@ std::int64_t WriteQueue::remove_everything_locked() {
     release_locked(range);
   }
   std::erase_if(ranges_, [](const RangePtr& range) { return range->dropped; });
+  sweeps_[1 - current_].entries.clear();  // they are null
   count_items_locked();
   return lost;
 }
@@ -279,7 +288,7 @@ bool WriteQueue::is_refused_locked(std::int64_t max_wait, std::int64_t now) cons
   return refusing_since_ && now - *refusing_since_ >= max_wait;
 }
 
-/// Sets the end of a slot whose callers wait for something else by now.
+/// Copies the outcome of the newer write, or of the removal, for which the slot's callers wait now.
 void WriteQueue::settle(Slot& slot) {
   if (slot.done || slot.dropped) return;
   const Slot* last = &slot;
@@ -323,27 +332,43 @@ bool WriteQueue::wait(const RangePtr& range, std::int64_t max_wait, const Push& 
 // back needs no memory.
 
 std::vector<WritePtr> WriteQueue::begin_sweep(bool again) {
-  std::vector<WritePtr> writes;
-  base::Lock lock(mutex_);
-  if (sweep_left_ > 0) {
-    if (again) writes = sweep_;
-    return writes;
+  std::size_t size = 0;
+  {
+    base::Lock lock(mutex_);
+    Sweep& last = sweeps_[current_];
+    Sweep& next = sweeps_[1 - current_];
+    const bool ended = last.left == 0 || (has_only_held_ && next.left > 0);
+    if (!ended && !again) return {};
+    if (ended) {
+      next.entries.reserve(next.entries.size() + last.left);
+      std::vector<std::uint32_t> order(next.entries.size() + last.left);
+      std::iota(order.begin(), order.end(), 0U);
+      for (const Entry* const held : last.entries) {
+        if (held != nullptr) join_next_sweep_locked(*held);
+      }
+      last = {};
+      order_ = std::move(order);
+      at_ = 0;
+      current_ = 1 - current_;
+      sweep_end_ = last_number_;
+      has_only_held_ = false;
+      was_passed_by_ = false;
+    }
+    size = sweeps_[current_].entries.size();
   }
-  writes.reserve(entries_.size());
-  for (const Entry& entry : entries_) {
-    if (!entry.taken) writes.push_back(entry.write);
+  return writes_of_sweep(size);
+}
+
+/// In parts, because reads need the mutex. No write joins the sweep meanwhile.
+std::vector<WritePtr> WriteQueue::writes_of_sweep(std::size_t size) const {
+  std::vector<WritePtr> writes(size);
+  for (std::size_t i = 0; i < size;) {
+    base::Lock lock(mutex_);
+    for (const std::size_t end = std::min(size, i + kSweepPart); i < end; ++i) {
+      const Entry* const entry = sweeps_[current_].entries[i];
+      if (entry != nullptr) writes[i] = entry->write;
+    }
   }
-  std::vector<std::uint32_t> order(writes.size());
-  std::iota(order.begin(), order.end(), 0U);
-  sweep_ = writes;  // nothing may throw from here on
-  order_ = std::move(order);
-  std::uint32_t position = 0;
-  for (const Entry& entry : entries_) {
-    if (!entry.taken) entry.position = position++;
-  }
-  at_ = 0;
-  sweep_left_ = sweep_.size();
-  sweep_end_ = last_number_;
   return writes;
 }
 
@@ -351,6 +376,29 @@ void WriteQueue::arrange(std::vector<std::uint32_t> order) {
   base::Lock lock(mutex_);
   order_ = std::move(order);
   at_ = 0;
+}
+
+/// After it, `more` writes and those that the worker has taken join the next sweep without an
+/// allocation.
+void WriteQueue::make_room_locked(std::size_t more) {
+  std::vector<const Entry*>& entries = sweeps_[1 - current_].entries;
+  const std::size_t needed = entries.size() + taken_ + more;
+  if (needed > entries.capacity()) entries.reserve(std::max(needed, 2 * entries.size()));
+}
+
+void WriteQueue::join_next_sweep_locked(const Entry& entry) {
+  Sweep& next = sweeps_[1 - current_];
+  entry.place = {1 - current_, next.entries.size()};
+  next.entries.push_back(&entry);
+  ++next.left;
+}
+
+void WriteQueue::leave_sweep_locked(const Entry& entry) {
+  if (entry.place.is_nowhere()) return;
+  Sweep& sweep = sweeps_[entry.place.sweep()];
+  sweep.entries[entry.place.position()] = nullptr;
+  --sweep.left;
+  entry.place = {};
 }
 
 /// The room that a group has left.
@@ -377,10 +425,11 @@ Group WriteQueue::take(std::size_t max_rows, std::int64_t max_bytes) {
   base::Lock lock(mutex_);
   // Reserve first: nothing may throw after the first item is taken.
   group.items.reserve(std::min(max_rows, entries_.size()));
-  const bool range_waits = !ranges_.empty() && !ranges_.front()->taken;
-  if (range_waits && !range_was_last_) take_range_locked(group);
-  if (group.empty()) {
+  make_room_locked(std::min(max_rows, entries_.size()));
+  const bool is_range = range_is_next_ && take_range_locked(group);
+  if (!is_range) {
     Room room{max_rows, max_bytes};
+    if (was_passed_by_) take_from_sweep_locked(group, room);
     half_is_larger_ = !half_is_larger_;  // a half of one row is one row or none
     room.rows_of_others = (max_rows + (half_is_larger_ ? 0 : 1)) / 2;
     room.bytes_of_others = max_bytes / 2;
@@ -389,30 +438,51 @@ Group WriteQueue::take(std::size_t max_rows, std::int64_t max_bytes) {
     room.bytes_of_others = 0;
     take_from_sweep_locked(group, room);
     take_waited_locked(group, room);
+    if (group.empty()) (void)take_range_locked(group);
   }
-  if (group.empty() && range_waits) take_range_locked(group);
-  range_was_last_ = group.range != nullptr;
+  range_is_next_ = group.range == nullptr;
+  taken_ = group.items.size();
   return group;
 }
 
-void WriteQueue::take_range_locked(Group& group) {
-  const RangePtr& range = ranges_.front();
-  if (range->removes() && range->number > covered_until_) drop_covered_locked(group);
-  range->taken = true;
-  group.range = range;
+/// Returns false if there is none.
+bool WriteQueue::take_range_locked(Group& group) {
+  if (ranges_.empty() || ranges_.front()->taken) return false;
+  ranges_.front()->taken = true;
+  group.range = ranges_.front();
+  return true;
 }
 
-/// Drops the writes that a newer range removal covers. One pass serves all removals that are queued
-/// now, because a page of records is removed by many.
-void WriteQueue::drop_covered_locked(Group& group) {
-  for (auto entry = entries_.begin(); entry != entries_.end();) {
-    const RangePtr by =
-        entry->taken ? nullptr : removals_.covering(entry->write->key(), entry->number);
-    if (by && entry->write->is_put()) group.dropped.push_back({entry->write, by});
-    entry = by ? drop_locked(entry, by) : std::next(entry);
+/// One pass serves all removals that are queued now, because a page of records is removed by many.
+void WriteQueue::drop_covered(Group& group) {
+  if (!group.range || !group.range->removes()) return;
+  std::uint64_t until = 0;
+  {
+    base::Lock lock(mutex_);
+    if (group.range->number <= covered_until_) return;
+    until = last_number_;
   }
-  covered_until_ = last_number_;
-  count_items_locked();
+  for (const std::size_t sweep : {0U, 1U}) {
+    std::size_t from = 0;
+    while (drop_some_covered(group, sweep, from)) from += kSweepPart;
+  }
+  base::Lock lock(mutex_);
+  covered_until_ = until;
+}
+
+/// Looks at the part of a sweep that begins at `from`. Returns false at the end.
+bool WriteQueue::drop_some_covered(Group& group, std::size_t sweep, std::size_t from) {
+  base::Lock lock(mutex_);
+  const std::vector<const Entry*>& entries = sweeps_[sweep].entries;
+  for (std::size_t i = from; i < std::min(entries.size(), from + kSweepPart); ++i) {
+    if (entries[i] == nullptr) continue;
+    const WritePtr& write = entries[i]->write;
+    const RangePtr by = removals_.covering(write->key(), entries[i]->number);
+    if (!by) continue;
+    if (write->is_put()) group.dropped.push_back({write, by});
+    (void)drop_locked(entries_.find(write->key()), by);
+  }
+  return from + kSweepPart < entries.size();
 }
 
 /// `by`: the removal that covers the write; null: no commit ends the write.
@@ -426,38 +496,39 @@ WriteQueue::Entries::iterator WriteQueue::drop_locked(Entries::iterator entry, c
     entry->slot->kept = by && entry->write->is_put();  // the removal came later
     entry->slot->write = nullptr;
   }
-  return entries_.erase(entry);
-}
-
-void WriteQueue::leave_sweep_locked(const Entry& entry) {
-  if (entry.position == kNoPosition) return;
-  sweep_[entry.position] = nullptr;
-  entry.position = kNoPosition;
-  --sweep_left_;
+  const auto next = entries_.erase(entry);
+  count_items_locked();
+  return next;
 }
 
 void WriteQueue::take_waited_locked(Group& group, Room& room) {
   while (!waited_.empty() && !waited_.front()->is_queued()) waited_.pop_front();
-  std::size_t gone = 0;
   for (const SlotPtr& slot : waited_) {
-    gone += slot->is_queued() ? 0 : 1;
-    if (!room.has_rows()) break;
+    if (!room.has_rows()) return;
     if (!slot->is_queued()) continue;
     const auto entry = entries_.find(slot->write->key());
     if (entry == entries_.end() || entry->taken) continue;
-    if (!take_locked(group, room, *entry)) break;
+    if (!take_locked(group, room, *entry)) return;
   }
-  if (gone > kManyGone) std::erase_if(waited_, [](const auto& slot) { return !slot->is_queued(); });
 }
 
-/// Goes round the sweep, because held writes and those that were given back are behind `at_`.
+/// Goes round the sweep, because held writes are behind `at_`. If the next write of the sweep did
+/// not fit beside waited ones, the next group begins with it. So waited writes do not delay a large
+/// one for ever.
 void WriteQueue::take_from_sweep_locked(Group& group, Room& room) {
+  const Sweep& sweep = sweeps_[current_];
+  const std::size_t before = group.items.size();
+  was_passed_by_ = false;
   for (std::size_t looked_at = 0; looked_at < order_.size(); ++looked_at) {
-    if (sweep_left_ == 0 || !room.has_rows()) return;
-    const WritePtr& write = sweep_[order_[at_]];
-    if (write && !take_locked(group, room, *entries_.find(write->key()))) return;
+    if (sweep.left == 0 || !room.has_rows()) return;
+    const Entry* const entry = sweep.entries[order_[at_]];
+    if (entry != nullptr && !take_locked(group, room, *entry)) {
+      was_passed_by_ = group.items.size() == before;
+      return;
+    }
     at_ = at_ + 1 == order_.size() ? 0 : at_ + 1;
   }
+  has_only_held_ = true;
 }
 
 /// Returns false if the group has no room for the write. A write that a queued range removal covers
@@ -465,7 +536,7 @@ void WriteQueue::take_from_sweep_locked(Group& group, Room& room) {
 bool WriteQueue::take_locked(Group& group, Room& room, const Entry& entry) {
   if (removals_.size() > 0 && removals_.cover(entry.write->key(), 0)) return true;
   if (!room.use(group, *entry.write)) return false;
-  group.items.push_back({entry.write, entry.slot, entry.number, entry.position});
+  group.items.push_back({entry.write, entry.slot, entry.number, entry.place});
   leave_sweep_locked(entry);
   entry.taken = true;
   return true;
@@ -475,6 +546,7 @@ void WriteQueue::finish(const Group& group) {
   stuck_until_ = kNotStuck;
   {
     base::Lock lock(mutex_);
+    taken_ = 0;
     for (const Group::Item& item : group.items) {
       count_locked(*item.write, false);
       if (item.slot) {
@@ -489,18 +561,21 @@ void WriteQueue::finish(const Group& group) {
     if (group.range) {
       group.range->done = true;
       release_locked(group.range);
-      std::erase(ranges_, group.range);
+      if (ranges_.front() == group.range) ranges_.pop_front();
     }
     count_items_locked();
   }
   changed_.notify_all();
 }
 
-void WriteQueue::give_back(const Group& group) noexcept {
+void WriteQueue::give_back(const Group& group, bool failed) noexcept {
   base::Lock lock(mutex_);
   if (group.range) group.range->taken = false;
   for (const Group::Item& item : group.items) give_back_locked(item);
+  taken_ = 0;
   at_ = 0;
+  has_only_held_ = false;
+  if (failed) range_is_next_ = group.range != nullptr;
   count_items_locked();
 }
 
@@ -528,10 +603,13 @@ void WriteQueue::give_back_locked(const Group::Item& item) {
       entry->number = item.number;
     }
   }
-  if (item.position != kNoPosition) {
-    entry->position = item.position;
-    sweep_[entry->position] = entry->write;
-    ++sweep_left_;
+  leave_sweep_locked(*entry);
+  if (item.place.sweep() == current_) {
+    entry->place = item.place;
+    sweeps_[current_].entries[item.place.position()] = &*entry;
+    ++sweeps_[current_].left;
+  } else {
+    join_next_sweep_locked(*entry);
   }
   if (const RangePtr by = removals_.covering(key, entry->number)) drop_locked(entry, by);
 }
@@ -561,7 +639,7 @@ std::uint64_t WriteQueue::last_number() const {
 
 bool WriteQueue::has_until(std::uint64_t number) const {
   base::Lock lock(mutex_);
-  return sweep_left_ > 0 || (sweep_end_ < number && !entries_.empty()) ||
+  return sweeps_[current_].left > 0 || (sweep_end_ < number && !entries_.empty()) ||
          std::any_of(ranges_.begin(), ranges_.end(),
                      [&](const RangePtr& range) { return range->oldest <= number; });
 }
@@ -575,9 +653,8 @@ std::int64_t WriteQueue::drop_all() {
     entries_.clear();
     waited_.clear();
     ranges_.clear();
-    sweep_.clear();
+    sweeps_ = {};
     order_.clear();
-    sweep_left_ = 0;
     removals_.clear();
     removal_bytes_ = 0;
     items_count_ = 0;

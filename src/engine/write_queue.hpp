@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -41,7 +42,7 @@ namespace ashmemo::engine {
 // Writes for which callers wait are taken before the rest of the sweep, but fill only half of a
 // group while others wait. A removal of a range is taken next, as a group of its own; other writes
 // go on between its steps. It drops the older writes that it covers. Newer ones are held until it
-// is done.
+// is done. A group that failed is tried again before anything else.
 //
 // Bound. Writes may take `max_bytes` of memory, and removals as much again. A removal is always
 // accepted, because its caller waits for it. Only while the store has refused to write for
@@ -53,7 +54,7 @@ struct Range;
 using RangePtr = std::shared_ptr<Range>;
 
 // The memory of an item besides its bytes: the write, its place in the table, and its places in the
-// sweep. A test measures it.
+// sweep. A test measures it. Each caller that waits adds about 100 bytes, which are not counted.
 inline constexpr std::size_t kItemOverhead = 200;
 
 struct Slot;
@@ -121,13 +122,29 @@ struct Pending {
   WritePtr write;  // of a put
 };
 
+/// The place of a write in one of the two sweeps, the current one and the next one. Four bytes,
+/// because each queued write has one.
+class SweepPlace {
+ public:
+  SweepPlace() noexcept = default;  // nowhere
+  SweepPlace(std::size_t sweep, std::size_t position) noexcept
+      : bits_(static_cast<std::uint32_t>(2 * position + sweep)) {}
+  [[nodiscard]] bool is_nowhere() const noexcept { return bits_ == kNowhere; }
+  [[nodiscard]] std::size_t sweep() const noexcept { return bits_ % 2; }
+  [[nodiscard]] std::size_t position() const noexcept { return bits_ / 2; }
+
+ private:
+  static constexpr std::uint32_t kNowhere = std::numeric_limits<std::uint32_t>::max();
+  std::uint32_t bits_ = kNowhere;
+};
+
 /// The items that the worker takes together: writes for one transaction, or one range command.
 struct Group {
   struct Item {
     WritePtr write;
     SlotPtr slot;  // may be null
     std::uint64_t number = 0;
-    std::uint32_t position = 0;  // in the sweep
+    SweepPlace place;
     // The outcome, for the callers that wait. The worker sets it.
     bool existed = false;
     bool kept = false;
@@ -234,19 +251,22 @@ class WriteQueue {
 
   // ---- the worker
 
-  /// Begins a sweep if the last one has ended: it has everything that is queued and not taken.
-  /// Returns its writes, or nothing if the last sweep has not ended. `again`: then returns the
-  /// writes of the last sweep; those that have left it are null.
+  /// Begins a sweep if the last one has ended, or has only held writes left: the new one has
+  /// everything that is queued and not taken. Returns its writes, or nothing if the last sweep goes
+  /// on. `again`: then returns the writes of the last sweep. Writes that have left it are null.
   [[nodiscard]] std::vector<WritePtr> begin_sweep(bool again = false);
   /// The order in which the writes of the sweep are taken: indexes of what begin_sweep returned.
   void arrange(std::vector<std::uint32_t> order);
   /// Takes the next items: at most `max_rows`, and at most `max_bytes` of byte_size (a larger item
   /// is taken alone).
   [[nodiscard]] Group take(std::size_t max_rows, std::int64_t max_bytes);
+  /// Drops the writes that the range removal of a taken group covers.
+  void drop_covered(Group& group);
   /// The group was committed: its items leave the queue.
   void finish(const Group& group);
-  /// The group was not committed completely: its items will be taken again.
-  void give_back(const Group& group) noexcept;
+  /// The group was not committed completely: its items will be taken again. `failed`: before any
+  /// other group. Otherwise the groups that succeed would hide those that fail.
+  void give_back(const Group& group, bool failed = true) noexcept;
   /// The store refuses to write (true), or it has written again (false).
   void set_refusing(bool refusing);
   [[nodiscard]] bool is_refusing() const noexcept { return refusing_.load(); }
@@ -262,21 +282,26 @@ class WriteQueue {
   [[nodiscard]] std::uint64_t changes() const noexcept { return changes_.load(); }
   [[nodiscard]] bool empty() const noexcept { return items_count_.load() == 0; }
   [[nodiscard]] std::size_t bytes() const noexcept { return bytes_.load(); }
+  /// Whether a caller waits for a write, or for space.
+  [[nodiscard]] bool is_awaited() const noexcept { return waiters_.load() != 0; }
   /// A caller waits or the queue is large: the worker should not wait for the flush interval.
   [[nodiscard]] bool is_urgent() const noexcept {
-    return waiters_.load() != 0 || items_count_.load() >= kManyItems || bytes() >= max_bytes_ / 4;
+    return is_awaited() || items_count_.load() >= kManyItems || bytes() >= max_bytes_ / 4;
   }
 
  private:
-  static constexpr std::uint32_t kNoPosition = std::numeric_limits<std::uint32_t>::max();
-
   /// The newest write of a key. The table finds it by the key, which never changes.
   struct Entry {
     mutable WritePtr write;
     mutable SlotPtr slot;          // null: no caller waits
     mutable std::uint64_t number;  // of the oldest write whose callers this one serves
-    mutable std::uint32_t position = kNoPosition;  // in the sweep
-    mutable bool taken = false;                    // by the worker
+    mutable SweepPlace place;
+    mutable bool taken = false;  // by the worker
+  };
+  /// The writes of a sweep in the order in which they were queued. Null: it has left the sweep.
+  struct Sweep {
+    std::vector<const Entry*> entries;
+    std::size_t left = 0;  // the entries that are not null
   };
   // Not noexcept, as base::KeyHash.
   struct EntryHash {
@@ -310,15 +335,18 @@ class WriteQueue {
       ASHMEMO_REQUIRES(mutex_);
   std::int64_t remove_everything_locked() ASHMEMO_REQUIRES(mutex_);
 
-  void take_range_locked(Group& group) ASHMEMO_REQUIRES(mutex_);
-  void drop_covered_locked(Group& group) ASHMEMO_REQUIRES(mutex_);
+  [[nodiscard]] std::vector<WritePtr> writes_of_sweep(std::size_t size) const;
+  void make_room_locked(std::size_t more) ASHMEMO_REQUIRES(mutex_);
+  void join_next_sweep_locked(const Entry& entry) ASHMEMO_REQUIRES(mutex_);
+  void leave_sweep_locked(const Entry& entry) ASHMEMO_REQUIRES(mutex_);
+  bool take_range_locked(Group& group) ASHMEMO_REQUIRES(mutex_);
+  [[nodiscard]] bool drop_some_covered(Group& group, std::size_t sweep, std::size_t from);
   Entries::iterator drop_locked(Entries::iterator entry, const RangePtr& by)
       ASHMEMO_REQUIRES(mutex_);
   struct Room;
   void take_waited_locked(Group& group, Room& room) ASHMEMO_REQUIRES(mutex_);
   void take_from_sweep_locked(Group& group, Room& room) ASHMEMO_REQUIRES(mutex_);
   bool take_locked(Group& group, Room& room, const Entry& entry) ASHMEMO_REQUIRES(mutex_);
-  void leave_sweep_locked(const Entry& entry) ASHMEMO_REQUIRES(mutex_);
   void give_back_locked(const Group::Item& item) ASHMEMO_REQUIRES(mutex_);
   void release_locked(const RangePtr& range) ASHMEMO_REQUIRES(mutex_);
 
@@ -338,18 +366,21 @@ class WriteQueue {
   Entries entries_ ASHMEMO_GUARDED_BY(mutex_);
   std::deque<SlotPtr> waited_ ASHMEMO_GUARDED_BY(mutex_);  // some are no longer queued
   std::deque<RangePtr> ranges_ ASHMEMO_GUARDED_BY(mutex_);
-  // The sweep. A write that left it is null.
-  std::vector<WritePtr> sweep_ ASHMEMO_GUARDED_BY(mutex_);
+  std::array<Sweep, 2> sweeps_ ASHMEMO_GUARDED_BY(mutex_);  // the current one and the next one
+  std::size_t current_ ASHMEMO_GUARDED_BY(mutex_) = 0;
+  // Of the current sweep.
   std::vector<std::uint32_t> order_ ASHMEMO_GUARDED_BY(mutex_);
   std::size_t at_ ASHMEMO_GUARDED_BY(mutex_) = 0;           // in order_
-  std::size_t sweep_left_ ASHMEMO_GUARDED_BY(mutex_) = 0;   // the writes that have not left it
   std::uint64_t sweep_end_ ASHMEMO_GUARDED_BY(mutex_) = 0;  // the last number when it began
+  bool has_only_held_ ASHMEMO_GUARDED_BY(mutex_) = false;   // its rest cannot be written yet
+  bool was_passed_by_ ASHMEMO_GUARDED_BY(mutex_) = false;   // the next group begins with it
+  std::size_t taken_ ASHMEMO_GUARDED_BY(mutex_) = 0;        // the writes of the taken group
   RangeRemovals removals_ ASHMEMO_GUARDED_BY(mutex_);       // not yet done
   RangePtr calculations_ ASHMEMO_GUARDED_BY(mutex_);  // the newest put_calculations; may be null
   std::size_t removal_bytes_ ASHMEMO_GUARDED_BY(mutex_) = 0;  // the part of bytes_ for removals
   std::uint64_t last_number_ ASHMEMO_GUARDED_BY(mutex_) = 0;
-  std::uint64_t covered_until_ ASHMEMO_GUARDED_BY(mutex_) = 0;  // see drop_covered_locked
-  bool range_was_last_ ASHMEMO_GUARDED_BY(mutex_) = false;
+  std::uint64_t covered_until_ ASHMEMO_GUARDED_BY(mutex_) = 0;  // see drop_covered
+  bool range_is_next_ ASHMEMO_GUARDED_BY(mutex_) = true;        // if there is one
   bool half_is_larger_ ASHMEMO_GUARDED_BY(mutex_) = false;
   std::optional<std::int64_t> refusing_since_ ASHMEMO_GUARDED_BY(mutex_);  // steady clock
   bool closed_ ASHMEMO_GUARDED_BY(mutex_) = false;

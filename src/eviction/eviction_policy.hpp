@@ -19,8 +19,9 @@
 //     evict the row and call `evicted`, or reinsert it where the verdict says
 //
 // `Reinsertions` bounds how many rows may be reinserted; after that the next row is evicted without
-// asking, so that a deletion has a bounded cost. The row that was written last is skipped while
-// there is any other row. Otherwise a put could evict the value that it just stored.
+// asking, so that a deletion has a bounded cost. The rows of the last group are skipped while
+// there are others, but at most an eighth of all rows. Otherwise a put could evict the value that
+// it just stored.
 //
 // Threads: the holder of the maintenance lock.
 

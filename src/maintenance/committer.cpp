@@ -18,6 +18,9 @@ using base::Status;
 
 namespace {
 
+// The number of keys that are looked up at once, before a group.
+constexpr std::size_t kLookups = 1'000;
+
 store::PutRow row_of(const engine::Write& write, std::int64_t stamp) {
   return {write.view(), write.key(), write.byte_size(), stamp,
           write.touches.load(std::memory_order_relaxed)};
@@ -29,7 +32,7 @@ class TakenGroup {
   TakenGroup(engine::WriteQueue& queue, const Portion& max)
       : queue_(queue), group_(queue.take(static_cast<std::size_t>(max.rows), max.bytes)) {}
   ~TakenGroup() {
-    if (!finished_) queue_.give_back(group_);
+    if (!finished_) queue_.give_back(group_, failed_);
   }
   TakenGroup(const TakenGroup&) = delete;
   TakenGroup& operator=(const TakenGroup&) = delete;
@@ -39,11 +42,13 @@ class TakenGroup {
     queue_.finish(group_);
     finished_ = true;
   }
+  void go_on_later() noexcept { failed_ = false; }
 
  private:
   engine::WriteQueue& queue_;
   engine::Group group_;
   bool finished_ = false;
+  bool failed_ = true;
 };
 
 /// Whether the written value caused the failure, so that another try would fail too.
@@ -73,6 +78,7 @@ Status Committer::commit_next(store::Store& store, const CommitTime& time) {
   TakenGroup taken(engine_.pending, next_portion(store.writer()->totals()));
   engine::Group& group = taken.group();
   if (group.empty()) return {};
+  engine_.pending.drop_covered(group);
   if (!group.dropped.empty()) count_dropped(*store.writer(), group);
   // The limit for one entry may have grown during this pass, and the group may need it.
   store.allow_entries_of(engine_.limits.get().max_entry_bytes);
@@ -80,7 +86,7 @@ Status Committer::commit_next(store::Store& store, const CommitTime& time) {
   Status done = group.range ? commit_range(store, *group.range, &finished)
                             : commit_writes(store, group, time, &finished);
   ASHMEMO_TEST_POINT("commit: finishes");
-  if (done.ok() && finished) taken.finish();
+  if (done.ok()) finished ? taken.finish() : taken.go_on_later();
   return done;
 }
 
@@ -96,8 +102,9 @@ void Committer::arrange_sweep(store::Store& store) {
   if (writes.size() > 1) engine_.pending.arrange(file_order(*store.writer(), writes));
 }
 
-/// Old rows by rowid, then new rows by key, so that a group changes few pages. If the keys cannot
-/// be looked up, all unknown ones count as new. The order changes only the cost.
+/// Old rows by rowid, then new rows by key, so that a group changes few pages. Keys without a hint
+/// are looked up, at least kLookups of them, and more while nobody waits for a write. The others
+/// count as new. The order changes only the cost.
 std::vector<std::uint32_t> Committer::file_order(store::Writer& writer,
                                                  std::span<const engine::WritePtr> writes) {
   std::vector<store::RowidOf> rows;
@@ -110,7 +117,12 @@ std::vector<std::uint32_t> Committer::file_order(store::Writer& writer,
   const auto has_rowid = [](const store::RowidOf& row) { return row.rowid != 0; };
   const auto unknown = std::partition(rows.begin(), rows.end(), has_rowid);
   std::sort(unknown, rows.end(), [](const auto& a, const auto& b) { return a.key < b.key; });
-  (void)writer.find_rowids(std::span(unknown, rows.end()));
+  std::span<store::RowidOf> rest(unknown, rows.end());
+  do {
+    const std::span<store::RowidOf> part = rest.first(std::min(rest.size(), kLookups));
+    if (!writer.find_rowids(part).ok()) break;
+    rest = rest.subspan(part.size());
+  } while (!rest.empty() && !engine_.pending.is_awaited());
   const auto is_new = std::stable_partition(unknown, rows.end(), has_rowid);
   std::sort(rows.begin(), is_new, [](const auto& a, const auto& b) { return a.rowid < b.rowid; });
   std::vector<std::uint32_t> order;
@@ -164,8 +176,10 @@ Status Committer::commit_writes(store::Store& store, engine::Group& group, const
   if (done.ok() || !is_caused_by_value(done.failure())) return done;
   if (group.items.size() == 1) {
     // A removal that fails stays queued, because its entry must not become visible again.
-    const engine::Write& write = *group.items.front().write;
-    return write.is_put() ? drop(store, write, done.failure()) : done;
+    engine::Group::Item& item = group.items.front();
+    if (!item.write->is_put()) return done;
+    item.existed = item.kept = false;
+    return drop(store, *item.write, done.failure());
   }
   singly_ = static_cast<int>(group.items.size());
   *finished = false;
@@ -245,7 +259,8 @@ Status Committer::put(store::Writer& writer, engine::Group::Item& item, Changes&
 }
 
 /// The row gets its stamp when it is written, so that rows are appended to the eviction queue in
-/// the order of the file. The stamp is never earlier than the computation: see Sweeper::expire_future.
+/// the order of the file. The stamp is never earlier than the computation: see
+/// Sweeper::expire_future.
 std::int64_t Committer::next_stamp(const engine::Write& write) {
   return engine_.sequence_clock.next(
       std::max(engine_.clock->wall_now(), write.deadlines().computed_at));

@@ -34,8 +34,8 @@ class Evictor {
   };
   [[nodiscard]] Excess excess(const store::Totals& totals) const;
   /// One transaction towards the limits. The rows with the rowids in `spared` are evicted only if
-  /// there are no other rows, so that a group does not evict what it wrote. At most an eighth of all
-  /// rows is spared: a group that is large for its cache must not evict everything else.
+  /// there are no other rows, so that a group does not evict what it wrote. At most an eighth of
+  /// all rows is spared: a group that is large for its cache must not evict everything else.
   [[nodiscard]] base::Status evict_some(store::Store& store, std::span<const std::int64_t> spared);
 
  private:

@@ -54,8 +54,8 @@ struct Result {
 using Progress = std::function<void(double)>;
 
 /// Runs the whole trace through a new cache with its own file. Each request is a get, and a put if
-/// the get misses. A request of a key that has changed is only a put. Throws std::runtime_error if the cache exceeds its limit at any time, or if
-/// `Cache::check` finds a problem at the end.
+/// the get misses. A request of a key that has changed is only a put. Throws std::runtime_error if
+/// the cache exceeds its limit at any time, or if `Cache::check` finds a problem at the end.
 [[nodiscard]] Result replay(const Trace& trace, const Setting& setting, const Progress& progress);
 
 /// As replay, but the file has no limit. The memory tier has this share of the memory that copies

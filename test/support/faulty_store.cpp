@@ -29,7 +29,10 @@ class FaultyWriter final : public store::Writer {
   Result<std::optional<store::DeletedRow>> put(const store::PutRow& row) override {
     return change(Call::put, [&] { return inner_.put(row); });
   }
-  Status find_rowids(std::span<store::RowidOf> keys) override { return inner_.find_rowids(keys); }
+  Status find_rowids(std::span<store::RowidOf> keys) override {
+    if (auto failure = faults_.next(Call::find_rowids)) return std::move(*failure);
+    return inner_.find_rowids(keys);
+  }
   std::int64_t last_rowid() const noexcept override { return inner_.last_rowid(); }
   Result<std::optional<store::DeletedRow>> delete_key(std::string_view key) override {
     return change(Call::delete_key, [&] { return inner_.delete_key(key); });

@@ -17,6 +17,7 @@ enum class Call : std::uint8_t {
   begin,
   commit,
   put,
+  find_rowids,
   delete_key,
   touch,
   delete_row,

@@ -55,6 +55,19 @@ TEST_SUITE("unit") {
     }
   }
 
+  TEST_CASE("a put whose value is dropped at its commit was not kept") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    const auto offered = fake.engine.pending.offer(test::text_write("k", "v"), engine::Waited::yes);
+    REQUIRE(offered.slot);
+    fake.faults->fail(Call::commit, FailureKind::other);
+    CHECK(failures_until_flushed(fake) == 0);
+    CHECK(fake.engine.pending.wait(offered.slot, 0, [] {}));
+    CHECK_FALSE(offered.slot->kept);
+    CHECK(fake.engine.counters.dropped.get() == 1);
+    CHECK(fake.file->keys().empty());
+  }
+
   TEST_CASE("a value that cannot be stored is dropped and the rest of its group is kept") {
     for (const FailureKind kind : {FailureKind::too_large, FailureKind::other}) {
       FakeEngine fake;

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,6 +17,7 @@
 
 using namespace ashmemo;
 using engine::Waited;
+using engine::WriteQueue;
 using test::Call;
 using test::FakeEngine;
 using test::FakeFile;
@@ -100,6 +102,28 @@ TEST_SUITE("unit") {
     const Keys order = in_order_of_writing(*bench.fake.file);
     CHECK(std::find(order.begin(), order.end(), "a") < std::find(order.begin(), order.end(), "b"));
     CHECK(bench.fake.file->keys() == Keys{"a", "b", "c"});
+  }
+
+  TEST_CASE("a sweep looks up at most 1,000 keys before the first group while a caller waits") {
+    for (const bool waits : {true, false}) {
+      CAPTURE(waits);
+      Bench bench;
+      for (const std::string& key : test::numbered("k", 2'500)) bench.put(key);
+      std::optional<WriteQueue::Waiting> waiting;
+      if (waits) waiting.emplace(bench.fake.engine.pending);
+      bench.commit();
+      CHECK(bench.fake.faults->calls(Call::find_rowids) == (waits ? 1 : 3));
+      CHECK(bench.fake.file->keys().size() == 1'000);
+    }
+  }
+
+  TEST_CASE("a sweep is written even if its keys cannot be looked up") {
+    Bench bench;
+    for (const std::string& key : test::numbered("k", 2'500)) bench.put(key);
+    bench.fake.faults->fail_always(Call::find_rowids, base::FailureKind::io);
+    bench.commit();
+    CHECK(bench.fake.faults->calls(Call::find_rowids) == 1);
+    CHECK(bench.fake.file->keys().size() == 1'000);
   }
 
   TEST_CASE("a sweep takes the newest value of each key when its group is written") {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <numeric>
 #include <string>
 #include <vector>
 
@@ -15,14 +14,18 @@ inline engine::Group take_by_key(engine::WriteQueue& queue, std::size_t max_rows
                                  std::int64_t max_bytes = 4 * 1024 * 1024) {
   const std::vector<engine::WritePtr> writes = queue.begin_sweep();
   if (!writes.empty()) {
-    std::vector<std::uint32_t> order(writes.size());
-    std::iota(order.begin(), order.end(), 0U);
+    std::vector<std::uint32_t> order;
+    for (std::uint32_t i = 0; i < writes.size(); ++i) {
+      if (writes[i]) order.push_back(i);
+    }
     std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
       return writes[a]->key() < writes[b]->key();
     });
     queue.arrange(std::move(order));
   }
-  return queue.take(max_rows, max_bytes);
+  engine::Group group = queue.take(max_rows, max_bytes);
+  queue.drop_covered(group);
+  return group;
 }
 
 inline std::vector<std::string> keys_of(const engine::Group& group) {

@@ -166,6 +166,7 @@ class Run {
     if (!order.empty()) queue_.arrange(order);
     const std::size_t max_rows = 1 + roll(5);
     group_ = queue_.take(max_rows, 1 + roll(1'200));
+    queue_.drop_covered(group_);
     CHECK(group_.items.size() <= max_rows);
     CHECK((group_.items.empty() || !group_.range));
     if (group_.range && times_.try_emplace(group_.range.get(), time_of_bound_).second) {
@@ -193,7 +194,7 @@ class Run {
   }
 
   void give_back() {
-    queue_.give_back(group_);
+    queue_.give_back(group_, roll(2) == 0);
     group_ = {};
   }
 

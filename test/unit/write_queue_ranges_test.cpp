@@ -11,6 +11,7 @@
 #include <ashmemo/clock.hpp>
 
 #include "engine/write_queue.hpp"
+#include "support/allocations.hpp"
 #include "support/fake_engine.hpp"
 #include "unit/write_queue_fixture.hpp"
 
@@ -101,7 +102,7 @@ TEST_SUITE("unit") {
     const Group taken = queue.take();
     CHECK(taken.range == first);
     queue.writes.give_back(taken);
-    CHECK(queue.commit_all() == "b [a] [a] ac ");
+    CHECK(queue.commit_all() == "[a] b [a] ac ");
     CHECK(first->done);
     CHECK(second->done);
     CHECK(queue.writes.wait(between, 0, [] {}));
@@ -237,6 +238,21 @@ TEST_SUITE("unit") {
     CHECK(queue.commit_all() == "[] [b] ");
     CHECK(queue.writes.wait(slot, 0, [] {}) != has_newer);
     CHECK(queue.writes.bytes() == 0);
+  }
+
+  TEST_CASE("removals that are dropped again and again need no more memory") {
+    Queue queue;
+    queue.refuse();
+    const std::int64_t before = test::bytes_allocated_here();
+    const auto remove_many = [&queue](int times) {
+      for (int i = 0; i < times; ++i) {
+        for (const std::string& key : test::numbered("a", 200)) queue.remove(key);
+      }
+    };
+    remove_many(20);
+    const std::int64_t allocated = test::bytes_allocated_here() - before;
+    remove_many(80);
+    CHECK(test::bytes_allocated_here() - before <= 2 * allocated);
   }
 
   TEST_CASE("callers that wait for a dropped item return false") {

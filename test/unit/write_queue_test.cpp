@@ -269,7 +269,60 @@ TEST_SUITE("unit") {
     }
   }
 
+  TEST_CASE("waited writes cannot starve a write that needs a group of its own") {
+    Queue queue;
+    CHECK(queue.writes.offer(text_write("large", "v", 10'000), Waited::no).accepted);
+    int groups = 0;
+    for (int next = 0; queue.find("large") != "nothing";) {
+      REQUIRE(++groups <= 3);
+      for (int i = 0; i < 20; ++i) queue.remove("w" + std::to_string(next++));
+      queue.writes.finish(queue.take(10, 1'000));
+    }
+  }
+
   // ---- ranges
+
+  TEST_CASE("what failed is taken again before anything else") {
+    Queue queue;
+    queue.put("a");
+    const Group writes = queue.take();
+    const RangePtr range = queue.remove_all_of("x");
+    queue.writes.give_back(writes);
+    for (int i = 0; i < 3; ++i) {
+      const Group again = queue.take();
+      CHECK(keys_of(again) == Keys{"a"});
+      queue.writes.give_back(again);
+    }
+    queue.writes.finish(queue.take());
+    queue.put("b");
+    for (int i = 0; i < 3; ++i) {
+      const Group again = queue.take();
+      CHECK(again.range == range);
+      queue.writes.give_back(again);
+    }
+    queue.writes.finish(queue.take());
+    CHECK(keys_of(queue.take()) == Keys{"b"});
+  }
+
+  TEST_CASE("a held write does not hold the writes that are queued later") {
+    Queue queue;
+    const RangePtr range = queue.remove_all_of("x");
+    queue.put("x1");
+    queue.put("a");
+    const std::uint64_t last = queue.writes.last_number();
+    for (const char* key : {"a", "b", "c"}) {
+      queue.put(key);
+      const Group step = queue.take();
+      REQUIRE(step.range == range);
+      queue.writes.give_back(step, false);
+      const Group writes = queue.take();
+      CHECK(keys_of(writes) == Keys{key});
+      queue.writes.finish(writes);
+      CHECK(queue.writes.has_until(last));  // the held write
+    }
+    queue.writes.finish(queue.take());
+    CHECK(keys_of(queue.take()) == Keys{"x1"});
+  }
 
   TEST_CASE("a range removal is taken next as a group of its own") {
     Queue queue;
@@ -291,7 +344,7 @@ TEST_SUITE("unit") {
     for (const char* key : {"a", "b"}) {
       const Group step = queue.take(1);
       CHECK(step.range == range);
-      queue.writes.give_back(step);
+      queue.writes.give_back(step, false);
       const Group writes = queue.take(1);
       CHECK(keys_of(writes) == Keys{key});
       queue.writes.finish(writes);
