@@ -83,8 +83,8 @@ Status MaintenancePass::on_store(const std::function<Status(store::Store&)>& wor
   }
 }
 
-/// A bad sector can make every commit fail, because a group that fails is tried again. The watch
-/// ends when no write is pending.
+/// A bad sector can make every commit fail, because a group that failed is tried again before the
+/// others. A commit that succeeds ends the watch.
 void MaintenancePass::watch_device(const std::shared_ptr<store::Store>& store, const Status& done) {
   if (engine_.pending.empty()) return unwritten_.reset();
   if (done.ok() || !store::is_unreadable(done.failure())) return;
