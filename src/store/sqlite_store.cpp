@@ -141,7 +141,7 @@ class SqliteStore final : public Store {
   base::Status check_in_place() ASHMEMO_EXCLUDES(file_mutex_) {
     const base::Lock lock(file_mutex_);
     if (!file_) return base::Failure{base::FailureKind::unavailable, 0, "the store is closed"};
-    const auto found = file_->check_in_place();
+    auto found = file_->check_in_place();
     if (found) file_->hold_log();
     return found;
   }
