@@ -21,6 +21,18 @@ namespace {
 // The number of keys that are looked up at once, before a group.
 constexpr std::size_t kLookups = 1'000;
 
+// If none of so many keys is in the file, the others are not looked up.
+constexpr std::size_t kSample = 64;
+
+/// Looks up some of the keys, at equal distances. Returns whether the file has one of them.
+bool has_some(store::Writer& writer, std::span<const store::RowidOf> keys) {
+  std::vector<store::RowidOf> sample;
+  const std::size_t step = std::max<std::size_t>(keys.size() / kSample, 1);
+  for (std::size_t i = 0; i < keys.size(); i += step) sample.push_back(keys[i]);
+  return writer.find_rowids(sample).ok() &&
+         std::any_of(sample.begin(), sample.end(), [](const auto& row) { return row.rowid != 0; });
+}
+
 store::PutRow row_of(const engine::Write& write, std::int64_t stamp) {
   return {write.view(), write.key(), write.byte_size(), stamp,
           write.touches.load(std::memory_order_relaxed)};
@@ -103,8 +115,8 @@ void Committer::arrange_sweep(store::Store& store) {
 }
 
 /// Old rows by rowid, then new rows by key, so that a group changes few pages. Keys without a hint
-/// are looked up, at least kLookups of them, and more while nobody waits for a write. The others
-/// count as new. The order changes only the cost.
+/// are looked up if a sample of them shows that some are old: at least kLookups of them, and more
+/// while no caller waits. The others count as new. The order changes only the cost.
 std::vector<std::uint32_t> Committer::file_order(store::Writer& writer,
                                                  std::span<const engine::WritePtr> writes) {
   std::vector<store::RowidOf> rows;
@@ -118,11 +130,11 @@ std::vector<std::uint32_t> Committer::file_order(store::Writer& writer,
   const auto unknown = std::partition(rows.begin(), rows.end(), has_rowid);
   std::sort(unknown, rows.end(), [](const auto& a, const auto& b) { return a.key < b.key; });
   std::span<store::RowidOf> rest(unknown, rows.end());
-  do {
+  for (bool more = has_some(writer, rest); more;) {
     const std::span<store::RowidOf> part = rest.first(std::min(rest.size(), kLookups));
-    if (!writer.find_rowids(part).ok()) break;
     rest = rest.subspan(part.size());
-  } while (!rest.empty() && !engine_.pending.is_awaited());
+    more = writer.find_rowids(part).ok() && !rest.empty() && !engine_.pending.is_awaited();
+  }
   const auto is_new = std::stable_partition(unknown, rows.end(), has_rowid);
   std::sort(rows.begin(), is_new, [](const auto& a, const auto& b) { return a.rowid < b.rowid; });
   std::vector<std::uint32_t> order;
