@@ -78,7 +78,7 @@ Child process_that_holds(const std::string& path) {
   return Child([&](Child::Parent& parent) -> std::string {
     const auto opening = open_at(path);
     if (!opening.store) return opening.store.failure().what;
-    const std::string written = put(**opening.store, "old");
+    std::string written = put(**opening.store, "old");
     parent.notify();
     parent.wait_for();
     return written;
