@@ -40,10 +40,12 @@ class Offering {
   /// Not accepted if the queue is full or the value is superseded.
   Offered offer(const NewEntry& entry, const WritePtr& write) {
     Offered offered = offer_once(entry, write);
+    has_waited_ = false;
     if (offered.accepted || offered.superseded || gave_up_ || engine_.pending.is_stuck()) {
       return offered;
     }
     const Deadline deadline(*engine_.clock, max_wait_);
+    has_waited_ = true;
     while (wait_for_space(deadline)) {
       offered = offer_once(entry, write);
       if (offered.accepted || offered.superseded) return offered;
@@ -51,6 +53,9 @@ class Offering {
     give_up();
     return offered;
   }
+
+  /// Whether the last offer had to wait for space.
+  [[nodiscard]] bool has_waited() const noexcept { return has_waited_; }
 
  private:
   Offered offer_once(const NewEntry& entry, const WritePtr& write) {
@@ -87,6 +92,7 @@ class Offering {
   Engine& engine_;
   const std::int64_t max_wait_;
   const Waited waited_;
+  bool has_waited_ = false;
   bool gave_up_ = false;
 };
 
@@ -336,8 +342,8 @@ std::size_t put(Engine& engine, std::span<NewEntry> entries) {
   Offering offering(engine);
   std::vector<Taken> taken;
   taken.reserve(entries.size());
-  // One time for all: equal deadlines are neighbours in their index, so a group changes fewer pages.
-  const std::int64_t now = engine.clock->wall_now();
+  // One time for many: equal deadlines are neighbours in their index, so groups change fewer pages.
+  std::int64_t now = engine.clock->wall_now();
   for (NewEntry& entry : entries) {
     if (is_outdated(engine, entry)) {
       engine.counters.superseded.add();
@@ -345,6 +351,7 @@ std::size_t put(Engine& engine, std::span<NewEntry> entries) {
     }
     const WritePtr write = write_for(engine, entry, now);
     Offered offered = offering.offer(entry, write);
+    if (offering.has_waited()) now = engine.clock->wall_now();
     if (offered.accepted) {
       taken.push_back({std::move(offered.slot), write->is_put()});
     } else if (offered.superseded) {

@@ -442,6 +442,7 @@ Group WriteQueue::take(std::size_t max_rows, std::int64_t max_bytes) {
   }
   range_is_next_ = group.range == nullptr;
   taken_ = group.items.size();
+  has_full_group_ = !has_only_held_ && sweeps_[current_].left >= kFullGroup;
   return group;
 }
 
@@ -503,12 +504,15 @@ WriteQueue::Entries::iterator WriteQueue::drop_locked(Entries::iterator entry, c
 
 void WriteQueue::take_waited_locked(Group& group, Room& room) {
   while (!waited_.empty() && !waited_.front()->is_queued()) waited_.pop_front();
+  std::size_t held = 0;
   for (const SlotPtr& slot : waited_) {
-    if (!room.has_rows()) return;
+    if (!room.has_rows() || held == kSweepPart) return;
     if (!slot->is_queued()) continue;
     const auto entry = entries_.find(slot->write->key());
     if (entry == entries_.end() || entry->taken) continue;
+    const std::size_t before = group.items.size();
     if (!take_locked(group, room, *entry)) return;
+    held += group.items.size() == before ? 1U : 0U;
   }
 }
 
@@ -519,6 +523,7 @@ void WriteQueue::take_from_sweep_locked(Group& group, Room& room) {
   const Sweep& sweep = sweeps_[current_];
   const std::size_t before = group.items.size();
   was_passed_by_ = false;
+  if (has_only_held_) return;
   for (std::size_t looked_at = 0; looked_at < order_.size(); ++looked_at) {
     if (sweep.left == 0 || !room.has_rows()) return;
     const Entry* const entry = sweep.entries[order_[at_]];
@@ -560,6 +565,7 @@ void WriteQueue::finish(const Group& group) {
     }
     if (group.range) {
       group.range->done = true;
+      has_only_held_ = false;
       release_locked(group.range);
       if (ranges_.front() == group.range) ranges_.pop_front();
     }
@@ -573,10 +579,24 @@ void WriteQueue::give_back(const Group& group, bool failed) noexcept {
   if (group.range) group.range->taken = false;
   for (const Group::Item& item : group.items) give_back_locked(item);
   taken_ = 0;
-  at_ = 0;
-  has_only_held_ = false;
+  if (!group.items.empty()) {
+    at_ = 0;
+    has_only_held_ = false;
+    shorten_next_sweep_locked();
+  }
   if (failed) range_is_next_ = group.range != nullptr;
+  if (failed) was_passed_by_ = false;
   count_items_locked();
+}
+
+/// Writes that are given back join the next sweep again. So while the store refuses, it would grow
+/// with each try. No other function may move the writes of a sweep: drop_covered finds them by
+/// their places.
+void WriteQueue::shorten_next_sweep_locked() {
+  std::vector<const Entry*>& entries = sweeps_[1 - current_].entries;
+  if (entries.size() <= 2 * sweeps_[1 - current_].left + kManyGone) return;
+  std::erase(entries, nullptr);
+  for (std::size_t i = 0; i < entries.size(); ++i) entries[i]->place = {1 - current_, i};
 }
 
 void WriteQueue::give_back_locked(const Group::Item& item) {
@@ -639,7 +659,13 @@ std::uint64_t WriteQueue::last_number() const {
 
 bool WriteQueue::has_until(std::uint64_t number) const {
   base::Lock lock(mutex_);
-  return sweeps_[current_].left > 0 || (sweep_end_ < number && !entries_.empty()) ||
+  const Sweep& sweep = sweeps_[current_];
+  const bool has_newer = sweep_end_ > number;  // of which some may be held for long
+  const auto is_until = [&](const Entry* entry) {
+    return entry != nullptr && (!has_newer || entry->number <= number);
+  };
+  return (sweep.left > 0 && std::any_of(sweep.entries.begin(), sweep.entries.end(), is_until)) ||
+         (sweep_end_ < number && !entries_.empty()) ||
          std::any_of(ranges_.begin(), ranges_.end(),
                      [&](const RangePtr& range) { return range->oldest <= number; });
 }
@@ -658,6 +684,7 @@ std::int64_t WriteQueue::drop_all() {
     removals_.clear();
     removal_bytes_ = 0;
     items_count_ = 0;
+    has_full_group_ = false;
     bytes_ = 0;
   }
   changed_.notify_all();

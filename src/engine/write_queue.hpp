@@ -275,8 +275,8 @@ class WriteQueue {
 
   /// The number of the newest item.
   [[nodiscard]] std::uint64_t last_number() const;
-  /// Whether items up to this number may still be queued. Then it is false after the next sweep
-  /// that begins.
+  /// Whether items up to this number may still be queued. Items that are queued later keep it true
+  /// for one sweep at most.
   [[nodiscard]] bool has_until(std::uint64_t number) const;
   /// The number of times that something was queued.
   [[nodiscard]] std::uint64_t changes() const noexcept { return changes_.load(); }
@@ -284,10 +284,11 @@ class WriteQueue {
   [[nodiscard]] std::size_t bytes() const noexcept { return bytes_.load(); }
   /// Whether a caller waits for a write, or for space.
   [[nodiscard]] bool is_awaited() const noexcept { return waiters_.load() != 0; }
-  /// A caller waits or the queue is half full: the worker should not wait for the flush interval. It
-  /// does not begin earlier, because longer sweeps write fewer pages for a row.
+  /// A caller waits, the queue is half full, or a full group of a sweep is left: the worker should
+  /// not wait for the flush interval. A sweep does not begin earlier, because a longer one writes
+  /// fewer pages for a row.
   [[nodiscard]] bool is_urgent() const noexcept {
-    return is_awaited() || bytes() >= max_bytes_ / 2;
+    return is_awaited() || bytes() >= max_bytes_ / 2 || has_full_group_.load();
   }
 
  private:
@@ -318,6 +319,7 @@ class WriteQueue {
   };
   using Entries = std::unordered_set<Entry, EntryHash, EntryEqual>;
 
+  static constexpr std::size_t kFullGroup = 1'000;  // writes
   static constexpr std::int64_t kNotStuck = std::numeric_limits<std::int64_t>::min();
 
   [[nodiscard]] Pending find_locked(std::string_view key) const ASHMEMO_REQUIRES(mutex_);
@@ -339,6 +341,7 @@ class WriteQueue {
   void make_room_locked(std::size_t more) ASHMEMO_REQUIRES(mutex_);
   void join_next_sweep_locked(const Entry& entry) ASHMEMO_REQUIRES(mutex_);
   void leave_sweep_locked(const Entry& entry) ASHMEMO_REQUIRES(mutex_);
+  void shorten_next_sweep_locked() ASHMEMO_REQUIRES(mutex_);
   bool take_range_locked(Group& group) ASHMEMO_REQUIRES(mutex_);
   [[nodiscard]] bool drop_some_covered(Group& group, std::size_t sweep, std::size_t from);
   Entries::iterator drop_locked(Entries::iterator entry, const RangePtr& by)
@@ -390,6 +393,7 @@ class WriteQueue {
   std::atomic<std::size_t> items_count_{0};           // including taken items
   std::atomic<std::size_t> bytes_{0};
   std::atomic<int> waiters_{0};
+  std::atomic<bool> has_full_group_{false};  // in the rest of the current sweep
 };
 
 }  // namespace ashmemo::engine

@@ -21,7 +21,7 @@ namespace {
 // The number of keys that are looked up at once, before a group.
 constexpr std::size_t kLookups = 1'000;
 
-// If none of so many keys is in the file, the others are not looked up.
+// If none of this many keys (or up to twice as many) is in the file, no other is looked up.
 constexpr std::size_t kSample = 64;
 
 /// Looks up some of the keys, at equal distances. Returns whether the file has one of them.
@@ -90,6 +90,7 @@ Status Committer::commit_next(store::Store& store, const CommitTime& time) {
   TakenGroup taken(engine_.pending, next_portion(store.writer()->totals()));
   engine::Group& group = taken.group();
   if (group.empty()) return {};
+  if (!group.range && singly_ > 0) --singly_;
   engine_.pending.drop_covered(group);
   if (!group.dropped.empty()) count_dropped(*store.writer(), group);
   // The limit for one entry may have grown during this pass, and the group may need it.
@@ -146,7 +147,6 @@ std::vector<std::uint32_t> Committer::file_order(store::Writer& writer,
 Portion Committer::next_portion(const store::Totals& totals) {
   Portion portion = transactions_.portion();
   if (singly_ > 0) {
-    --singly_;
     portion.rows = 1;
   } else if (engine_.options.erase_securely && totals.entries > 0) {
     // SQLite also overwrites the rows that a group removes or replaces. So the group gets the

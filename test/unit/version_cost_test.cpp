@@ -65,7 +65,7 @@ TEST_SUITE("unit") {
   TEST_CASE("raising a version needs one small commit for any number of results") {
     const auto load_and_commit = [](Run& run) {
       CHECK(run.id.cached(Post{1, "", 0}) == std::nullopt);
-      (void)run.cache.erase("nothing");  // returns when all earlier writes are stored
+      (void)run.cache.erase("nothing");  // its transaction also writes the new version
     };
     const Cost few = cost_with(kFew, 2, load_and_commit);
     CHECK(few.commits <= 2);  // the version, and the removal

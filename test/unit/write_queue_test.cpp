@@ -355,6 +355,55 @@ TEST_SUITE("unit") {
     CHECK(keys_of(queue.take()) == Keys{"x1"});  // it was held until now
   }
 
+  TEST_CASE("a sweep of held writes does not hold the writes that are queued later") {
+    Queue queue;
+    const RangePtr range = queue.remove_all_of("x");
+    queue.put("x1");
+    for (int i = 0; i < 2; ++i) {
+      const Group step = queue.take();
+      REQUIRE(step.range == range);
+      queue.writes.give_back(step, false);
+    }
+    queue.put("b");
+    CHECK(keys_of(queue.take()) == Keys{"b"});
+  }
+
+  TEST_CASE("has_until does not wait for a newer write that another removal holds") {
+    Queue queue;
+    const RangePtr first = queue.remove_all_of("x");
+    queue.put("x1");
+    queue.put("a");
+    const std::uint64_t last = queue.writes.last_number();
+    queue.writes.give_back(queue.take(), false);
+    CHECK(keys_of(queue.take()) == Keys{"a"});
+    const RangePtr second = queue.remove_all_of("y");
+    queue.put("y1");
+    const Group step = queue.take();
+    REQUIRE(step.range == first);
+    queue.writes.finish(step);
+    queue.writes.finish(queue.take());
+    CHECK(queue.find("x1") == "nothing");
+    CHECK(queue.find("y1") == "put v");
+    CHECK_FALSE(queue.writes.has_until(last));
+    CHECK(queue.writes.has_until(queue.writes.last_number()));
+  }
+
+  TEST_CASE("groups that fail again and again need no more memory") {
+    Queue queue;
+    queue.put("current");
+    CHECK_FALSE(queue.writes.begin_sweep().empty());
+    for (const std::string& key : test::numbered("k", 900)) queue.remove(key);
+    const auto fail = [&queue](int times) {
+      for (int i = 0; i < times; ++i) queue.writes.give_back(queue.take());
+    };
+    fail(10);
+    const std::int64_t before = test::bytes_allocated_here();
+    fail(100);
+    CHECK(test::bytes_allocated_here() == before);
+    queue.writes.finish(queue.take());
+    CHECK(queue.writes.empty());
+  }
+
   TEST_CASE("a range removal drops the older writes that it covers and ends their waits") {
     Queue queue;
     const SlotPtr put = queue.put_waited("x1");
@@ -614,5 +663,16 @@ TEST_SUITE("unit") {
     CHECK_FALSE(queue.writes.is_urgent());
     queue.put("b", std::string(300, 'x'));
     CHECK(queue.writes.is_urgent());
+  }
+
+  TEST_CASE("the queue is urgent while a full group of a sweep is left") {
+    Queue queue(std::size_t{8} << 20);
+    for (const std::string& key : test::numbered("k", 2'500)) queue.put(key);
+    CHECK_FALSE(queue.writes.is_urgent());
+    for (const bool urgent : {true, false, false}) {
+      queue.writes.finish(queue.take());
+      CHECK(queue.writes.is_urgent() == urgent);
+    }
+    CHECK(queue.writes.empty());
   }
 }
