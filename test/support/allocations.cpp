@@ -41,10 +41,18 @@ void release(void* memory) noexcept {
 
 }  // namespace
 
-// The other forms of `new` and `delete` call these.
+// The other forms of `new` and `delete` call these, except with the address sanitizer.
 void* operator new(std::size_t size) {
   count_or_fail();
   return counted(std::malloc(size == 0 ? 1 : size));
+}
+// std::stable_partition uses this form.
+void* operator new(std::size_t size, const std::nothrow_t& /*nothrow*/) noexcept {
+  try {
+    return operator new(size);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
 }
 // std::pmr uses this form for all its memory.
 void* operator new(std::size_t size, std::align_val_t alignment) {
