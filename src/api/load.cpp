@@ -787,11 +787,7 @@ void Load::complete(const Computed& computed) {
   if (engine_.is_out_of_use() && claims_.own(query) == nullptr) return;  // no caller can use it
   std::optional<Value> value = run.run->encode(computed.record);
   after_user_code();
-  if (value) {
-    claims_.complete(query, *value);
-  } else {
-    report_unencodable(engine_, queries_[query].key);
-  }
+  value ? claims_.complete(query, *value) : report_unencodable(engine_, queries_[query].key);
   add_entry(computed, std::move(value));
 }
 
