@@ -24,8 +24,7 @@ WritePtr make_write(const NewEntry& entry, std::int64_t byte_size, std::int64_t 
                              .record_version = entry.record_version,
                              .cost_us = entry.cost_us,
                              .value = *entry.value};
-  WritePtr write = Write::put(entry.key, row, byte_size, entry.is_touched);
-  return write;
+  return Write::put(entry.key, row, byte_size, entry.is_touched);
 }
 
 /// Queues the writes of one call. If the queue is full, it waits at most `max_wait` for each write.
@@ -131,8 +130,7 @@ WritePtr write_for(Engine& engine, const NewEntry& entry, std::int64_t now) {
                                                     entry.lifetimes.serve != base::kForever);
     if (admit(engine, entry.key, byte_size)) return make_write(entry, byte_size, now);
   }
-  WritePtr removal = Write::removal(entry.key, RemovalCause::replaced);
-  return removal;
+  return Write::removal(entry.key, RemovalCause::replaced);
 }
 
 std::int64_t count_values(std::span<const NewEntry> entries) {

@@ -27,7 +27,7 @@ std::chrono::microseconds slice_of(std::int64_t at_most) {
 // The maximum number of writes of a sweep that are looked at in one hold of the mutex.
 constexpr std::size_t kSweepPart = 1'000;
 
-// With this many more waited writes in the list than are queued, the list is cleaned.
+// A list is cleaned if it has twice as many items as are queued, and this number more.
 constexpr std::size_t kManyGone = 1'000;
 
 std::size_t bytes_of(const Write& write) { return kItemOverhead + write.content_bytes(); }
@@ -446,7 +446,7 @@ Group WriteQueue::take(std::size_t max_rows, std::int64_t max_bytes) {
   return group;
 }
 
-/// Returns false if there is none.
+/// Returns false if no range command is queued.
 bool WriteQueue::take_range_locked(Group& group) {
   if (ranges_.empty() || ranges_.front()->taken) return false;
   ranges_.front()->taken = true;
@@ -660,12 +660,13 @@ std::uint64_t WriteQueue::last_number() const {
 bool WriteQueue::has_until(std::uint64_t number) const {
   base::Lock lock(mutex_);
   const Sweep& sweep = sweeps_[current_];
-  const bool has_newer = sweep_end_ > number;  // of which some may be held for long
-  const auto is_until = [&](const Entry* entry) {
-    return entry != nullptr && (!has_newer || entry->number <= number);
+  if (sweep_end_ < number && !entries_.empty()) return true;
+  if (sweep_end_ <= number && sweep.left > 0) return true;
+  // The sweep also has newer writes, of which some may be held for long.
+  const auto is_until = [number](const Entry* entry) {
+    return entry != nullptr && entry->number <= number;
   };
   return (sweep.left > 0 && std::any_of(sweep.entries.begin(), sweep.entries.end(), is_until)) ||
-         (sweep_end_ < number && !entries_.empty()) ||
          std::any_of(ranges_.begin(), ranges_.end(),
                      [&](const RangePtr& range) { return range->oldest <= number; });
 }

@@ -5,8 +5,8 @@
 
 #include <doctest/doctest.h>
 
-#include "maintenance/committer.hpp"
 #include "support/fake_engine.hpp"
+#include "unit/committer_bench.hpp"
 
 using namespace ashmemo;
 using base::FailureKind;
@@ -18,26 +18,13 @@ using test::text_write;
 
 namespace {
 
-/// A committer that is separate from the worker's, so that a test commits one group at a time.
-struct Bench {
-  explicit Bench(Options options = FakeEngine::manual())
-      : fake(std::move(options)),
-        events(fake.engine),
-        disk_full(fake.engine),
-        transactions(fake.engine, events, disk_full),
-        policy(eviction::make_eviction_policy(fake.engine.options.eviction)),
-        upkeep(fake.engine, transactions, disk_full),
-        sweeper(fake.engine, transactions),
-        committer(fake.engine, transactions, upkeep, sweeper, policy.get()) {
-    REQUIRE(fake.open().ok());
-  }
+struct Bench : test::CommitterBench {
+  using CommitterBench::CommitterBench;
 
   SlotPtr offer(const engine::WritePtr& write) {
     return fake.engine.pending.offer(write, engine::Waited::yes).slot;
   }
-  base::Status commit() {
-    return committer.commit_next(*fake.engine.store.get(), {maintenance::WaitsForReads::once});
-  }
+  base::Status commit() { return commit_next(); }
   /// Makes the write-ahead log full, as a long read of this process does.
   void fill_wal() {
     fake.file->own_reader = true;
@@ -54,15 +41,6 @@ struct Bench {
     while (!pending().empty()) REQUIRE(commit().ok());
   }
   engine::WriteQueue& pending() { return fake.engine.pending; }
-
-  FakeEngine fake;
-  maintenance::Events events;
-  maintenance::DiskFullMode disk_full;
-  maintenance::Transactions transactions;
-  std::unique_ptr<eviction::EvictionPolicy> policy;
-  maintenance::Upkeep upkeep;
-  maintenance::Sweeper sweeper;
-  maintenance::Committer committer;
 };
 
 Options without_eviction(Limit entries, Limit bytes) {

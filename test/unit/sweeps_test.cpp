@@ -1,16 +1,14 @@
 #include <algorithm>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
 
-#include "maintenance/committer.hpp"
 #include "store/rowid_hints.hpp"
 #include "support/fake_engine.hpp"
+#include "unit/committer_bench.hpp"
 
 // How the committer writes a sweep: in the order of the file, and with stamps that grow in that
 // order.
@@ -35,35 +33,13 @@ Options without_policy() {
   return options;
 }
 
-/// A committer that is separate from the worker's, so that a test commits one group at a time.
-struct Bench {
-  Bench()
-      : events(fake.engine),
-        disk_full(fake.engine),
-        transactions(fake.engine, events, disk_full),
-        policy(eviction::make_eviction_policy(fake.engine.options.eviction)),
-        upkeep(fake.engine, transactions, disk_full),
-        sweeper(fake.engine, transactions),
-        committer(fake.engine, transactions, upkeep, sweeper, policy.get()) {
-    REQUIRE(fake.open().ok());
-  }
+struct Bench : test::CommitterBench {
+  Bench() : CommitterBench(without_policy()) {}
 
   void put(std::string_view key, std::int64_t byte_size = 100) {
     REQUIRE(fake.engine.pending.offer(text_write(key, "v", byte_size), Waited::no).accepted);
   }
-  void commit() {
-    const auto store = fake.engine.store.get();
-    REQUIRE(committer.commit_next(*store, {maintenance::WaitsForReads::once}).ok());
-  }
-
-  FakeEngine fake{without_policy()};
-  maintenance::Events events;
-  maintenance::DiskFullMode disk_full;
-  maintenance::Transactions transactions;
-  std::unique_ptr<eviction::EvictionPolicy> policy;
-  maintenance::Upkeep upkeep;
-  maintenance::Sweeper sweeper;
-  maintenance::Committer committer;
+  void commit() { REQUIRE(commit_next().ok()); }
 };
 
 /// The keys in the order in which their rows were written last.
@@ -119,21 +95,16 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("a sweep of new keys looks up only a sample of them") {
-    Bench bench;
-    for (const std::string& key : test::numbered("k", 2'500)) bench.put(key);
-    bench.commit();
-    CHECK(bench.fake.faults->calls(Call::find_rowids) == 1);
-    CHECK(bench.fake.file->keys().size() == 1'000);
-  }
-
-  TEST_CASE("a sweep is written even if its keys cannot be looked up") {
-    Bench bench;
-    for (const std::string& key : test::numbered("k", 2'500)) bench.put(key);
-    bench.fake.faults->fail_always(Call::find_rowids, base::FailureKind::io);
-    bench.commit();
-    CHECK(bench.fake.faults->calls(Call::find_rowids) == 1);
-    CHECK(bench.fake.file->keys().size() == 1'000);
+  TEST_CASE("a sweep of new keys looks up only a sample, and is written even if that fails") {
+    for (const bool fails : {false, true}) {
+      CAPTURE(fails);
+      Bench bench;
+      for (const std::string& key : test::numbered("k", 2'500)) bench.put(key);
+      if (fails) bench.fake.faults->fail_always(Call::find_rowids, base::FailureKind::io);
+      bench.commit();
+      CHECK(bench.fake.faults->calls(Call::find_rowids) == 1);
+      CHECK(bench.fake.file->keys().size() == 1'000);
+    }
   }
 
   TEST_CASE("a sweep takes the newest value of each key when its group is written") {

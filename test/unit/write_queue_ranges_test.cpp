@@ -30,7 +30,7 @@ constexpr std::int64_t kMaxWait = 100'000;
 using Lost = std::optional<std::int64_t>;
 
 struct Queue {
-  /// The store has refused for so long that callers do not wait.
+  /// The store has refused for max_wait, so callers do not wait.
   void refuse() {
     writes.set_refusing(true);
     clock->advance(Duration::microseconds(kMaxWait));
