@@ -14,6 +14,7 @@
 #include "base/test_point.hpp"
 #include "engine/freshness.hpp"
 #include "memory/memory_tier.hpp"
+#include "store/rowid_hints.hpp"
 
 namespace ashmemo::engine {
 
@@ -107,6 +108,7 @@ class SlowRead final : public store::RowSink {
   void add(const Unanswered& query) {
     if (unanswered_.empty()) unanswered_.reserve(queries_.size() - query.index);
     unanswered_.push_back(query);
+    engine_.hints->prefetch(queries_[query.index].key);
   }
 
   void run() {

@@ -48,6 +48,11 @@ std::optional<std::int64_t> RowidHints::find(std::string_view key) const noexcep
   return std::nullopt;
 }
 
+void RowidHints::prefetch(std::string_view key) const noexcept {
+  const std::span<Slot> slots = slots_of(base::hash_of(key));
+  if (!slots.empty()) __builtin_prefetch(slots.data());
+}
+
 // Two threads may choose the same slot, and then one hint is lost.
 void RowidHints::fill(std::string_view key, std::int64_t rowid) noexcept {
   if (count_ == 0 || rowid <= 0 || rowid > kMaxRowid) return;

@@ -32,6 +32,8 @@ class RowidHints {
   explicit RowidHints(std::int64_t bytes);
 
   [[nodiscard]] std::optional<std::int64_t> find(std::string_view key) const noexcept;
+  /// Loads what find() will read into the processor's cache, without waiting for it.
+  void prefetch(std::string_view key) const noexcept;
   void fill(std::string_view key, std::int64_t rowid) noexcept;
   /// Does nothing if another rowid is remembered for the key by now.
   void forget(std::string_view key, std::int64_t rowid) noexcept;
