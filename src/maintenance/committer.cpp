@@ -115,11 +115,14 @@ void Committer::arrange_sweep(store::Store& store) {
   if (writes.size() > 1) engine_.pending.arrange(file_order(*store.writer(), writes));
 }
 
-/// Old rows by rowid, then new rows by key, so that a group changes few pages. Keys without a hint
-/// are looked up if a sample of them shows that some are old: at least kLookups of them, and more
-/// while no caller waits. The others count as new. The order changes only the cost.
+/// Old rows by rowid, then new rows by key, so that a group changes few pages. The new rows of one
+/// group are in the order in which they were queued: a group changes the same pages in any order,
+/// and so results that were stored together are neighbours in the file. Keys without a hint are
+/// looked up if a sample of them shows that some are old: at least kLookups of them, and more while
+/// no caller waits. The others count as new. The order changes only the cost.
 std::vector<std::uint32_t> Committer::file_order(store::Writer& writer,
                                                  std::span<const engine::WritePtr> writes) {
+  const std::ptrdiff_t in_group = transactions_.portion().rows;
   std::vector<store::RowidOf> rows;
   rows.reserve(writes.size());
   for (std::size_t i = 0; i < writes.size(); ++i) {
@@ -138,6 +141,13 @@ std::vector<std::uint32_t> Committer::file_order(store::Writer& writer,
   }
   const auto is_new = std::stable_partition(unknown, rows.end(), has_rowid);
   std::sort(rows.begin(), is_new, [](const auto& a, const auto& b) { return a.rowid < b.rowid; });
+  const auto by_queue = [](const auto& a, const auto& b) { return a.index < b.index; };
+  for (auto first = is_new; first != rows.end();) {
+    const auto room = in_group - (first - rows.begin()) % in_group;
+    const auto last = first + std::min(room, rows.end() - first);
+    std::sort(first, last, by_queue);
+    first = last;
+  }
   std::vector<std::uint32_t> order;
   order.reserve(rows.size());
   for (const store::RowidOf& row : rows) order.push_back(static_cast<std::uint32_t>(row.index));

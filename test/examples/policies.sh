@@ -13,11 +13,11 @@ first price 0 rating 0 stock 0
 again price 3 rating 3 stock 0
 after 31 s price 0 rating 3 stock 0
 14,000 requests for 5,000 records, 2,000 of them by scans; max_entries 500
-none 43.69 % 6,117 7,883 0
-fifo 50.43 % 7,060 6,940 6,394
-lru 53.36 % 7,471 6,529 5,983
-clock 54.05 % 7,567 6,433 5,887
-s3fifo 54.89 % 7,685 6,315 5,769
+none 43.68 % 6,115 7,885 0
+fifo 50.44 % 7,061 6,939 6,393
+lru 53.39 % 7,475 6,525 5,979
+clock 54.03 % 7,564 6,436 5,890
+s3fifo 54.80 % 7,672 6,328 5,782
 FACTS
 
 # refuses JSON PART...: the program ends with 1 and one line that names the file and these parts:
