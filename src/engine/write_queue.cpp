@@ -194,7 +194,10 @@ void WriteQueue::count_locked(const Write& write, bool added) {
   removal_bytes_ += added ? of_removals : 0 - of_removals;
 }
 
-void WriteQueue::count_items_locked() { items_count_ = entries_.size() + ranges_.size(); }
+void WriteQueue::count_items_locked() {
+  items_count_ = entries_.size() + ranges_.size();
+  has_full_group_ = !has_only_held_ && sweeps_[current_].left >= kFullGroup;
+}
 
 std::optional<std::int64_t> WriteQueue::bound_removals_locked(std::size_t bytes, std::int64_t now) {
   if (removal_bytes_ + bytes <= max_bytes_ || !is_refused_locked(max_wait_, now)) {
@@ -442,7 +445,7 @@ Group WriteQueue::take(std::size_t max_rows, std::int64_t max_bytes) {
   }
   range_is_next_ = group.range == nullptr;
   taken_ = group.items.size();
-  has_full_group_ = !has_only_held_ && sweeps_[current_].left >= kFullGroup;
+  count_items_locked();
   return group;
 }
 
@@ -684,9 +687,8 @@ std::int64_t WriteQueue::drop_all() {
     order_.clear();
     removals_.clear();
     removal_bytes_ = 0;
-    items_count_ = 0;
-    has_full_group_ = false;
     bytes_ = 0;
+    count_items_locked();
   }
   changed_.notify_all();
   return lost;

@@ -675,4 +675,13 @@ TEST_SUITE("unit") {
     }
     CHECK(queue.writes.empty());
   }
+
+  TEST_CASE("the queue is not urgent after a removal has dropped a full group of a sweep") {
+    Queue queue(std::size_t{8} << 20);
+    for (const std::string& key : test::numbered("k", 2'500)) queue.put(key);
+    queue.command(Range::Kind::erase_all);
+    queue.writes.finish(queue.take());
+    CHECK(queue.writes.empty());
+    CHECK_FALSE(queue.writes.is_urgent());
+  }
 }
