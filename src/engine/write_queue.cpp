@@ -85,9 +85,12 @@ Offered WriteQueue::offer(const WritePtr& write, Waited waited, const InFlight* 
   base::Lock lock(mutex_);
   if (closed_) return {};
   if (by != nullptr && by->superseded) return {.superseded = true};
-  const auto found = entries_.find(write->key());
-  const Entry* const entry = found == entries_.end() ? nullptr : &*found;
-  const Entry* const older = entry != nullptr && !entry->taken ? entry : nullptr;
+  Offered offered{.accepted = true};
+  const Entry* older = untaken_locked(write->key());
+  if (write->is_erasure() && (older == nullptr || !older->write->is_erasure())) {
+    offered.lost = bound_removals_locked(bytes_of(*write), now);
+    if (offered.lost) older = nullptr;
+  }
   const std::size_t others = puts_bytes_without_locked(older);
   if (!write->is_erasure() && others != 0 && others + bytes_of(*write) > max_bytes_) return {};
   ++changes_;
@@ -95,7 +98,6 @@ Offered WriteQueue::offer(const WritePtr& write, Waited waited, const InFlight* 
   if (waited_.size() >= 2 * entries_.size() + kManyGone) {
     std::erase_if(waited_, [](const SlotPtr& slot) { return !slot->is_queued(); });
   }
-  Offered offered{.accepted = true};
   if (older != nullptr && (waited == Waited::no || older->slot)) {
     offered.slot = older->slot;
   } else if (waited == Waited::yes) {
@@ -107,9 +109,14 @@ Offered WriteQueue::offer(const WritePtr& write, Waited waited, const InFlight* 
     offered.replaced = replace_locked(*older, write);
     return offered;
   }
-  if (write->is_erasure()) offered.lost = bound_removals_locked(bytes_of(*write), now);
   append_locked(write, offered.slot);
   return offered;
+}
+
+/// The queued write of the key that a new one replaces, or null.
+const WriteQueue::Entry* WriteQueue::untaken_locked(std::string_view key) const {
+  const auto found = entries_.find(key);
+  return found == entries_.end() || found->taken ? nullptr : &*found;
 }
 
 /// The memory of all puts, except this one.

@@ -323,6 +323,7 @@ class WriteQueue {
   static constexpr std::int64_t kNotStuck = std::numeric_limits<std::int64_t>::min();
 
   [[nodiscard]] Pending find_locked(std::string_view key) const ASHMEMO_REQUIRES(mutex_);
+  [[nodiscard]] const Entry* untaken_locked(std::string_view key) const ASHMEMO_REQUIRES(mutex_);
   [[nodiscard]] std::size_t puts_bytes_without_locked(const Entry* entry) const
       ASHMEMO_REQUIRES(mutex_);
   void append_locked(const WritePtr& write, const SlotPtr& slot) ASHMEMO_REQUIRES(mutex_);
