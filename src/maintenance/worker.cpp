@@ -59,10 +59,11 @@ Status Worker::start() {
 }
 
 void Worker::go_on_without_thread(const base::Failure& failure) {
+  engine_.lacks_thread = true;
   engine_.notices.notify(NoticeKind::worker_failed,
                          failure.what +
-                             ". The cache goes on without it: writes reach the file when a call "
-                             "waits for them, in flush, and in close",
+                             ". The cache goes on without it: once a second a put or a read does "
+                             "a part of its work, and so does each call that waits for a write",
                          engine_.path);
   deliver_events();
 }
@@ -176,7 +177,9 @@ bool Worker::run_pending_now() {
 
 void Worker::follow() noexcept {
   const std::int64_t now = engine_.clock->steady_now();
-  if (now < next_follow_ || engine_.is_out_of_use() || !maintenance_mutex_.try_lock()) return;
+  if (now < next_follow_ || engine_.is_out_of_use()) return;
+  if (engine_.lacks_thread) return run_for_thread(now);
+  if (!maintenance_mutex_.try_lock()) return;
   next_follow_ = base::add_saturated(now, kFollowInterval);
   const base::FileSizeSignalBlock block;  // opening the file may create FILE-shm
   try {
@@ -185,6 +188,19 @@ void Worker::follow() noexcept {
     engine_.counters.worker_errors.add();
   }
   maintenance_mutex_.unlock();
+}
+
+void Worker::run_for_thread(std::int64_t now) noexcept {
+  try {
+    if (is_in_hook() || events_.are_behind()) return;
+    next_follow_ = base::add_saturated(now, kFollowInterval);
+    (void)with_free_maintenance_lock([now](MaintenancePass& pass) -> Status {
+      (void)pass.run_once({now, false});
+      return {};
+    });
+  } catch (const std::exception&) {  // out of memory for the events
+    engine_.counters.worker_errors.add();
+  }
 }
 
 bool Worker::is_in_hook() const noexcept { return Events::is_in_hook(); }

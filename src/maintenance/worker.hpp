@@ -17,8 +17,9 @@
 // `MaintenancePass` contains the work, in bounded steps. `Worker` owns the only pass of a cache and
 // decides which thread runs it and when. `Events` calls the hooks.
 //
-// Threads. In thread mode the worker has one thread, which runs a pass when there is work. `run`,
-// `flush` and `compact` run a pass on the calling thread, in both modes.
+// Threads. In thread mode the worker has one thread, which runs a pass when there is work. If it
+// cannot start, a put or a read runs a short pass once a second. `run`, `flush` and `compact` run a
+// pass on the calling thread, in both modes.
 //
 // Locks. The maintenance lock is held around a whole pass, with all its SQL. After it is released,
 // the same thread calls the hooks, without any lock. `Events` has a mutex for the queued events,
@@ -38,7 +39,7 @@ class Worker final : public engine::WorkerControl {
   void start_without_store(const base::Failure& failure);
   /// Starts the thread, in thread mode.
   [[nodiscard]] base::Status start();
-  /// Continues without a thread after a failed `start`, as in manual mode, and reports it.
+  /// Continues without a thread after a failed `start`, and reports it. Callers do its work.
   void go_on_without_thread(const base::Failure& failure);
   /// Writes what was accepted (for at most `close_wait`), ends the thread and closes the store.
   /// Does nothing the second time, and in a forked child.
@@ -72,6 +73,7 @@ class Worker final : public engine::WorkerControl {
   void after_maintenance();
   void deliver_events();
   bool pass(const Budget& budget);
+  void run_for_thread(std::int64_t now) noexcept;
   base::Failure unexpected(const std::string& what);
 
   [[nodiscard]] Budget thread_budget() const;
