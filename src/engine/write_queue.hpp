@@ -69,7 +69,7 @@ struct Slot {
   bool done = false;
   bool dropped = false;  // removed from the queue without a commit
   bool existed = false;  // valid after `done`: a live entry was erased or replaced
-  bool kept = false;     // valid after `done`: the value is in the file
+  bool kept = false;  // valid after `done`: the value is in the file, or a later removal ended it
 
   [[nodiscard]] bool is_queued() const noexcept { return static_cast<bool>(write); }
 };

@@ -232,6 +232,7 @@ Status Committer::try_writes(store::Store& store, engine::Group& group) {
 
 Status Committer::write(store::Writer& writer, engine::Group::Item& item, Changes& changes) {
   if (item.write->is_put()) return put(writer, item, changes);
+  item.kept = true;  // a put that the removal replaced in the queue was accepted
   auto before = writer.delete_key(item.write->key());
   if (!before.ok()) return before.failure();
   if (!before->has_value()) return {};
