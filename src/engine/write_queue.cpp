@@ -303,7 +303,7 @@ void WriteQueue::settle(Slot& slot) {
   if (slot.done || slot.dropped) return;
   const Slot* last = &slot;
   while (last->next) last = last->next.get();
-  slot.existed = last->existed;
+  slot.existed = slot.existed || last->existed;
   slot.kept = last->kept;
   slot.dropped = last->dropped || (last->range && last->range->dropped);
   slot.done = last->done || (last->range && last->range->done);
@@ -551,7 +551,8 @@ void WriteQueue::take_from_sweep_locked(Group& group, Room& room) {
 bool WriteQueue::take_locked(Group& group, Room& room, const Entry& entry) {
   if (removals_.size() > 0 && removals_.cover(entry.write->key(), 0)) return true;
   if (!room.use(group, *entry.write)) return false;
-  group.items.push_back({entry.write, entry.slot, entry.number, entry.place});
+  const bool existed = entry.slot && entry.slot->existed;
+  group.items.push_back({entry.write, entry.slot, entry.number, entry.place, existed});
   leave_sweep_locked(entry);
   entry.taken = true;
   return true;
@@ -565,7 +566,7 @@ void WriteQueue::finish(const Group& group) {
     for (const Group::Item& item : group.items) {
       count_locked(*item.write, false);
       if (item.slot) {
-        item.slot->existed = item.existed;
+        item.slot->existed = item.slot->existed || item.existed;
         item.slot->kept = item.kept;
         item.slot->done = true;
         item.slot->write = nullptr;
@@ -587,6 +588,10 @@ void WriteQueue::finish(const Group& group) {
 void WriteQueue::give_back(const Group& group, bool failed) noexcept {
   base::Lock lock(mutex_);
   if (group.range) group.range->taken = false;
+  for (const Group::Item& item : group.items) {
+    const bool is_lost_erasure = group.is_lost && item.write->is_erasure();
+    if (is_lost_erasure && item.slot) item.slot->existed = item.existed;
+  }
   for (const Group::Item& item : group.items) give_back_locked(item);
   taken_ = 0;
   if (!group.items.empty()) {

@@ -68,7 +68,9 @@ struct Slot {
   RangePtr range{};  // this removal dropped the write; its callers wait for the removal
   bool done = false;
   bool dropped = false;  // removed from the queue without a commit
-  bool existed = false;  // valid after `done`: a live entry was erased or replaced
+  // Valid after `done`: a live entry was erased or replaced. Before: a commit whose log was deleted
+  // has erased one, and is repeated.
+  bool existed = false;
   bool kept = false;  // valid after `done`: the value is in the file, or a later removal ended it
 
   [[nodiscard]] bool is_queued() const noexcept { return static_cast<bool>(write); }
@@ -157,6 +159,7 @@ struct Group {
   std::vector<Item> items;
   RangePtr range;
   std::vector<Dropped> dropped;
+  bool is_lost = false;  // it was committed, but its log was deleted
   [[nodiscard]] bool empty() const { return items.empty() && !range; }
 };
 
