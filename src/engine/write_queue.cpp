@@ -667,6 +667,13 @@ void WriteQueue::set_refusing(bool refusing) {
   changed_.notify_all();
 }
 
+bool WriteQueue::has_refused_for_long() const {
+  if (!is_refusing()) return false;
+  const std::int64_t now = clock_->steady_now();
+  base::Lock lock(mutex_);
+  return is_refused_locked(max_wait_, now);
+}
+
 std::uint64_t WriteQueue::last_number() const {
   base::Lock lock(mutex_);
   return last_number_;

@@ -273,6 +273,8 @@ class WriteQueue {
   /// The store refuses to write (true), or it has written again (false).
   void set_refusing(bool refusing);
   [[nodiscard]] bool is_refusing() const noexcept { return refusing_.load(); }
+  /// Whether the store has refused for `max_wait`. Then no caller waits for a commit.
+  [[nodiscard]] bool has_refused_for_long() const;
   /// Closes the queue and drops all items. Waiting callers return. Returns the number of lost puts.
   std::int64_t drop_all();
 

@@ -19,9 +19,9 @@ namespace {
 // The thread releases the maintenance lock after this time, so that `flush` and other calls get it.
 constexpr std::int64_t kThreadBudget = 50'000;
 
-// The sleep while the store refuses to write or there is more work. It is longer if writes wait to
-// share a commit, because the next pass also commits them.
-constexpr std::int64_t kRetry = 20'000;
+// The sleep while there is more work, or while the store refuses to write and callers wait for it.
+// It is longer if writes wait to share a commit, because the next pass also commits them.
+constexpr std::int64_t kRetry = RetryPause::kFirst;
 constexpr std::int64_t kRetryBesideWrites = 100'000;
 
 constexpr std::int64_t kWatchInterval = 1'000'000;
@@ -233,11 +233,17 @@ void Worker::sleep(bool more) {
   if (choose_sleep() == Sleep::until_flush && !is_needed_now()) (void)sleep_once(more);
 }
 
-Worker::Woken Worker::sleep_once(bool more) {
+std::int64_t Worker::begin_sleep(bool more) {
   sleep_ = Sleep::until_work;
   const Sleep how = choose_sleep();
   sleep_ = how;
-  const std::int64_t length = shortened_for_tier(length_of(how, more));
+  if (how == Sleep::until_retry) return retry_pause_.next();
+  retry_pause_ = {};
+  return shortened_for_tier(length_of(how, more));
+}
+
+Worker::Woken Worker::sleep_once(bool more) {
+  const std::int64_t length = begin_sleep(more);
   Woken woken = Woken::no;
   {
     const base::Lock lock(wake_mutex_);
@@ -251,6 +257,7 @@ Worker::Woken Worker::sleep_once(bool more) {
 }
 
 Worker::Sleep Worker::choose_sleep() const {
+  if (engine_.pending.has_refused_for_long()) return Sleep::until_retry;
   return engine_.pending.empty() ? Sleep::until_work : Sleep::until_flush;
 }
 
@@ -284,7 +291,8 @@ void Worker::wake() noexcept {
   // the thread sleeps. So at least one of them sees the other.
   const Sleep asleep = sleep_.load();
   if (asleep == Sleep::awake) return;
-  if (asleep == Sleep::until_flush && !engine_.pending.is_urgent()) return;
+  if (asleep == Sleep::until_retry && engine_.pending.is_refusing()) return;
+  if (asleep != Sleep::until_work && !engine_.pending.is_urgent()) return;
   wake_up(Woken::by_a_write);
 }
 

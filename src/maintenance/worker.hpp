@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -27,6 +28,23 @@
 
 namespace ashmemo::maintenance {
 
+/// The pause between two attempts to write to a store that refuses: 20 ms at first, and twice as
+/// long after each further failure, at most a second. Each attempt may write a group and roll it
+/// back, which costs time and wears the device. Threads: one at a time.
+class RetryPause {
+ public:
+  static constexpr std::int64_t kFirst = 20'000;
+  static constexpr std::int64_t kMax = 1'000'000;
+
+  [[nodiscard]] std::int64_t next() noexcept {
+    length_ = std::clamp(length_ * 2, kFirst, kMax);
+    return length_;
+  }
+
+ private:
+  std::int64_t length_ = 0;
+};
+
 /// Runs the maintenance of one cache. Threads: any, except where a function says otherwise.
 class Worker final : public engine::WorkerControl {
  public:
@@ -52,6 +70,10 @@ class Worker final : public engine::WorkerControl {
   /// Calls the hooks for the queued events. For read-only caches, which have no pass that does it.
   void notify() { deliver_events(); }
 
+  /// The thread is about to sleep after a pass. `more`: there is more work. Returns how long, in
+  /// microseconds. Called by the thread, and by tests.
+  [[nodiscard]] std::int64_t begin_sleep(bool more);
+
   void wake() noexcept override;
   void wake_now() noexcept override;
   bool run_pending_now() override;
@@ -62,7 +84,8 @@ class Worker final : public engine::WorkerControl {
 
  private:
   /// How the thread sleeps, so that callers wake it only if that is useful.
-  enum class Sleep : std::uint8_t { awake, until_flush, until_work };
+  /// While the store has refused to write for `max_wait`, no caller waits for it.
+  enum class Sleep : std::uint8_t { awake, until_flush, until_work, until_retry };
   /// Why a sleep ended early.
   enum class Woken : std::uint8_t { no, by_a_write, by_a_call };
 
@@ -102,6 +125,7 @@ class Worker final : public engine::WorkerControl {
   base::Condition wake_condition_;
   Woken woken_ ASHMEMO_GUARDED_BY(wake_mutex_) = Woken::no;
   std::atomic<Sleep> sleep_{Sleep::awake};
+  RetryPause retry_pause_;  // used by the thread only
   std::atomic<bool> stopping_{false};
   std::thread thread_;
   std::atomic<bool> has_thread_{false};
