@@ -656,7 +656,6 @@ void WriteQueue::release_locked(const RangePtr& range) {
 }
 
 void WriteQueue::set_refusing(bool refusing) {
-  if (!refusing) stuck_until_ = kNotStuck;
   const std::int64_t now = clock_->steady_now();
   {
     base::Lock lock(mutex_);

@@ -236,8 +236,8 @@ class WriteQueue {
    private:
     WriteQueue& queue_;
   };
-  /// A caller waited and found no space. No caller waits for space until the store has accepted
-  /// something or `at_most` has passed.
+  /// A caller waited and found no space. No caller waits for space until a group has left the queue
+  /// or `at_most` has passed.
   void set_stuck(std::int64_t at_most);
   /// Whether callers must not wait for space.
   [[nodiscard]] bool is_stuck() const;

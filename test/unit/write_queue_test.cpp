@@ -684,4 +684,18 @@ TEST_SUITE("unit") {
     CHECK(queue.writes.empty());
     CHECK_FALSE(queue.writes.is_urgent());
   }
+
+  TEST_CASE("no caller waits for space until a group has left the queue") {
+    Queue queue;
+    queue.remove_all_of("x");
+    queue.put("xa");
+    queue.writes.set_refusing(true);
+    queue.writes.set_stuck(INT64_MAX);
+    const Group step = queue.take();
+    queue.writes.set_refusing(false);  // a step of the removal was committed
+    queue.writes.give_back(step, false);
+    CHECK(queue.writes.is_stuck());
+    queue.writes.finish(queue.take());
+    CHECK_FALSE(queue.writes.is_stuck());
+  }
 }
