@@ -158,7 +158,8 @@ class WorkerControl {
   /// thread does the work, which this thread may wait for. Must not be called inside a hook.
   virtual bool run_pending_now() = 0;
   /// Called before each read of a read-only cache. At most once a second it loads the data again
-  /// that other programs may have changed. Waits for no other thread.
+  /// that other programs may have changed. Puts and reads of a cache whose thread could not start
+  /// call it, too; then it runs a bounded pass. Waits for no other thread.
   virtual void follow() noexcept = 0;
   /// Whether this thread is inside a hook of any cache. There no call may wait, because another
   /// thread may be waiting for the hook.
@@ -193,6 +194,7 @@ struct Engine {
   const base::ProcessMark process;
   WorkerControl* worker = nullptr;  // set before the first call, constant while open
   std::atomic<bool> closed{false};
+  std::atomic<bool> lacks_thread{false};  // the worker's thread could not start
 
   // After the last commit, for Stats.
   std::atomic<std::int64_t> entries{0};
@@ -206,6 +208,10 @@ struct Engine {
   [[nodiscard]] std::shared_ptr<store::Store> store_to_read() const {
     if (options.access == Access::read_only && worker != nullptr) worker->follow();
     return store.get();
+  }
+  /// Does some work of the worker if its thread could not start.
+  void help_worker() const {
+    if (lacks_thread.load(std::memory_order_relaxed)) worker->follow();
   }
   void set_health(HealthState state) { health.change(state, clock->wall_now()); }
   /// A read of `store` failed: reports it and, if the file is damaged, wakes the worker.

@@ -81,12 +81,13 @@ class Offering {
   void give_up() {
     gave_up_ = true;
     if (engine_.worker->is_in_hook()) return;  // it did not wait
-    engine_.pending.set_stuck(engine_.options.hooks.worker == WorkerMode::manual ? kManualRetry
-                                                                                 : base::kForever);
+    const bool has_thread =
+        engine_.options.hooks.worker == WorkerMode::thread && !engine_.lacks_thread;
+    engine_.pending.set_stuck(has_thread ? base::kForever : kCallersRetry);
   }
 
-  // Microseconds. In manual mode no worker tries the store again, so after this time a caller does.
-  static constexpr std::int64_t kManualRetry = 1'000'000;
+  // Microseconds. If no thread tries the store again, a caller does after this time.
+  static constexpr std::int64_t kCallersRetry = 1'000'000;
 
   Engine& engine_;
   const std::int64_t max_wait_;
@@ -336,6 +337,7 @@ class Removing {
 
 std::size_t put(Engine& engine, std::span<NewEntry> entries) {
   engine.counters.puts.add(count_values(entries));
+  engine.help_worker();
   if (!can_write(engine)) return put_nowhere(engine, entries);
   Offering offering(engine);
   std::vector<Taken> taken;

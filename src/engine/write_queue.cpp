@@ -85,9 +85,12 @@ Offered WriteQueue::offer(const WritePtr& write, Waited waited, const InFlight* 
   base::Lock lock(mutex_);
   if (closed_) return {};
   if (by != nullptr && by->superseded) return {.superseded = true};
-  const auto found = entries_.find(write->key());
-  const Entry* const entry = found == entries_.end() ? nullptr : &*found;
-  const Entry* const older = entry != nullptr && !entry->taken ? entry : nullptr;
+  Offered offered{.accepted = true};
+  const Entry* older = untaken_locked(write->key());
+  if (write->is_erasure() && (older == nullptr || !older->write->is_erasure())) {
+    offered.lost = bound_removals_locked(bytes_of(*write), now);
+    if (offered.lost) older = nullptr;
+  }
   const std::size_t others = puts_bytes_without_locked(older);
   if (!write->is_erasure() && others != 0 && others + bytes_of(*write) > max_bytes_) return {};
   ++changes_;
@@ -95,7 +98,6 @@ Offered WriteQueue::offer(const WritePtr& write, Waited waited, const InFlight* 
   if (waited_.size() >= 2 * entries_.size() + kManyGone) {
     std::erase_if(waited_, [](const SlotPtr& slot) { return !slot->is_queued(); });
   }
-  Offered offered{.accepted = true};
   if (older != nullptr && (waited == Waited::no || older->slot)) {
     offered.slot = older->slot;
   } else if (waited == Waited::yes) {
@@ -107,9 +109,14 @@ Offered WriteQueue::offer(const WritePtr& write, Waited waited, const InFlight* 
     offered.replaced = replace_locked(*older, write);
     return offered;
   }
-  if (write->is_erasure()) offered.lost = bound_removals_locked(bytes_of(*write), now);
   append_locked(write, offered.slot);
   return offered;
+}
+
+/// The queued write of the key that a new one replaces, or null.
+const WriteQueue::Entry* WriteQueue::untaken_locked(std::string_view key) const {
+  const auto found = entries_.find(key);
+  return found == entries_.end() || found->taken ? nullptr : &*found;
 }
 
 /// The memory of all puts, except this one.
@@ -194,7 +201,10 @@ void WriteQueue::count_locked(const Write& write, bool added) {
   removal_bytes_ += added ? of_removals : 0 - of_removals;
 }
 
-void WriteQueue::count_items_locked() { items_count_ = entries_.size() + ranges_.size(); }
+void WriteQueue::count_items_locked() {
+  items_count_ = entries_.size() + ranges_.size();
+  has_full_group_ = !has_only_held_ && sweeps_[current_].left >= kFullGroup;
+}
 
 std::optional<std::int64_t> WriteQueue::bound_removals_locked(std::size_t bytes, std::int64_t now) {
   if (removal_bytes_ + bytes <= max_bytes_ || !is_refused_locked(max_wait_, now)) {
@@ -293,7 +303,7 @@ void WriteQueue::settle(Slot& slot) {
   if (slot.done || slot.dropped) return;
   const Slot* last = &slot;
   while (last->next) last = last->next.get();
-  slot.existed = last->existed;
+  slot.existed = slot.existed || last->existed;
   slot.kept = last->kept;
   slot.dropped = last->dropped || (last->range && last->range->dropped);
   slot.done = last->done || (last->range && last->range->done);
@@ -442,7 +452,7 @@ Group WriteQueue::take(std::size_t max_rows, std::int64_t max_bytes) {
   }
   range_is_next_ = group.range == nullptr;
   taken_ = group.items.size();
-  has_full_group_ = !has_only_held_ && sweeps_[current_].left >= kFullGroup;
+  count_items_locked();
   return group;
 }
 
@@ -541,7 +551,8 @@ void WriteQueue::take_from_sweep_locked(Group& group, Room& room) {
 bool WriteQueue::take_locked(Group& group, Room& room, const Entry& entry) {
   if (removals_.size() > 0 && removals_.cover(entry.write->key(), 0)) return true;
   if (!room.use(group, *entry.write)) return false;
-  group.items.push_back({entry.write, entry.slot, entry.number, entry.place});
+  const bool existed = entry.slot && entry.slot->existed;
+  group.items.push_back({entry.write, entry.slot, entry.number, entry.place, existed});
   leave_sweep_locked(entry);
   entry.taken = true;
   return true;
@@ -555,7 +566,7 @@ void WriteQueue::finish(const Group& group) {
     for (const Group::Item& item : group.items) {
       count_locked(*item.write, false);
       if (item.slot) {
-        item.slot->existed = item.existed;
+        item.slot->existed = item.slot->existed || item.existed;
         item.slot->kept = item.kept;
         item.slot->done = true;
         item.slot->write = nullptr;
@@ -577,6 +588,10 @@ void WriteQueue::finish(const Group& group) {
 void WriteQueue::give_back(const Group& group, bool failed) noexcept {
   base::Lock lock(mutex_);
   if (group.range) group.range->taken = false;
+  for (const Group::Item& item : group.items) {
+    const bool is_lost_erasure = group.is_lost && item.write->is_erasure();
+    if (is_lost_erasure && item.slot) item.slot->existed = item.existed;
+  }
   for (const Group::Item& item : group.items) give_back_locked(item);
   taken_ = 0;
   if (!group.items.empty()) {
@@ -641,7 +656,6 @@ void WriteQueue::release_locked(const RangePtr& range) {
 }
 
 void WriteQueue::set_refusing(bool refusing) {
-  if (!refusing) stuck_until_ = kNotStuck;
   const std::int64_t now = clock_->steady_now();
   {
     base::Lock lock(mutex_);
@@ -650,6 +664,13 @@ void WriteQueue::set_refusing(bool refusing) {
     if (refusing) refusing_since_ = now;
   }
   changed_.notify_all();
+}
+
+bool WriteQueue::has_refused_for_long() const {
+  if (!is_refusing()) return false;
+  const std::int64_t now = clock_->steady_now();
+  base::Lock lock(mutex_);
+  return is_refused_locked(max_wait_, now);
 }
 
 std::uint64_t WriteQueue::last_number() const {
@@ -684,9 +705,8 @@ std::int64_t WriteQueue::drop_all() {
     order_.clear();
     removals_.clear();
     removal_bytes_ = 0;
-    items_count_ = 0;
-    has_full_group_ = false;
     bytes_ = 0;
+    count_items_locked();
   }
   changed_.notify_all();
   return lost;

@@ -68,8 +68,10 @@ struct Slot {
   RangePtr range{};  // this removal dropped the write; its callers wait for the removal
   bool done = false;
   bool dropped = false;  // removed from the queue without a commit
-  bool existed = false;  // valid after `done`: a live entry was erased or replaced
-  bool kept = false;     // valid after `done`: the value is in the file
+  // Valid after `done`: a live entry was erased or replaced. Before: a commit whose log was deleted
+  // has erased one, and is repeated.
+  bool existed = false;
+  bool kept = false;  // valid after `done`: the value is in the file, or a later removal ended it
 
   [[nodiscard]] bool is_queued() const noexcept { return static_cast<bool>(write); }
 };
@@ -157,6 +159,7 @@ struct Group {
   std::vector<Item> items;
   RangePtr range;
   std::vector<Dropped> dropped;
+  bool is_lost = false;  // it was committed, but its log was deleted
   [[nodiscard]] bool empty() const { return items.empty() && !range; }
 };
 
@@ -233,8 +236,8 @@ class WriteQueue {
    private:
     WriteQueue& queue_;
   };
-  /// A caller waited and found no space. No caller waits for space until the store has accepted
-  /// something or `at_most` has passed.
+  /// A caller waited and found no space. No caller waits for space until a group has left the queue
+  /// or `at_most` has passed.
   void set_stuck(std::int64_t at_most);
   /// Whether callers must not wait for space.
   [[nodiscard]] bool is_stuck() const;
@@ -270,6 +273,8 @@ class WriteQueue {
   /// The store refuses to write (true), or it has written again (false).
   void set_refusing(bool refusing);
   [[nodiscard]] bool is_refusing() const noexcept { return refusing_.load(); }
+  /// Whether the store has refused for `max_wait`. Then no caller waits for a commit.
+  [[nodiscard]] bool has_refused_for_long() const;
   /// Closes the queue and drops all items. Waiting callers return. Returns the number of lost puts.
   std::int64_t drop_all();
 
@@ -323,6 +328,7 @@ class WriteQueue {
   static constexpr std::int64_t kNotStuck = std::numeric_limits<std::int64_t>::min();
 
   [[nodiscard]] Pending find_locked(std::string_view key) const ASHMEMO_REQUIRES(mutex_);
+  [[nodiscard]] const Entry* untaken_locked(std::string_view key) const ASHMEMO_REQUIRES(mutex_);
   [[nodiscard]] std::size_t puts_bytes_without_locked(const Entry* entry) const
       ASHMEMO_REQUIRES(mutex_);
   void append_locked(const WritePtr& write, const SlotPtr& slot) ASHMEMO_REQUIRES(mutex_);

@@ -195,6 +195,7 @@ Status Committer::commit_writes(store::Store& store, engine::Group& group, const
     return {};
   }
   Status done = try_writes(store, group);
+  group.is_lost = transactions_.has_lost_commit();
   if (done.ok() || !is_caused_by_value(done.failure())) return done;
   if (group.items.size() == 1) {
     // A removal that fails stays queued, because its entry must not become visible again.
@@ -242,9 +243,11 @@ Status Committer::try_writes(store::Store& store, engine::Group& group) {
 
 Status Committer::write(store::Writer& writer, engine::Group::Item& item, Changes& changes) {
   if (item.write->is_put()) return put(writer, item, changes);
+  item.kept = true;  // a put that the removal replaced in the queue was accepted
   auto before = writer.delete_key(item.write->key());
   if (!before.ok()) return before.failure();
   if (!before->has_value()) return {};
+  if (item.existed) return {};  // a commit whose log was deleted has counted the row
   item.existed = was_live(**before, engine_.clock->wall_now());
   changes.remove(std::string(item.write->key()), item.write->cause(), transactions_.wants_keys());
   return {};
@@ -355,7 +358,7 @@ Status Committer::commit_range(store::Store& store, engine::Range& range, bool* 
     removed = changes.erased;
     return step;
   });
-  if (done.ok()) range.removed += removed;
+  if (done.ok() || transactions_.has_lost_commit()) range.removed += removed;
   return done;
 }
 

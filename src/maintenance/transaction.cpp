@@ -31,6 +31,7 @@ void Changes::remove(std::string key, RemovalCause cause, bool wants_key) {
 
 base::Status Transactions::run(store::Store& store, const Body& body) {
   Changes changes;
+  has_lost_commit_ = false;
   base::Status done = attempt(store, body, changes);
   if (done.ok()) {
     committed(*store.writer(), changes);
@@ -84,6 +85,7 @@ base::Status Transactions::in_transaction(store::Store& store, const Body& body,
     base::Status done = writer.commit(engine_.options.durability == Durability::power);
     ASHMEMO_TEST_POINT("commit: done");
     if (!done.ok() || store.is_log_in_place()) return done;
+    lost_commit(changes);
     return base::Failure{base::FailureKind::unavailable, 0,
                          "another program has deleted or replaced the write-ahead log"};
   } catch (const std::exception& error) {
@@ -98,20 +100,34 @@ base::Failure Transactions::unexpected(std::string_view what) {
   return {base::FailureKind::other, 0, "unexpected error: " + std::string(what)};
 }
 
+/// Counts and reports the rows that are gone. They are not found when the work is repeated, because
+/// closing the file moves the deleted log into it, unless another program has the file open.
+void Transactions::lost_commit(Changes& changes) {
+  has_lost_commit_ = true;
+  std::erase_if(changes.removed, [](const RemovedEntry& entry) {
+    return entry.cause == RemovalCause::replaced;  // by a value that is written again
+  });
+  count_gone(changes);
+}
+
+void Transactions::count_gone(Changes& changes) {
+  engine_.counters.erased.add(changes.erased);
+  engine_.counters.expired.add(changes.expired);
+  engine_.counters.evicted.add(changes.evicted);
+  if (events_.wants_removals() && !changes.removed.empty()) events_.add(std::move(changes.removed));
+}
+
 void Transactions::committed(store::Writer& writer, Changes& changes) {
   engine::Counters& counters = engine_.counters;
   counters.commits.add();
-  counters.erased.add(changes.erased);
+  count_gone(changes);
   counters.replaced.add(changes.replaced);
-  counters.expired.add(changes.expired);
-  counters.evicted.add(changes.evicted);
   counters.refused.add(changes.refused);
   counters.dropped.add(changes.dropped);
   counters.bytes_written.add(changes.bytes_written);
   counters.touches_written.add(changes.touches_written);
   counters.touches_lost.add(changes.touches_dropped);
   publish(writer.totals());
-  if (events_.wants_removals() && !changes.removed.empty()) events_.add(std::move(changes.removed));
   if (disk_full_.is_freeing_space()) return;
   engine_.pending.set_refusing(false);
   if (evicting_fails_) return;

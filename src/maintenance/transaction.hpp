@@ -40,6 +40,8 @@ class Transactions {
 
   using Body = std::function<base::Status(store::Writer&, Changes&)>;
   [[nodiscard]] base::Status run(store::Store& store, const Body& body);
+  /// Whether the last run failed because its log was deleted, although its commit succeeded.
+  [[nodiscard]] bool has_lost_commit() const noexcept { return has_lost_commit_; }
   /// The maximum size of the next transaction.
   [[nodiscard]] Portion portion() const noexcept { return disk_full_.portion(); }
   [[nodiscard]] bool is_disk_full() const noexcept { return disk_full_.is_active(); }
@@ -65,12 +67,15 @@ class Transactions {
   base::Failure unexpected(std::string_view what);
   void forget_memory();
   void publish(const store::Totals& totals);
+  void lost_commit(Changes& changes);
+  void count_gone(Changes& changes);
   void committed(store::Writer& writer, Changes& changes);
 
   engine::Engine& engine_;
   Events& events_;
   const DiskFullMode& disk_full_;
   bool evicting_fails_ = false;
+  bool has_lost_commit_ = false;
 };
 
 }  // namespace ashmemo::maintenance

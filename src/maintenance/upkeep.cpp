@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/saturate.hpp"
 #include "engine/time.hpp"
 
 namespace ashmemo::maintenance {
@@ -18,6 +19,9 @@ constexpr std::int64_t kCheckpointBytes = 4 * MiB;
 // While a read of another program does, up to Limits::max_wal_bytes, because that read may be much
 // longer.
 constexpr std::int64_t kMaxWalBytes = engine::kMinMaxWalBytes;
+
+// For WaitsForReads::max_wait.
+constexpr std::int64_t kWaitInterval = 1'000'000;
 
 // For WaitsForReads::at_length. One attempt takes 0.1 seconds.
 constexpr int kMaxAttempts = 100;
@@ -106,14 +110,24 @@ void Upkeep::report_blocked() {
       engine_.path);
 }
 
+/// Whether a caller waited for a read less than a second ago, and the store has not written since.
+bool Upkeep::has_waited_in_vain(store::Store& store) const {
+  return engine_.pending.is_refusing() && wants_checkpoint(store) &&
+         engine_.clock->steady_now() < next_wait_;
+}
+
 base::Result<bool> Upkeep::find_wal_space(store::Store& store, WaitsForReads waits) {
+  if (waits == WaitsForReads::max_wait && has_waited_in_vain(store)) return false;
   const engine::Deadline deadline(*engine_.clock, engine_.options.timing.max_wait.count());
   for (int attempts = 1;; ++attempts) {
     auto space = make_wal_space(store);
     if (!space.ok() || *space) return space;
     report_blocked();
     if (waits == WaitsForReads::once || is_blocked_by_foreign_reader()) return false;
-    if (waits == WaitsForReads::max_wait && deadline.is_over()) return false;
+    if (waits == WaitsForReads::max_wait && deadline.is_over()) {
+      next_wait_ = base::add_saturated(engine_.clock->steady_now(), kWaitInterval);
+      return false;
+    }
     if (waits == WaitsForReads::at_length && attempts == kMaxAttempts) return true;
   }
 }

@@ -12,8 +12,10 @@ namespace ashmemo::maintenance {
 /// How long work waits for reads of this process that prevent a long write-ahead log (WAL) from
 /// starting over.
 enum class WaitsForReads : std::uint8_t {
-  once,      // one attempt of 0.1 seconds; the next pass tries again
-  max_wait,  // Options::timing.max_wait, because a caller waits; then the writes stay queued
+  once,  // one attempt of 0.1 seconds; the next pass tries again
+  // Options::timing.max_wait, because a caller waits; then the writes stay queued. For a second
+  // after it, or until the store writes again, other callers do not wait.
+  max_wait,
   at_length  // ten seconds; then the work continues beside the reads
 };
 
@@ -60,6 +62,7 @@ class Upkeep {
   [[nodiscard]] bool is_blocked_by_foreign_reader() const noexcept {
     return foreign_reader_ && !own_reader_;
   }
+  [[nodiscard]] bool has_waited_in_vain(store::Store& store) const;
   void report_blocked();
   [[nodiscard]] base::Status tolerate_busy(const store::Store& store,
                                            const base::Failure& failure) const;
@@ -68,7 +71,8 @@ class Upkeep {
   Transactions& transactions_;
   const DiskFullMode& disk_full_;
   std::atomic<bool> foreign_reader_{false};
-  bool own_reader_ = false;  // prevented the WAL from starting over at the last attempt
+  std::int64_t next_wait_ = 0;  // steady clock; see WaitsForReads::max_wait
+  bool own_reader_ = false;     // prevented the WAL from starting over at the last attempt
 };
 
 }  // namespace ashmemo::maintenance

@@ -19,9 +19,9 @@ namespace {
 // The thread releases the maintenance lock after this time, so that `flush` and other calls get it.
 constexpr std::int64_t kThreadBudget = 50'000;
 
-// The sleep while the store refuses to write or there is more work. It is longer if writes wait to
-// share a commit, because the next pass also commits them.
-constexpr std::int64_t kRetry = 20'000;
+// The sleep while there is more work, or while the store refuses to write and callers wait for it.
+// It is longer if writes wait to share a commit, because the next pass also commits them.
+constexpr std::int64_t kRetry = RetryPause::kFirst;
 constexpr std::int64_t kRetryBesideWrites = 100'000;
 
 constexpr std::int64_t kWatchInterval = 1'000'000;
@@ -59,10 +59,11 @@ Status Worker::start() {
 }
 
 void Worker::go_on_without_thread(const base::Failure& failure) {
+  engine_.lacks_thread = true;
   engine_.notices.notify(NoticeKind::worker_failed,
                          failure.what +
-                             ". The cache goes on without it: writes reach the file when a call "
-                             "waits for them, in flush, and in close",
+                             ". The cache goes on without it: once a second a put or a read does "
+                             "a part of its work, and so does each call that waits for a write",
                          engine_.path);
   deliver_events();
 }
@@ -176,7 +177,9 @@ bool Worker::run_pending_now() {
 
 void Worker::follow() noexcept {
   const std::int64_t now = engine_.clock->steady_now();
-  if (now < next_follow_ || engine_.is_out_of_use() || !maintenance_mutex_.try_lock()) return;
+  if (now < next_follow_ || engine_.is_out_of_use()) return;
+  if (engine_.lacks_thread) return run_for_thread(now);
+  if (!maintenance_mutex_.try_lock()) return;
   next_follow_ = base::add_saturated(now, kFollowInterval);
   const base::FileSizeSignalBlock block;  // opening the file may create FILE-shm
   try {
@@ -185,6 +188,19 @@ void Worker::follow() noexcept {
     engine_.counters.worker_errors.add();
   }
   maintenance_mutex_.unlock();
+}
+
+void Worker::run_for_thread(std::int64_t now) noexcept {
+  try {
+    if (is_in_hook() || events_.are_behind()) return;
+    next_follow_ = base::add_saturated(now, kFollowInterval);
+    (void)with_free_maintenance_lock([now](MaintenancePass& pass) -> Status {
+      (void)pass.run_once({now, false});
+      return {};
+    });
+  } catch (const std::exception&) {  // out of memory for the events
+    engine_.counters.worker_errors.add();
+  }
 }
 
 bool Worker::is_in_hook() const noexcept { return Events::is_in_hook(); }
@@ -217,11 +233,17 @@ void Worker::sleep(bool more) {
   if (choose_sleep() == Sleep::until_flush && !is_needed_now()) (void)sleep_once(more);
 }
 
-Worker::Woken Worker::sleep_once(bool more) {
+std::int64_t Worker::begin_sleep(bool more) {
   sleep_ = Sleep::until_work;
   const Sleep how = choose_sleep();
   sleep_ = how;
-  const std::int64_t length = shortened_for_tier(length_of(how, more));
+  if (how == Sleep::until_retry) return retry_pause_.next();
+  retry_pause_ = {};
+  return shortened_for_tier(length_of(how, more));
+}
+
+Worker::Woken Worker::sleep_once(bool more) {
+  const std::int64_t length = begin_sleep(more);
   Woken woken = Woken::no;
   {
     const base::Lock lock(wake_mutex_);
@@ -235,6 +257,7 @@ Worker::Woken Worker::sleep_once(bool more) {
 }
 
 Worker::Sleep Worker::choose_sleep() const {
+  if (engine_.pending.has_refused_for_long()) return Sleep::until_retry;
   return engine_.pending.empty() ? Sleep::until_work : Sleep::until_flush;
 }
 
@@ -268,7 +291,8 @@ void Worker::wake() noexcept {
   // the thread sleeps. So at least one of them sees the other.
   const Sleep asleep = sleep_.load();
   if (asleep == Sleep::awake) return;
-  if (asleep == Sleep::until_flush && !engine_.pending.is_urgent()) return;
+  if (asleep == Sleep::until_retry && engine_.pending.is_refusing()) return;
+  if (asleep != Sleep::until_work && !engine_.pending.is_urgent()) return;
   wake_up(Woken::by_a_write);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -17,14 +18,32 @@
 // `MaintenancePass` contains the work, in bounded steps. `Worker` owns the only pass of a cache and
 // decides which thread runs it and when. `Events` calls the hooks.
 //
-// Threads. In thread mode the worker has one thread, which runs a pass when there is work. `run`,
-// `flush` and `compact` run a pass on the calling thread, in both modes.
+// Threads. In thread mode the worker has one thread, which runs a pass when there is work. If it
+// cannot start, a put or a read runs a short pass once a second. `run`, `flush` and `compact` run a
+// pass on the calling thread, in both modes.
 //
 // Locks. The maintenance lock is held around a whole pass, with all its SQL. After it is released,
 // the same thread calls the hooks, without any lock. `Events` has a mutex for the queued events,
 // and the worker one for the sleep of its thread. engine/engine.hpp has the order of all locks.
 
 namespace ashmemo::maintenance {
+
+/// The pause between two attempts to write to a store that refuses: 20 ms at first, and twice as
+/// long after each further failure, at most a second. Each attempt may write a group and roll it
+/// back, which costs time and wears the device. Threads: one at a time.
+class RetryPause {
+ public:
+  static constexpr std::int64_t kFirst = 20'000;
+  static constexpr std::int64_t kMax = 1'000'000;
+
+  [[nodiscard]] std::int64_t next() noexcept {
+    length_ = std::clamp(length_ * 2, kFirst, kMax);
+    return length_;
+  }
+
+ private:
+  std::int64_t length_ = 0;
+};
 
 /// Runs the maintenance of one cache. Threads: any, except where a function says otherwise.
 class Worker final : public engine::WorkerControl {
@@ -38,7 +57,7 @@ class Worker final : public engine::WorkerControl {
   void start_without_store(const base::Failure& failure);
   /// Starts the thread, in thread mode.
   [[nodiscard]] base::Status start();
-  /// Continues without a thread after a failed `start`, as in manual mode, and reports it.
+  /// Continues without a thread after a failed `start`, and reports it. Callers do its work.
   void go_on_without_thread(const base::Failure& failure);
   /// Writes what was accepted (for at most `close_wait`), ends the thread and closes the store.
   /// Does nothing the second time, and in a forked child.
@@ -51,6 +70,10 @@ class Worker final : public engine::WorkerControl {
   /// Calls the hooks for the queued events. For read-only caches, which have no pass that does it.
   void notify() { deliver_events(); }
 
+  /// The thread is about to sleep after a pass. `more`: there is more work. Returns how long, in
+  /// microseconds. Called by the thread, and by tests.
+  [[nodiscard]] std::int64_t begin_sleep(bool more);
+
   void wake() noexcept override;
   void wake_now() noexcept override;
   bool run_pending_now() override;
@@ -61,7 +84,8 @@ class Worker final : public engine::WorkerControl {
 
  private:
   /// How the thread sleeps, so that callers wake it only if that is useful.
-  enum class Sleep : std::uint8_t { awake, until_flush, until_work };
+  /// While the store has refused to write for `max_wait`, no caller waits for it.
+  enum class Sleep : std::uint8_t { awake, until_flush, until_work, until_retry };
   /// Why a sleep ended early.
   enum class Woken : std::uint8_t { no, by_a_write, by_a_call };
 
@@ -72,6 +96,7 @@ class Worker final : public engine::WorkerControl {
   void after_maintenance();
   void deliver_events();
   bool pass(const Budget& budget);
+  void run_for_thread(std::int64_t now) noexcept;
   base::Failure unexpected(const std::string& what);
 
   [[nodiscard]] Budget thread_budget() const;
@@ -100,6 +125,7 @@ class Worker final : public engine::WorkerControl {
   base::Condition wake_condition_;
   Woken woken_ ASHMEMO_GUARDED_BY(wake_mutex_) = Woken::no;
   std::atomic<Sleep> sleep_{Sleep::awake};
+  RetryPause retry_pause_;  // used by the thread only
   std::atomic<bool> stopping_{false};
   std::thread thread_;
   std::atomic<bool> has_thread_{false};

@@ -9,10 +9,14 @@
 #include <fstream>
 #include <functional>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "support/cache_fixture.hpp"
 #include "support/child.hpp"
 #include "support/opening.hpp"
+#include "support/rendezvous.hpp"
 
 namespace fs = std::filesystem;
 using namespace ashmemo;
@@ -100,6 +104,31 @@ TEST_SUITE("system") {
     }
     CHECK(f->stats().dropped == 0);
     CHECK(f.heard.notices().size() == 3);
+  }
+
+  TEST_CASE("a removal is counted and reported although its log was deleted after the commit") {
+    CacheFixture f({.durability = Durability::commit});
+    f.listen_to_removals();
+    for (const char* key : {"a", "p1", "p2"}) CHECK(f->put(key, 1));
+    bool deletes = true;
+    const AtTestPoints points([&](std::string_view point) {
+      if (point != "commit: done" || !std::exchange(deletes, false)) return;
+      fs::remove(f.path + "-wal");
+      fs::remove(f.path + "-shm");
+    });
+    SUBCASE("of a key") {
+      CHECK(f->erase("a"));
+      CHECK(f.heard.removals() == std::vector<std::string>{"a erased"});
+      CHECK(f->stats().erased == 1);
+      CHECK_FALSE(f.in_file("a"));
+    }
+    SUBCASE("of a prefix") {
+      CHECK(f->erase_prefix("p") == 2);
+      CHECK(f.heard.removals() == std::vector<std::string>{"p1 erased", "p2 erased"});
+      CHECK(f->stats().erased == 2);
+      CHECK(f.in_file("a"));
+    }
+    CHECK(f.heard.count(NoticeKind::file_lost) == 1);
   }
 
   TEST_CASE("acknowledged writes stay when another program has created a new log") {

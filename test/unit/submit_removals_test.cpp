@@ -1,9 +1,12 @@
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -11,6 +14,7 @@
 #include <ashmemo/error.hpp>
 
 #include "submit_fixture.hpp"
+#include "support/rendezvous.hpp"
 
 // Removals in the queue: the rows that they count, and when they wait.
 
@@ -196,6 +200,26 @@ TEST_SUITE("unit") {
     CHECK(fake.file->keys() == std::vector<std::string>{"a"});
     CHECK(fake.engine.pending.bytes() == 0);
     CHECK(fake.recorded->count(NoticeKind::everything_removed) == 1);
+  }
+
+  TEST_CASE("a put whose value a removal ends before the commit counts as kept") {
+    Options options = FakeEngine::manual();
+    options.durability = Durability::commit;
+    FakeEngine fake(options);
+    REQUIRE(fake.open().ok());
+    std::function<void()> remove = [&] { CHECK(fake.erase("a") == 1); };
+    SUBCASE("of its key") {}
+    SUBCASE("of a prefix") {
+      remove = [&] { fake.queue_removal("a"); };
+    }
+    {
+      const test::AtTestPoints points([&](std::string_view point) {
+        if (point == "change: queued" && remove) std::exchange(remove, nullptr)();
+      });
+      CHECK(fake.put("a", "1") == 1);
+    }
+    CHECK_FALSE(fake.get("a"));
+    CHECK_FALSE(fake.file->has("a"));
   }
 
   TEST_CASE("erase of keys and ranges waits for all of them") {

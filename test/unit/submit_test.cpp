@@ -335,6 +335,36 @@ TEST_SUITE("unit") {
     CHECK(fake.put("b", kFillsTheQueue) == 1);
   }
 
+  TEST_CASE("in manual mode one call a second waits for the end of a long read") {
+    Options options = with(Durability::commit);
+    options.timing.max_wait = std::chrono::milliseconds(10);
+    FakeEngine fake(options);
+    REQUIRE(fake.open().ok());
+    fake.file->own_reader = true;
+    fake.file->wal_bytes = 9 * MiB;
+    fake.faults->before(Call::checkpoint,
+                        [&] { fake.clock->advance(std::chrono::milliseconds(1)); });
+    for (const int calls : {1, 10}) {
+      CHECK(fake.put_all(test::numbered("k", calls), "1") == 0);
+      CHECK(fake.file->checkpoints <= 12);
+    }
+    for (int i = 0; i < 10; ++i) CHECK(fake.put("a", "1") == 0);
+    CHECK(fake.erase("b") == 0);
+    CHECK(fake.file->checkpoints <= 12);
+    fake.clock->advance(std::chrono::seconds(1));
+    CHECK(fake.put("a", "1") == 0);
+    CHECK(fake.file->checkpoints > 12);
+    fake.file->own_reader = false;
+    fake.clock->advance(std::chrono::seconds(1));
+    CHECK(fake.put("a", "1") == 1);
+    fake.file->own_reader = true;
+    fake.file->wal_bytes = 9 * MiB;
+    const int before = fake.file->checkpoints;
+    CHECK(fake.put("a", "1") == 0);  // it waits, because the store has written
+    CHECK(fake.file->checkpoints > before + 5);
+    fake.file->own_reader = false;
+  }
+
   TEST_CASE("an empty queue accepts an entry larger than queue_bytes") {
     FakeEngine fake(with_small_queue());
     REQUIRE(fake.open().ok());

@@ -129,6 +129,28 @@ TEST_SUITE("unit") {
     CHECK(fake.engine.counters.dropped.get() == 0);
   }
 
+  TEST_CASE("the pause between two attempts grows while the store refuses to write") {
+    constexpr std::int64_t kMillisecond = 1'000;
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    for (int times = 0; times < 2; ++times) {
+      fake.put("a", "1");
+      fake.faults->fail_always(Call::begin, FailureKind::io);
+      for (int i = 0; i < 3; ++i) {
+        CHECK_FALSE(fake.worker.flush().ok());
+        CHECK(fake.worker.begin_sleep(true) == 20 * kMillisecond);  // a caller may wait
+      }
+      fake.clock->advance(fake.engine.options.timing.max_wait);
+      for (const std::int64_t length : {20, 40, 80, 160, 320, 640, 1000, 1000}) {
+        CHECK(fake.worker.begin_sleep(true) == length * kMillisecond);
+        CHECK_FALSE(fake.worker.flush().ok());
+      }
+      fake.faults->heal();
+      CHECK(fake.worker.flush().ok());
+      CHECK(fake.worker.begin_sleep(true) == 20 * kMillisecond);  // for more work
+    }
+  }
+
   TEST_CASE("an exception outside a transaction does not stop the worker") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());

@@ -202,6 +202,26 @@ TEST_SUITE("unit") {
     CHECK(queue.commit_all().ends_with("k0001 "));
   }
 
+  TEST_CASE("removals that replace puts are bounded while the store refuses") {
+    Queue queue;
+    queue.refuse();
+    std::vector<std::int64_t> lost;
+    for (const std::string& key : test::numbered("k", 1'000)) {
+      REQUIRE(queue.put(key).accepted);
+      const Offered removed = queue.remove(key);
+      REQUIRE(removed.slot);
+      if (removed.lost) lost.push_back(*removed.lost);
+      REQUIRE(queue.find(key) == Kind::removed);
+      REQUIRE(queue.writes.bytes() <= 2 * kMaxBytes);
+      REQUIRE(queue.remove(key).slot);  // replaces a removal
+    }
+    REQUIRE_FALSE(lost.empty());
+    CHECK(lost.front() == 1);  // the put of the same key
+    queue.writes.set_refusing(false);
+    CHECK(queue.commit_all().starts_with("[] k"));
+    CHECK(queue.writes.bytes() == 0);
+  }
+
   TEST_CASE("removals are replaced only after the store has refused for max_wait") {
     Queue queue;
     const auto remove_many = [&queue](const char* base) {

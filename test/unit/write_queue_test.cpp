@@ -675,4 +675,27 @@ TEST_SUITE("unit") {
     }
     CHECK(queue.writes.empty());
   }
+
+  TEST_CASE("the queue is not urgent after a removal has dropped a full group of a sweep") {
+    Queue queue(std::size_t{8} << 20);
+    for (const std::string& key : test::numbered("k", 2'500)) queue.put(key);
+    queue.command(Range::Kind::erase_all);
+    queue.writes.finish(queue.take());
+    CHECK(queue.writes.empty());
+    CHECK_FALSE(queue.writes.is_urgent());
+  }
+
+  TEST_CASE("no caller waits for space until a group has left the queue") {
+    Queue queue;
+    queue.remove_all_of("x");
+    queue.put("xa");
+    queue.writes.set_refusing(true);
+    queue.writes.set_stuck(INT64_MAX);
+    const Group step = queue.take();
+    queue.writes.set_refusing(false);  // a step of the removal was committed
+    queue.writes.give_back(step, false);
+    CHECK(queue.writes.is_stuck());
+    queue.writes.finish(queue.take());
+    CHECK_FALSE(queue.writes.is_stuck());
+  }
 }
