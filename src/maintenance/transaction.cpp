@@ -2,6 +2,7 @@
 
 #include <deque>
 #include <exception>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -86,6 +87,9 @@ base::Status Transactions::in_transaction(store::Store& store, const Body& body,
     if (!done.ok() || store.is_log_in_place()) return done;
     return base::Failure{base::FailureKind::unavailable, 0,
                          "another program has deleted or replaced the write-ahead log"};
+  } catch (const std::bad_alloc&) {
+    engine_.counters.worker_errors.add();
+    return store::out_of_memory("writing");
   } catch (const std::exception& error) {
     return unexpected(error.what());
   } catch (...) {

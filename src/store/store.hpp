@@ -133,6 +133,9 @@ struct FileSizes {
   std::int64_t wal_bytes = 0;
 };
 
+/// The failure of an operation that found no memory.
+[[nodiscard]] base::Failure out_of_memory(std::string_view doing);
+[[nodiscard]] bool is_out_of_memory(const base::Failure& failure) noexcept;
 /// Whether the device failed to read the file.
 [[nodiscard]] bool is_unreadable(const base::Failure& failure) noexcept;
 
