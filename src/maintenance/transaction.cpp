@@ -118,7 +118,7 @@ void Transactions::committed(store::Writer& writer, Changes& changes) {
   if (events_.wants_removals() && !changes.removed.empty()) events_.add(std::move(changes.removed));
   if (disk_full_.is_freeing_space()) return;
   engine_.pending.set_refusing(false);
-  if (evicting_fails_) return;
+  if (deleting_fails_) return;
   engine_.set_health(HealthState::ok);
   for (const NoticeKind trouble : {NoticeKind::busy, NoticeKind::write_failed}) {
     engine_.notices.notify_end(trouble, NoticeKind::recovered,
