@@ -189,7 +189,10 @@ Status Committer::commit_writes(store::Store& store, engine::Group& group, const
   }
   Status done = try_writes(store, group);
   if (done.ok()) tries_without_memory_ = 0;
-  if (done.ok() || !is_caused_by_value(done.failure())) return done;
+  if (done.ok()) return done;
+  const bool is_too_large = time.is_last_try && done.failure().kind == FailureKind::full &&
+                            puts_of(group).bytes > DiskFullMode::kMaxEntryBytes;
+  if (!is_too_large && !is_caused_by_value(done.failure())) return done;
   if (group.items.size() == 1) {
     // A removal that fails stays queued, because its entry must not become visible again.
     engine::Group::Item& item = group.items.front();

@@ -19,6 +19,7 @@ namespace ashmemo::maintenance {
 struct CommitTime {
   WaitsForReads waits = WaitsForReads::at_length;
   std::int64_t until = base::kForever;  // steady clock
+  bool is_last_try = false;             // on a full disk: drops a large entry that finds no space
 };
 
 /// Writes the pending items to the file, one group at a time.

@@ -185,14 +185,16 @@ Status MaintenancePass::commit_some(store::Store& store, const CommitTime& time)
   return hold_limits(store, before, time.waits);
 }
 
-/// On a full disk tries a smaller group, and then again after freeing space.
+/// On a full disk tries a smaller group, and then again after freeing space. If even then a large
+/// entry finds no space, it is dropped.
 Status MaintenancePass::commit_next(store::Store& store, const CommitTime& time) {
   Status done = committer_.commit_next(store, time);
   if (!is_disk_full(done)) return done;
   begin_disk_full_mode(store);
   done = committer_.commit_next(store, time);
   if (!is_disk_full(done)) return done;
-  return free_disk_space(store).ok() ? committer_.commit_next(store, time) : done;
+  if (!free_disk_space(store).ok()) return done;
+  return committer_.commit_next(store, {time.waits, time.until, true});
 }
 
 /// Evicts at least as many bytes as the group added, even if the evicted rows are small. Excess
