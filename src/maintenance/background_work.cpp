@@ -131,9 +131,10 @@ void Sweeper::report_damaged(const std::string& key) {
 Status Sweeper::delete_retired(store::Store& store) {
   const bool begins = walked_store_.lock().get() != &store;
   std::optional<std::int64_t> at_row = begins ? 0 : at_row_;
+  std::vector<store::CalculationRow> unwritten;
   Status done = transactions_.run(store, [&](store::Writer& writer, Changes& changes) -> Status {
     if (begins) {
-      if (Status begun = begin_walk(writer); !begun.ok()) return begun;
+      if (Status begun = begin_walk(writer, &unwritten); !begun.ok()) return begun;
     }
     auto deleted = writer.delete_retired(&at_row, transactions_.portion().rows);
     if (!deleted.ok()) return deleted.failure();
@@ -142,19 +143,23 @@ Status Sweeper::delete_retired(store::Store& store) {
     }
     return at_row ? Status{} : writer.delete_calculations(walked_ids_);
   });
-  if (!done.ok()) return done;
+  if (!done.ok()) {
+    engine_.catalog.give_back_unwritten(unwritten);
+    return done;
+  }
   if (!at_row) engine_.catalog.drop_retired(walked_ids_);
   walked_store_ = at_row ? engine_.store.get() : nullptr;
   at_row_ = at_row.value_or(0);
   return done;
 }
 
-// Writes the retired calculations to the file, because the command that retires them may still be
-// queued. Otherwise the walk would skip their entries and then forget the calculations.
-Status Sweeper::begin_walk(store::Writer& writer) {
+// Writes the calculations that are not yet written, because the command that retires them may still
+// be queued. Otherwise the walk would skip their entries and then forget the calculations.
+Status Sweeper::begin_walk(store::Writer& writer, std::vector<store::CalculationRow>* unwritten) {
   walked_ids_.clear();
-  for (const store::CalculationRow& row : engine_.catalog.retired()) {
-    walked_ids_.push_back(row.id);
+  for (const store::CalculationRow& row : engine_.catalog.retired()) walked_ids_.push_back(row.id);
+  *unwritten = engine_.catalog.take_unwritten();
+  for (const store::CalculationRow& row : *unwritten) {
     if (Status put = writer.put_calculation(row); !put.ok()) return put;
   }
   return {};

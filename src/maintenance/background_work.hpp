@@ -57,15 +57,22 @@ class Sweeper {
   /// Reads the suspect rows again and deletes those that still do not match their checksums.
   [[nodiscard]] base::Status delete_damaged(store::Store& store);
 
-  [[nodiscard]] bool has_retired() const { return engine_.catalog.has_retired(); }
+  [[nodiscard]] bool has_retired() const { return engine_.catalog.retired_count() > 0; }
+  /// Whether there are so many retired calculations that the walk must hurry. Each of them is a row
+  /// of the file, and one command adds one.
+  [[nodiscard]] bool has_many_retired() const {
+    return engine_.catalog.retired_count() > kManyRetired;
+  }
   /// One step of a walk through the table.
   [[nodiscard]] base::Status delete_retired(store::Store& store);
 
  private:
+  static constexpr std::size_t kManyRetired = 1'000;
+
   using Delete = std::function<base::Result<store::Writer::Due>(store::Writer&, int limit)>;
   [[nodiscard]] base::Status expire(store::Store& store, const Delete& remove, bool* more);
   void report_damaged(const std::string& key);
-  base::Status begin_walk(store::Writer& writer);
+  base::Status begin_walk(store::Writer& writer, std::vector<store::CalculationRow>* unwritten);
 
   engine::Engine& engine_;
   Transactions& transactions_;

@@ -11,6 +11,7 @@ using base::Status;
 namespace {
 
 // Background deletions and touches: ten transactions of each a second, so that reads hardly notice.
+// Many retired calculations are deleted faster.
 constexpr Duration kQuietInterval = std::chrono::milliseconds(100);
 
 // While there is work, a pass checks once a second whether the file was deleted, replaced or
@@ -330,6 +331,7 @@ Status MaintenancePass::delete_some(store::Store& store, const Budget& budget, b
       if (Status s = evict_some(store); !s.ok()) return s;
     }
   }
+  if (Status s = delete_many_retired(store, budget); !s.ok()) return s;
   *more = *more || more_is_expired_ || !engine_.suspects.empty() ||
           (sweeper_.has_retired() && !retired_.fail) || evictor_.has_work(store.writer()->totals());
   return {};
@@ -343,6 +345,19 @@ Status MaintenancePass::expire(store::Store& store, const Budget& budget) {
 
 Status MaintenancePass::delete_retired(store::Store& store) {
   return try_to_delete(retired_, [&] { return sweeper_.delete_retired(store); });
+}
+
+/// Without the pauses of other deletions, because the retired rows have a bound. Callers may add
+/// them faster than a walk through a large file with pauses ends.
+Status MaintenancePass::delete_many_retired(store::Store& store, const Budget& budget) {
+  while (sweeper_.has_many_retired() && !disk_full_.is_active() &&
+         engine_.clock->steady_now() < budget.until) {
+    const auto has_space = upkeep_.make_wal_space(store);
+    if (!has_space.ok()) return has_space.failure();
+    if (!*has_space) return {};
+    if (Status s = delete_retired(store); !s.ok() || retired_.fail) return s;
+  }
+  return {};
 }
 
 /// If the device cannot read a row that must be deleted, the other work goes on and the next tries

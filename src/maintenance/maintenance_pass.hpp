@@ -79,6 +79,7 @@ class MaintenancePass {
   base::Status delete_some(store::Store& store, const Budget& budget, bool* more);
   base::Status expire(store::Store& store, const Budget& budget);
   base::Status delete_retired(store::Store& store);
+  base::Status delete_many_retired(store::Store& store, const Budget& budget);
   /// Background deletions of one kind, which a bad sector can make fail at each try.
   struct Deletions {
     bool fail = false;

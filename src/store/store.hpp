@@ -190,6 +190,7 @@ class Store {
   [[nodiscard]] virtual base::Result<std::vector<StoredEntry>> page(std::string_view prefix,
                                                                     std::string_view after,
                                                                     int limit) = 0;
+  /// By id. Retired rows have no texts.
   [[nodiscard]] virtual base::Result<std::vector<CalculationRow>> calculations() = 0;
   /// The totals in the file. For read-only access; a writer knows them without reading.
   [[nodiscard]] virtual base::Result<Totals> totals() = 0;

@@ -199,6 +199,39 @@ TEST_SUITE("unit") {
     bench.fake.faults->heal();
   }
 
+  TEST_CASE("many retired calculations are deleted without pauses") {
+    Bench bench;
+    const auto words = bench.fake.engine.catalog.add("Post", "words", 1, "");
+    std::vector<store::CalculationRow> stored;
+    const auto take = [&] {
+      for (const auto& each : bench.fake.engine.catalog.take_unwritten()) stored.push_back(each);
+    };
+    test::FakeRow row;
+    row.byte_size = 10;
+    for (int i = 0; i < 3'000; ++i) {
+      take();
+      row.calculation_id = words->id;
+      bench.fake.file->plant("Post:" + std::to_string(i), row);
+      bench.fake.engine.catalog.renew(words);
+    }
+    take();
+    bench.fake.file->change([&](auto& state) {
+      for (const auto& each : stored) state.calculations[each.id] = each;
+    });
+    REQUIRE(bench.fake.engine.catalog.retired_count() == 3'000);
+    SUBCASE("within the budget of a pass") {
+      (void)bench.run_once();
+      CHECK(bench.fake.engine.catalog.retired_count() == 0);
+      CHECK(bench.fake.file->keys().empty());
+    }
+    SUBCASE("but not while the log is full") {
+      bench.fake.file->wal_bytes = 8 * MiB;
+      bench.fake.file->own_reader = true;
+      (void)bench.run_once();
+      CHECK(bench.fake.file->keys().size() == 3'000);
+    }
+  }
+
   TEST_CASE("a pass evicts in smaller transactions on a full disk") {
     Bench bench(test::limited(Eviction::fifo, unlimited, 300'000));
     for (const std::string& key : test::numbered("k", 3'000)) test::offer(bench.fake, key);
