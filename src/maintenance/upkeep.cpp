@@ -114,7 +114,8 @@ base::Result<bool> Upkeep::find_wal_space(store::Store& store, WaitsForReads wai
     report_blocked();
     if (waits == WaitsForReads::once || is_blocked_by_foreign_reader()) return false;
     if (waits == WaitsForReads::max_wait && deadline.is_over()) return false;
-    if (waits == WaitsForReads::at_length && attempts == kMaxAttempts) return true;
+    // The next cache may only meet a long log, but what a closing cache does not write is lost.
+    if (waits == WaitsForReads::at_length && attempts == kMaxAttempts) return engine_.closed.load();
   }
 }
 

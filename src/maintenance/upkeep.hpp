@@ -14,7 +14,7 @@ namespace ashmemo::maintenance {
 enum class WaitsForReads : std::uint8_t {
   once,      // one attempt of 0.1 seconds; the next pass tries again
   max_wait,  // Options::timing.max_wait, because a caller waits; then the writes stay queued
-  at_length  // ten seconds; then the work continues beside the reads
+  at_length  // ten seconds; then the writes stay queued, but a closing cache goes on
 };
 
 /// Keeps the file and its WAL small. Each function does a bounded amount of work.
