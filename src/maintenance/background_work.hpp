@@ -15,8 +15,8 @@ namespace ashmemo::maintenance {
 
 /// Writes what reads recorded: touches of rows, and the counters of calculations.
 ///
-/// Touches are hints. Those of a failed transaction are lost, and counted as lost. Those that are
-/// not yet written stay in the access buffer, where the evictor finds them.
+/// Touches are hints. Those of a failed transaction or of an unreadable row are lost, and counted.
+/// Those that are not yet written stay in the access buffer, where the evictor finds them.
 class AccessWriter {
  public:
   AccessWriter(engine::Engine& engine, Transactions& transactions)
@@ -32,6 +32,8 @@ class AccessWriter {
  private:
   base::Status write_touches(store::Store& store, const std::vector<std::int64_t>& rows,
                              std::size_t* done);
+  [[nodiscard]] bool take_next(const std::vector<std::int64_t>& rows, std::size_t* done,
+                               std::vector<store::TouchRow>* taken);
   base::Status write_counters(store::Store& store);
 
   engine::Engine& engine_;
