@@ -261,9 +261,9 @@ std::vector<store::CalculationRow> Catalog::retired() const {
   return out;
 }
 
-bool Catalog::has_retired() const {
+std::size_t Catalog::retired_count() const {
   base::Lock lock(mutex_);
-  return !retired_.empty();
+  return retired_.size();
 }
 
 void Catalog::drop_retired(std::span<const std::int64_t> ids) {

@@ -85,7 +85,7 @@ class Catalog {
   [[nodiscard]] bool is_current(std::int64_t id) const { return id == 0 || has_current(id); }
   /// The rows whose entries the worker must delete.
   [[nodiscard]] std::vector<store::CalculationRow> retired() const;
-  [[nodiscard]] bool has_retired() const;
+  [[nodiscard]] std::size_t retired_count() const;
   /// Forgets these ids, because all their entries are deleted.
   void drop_retired(std::span<const std::int64_t> ids);
 

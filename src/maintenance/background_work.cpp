@@ -15,6 +15,10 @@ namespace {
 // Clocks are corrected by seconds all the time. Entries that are nearer than this will answer soon.
 constexpr std::int64_t kFarFuture = 60'000'000;
 
+// Transactions for the same touches. Each one meets another row that the device cannot read. After
+// the last one the round ends, because the device probably reads nothing.
+constexpr int kMaxTries = 10;
+
 }  // namespace
 
 // ---- AccessWriter
@@ -24,32 +28,55 @@ Status AccessWriter::write_some(store::Store& store, bool* more) {
   const std::vector<std::int64_t> rows = engine_.access_buffer.rows(written_up_to_, max_rows);
   std::size_t done = 0;
   Status written = write_touches(store, rows, &done);
-  *more = rows.size() == max_rows || done < rows.size();
+  const bool is_unreadable = !written.ok() && store::is_unreadable(written.failure());
+  *more = !is_unreadable && (rows.size() == max_rows || done < rows.size());
   if (done > 0) written_up_to_ = rows[done - 1];
   if (!*more) written_up_to_ = 0;
-  if (!written.ok()) return written;
+  if (!written.ok() && !is_unreadable) return written;
   return *more ? Status{} : write_counters(store);
 }
 
+/// A row that the device cannot read ends the transaction. Then the other touches are tried again
+/// without it, a few times.
 Status AccessWriter::write_touches(store::Store& store, const std::vector<std::int64_t>& rows,
                                    std::size_t* done) {
   if (rows.empty()) return {};
-  std::int64_t taken = 0;  // reads
-  Status all = transactions_.run(store, [&](store::Writer& writer, Changes& changes) -> Status {
-    std::int64_t bytes = 0;
-    while (*done < rows.size() && bytes < transactions_.portion().bytes) {
-      const auto touch = engine_.access_buffer.take(rows[(*done)++]);
-      if (!touch) continue;  // the evictor took it first
-      taken += touch->count;
-      const auto written = writer.touch(*touch);
-      if (!written.ok()) return written.failure();
-      (*written ? changes.touches_written : changes.touches_dropped) += *written ? 1 : touch->count;
-      bytes = base::add_saturated(bytes, written->value_or(0));
-    }
-    return {};
-  });
-  if (!all.ok()) engine_.counters.touches_lost.add(taken);
+  std::vector<store::TouchRow> taken;
+  Status all;
+  for (int tries = 0; tries < kMaxTries; ++tries) {
+    std::size_t at = 0;
+    all = transactions_.run(store, [&](store::Writer& writer, Changes& changes) -> Status {
+      std::int64_t bytes = 0;
+      for (; bytes < transactions_.portion().bytes; ++at) {
+        if (at == taken.size() && !take_next(rows, done, &taken)) break;
+        const store::TouchRow& touch = taken[at];
+        const auto written = writer.touch(touch);
+        if (!written.ok()) return written.failure();
+        (*written ? changes.touches_written : changes.touches_dropped) +=
+            *written ? 1 : touch.count;
+        bytes = base::add_saturated(bytes, written->value_or(0));
+      }
+      return {};
+    });
+    if (all.ok()) return all;
+    if (!store::is_unreadable(all.failure()) || at == taken.size()) break;
+    engine_.counters.touches_lost.add(taken[at].count);
+    taken.erase(taken.begin() + static_cast<std::ptrdiff_t>(at));
+  }
+  for (const store::TouchRow& touch : taken) engine_.counters.touches_lost.add(touch.count);
   return all;
+}
+
+/// Returns false if no touch remains. The evictor may have taken some.
+bool AccessWriter::take_next(const std::vector<std::int64_t>& rows, std::size_t* done,
+                             std::vector<store::TouchRow>* taken) {
+  while (*done < rows.size()) {
+    const auto touch = engine_.access_buffer.take(rows[(*done)++]);
+    if (!touch) continue;
+    taken->push_back(*touch);
+    return true;
+  }
+  return false;
 }
 
 Status AccessWriter::write_counters(store::Store& store) {
@@ -131,9 +158,10 @@ void Sweeper::report_damaged(const std::string& key) {
 Status Sweeper::delete_retired(store::Store& store) {
   const bool begins = walked_store_.lock().get() != &store;
   std::optional<std::int64_t> at_row = begins ? 0 : at_row_;
+  std::vector<store::CalculationRow> unwritten;
   Status done = transactions_.run(store, [&](store::Writer& writer, Changes& changes) -> Status {
     if (begins) {
-      if (Status begun = begin_walk(writer); !begun.ok()) return begun;
+      if (Status begun = begin_walk(writer, &unwritten); !begun.ok()) return begun;
     }
     auto deleted = writer.delete_retired(&at_row, transactions_.portion().rows);
     if (!deleted.ok()) return deleted.failure();
@@ -142,19 +170,23 @@ Status Sweeper::delete_retired(store::Store& store) {
     }
     return at_row ? Status{} : writer.delete_calculations(walked_ids_);
   });
-  if (!done.ok()) return done;
+  if (!done.ok()) {
+    engine_.catalog.give_back_unwritten(unwritten);
+    return done;
+  }
   if (!at_row) engine_.catalog.drop_retired(walked_ids_);
   walked_store_ = at_row ? engine_.store.get() : nullptr;
   at_row_ = at_row.value_or(0);
   return done;
 }
 
-// Writes the retired calculations to the file, because the command that retires them may still be
-// queued. Otherwise the walk would skip their entries and then forget the calculations.
-Status Sweeper::begin_walk(store::Writer& writer) {
+// Writes the calculations that are not yet written, because the command that retires them may still
+// be queued. Otherwise the walk would skip their entries and then forget the calculations.
+Status Sweeper::begin_walk(store::Writer& writer, std::vector<store::CalculationRow>* unwritten) {
   walked_ids_.clear();
-  for (const store::CalculationRow& row : engine_.catalog.retired()) {
-    walked_ids_.push_back(row.id);
+  for (const store::CalculationRow& row : engine_.catalog.retired()) walked_ids_.push_back(row.id);
+  *unwritten = engine_.catalog.take_unwritten();
+  for (const store::CalculationRow& row : *unwritten) {
     if (Status put = writer.put_calculation(row); !put.ok()) return put;
   }
   return {};

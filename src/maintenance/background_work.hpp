@@ -15,8 +15,8 @@ namespace ashmemo::maintenance {
 
 /// Writes what reads recorded: touches of rows, and the counters of calculations.
 ///
-/// Touches are hints. Those of a failed transaction are lost, and counted as lost. Those that are
-/// not yet written stay in the access buffer, where the evictor finds them.
+/// Touches are hints. Those of a failed transaction or of an unreadable row are lost, and counted.
+/// Those that are not yet written stay in the access buffer, where the evictor finds them.
 class AccessWriter {
  public:
   AccessWriter(engine::Engine& engine, Transactions& transactions)
@@ -32,6 +32,8 @@ class AccessWriter {
  private:
   base::Status write_touches(store::Store& store, const std::vector<std::int64_t>& rows,
                              std::size_t* done);
+  [[nodiscard]] bool take_next(const std::vector<std::int64_t>& rows, std::size_t* done,
+                               std::vector<store::TouchRow>* taken);
   base::Status write_counters(store::Store& store);
 
   engine::Engine& engine_;
@@ -57,15 +59,22 @@ class Sweeper {
   /// Reads the suspect rows again and deletes those that still do not match their checksums.
   [[nodiscard]] base::Status delete_damaged(store::Store& store);
 
-  [[nodiscard]] bool has_retired() const { return engine_.catalog.has_retired(); }
+  [[nodiscard]] bool has_retired() const { return engine_.catalog.retired_count() > 0; }
+  /// Whether there are so many retired calculations that the walk must hurry. Each of them is a row
+  /// of the file, and one command adds one.
+  [[nodiscard]] bool has_many_retired() const {
+    return engine_.catalog.retired_count() > kManyRetired;
+  }
   /// One step of a walk through the table.
   [[nodiscard]] base::Status delete_retired(store::Store& store);
 
  private:
+  static constexpr std::size_t kManyRetired = 1'000;
+
   using Delete = std::function<base::Result<store::Writer::Due>(store::Writer&, int limit)>;
   [[nodiscard]] base::Status expire(store::Store& store, const Delete& remove, bool* more);
   void report_damaged(const std::string& key);
-  base::Status begin_walk(store::Writer& writer);
+  base::Status begin_walk(store::Writer& writer, std::vector<store::CalculationRow>* unwritten);
 
   engine::Engine& engine_;
   Transactions& transactions_;

@@ -24,6 +24,9 @@ constexpr std::size_t kLookups = 1'000;
 // If none of this many keys (or up to twice as many) is in the file, no other is looked up.
 constexpr std::size_t kSample = 64;
 
+// Memory is usually free again soon. A value that finds none at each of these tries is too large.
+constexpr int kMaxTriesWithoutMemory = 50;
+
 /// Looks up some of the keys, at equal distances. Returns whether the file has one of them.
 bool has_some(store::Writer& writer, std::span<const store::RowidOf> keys) {
   std::vector<store::RowidOf> sample;
@@ -63,7 +66,7 @@ class TakenGroup {
   bool failed_ = true;
 };
 
-/// Whether the written value caused the failure, so that another try would fail too.
+/// Whether the written value may have caused the failure, so that another try would fail too.
 bool is_caused_by_value(const base::Failure& failure) {
   return failure.kind == FailureKind::too_large || failure.kind == FailureKind::other;
 }
@@ -196,11 +199,19 @@ Status Committer::commit_writes(store::Store& store, engine::Group& group, const
   }
   Status done = try_writes(store, group);
   group.is_lost = transactions_.has_lost_commit();
-  if (done.ok() || !is_caused_by_value(done.failure())) return done;
+  if (done.ok()) tries_without_memory_ = 0;
+  if (done.ok()) return done;
+  const bool is_too_large = time.is_last_try && done.failure().kind == FailureKind::full &&
+                            puts_of(group).bytes > DiskFullMode::kMaxEntryBytes;
+  if (!is_too_large && !is_caused_by_value(done.failure())) return done;
   if (group.items.size() == 1) {
     // A removal that fails stays queued, because its entry must not become visible again.
     engine::Group::Item& item = group.items.front();
     if (!item.write->is_put()) return done;
+    if (store::is_out_of_memory(done.failure()) &&
+        ++tries_without_memory_ < kMaxTriesWithoutMemory) {
+      return done;
+    }
     item.existed = item.kept = false;
     return drop(store, *item.write, done.failure());
   }
@@ -325,6 +336,7 @@ Status Committer::drop(store::Store& store, const engine::Write& write,
     return erase_older(writer, write, changes);
   });
   if (!done.ok()) return done;
+  tries_without_memory_ = 0;
   engine_.notices.notify(NoticeKind::writes_dropped,
                          fmt::format("{}: the value of {} cannot be stored and was dropped: {}",
                                      engine_.path, write.key(), failure.what),

@@ -19,6 +19,7 @@ namespace ashmemo::maintenance {
 struct CommitTime {
   WaitsForReads waits = WaitsForReads::at_length;
   std::int64_t until = base::kForever;  // steady clock
+  bool is_last_try = false;             // on a full disk: drops a large entry that finds no space
 };
 
 /// Writes the pending items to the file, one group at a time.
@@ -34,7 +35,8 @@ class Committer {
         policy_(policy) {}
 
   /// Commits the next group. A group that cannot be committed stays pending, in its place. A single
-  /// value that can never be stored is dropped and counted. The group also stays pending if the
+  /// value that can never be stored is dropped and counted. A lack of memory usually ends, so the
+  /// value is tried 50 times first. The group also stays pending if the
   /// transactions that must precede its own find no space in the write-ahead log, or no time.
   [[nodiscard]] base::Status commit_next(store::Store& store, const CommitTime& time);
   /// The rowids of the rows that the last group wrote.
@@ -75,6 +77,7 @@ class Committer {
   Sweeper& sweeper_;
   eviction::EvictionPolicy* const policy_;  // null: Eviction::none
   int singly_ = 0;  // the number of next writes that are committed alone, to find a bad one
+  int tries_without_memory_ = 0;             // of the next write, in a row
   std::weak_ptr<store::Store> sweep_store_;  // the sweep was arranged for this one
   std::vector<std::int64_t> written_;        // rowids
 };

@@ -32,6 +32,8 @@ class DiskFullMode {
   // pages that is enough for the write.
   static constexpr int kMaxSteps = 80;
   static constexpr std::int64_t kEnoughPages = 128;
+  // A larger entry may never find enough space. It must not block the writes behind it.
+  static constexpr std::int64_t kMaxEntryBytes = 512 * KiB;
 
   void begin();
   /// Ends the mode if its time is over.

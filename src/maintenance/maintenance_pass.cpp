@@ -1,5 +1,7 @@
 #include "maintenance/maintenance_pass.hpp"
 
+#include <utility>
+
 #include "base/saturate.hpp"
 
 namespace ashmemo::maintenance {
@@ -9,6 +11,7 @@ using base::Status;
 namespace {
 
 // Background deletions and touches: ten transactions of each a second, so that reads hardly notice.
+// Many retired calculations are deleted faster.
 constexpr Duration kQuietInterval = std::chrono::milliseconds(100);
 
 // While there is work, a pass checks once a second whether the file was deleted, replaced or
@@ -130,14 +133,17 @@ Status MaintenancePass::work(store::Store& store, const Budget& budget, bool* mo
 }
 
 /// Ends the refusing state if the store accepts writes again and nothing is pending, and the
-/// trouble of evictions that are not needed any more: commits an empty transaction. A long
-/// write-ahead log must be copied first, because an empty transaction also succeeds when that is
-/// impossible.
+/// trouble of evictions and deletions that are not needed any more: commits an empty transaction. A
+/// long write-ahead log must be copied first, because an empty transaction also succeeds when that
+/// is impossible.
 Status MaintenancePass::probe(store::Store& store) {
   if (!engine_.pending.empty() || before_group_) return {};
   const bool needs_no_eviction = unevicted_since_ && !evictor_.has_work(store.writer()->totals());
+  const bool needs_no_deletion = retired_.fail && !sweeper_.has_retired();
+  if (needs_no_deletion) retired_ = {};
   if (needs_no_eviction) set_unevicted(std::nullopt);
-  if (!engine_.pending.is_refusing() && !needs_no_eviction) return {};
+  report_deleting_fails();
+  if (!engine_.pending.is_refusing() && !needs_no_eviction && !needs_no_deletion) return {};
   if (Status s = upkeep_.checkpoint_if_long(store); !s.ok()) return s;
   return transactions_.run(store, [](store::Writer&, Changes&) -> Status { return {}; });
 }
@@ -180,14 +186,16 @@ Status MaintenancePass::commit_some(store::Store& store, const CommitTime& time)
   return hold_limits(store, before, time.waits);
 }
 
-/// On a full disk tries a smaller group, and then again after freeing space.
+/// On a full disk tries a smaller group, and then again after freeing space. If even then a large
+/// entry finds no space, it is dropped.
 Status MaintenancePass::commit_next(store::Store& store, const CommitTime& time) {
   Status done = committer_.commit_next(store, time);
   if (!is_disk_full(done)) return done;
   begin_disk_full_mode(store);
   done = committer_.commit_next(store, time);
   if (!is_disk_full(done)) return done;
-  return free_disk_space(store).ok() ? committer_.commit_next(store, time) : done;
+  if (!free_disk_space(store).ok()) return done;
+  return committer_.commit_next(store, {time.waits, time.until, true});
 }
 
 /// Evicts at least as many bytes as the group added, even if the evicted rows are small. Excess
@@ -233,7 +241,11 @@ Status MaintenancePass::evict_some(store::Store& store) {
 
 void MaintenancePass::set_unevicted(const std::optional<store::Totals>& since) {
   unevicted_since_ = since;
-  transactions_.set_evicting_fails(since.has_value());
+  report_deleting_fails();
+}
+
+void MaintenancePass::report_deleting_fails() noexcept {
+  transactions_.set_deleting_fails(unevicted_since_ || due_.fail || retired_.fail);
 }
 
 /// A bad sector can make every eviction fail. Then commits go on, until they have added an eighth
@@ -313,20 +325,57 @@ Status MaintenancePass::delete_some(store::Store& store, const Budget& budget, b
     if (Status s = sweeper_.delete_damaged(store); !s.ok()) return s;
     if (Status s = expire(store, budget); !s.ok()) return s;
     if (!more_is_expired_ && sweeper_.has_retired()) {
-      if (Status s = sweeper_.delete_retired(store); !s.ok()) return s;
+      if (Status s = delete_retired(store); !s.ok()) return s;
     }
     if (!more_is_expired_ && evictor_.has_work(store.writer()->totals())) {
       if (Status s = evict_some(store); !s.ok()) return s;
     }
   }
-  *more = *more || more_is_expired_ || !engine_.suspects.empty() || sweeper_.has_retired() ||
-          evictor_.has_work(store.writer()->totals());
+  if (Status s = delete_many_retired(store, budget); !s.ok()) return s;
+  *more = *more || more_is_expired_ || !engine_.suspects.empty() ||
+          (sweeper_.has_retired() && !retired_.fail) || evictor_.has_work(store.writer()->totals());
   return {};
 }
 
 Status MaintenancePass::expire(store::Store& store, const Budget& budget) {
   const bool due = is_due(&next_expiry_, engine_.options.timing.maintenance_interval, budget);
-  return due || more_is_expired_ ? sweeper_.expire_some(store, &more_is_expired_) : Status{};
+  if (!due && !more_is_expired_) return {};
+  return try_to_delete(due_, [&] { return sweeper_.expire_some(store, &more_is_expired_); });
+}
+
+Status MaintenancePass::delete_retired(store::Store& store) {
+  return try_to_delete(retired_, [&] { return sweeper_.delete_retired(store); });
+}
+
+/// Without the pauses of other deletions, because the retired rows have a bound. Callers may add
+/// them faster than a walk through a large file with pauses ends.
+Status MaintenancePass::delete_many_retired(store::Store& store, const Budget& budget) {
+  while (sweeper_.has_many_retired() && !disk_full_.is_active() &&
+         engine_.clock->steady_now() < budget.until) {
+    const auto has_space = upkeep_.make_wal_space(store);
+    if (!has_space.ok()) return has_space.failure();
+    if (!*has_space) return {};
+    if (Status s = delete_retired(store); !s.ok() || retired_.fail) return s;
+  }
+  return {};
+}
+
+/// If the device cannot read a row that must be deleted, the other work goes on and the next tries
+/// are rare. The trouble lasts until a try succeeds. Otherwise each commit would report its end,
+/// and each try its begin.
+Status MaintenancePass::try_to_delete(Deletions& deletions, const std::function<Status()>& step) {
+  const std::int64_t now = engine_.clock->steady_now();
+  if (!deletions.next_try.is_over(now)) return {};
+  const bool failed_before = std::exchange(deletions.fail, false);
+  report_deleting_fails();  // the commit of this step ends the trouble
+  Status done = step();
+  const bool is_unreadable = !done.ok() && store::is_unreadable(done.failure());
+  deletions.fail = !done.ok() && (failed_before || is_unreadable);
+  report_deleting_fails();
+  if (done.ok()) deletions.next_try = {};
+  if (!is_unreadable) return done;
+  deletions.next_try.failed(now, now);
+  return {};
 }
 
 Status MaintenancePass::keep_small(store::Store& store, const Budget& budget, bool* more) {

@@ -8,6 +8,7 @@
 #include "base/result.hpp"
 #include "base/saturate.hpp"
 #include "engine/engine.hpp"
+#include "engine/time.hpp"
 #include "eviction/eviction_policy.hpp"
 #include "maintenance/background_work.hpp"
 #include "maintenance/committer.hpp"
@@ -67,6 +68,7 @@ class MaintenancePass {
   base::Status hold_limits(store::Store& store, store::Totals before, WaitsForReads waits);
   base::Status evict_some(store::Store& store);
   void set_unevicted(const std::optional<store::Totals>& since);
+  void report_deleting_fails() noexcept;
   [[nodiscard]] bool may_grow(store::Store& store, const base::Failure& failure);
 
   void begin_disk_full_mode(store::Store& store);
@@ -76,6 +78,14 @@ class MaintenancePass {
   base::Status write_all_accesses(store::Store& store, WaitsForReads waits);
   base::Status delete_some(store::Store& store, const Budget& budget, bool* more);
   base::Status expire(store::Store& store, const Budget& budget);
+  base::Status delete_retired(store::Store& store);
+  base::Status delete_many_retired(store::Store& store, const Budget& budget);
+  /// Background deletions of one kind, which a bad sector can make fail at each try.
+  struct Deletions {
+    bool fail = false;
+    engine::BackOff next_try;
+  };
+  base::Status try_to_delete(Deletions& deletions, const std::function<base::Status()>& step);
   base::Status keep_small(store::Store& store, const Budget& budget, bool* more);
 
   base::Status finish_on(store::Store& store, WaitsForReads waits);
@@ -102,6 +112,8 @@ class MaintenancePass {
   // The totals before the last group, until the evictor has removed as much as the group added.
   std::optional<store::Totals> before_group_;
   std::optional<store::Totals> unevicted_since_;  // the totals when evictions began to fail
+  Deletions due_;                                 // of expired entries
+  Deletions retired_;                             // of entries of retired calculations
   /// Since when, and how often, pending writes failed because the device cannot read the file.
   struct Unwritten {
     std::weak_ptr<store::Store> store;

@@ -2,6 +2,7 @@
 
 #include <deque>
 #include <exception>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -88,6 +89,9 @@ base::Status Transactions::in_transaction(store::Store& store, const Body& body,
     lost_commit(changes);
     return base::Failure{base::FailureKind::unavailable, 0,
                          "another program has deleted or replaced the write-ahead log"};
+  } catch (const std::bad_alloc&) {
+    engine_.counters.worker_errors.add();
+    return store::out_of_memory("writing");
   } catch (const std::exception& error) {
     return unexpected(error.what());
   } catch (...) {
@@ -130,7 +134,7 @@ void Transactions::committed(store::Writer& writer, Changes& changes) {
   publish(writer.totals());
   if (disk_full_.is_freeing_space()) return;
   engine_.pending.set_refusing(false);
-  if (evicting_fails_) return;
+  if (deleting_fails_) return;
   engine_.set_health(HealthState::ok);
   for (const NoticeKind trouble : {NoticeKind::busy, NoticeKind::write_failed}) {
     engine_.notices.notify_end(trouble, NoticeKind::recovered,

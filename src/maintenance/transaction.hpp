@@ -48,8 +48,9 @@ class Transactions {
   /// Reports that the store refuses to write, because of a transaction or of a step that must come
   /// before one. Does nothing if the log was deleted: MaintenancePass then opens the file again.
   void failed(const store::Store& store, const base::Failure& failure);
-  /// While evicting fails and other transactions succeed, their commits do not end the trouble.
-  void set_evicting_fails(bool fails) noexcept { evicting_fails_ = fails; }
+  /// While evictions or deletions fail and other transactions succeed, their commits do not end the
+  /// trouble.
+  void set_deleting_fails(bool fails) noexcept { deleting_fails_ = fails; }
   /// Checks for changes by other programs, without a transaction. Afterwards the writer's totals
   /// are those of the file.
   [[nodiscard]] base::Status look(store::Store& store);
@@ -74,7 +75,7 @@ class Transactions {
   engine::Engine& engine_;
   Events& events_;
   const DiskFullMode& disk_full_;
-  bool evicting_fails_ = false;
+  bool deleting_fails_ = false;
   bool has_lost_commit_ = false;
 };
 

@@ -128,7 +128,8 @@ base::Result<bool> Upkeep::find_wal_space(store::Store& store, WaitsForReads wai
       next_wait_ = base::add_saturated(engine_.clock->steady_now(), kWaitInterval);
       return false;
     }
-    if (waits == WaitsForReads::at_length && attempts == kMaxAttempts) return true;
+    // The next cache may only meet a long log, but what a closing cache does not write is lost.
+    if (waits == WaitsForReads::at_length && attempts == kMaxAttempts) return engine_.closed.load();
   }
 }
 

@@ -16,7 +16,7 @@ enum class WaitsForReads : std::uint8_t {
   // Options::timing.max_wait, because a caller waits; then the writes stay queued. For a second
   // after it, or until the store writes again, other callers do not wait.
   max_wait,
-  at_length  // ten seconds; then the work continues beside the reads
+  at_length  // ten seconds; then the writes stay queued, but a closing cache goes on
 };
 
 /// Keeps the file and its WAL small. Each function does a bounded amount of work.

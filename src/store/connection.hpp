@@ -1,6 +1,7 @@
 #pragma once
 
 #include <SQLiteCpp/Database.h>
+#include <sqlite3.h>
 
 #include <cstdint>
 #include <memory>
@@ -39,6 +40,19 @@ inline constexpr std::int64_t kWalLeastBytes = 1024 * 1024;
 /// How long a connection waits for a lock. A reader finds a lock only while another program
 /// recovers or closes the file. The writer reports `busy` soon, because its thread has other work.
 inline constexpr int kBusyMilliseconds = 10;
+
+/// SQLite calls the busy handler in a checkpoint that needs all readers to finish. This one never
+/// waits.
+class NoWaiting {
+ public:
+  explicit NoWaiting(sqlite3* handle) : handle_(handle) { sqlite3_busy_timeout(handle_, 0); }
+  ~NoWaiting() { sqlite3_busy_timeout(handle_, kBusyMilliseconds); }
+  NoWaiting(const NoWaiting&) = delete;
+  NoWaiting& operator=(const NoWaiting&) = delete;
+
+ private:
+  sqlite3* handle_;
+};
 
 /// The state of FILE if everything is in it: no log or journal has content. Then a reader may open
 /// it as immutable, for as long as this state remains. nullopt otherwise.

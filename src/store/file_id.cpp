@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 
 #include <array>
+#include <cstdint>
 
 #include "base/platform.hpp"
 
@@ -147,6 +148,13 @@ void write_file_id(SQLite::Database& database, FileId id) {
 void start_log(SQLite::Database& database) {
   const FileId id = read_file_id(database);
   write_file_id(database, id == kNoFileId ? new_file_id() : next_file_id(id));
+}
+
+std::uint64_t log_salts(sqlite3_file* log) noexcept {
+  std::uint64_t salts = 0;
+  if (log == nullptr) return salts;
+  if (log->pMethods->xRead(log, &salts, sizeof salts, kSaltsAt) != SQLITE_OK) salts = 0;
+  return salts;
 }
 
 base::Result<bool> is_log_of_another_file(const std::string& path, FileId id) {

@@ -2,6 +2,7 @@
 
 #include <SQLiteCpp/Database.h>
 
+#include <cstdint>
 #include <string>
 
 #include "base/result.hpp"
@@ -14,14 +15,17 @@
 // write pages of the old file over the new one.
 //
 // So page 1 has a number, the file id, and each log contains page 1. A new file starts with a
-// random id. The first commit of each log raises the id by one. So FILE has the id that is in its
-// log, or the id before that one, if page 1 was not yet moved. A log that has neither belongs to
-// another file, or to an older or newer copy of this file.
+// random id. The first commit of each log raises the id by one, or the second one if a checkpoint
+// of another program let the first one start the log over unnoticed. So FILE has the id that is in
+// its log, or the id before that one, if page 1 was not yet moved. A log that has neither belongs
+// to another file, or to an older or newer copy of this file.
 //
 // The id is the number at offset 48 of the header, which `PRAGMA default_cache_size` sets. SQLite
 // keeps it in VACUUM. Our connections set a cache size of their own, so it does not affect them. A
 // build of SQLite without deprecated features ignores the pragma: then no file has an id, and each
 // log is accepted.
+
+struct sqlite3_file;
 
 namespace ashmemo::store {
 
@@ -38,6 +42,9 @@ namespace ashmemo::store {
 void write_file_id(SQLite::Database& database, FileId id);
 /// Writes the id of the next log. Call it in the first transaction of a log, or before it.
 void start_log(SQLite::Database& database);
+
+/// The salts in the header of an open log, which differ from those of the log before. 0: no log.
+[[nodiscard]] std::uint64_t log_salts(sqlite3_file* log) noexcept;
 
 /// Whether FILE-wal at `path` contains pages of another file than the one whose page 1 has this id.
 /// Returns false if the log does not show it: it is missing, SQLite ignores it, or it has no page

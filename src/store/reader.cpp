@@ -272,8 +272,10 @@ namespace {
 // The maximum memory of a page of for_each, because 1,000 entries may have 64 MiB each.
 constexpr std::size_t kPageBytes = 4 * 1024 * 1024;
 
-// No program has more calculations. A file that claims more is damaged or hostile.
+// No program has more calculations. A file that claims more is damaged or hostile. Each command
+// that invalidates a calculation adds a retired row, which stays until its entries are deleted.
 constexpr std::size_t kMaxCalculations = 100'000;
+constexpr std::size_t kMaxCalculationRows = 10 * kMaxCalculations;
 constexpr std::size_t kMaxCalculationBytes = 32 * 1024 * 1024;  // of their texts
 
 constexpr int kBackupPages = 1'000;  // a step
@@ -399,14 +401,18 @@ base::Result<std::vector<CalculationRow>> Reader::calculations() {
   return guarded(connection_->handle(), "reading the calculations", [&]() -> base::Result<Rows> {
     use_snapshot();
     Statement all(
-        "SELECT id, resource, name, version, policy, retired, hits, stale_hits, misses, computed,"
-        " failed, saved_us, result_type FROM cache_calculations ORDER BY id");
+        "SELECT id, iif(retired, '', resource), iif(retired, '', name), version,"
+        " iif(retired, '', policy), retired, hits, stale_hits, misses, computed, failed, saved_us,"
+        " iif(retired, NULL, result_type) FROM cache_calculations ORDER BY id");
     StatementUse select(all, database());
     Rows rows;
+    std::size_t current = 0;
     std::size_t bytes = 0;
     while (select->step()) {
+      current += select->integer(5) == 0 ? 1U : 0U;
       for (const int column : {1, 2, 4, 12}) bytes += select->text(column).size();
-      if (rows.size() == kMaxCalculations || bytes > kMaxCalculationBytes) {
+      if (current > kMaxCalculations || rows.size() == kMaxCalculationRows ||
+          bytes > kMaxCalculationBytes) {
         return damaged("cache_calculations is larger than any program's");
       }
       CalculationRow row = calculation_of(*select);

@@ -140,6 +140,10 @@ base::Failure out_of_memory(std::string_view doing) {
   return {base::FailureKind::other, SQLITE_NOMEM, fmt::format("{}: out of memory", doing)};
 }
 
+bool is_out_of_memory(const base::Failure& failure) noexcept {
+  return (failure.sqlite_code & 0xFF) == SQLITE_NOMEM;
+}
+
 bool is_unreadable(const base::Failure& failure) noexcept {
   return failure.sqlite_code == SQLITE_IOERR_READ ||
          failure.sqlite_code == SQLITE_IOERR_SHORT_READ ||

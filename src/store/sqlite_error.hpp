@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/result.hpp"
+#include "store/store.hpp"
 
 // The only place that converts SQLite's errors to failures of the store. The other files of this
 // folder do not catch SQLite::Exception and run inside `guarded`.
@@ -30,7 +31,6 @@ namespace ashmemo::store {
 /// caused them. nullopt: the device did not fail since the last call, so the damage is real.
 [[nodiscard]] std::optional<base::Failure> take_device_failure(sqlite3* handle,
                                                                std::string_view doing);
-[[nodiscard]] base::Failure out_of_memory(std::string_view doing);
 
 namespace detail {
 

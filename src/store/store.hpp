@@ -133,6 +133,9 @@ struct FileSizes {
   std::int64_t wal_bytes = 0;
 };
 
+/// The failure of an operation that found no memory.
+[[nodiscard]] base::Failure out_of_memory(std::string_view doing);
+[[nodiscard]] bool is_out_of_memory(const base::Failure& failure) noexcept;
 /// Whether the device failed to read the file.
 [[nodiscard]] bool is_unreadable(const base::Failure& failure) noexcept;
 
@@ -187,6 +190,7 @@ class Store {
   [[nodiscard]] virtual base::Result<std::vector<StoredEntry>> page(std::string_view prefix,
                                                                     std::string_view after,
                                                                     int limit) = 0;
+  /// By id. Retired rows have no texts.
   [[nodiscard]] virtual base::Result<std::vector<CalculationRow>> calculations() = 0;
   /// The totals in the file. For read-only access; a writer knows them without reading.
   [[nodiscard]] virtual base::Result<Totals> totals() = 0;

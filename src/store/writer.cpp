@@ -142,11 +142,12 @@ base::Status SqliteWriter::load() {
 base::Status SqliteWriter::commit(bool synced) {
   if (!in_transaction_) return no_transaction("committing");
   bool changed = false;
+  bool is_named = false;
   auto committed = guarded(handle(), "committing", [&]() -> base::Status {
     if (auto written = write_totals(); !written) return written;
     if (auto grown = grow_file(); !grown) return grown;
     changed = sqlite3_total_changes64(handle()) != changes_at_begin_;
-    if (changed) name_log();
+    is_named = changed && name_log();
     return run_commit();
   });
   if (!committed) {
@@ -157,6 +158,7 @@ base::Status SqliteWriter::commit(bool synced) {
   totals_.committed();
   written_stamp_ = last_stamp_;
   if (!changed) return {};
+  name_new_log(is_named);
   commits_.fetch_add(1);
   if (!synced || open_->connection->options().synced) return {};
   return sync_wal();
@@ -594,8 +596,7 @@ base::Result<Writer::Deleted> SqliteWriter::delete_retired(std::optional<std::in
   return change_by_keys("removing entries of retired calculations", [&] {
     const std::vector<std::int64_t> retired = retired_calculations();
     Taken taken(most);
-    if (!retired.empty() && look_for(retired, rowid, &taken)) return delete_rows(std::move(taken));
-    *rowid = std::nullopt;
+    if (retired.empty() || !look_for(retired, rowid, &taken)) *rowid = std::nullopt;
     return delete_rows(std::move(taken));
   });
 }
@@ -708,19 +709,6 @@ constexpr std::chrono::milliseconds kReadersWait{100};
 
 constexpr std::int64_t kFrameBytes = kPageSize + 24;  // a page and its header
 
-// SQLite calls the busy handler in a checkpoint that needs all readers to finish. This one never
-// waits.
-class NoWaiting {
- public:
-  explicit NoWaiting(sqlite3* handle) : handle_(handle) { sqlite3_busy_timeout(handle_, 0); }
-  ~NoWaiting() { sqlite3_busy_timeout(handle_, kBusyMilliseconds); }
-  NoWaiting(const NoWaiting&) = delete;
-  NoWaiting& operator=(const NoWaiting&) = delete;
-
- private:
-  sqlite3* handle_;
-};
-
 // Lowers the size to which SQLite truncates the WAL, in this scope.
 class LowerSizeLimit {
  public:
@@ -734,9 +722,8 @@ class LowerSizeLimit {
  private:
   static_assert(kWalLeastBytes == 1'048'576 && kWalKeptBytes == 4'194'304);
 
-  // The pragma sets a number of the connection. It fails only without memory; then the WAL is
-  // longer or shorter than it could be. The text is not built here, because a destructor must not
-  // throw.
+  // It fails only without memory; then the WAL is longer or shorter than it could be. The text is
+  // not built here, because a destructor must not throw.
   void set(const char* pragma) { static_cast<void>(database_.tryExec(pragma)); }
 
   SQLite::Database& database_;
@@ -781,11 +768,24 @@ void SqliteWriter::watch_wal() {
   wal_frames_ = wal ? wal->bytes / kFrameBytes : 0;
 }
 
-// Without the id a WAL that stays beside a replaced file would not be recognized.
-void SqliteWriter::name_log() {
-  if (is_log_named_) return;
+// Without the id a WAL that stays beside a replaced file would not be recognized. Returns false if
+// the WAL has its id already.
+bool SqliteWriter::name_log() {
+  if (is_log_named_) return false;
   start_log(database());
   is_log_named_ = true;
+  return true;
+}
+
+// After a checkpoint of another program, which we cannot notice, a commit may start the WAL over
+// without the id. Then the id follows at once. `is_named`: the last commit wrote the id.
+void SqliteWriter::name_new_log(bool is_named) noexcept {
+  std::uint64_t salts = log_salts(file_of(SQLITE_FCNTL_JOURNAL_POINTER));
+  is_log_named_ = is_named || salts == log_salts_;
+  if (!is_log_named_ && guarded(handle(), "naming the WAL", [&] { name_log(); })) {
+    salts = log_salts(file_of(SQLITE_FCNTL_JOURNAL_POINTER));
+  }
+  log_salts_ = salts;
 }
 
 // With erase_securely the file must end at its last page, because bytes after it are not
@@ -843,8 +843,7 @@ SqliteWriter::Moved SqliteWriter::move_frames(int mode) {
 
 // Distinguishes a reader that prevented the start from another program that writes.
 bool SqliteWriter::write_lock_is_free() {
-  if (database().tryExec("BEGIN IMMEDIATE") != SQLITE_OK) return false;
-  return database().tryExec("ROLLBACK") == SQLITE_OK;
+  return database().tryExec("BEGIN IMMEDIATE; ROLLBACK") == SQLITE_OK;
 }
 
 // SQLite truncates a WAL that has started over to journal_size_limit at the next commit that
@@ -858,7 +857,7 @@ void SqliteWriter::shorten_wal() {
   start_log(database());
   database().exec("UPDATE cache_totals SET last_stamp = last_stamp + 1 WHERE last_stamp < 1 << 62");
   transaction.commit();
-  is_log_named_ = true;
+  name_new_log(true);
 }
 
 base::Result<std::int64_t> SqliteWriter::vacuum(int pages) {
@@ -866,9 +865,10 @@ base::Result<std::int64_t> SqliteWriter::vacuum(int pages) {
   if (in_transaction_) return open_transaction("giving pages back");
   return guarded(handle(), "giving pages back", [&] {
     if (pages > 0) {
-      name_log();
+      const bool is_named = name_log();
       // exec reads all rows: SQLite returns one row for each page.
       database().exec(fmt::format("PRAGMA incremental_vacuum({})", pages));
+      name_new_log(is_named);
     }
     return pragma(&WriterSql::free_pages);
   });

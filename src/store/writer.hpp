@@ -146,7 +146,8 @@ class SqliteWriter final : public Writer {
   base::Status grow_file();
   [[nodiscard]] sqlite3_file* file_of(int which) noexcept;
   void watch_wal();
-  void name_log();
+  bool name_log();
+  void name_new_log(bool is_named) noexcept;
   [[nodiscard]] int growth_bytes() const;
   void start_over(bool truncate, Checkpoint* done);
   [[nodiscard]] Moved move_frames(int mode);
@@ -164,6 +165,7 @@ class SqliteWriter final : public Writer {
   std::int64_t changes_at_begin_ = 0;
   std::int64_t wal_frames_ = 0;   // since the WAL last started over
   bool is_log_named_ = false;     // the WAL has the file id, see file_id.hpp
+  std::uint64_t log_salts_ = 0;   // of that WAL
   bool is_log_reserved_ = false;  // the WAL has its least length
   std::int64_t grown_to_ = 0;     // the minimum length of the file
 

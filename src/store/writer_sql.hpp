@@ -93,7 +93,7 @@ struct WriterSql {
       " cache_key, eviction_queue FROM cache_entries INDEXED BY cache_entries_keep_until"
       " WHERE keep_until <= ?1"};
   // Without a policy each value is a new insertion, so that the place of a row is not earlier than
-  // the time when it was computed.
+  // the time when it was computed. A row that kept its place under an earlier policy is not found.
   Statement placed_after{
       "SELECT rowid, byte_size, calculation_id, computed_at, fresh_until, expires_at, keep_until,"
       " cache_key, eviction_queue, inserted_at FROM cache_entries"

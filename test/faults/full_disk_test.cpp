@@ -114,6 +114,23 @@ TEST_SUITE("faults") {
     CHECK(f->health().state == HealthState::ok);
   }
 
+  TEST_CASE("on a full disk a value that finds no space does not block the writes behind it") {
+    FullDisk disk(Eviction::fifo);
+    CacheFixture& f = disk.f;
+    CHECK(f->put("large", std::string(5 * MiB, 'x')));
+    f.fill("small", 100, kBytes);
+    for (int i = 0; i < 5; ++i) {
+      (void)f->run_maintenance();
+      f.clock->advance(1s);
+    }
+    for (const std::string& key : numbered("small", 100)) CHECK(f.in_file(key));
+    f.close_raw();
+    CHECK(f->stats().dropped == 1);
+    CHECK_FALSE(f->contains("large"));
+    CHECK(f.heard.count(NoticeKind::writes_dropped) == 1);
+    CHECK(has(f.heard.last(NoticeKind::writes_dropped).what, "full"));
+  }
+
   TEST_CASE("a quota or a file size limit that is reached is a full disk") {
     for (const int system_error : {EDQUOT, EFBIG, ENOSPC}) {
       CAPTURE(system_error);

@@ -147,6 +147,52 @@ TEST_SUITE("unit") {
     }
   }
 
+  TEST_CASE("touches and counters are written beside a row that the device cannot read") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    const auto words = known_calculation(fake);
+    const auto keys = test::numbered("k", 1'500);
+    put_all(fake, keys);
+    for (const std::string& key : keys) CHECK(fake.get(key));
+    words->unwritten.hits.add(3);
+    // The 400th row fails at each try.
+    int touches = 0;
+    bool is_second_try = false;
+    fake.faults->before(Call::touch, [&] {
+      if (++touches != 400 || is_second_try) return;
+      fake.faults->fail_reading_always(Call::touch);
+      is_second_try = true;
+    });
+    fake.faults->before(Call::begin, [&] {
+      if (!is_second_try) return;
+      fake.faults->heal();
+    });
+    REQUIRE(fake.worker.flush().ok());
+    CHECK(fake.engine.counters.touches_written.get() == 1'499);
+    CHECK(fake.engine.counters.touches_lost.get() == 1);
+    CHECK(row_of(fake, words).hits == 3);
+    CHECK(fake.health() == HealthState::ok);
+  }
+
+  TEST_CASE("counters are written although the device can read no row") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    const auto words = known_calculation(fake);
+    const auto keys = test::numbered("k", 100);
+    put_all(fake, keys);
+    for (const std::string& key : keys) CHECK(fake.get(key));
+    words->unwritten.hits.add(3);
+    fake.faults->fail_reading_always(Call::touch);
+    REQUIRE(fake.worker.flush().ok());
+    CHECK(row_of(fake, words).hits == 3);
+    CHECK(fake.faults->calls(Call::touch) == 10);
+    CHECK(fake.engine.counters.touches_lost.get() == 10);
+    CHECK_FALSE(fake.engine.access_buffer.empty());
+    fake.faults->heal();
+    REQUIRE(fake.worker.flush().ok());
+    CHECK(fake.engine.counters.touches_written.get() == 90);
+  }
+
   TEST_CASE("a flush without touches and counters begins no transaction") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());

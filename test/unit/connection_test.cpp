@@ -151,6 +151,8 @@ TEST_SUITE("unit") {
     CHECK(store::failure_kind(SQLITE_NOTADB) == FailureKind::corrupt);
     CHECK(store::failure_kind(SQLITE_TOOBIG) == FailureKind::too_large);
     CHECK(store::failure_kind(SQLITE_NOMEM) == FailureKind::other);
+    CHECK(store::is_out_of_memory({FailureKind::other, SQLITE_NOMEM, ""}));
+    CHECK_FALSE(store::is_out_of_memory({FailureKind::other, SQLITE_ERROR, ""}));
     CHECK(store::failure_kind(-1) == FailureKind::other);
     const auto failed = store::guarded(nullptr, "trying", []() -> int { throw std::bad_alloc(); });
     CHECK(failed.failure().kind == FailureKind::other);

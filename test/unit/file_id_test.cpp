@@ -250,6 +250,28 @@ TEST_SUITE("unit") {
     CHECK(is_of_another(dir, log, id - 1));
   }
 
+  TEST_CASE("a log that a commit starts over after a checkpoint of another program gets an id") {
+    const TempDir dir;
+    make_cache(dir.path("x"));
+    const auto opening = open_at(dir.path("x"));
+    REQUIRE(opening.store);
+    Store& store = **opening.store;
+    CHECK(put(store, "first") == "committed");
+    for (int logs = 0; logs < 3; ++logs) {
+      CHECK(put(store, "first") == "committed");
+      SQLite::Database other(dir.path("x"), SQLite::OPEN_READWRITE);
+      CHECK(other.execAndGet("PRAGMA wal_checkpoint").getInt() == 0);
+      const FileId id = read_header(dir.path("x"))->file_id;
+      const std::string before = read_file(dir.path("x-wal"));
+      CHECK(put(store, "first") == "committed");
+      const std::string log = read_file(dir.path("x-wal"));
+      REQUIRE(log.substr(16, 8) != before.substr(16, 8));  // other salts: it was started over
+      CHECK_FALSE(is_of_another(dir, log, id));
+      CHECK(is_of_another(dir, log, id - 1));
+      CHECK(read_file_id(other) == next_file_id(id));
+    }
+  }
+
   TEST_CASE("each new log gets an id, independent of its first transaction") {
     const TempDir dir;
     make_cache(dir.path("x"));

@@ -180,6 +180,40 @@ TEST_SUITE("unit") {
     }
   }
 
+  TEST_CASE("a value stays queued when memory is short and is stored later") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    fake.put("a", "old");
+    REQUIRE(fake.worker.flush().ok());
+    fake.put("a", "new");
+    bool once = false;
+    fake.faults->before(Call::put, [&once] {
+      if (!std::exchange(once, true)) throw std::bad_alloc();
+    });
+    CHECK_FALSE(fake.worker.flush().ok());
+    CHECK(fake.get("a") == "new");
+    CHECK(fake.file->row("a").value.bytes() == "old");
+    REQUIRE(fake.worker.flush().ok());
+    CHECK(fake.file->row("a").value.bytes() == "new");
+    CHECK(fake.engine.counters.dropped.get() == 0);
+  }
+
+  TEST_CASE("a value that finds no memory 50 times in a row is dropped") {
+    FakeEngine fake;
+    REQUIRE(fake.open().ok());
+    fake.put("large", "1");
+    int puts = 0;
+    fake.faults->before(Call::put, [&puts] {
+      if (++puts <= 50) throw std::bad_alloc();
+    });
+    CHECK(failures_until_flushed(fake) == 49);
+    fake.put("small", "1");
+    REQUIRE(fake.worker.flush().ok());
+    CHECK(fake.file->keys() == Keys{"small"});
+    CHECK(fake.engine.counters.dropped.get() == 1);
+    CHECK(fake.recorded->count(NoticeKind::writes_dropped) == 1);
+  }
+
   TEST_CASE("a thrown value that is not an exception does not stop the worker") {
     FakeEngine fake;
     REQUIRE(fake.open().ok());

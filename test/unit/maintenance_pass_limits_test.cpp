@@ -137,6 +137,101 @@ TEST_SUITE("unit") {
     CHECK(bench.fake.engine.store.corruption()->find("cannot be evicted") != std::string::npos);
   }
 
+  TEST_CASE("deletions that always fail report one trouble until they succeed") {
+    Bench bench;
+    Call failing = Call::delete_retired;
+    SUBCASE("of entries of a retired calculation") {
+      test::FakeRow row;
+      row.byte_size = 10;
+      const auto words = bench.fake.engine.catalog.add("Post", "words", 1, "");
+      (void)bench.fake.engine.catalog.take_unwritten();  // as if a transaction had stored it
+      row.calculation_id = words->id;
+      bench.fake.file->plant("Post:1", row);
+      bench.fake.engine.catalog.renew(words);
+    }
+    SUBCASE("of expired entries") {
+      failing = Call::delete_due;
+      bench.fake.put("due", "1", {1, 1, 1});
+      REQUIRE(bench.pass.finish_accepted().ok());
+    }
+    bench.fake.faults->fail_reading_always(failing);
+    const auto run = [&] {
+      for (int i = 0; i < 500; ++i) {
+        (void)bench.run_once();
+        bench.events.deliver_some();
+        bench.advance(20'000);
+      }
+    };
+    run();
+    for (int i = 0; i < 3; ++i) {
+      bench.fake.put("new" + std::to_string(i), "1");
+      bench.advance(60 * kSecond);
+      run();
+      CHECK(bench.fake.file->has("new" + std::to_string(i)));
+    }
+    CHECK(bench.fake.recorded->count(NoticeKind::write_failed) == 1);
+    CHECK(bench.fake.recorded->count(NoticeKind::recovered) == 0);
+    CHECK(bench.fake.health() == HealthState::degraded);
+    CHECK(bench.fake.faults->calls(failing) < 20);
+    bench.fake.faults->heal();
+    bench.advance(120 * kSecond);
+    run();
+    CHECK(bench.fake.recorded->count(NoticeKind::recovered) == 1);
+    CHECK(bench.fake.health() == HealthState::ok);
+    CHECK(bench.fake.file->keys() == std::vector<std::string>{"new0", "new1", "new2"});
+  }
+
+  TEST_CASE("a pass does its other work while entries of a retired calculation cannot be read") {
+    Options options = FakeEngine::manual();
+    options.eviction = Eviction::fifo;
+    Bench bench(options);
+    bench.fake.put_all(test::numbered("k", 1'000), "v");
+    bench.run_once();
+    const auto words = bench.fake.engine.catalog.add("Post", "words", 1, "");
+    (void)bench.fake.engine.catalog.take_unwritten();  // as if a transaction had stored it
+    bench.fake.engine.catalog.renew(words);
+    bench.fake.faults->fail_reading_always(Call::delete_retired);
+    bench.fake.engine.limits.set({10, unlimited, MiB});
+    bench.advance(kSecond);
+    (void)bench.run_once();
+    CHECK(bench.fake.faults->calls(Call::delete_retired) == 1);
+    CHECK(bench.fake.engine.entries < 1'000);
+    bench.fake.faults->heal();
+  }
+
+  TEST_CASE("many retired calculations are deleted without pauses") {
+    Bench bench;
+    const auto words = bench.fake.engine.catalog.add("Post", "words", 1, "");
+    std::vector<store::CalculationRow> stored;
+    const auto take = [&] {
+      for (const auto& each : bench.fake.engine.catalog.take_unwritten()) stored.push_back(each);
+    };
+    test::FakeRow row;
+    row.byte_size = 10;
+    for (int i = 0; i < 3'000; ++i) {
+      take();
+      row.calculation_id = words->id;
+      bench.fake.file->plant("Post:" + std::to_string(i), row);
+      bench.fake.engine.catalog.renew(words);
+    }
+    take();
+    bench.fake.file->change([&](auto& state) {
+      for (const auto& each : stored) state.calculations[each.id] = each;
+    });
+    REQUIRE(bench.fake.engine.catalog.retired_count() == 3'000);
+    SUBCASE("within the budget of a pass") {
+      (void)bench.run_once();
+      CHECK(bench.fake.engine.catalog.retired_count() == 0);
+      CHECK(bench.fake.file->keys().empty());
+    }
+    SUBCASE("but not while the log is full") {
+      bench.fake.file->wal_bytes = 8 * MiB;
+      bench.fake.file->own_reader = true;
+      (void)bench.run_once();
+      CHECK(bench.fake.file->keys().size() == 3'000);
+    }
+  }
+
   TEST_CASE("a pass evicts in smaller transactions on a full disk") {
     Bench bench(test::limited(Eviction::fifo, unlimited, 300'000));
     for (const std::string& key : test::numbered("k", 3'000)) test::offer(bench.fake, key);

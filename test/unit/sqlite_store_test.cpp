@@ -257,18 +257,24 @@ TEST_SUITE("unit") {
     CHECK(file.store().last_stamp().value() == 50);
   }
 
-  TEST_CASE("a file with more than 100,000 calculations is corrupt") {
+  TEST_CASE("a file with more than 100,000 calculations is corrupt, apart from retired ones") {
     StoreFixture file;
-    const std::string fill =
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 100000)"
-        " INSERT INTO cache_calculations (id, resource, name, version, policy)"
-        " SELECT i, 'r', 'n', 1, '' FROM n";
-    file.raw().run(fill);
-    CHECK(file.store().calculations().value().size() == 100'000);
-    file.raw().run(
-        "INSERT INTO cache_calculations (id, resource, name, version, policy)"
-        " VALUES (0, 'r', 'n', 1, '')");
-    file.store().release_snapshots(0);
-    CHECK(file.store().calculations().failure().kind == FailureKind::corrupt);
+    const auto fill = [&file](int first, int count, bool retired) {
+      file.raw().run("WITH RECURSIVE n(i) AS (SELECT " + std::to_string(first) +
+                     " UNION ALL SELECT i + 1 FROM n LIMIT " + std::to_string(count) +
+                     ") INSERT INTO cache_calculations (id, resource, name, version, policy,"
+                     " retired) SELECT i, 'r', 'n', 1, 'p', " +
+                     (retired ? "1" : "0") + " FROM n");
+      file.store().release_snapshots(0);
+      return file.store().calculations();
+    };
+    CHECK(fill(1, 100'000, false).value().size() == 100'000);
+    const auto with_retired = fill(200'000, 150'000, true);
+    REQUIRE(with_retired.ok());
+    CHECK(with_retired->size() == 250'000);
+    CHECK(with_retired->front().policy == "p");
+    CHECK(with_retired->back().retired);
+    CHECK(with_retired->back().policy.empty());
+    CHECK(fill(0, 1, false).failure().kind == FailureKind::corrupt);
   }
 }
