@@ -20,6 +20,7 @@
 #include <ashmemo/error.hpp>
 #include <ashmemo/key_part.hpp>
 
+#include "api/refresh.hpp"
 #include "api/resource.hpp"
 #include "base/forced_unwind.hpp"
 #include "base/key_hash.hpp"
@@ -128,23 +129,6 @@ class RunRecorder final : public detail::RunObserver {
   ComputeReport report_;
 };
 
-/// The text of an exception. An exception class of the program may return null.
-std::string text_of(const std::exception& error) {
-  const char* const what = error.what();
-  return what != nullptr ? what : "an exception without a text";
-}
-
-/// The text of an exception of any type.
-std::string what_is(const std::exception_ptr& thrown) {
-  try {
-    std::rethrow_exception(thrown);
-  } catch (const std::exception& error) {
-    return text_of(error);
-  } catch (...) {
-    return "an exception that is not a std::exception";
-  }
-}
-
 void report_unencodable(engine::Engine& engine, std::string_view key) {
   engine.counters.unencodable.add();
   if (engine.process.is_forked_child()) return;  // the codec has forked
@@ -251,127 +235,6 @@ void RunOnChain::throw_too_deep() const {
 std::string RunOnChain::shown() const {
   const std::string first(keys_.front()->key);
   return keys_.size() == 1 ? first : fmt::format("{} (and {} more)", first, keys_.size() - 1);
-}
-
-// ---- refreshes in the background
-
-/// A background batch. It recomputes stale values of one calculation, on copies of their records
-/// and in the scope of the load that queued it.
-///
-/// When it runs, it recomputes only entries that are still stale and were not removed since that
-/// load. If a record fails, its old value remains and the record pauses; the other records go on.
-///
-/// A queued batch claims nothing, so no load waits for it.
-class Refresh final : public engine::RefreshBatch {
- public:
-  /// `stale` has the numbers of the run's queries that have a stale value. Skips queries that
-  /// another batch refreshes; returns null if no query remains. `removals` is the number of
-  /// removals before the look-up, and so before the records were copied.
-  [[nodiscard]] static std::unique_ptr<Refresh> begin(engine::Engine& engine, const LoadRun& run,
-                                                      std::span<const engine::Query> queries,
-                                                      std::span<const std::size_t> stale,
-                                                      std::uint64_t removals);
-  ~Refresh() override;
-
-  void run() override;
-
- private:
-  Refresh(engine::Engine& engine, const LoadRun& run, const engine::CalculationState& state);
-  void take(std::unique_ptr<detail::OwnedRun> records);
-  [[nodiscard]] std::vector<std::size_t> take_over(std::span<const engine::Query> queries,
-                                                   std::span<const std::size_t> stale,
-                                                   std::size_t first_query, std::uint64_t removals);
-  [[nodiscard]] std::vector<engine::Query> queries() const;
-  void compute();
-
-  std::unique_ptr<detail::OwnedRun> records_;  // owns the engine too, so it is destroyed last
-  engine::Engine& engine_;
-  LoadRun run_;
-  const std::string scope_;
-  engine::Query like_;           // the common part of all queries
-  std::vector<Value> versions_;  // by key; trailing null ones are left out
-};
-
-std::unique_ptr<Refresh> Refresh::begin(engine::Engine& engine, const LoadRun& run,
-                                        std::span<const engine::Query> queries,
-                                        std::span<const std::size_t> stale,
-                                        std::uint64_t removals) {
-  if (engine.options.access == Access::read_only) return nullptr;  // nothing could be stored
-  const engine::CalculationState* const state = run.registered->calculation().state();
-  if (state == nullptr) return nullptr;
-  std::unique_ptr<Refresh> refresh(new Refresh(engine, run, *state));
-  const std::vector<std::size_t> records =
-      refresh->take_over(queries, stale, run.first_query, removals);
-  if (records.empty()) return nullptr;
-  refresh->take(run.registered->own(records));
-  return refresh;
-}
-
-Refresh::Refresh(engine::Engine& engine, const LoadRun& run, const engine::CalculationState& state)
-    : RefreshBatch(&state), engine_(engine), run_(run), scope_(run.scope) {
-  run_.first_query = 0;
-  run_.scope = scope_;
-}
-
-void Refresh::take(std::unique_ptr<detail::OwnedRun> records) {
-  records_ = std::move(records);
-  run_.run = run_.registered = &records_->run();
-}
-
-Refresh::~Refresh() {
-  // The calculation has forked, or the child destroys queued tasks: the mutex may be locked.
-  if (engine_.process.is_forked_child()) return;
-  engine_.refreshes->end(*this);
-}
-
-/// Returns the records of the queries that no other batch refreshes.
-std::vector<std::size_t> Refresh::take_over(std::span<const engine::Query> queries,
-                                            std::span<const std::size_t> stale,
-                                            std::size_t first_query, std::uint64_t removals) {
-  like_ = queries[stale.front()];
-  like_.record_version = {};
-  std::vector<std::string_view> keys;
-  keys.reserve(stale.size());
-  for (const std::size_t query : stale) keys.push_back(queries[query].key);
-  const std::vector<std::size_t> taken = engine_.in_flight.begin_refresh(*this, keys, removals);
-  std::vector<std::size_t> records;
-  records.reserve(taken.size());
-  for (const std::size_t place : taken) {
-    const engine::Query& query = queries[stale[place]];
-    if (query.record_version.type() != ValueType::null) {
-      versions_.resize(records.size() + 1);
-      versions_.back() = Value(query.record_version);
-    }
-    records.push_back(stale[place] - first_query);
-  }
-  return records;
-}
-
-std::vector<engine::Query> Refresh::queries() const {
-  std::vector<engine::Query> queries(keys().size(), like_);
-  for (std::size_t i = 0; i < queries.size(); ++i) queries[i].key = keys()[i];
-  for (std::size_t i = 0; i < versions_.size(); ++i) queries[i].record_version = versions_[i];
-  return queries;
-}
-
-void Refresh::run() try {
-  if (!engine_.is_out_of_use()) compute();
-} catch (const std::exception& error) {
-  engine_.counters.worker_errors.add();
-  run_.registered->calculation().report_failure(text_of(error));
-} catch (...) {
-  base::pass_forced_unwind();
-  engine_.counters.worker_errors.add();
-}
-
-void Refresh::compute() {
-  const engine::Refreshing refreshing(engine_.in_flight.closed());
-  const detail::CarriedScope carried(run_.registered->calculation().resource(), scope_);
-  const std::vector<engine::Query> all = queries();
-  const auto key_of = [this](const LoadRun&, std::size_t record) {
-    return std::string(keys()[record]);
-  };
-  Load(engine_, std::span(&run_, 1), all.size(), all, key_of, {}).refresh(*this);
 }
 
 }  // namespace
@@ -520,13 +383,13 @@ void Load::refresh_run(std::size_t run, std::span<const std::size_t> stale) try 
     return add_refresh(run, stale);
   } catch (...) {
     base::pass_forced_unwind();
-    report_failure(run, what_is(std::current_exception()));
+    report_failure(run, text_of(std::current_exception()));
   }
   const std::vector<std::size_t> some = copyable(run, stale);
   if (!some.empty() && some.size() < stale.size()) add_refresh(run, some);
 } catch (...) {
   base::pass_forced_unwind();
-  report_failure(run, what_is(std::current_exception()));
+  report_failure(run, text_of(std::current_exception()));
 }
 
 void Load::add_refresh(std::size_t run, std::span<const std::size_t> stale) {
@@ -752,7 +615,7 @@ void Load::answer_with_kept(std::size_t run, std::span<const std::size_t> record
     return has_kept(query_of(run, record));
   });
   if (records.empty() || !all_kept) return;
-  report_failure(run, what_is(report.thrown));
+  report_failure(run, text_of(report.thrown));
   report.thrown = nullptr;
 }
 
