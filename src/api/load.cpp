@@ -650,8 +650,18 @@ void Load::complete(const Computed& computed) {
   if (engine_.is_out_of_use() && claims_.own(query) == nullptr) return;  // no caller can use it
   std::optional<Value> value = run.run->encode(computed.record);
   after_user_code();
-  value ? claims_.complete(query, *value) : report_unencodable(engine_, queries_[query].key);
+  value ? publish(query, *value) : report_unencodable(engine_, queries_[query].key);
   add_entry(computed, std::move(value));
+}
+
+// Gives the result to callers that wait. If the program does not store nothings, they get them, too.
+void Load::publish(std::size_t query, const Value& value) {
+  const LoadRun& run = run_of(query);
+  const bool is_nothing = run.run->is_nothing(record_of(query));
+  const engine::Lifetimes lifetimes =
+      is_nothing ? run.keeping->nothing.value_or(run.keeping->something) : run.keeping->something;
+  const std::int64_t now = engine_.clock->steady_now();
+  claims_.complete(query, value, engine::end_of(now, lifetimes.fresh));
 }
 
 void Load::add_entry(const Computed& computed, std::optional<Value> value) {
@@ -701,7 +711,7 @@ std::vector<std::size_t> Load::look_again(const std::vector<std::size_t>& wanted
     }
     engine_.counters.joined.add();
     if (const auto value = run_of(wanted[i]).run->encode(record_of(wanted[i]))) {
-      claims_.complete(wanted[i], *value);
+      publish(wanted[i], *value);
     }
   }
   return missing;
@@ -736,6 +746,7 @@ bool Load::take_ended(std::size_t query, const engine::InFlight& flight) {
   using State = engine::InFlight::State;
   switch (flight.state) {
     case State::completed:
+      if (engine_.clock->steady_now() >= flight.fresh_until) return false;
       if (!run_of(query).run->decode(record_of(query), flight.value)) return false;
       engine_.counters.joined.add();
       return true;

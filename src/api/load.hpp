@@ -181,6 +181,7 @@ class Load {
                    const ComputeReport& report);
   void after_user_code() noexcept;
   void complete(const Computed& computed);
+  void publish(std::size_t query, const Value& value);
   void add_entry(const Computed& computed, std::optional<Value> value);
   void keep();
   void join();

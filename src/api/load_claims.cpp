@@ -68,8 +68,9 @@ bool Claims::must_look_again() const {
          (engine_.in_flight.ended() != ended_ || engine_.pending.changes() != changes_);
 }
 
-void Claims::complete(std::size_t query, const Value& value) {
-  if (engine::InFlight* const flight = own(query)) engine_.in_flight.complete(*flight, value);
+void Claims::complete(std::size_t query, const Value& value, std::int64_t fresh_until) {
+  engine::InFlight* const flight = own(query);
+  if (flight != nullptr) engine_.in_flight.complete(*flight, value, fresh_until);
 }
 
 void Claims::end_thrown(std::size_t query, const std::exception_ptr& thrown) {

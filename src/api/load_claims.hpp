@@ -61,7 +61,8 @@ class Claims {
     const engine::InFlight* const flight = own(query);
     return flight != nullptr && flight->superseded;
   }
-  void complete(std::size_t query, const Value& value);
+  /// `fresh_until` is on the steady clock.
+  void complete(std::size_t query, const Value& value, std::int64_t fresh_until);
   void end_thrown(std::size_t query, const std::exception_ptr& thrown);
   void end_failed(std::size_t query, const std::string& why);
   /// Call when the claimed results are in the write queue, or were dropped.
