@@ -24,6 +24,7 @@
 #include "api/resource.hpp"
 #include "base/forced_unwind.hpp"
 #include "base/key_hash.hpp"
+#include "base/saturate.hpp"
 #include "base/test_point.hpp"
 #include "base/thread_stack.hpp"
 #include "engine/in_flight.hpp"
@@ -34,6 +35,9 @@ namespace {
 
 /// How long a load waits for other callers if LoadOptions::wait is not set.
 constexpr Duration kMaxWait = std::chrono::minutes(1);
+
+/// How often a refresh of single records stores its results, in microseconds.
+constexpr std::int64_t kKeepEvery = 1'000'000;
 
 std::size_t hash_of(const engine::Query& query) {
   const ValueView version = query.record_version;
@@ -330,7 +334,8 @@ bool Load::is_paused(std::size_t query) const {
 }
 
 void Load::refresh(const engine::RefreshBatch& batch) {
-  is_refresh_ = true;
+  refresh_ = &batch;
+  kept_at_ = engine_.clock->steady_now();
   look_up();
   // A removed record may be newer than the copy in this batch, so it is skipped. The claims notice
   // removals since the constructor.
@@ -434,8 +439,22 @@ std::vector<std::size_t> Load::distinct(const std::vector<std::size_t>& missing)
 void Load::keep() {
   ASHMEMO_TEST_POINT("load: keeps");
   if (!entries_.empty()) engine::put(engine_, entries_);
+  after_user_code();
   entries_.clear();
   claims_.leave();
+}
+
+// A later record of the refresh may hang, so finished results do not wait for it.
+void Load::keep_finished() {
+  const std::int64_t now = engine_.clock->steady_now();
+  if (entries_.empty() || base::subtract_saturated(now, kept_at_) < kKeepEvery) return;
+  kept_at_ = now;
+  engine::put(engine_, entries_);
+  after_user_code();
+  const auto stored = std::exchange(entries_, {});
+  if (engine_.process.is_forked_child()) return;
+  for (const engine::NewEntry& entry : stored) engine_.refreshes->release(*refresh_, entry.key);
+  claims_.leave_ended();
 }
 
 void Load::throw_what_failed() const {
@@ -563,7 +582,7 @@ void Load::pause_failed(std::size_t run, std::span<const std::size_t> records,
   const std::int64_t now = engine_.clock->steady_now();
   const auto pause = [&](std::size_t record, std::size_t batch) {
     const std::size_t query = query_of(run, record);
-    const bool has_older = is_refresh_ || (!kept_.empty() && kept_[query]);
+    const bool has_older = refresh_ != nullptr || (!kept_.empty() && kept_[query]);
     if (has_older) failed.failed(queries_[query].key, began, now, batch);
   };
   if (!failed.empty()) {
@@ -594,7 +613,7 @@ std::span<const std::size_t> Load::records_that_threw(std::size_t run,
 // throws: its older value is no longer valid. A refresh has no caller that could get an exception.
 // In a forked child a thread of the parent may have locked the catalog, so no older value answers.
 bool Load::has_kept(std::size_t query) const {
-  if (is_refresh_) return true;
+  if (refresh_ != nullptr) return true;
   if (engine_.process.is_forked_child()) return false;
   return !kept_.empty() && kept_[query] && !claims_.is_superseded(query) &&
          engine_.catalog.is_current(run_of(query).keeping->calculation_id);
@@ -636,7 +655,7 @@ void Load::end_flights(std::size_t run, std::span<const std::size_t> records,
   }
 }
 
-// User code may have forked. In the child the threads of the other callers do not exist, and they
+// User code may have forked; a put can run hooks. In the child the threads of the other callers do not exist, and they
 // may have locked mutexes.
 void Load::after_user_code() noexcept {
   if (engine_.process.is_forked_child()) claims_.forget();
@@ -652,6 +671,7 @@ void Load::complete(const Computed& computed) {
   after_user_code();
   value ? publish(query, *value) : report_unencodable(engine_, queries_[query].key);
   add_entry(computed, std::move(value));
+  if (refresh_ != nullptr && !run.one_call) keep_finished();
 }
 
 // Gives the result to callers that wait. If the program does not store nothings, they get them, too.

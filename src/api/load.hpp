@@ -137,7 +137,8 @@ class Load {
   std::size_t run();
   /// Recomputes the queries that are still stale, for a background batch with their keys. Skips
   /// keys that were removed since the batch began. It does not throw the exception of a
-  /// calculation: it counts and reports the failure, and the records that failed pause.
+  /// calculation: it counts and reports the failure, and the records that failed pause. Results of
+  /// single records are stored once a second, so a record that hangs does not hold them back.
   void refresh(const engine::RefreshBatch& batch);
 
  private:
@@ -184,6 +185,7 @@ class Load {
   void publish(std::size_t query, const Value& value);
   void add_entry(const Computed& computed, std::optional<Value> value);
   void keep();
+  void keep_finished();
   void join();
   [[nodiscard]] bool take_joined(const Claims::Joined& joined, const engine::Deadline& deadline);
   [[nodiscard]] bool take_ended(std::size_t query, const engine::InFlight& flight);
@@ -206,7 +208,8 @@ class Load {
   const std::span<const engine::Query> queries_;
   const KeyOf key_of_;
   std::vector<std::size_t> cached_;  // the positions of cached runs in runs_, in order
-  bool is_refresh_ = false;
+  const engine::RefreshBatch* refresh_ = nullptr;  // of which this load is the run
+  std::int64_t kept_at_ = 0;                       // steady clock: the last keep of a refresh
   std::vector<engine::Answer> answers_;
   std::int64_t looked_up_at_ = 0;
   std::vector<std::size_t> stale_;  // queries

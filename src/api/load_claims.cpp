@@ -1,5 +1,6 @@
 #include "api/load_claims.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "engine/in_flight.hpp"
@@ -82,6 +83,13 @@ void Claims::end_failed(std::size_t query, const std::string& why) {
 }
 
 void Claims::leave() { engine_.in_flight.leave(std::exchange(in_flight_, {})); }
+
+void Claims::leave_ended() {
+  const auto is_running = [](const engine::InFlightPtr& flight) { return flight->is_running(); };
+  const auto ended = std::partition(in_flight_.begin(), in_flight_.end(), is_running);
+  engine_.in_flight.leave(std::span(ended, in_flight_.end()));
+  in_flight_.erase(ended, in_flight_.end());
+}
 
 void Claims::forget() noexcept {
   own_.clear();

@@ -67,6 +67,8 @@ class Claims {
   void end_failed(std::size_t query, const std::string& why);
   /// Call when the claimed results are in the write queue, or were dropped.
   void leave();
+  /// The same for those that have ended. The others remain claimed.
+  void leave_ended();
   /// For a forked child: forgets all claims, its own and those of others. Locks no mutex, because a
   /// thread that does not exist in the child may have locked it.
   void forget() noexcept;

@@ -164,6 +164,36 @@ TEST_SUITE("unit") {
     CHECK(calls == 5);
   }
 
+  TEST_CASE(
+      "a refresh of single records stores its results once a second and releases their keys") {
+    WithExecutor with;
+    Blog& blog = with.blog;
+    int round = 1;
+    Calculation<Post, int> count;
+    count = blog.posts.calculation("count", [&](const Post& post) {
+      if (round == 2 && post.id == 2) blog.clock->advance(2s);
+      if (round == 2 && post.id == 3) {
+        CHECK(blog.cache.get<int>("Post:1:count") == 2);
+        CHECK(blog.cache.get<int>("Post:2:count") == 2);
+        CHECK(blog.cache.get<int>("Post:3:count") == 1);
+        blog.clock->advance(10min);
+        (void)count(posts_up_to(3));
+        CHECK(with.executor->waiting() == 1);
+      }
+      return round;
+    });
+    blog.posts.cache_calculation("count", kSwr);
+    (void)count(posts_up_to(3));
+    blog.clock->advance(10min);
+    (void)count(posts_up_to(3));
+    round = 2;
+    CHECK(with.executor->run() == 1);
+    CHECK(blog.cache.get<int>("Post:3:count") == 2);
+    round = 3;
+    CHECK(with.executor->run() == 1);
+    CHECK(count(posts_up_to(3)) == std::vector<int>{3, 3, 2});
+  }
+
   TEST_CASE("a stale load requests a new refresh after the executor dropped the last one") {
     WithExecutor with;
     Blog& blog = with.blog;
