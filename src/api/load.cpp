@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <numeric>
@@ -349,23 +350,25 @@ void Load::refresh(const engine::RefreshBatch& batch) {
   }
   std::vector<std::size_t> own = claim(distinct(stale));
   std::erase_if(own, [this](std::size_t query) { return claims_.is_superseded(query); });
-  for (const std::vector<std::size_t>& part : batches_of(own)) compute(part, false);
+  compute(own, false);
   keep();
 }
 
-// The batches of a refresh. Records whose last batch threw are tried in smaller batches.
-std::vector<std::vector<std::size_t>> Load::batches_of(const std::vector<std::size_t>& queries) {
-  if (queries.empty()) return {};
-  const engine::FailedRecords& failed = queries_[queries.front()].calculation->failed_records;
-  if (!runs_.front().one_call || failed.empty()) return {queries};
+// The batches in which the records of a run are computed. Normally this is one batch, but records
+// whose last batch threw are tried in smaller batches.
+std::vector<std::vector<std::size_t>> Load::batches_of(
+    std::size_t run, const std::vector<std::size_t>& records) const {
+  if (!runs_[run].one_call || !runs_[run].keeping) return {records};
+  const engine::CalculationState* const state = queries_[runs_[run].first_query].calculation;
+  if (state == nullptr || state->failed_records.empty()) return {records};
   std::vector<std::vector<std::size_t>> batches;
   std::map<std::size_t, std::size_t> open;  // by maximum size: the number of the batch to fill
-  for (const std::size_t query : queries) {
-    const std::size_t max = failed.max_batch(queries_[query].key);
+  for (const std::size_t record : records) {
+    const std::size_t max = state->failed_records.max_batch(queries_[query_of(run, record)].key);
     const auto [at, is_new] = open.try_emplace(max, batches.size());
     if (!is_new && batches[at->second].size() == max) at->second = batches.size();
     if (at->second == batches.size()) batches.emplace_back();
-    batches[at->second].push_back(query);
+    batches[at->second].push_back(record);
   }
   return batches;
 }
@@ -515,8 +518,17 @@ void Load::compute(const std::vector<std::size_t>& wanted, bool with_uncached) {
       records.resize(records_);
       std::iota(records.begin(), records.end(), std::size_t{0});
     }
-    if (!records.empty()) compute_one(run, records);
+    if (!records.empty()) compute_run(run, records);
     if (is_lost()) return;
+  }
+}
+
+// If a batch throws, the run ends, because the load throws. If records failed in a batch, the run
+// goes on, so that the load can name all records that failed.
+void Load::compute_run(std::size_t run, const std::vector<std::size_t>& records) {
+  for (const std::vector<std::size_t>& batch : batches_of(run, records)) {
+    compute_one(run, batch);
+    if (thrown_) return;
   }
 }
 
@@ -543,7 +555,8 @@ std::span<const std::size_t> Load::compute_part(std::size_t run,
     pause_failed(run, records, report, began);
     answer_with_kept(run, records, report);
   }
-  failed_ = std::move(report.failed);
+  failed_.insert(failed_.end(), std::make_move_iterator(report.failed.begin()),
+                 std::make_move_iterator(report.failed.end()));
   thrown_ = std::move(report.thrown);
   const bool goes_on = threw && !thrown_ && !runs_[run].one_call;
   return records.subspan(goes_on ? done + 1 : records.size());

@@ -114,7 +114,8 @@ class RunSink final : public engine::ValueSink {
 ///   claim     claims the missing queries that no other caller computes, and looks up again what
 ///             another caller may have stored in between
 ///   compute   computes the claimed queries, and all records of runs that are not cached. A batch
-///             calculation gets one call. Callers that wait get each result as soon as it is there
+///             calculation gets one call, and more calls if its last batch threw. Callers that wait
+///             get each result as soon as it is there
 ///   keep      stores all computed results in one write, also if a calculation threw
 ///   refresh   queues a background batch for the stale queries of each calculation
 ///   join      waits for the results of other callers, and computes those that it cannot get
@@ -158,8 +159,6 @@ class Load {
   [[nodiscard]] std::vector<std::size_t> copyable(std::size_t run,
                                                   std::span<const std::size_t> stale);
   [[nodiscard]] bool is_paused(std::size_t query) const;
-  [[nodiscard]] std::vector<std::vector<std::size_t>> batches_of(
-      const std::vector<std::size_t>& queries);
   void pause_failed(std::size_t run, std::span<const std::size_t> records,
                     const ComputeReport& report, std::int64_t began);
   [[nodiscard]] std::span<const std::size_t> records_that_threw(
@@ -173,6 +172,9 @@ class Load {
   [[nodiscard]] std::vector<std::size_t> claim(const std::vector<std::size_t>& missing);
   [[nodiscard]] std::vector<std::size_t> look_again(const std::vector<std::size_t>& wanted);
   void compute(const std::vector<std::size_t>& wanted, bool with_uncached);
+  [[nodiscard]] std::vector<std::vector<std::size_t>> batches_of(
+      std::size_t run, const std::vector<std::size_t>& records) const;
+  void compute_run(std::size_t run, const std::vector<std::size_t>& records);
   void compute_one(std::size_t run, std::span<const std::size_t> records);
   [[nodiscard]] std::span<const std::size_t> compute_part(std::size_t run,
                                                           std::span<const std::size_t> records);
