@@ -88,8 +88,9 @@ class BoundCalculation;
 /// ask for a result that its starter computes.
 ///
 /// Cost of a page of any length: one look-up (one state of the file for each 10,000 keys), one run
-/// of the calculation for missing records (more for records whose last batch threw), one bulk write. If the calculation is cached, a record
-/// that occurs twice is computed once; the same record in two versions counts as two.
+/// of the calculation for missing records (more for records whose last batch threw), one bulk
+/// write. If the calculation is cached, a record that occurs twice is computed once; the same
+/// record in two versions counts as two.
 template <class T, class R, class... Args>
 class Calculation {
  public:

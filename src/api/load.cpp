@@ -275,7 +275,11 @@ Load::Load(engine::Engine& engine, std::span<const LoadRun> runs, std::size_t re
 
 std::size_t Load::run() {
   look_up();
-  compute(claim(distinct(split())), true);
+  const std::vector<std::size_t> own = claim(distinct(split()));
+  // Computing may take long. After many removals only a watch knows which keys were removed.
+  const bool computes = !own.empty() || cached_.size() < runs_.size();
+  if (computes && !stale_.empty()) claims_.watch(stale_);
+  compute(own, true);
   keep();
   refresh_stale();
   if (!is_lost()) join();
@@ -375,6 +379,7 @@ std::vector<std::vector<std::size_t>> Load::batches_of(
 
 void Load::refresh_stale() {
   if (stale_.empty() || engine_.is_out_of_use()) return;
+  std::erase_if(stale_, [this](std::size_t query) { return claims_.is_superseded(query); });
   auto next = stale_.begin();  // sorted by query, so the runs are in the order of cached_
   for (const std::size_t run : cached_) {
     const std::size_t end = runs_[run].first_query + records_;
@@ -668,8 +673,8 @@ void Load::end_flights(std::size_t run, std::span<const std::size_t> records,
   }
 }
 
-// User code may have forked; a put can run hooks. In the child the threads of the other callers do not exist, and they
-// may have locked mutexes.
+// User code may have forked, also a hook that a put runs. In the child the threads of the other
+// callers do not exist, and they may have locked mutexes.
 void Load::after_user_code() noexcept {
   if (engine_.process.is_forked_child()) claims_.forget();
 }
@@ -687,7 +692,7 @@ void Load::complete(const Computed& computed) {
   if (refresh_ != nullptr && !run.one_call) keep_finished();
 }
 
-// Gives the result to callers that wait. If the program does not store nothings, they get them, too.
+// Gives the result to callers that wait. They also get a "nothing" that is not stored.
 void Load::publish(std::size_t query, const Value& value) {
   const LoadRun& run = run_of(query);
   const bool is_nothing = run.run->is_nothing(record_of(query));

@@ -12,6 +12,7 @@ Claims::Claims(engine::Engine& engine, std::span<const engine::Query> queries, I
       queries_(queries),
       id_of_(std::move(id_of)),
       removals_(engine.in_flight.removals()),
+      known_removals_(removals_),
       ended_(engine.in_flight.ended()),
       changes_(engine.pending.changes()) {}
 
@@ -64,6 +65,11 @@ void Claims::claim_alone(const std::vector<std::size_t>& wanted) {
   for (std::size_t i = 0; i < wanted.size(); ++i) take(wanted[i], std::move(in_flight[i]));
 }
 
+void Claims::watch(const std::vector<std::size_t>& queries) {
+  claim_alone(queries);
+  is_watching_ = true;
+}
+
 bool Claims::must_look_again() const {
   return !in_flight_.empty() &&
          (engine_.in_flight.ended() != ended_ || engine_.pending.changes() != changes_);
@@ -82,7 +88,10 @@ void Claims::end_failed(std::size_t query, const std::string& why) {
   if (engine::InFlight* const flight = own(query)) engine_.in_flight.end_failed(*flight, why);
 }
 
-void Claims::leave() { engine_.in_flight.leave(std::exchange(in_flight_, {})); }
+void Claims::leave() {
+  if (std::exchange(is_watching_, false)) known_removals_ = engine_.in_flight.removals();
+  engine_.in_flight.leave(std::exchange(in_flight_, {}));
+}
 
 void Claims::leave_ended() {
   const auto is_running = [](const engine::InFlightPtr& flight) { return flight->is_running(); };

@@ -31,8 +31,8 @@ namespace ashmemo::api {
 class Refresh final : public engine::RefreshBatch {
  public:
   /// `stale` has the numbers of the run's queries that have a stale value. Skips queries that
-  /// another batch refreshes; returns null if no query remains. `removals` is the number of
-  /// removals before the look-up, and so before the records were copied.
+  /// another batch refreshes; returns null if no query remains. None of the
+  /// cache's first `removals` removals removed a key of `stale` after the look-up.
   [[nodiscard]] static std::unique_ptr<Refresh> begin(engine::Engine& engine, const LoadRun& run,
                                                       std::span<const engine::Query> queries,
                                                       std::span<const std::size_t> stale,
