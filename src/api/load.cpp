@@ -21,7 +21,6 @@
 #include <ashmemo/error.hpp>
 #include <ashmemo/key_part.hpp>
 
-#include "api/refresh.hpp"
 #include "api/resource.hpp"
 #include "base/forced_unwind.hpp"
 #include "base/key_hash.hpp"
@@ -243,6 +242,18 @@ std::string RunOnChain::shown() const {
 }
 
 }  // namespace
+
+std::string text_of(const std::exception_ptr& thrown) {
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const std::exception& error) {
+    // An exception class of the program may return null.
+    const char* const what = error.what();
+    return what != nullptr ? what : "an exception without a text";
+  } catch (...) {
+    return "an exception that is not a std::exception";
+  }
+}
 
 ComputeReport compute(const Clock& clock, const LoadRun& run, std::size_t number,
                       std::span<const std::size_t> records,

@@ -1,25 +1,15 @@
-#include "api/refresh.hpp"
-
+#include <exception>
 #include <string_view>
 #include <utility>
 
+#include "api/load.hpp"
 #include "api/resource.hpp"
 #include "base/forced_unwind.hpp"
 #include "engine/in_flight.hpp"
 
-namespace ashmemo::api {
+// The background batches that a load queues.
 
-std::string text_of(const std::exception_ptr& thrown) {
-  try {
-    std::rethrow_exception(thrown);
-  } catch (const std::exception& error) {
-    // An exception class of the program may return null.
-    const char* const what = error.what();
-    return what != nullptr ? what : "an exception without a text";
-  } catch (...) {
-    return "an exception that is not a std::exception";
-  }
-}
+namespace ashmemo::api {
 
 std::unique_ptr<Refresh> Refresh::begin(engine::Engine& engine, const LoadRun& run,
                                         std::span<const engine::Query> queries,
