@@ -55,7 +55,8 @@ class BoundCalculation;
 /// seen. Runs of calculations are nested at most 500 deep; a deeper one is ErrorCode::too_deep.
 ///
 /// Cancellation: pthread_cancel and pthread_exit inside a calculation or a loader end the thread,
-/// and waiting callers compute the results. Do not call them inside a codec, a key or a hook.
+/// and waiting callers compute the results. Do not call them inside a codec, a key or a hook, and
+/// do not cancel a thread in another call of a cache, such as Cache::get: it may hold a lock then.
 ///
 /// Rules for the calculation itself: a result depends only on its own record and on the arguments,
 /// not on other records of the batch. It may call the cache and other calculations. It may run on
@@ -88,8 +89,9 @@ class BoundCalculation;
 /// ask for a result that its starter computes.
 ///
 /// Cost of a page of any length: one look-up (one state of the file for each 10,000 keys), one run
-/// of the calculation for missing records, one bulk write. If the calculation is cached, a record
-/// that occurs twice is computed once; the same record in two versions counts as two.
+/// of the calculation for missing records (more for records whose last batch threw), one bulk
+/// write. If the calculation is cached, a record that occurs twice is computed once; the same
+/// record in two versions counts as two.
 template <class T, class R, class... Args>
 class Calculation {
  public:

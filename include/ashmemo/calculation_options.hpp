@@ -42,7 +42,7 @@ struct CachePolicy {
   /// result does not change. The failure is counted and reported as NoticeKind::calculation_failed,
   /// and the record pauses: 1 s after the first failure in a row, then twice as long after each
   /// further failure, at most 1 min. Other records go on. If a batch throws, all its records pause;
-  /// later refreshes try them in smaller batches, so that a broken record is soon alone. A removal
+  /// later runs try them in smaller batches, so that a broken record is soon alone. A removal
   /// of the record during that time wins: the refresh then stores nothing. The window is refused
   /// for records that cannot be copied or are polymorphic, because a refresh needs copies of them.
   /// The refresh runs on another thread than the load: Resource::scope describes the scope that it

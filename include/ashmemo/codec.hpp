@@ -46,12 +46,12 @@ namespace ashmemo {
 ///
 /// Such a specialisation must be declared before the type is first used with a cache.
 ///
-/// Types of results
-/// ----------------
-/// The file keeps the name of the type of each calculation's results. If a program declares the
-/// calculation with a type of another name, the stored results are misses, as with another version.
-/// So seconds are never read as milliseconds, and a vector of float never as a vector of bytes. The
-/// name is
+/// Types of results and arguments
+/// ------------------------------
+/// The file keeps the names of the types of each calculation's results and arguments. If a program
+/// declares the calculation with a type of another name, the stored results are misses, as with
+/// another version. So seconds are never read as milliseconds, and a vector of float never as a
+/// vector of bytes. The name is
 ///
 ///   integers other than bool      "integer"                 of every width: the number is the same
 ///   bool, float, double           "bool", "float", "double"
@@ -62,6 +62,8 @@ namespace ashmemo {
 ///   time points                   the duration's name and the clock's
 ///   std::optional                 "optional ", and the name of the inner type
 ///   a type with its own codec     the codec's `type_name`, otherwise the name in the compiler
+///
+/// A calculation with arguments has all names together: "text of (integer;bool;)".
 ///
 /// A codec of your own may define the name. Then the name remains if the class is renamed or moved,
 /// and you change it when the form of the value changes:

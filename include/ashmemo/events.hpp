@@ -67,8 +67,9 @@ enum class NoticeKind : std::uint8_t {
 /// A fault, or a change of state. Only the first notice of a kind is delivered until its state
 /// ends; later ones are counted. When states end:
 ///   - `busy`, `write_failed`, `read_failed` and `foreign_reader`: with `recovered`. Reading has
-///     recovered when a read works and none has failed for a second. `read_failed` also ends,
-///     without a notice, when another file is opened.
+///     recovered when a read works and none has failed for a second, or up to an hour if reading
+///     fails again and again. `read_failed` also ends, without a notice, when another file is
+///     opened.
 ///   - `unavailable`: with `available`.
 ///   - `writes_dropped`, `removal_uncommitted` and `everything_removed`: with the fault that caused
 ///     them.

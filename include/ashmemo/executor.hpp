@@ -7,7 +7,8 @@ namespace ashmemo {
 /// Runs work in the background for the cache: the refreshes of stale entries.
 ///
 /// `post` may run the task on any thread and at any later time, but not before it returns, because
-/// its caller is inside of a load. A task never throws. It owns what it needs, so it may outlive
+/// its caller is inside of a load. For the same reason it must not wait: closing the cache waits
+/// for it without a limit. A task never throws. It owns what it needs, so it may outlive
 /// the cache; it then ends at once. Each task runs the newest refresh that waits when it begins, or
 /// nothing if two refreshes of that calculation run already. If an executor drops a task, the cache
 /// drops its oldest refresh. A later load that finds these entries stale requests another one.

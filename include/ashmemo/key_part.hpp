@@ -53,8 +53,11 @@ namespace ashmemo {
 ///     static std::string text(const Isbn& isbn) { return isbn.digits; }
 ///   };
 ///
-/// A part does not contain its type: 42 and "42" give the same key. The declaration of a resource
-/// or a calculation fixes the types of its parts.
+/// A part does not contain its type: 42 and "42", or 80 s and 80 ms, give the same key. The
+/// declaration of a resource or a calculation fixes the types of its parts. The file keeps the
+/// types of arguments, so results for arguments of another type are misses (see codec.hpp). It does
+/// not keep the types of primary keys and of keys that you build yourself. If you change such a
+/// type, also change the name of the resource, or the text of the key.
 ///
 /// Errors:  none. A key may become longer than kMaxKeyBytes; its user has to check that.
 /// Cost:    one pass over the text, appended to a given string.

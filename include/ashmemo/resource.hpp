@@ -218,7 +218,7 @@ class Resource {
                                          .storable = Storable<R>,
                                          .copyable = std::copy_constructible<R>,
                                          .optional = detail::kIsOptional<R>,
-                                         .result_type = detail::type_name<R>(),
+                                         .result_type = detail::signature_name<R, Args...>(),
                                          .type = typeid(detail::Definition<T, R, Args...>),
                                          .typed = made});
     return {state_, made.get()};

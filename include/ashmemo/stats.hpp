@@ -102,7 +102,7 @@ struct StoredCalculation {
   std::string resource;  ///< its keys begin with this
   std::string name;
   std::int64_t version = 0;  ///< of the code that computed the results
-  std::string result_type;   ///< as the codec names it (codec.hpp); empty: not known
+  std::string result_type;   ///< with the arguments' types (codec.hpp); empty: not known
   std::string policy;        ///< for people, as to_string(CachePolicy) wrote it
   CalculationStats stats{};  ///< as last written, at most one touch_interval ago
 };

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <numeric>
@@ -23,6 +24,7 @@
 #include "api/resource.hpp"
 #include "base/forced_unwind.hpp"
 #include "base/key_hash.hpp"
+#include "base/saturate.hpp"
 #include "base/test_point.hpp"
 #include "base/thread_stack.hpp"
 #include "engine/in_flight.hpp"
@@ -33,6 +35,9 @@ namespace {
 
 /// How long a load waits for other callers if LoadOptions::wait is not set.
 constexpr Duration kMaxWait = std::chrono::minutes(1);
+
+/// How often a refresh of single records stores its results, in microseconds.
+constexpr std::int64_t kKeepEvery = 1'000'000;
 
 std::size_t hash_of(const engine::Query& query) {
   const ValueView version = query.record_version;
@@ -127,23 +132,6 @@ class RunRecorder final : public detail::RunObserver {
   std::int64_t last_;
   ComputeReport report_;
 };
-
-/// The text of an exception. An exception class of the program may return null.
-std::string text_of(const std::exception& error) {
-  const char* const what = error.what();
-  return what != nullptr ? what : "an exception without a text";
-}
-
-/// The text of an exception of any type.
-std::string what_is(const std::exception_ptr& thrown) {
-  try {
-    std::rethrow_exception(thrown);
-  } catch (const std::exception& error) {
-    return text_of(error);
-  } catch (...) {
-    return "an exception that is not a std::exception";
-  }
-}
 
 void report_unencodable(engine::Engine& engine, std::string_view key) {
   engine.counters.unencodable.add();
@@ -253,128 +241,19 @@ std::string RunOnChain::shown() const {
   return keys_.size() == 1 ? first : fmt::format("{} (and {} more)", first, keys_.size() - 1);
 }
 
-// ---- refreshes in the background
-
-/// A background batch. It recomputes stale values of one calculation, on copies of their records
-/// and in the scope of the load that queued it.
-///
-/// When it runs, it recomputes only entries that are still stale and were not removed since that
-/// load. If a record fails, its old value remains and the record pauses; the other records go on.
-///
-/// A queued batch claims nothing, so no load waits for it.
-class Refresh final : public engine::RefreshBatch {
- public:
-  /// `stale` has the numbers of the run's queries that have a stale value. Skips queries that
-  /// another batch refreshes; returns null if no query remains. `removals` is the number of
-  /// removals before the look-up, and so before the records were copied.
-  [[nodiscard]] static std::unique_ptr<Refresh> begin(engine::Engine& engine, const LoadRun& run,
-                                                      std::span<const engine::Query> queries,
-                                                      std::span<const std::size_t> stale,
-                                                      std::uint64_t removals);
-  ~Refresh() override;
-
-  void run() override;
-
- private:
-  Refresh(engine::Engine& engine, const LoadRun& run, const engine::CalculationState& state);
-  void take(std::unique_ptr<detail::OwnedRun> records);
-  [[nodiscard]] std::vector<std::size_t> take_over(std::span<const engine::Query> queries,
-                                                   std::span<const std::size_t> stale,
-                                                   std::size_t first_query, std::uint64_t removals);
-  [[nodiscard]] std::vector<engine::Query> queries() const;
-  void compute();
-
-  std::unique_ptr<detail::OwnedRun> records_;  // owns the engine too, so it is destroyed last
-  engine::Engine& engine_;
-  LoadRun run_;
-  const std::string scope_;
-  engine::Query like_;           // the common part of all queries
-  std::vector<Value> versions_;  // by key; trailing null ones are left out
-};
-
-std::unique_ptr<Refresh> Refresh::begin(engine::Engine& engine, const LoadRun& run,
-                                        std::span<const engine::Query> queries,
-                                        std::span<const std::size_t> stale,
-                                        std::uint64_t removals) {
-  if (engine.options.access == Access::read_only) return nullptr;  // nothing could be stored
-  const engine::CalculationState* const state = run.registered->calculation().state();
-  if (state == nullptr) return nullptr;
-  std::unique_ptr<Refresh> refresh(new Refresh(engine, run, *state));
-  const std::vector<std::size_t> records =
-      refresh->take_over(queries, stale, run.first_query, removals);
-  if (records.empty()) return nullptr;
-  refresh->take(run.registered->own(records));
-  return refresh;
-}
-
-Refresh::Refresh(engine::Engine& engine, const LoadRun& run, const engine::CalculationState& state)
-    : RefreshBatch(&state), engine_(engine), run_(run), scope_(run.scope) {
-  run_.first_query = 0;
-  run_.scope = scope_;
-}
-
-void Refresh::take(std::unique_ptr<detail::OwnedRun> records) {
-  records_ = std::move(records);
-  run_.run = run_.registered = &records_->run();
-}
-
-Refresh::~Refresh() {
-  // The calculation has forked, or the child destroys queued tasks: the mutex may be locked.
-  if (engine_.process.is_forked_child()) return;
-  engine_.refreshes->end(*this);
-}
-
-/// Returns the records of the queries that no other batch refreshes.
-std::vector<std::size_t> Refresh::take_over(std::span<const engine::Query> queries,
-                                            std::span<const std::size_t> stale,
-                                            std::size_t first_query, std::uint64_t removals) {
-  like_ = queries[stale.front()];
-  like_.record_version = {};
-  std::vector<std::string_view> keys;
-  keys.reserve(stale.size());
-  for (const std::size_t query : stale) keys.push_back(queries[query].key);
-  const std::vector<std::size_t> taken = engine_.in_flight.begin_refresh(*this, keys, removals);
-  std::vector<std::size_t> records;
-  records.reserve(taken.size());
-  for (const std::size_t place : taken) {
-    const engine::Query& query = queries[stale[place]];
-    if (query.record_version.type() != ValueType::null) {
-      versions_.resize(records.size() + 1);
-      versions_.back() = Value(query.record_version);
-    }
-    records.push_back(stale[place] - first_query);
-  }
-  return records;
-}
-
-std::vector<engine::Query> Refresh::queries() const {
-  std::vector<engine::Query> queries(keys().size(), like_);
-  for (std::size_t i = 0; i < queries.size(); ++i) queries[i].key = keys()[i];
-  for (std::size_t i = 0; i < versions_.size(); ++i) queries[i].record_version = versions_[i];
-  return queries;
-}
-
-void Refresh::run() try {
-  if (!engine_.is_out_of_use()) compute();
-} catch (const std::exception& error) {
-  engine_.counters.worker_errors.add();
-  run_.registered->calculation().report_failure(text_of(error));
-} catch (...) {
-  base::pass_forced_unwind();
-  engine_.counters.worker_errors.add();
-}
-
-void Refresh::compute() {
-  const engine::Refreshing refreshing(engine_.in_flight.closed());
-  const detail::CarriedScope carried(run_.registered->calculation().resource(), scope_);
-  const std::vector<engine::Query> all = queries();
-  const auto key_of = [this](const LoadRun&, std::size_t record) {
-    return std::string(keys()[record]);
-  };
-  Load(engine_, std::span(&run_, 1), all.size(), all, key_of, {}).refresh(*this);
-}
-
 }  // namespace
+
+std::string text_of(const std::exception_ptr& thrown) {
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const std::exception& error) {
+    // An exception class of the program may return null.
+    const char* const what = error.what();
+    return what != nullptr ? what : "an exception without a text";
+  } catch (...) {
+    return "an exception that is not a std::exception";
+  }
+}
 
 ComputeReport compute(const Clock& clock, const LoadRun& run, std::size_t number,
                       std::span<const std::size_t> records,
@@ -407,7 +286,11 @@ Load::Load(engine::Engine& engine, std::span<const LoadRun> runs, std::size_t re
 
 std::size_t Load::run() {
   look_up();
-  compute(claim(distinct(split())), true);
+  const std::vector<std::size_t> own = claim(distinct(split()));
+  // Computing may take long. After many removals only a watch knows which keys were removed.
+  const bool computes = !own.empty() || cached_.size() < runs_.size();
+  if (computes && !stale_.empty()) claims_.watch(stale_);
+  compute(own, true);
   keep();
   refresh_stale();
   if (!is_lost()) join();
@@ -467,7 +350,8 @@ bool Load::is_paused(std::size_t query) const {
 }
 
 void Load::refresh(const engine::RefreshBatch& batch) {
-  is_refresh_ = true;
+  refresh_ = &batch;
+  kept_at_ = engine_.clock->steady_now();
   look_up();
   // A removed record may be newer than the copy in this batch, so it is skipped. The claims notice
   // removals since the constructor.
@@ -481,29 +365,32 @@ void Load::refresh(const engine::RefreshBatch& batch) {
   }
   std::vector<std::size_t> own = claim(distinct(stale));
   std::erase_if(own, [this](std::size_t query) { return claims_.is_superseded(query); });
-  for (const std::vector<std::size_t>& part : batches_of(own)) compute(part, false);
+  compute(own, false);
   keep();
 }
 
-// The batches of a refresh. Records whose last batch threw are tried in smaller batches.
-std::vector<std::vector<std::size_t>> Load::batches_of(const std::vector<std::size_t>& queries) {
-  if (queries.empty()) return {};
-  const engine::FailedRecords& failed = queries_[queries.front()].calculation->failed_records;
-  if (!runs_.front().one_call || failed.empty()) return {queries};
+// The batches in which the records of a run are computed. Normally this is one batch, but records
+// whose last batch threw are tried in smaller batches.
+std::vector<std::vector<std::size_t>> Load::batches_of(
+    std::size_t run, const std::vector<std::size_t>& records) const {
+  if (!runs_[run].one_call || !runs_[run].keeping) return {records};
+  const engine::CalculationState* const state = queries_[runs_[run].first_query].calculation;
+  if (state == nullptr || state->failed_records.empty()) return {records};
   std::vector<std::vector<std::size_t>> batches;
   std::map<std::size_t, std::size_t> open;  // by maximum size: the number of the batch to fill
-  for (const std::size_t query : queries) {
-    const std::size_t max = failed.max_batch(queries_[query].key);
+  for (const std::size_t record : records) {
+    const std::size_t max = state->failed_records.max_batch(queries_[query_of(run, record)].key);
     const auto [at, is_new] = open.try_emplace(max, batches.size());
     if (!is_new && batches[at->second].size() == max) at->second = batches.size();
     if (at->second == batches.size()) batches.emplace_back();
-    batches[at->second].push_back(query);
+    batches[at->second].push_back(record);
   }
   return batches;
 }
 
 void Load::refresh_stale() {
   if (stale_.empty() || engine_.is_out_of_use()) return;
+  std::erase_if(stale_, [this](std::size_t query) { return claims_.is_superseded(query); });
   auto next = stale_.begin();  // sorted by query, so the runs are in the order of cached_
   for (const std::size_t run : cached_) {
     const std::size_t end = runs_[run].first_query + records_;
@@ -520,13 +407,13 @@ void Load::refresh_run(std::size_t run, std::span<const std::size_t> stale) try 
     return add_refresh(run, stale);
   } catch (...) {
     base::pass_forced_unwind();
-    report_failure(run, what_is(std::current_exception()));
+    report_failure(run, text_of(std::current_exception()));
   }
   const std::vector<std::size_t> some = copyable(run, stale);
   if (!some.empty() && some.size() < stale.size()) add_refresh(run, some);
 } catch (...) {
   base::pass_forced_unwind();
-  report_failure(run, what_is(std::current_exception()));
+  report_failure(run, text_of(std::current_exception()));
 }
 
 void Load::add_refresh(std::size_t run, std::span<const std::size_t> stale) {
@@ -571,8 +458,22 @@ std::vector<std::size_t> Load::distinct(const std::vector<std::size_t>& missing)
 void Load::keep() {
   ASHMEMO_TEST_POINT("load: keeps");
   if (!entries_.empty()) engine::put(engine_, entries_);
+  after_user_code();
   entries_.clear();
   claims_.leave();
+}
+
+// A later record of the refresh may hang, so finished results do not wait for it.
+void Load::keep_finished() {
+  const std::int64_t now = engine_.clock->steady_now();
+  if (entries_.empty() || base::subtract_saturated(now, kept_at_) < kKeepEvery) return;
+  kept_at_ = now;
+  engine::put(engine_, entries_);
+  after_user_code();
+  const auto stored = std::exchange(entries_, {});
+  if (engine_.process.is_forked_child()) return;
+  for (const engine::NewEntry& entry : stored) engine_.refreshes->release(*refresh_, entry.key);
+  claims_.leave_ended();
 }
 
 void Load::throw_what_failed() const {
@@ -633,8 +534,17 @@ void Load::compute(const std::vector<std::size_t>& wanted, bool with_uncached) {
       records.resize(records_);
       std::iota(records.begin(), records.end(), std::size_t{0});
     }
-    if (!records.empty()) compute_one(run, records);
+    if (!records.empty()) compute_run(run, records);
     if (is_lost()) return;
+  }
+}
+
+// If a batch throws, the run ends, because the load throws. If records failed in a batch, the run
+// goes on, so that the load can name all records that failed.
+void Load::compute_run(std::size_t run, const std::vector<std::size_t>& records) {
+  for (const std::vector<std::size_t>& batch : batches_of(run, records)) {
+    compute_one(run, batch);
+    if (thrown_) return;
   }
 }
 
@@ -661,7 +571,8 @@ std::span<const std::size_t> Load::compute_part(std::size_t run,
     pause_failed(run, records, report, began);
     answer_with_kept(run, records, report);
   }
-  failed_ = std::move(report.failed);
+  failed_.insert(failed_.end(), std::make_move_iterator(report.failed.begin()),
+                 std::make_move_iterator(report.failed.end()));
   thrown_ = std::move(report.thrown);
   const bool goes_on = threw && !thrown_ && !runs_[run].one_call;
   return records.subspan(goes_on ? done + 1 : records.size());
@@ -700,7 +611,7 @@ void Load::pause_failed(std::size_t run, std::span<const std::size_t> records,
   const std::int64_t now = engine_.clock->steady_now();
   const auto pause = [&](std::size_t record, std::size_t batch) {
     const std::size_t query = query_of(run, record);
-    const bool has_older = is_refresh_ || (!kept_.empty() && kept_[query]);
+    const bool has_older = refresh_ != nullptr || (!kept_.empty() && kept_[query]);
     if (has_older) failed.failed(queries_[query].key, began, now, batch);
   };
   if (!failed.empty()) {
@@ -731,7 +642,7 @@ std::span<const std::size_t> Load::records_that_threw(std::size_t run,
 // throws: its older value is no longer valid. A refresh has no caller that could get an exception.
 // In a forked child a thread of the parent may have locked the catalog, so no older value answers.
 bool Load::has_kept(std::size_t query) const {
-  if (is_refresh_) return true;
+  if (refresh_ != nullptr) return true;
   if (engine_.process.is_forked_child()) return false;
   return !kept_.empty() && kept_[query] && !claims_.is_superseded(query) &&
          engine_.catalog.is_current(run_of(query).keeping->calculation_id);
@@ -752,7 +663,7 @@ void Load::answer_with_kept(std::size_t run, std::span<const std::size_t> record
     return has_kept(query_of(run, record));
   });
   if (records.empty() || !all_kept) return;
-  report_failure(run, what_is(report.thrown));
+  report_failure(run, text_of(report.thrown));
   report.thrown = nullptr;
 }
 
@@ -773,8 +684,8 @@ void Load::end_flights(std::size_t run, std::span<const std::size_t> records,
   }
 }
 
-// User code may have forked. In the child the threads of the other callers do not exist, and they
-// may have locked mutexes.
+// User code may have forked, also a hook that a put runs. In the child the threads of the other
+// callers do not exist, and they may have locked mutexes.
 void Load::after_user_code() noexcept {
   if (engine_.process.is_forked_child()) claims_.forget();
 }
@@ -787,8 +698,19 @@ void Load::complete(const Computed& computed) {
   if (engine_.is_out_of_use() && claims_.own(query) == nullptr) return;  // no caller can use it
   std::optional<Value> value = run.run->encode(computed.record);
   after_user_code();
-  value ? claims_.complete(query, *value) : report_unencodable(engine_, queries_[query].key);
+  value ? publish(query, *value) : report_unencodable(engine_, queries_[query].key);
   add_entry(computed, std::move(value));
+  if (refresh_ != nullptr && !run.one_call) keep_finished();
+}
+
+// Gives the result to callers that wait. They also get a "nothing" that is not stored.
+void Load::publish(std::size_t query, const Value& value) {
+  const LoadRun& run = run_of(query);
+  const bool is_nothing = run.run->is_nothing(record_of(query));
+  const engine::Lifetimes lifetimes =
+      is_nothing ? run.keeping->nothing.value_or(run.keeping->something) : run.keeping->something;
+  const std::int64_t now = engine_.clock->steady_now();
+  claims_.complete(query, value, engine::end_of(now, lifetimes.fresh));
 }
 
 void Load::add_entry(const Computed& computed, std::optional<Value> value) {
@@ -838,7 +760,7 @@ std::vector<std::size_t> Load::look_again(const std::vector<std::size_t>& wanted
     }
     engine_.counters.joined.add();
     if (const auto value = run_of(wanted[i]).run->encode(record_of(wanted[i]))) {
-      claims_.complete(wanted[i], *value);
+      publish(wanted[i], *value);
     }
   }
   return missing;
@@ -873,6 +795,7 @@ bool Load::take_ended(std::size_t query, const engine::InFlight& flight) {
   using State = engine::InFlight::State;
   switch (flight.state) {
     case State::completed:
+      if (engine_.clock->steady_now() >= flight.fresh_until) return false;
       if (!run_of(query).run->decode(record_of(query), flight.value)) return false;
       engine_.counters.joined.add();
       return true;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -16,10 +17,13 @@
 #include <ashmemo/detail/core.hpp>
 #include <ashmemo/detail/resource_core.hpp>
 #include <ashmemo/error.hpp>
+#include <ashmemo/value.hpp>
 
 #include "api/load_claims.hpp"
+#include "engine/engine.hpp"
 #include "engine/freshness.hpp"
 #include "engine/reading.hpp"
+#include "engine/refresh_queue.hpp"
 #include "engine/submit.hpp"
 
 namespace ashmemo::api {
@@ -114,7 +118,8 @@ class RunSink final : public engine::ValueSink {
 ///   claim     claims the missing queries that no other caller computes, and looks up again what
 ///             another caller may have stored in between
 ///   compute   computes the claimed queries, and all records of runs that are not cached. A batch
-///             calculation gets one call. Callers that wait get each result as soon as it is there
+///             calculation gets one call, and more calls if its last batch threw. Callers that wait
+///             get each result as soon as it is there
 ///   keep      stores all computed results in one write, also if a calculation threw
 ///   refresh   queues a background batch for the stale queries of each calculation
 ///   join      waits for the results of other callers, and computes those that it cannot get
@@ -137,7 +142,8 @@ class Load {
   std::size_t run();
   /// Recomputes the queries that are still stale, for a background batch with their keys. Skips
   /// keys that were removed since the batch began. It does not throw the exception of a
-  /// calculation: it counts and reports the failure, and the records that failed pause.
+  /// calculation: it counts and reports the failure, and the records that failed pause. Results of
+  /// single records are stored once a second, so a record that hangs does not hold them back.
   void refresh(const engine::RefreshBatch& batch);
 
  private:
@@ -157,8 +163,6 @@ class Load {
   [[nodiscard]] std::vector<std::size_t> copyable(std::size_t run,
                                                   std::span<const std::size_t> stale);
   [[nodiscard]] bool is_paused(std::size_t query) const;
-  [[nodiscard]] std::vector<std::vector<std::size_t>> batches_of(
-      const std::vector<std::size_t>& queries);
   void pause_failed(std::size_t run, std::span<const std::size_t> records,
                     const ComputeReport& report, std::int64_t began);
   [[nodiscard]] std::span<const std::size_t> records_that_threw(
@@ -172,6 +176,9 @@ class Load {
   [[nodiscard]] std::vector<std::size_t> claim(const std::vector<std::size_t>& missing);
   [[nodiscard]] std::vector<std::size_t> look_again(const std::vector<std::size_t>& wanted);
   void compute(const std::vector<std::size_t>& wanted, bool with_uncached);
+  [[nodiscard]] std::vector<std::vector<std::size_t>> batches_of(
+      std::size_t run, const std::vector<std::size_t>& records) const;
+  void compute_run(std::size_t run, const std::vector<std::size_t>& records);
   void compute_one(std::size_t run, std::span<const std::size_t> records);
   [[nodiscard]] std::span<const std::size_t> compute_part(std::size_t run,
                                                           std::span<const std::size_t> records);
@@ -181,8 +188,10 @@ class Load {
                    const ComputeReport& report);
   void after_user_code() noexcept;
   void complete(const Computed& computed);
+  void publish(std::size_t query, const Value& value);
   void add_entry(const Computed& computed, std::optional<Value> value);
   void keep();
+  void keep_finished();
   void join();
   [[nodiscard]] bool take_joined(const Claims::Joined& joined, const engine::Deadline& deadline);
   [[nodiscard]] bool take_ended(std::size_t query, const engine::InFlight& flight);
@@ -205,7 +214,8 @@ class Load {
   const std::span<const engine::Query> queries_;
   const KeyOf key_of_;
   std::vector<std::size_t> cached_;  // the positions of cached runs in runs_, in order
-  bool is_refresh_ = false;
+  const engine::RefreshBatch* refresh_ = nullptr;  // of which this load is the run
+  std::int64_t kept_at_ = 0;                       // steady clock: the last keep of a refresh
   std::vector<engine::Answer> answers_;
   std::int64_t looked_up_at_ = 0;
   std::vector<std::size_t> stale_;  // queries
@@ -218,5 +228,47 @@ class Load {
   std::vector<FailedRecord> failed_;  // all of the same run, which is the last one
   std::exception_ptr thrown_;
 };
+
+// ---- refreshes in the background, in load_refresh.cpp
+
+/// A background batch. It recomputes stale values of one calculation, on copies of their records
+/// and in the scope of the load that queued it.
+///
+/// When it runs, it recomputes only entries that are still stale and were not removed since that
+/// load. If a record fails, its old value remains and the record pauses; the other records go on.
+///
+/// A queued batch claims nothing, so no load waits for it.
+class Refresh final : public engine::RefreshBatch {
+ public:
+  /// `stale` has the numbers of the run's queries that have a stale value. Skips queries that
+  /// another batch refreshes; returns null if no query remains. None of the
+  /// cache's first `removals` removals removed a key of `stale` after the look-up.
+  [[nodiscard]] static std::unique_ptr<Refresh> begin(engine::Engine& engine, const LoadRun& run,
+                                                      std::span<const engine::Query> queries,
+                                                      std::span<const std::size_t> stale,
+                                                      std::uint64_t removals);
+  ~Refresh() override;
+
+  void run() override;
+
+ private:
+  Refresh(engine::Engine& engine, const LoadRun& run, const engine::CalculationState& state);
+  void take(std::unique_ptr<detail::OwnedRun> records);
+  [[nodiscard]] std::vector<std::size_t> take_over(std::span<const engine::Query> queries,
+                                                   std::span<const std::size_t> stale,
+                                                   std::size_t first_query, std::uint64_t removals);
+  [[nodiscard]] std::vector<engine::Query> queries() const;
+  void compute();
+
+  std::unique_ptr<detail::OwnedRun> records_;  // owns the engine too, so it is destroyed last
+  engine::Engine& engine_;
+  LoadRun run_;
+  const std::string scope_;
+  engine::Query like_;           // the common part of all queries
+  std::vector<Value> versions_;  // by key; trailing null ones are left out
+};
+
+/// The text of an exception of any type.
+[[nodiscard]] std::string text_of(const std::exception_ptr& thrown);
 
 }  // namespace ashmemo::api

@@ -1,5 +1,6 @@
 #include "api/load_claims.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "engine/in_flight.hpp"
@@ -11,6 +12,7 @@ Claims::Claims(engine::Engine& engine, std::span<const engine::Query> queries, I
       queries_(queries),
       id_of_(std::move(id_of)),
       removals_(engine.in_flight.removals()),
+      known_removals_(removals_),
       ended_(engine.in_flight.ended()),
       changes_(engine.pending.changes()) {}
 
@@ -63,13 +65,19 @@ void Claims::claim_alone(const std::vector<std::size_t>& wanted) {
   for (std::size_t i = 0; i < wanted.size(); ++i) take(wanted[i], std::move(in_flight[i]));
 }
 
+void Claims::watch(const std::vector<std::size_t>& queries) {
+  claim_alone(queries);
+  is_watching_ = true;
+}
+
 bool Claims::must_look_again() const {
   return !in_flight_.empty() &&
          (engine_.in_flight.ended() != ended_ || engine_.pending.changes() != changes_);
 }
 
-void Claims::complete(std::size_t query, const Value& value) {
-  if (engine::InFlight* const flight = own(query)) engine_.in_flight.complete(*flight, value);
+void Claims::complete(std::size_t query, const Value& value, std::int64_t fresh_until) {
+  engine::InFlight* const flight = own(query);
+  if (flight != nullptr) engine_.in_flight.complete(*flight, value, fresh_until);
 }
 
 void Claims::end_thrown(std::size_t query, const std::exception_ptr& thrown) {
@@ -80,7 +88,17 @@ void Claims::end_failed(std::size_t query, const std::string& why) {
   if (engine::InFlight* const flight = own(query)) engine_.in_flight.end_failed(*flight, why);
 }
 
-void Claims::leave() { engine_.in_flight.leave(std::exchange(in_flight_, {})); }
+void Claims::leave() {
+  if (std::exchange(is_watching_, false)) known_removals_ = engine_.in_flight.removals();
+  engine_.in_flight.leave(std::exchange(in_flight_, {}));
+}
+
+void Claims::leave_ended() {
+  const auto is_running = [](const engine::InFlightPtr& flight) { return flight->is_running(); };
+  const auto ended = std::partition(in_flight_.begin(), in_flight_.end(), is_running);
+  engine_.in_flight.leave(std::span(ended, in_flight_.end()));
+  in_flight_.erase(ended, in_flight_.end());
+}
 
 void Claims::forget() noexcept {
   own_.clear();

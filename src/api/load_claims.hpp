@@ -47,8 +47,11 @@ class Claims {
   void claim_alone(const std::vector<std::size_t>& wanted);
   /// Whether a claimed result may have been stored between the look-up and the claim.
   [[nodiscard]] bool must_look_again() const;
-  /// The number of removals before the look-up.
-  [[nodiscard]] std::uint64_t removals() const noexcept { return removals_; }
+  /// Until `leave`, is_superseded also knows these queries, for which nothing is computed.
+  void watch(const std::vector<std::size_t>& queries);
+  /// A later removal may concern a query although is_superseded does not know it. This is the
+  /// number of removals before the look-up or, after `watch` and `leave`, before `leave`.
+  [[nodiscard]] std::uint64_t removals() const noexcept { return known_removals_; }
 
   /// The claim of this load for the query, or null.
   [[nodiscard]] engine::InFlight* own(std::size_t query) const {
@@ -61,11 +64,14 @@ class Claims {
     const engine::InFlight* const flight = own(query);
     return flight != nullptr && flight->superseded;
   }
-  void complete(std::size_t query, const Value& value);
+  /// `fresh_until` is on the steady clock.
+  void complete(std::size_t query, const Value& value, std::int64_t fresh_until);
   void end_thrown(std::size_t query, const std::exception_ptr& thrown);
   void end_failed(std::size_t query, const std::string& why);
   /// Call when the claimed results are in the write queue, or were dropped.
   void leave();
+  /// The same for those that have ended. The others remain claimed.
+  void leave_ended();
   /// For a forked child: forgets all claims, its own and those of others. Locks no mutex, because a
   /// thread that does not exist in the child may have locked it.
   void forget() noexcept;
@@ -80,7 +86,9 @@ class Claims {
   engine::Engine& engine_;
   const std::span<const engine::Query> queries_;
   const IdOf id_of_;
-  const std::uint64_t removals_;
+  const std::uint64_t removals_;  // before the look-up
+  std::uint64_t known_removals_;
+  bool is_watching_ = false;
   const std::uint64_t ended_;
   const std::uint64_t changes_;
   std::vector<engine::InFlightPtr> own_;        // by query

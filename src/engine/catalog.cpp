@@ -20,9 +20,12 @@ constexpr std::int64_t kMaxId = std::int64_t{1} << 62;
 constexpr auto& kCounts = store::kCalculationCounts<std::int64_t>;
 constexpr auto& kCounters = store::kCalculationCounts<Counter>;
 
-/// Whether code of this version, with this type of results, computed the results of the row.
+/// Whether code of this version, with these types, computed the results of the row. A row of an
+/// older program may have no types, or only the type of results.
 bool is_of(const store::CalculationRow& row, std::int64_t version, std::string_view result_type) {
-  return row.version == version && (row.result_type.empty() || row.result_type == result_type);
+  const std::string& known = row.result_type;
+  return row.version == version &&
+         (known.empty() || known == result_type || result_type.starts_with(known + " of ("));
 }
 
 std::int64_t reads_of(const store::CalculationRow& row) {

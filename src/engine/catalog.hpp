@@ -29,7 +29,7 @@ struct CalculationState {
   std::string name;
   std::int64_t version = 0;
   std::string policy;       // for people who read the file
-  std::string result_type;  // the name that the codec gives
+  std::string result_type;  // with the arguments' types
   std::atomic<std::int64_t> id{0};
   bool is_renewed = false;                    // by this process; guarded by the catalog's mutex
   std::atomic<bool> is_touched{true};         // whether its reads are marked

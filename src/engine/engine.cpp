@@ -18,7 +18,10 @@ constexpr std::int64_t kMaxDefaultEntryBytes = 64 * MiB;
 /// only if a refresh finds all others busy.
 constexpr std::size_t kRefreshThreads = 8;
 
-constexpr std::int64_t kReadsRecoverAfter = 1'000'000;
+// Microseconds. A failure within 60 such pauses of the last one makes the next pause longer.
+constexpr std::int64_t kFirstRecoveryPause = 1'000'000;
+constexpr std::int64_t kMaxRecoveryPause = 3'600'000'000;
+constexpr std::int64_t kSoon = 60;
 
 /// A writer quarantines a damaged file, so damage degrades only a read-only cache. A value that is
 /// too large is not a failure of the store.
@@ -118,14 +121,20 @@ void HealthCell::fill(Health* health) const {
 void HealthCell::read_failed(bool degrades, const Clock& clock) {
   base::Lock lock(mutex_);
   set_locked(state_, reads_degrade_ || degrades, clock.wall_now());
-  last_failed_read_ = clock.steady_now();
+  const std::int64_t now = clock.steady_now();
+  if (!are_reads_failing_) {
+    std::int64_t& pause = reads_recover_after_;
+    const bool is_soon = base::subtract_saturated(now, last_failed_read_) < kSoon * pause;
+    pause = std::clamp(is_soon ? 2 * pause : 0, kFirstRecoveryPause, kMaxRecoveryPause);
+  }
+  last_failed_read_ = now;
   are_reads_failing_ = true;
 }
 
 bool HealthCell::read_worked(const Clock& clock) {
   base::Lock lock(mutex_);
   const std::int64_t now = clock.steady_now();
-  if (!are_reads_failing_ || now - last_failed_read_ < kReadsRecoverAfter) return false;
+  if (!are_reads_failing_ || now - last_failed_read_ < reads_recover_after_) return false;
   are_reads_failing_ = false;
   set_locked(state_, false, clock.wall_now());
   return true;
@@ -134,6 +143,7 @@ bool HealthCell::read_worked(const Clock& clock) {
 void HealthCell::end_failing_reads(const Clock& clock) {
   base::Lock lock(mutex_);
   are_reads_failing_ = false;
+  reads_recover_after_ = 0;
   set_locked(state_, false, clock.wall_now());
 }
 

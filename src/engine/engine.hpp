@@ -127,7 +127,8 @@ class HealthCell {
     return are_reads_failing_.load(std::memory_order_relaxed);
   }
   /// A read succeeded. Returns true if that ends the failure, because no read failed for a second.
-  /// Without this pause a file with one bad page would begin and end a failure with every read.
+  /// Without this pause a file with one bad page would begin and end a failure with every read. It
+  /// is twice as long for each failure that follows soon after the last one, at most an hour.
   [[nodiscard]] bool read_worked(const Clock& clock);
   /// Another store is in use, so the failure of the old store's reads is over.
   void end_failing_reads(const Clock& clock);
@@ -141,7 +142,8 @@ class HealthCell {
   HealthState state_ ASHMEMO_GUARDED_BY(mutex_) = HealthState::ok;
   std::int64_t since_ ASHMEMO_GUARDED_BY(mutex_) = 0;  // of the shown state
   bool reads_degrade_ ASHMEMO_GUARDED_BY(mutex_) = false;
-  std::int64_t last_failed_read_ ASHMEMO_GUARDED_BY(mutex_) = 0;  // steady clock
+  std::int64_t last_failed_read_ ASHMEMO_GUARDED_BY(mutex_) = 0;     // steady clock
+  std::int64_t reads_recover_after_ ASHMEMO_GUARDED_BY(mutex_) = 0;  // microseconds
   std::atomic<bool> are_reads_failing_{false};
 };
 

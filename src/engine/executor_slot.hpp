@@ -22,7 +22,8 @@ class ExecutorSlot {
 
   /// Runs the task on the executor. Drops it after `give_up`.
   void post(std::function<void()> task);
-  /// Waits for running calls of `post`, then releases the executor on this thread.
+  /// Waits for running calls of `post`, then releases the executor on this thread. If the executor
+  /// calls this in its own `post`, for example by exit(), the slot keeps it.
   void give_up();
 
  private:

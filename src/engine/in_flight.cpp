@@ -203,11 +203,12 @@ void InFlightTable::end_locked(InFlight& flight, InFlight::State state) {
   if (waiting_ > 0) ended_condition_.notify_all();
 }
 
-void InFlightTable::complete(InFlight& flight, const Value& value) {
+void InFlightTable::complete(InFlight& flight, const Value& value, std::int64_t fresh_until) {
   Value copy(value);
   base::Lock lock(mutex_);
   if (!flight.is_running()) return;
   flight.value = std::move(copy);
+  flight.fresh_until = fresh_until;
   end_locked(flight, InFlight::State::completed);
 }
 

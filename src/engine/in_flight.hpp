@@ -55,6 +55,9 @@ struct InFlight {
   std::atomic<State> state{State::running};  // after `running` nothing here changes
 
   Value value;
+  /// On the steady clock. From then on `value` is too old. The run that computed it may not end
+  /// soon, so the result may remain in the table for any time.
+  std::int64_t fresh_until = 0;
   std::exception_ptr thrown;
   std::string why;
 
@@ -174,7 +177,7 @@ class InFlightTable {
                                                      const WaiterPtr& waiter);
 
   // How a claimed result ends. Only the first end counts.
-  void complete(InFlight& flight, const Value& value);
+  void complete(InFlight& flight, const Value& value, std::int64_t fresh_until);
   void end_thrown(InFlight& flight, std::exception_ptr thrown);
   void end_failed(InFlight& flight, const std::string& why);
   /// Removes them from the table. Those that have not ended are cancelled.

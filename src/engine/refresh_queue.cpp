@@ -63,13 +63,20 @@ std::vector<bool> RefreshQueue::removed_since_begin(const RefreshBatch& batch) c
   return removed;
 }
 
+// The key may belong to another batch: it was released before, or memory ran out in `begin`.
+void RefreshQueue::release_locked(const RefreshBatch& batch, std::string_view key) noexcept {
+  const auto found = keys_.find(key);
+  if (found != keys_.end() && found->second.batch == &batch) keys_.erase(found);
+}
+
+void RefreshQueue::release(const RefreshBatch& batch, std::string_view key) noexcept {
+  const base::Lock lock(mutex_);
+  release_locked(batch, key);
+}
+
 void RefreshQueue::end(const RefreshBatch& batch) noexcept {
   const base::Lock lock(mutex_);
-  for (std::size_t i = 0; i < batch.keys_.size(); ++i) {
-    // If memory ran out in `begin`, the last key is not in the table.
-    const auto found = keys_.find(batch.keys_[i]);
-    if (found != keys_.end() && found->second.batch == &batch) keys_.erase(found);
-  }
+  for (std::size_t i = 0; i < batch.keys_.size(); ++i) release_locked(batch, batch.keys_[i]);
 }
 
 void RefreshQueue::removed(std::string_view key) {

@@ -94,7 +94,9 @@ class RefreshQueue : public std::enable_shared_from_this<RefreshQueue> {
                                                std::span<const std::string_view> keys);
   /// For each key of the batch: whether it was removed since `begin`.
   [[nodiscard]] std::vector<bool> removed_since_begin(const RefreshBatch& batch) const;
-  void end(const RefreshBatch& batch) noexcept;
+  /// Another batch may have the key from now on.
+  void release(const RefreshBatch& batch, std::string_view key) noexcept;
+  void end(const RefreshBatch& batch) noexcept;  // releases all its keys
   void removed(std::string_view key);
   void removed_prefix(std::string_view prefix);  // empty: everything
 
@@ -126,6 +128,8 @@ class RefreshQueue : public std::enable_shared_from_this<RefreshQueue> {
   };
 
   void post(std::shared_ptr<Task> task);
+  void release_locked(const RefreshBatch& batch, std::string_view key) noexcept
+      ASHMEMO_REQUIRES(mutex_);
   [[nodiscard]] bool needs_task_locked() ASHMEMO_REQUIRES(mutex_);
   void to_front_locked(RefreshBatch& batch) ASHMEMO_REQUIRES(mutex_);
   [[nodiscard]] BatchPtr take_locked(Lane& lane, std::uint64_t place) ASHMEMO_REQUIRES(mutex_);

@@ -195,7 +195,7 @@ struct CalculationRow : CalculationCounts<std::int64_t> {
   std::int64_t version = 0;
   std::string policy;  // for people who read the file
   bool retired = false;
-  std::string result_type{};  // the name that the codec gives; empty: unknown
+  std::string result_type{};  // with the arguments' types; empty: unknown
 };
 
 }  // namespace ashmemo::store

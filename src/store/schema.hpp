@@ -19,7 +19,8 @@
 // Times are microseconds since 1970 UTC. NULL means "the same as expires_at" in fresh_until and
 // keep_until, "never" in expires_at, and "put directly" in calculation_id. `checksum` covers
 // everything that decides about an answer (see checksum.hpp); NULL means "not checked".
-// `result_type` is the codec's name for the type of a calculation's results; NULL means "unknown".
+// `result_type` has the names of the types of a calculation's results and arguments; NULL means
+// "unknown".
 //
 // Three views are for people; the library never reads them (`sqlite3 FILE '...'`):
 //

@@ -145,7 +145,7 @@ TEST_SUITE("system") {
       fixture.close();
       CHECK(fixture.shell("PRAGMA user_version") == std::to_string(kNewestFormat) + "\n");
       CHECK(fixture.shell("SELECT name, result_type FROM cache_calculations ORDER BY name") ==
-            "caption|optional text\nwidth|integer\n");
+            "caption|optional text of (text;)\nwidth|integer\n");
       // A second opening has nothing more to do, and everything is still there.
       const std::string version = fixture.shell("PRAGMA schema_version");
       check_calculations_again(fixture.cache());

@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <map>
 #include <memory>
@@ -75,6 +76,11 @@ void allow_no_more_threads() {
 
 constexpr int kExitCode = 7;
 
+/// Ends the process instead of running a task.
+struct ExitingExecutor final : Executor {
+  void post(std::function<void()>) override { std::exit(kExitCode); }
+};
+
 /// Uses a cache that exists until the end of the process, as a static object does. The process ends
 /// by exit(kExitCode) in a function that the cache calls.
 void exit_inside(const std::string& where, const std::string& path) {
@@ -90,6 +96,7 @@ void exit_inside(const std::string& where, const std::string& path) {
     options.hooks.on_removal = [](const Removal&) { std::exit(kExitCode); };
   }
   if (where == "on_error") options.limits.max_entry_bytes = 1;  // reports that the value is refused
+  if (where == "an executor") options.hooks.executor = std::make_shared<ExitingExecutor>();
   static Cache cache(path, options);
   static Registry registry(cache);
   auto& posts = registry.resource<Post>("Post", &Post::id);
@@ -203,10 +210,10 @@ TEST_SUITE("system") {
                   end.said);
   }
 
-  TEST_CASE("a program may call exit in a hook or calculation of a static cache") {
+  TEST_CASE("a program may call exit in a hook, calculation or executor of a static cache") {
     if (kIsSanitized) return;  // at the exit of a forked child they may hang
     for (const char* const where : {"on_error", "on_removal", "on_removal in the call of erase",
-                                    "a calculation", "a refresh"}) {
+                                    "a calculation", "a refresh", "an executor"}) {
       INFO(std::string(where));
       const TempDir dir;
       const ChildEnd end = in_child([&] {

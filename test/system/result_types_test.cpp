@@ -1,5 +1,5 @@
-// A calculation whose results have another type than before: they are misses, without a new version
-// of the calculation.
+// A calculation whose results or arguments have another type than before: the stored results are
+// misses, without a new version of the calculation.
 
 #include <doctest/doctest.h>
 
@@ -40,8 +40,17 @@ struct Distance {
   friend bool operator==(const Distance&, const Distance&) = default;
 };
 
+/// An argument that cannot be stored.
+struct Page {
+  int number = 0;
+};
+
 }  // namespace
 
+template <>
+struct ashmemo::KeyPart<Page> {
+  static std::string text(const Page& page) { return std::to_string(page.number); }
+};
 template <>
 struct ashmemo::Codec<Colour> {
   static Value encode(const Colour& colour) { return Value::integer(colour.rgb); }
@@ -81,6 +90,24 @@ bool computes(CacheFixture& f, const R& result) {
   return computed == 1;
 }
 
+/// The same for a calculation with this argument. All arguments of the tests have the key "80".
+template <class Argument>
+bool computes_with(CacheFixture& f, const Argument& argument) {
+  f.reopen();
+  int computed = 0;
+  {
+    Registry registry(f.cache());
+    auto& posts = registry.resource<Post>("Post", &Post::id);
+    auto calculation =
+        posts.calculation("result", [&](const Post&, const Argument&) { return ++computed; });
+    posts.cache_calculation("result", {});
+    CHECK(calculation.key(Post{1}, argument) == "Post:1:result(80)");
+    (void)calculation(Post{1}, argument);
+  }
+  f->flush();
+  return computed == 1;
+}
+
 /// Uses the result types one after the other in one file. The first load of each type computes,
 /// because the stored result has another type. The second load finds the result.
 template <class... R>
@@ -115,6 +142,23 @@ TEST_SUITE("system") {
     CHECK_FALSE(computes(f, std::uint8_t{5}));
     CHECK(computes(f, Length{5}));
     CHECK_FALSE(computes(f, Distance{5}));
+  }
+
+  TEST_CASE("results for arguments of another type are misses and are computed again") {
+    CacheFixture f;
+    const auto check = [&](const auto&... arguments) {
+      (
+          [&] {
+            CHECK(computes_with(f, arguments));
+            CHECK_FALSE(computes_with(f, arguments));
+          }(),
+          ...);
+    };
+    check(80s, 80ms, 80, 80.0F, 80.0, Mood{80}, Language{80}, std::string("80"), Page{80});
+    CHECK(f.raw().rows("SELECT result_type FROM cache_calculations WHERE retired = 0") ==
+          "integer of ((anonymous)::Page;)");
+    CHECK(computes_with(f, std::int32_t{80}));
+    CHECK_FALSE(computes_with(f, std::uint64_t{80}));
   }
 
   TEST_CASE("results of the type before are removed by the worker") {

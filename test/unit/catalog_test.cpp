@@ -190,6 +190,17 @@ TEST_SUITE("unit") {
     CHECK(with_id(told, 9).result_type == "text");
   }
 
+  TEST_CASE("a file that does not know the types of arguments takes the program's") {
+    Catalog catalog;
+    CalculationRow known = row(7, "words", 3);
+    known.result_type = "text";
+    CHECK(catalog.load({known}).empty());
+    CHECK(catalog.add("Post", "words", 3, "", "text of (integer;)")->id == 7);
+    CHECK(with_id(catalog.take_unwritten(), 7).result_type == "text of (integer;)");
+    known.result_type = "text of (bool;)";
+    CHECK(ids_of(catalog.load({known})) == Ids{7, 8});
+  }
+
   TEST_CASE("another file's results of another type are retired") {
     Catalog catalog;
     const auto words = catalog.add("Post", "words", 2, "", "text");

@@ -396,6 +396,27 @@ TEST_SUITE("unit") {
     CHECK(load() == 2);
   }
 
+  TEST_CASE("a thread that is cancelled inside a calculation ends and another caller computes") {
+    const test::Watchdog watchdog("a thread that is cancelled");
+    test::Events events;
+    Blog blog;
+    std::atomic<int> calls{0};
+    auto count = blog.posts.calculation("count", [&](const Post&) {
+      if (++calls == 1) {
+        events.happened("computes");
+        while (true) ::pause();
+      }
+      return calls.load();
+    });
+    blog.posts.cache_calculation("count", {});
+    std::thread computes([&] { (void)count(post(1)); });
+    events.wait_for("computes");
+    REQUIRE(::pthread_cancel(computes.native_handle()) == 0);
+    computes.join();
+    CHECK(count(post(1)) == 2);
+    CHECK(count(post(1)) == 2);
+  }
+
   TEST_CASE("loads of random graphs without cycles return the right values in every thread") {
     const test::Watchdog watchdog("loads of acyclic graphs");
     std::mt19937 random(20'231);

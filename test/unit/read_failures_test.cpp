@@ -87,6 +87,38 @@ TEST_SUITE("unit") {
     CHECK(fake.recorded->count(NoticeKind::recovered) == 1);
   }
 
+  TEST_CASE("one bad entry that is read again and again causes few notices") {
+    WithEntry fake;
+    const auto fail = [&] {
+      fake.faults->fail(Call::read, FailureKind::io);
+      CHECK_FALSE(fake.get("a"));
+    };
+    const auto recovered = [&] {
+      REQUIRE(fake.worker.flush().ok());
+      return fake.recorded->count(NoticeKind::recovered);
+    };
+    for (int i = 0; i < 100; ++i) {
+      fail();
+      for (int second = 0; second < 2; ++second) {
+        fake.clock->advance(std::chrono::seconds(1));
+        CHECK(fake.get("a"));
+        REQUIRE(fake.worker.flush().ok());
+      }
+    }
+    CHECK(fake.recorded->count(NoticeKind::read_failed) <= 7);
+    CHECK(recovered() <= 7);
+    // Without failures the cache recovers, and after a while a failure is a new one.
+    fake.clock->advance(std::chrono::hours(1));
+    CHECK(fake.get("a"));
+    CHECK(state_of(fake) == HealthState::ok);
+    const auto before = recovered();
+    fake.clock->advance(std::chrono::hours(60));
+    fail();
+    fake.clock->advance(std::chrono::seconds(1));
+    CHECK(fake.get("a"));
+    CHECK(recovered() == before + 1);
+  }
+
   TEST_CASE("failures of reads and of writes end independently") {
     WithEntry fake;
     fake.fail_reads();

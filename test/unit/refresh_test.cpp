@@ -134,6 +134,66 @@ TEST_SUITE("unit") {
     CHECK(with.executor->waiting() == 0);
   }
 
+  TEST_CASE("a finished result of a run that has not ended does not answer after its ttl") {
+    const test::Watchdog watchdog("a load during a refresh that has not ended");
+    WithExecutor with;
+    Blog& blog = with.blog;
+    int round = 1;
+    int calls = 0;
+    int loaded = 0;
+    Calculation<Post, int> count;
+    count = blog.posts.calculation("count", [&](const Post& post) {
+      const int result = round;
+      ++calls;
+      if (round == 2 && post.id == 2) {
+        round = 3;
+        blog.clock->advance(2h);
+        std::thread([&] { loaded = count(Post{1, {}, 0}); }).join();
+      }
+      return result;
+    });
+    blog.posts.cache_calculation("count", kSwr);
+    (void)count(posts_up_to(2));
+    blog.clock->advance(10min);
+    (void)count(posts_up_to(2));
+    round = 2;
+    CHECK(with.executor->run() == 1);
+    CHECK(loaded == 3);
+    CHECK(calls == 5);
+    CHECK(count(Post{1, {}, 0}) == 3);  // the older result of the refresh was not stored
+    CHECK(calls == 5);
+  }
+
+  TEST_CASE(
+      "a refresh of single records stores its results once a second and releases their keys") {
+    WithExecutor with;
+    Blog& blog = with.blog;
+    int round = 1;
+    Calculation<Post, int> count;
+    count = blog.posts.calculation("count", [&](const Post& post) {
+      if (round == 2 && post.id == 2) blog.clock->advance(2s);
+      if (round == 2 && post.id == 3) {
+        CHECK(blog.cache.get<int>("Post:1:count") == 2);
+        CHECK(blog.cache.get<int>("Post:2:count") == 2);
+        CHECK(blog.cache.get<int>("Post:3:count") == 1);
+        blog.clock->advance(10min);
+        (void)count(posts_up_to(3));
+        CHECK(with.executor->waiting() == 1);
+      }
+      return round;
+    });
+    blog.posts.cache_calculation("count", kSwr);
+    (void)count(posts_up_to(3));
+    blog.clock->advance(10min);
+    (void)count(posts_up_to(3));
+    round = 2;
+    CHECK(with.executor->run() == 1);
+    CHECK(blog.cache.get<int>("Post:3:count") == 2);
+    round = 3;
+    CHECK(with.executor->run() == 1);
+    CHECK(count(posts_up_to(3)) == std::vector<int>{3, 3, 2});
+  }
+
   TEST_CASE("a stale load requests a new refresh after the executor dropped the last one") {
     WithExecutor with;
     Blog& blog = with.blog;

@@ -148,6 +148,69 @@ TEST_SUITE("unit") {
     CHECK_THROWS_AS((void)source.round(page[0]), std::runtime_error);  // too old
   }
 
+  TEST_CASE("a few loads separate a broken record from the batch that throws because of it") {
+    Blog blog;
+    std::vector<std::size_t> sizes;
+    bool failing = false;
+    auto count = blog.posts.calculation("count", [&](Records<Post> batch) {
+      sizes.push_back(batch.size());
+      for (const Post& post : batch) {
+        if (failing && post.id == 6) throw std::runtime_error("broken");
+      }
+      return std::vector<int>(batch.size(), failing ? 2 : 1);
+    });
+    blog.posts.cache_calculation("count", {.ttl = 10min, .stale_if_error = 24h});
+    const std::vector<Post> page = posts_up_to(8);
+    (void)count(page);
+    blog.clock->advance(10min);
+    failing = true;
+    sizes.clear();
+    for (const int pause : {1, 2, 4, 8}) {
+      (void)count(page);
+      blog.clock->advance(std::chrono::seconds(pause));
+    }
+    CHECK(sizes == std::vector<std::size_t>{8, 4, 4, 2, 2, 1, 1});
+    CHECK(count(page) == std::vector<int>{2, 2, 2, 2, 2, 1, 2, 2});
+    sizes.clear();
+    const std::vector<Post> longer = posts_up_to(20);
+    CHECK(count(std::vector<Post>(longer.begin() + 8, longer.end())) == rounds(12, 2));
+    CHECK(sizes == std::vector<std::size_t>{12});  // new records are one batch
+  }
+
+  TEST_CASE("a load names the failed records of all batches into which it was divided") {
+    Blog blog;
+    bool down = false;
+    bool failing = false;
+    std::vector<std::size_t> sizes;
+    auto count = blog.posts.calculation("count", [&](Records<Post> batch) {
+      sizes.push_back(batch.size());
+      if (down) throw std::runtime_error("the source is down");
+      std::vector<Outcome<int>> out(batch.size(), Outcome<int>(1));
+      for (std::size_t i = 0; failing && i < out.size(); ++i) {
+        if (batch[i].id % 2 == 0) out[i] = Failed{"even"};
+      }
+      return out;
+    });
+    blog.posts.cache_calculation("count", {.ttl = 10min, .stale_if_error = 5min});
+    (void)count(posts_up_to(4));
+    blog.clock->advance(10min);
+    down = true;
+    (void)count(posts_up_to(4));
+    blog.clock->advance(5min);  // the older values end
+    down = false;
+    failing = true;
+    sizes.clear();
+    std::vector<std::size_t> failed;
+    try {
+      (void)count(posts_up_to(4));
+    } catch (const CalculationFailed& error) {
+      for (const auto& record : error.records()) failed.push_back(record.index);
+    }
+    CHECK(sizes == std::vector<std::size_t>{2, 2});
+    CHECK(failed == std::vector<std::size_t>{1, 3});
+    CHECK(blog.cache.contains("Post:3:count"));
+  }
+
   TEST_CASE("a record that fails does not pause the other records of its calculation") {
     Blog blog;
     int round = 1;

@@ -237,6 +237,28 @@ TEST_SUITE("unit") {
     CHECK(count(page) == std::vector<int>{2, 2, 2, 2, 2, 1, 2, 2});
   }
 
+  TEST_CASE("a page with a record that is computed refreshes its stale records despite removals") {
+    WithExecutor with;
+    Blog& blog = with.blog;
+    std::vector<std::int64_t> computed;
+    auto count = blog.posts.calculation("count", [&](const Post& post) {
+      computed.push_back(post.id);
+      if (post.id == 11) {
+        for (int i = 0; i < 1'100; ++i) (void)blog.cache.erase("other " + std::to_string(i));
+        blog.posts.invalidate(Post{10, {}, 0});
+      }
+      return 1;
+    });
+    blog.posts.cache_calculation("count", kSwr);
+    (void)count(posts_up_to(10));
+    blog.clock->advance(10min);
+    (void)count(posts_up_to(11));
+    computed.clear();
+    CHECK(with.executor->run() == 1);
+    CHECK(computed == std::vector<std::int64_t>{1, 2, 3, 4, 5, 6, 7, 8, 9});
+    CHECK_FALSE(blog.cache.contains("Post:10:count"));  // it was removed after the look-up
+  }
+
   TEST_CASE("a failing record is reported once although other records succeed in between") {
     Source source(kSwr);
     const std::vector<Post> page = posts_up_to(2);

@@ -107,6 +107,17 @@ TEST_SUITE("unit") {
     CHECK(type_name<Nothing>().empty());
   }
 
+  TEST_CASE("the name of a calculation's types contains the types of its arguments") {
+    using ashmemo::detail::signature_name;
+    struct Isbn {};
+    CHECK(signature_name<std::string>() == "text");
+    CHECK(signature_name<std::string, long>() == "text of (integer;)");
+    CHECK(signature_name<std::string, int, seconds>() ==
+          "text of (integer;duration of integer in 1/1 s;)");
+    CHECK(signature_name<bool, std::vector<std::string>>() != signature_name<bool, Isbn>());
+    CHECK(signature_name<Isbn, int>().empty());
+  }
+
   TEST_CASE("GCC and Clang write the same type") {
     using ashmemo::detail::type_in_signature;
     CHECK(type_in_signature("consteval const char* f() [with T = app::Mood]") == "app::Mood");

@@ -12,8 +12,9 @@
 
 #include <ashmemo/codec.hpp>
 
-// The name of the type of a calculation's results. The calculation's row in the file contains it,
-// so that results of one type are never read as another type (see codec.hpp).
+// The name of the types of a calculation's results and arguments. The calculation's row in the file
+// contains it, so that results of one type are never read as another type, and never answer for
+// arguments of another type (see codec.hpp).
 
 namespace ashmemo::detail {
 
@@ -115,6 +116,27 @@ template <class T>
   } else {
     return type_in_signature(signature_with<T>());
   }
+}
+
+/// The name of the type of an argument. Unlike a result it need not be storable.
+template <class A>
+[[nodiscard]] std::string argument_name() {
+  if constexpr (Storable<A>) return type_name<A>();
+  return type_in_signature(signature_with<A>());
+}
+
+/// "text of (integer;bool;)", or "text" if there are no arguments; empty if the results cannot be
+/// stored.
+template <class R, class... Args>
+[[nodiscard]] std::string signature_name() {
+  std::string name = type_name<R>();
+  if constexpr (sizeof...(Args) > 0) {
+    if (name.empty()) return name;
+    name += " of (";
+    ((name += argument_name<Args>() + ";"), ...);
+    name += ")";
+  }
+  return name;
 }
 
 }  // namespace ashmemo::detail
