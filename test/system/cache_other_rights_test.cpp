@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <ashmemo/cache.hpp>
+#include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <filesystem>
 #include <functional>
@@ -13,6 +15,7 @@
 
 #include "support/cache_fixture.hpp"
 #include "support/child.hpp"
+#include "support/system_calls.hpp"
 
 namespace fs = std::filesystem;
 using namespace ashmemo;
@@ -65,6 +68,39 @@ std::string read_after(const std::string& path, const std::function<bool()>& cha
   return cache.health().state == HealthState::ok ? "works" : cache.health().last_error;
 }
 
+/// Gives up rights, lets a read and a backup fail, and reads after each. Returns "works", or what
+/// did not work.
+std::string read_after_failures(const TempDir& dir) {
+  std::atomic<int> failing{0};  // errno of all reads and writes of SQLite
+  before_os_calls([&failing](const OsCall& call) {
+    const bool moves_data = call.kind == OsCall::Kind::read || call.kind == OsCall::Kind::write;
+    return call.is_by_sqlite && moves_data ? failing.load() : 0;
+  });
+  Options options;
+  options.memory_bytes = 0;
+  options.hooks.clock = std::make_shared<ManualClock>();
+  options.hooks.worker = WorkerMode::manual;
+  Cache cache(dir.path("x"), options);
+  (void)cache.put("k", 1);
+  cache.flush();
+  if (cache.get<int>("k") != 1) return "the first read failed";
+  drop_privileges();
+  (void)cache.put("k", 2);
+  cache.flush();  // the reader has no current page
+  failing = EIO;
+  const bool has_failed = !cache.get<int>("k");
+  failing = 0;
+  if (!has_failed) return "no read failed";
+  if (cache.get<int>("k") != 2) return "no read works after one that failed";
+  cache.flush();  // so that the backup writes only the copy
+  failing = EIO;
+  const auto error = thrown_by([&] { cache.backup(dir.path("copy")); });
+  failing = 0;
+  if (!error) return "no copy failed";
+  if (!has(error->what(), "copying the file")) return error->what();
+  return cache.get<int>("k") == 2 ? "works" : "no read works after a backup that failed";
+}
+
 void make_closed_cache(const std::string& path) {
   Options options;
   options.hooks.clock = std::make_shared<ManualClock>();
@@ -96,6 +132,16 @@ TEST_SUITE("system") {
             const Cache cache(dir.path("x"));
             return std::to_string(cache.stats().entries);
           }).said == "4");
+  }
+
+  TEST_CASE("a failed read or backup ends no later read of a program that gave up its rights") {
+    if (!is_root()) {
+      MESSAGE("skipped: giving up rights needs root");
+      return;
+    }
+    const TempDir dir;
+    dir.open_to_all();
+    CHECK(in_child([&] { return read_after_failures(dir); }).said == "works");
   }
 
   TEST_CASE("a read-only cache stays open after its program gives up rights or changes its root") {
