@@ -168,6 +168,9 @@ class RangeLock {
 
 /// The kind of failure for an errno.
 [[nodiscard]] FailureKind failure_kind(int system_error) noexcept;
+/// Whether the system refused to write, although it may allow to read: this user has no right to
+/// it, the file cannot be changed, or its file system is mounted read-only.
+[[nodiscard]] bool is_forbidden(const Failure& failure) noexcept;
 
 /// While it exists, a write of this thread beyond the file size limit of the process fails with
 /// EFBIG. Otherwise the system would also send SIGXFSZ, which ends the process.

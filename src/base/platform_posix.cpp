@@ -364,6 +364,11 @@ FailureKind failure_kind(int system_error) noexcept {
   }
 }
 
+bool is_forbidden(const Failure& failure) noexcept {
+  const int error = failure.system_error;
+  return error == EACCES || error == EPERM || error == EROFS;
+}
+
 Result<FileState> inspect(const std::string& path) {
   struct stat found = {};
   if (sys::lstat(path.c_str(), &found) == 0) return state_of(found);

@@ -1,12 +1,12 @@
 #include "maintenance/store_supervisor.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "base/platform.hpp"
 #include "base/saturate.hpp"
 
 namespace ashmemo::maintenance {
@@ -28,11 +28,9 @@ constexpr int kMaxFailedReads = 9;
 // rare as other failed openings, and the copy of the first file is kept.
 constexpr std::int64_t kTrustedAfter = 60'000'000;
 
-/// Whether the file may be readable although it could not be opened for writing: the disk is full,
-/// its file system is mounted read-only, or this user may not write there.
+/// Whether the file may be readable although it could not be opened for writing.
 bool may_be_readable(const base::Failure& failure) {
-  return failure.kind == base::FailureKind::full || failure.system_error == EROFS ||
-         failure.system_error == EACCES;
+  return failure.kind == base::FailureKind::full || base::is_forbidden(failure);
 }
 
 /// Ends a failure of reads even if no caller reads any more. A read by the writer would prove

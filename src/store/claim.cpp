@@ -222,16 +222,19 @@ base::Status ClaimedFile::take_for_reading(OpenFiles& table) {
 
 // Called before SQLite opens the file for this claim. `RangeLock::open` may close a descriptor of
 // the file, which would drop SQLite's locks. Without the lock the file is as safe as on systems
-// without such locks.
-void ClaimedFile::hold(OpenFiles& table, OpenFile& entry) const {
+// without such locks. But a file that may not be written is refused, because SQLite would create a
+// log with its mode, which could not be written later either.
+base::Status ClaimedFile::hold(OpenFiles& table, OpenFile& entry) const {
   using Mode = base::RangeLock::Mode;
   const Mode mode = lock_ ? Mode::exclusive : Mode::shared;
   if (auto unused = table.take_unused(entry.file, mode)) {
     entry.uses.push_back(std::move(unused));
-    return;
+    return {};
   }
   auto use = base::RangeLock::open(paths_.file, mode);
+  if (!use && lock_ && base::is_forbidden(use.failure())) return use.failure();
   if (use && *use) entry.uses.push_back(std::move(*use));
+  return {};
 }
 
 // Locks the bytes with one descriptor of the file. Returns false if a lock of another program
@@ -264,7 +267,7 @@ base::Status ClaimedFile::enter(OpenFiles& table) {
     lock_file_ = lock->identity;
     entry.lock = lock_file_;
   }
-  hold(table, entry);
+  if (auto held = hold(table, entry); !held) return held;
   entry_ = table.add(std::move(entry));
   return {};
 }
@@ -275,10 +278,9 @@ base::Status ClaimedFile::enter_again(OpenFiles& table) {
   if (!file) return file.failure();
   file_ = file->identity;
   table.replace(*entry_, file_);
-  hold(table, **entry_);
   wal_.reset();
   damage_.clear();
-  return {};
+  return hold(table, **entry_);
 }
 
 base::Status ClaimedFile::quarantine(std::int64_t wall_now, std::string* renamed_to) {

@@ -89,7 +89,7 @@ class ClaimedFile {
   [[nodiscard]] base::Status make_new(Found found);
   [[nodiscard]] base::Status check_owner() const;
   [[nodiscard]] base::Status drop(const std::vector<std::string>& left_behind);
-  void hold(OpenFiles& table, OpenFile& entry) const;
+  [[nodiscard]] base::Status hold(OpenFiles& table, OpenFile& entry) const;
   [[nodiscard]] bool lock_uses(base::RangeLock::Mode mode, std::int64_t first, std::int64_t bytes);
   void unlock_uses() noexcept;
   void repair_modes() const;
