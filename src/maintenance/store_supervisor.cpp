@@ -90,9 +90,11 @@ store::OpenOptions StoreSupervisor::open_options() {
 
 Status StoreSupervisor::open() {
   Status opened = open_once();
-  const bool damaged =
-      !opened.ok() && opened.failure().kind == base::FailureKind::corrupt && !is_read_only();
-  return damaged ? open_once() : opened;
+  if (opened.ok() || is_read_only()) return opened;
+  const base::FailureKind kind = opened.failure().kind;
+  const bool may_open_now =  // the file was damaged, or replaced while it was opened
+      kind == base::FailureKind::corrupt || kind == base::FailureKind::unavailable;
+  return may_open_now ? open_once() : opened;
 }
 
 bool StoreSupervisor::is_read_only() const { return engine_.options.access == Access::read_only; }

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/test_point.hpp"
 #include "store/claim.hpp"
 #include "store/connection.hpp"
 #include "store/quarantine.hpp"
@@ -260,9 +261,10 @@ base::Result<std::unique_ptr<Store>> open_for_writing(const OpenOptions& options
   if (!claim) return claim.failure();
   auto opened = open_or_replace(**claim, options);
   if (!opened) return opened.failure();
+  ASHMEMO_TEST_POINT("open: has connections");
   if (const auto begun = (*claim)->begin_use(options.exclusive); !begun) return begun.failure();
-  // Another file may have appeared at the path before the reader was opened.
-  if (!(*claim)->check_in_place()) opened->connections.reader.reset();
+  // Another file may have appeared at the path.
+  if (const auto found = (*claim)->check_in_place(); !found) return found.failure();
   report_exposed(**claim, options);
   return make_sqlite_store(std::move(*claim), std::move(opened->connections), options);
 }
