@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -101,6 +102,20 @@ class ProcessMark {
 
  private:
   std::uint32_t forks_before_;
+};
+
+/// Remembers the root directory of the process when the object is created. After a `chroot` the
+/// paths of the owner lead to other files.
+class RootMark {
+ public:
+  RootMark();
+  /// Returns false after an error of the system, too.
+  [[nodiscard]] bool has_changed() const;
+  /// Fails with io if the root directory has changed.
+  [[nodiscard]] Status check(const std::string& path) const;
+
+ private:
+  std::optional<FileIdentity> root_;
 };
 
 /// The lock of the engine: FILE-lock beside the cache file. The system releases it when the process

@@ -467,6 +467,23 @@ void sync_folder_of(const std::string& path) {
   if (opened.is_open()) (void)sys::fsync(opened.get());
 }
 
+RootMark::RootMark() {
+  if (const Result<FileState> root = inspect("/")) root_ = root->identity;
+}
+
+bool RootMark::has_changed() const {
+  const Result<FileState> now = inspect("/");
+  return root_ && now && now->identity != *root_;
+}
+
+Status RootMark::check(const std::string& path) const {
+  if (!has_changed()) return Ok{};
+  return Failure{FailureKind::io, 0,
+                 fmt::format("'{}' cannot be opened again, because the program has changed its "
+                             "root directory",
+                             path)};
+}
+
 Result<std::unique_ptr<FileLock>> FileLock::acquire(const std::string& path,
                                                     std::string_view magic) {
   constexpr int kTries =

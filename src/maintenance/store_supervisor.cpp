@@ -108,13 +108,19 @@ bool StoreSupervisor::is_file_new() const {
 /// file has replaced it, the opening checks that file first.
 void StoreSupervisor::mark_corrupt(const store::Store& store, const std::string& why) {
   const auto file = base::inspect(engine_.full_path);
-  if (!file || !store.still_in_place()) return;
+  if (!file || root_.has_changed() || !store.still_in_place()) return;
   found_corrupt_ = why.empty() ? "found damaged" : why;
   corrupt_file_ = file->identity;
 }
 
+base::Result<std::unique_ptr<store::Store>> StoreSupervisor::open_store(
+    const store::OpenOptions& options) {
+  if (const Status same = root_.check(engine_.full_path); !same.ok()) return same.failure();
+  return engine_.open_store(options);
+}
+
 Status StoreSupervisor::open_once() {
-  auto opened = engine_.open_store(open_options());
+  auto opened = open_store(open_options());
   if (!opened.ok()) return opened.failure();
   found_corrupt_.clear();  // the file was quarantined or is gone
   if (Status loaded = load(**opened); !loaded.ok()) {
@@ -139,7 +145,7 @@ void StoreSupervisor::open_for_reading() {
   options.read_only = true;
   options.exclusive = false;  // there is no writer that keeps others out
   options.on_exposed = nullptr;
-  auto opened = engine_.open_store(options);
+  auto opened = open_store(options);
   if (!opened.ok()) return;
   if (!load(**opened).ok()) return (*opened)->close();
   engine_.store.set(std::move(*opened));

@@ -52,12 +52,6 @@ bool has_changed(const std::string& path, const base::FileIdentity& identity) {
   return state && (state->type == FileType::missing || !(state->identity == identity));
 }
 
-// The root directory of this process. `chroot` changes it. nullopt after an error of the system.
-std::optional<base::FileIdentity> root_now() {
-  const auto root = base::inspect("/");
-  return root ? std::optional(root->identity) : std::nullopt;
-}
-
 }  // namespace
 
 base::Result<std::unique_ptr<ClaimedFile>> ClaimedFile::for_writing(const std::string& path,
@@ -259,7 +253,6 @@ base::Status ClaimedFile::enter(OpenFiles& table) {
   if (!file) return file.failure();
   file_ = file->identity;
   others_may_write_ = file->writable_by_others;
-  root_ = root_now();
   OpenFile entry{paths_.file, file_, std::nullopt, {}};
   if (lock_ != nullptr) {
     const auto lock = base::inspect(paths_.lock);
@@ -375,31 +368,20 @@ void ClaimedFile::drop_other_log() {
 }
 
 bool ClaimedFile::is_log_in_place() const noexcept try {
-  return !wal_ || !has_changed(paths_.wal, *wal_) || has_other_root();
+  return !wal_ || !has_changed(paths_.wal, *wal_) || root_.has_changed();
 } catch (...) {
   return true;  // out of memory: nothing is known
 }
 
-bool ClaimedFile::has_other_root() const {
-  const auto now = root_now();
-  return root_ && now && *now != *root_;
-}
-
 base::Status ClaimedFile::check_in_place() const {
-  if (has_other_root()) {
-    return Failure{
-        FailureKind::io, 0,
-        fmt::format("'{}' cannot be opened again, because the program has changed its root "
-                    "directory",
-                    paths_.file)};
-  }
+  if (auto same = root_.check(paths_.file); !same) return same;
   if (leads_to_files()) return {};
   return Failure{FailureKind::unavailable, 0,
                  fmt::format("'{}' was deleted or replaced while it was open", paths_.file)};
 }
 
 bool ClaimedFile::still_in_place() const noexcept try {
-  return has_other_root() || leads_to_files();
+  return root_.has_changed() || leads_to_files();
 } catch (...) {
   return true;  // out of memory: nothing is known
 }
