@@ -78,8 +78,11 @@ Descriptor open_file(const std::string& path, int flags) {
       uninterrupted([&] { return sys::open(path.c_str(), flags | kAlways, kOwnerOnly); })));
 }
 
-// Whether the file system refuses modes other than its own.
-bool has_own_modes(int error) { return error == EPERM || error == EOPNOTSUPP; }
+// Whether the file system refuses modes other than its own. One that cannot change modes may also
+// claim that it has no such call or is read-only (FUSE).
+bool has_own_modes(int error) {
+  return error == EPERM || error == EOPNOTSUPP || error == ENOSYS || error == EROFS;
+}
 
 FileIdentity identity_of(const struct stat& found) {
   return {static_cast<std::uint64_t>(found.st_dev), static_cast<std::uint64_t>(found.st_ino)};
