@@ -78,12 +78,13 @@ store::OpenOptions StoreSupervisor::open_options() {
                            file);
   };
   open.on_exposed = [this](const std::string& file) {
-    engine_.notices.notify(NoticeKind::writable_by_others,
-                           file +
-                               " can be written by other users, because its file system keeps its "
-                               "own modes: they can change results; choose a folder on another "
-                               "file system, or set the modes when it is mounted",
-                           file);
+    const std::string_view what =
+        is_read_only() ? " can be written by other users: they can change results; open it for "
+                         "writing once, or set its mode to 0600"
+                       : " can be written by other users, because its file system keeps its own "
+                         "modes: they can change results; choose a folder on another file system, "
+                         "or set the modes when it is mounted";
+    engine_.notices.notify(NoticeKind::writable_by_others, file + std::string(what), file);
   };
   return open;
 }

@@ -220,6 +220,18 @@ TEST_SUITE("system") {
     }
   }
 
+  TEST_CASE("a read-only cache says how a file that others may write becomes private") {
+    CacheFixture f;
+    CHECK(f->put("k", 1));
+    f.close();
+    fs::permissions(f.path, fs::perms(0660));
+    const Cache reader(f.path, read_only(f));
+    CHECK(reader.get<int>("k") == 1);
+    const std::string what = f.heard.last(NoticeKind::writable_by_others).what;
+    CHECK_MESSAGE(has(what, "open it for writing once, or set its mode to 0600"), what);
+    CHECK_FALSE(has(what, "keeps its own modes"));
+  }
+
   TEST_CASE("a read-only cache uses its own clock for expiry") {
     CacheFixture f;
     CHECK(f->put("k", 1, {.ttl = 1h}));
