@@ -61,9 +61,9 @@ class Cache {
  public:
   /// Opens or creates the cache file. A relative path is resolved against the current folder at
   /// this moment. Its folder must exist; if it is missing, that is reported as `unavailable`.
-  /// Errors: invalid_options, also for the path ":memory:"; file_in_use; not_a_cache (the file is
-  /// not touched); unavailable, and damaged for a read-only file, if `when_unavailable` is
-  /// `throw_error`. Cost: independent of the number of entries.
+  /// Errors: invalid_options, also for the paths ":memory:" and "file:..."; file_in_use;
+  /// not_a_cache (the file is not touched); unavailable, and damaged for a read-only file, if
+  /// `when_unavailable` is `throw_error`. Cost: independent of the number of entries.
   explicit Cache(std::string path, Options options = {});
   /// Calls close().
   ~Cache();
@@ -234,9 +234,10 @@ class Cache {
   /// Searches the whole file for damage, recounts the totals and corrects them. Slow.
   /// Errors: store_failed if the file cannot be read, or if accepted work cannot be written first.
   CheckReport check();
-  /// Copies the current content to a new file with mode 0600. Errors: store_failed if accepted work
-  /// cannot be written first, if `target` exists, if its file system has too little space (the
-  /// message says how much is necessary), or if copying fails.
+  /// Copies the current content to a new file with mode 0600. Errors: invalid_options for the same
+  /// names as in the constructor; store_failed if accepted work cannot be written first, if
+  /// `target` exists, if its file system has too little space (the message says how much is
+  /// necessary), or if copying fails.
   void backup(const std::string& target);
   /// Writes accepted work, stops the worker and releases the file. Drops queued refreshes, and
   /// waits for those that run on the cache's own threads, at most for Timing::close_wait. A refresh

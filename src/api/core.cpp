@@ -13,6 +13,7 @@
 #include "api/options.hpp"
 #include "base/platform.hpp"
 #include "engine/submit.hpp"
+#include "store/file_check.hpp"
 #include "store/rowid_hints.hpp"
 
 namespace ashmemo::detail {
@@ -50,6 +51,13 @@ std::string why_forked_child_misses(const std::string& path) {
   return path +
          ": this process was forked after the cache was opened, so nothing is read or stored here; "
          "open the cache after the fork, or after daemon()";
+}
+
+// SQLite opens no path with a symbolic link in it.
+std::string resolved_target(const std::string& path, const std::string& target) {
+  const auto resolved = store::resolve(api::validated(target));
+  if (!resolved) throw_failed("backup", path, resolved.failure().what);
+  return resolved->file;
 }
 
 // If the file is too damaged to be checked, that is the only problem in the list.
@@ -195,24 +203,25 @@ CheckReport Core::check() {
 
 void Core::backup(const std::string& target) {
   const auto store = require_store("backup");
+  const std::string file = resolved_target(engine.path, target);
   administer("backup", &maintenance::Worker::flush);
   const store::FileSizes sizes = store->sizes();
   const std::int64_t needed = sizes.file_bytes + sizes.wal_bytes;
-  const base::Result<std::int64_t> space = base::free_bytes_beside(target);
+  const base::Result<std::int64_t> space = base::free_bytes_beside(file);
   if (space && *space < needed) {
     throw_failed("backup", engine.path,
-                 fmt::format("{} needs {} bytes, and {} are free there", target, needed, *space));
+                 fmt::format("{} needs {} bytes, and {} are free there", file, needed, *space));
   }
   const base::FileSizeSignalBlock block;
-  if (const base::Status made = base::create_private_file(target); !made.ok()) {
+  if (const base::Status made = base::create_private_file(file); !made.ok()) {
     throw_failed("backup", engine.path, made.failure().what);
   }
-  if (const base::Status copied = store->backup(target); !copied.ok()) {
-    (void)base::remove_file(target);
+  if (const base::Status copied = store->backup(file); !copied.ok()) {
+    (void)base::remove_file(file);
     throw_failed("backup", engine.path, copied.failure().what);
   }
   // SQLite has synced the content, but not the name, nor the removal of the journal.
-  base::sync_folder_of(target);
+  base::sync_folder_of(file);
 }
 
 Health Core::health() const {

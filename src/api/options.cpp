@@ -95,12 +95,21 @@ Options validated(Options options) {
 }
 
 std::string validated(std::string path) {
-  if (path != ":memory:") return path;
-  throw Error(
-      ErrorCode::invalid_options,
-      "the path is ':memory:', but a cache is always in a file: give the path of a file, in a "
-      "temporary folder if it need not last",
-      "path");
+  if (path == ":memory:") {
+    throw Error(
+        ErrorCode::invalid_options,
+        "the path is ':memory:', but a cache is always in a file: give the path of a file, in a "
+        "temporary folder if it need not last",
+        "path");
+  }
+  if (path.starts_with("file:")) {
+    throw Error(ErrorCode::invalid_options,
+                fmt::format("the path is '{0}', but a cache takes no URI: give the path of a file, "
+                            "or './{0}' if the file has that name",
+                            path),
+                "path");
+  }
+  return path;
 }
 
 }  // namespace ashmemo::api

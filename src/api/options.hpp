@@ -10,8 +10,9 @@ namespace ashmemo::api {
 /// which names the field and the value.
 [[nodiscard]] Options validated(Options options);
 
-/// Returns the path. Throws Error (invalid_options) for ":memory:". For SQLite that name is a
-/// database in memory, but this cache would create a file of that name.
+/// Returns the path of a cache or a backup. Throws Error (invalid_options) for ":memory:" and
+/// "file:...". For SQLite these are a database in memory and a URI, but here files of these names
+/// would be created.
 [[nodiscard]] std::string validated(std::string path);
 
 /// Checks limits in the same way; they can be set while the cache is open.

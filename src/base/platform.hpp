@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -103,6 +104,20 @@ class ProcessMark {
   std::uint32_t forks_before_;
 };
 
+/// Remembers the root directory of the process when the object is created. After a `chroot` the
+/// paths of the owner lead to other files.
+class RootMark {
+ public:
+  RootMark();
+  /// Returns false after an error of the system, too.
+  [[nodiscard]] bool has_changed() const;
+  /// Fails with io if the root directory has changed.
+  [[nodiscard]] Status check(const std::string& path) const;
+
+ private:
+  std::optional<FileIdentity> root_;
+};
+
 /// The lock of the engine: FILE-lock beside the cache file. The system releases it when the process
 /// ends in any way. A forked child and a program that this process starts do not inherit it.
 ///
@@ -168,6 +183,9 @@ class RangeLock {
 
 /// The kind of failure for an errno.
 [[nodiscard]] FailureKind failure_kind(int system_error) noexcept;
+/// Whether the system refused to write, although it may allow to read: this user has no right to
+/// it, the file cannot be changed, or its file system is mounted read-only.
+[[nodiscard]] bool is_forbidden(const Failure& failure) noexcept;
 
 /// While it exists, a write of this thread beyond the file size limit of the process fails with
 /// EFBIG. Otherwise the system would also send SIGXFSZ, which ends the process.

@@ -78,8 +78,11 @@ Descriptor open_file(const std::string& path, int flags) {
       uninterrupted([&] { return sys::open(path.c_str(), flags | kAlways, kOwnerOnly); })));
 }
 
-// Whether the file system refuses modes other than its own.
-bool has_own_modes(int error) { return error == EPERM || error == EOPNOTSUPP; }
+// Whether the file system refuses modes other than its own. One that cannot change modes may also
+// claim that it has no such call or is read-only (FUSE).
+bool has_own_modes(int error) {
+  return error == EPERM || error == EOPNOTSUPP || error == ENOSYS || error == EROFS;
+}
 
 FileIdentity identity_of(const struct stat& found) {
   return {static_cast<std::uint64_t>(found.st_dev), static_cast<std::uint64_t>(found.st_ino)};
@@ -364,6 +367,11 @@ FailureKind failure_kind(int system_error) noexcept {
   }
 }
 
+bool is_forbidden(const Failure& failure) noexcept {
+  const int error = failure.system_error;
+  return error == EACCES || error == EPERM || error == EROFS;
+}
+
 Result<FileState> inspect(const std::string& path) {
   struct stat found = {};
   if (sys::lstat(path.c_str(), &found) == 0) return state_of(found);
@@ -460,6 +468,23 @@ Status remove_file(const std::string& path) {
 void sync_folder_of(const std::string& path) {
   const Descriptor opened = open_file(folder_of(path), O_RDONLY | O_DIRECTORY);
   if (opened.is_open()) (void)sys::fsync(opened.get());
+}
+
+RootMark::RootMark() {
+  if (const Result<FileState> root = inspect("/")) root_ = root->identity;
+}
+
+bool RootMark::has_changed() const {
+  const Result<FileState> now = inspect("/");
+  return root_ && now && now->identity != *root_;
+}
+
+Status RootMark::check(const std::string& path) const {
+  if (!has_changed()) return Ok{};
+  return Failure{FailureKind::io, 0,
+                 fmt::format("'{}' cannot be opened again, because the program has changed its "
+                             "root directory",
+                             path)};
 }
 
 Result<std::unique_ptr<FileLock>> FileLock::acquire(const std::string& path,

@@ -1,12 +1,12 @@
 #include "maintenance/store_supervisor.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "base/platform.hpp"
 #include "base/saturate.hpp"
 
 namespace ashmemo::maintenance {
@@ -28,11 +28,9 @@ constexpr int kMaxFailedReads = 9;
 // rare as other failed openings, and the copy of the first file is kept.
 constexpr std::int64_t kTrustedAfter = 60'000'000;
 
-/// Whether the file may be readable although it could not be opened for writing: the disk is full,
-/// its file system is mounted read-only, or this user may not write there.
+/// Whether the file may be readable although it could not be opened for writing.
 bool may_be_readable(const base::Failure& failure) {
-  return failure.kind == base::FailureKind::full || failure.system_error == EROFS ||
-         failure.system_error == EACCES;
+  return failure.kind == base::FailureKind::full || base::is_forbidden(failure);
 }
 
 /// Ends a failure of reads even if no caller reads any more. A read by the writer would prove
@@ -80,21 +78,24 @@ store::OpenOptions StoreSupervisor::open_options() {
                            file);
   };
   open.on_exposed = [this](const std::string& file) {
-    engine_.notices.notify(NoticeKind::writable_by_others,
-                           file +
-                               " can be written by other users, because its file system keeps its "
-                               "own modes: they can change results; choose a folder on another "
-                               "file system, or set the modes when it is mounted",
-                           file);
+    const std::string_view what =
+        is_read_only() ? " can be written by other users: they can change results; open it for "
+                         "writing once, or set its mode to 0600"
+                       : " can be written by other users, because its file system keeps its own "
+                         "modes: they can change results; choose a folder on another file system, "
+                         "or set the modes when it is mounted";
+    engine_.notices.notify(NoticeKind::writable_by_others, file + std::string(what), file);
   };
   return open;
 }
 
 Status StoreSupervisor::open() {
   Status opened = open_once();
-  const bool damaged =
-      !opened.ok() && opened.failure().kind == base::FailureKind::corrupt && !is_read_only();
-  return damaged ? open_once() : opened;
+  if (opened.ok() || is_read_only()) return opened;
+  const base::FailureKind kind = opened.failure().kind;
+  const bool may_open_now =  // the file was damaged, or replaced while it was opened
+      kind == base::FailureKind::corrupt || kind == base::FailureKind::unavailable;
+  return may_open_now ? open_once() : opened;
 }
 
 bool StoreSupervisor::is_read_only() const { return engine_.options.access == Access::read_only; }
@@ -108,13 +109,19 @@ bool StoreSupervisor::is_file_new() const {
 /// file has replaced it, the opening checks that file first.
 void StoreSupervisor::mark_corrupt(const store::Store& store, const std::string& why) {
   const auto file = base::inspect(engine_.full_path);
-  if (!file || !store.still_in_place()) return;
+  if (!file || root_.has_changed() || !store.still_in_place()) return;
   found_corrupt_ = why.empty() ? "found damaged" : why;
   corrupt_file_ = file->identity;
 }
 
+base::Result<std::unique_ptr<store::Store>> StoreSupervisor::open_store(
+    const store::OpenOptions& options) {
+  if (const Status same = root_.check(engine_.full_path); !same.ok()) return same.failure();
+  return engine_.open_store(options);
+}
+
 Status StoreSupervisor::open_once() {
-  auto opened = engine_.open_store(open_options());
+  auto opened = open_store(open_options());
   if (!opened.ok()) return opened.failure();
   found_corrupt_.clear();  // the file was quarantined or is gone
   if (Status loaded = load(**opened); !loaded.ok()) {
@@ -139,7 +146,7 @@ void StoreSupervisor::open_for_reading() {
   options.read_only = true;
   options.exclusive = false;  // there is no writer that keeps others out
   options.on_exposed = nullptr;
-  auto opened = engine_.open_store(options);
+  auto opened = open_store(options);
   if (!opened.ok()) return;
   if (!load(**opened).ok()) return (*opened)->close();
   engine_.store.set(std::move(*opened));

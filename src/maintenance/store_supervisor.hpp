@@ -22,6 +22,9 @@ namespace ashmemo::maintenance {
 /// because SQLite shares the index of the log among all connections of a process. Reads miss during
 /// a try, for about 1 ms.
 ///
+/// After the program has changed its root directory, it opens nothing, because the path leads to
+/// another file there.
+///
 /// The caller holds the maintenance lock.
 class StoreSupervisor {
  public:
@@ -44,6 +47,7 @@ class StoreSupervisor {
   void close();
 
  private:
+  base::Result<std::unique_ptr<store::Store>> open_store(const store::OpenOptions& options);
   base::Status open_once();
   void open_for_reading();
   base::Status load(store::Store& store);
@@ -58,6 +62,7 @@ class StoreSupervisor {
   [[nodiscard]] store::OpenOptions open_options();
 
   engine::Engine& engine_;
+  const base::RootMark root_;
   std::string found_corrupt_;  // not empty: why the next opening must quarantine `corrupt_file_`
   base::FileIdentity corrupt_file_;
   std::int64_t next_try_ = 0;  // steady clock

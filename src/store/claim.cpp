@@ -52,12 +52,6 @@ bool has_changed(const std::string& path, const base::FileIdentity& identity) {
   return state && (state->type == FileType::missing || !(state->identity == identity));
 }
 
-// The root directory of this process. `chroot` changes it. nullopt after an error of the system.
-std::optional<base::FileIdentity> root_now() {
-  const auto root = base::inspect("/");
-  return root ? std::optional(root->identity) : std::nullopt;
-}
-
 }  // namespace
 
 base::Result<std::unique_ptr<ClaimedFile>> ClaimedFile::for_writing(const std::string& path,
@@ -222,16 +216,19 @@ base::Status ClaimedFile::take_for_reading(OpenFiles& table) {
 
 // Called before SQLite opens the file for this claim. `RangeLock::open` may close a descriptor of
 // the file, which would drop SQLite's locks. Without the lock the file is as safe as on systems
-// without such locks.
-void ClaimedFile::hold(OpenFiles& table, OpenFile& entry) const {
+// without such locks. But a file that may not be written is refused, because SQLite would create a
+// log with its mode, which could not be written later either.
+base::Status ClaimedFile::hold(OpenFiles& table, OpenFile& entry) const {
   using Mode = base::RangeLock::Mode;
   const Mode mode = lock_ ? Mode::exclusive : Mode::shared;
   if (auto unused = table.take_unused(entry.file, mode)) {
     entry.uses.push_back(std::move(unused));
-    return;
+    return {};
   }
   auto use = base::RangeLock::open(paths_.file, mode);
+  if (!use && lock_ && base::is_forbidden(use.failure())) return use.failure();
   if (use && *use) entry.uses.push_back(std::move(*use));
+  return {};
 }
 
 // Locks the bytes with one descriptor of the file. Returns false if a lock of another program
@@ -256,7 +253,6 @@ base::Status ClaimedFile::enter(OpenFiles& table) {
   if (!file) return file.failure();
   file_ = file->identity;
   others_may_write_ = file->writable_by_others;
-  root_ = root_now();
   OpenFile entry{paths_.file, file_, std::nullopt, {}};
   if (lock_ != nullptr) {
     const auto lock = base::inspect(paths_.lock);
@@ -264,7 +260,7 @@ base::Status ClaimedFile::enter(OpenFiles& table) {
     lock_file_ = lock->identity;
     entry.lock = lock_file_;
   }
-  hold(table, entry);
+  if (auto held = hold(table, entry); !held) return held;
   entry_ = table.add(std::move(entry));
   return {};
 }
@@ -275,10 +271,9 @@ base::Status ClaimedFile::enter_again(OpenFiles& table) {
   if (!file) return file.failure();
   file_ = file->identity;
   table.replace(*entry_, file_);
-  hold(table, **entry_);
   wal_.reset();
   damage_.clear();
-  return {};
+  return hold(table, **entry_);
 }
 
 base::Status ClaimedFile::quarantine(std::int64_t wall_now, std::string* renamed_to) {
@@ -373,31 +368,20 @@ void ClaimedFile::drop_other_log() {
 }
 
 bool ClaimedFile::is_log_in_place() const noexcept try {
-  return !wal_ || !has_changed(paths_.wal, *wal_) || has_other_root();
+  return !wal_ || !has_changed(paths_.wal, *wal_) || root_.has_changed();
 } catch (...) {
   return true;  // out of memory: nothing is known
 }
 
-bool ClaimedFile::has_other_root() const {
-  const auto now = root_now();
-  return root_ && now && *now != *root_;
-}
-
 base::Status ClaimedFile::check_in_place() const {
-  if (has_other_root()) {
-    return Failure{
-        FailureKind::io, 0,
-        fmt::format("'{}' cannot be opened again, because the program has changed its root "
-                    "directory",
-                    paths_.file)};
-  }
+  if (auto same = root_.check(paths_.file); !same) return same;
   if (leads_to_files()) return {};
   return Failure{FailureKind::unavailable, 0,
                  fmt::format("'{}' was deleted or replaced while it was open", paths_.file)};
 }
 
 bool ClaimedFile::still_in_place() const noexcept try {
-  return has_other_root() || leads_to_files();
+  return root_.has_changed() || leads_to_files();
 } catch (...) {
   return true;  // out of memory: nothing is known
 }

@@ -89,24 +89,23 @@ class ClaimedFile {
   [[nodiscard]] base::Status make_new(Found found);
   [[nodiscard]] base::Status check_owner() const;
   [[nodiscard]] base::Status drop(const std::vector<std::string>& left_behind);
-  void hold(OpenFiles& table, OpenFile& entry) const;
+  [[nodiscard]] base::Status hold(OpenFiles& table, OpenFile& entry) const;
   [[nodiscard]] bool lock_uses(base::RangeLock::Mode mode, std::int64_t first, std::int64_t bytes);
   void unlock_uses() noexcept;
   void repair_modes() const;
-  [[nodiscard]] bool has_other_root() const;
   [[nodiscard]] bool leads_to_files() const;
   [[nodiscard]] base::Status take_for_reading(OpenFiles& table);
   [[nodiscard]] base::Status enter(OpenFiles& table);
   [[nodiscard]] base::Status enter_again(OpenFiles& table);
 
   const CachePaths paths_;
+  const base::RootMark root_;
   std::string damage_;
   bool others_may_write_ = false;
   std::unique_ptr<base::FileLock> lock_;
   std::optional<OpenFiles::Entry> entry_;
   base::FileIdentity file_;
   base::FileIdentity lock_file_;
-  std::optional<base::FileIdentity> root_;
   std::optional<base::FileIdentity> wal_;
   std::optional<base::FileIdentity> other_wal_;  // in the place of ours
   bool is_exclusive_ = false;

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/test_point.hpp"
 #include "store/claim.hpp"
 #include "store/connection.hpp"
 #include "store/quarantine.hpp"
@@ -85,9 +86,10 @@ Failure not_ours(const std::string& path, const std::string& why) {
                   path, why)};
 }
 
+// SQLite opens a file that may not be written for reading, and does not report the error.
 base::Status check_writable(const std::string& path, Connection& connection) {
   if (sqlite3_db_readonly(connection.handle(), "main") == 0) return {};
-  return Failure{FailureKind::io, 0, fmt::format("'{}' may not be written", path)};
+  return Failure{FailureKind::io, 0, fmt::format("'{}' may not be written", path), EACCES};
 }
 
 // If the log could only be opened for reading, it stays read-only for the life of the connection.
@@ -95,7 +97,7 @@ base::Status check_log_writable(const std::string& path, Connection& connection)
   const int rc =
       sqlite3_exec(connection.handle(), "BEGIN IMMEDIATE; ROLLBACK", nullptr, nullptr, nullptr);
   if ((rc & 0xFF) != SQLITE_READONLY) return {};
-  return Failure{FailureKind::io, rc, fmt::format("'{}-wal' may not be written", path)};
+  return Failure{FailureKind::io, rc, fmt::format("'{}-wal' may not be written", path), EACCES};
 }
 
 base::Result<SchemaVerdict> create(Connection& connection) {
@@ -259,9 +261,10 @@ base::Result<std::unique_ptr<Store>> open_for_writing(const OpenOptions& options
   if (!claim) return claim.failure();
   auto opened = open_or_replace(**claim, options);
   if (!opened) return opened.failure();
+  ASHMEMO_TEST_POINT("open: has connections");
   if (const auto begun = (*claim)->begin_use(options.exclusive); !begun) return begun.failure();
-  // Another file may have appeared at the path before the reader was opened.
-  if (!(*claim)->check_in_place()) opened->connections.reader.reset();
+  // Another file may have appeared at the path.
+  if (const auto found = (*claim)->check_in_place(); !found) return found.failure();
   report_exposed(**claim, options);
   return make_sqlite_store(std::move(*claim), std::move(opened->connections), options);
 }
@@ -344,7 +347,7 @@ std::string_view advice_for_io(int system_error, bool read_only) {
     case EPERM:
       return read_only
                  ? kLogAdvice
-                 : "check that its folder and the files beside it may be written by this user";
+                 : "check that it, its folder and the files beside it may be written by this user";
     case ENOENT:
       return read_only ? kLogAdvice : "check its disk";  // FILE-shm could not be created
     case EROFS:

@@ -44,7 +44,9 @@ class OpenFiles {
 
   /// The right of one thread to open, lock or close this file: from the lookup until the entry is
   /// added, and while the locks of an entry change. A thread waits for its turn at one file only,
-  /// so a mount that does not answer blocks no other file. `path` must exist longer.
+  /// so a mount that does not answer our calls blocks no other file. But SQLite holds a mutex of
+  /// the process while it looks at a file that it opens and while it closes one. If the mount hangs
+  /// there, openings of all files wait. `path` must exist longer.
   class Turn {
    public:
     Turn(OpenFiles& table, const std::string& path) noexcept;

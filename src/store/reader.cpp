@@ -253,10 +253,10 @@ void Reader::use_snapshot() {
 
 void Reader::let_go() noexcept {
   if (!holds_) return;
-  holds_ = false;
-  // If this fails, the next BEGIN fails, too, and the reader is closed.
+  // If this fails, the next use tries it again.
   static_cast<void>(end_.try_step());
   end_.reset();
+  holds_ = sqlite3_get_autocommit(connection_->handle()) == 0;
 }
 
 void Reader::finish() noexcept {

@@ -13,6 +13,12 @@ base::Failure closed_failure() {
   return {base::FailureKind::unavailable, 0, "the store is closed"};
 }
 
+// Whether opening failed for a reason that does not concern a reader that is open. `other`: there
+// is no memory.
+bool is_refused(const base::Failure& failure) {
+  return failure.kind == base::FailureKind::io || failure.kind == base::FailureKind::other;
+}
+
 }  // namespace
 
 std::size_t ReaderPool::default_size() noexcept {
@@ -58,19 +64,26 @@ base::Result<ReaderPool::Lease> ReaderPool::lease() {
     }
     if (is_new) return open_or_wait(slot);
     Lease lease(this, slot);
-    renew(slot);
-    if (slot->reader->is_current()) return lease;
-    lease.discard();
+    if (renew(slot)) return lease;
+    slot->reader.reset();
   }
 }
 
-void ReaderPool::renew(Slot* slot) const {
-  if (!slot->reader->must_be_renewed()) return;
-  if (auto renewed = open_reader()) {
-    slot->reader = std::move(*renewed);
-  } else {
-    slot->reader->go_on_without_renewal();
+// A program that has given up its rights cannot open the file again. So a reader is used further if
+// the system refuses to open another one. Returns false if the reader must be closed.
+bool ReaderPool::renew(Slot* slot) const {
+  if (slot->has_failed || slot->reader->must_be_renewed()) {
+    auto renewed = open_reader();
+    if (renewed) {
+      slot->reader = std::move(*renewed);
+    } else if (!slot->has_failed || is_refused(renewed.failure())) {
+      slot->reader->go_on_without_renewal();
+    } else {
+      return false;
+    }
+    slot->has_failed = false;
   }
+  return slot->reader->is_current();
 }
 
 base::Result<ReaderPool::Lease> ReaderPool::dedicated() {
@@ -97,7 +110,7 @@ base::Result<ReaderPool::Lease> ReaderPool::open_or_wait(Slot* added) {
   }
   Lease lease(this, slot);
   if (slot->reader->is_current()) return lease;
-  lease.discard();
+  slot->reader.reset();
   return opened;
 }
 
@@ -145,10 +158,11 @@ base::Result<std::unique_ptr<Reader>> ReaderPool::open_reader() const {
 }
 
 void ReaderPool::give_back(Slot* slot, bool keep) noexcept {
-  if (!keep || slot->dedicated) return remove(slot);
+  if (!slot->reader || slot->dedicated) return remove(slot);
   slot->reader->finish();
   const base::Lock lock(mutex_);
-  if (slot->epoch != epoch_) slot->reader->let_go();
+  if (!keep) slot->has_failed = true;
+  if (!keep || slot->epoch != epoch_) slot->reader->let_go();
   slot->busy = false;
   idle_.push_back(slot);
   changed_.notify_all();

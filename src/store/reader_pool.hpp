@@ -28,6 +28,7 @@ class ReaderPool {
     std::unique_ptr<Reader> reader;
     bool dedicated = false;
     bool busy = true;
+    bool has_failed = false;  // the next lease opens another reader if it can
     std::uint64_t epoch = 0;  // of the pool at the time of the lease
   };
 
@@ -44,7 +45,7 @@ class ReaderPool {
 
     [[nodiscard]] Reader& operator*() const noexcept { return *slot_->reader; }
     [[nodiscard]] Reader* operator->() const noexcept { return slot_->reader.get(); }
-    /// The reader failed: it will be closed and not used again.
+    /// The reader failed: the next lease opens another one in its place, if it can.
     void discard() noexcept { keep_ = false; }
 
    private:
@@ -91,7 +92,7 @@ class ReaderPool {
   [[nodiscard]] base::Result<Lease> open(Slot* slot) ASHMEMO_EXCLUDES(mutex_);
   [[nodiscard]] base::Result<Lease> open_or_wait(Slot* added) ASHMEMO_EXCLUDES(mutex_);
   [[nodiscard]] base::Result<std::unique_ptr<Reader>> open_reader() const;
-  void renew(Slot* slot) const;
+  [[nodiscard]] bool renew(Slot* slot) const;
   void give_back(Slot* slot, bool keep) noexcept ASHMEMO_EXCLUDES(mutex_);
   void remove(Slot* slot) noexcept ASHMEMO_EXCLUDES(mutex_);
   [[nodiscard]] Slot* add_slot_locked(bool dedicated) ASHMEMO_REQUIRES(mutex_);

@@ -22,7 +22,7 @@ class SqliteStore final : public Store {
   using Take = base::Result<ReaderPool::Lease> (ReaderPool::*)();
   enum class Doubted : std::uint8_t { all_answers, failures };
 
-  // One reader for one call. It is closed if the call fails. An answer that is doubted is dropped
+  // One reader for one call. It is replaced if the call fails. An answer that is doubted is dropped
   // if another program changed the file during the call, and `f` is called again.
   template <class F>
   auto with(Take take, Doubted doubted, F& f) -> decltype(f(std::declval<Reader&>())) {

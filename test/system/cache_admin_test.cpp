@@ -141,20 +141,40 @@ TEST_SUITE("system") {
     CHECK(f->stats().file_bytes < 2'000'000);
   }
 
-  TEST_CASE("a backup to a name that SQLite does not take for a file is a file") {
-    const TempDir dir;
-    for (const char* const name : {":memory:", "file::memory:"}) {
-      const ChildEnd end = in_child([&] {
-        fs::current_path(dir.path());
-        Cache cache(std::string(name) + "source.db");
-        (void)cache.put("k", 1);
-        cache.backup(name);
-        cache.close();
-        Cache copy(std::string("./") + name);
-        return std::to_string(copy.get<int>("k").value_or(-1));
-      });
-      CHECK(end.said == "1");
+  TEST_CASE("a name that SQLite takes for a database in memory or a URI is refused") {
+    CacheFixture f;
+    CHECK(f->put("k", 1));
+    for (const char* const name : {":memory:", "file::memory:", "file:x?mode=ro"}) {
+      CAPTURE(name);
+      CHECK(code_thrown_by([&] { f->backup(name); }) == "invalid_options");
+      CHECK(code_thrown_by([&] { const Cache cache(name, f.options); }) == "invalid_options");
+      CHECK_FALSE(exists(name));
+      const std::string path = f.dir.path(name);
+      f->backup(path);
+      CHECK(Cache(path, f.options).get<int>("k") == 1);
     }
+  }
+
+  TEST_CASE("a backup works in a folder behind a symbolic link") {
+    CacheFixture f;
+    CHECK(f->put("k", 1));
+    fs::create_directory(f.dir.path("real"));
+    fs::create_directory_symlink("real", f.dir.path("alias"));
+    f->backup(f.dir.path("alias/copy.db"));
+    CHECK(Cache(f.dir.path("real/copy.db"), f.options).get<int>("k") == 1);
+  }
+
+  TEST_CASE("a backup whose path is too long for SQLite is refused and creates nothing") {
+    CacheFixture f;
+    CHECK(f->put("k", 1));
+    std::string target = f.dir.path();
+    for (int i = 0; i < 6; ++i) target += "/" + std::string(100, 'd');
+    fs::create_directories(target);
+    const auto error = thrown_by([&] { f->backup(target + "/copy.db"); });
+    REQUIRE(error);
+    CHECK(error->code() == ErrorCode::store_failed);
+    CHECK_MESSAGE(has(error->what(), "too long"), error->what());
+    CHECK(fs::is_empty(target));
   }
 
   TEST_CASE("a backup contains all entries, is private and overwrites no file") {

@@ -2,9 +2,13 @@
 // open.
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <unistd.h>
 
+#include <array>
 #include <ashmemo/cache.hpp>
+#include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <filesystem>
 #include <functional>
@@ -13,6 +17,8 @@
 
 #include "support/cache_fixture.hpp"
 #include "support/child.hpp"
+#include "support/opening.hpp"
+#include "support/system_calls.hpp"
 
 namespace fs = std::filesystem;
 using namespace ashmemo;
@@ -65,6 +71,67 @@ std::string read_after(const std::string& path, const std::function<bool()>& cha
   return cache.health().state == HealthState::ok ? "works" : cache.health().last_error;
 }
 
+/// Gives up rights, lets a read and a backup fail, and reads after each. Returns "works", or what
+/// did not work.
+std::string read_after_failures(const TempDir& dir) {
+  std::atomic<int> failing{0};  // errno of all reads and writes of SQLite
+  before_os_calls([&failing](const OsCall& call) {
+    const bool moves_data = call.kind == OsCall::Kind::read || call.kind == OsCall::Kind::write;
+    return call.is_by_sqlite && moves_data ? failing.load() : 0;
+  });
+  Options options;
+  options.memory_bytes = 0;
+  options.hooks.clock = std::make_shared<ManualClock>();
+  options.hooks.worker = WorkerMode::manual;
+  Cache cache(dir.path("x"), options);
+  (void)cache.put("k", 1);
+  cache.flush();
+  if (cache.get<int>("k") != 1) return "the first read failed";
+  drop_privileges();
+  (void)cache.put("k", 2);
+  cache.flush();  // the reader has no current page
+  failing = EIO;
+  const bool has_failed = !cache.get<int>("k");
+  failing = 0;
+  if (!has_failed) return "no read failed";
+  if (cache.get<int>("k") != 2) return "no read works after one that failed";
+  cache.flush();  // so that the backup writes only the copy
+  failing = EIO;
+  const auto error = thrown_by([&] { cache.backup(dir.path("copy")); });
+  failing = 0;
+  if (!error) return "no copy failed";
+  if (!has(error->what(), "copying the file")) return error->what();
+  return cache.get<int>("k") == 2 ? "works" : "no read works after a backup that failed";
+}
+
+/// Changes the root to `jail`, damages the file, and lets the cache notice it. Returns the last
+/// error.
+std::string damage_after_change_of_root(const std::string& path,
+                                        const std::function<bool()>& change) {
+  const auto clock = std::make_shared<ManualClock>();
+  Options options;
+  options.memory_bytes = 0;
+  options.hooks.clock = clock;
+  options.hooks.worker = WorkerMode::manual;
+  Cache cache(path, options);
+  for (const std::string& key : numbered("k", 1'000)) (void)cache.put(key, std::string(100, 'x'));
+  cache.compact();  // empties the log
+  const int file = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+  if (file < 0 || !change()) return "the change failed";
+  std::array<char, 4096> garbage{};
+  garbage.fill('#');
+  for (off_t at = 4096; at < ::lseek(file, 0, SEEK_END); at += 4096) {
+    if (::pwrite(file, garbage.data(), garbage.size(), at) != 4096) return "no damage";
+  }
+  (void)cache.put("new", 1);
+  for (int round = 0; round < 3; ++round) {
+    (void)cache.get<std::string>("k7");
+    (void)cache.run_maintenance();
+    clock->advance(1min);
+  }
+  return std::string(to_string(cache.health().state)) + ": " + cache.health().last_error;
+}
+
 void make_closed_cache(const std::string& path) {
   Options options;
   options.hooks.clock = std::make_shared<ManualClock>();
@@ -96,6 +163,16 @@ TEST_SUITE("system") {
             const Cache cache(dir.path("x"));
             return std::to_string(cache.stats().entries);
           }).said == "4");
+  }
+
+  TEST_CASE("a failed read or backup ends no later read of a program that gave up its rights") {
+    if (!is_root()) {
+      MESSAGE("skipped: giving up rights needs root");
+      return;
+    }
+    const TempDir dir;
+    dir.open_to_all();
+    CHECK(in_child([&] { return read_after_failures(dir); }).said == "works");
   }
 
   TEST_CASE("a read-only cache stays open after its program gives up rights or changes its root") {
@@ -137,5 +214,28 @@ TEST_SUITE("system") {
             const Cache cache(dir.path("x"));
             return std::to_string(cache.stats().entries);
           }).said == "4");
+  }
+
+  TEST_CASE("a damaged cache is not opened in another root directory") {
+    if (!is_root()) {
+      MESSAGE("skipped: changing the root directory needs root");
+      return;
+    }
+    for (const bool has_decoy : {true, false}) {
+      CAPTURE(has_decoy);
+      const TempDir dir;
+      const std::string decoy = dir.path("jail") + dir.path("x");
+      const std::string folder = fs::path(decoy).parent_path().string();
+      fs::create_directories(folder);
+      if (has_decoy) make_closed_cache(decoy);
+      const auto before = facts_of(folder);
+      const ChildEnd end = in_child([&] {
+        return damage_after_change_of_root(dir.path("x"),
+                                           [&] { return change_root(dir.path("jail")); });
+      });
+      CHECK_MESSAGE(has(end.said, "unavailable"), end.said);
+      CHECK_MESSAGE(has(end.said, "has changed its root directory"), end.said);
+      CHECK(facts_of(folder) == before);
+    }
   }
 }

@@ -3,14 +3,20 @@
 #include <doctest/doctest.h>
 
 #include <ashmemo/cache.hpp>
+#include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "support/cache_fixture.hpp"
 #include "support/child.hpp"
+#include "support/opening.hpp"
+#include "support/raw_database.hpp"
+#include "support/system_calls.hpp"
 
 namespace fs = std::filesystem;
 using namespace ashmemo;
@@ -23,6 +29,37 @@ Options read_only(const CacheFixture& f) {
   Options options = f.options;
   options.access = Access::read_only;
   return options;
+}
+
+/// Uses a cache whose file with this suffix may not be written. Returns "works", or what did not
+/// work.
+std::string use_forbidden(const std::string& path, const std::string& suffix) {
+  {
+    Child holder = process_that_holds(path);
+    if (!holder.wait_for()) return "no cache was made";
+    holder.kill();
+  }
+  if (suffix.empty()) RawDatabase(path).run("PRAGMA wal_checkpoint(TRUNCATE)");  // removes the log
+  const auto set_mode = [&](int mode) { fs::permissions(path + suffix, fs::perms(mode)); };
+  set_mode(0400);
+  const auto clock = std::make_shared<ManualClock>();
+  Options options;
+  options.memory_bytes = 0;
+  options.hooks.clock = clock;
+  options.hooks.worker = WorkerMode::manual;
+  Cache cache(path, options);
+  const std::string why = cache.health().last_error;
+  if (!cache.contains("old")) return "it cannot be read: " + why;
+  if (cache.health().state != HealthState::degraded) return "it is not degraded: " + why;
+  if (!has(why, "can only be read")) return why;
+  if (suffix.empty() && exists(path + "-wal")) return "there is a log with the mode of the file";
+  set_mode(0600);
+  clock->advance(1min);
+  (void)cache.run_maintenance();
+  if (cache.health().state != HealthState::ok) return cache.health().last_error;
+  (void)cache.put("new", 1);
+  cache.flush();
+  return cache.contains("old") && cache.contains("new") ? "works" : "an entry is lost";
 }
 
 }  // namespace
@@ -145,6 +182,54 @@ TEST_SUITE("system") {
       call(reader);
       CHECK(heard.count(NoticeKind::undecodable) == 1);
     }
+  }
+
+  TEST_CASE("a file that this user may not write is read until the user may write it") {
+    for (const std::string suffix : {"", "-wal"}) {
+      CAPTURE(suffix);
+      const TempDir dir;
+      dir.open_to_all();
+      CHECK(in_child([&] {
+              drop_privileges();
+              return use_forbidden(dir.path("x"), suffix);
+            }).said == "works");
+    }
+  }
+
+  TEST_CASE("a file is only read while the system refuses to open it for writing") {
+    for (const int error : {EACCES, EPERM, EROFS}) {
+      CAPTURE(error);
+      CacheFixture f;
+      CHECK(f->put("k", 1));
+      f.close();
+      std::atomic<int> refusal{error};
+      before_os_calls([&](const OsCall& call) {
+        const bool opens_file = call.kind == OsCall::Kind::open && !call.is_by_sqlite &&
+                                call.path != nullptr && call.path == f.path;
+        return opens_file ? refusal.load() : 0;
+      });
+      CHECK(f->get<int>("k") == 1);
+      CHECK(f->health().state == HealthState::degraded);
+      refusal = 0;
+      f.clock->advance(1min);
+      (void)f->run_maintenance();
+      CHECK(f->health().state == HealthState::ok);
+      CHECK(f->get<int>("k") == 1);
+      f.close();
+      before_os_calls({});
+    }
+  }
+
+  TEST_CASE("a read-only cache says how a file that others may write becomes private") {
+    CacheFixture f;
+    CHECK(f->put("k", 1));
+    f.close();
+    fs::permissions(f.path, fs::perms(0660));
+    const Cache reader(f.path, read_only(f));
+    CHECK(reader.get<int>("k") == 1);
+    const std::string what = f.heard.last(NoticeKind::writable_by_others).what;
+    CHECK_MESSAGE(has(what, "open it for writing once, or set its mode to 0600"), what);
+    CHECK_FALSE(has(what, "keeps its own modes"));
   }
 
   TEST_CASE("a read-only cache uses its own clock for expiry") {

@@ -106,7 +106,7 @@ TEST_SUITE("system") {
   }
 
   TEST_CASE("a file system that keeps its own modes is reported at each start and used") {
-    for (const int error : {0, EPERM, EOPNOTSUPP}) {
+    for (const int error : {0, EPERM, EOPNOTSUPP, ENOSYS, EROFS}) {
       CAPTURE(error);
       const TempDir dir;
       const std::string path = dir.path("x");

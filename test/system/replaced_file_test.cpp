@@ -7,12 +7,14 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "support/cache_fixture.hpp"
 #include "support/child.hpp"
 #include "support/data_folder.hpp"
 #include "support/opening.hpp"
+#include "support/rendezvous.hpp"
 
 namespace fs = std::filesystem;
 using namespace ashmemo;
@@ -270,6 +272,28 @@ TEST_SUITE("system") {
     { const Cache writer(path, manual()); }
     Cache reader(path, options);
     CHECK(answers(reader) == "all other");
+  }
+
+  TEST_CASE("a file that replaces another one while that is opened keeps its log and is used") {
+    const TempDir dir;
+    const std::string path = dir.path("x");
+    const std::string next = dir.path("next");
+    make_closed(path, "old");
+    work_and_be_killed(next, [](Cache& cache) { fill(cache, "next"); });
+    const AtTestPoints replace([&](std::string_view point) {
+      if (point != "open: has connections" || !exists(next)) return;
+      fs::rename(next, path);
+      fs::rename(next + "-wal", path + "-wal");
+    });
+    auto options = manual();
+    options.durability = Durability::power;
+    options.when_unavailable = WhenUnavailable::throw_error;
+    Cache cache(path, options);
+    CHECK_FALSE(exists(next));
+    CHECK(cache.put("new", 1));
+    CHECK(has_key(path, "new"));
+    CHECK(answers(cache) == "all next");
+    CHECK(cache.health().state == HealthState::ok);
   }
 
   TEST_CASE("a file is served whole while another program reads the replaced file") {

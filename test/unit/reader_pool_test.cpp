@@ -180,8 +180,32 @@ TEST_SUITE("unit") {
     lease.reset();
     for (std::thread& caller : callers) caller.join();
     CHECK(served == 3);
-    fixture.lease().discard();
-    CHECK(fixture.pool->lease().failure().kind == FailureKind::io);
+  }
+
+  TEST_CASE("a reader that failed is used again only if no other reader can be opened") {
+    for (const FailureKind kind : {FailureKind::io, FailureKind::other}) {
+      PoolFixture fixture(2);
+      Reader* const only = &*fixture.lease();
+      fixture.in_place = base::Failure{kind, 0, "it cannot be opened"};
+      for (int round = 0; round < 2; ++round) {
+        auto lease = fixture.pool->lease();
+        REQUIRE(lease);
+        CHECK(&**lease == only);
+        CHECK_FALSE(only->holds_snapshot());
+        CHECK(PoolFixture::entries(*lease) == 0);
+        lease->discard();
+      }
+      fixture.in_place = {};
+      fixture.lease().discard();
+      CHECK(&*fixture.lease() != only);
+      for (const FailureKind last : {FailureKind::unavailable, FailureKind::corrupt}) {
+        fixture.in_place = {};
+        (void)fixture.lease();
+        fixture.in_place = base::Failure{last, 0, "it was replaced"};
+        fixture.lease().discard();
+        CHECK(fixture.pool->lease().failure().kind == last);
+      }
+    }
   }
 
   TEST_CASE("a dedicated reader does not count towards the maximum") {
