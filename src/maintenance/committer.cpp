@@ -93,7 +93,6 @@ Status Committer::commit_next(store::Store& store, const CommitTime& time) {
   TakenGroup taken(engine_.pending, next_portion(store.writer()->totals()));
   engine::Group& group = taken.group();
   if (group.empty()) return {};
-  if (!group.range && singly_ > 0) --singly_;
   engine_.pending.drop_covered(group);
   if (!group.dropped.empty()) count_dropped(*store.writer(), group);
   // The limit for one entry may have grown during this pass, and the group may need it.
@@ -103,6 +102,7 @@ Status Committer::commit_next(store::Store& store, const CommitTime& time) {
                             : commit_writes(store, group, time, &finished);
   ASHMEMO_TEST_POINT("commit: finishes");
   if (done.ok()) finished ? taken.finish() : taken.go_on_later();
+  if (done.ok() && finished && !group.range && singly_ > 0) --singly_;
   return done;
 }
 
@@ -258,7 +258,8 @@ Status Committer::write(store::Writer& writer, engine::Group::Item& item, Change
   auto before = writer.delete_key(item.write->key());
   if (!before.ok()) return before.failure();
   if (!before->has_value()) return {};
-  if (item.existed) return {};  // a commit whose log was deleted has counted the row
+  // A commit whose log was deleted has counted the row, but not one that was replaced.
+  if (item.existed && item.write->cause() == RemovalCause::erased) return {};
   item.existed = was_live(**before, engine_.clock->wall_now());
   changes.remove(std::string(item.write->key()), item.write->cause(), transactions_.wants_keys());
   return {};

@@ -77,7 +77,7 @@ class Committer {
   Sweeper& sweeper_;
   eviction::EvictionPolicy* const policy_;  // null: Eviction::none
   int singly_ = 0;  // the number of next writes that are committed alone, to find a bad one
-  int tries_without_memory_ = 0;             // of the next write, in a row
+  int tries_without_memory_ = 0;             // of single puts, since one worked
   std::weak_ptr<store::Store> sweep_store_;  // the sweep was arranged for this one
   std::vector<std::int64_t> written_;        // rowids
 };

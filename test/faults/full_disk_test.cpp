@@ -131,6 +131,16 @@ TEST_SUITE("faults") {
     CHECK(has(f.heard.last(NoticeKind::writes_dropped).what, "full"));
   }
 
+  TEST_CASE("on a full disk a large value beside a removal is dropped and flush returns") {
+    FullDisk disk(Eviction::fifo);
+    CacheFixture& f = disk.f;
+    CHECK(f->put("large", std::string(5 * MiB, 'x')));
+    CHECK_FALSE(f->put("refused", std::string(65 * MiB, 'x')));  // queues a removal
+    f->flush();
+    CHECK(f->stats().dropped == 1);
+    CHECK_FALSE(f->contains("large"));
+  }
+
   TEST_CASE("a quota or a file size limit that is reached is a full disk") {
     for (const int system_error : {EDQUOT, EFBIG, ENOSPC}) {
       CAPTURE(system_error);
