@@ -504,7 +504,7 @@ WriteQueue::Entries::iterator WriteQueue::drop_locked(Entries::iterator entry, c
   if (entry->slot) {
     entry->slot->range = by;
     entry->slot->dropped = !by;
-    entry->slot->kept = by && entry->write->is_put();  // the removal came later
+    entry->slot->kept = by != nullptr;  // the removal came later
     entry->slot->write = nullptr;
   }
   const auto next = entries_.erase(entry);

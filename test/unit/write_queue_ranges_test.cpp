@@ -202,6 +202,17 @@ TEST_SUITE("unit") {
     CHECK(queue.commit_all().ends_with("k0001 "));
   }
 
+  TEST_CASE("a waiting put counts as kept if an erasure and then a range removal end it") {
+    Queue queue;
+    const SlotPtr slot = queue.put("a").slot;
+    REQUIRE(slot);
+    (void)queue.remove("a");
+    queue.remove_prefix("");
+    (void)queue.commit_all();
+    CHECK(queue.writes.wait(slot, 0, [] {}));
+    CHECK(slot->kept);
+  }
+
   TEST_CASE("removals that replace puts are bounded while the store refuses") {
     Queue queue;
     queue.refuse();
