@@ -339,7 +339,7 @@ Status MaintenancePass::delete_some(store::Store& store, const Budget& budget, b
 
 Status MaintenancePass::expire(store::Store& store, const Budget& budget) {
   const bool due = is_due(&next_expiry_, engine_.options.timing.maintenance_interval, budget);
-  if (!due && !more_is_expired_) return {};
+  if (!due && !more_is_expired_ && !due_.fail) return {};
   return try_to_delete(due_, [&] { return sweeper_.expire_some(store, &more_is_expired_); });
 }
 
