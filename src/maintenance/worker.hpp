@@ -29,12 +29,12 @@
 namespace ashmemo::maintenance {
 
 /// The pause between two attempts to write to a store that refuses: 20 ms at first, and twice as
-/// long after each further failure, at most a second. Each attempt may write a group and roll it
+/// long after each further failure, at most 0.2 seconds. Each attempt may write a group and roll it
 /// back, which costs time and wears the device. Threads: one at a time.
 class RetryPause {
  public:
   static constexpr std::int64_t kFirst = 20'000;
-  static constexpr std::int64_t kMax = 1'000'000;
+  static constexpr std::int64_t kMax = 200'000;
 
   [[nodiscard]] std::int64_t next() noexcept {
     length_ = std::clamp(length_ * 2, kFirst, kMax);
