@@ -128,13 +128,14 @@ void HealthCell::read_failed(bool degrades, const Clock& clock) {
     pause = std::clamp(is_soon ? 2 * pause : 0, kFirstRecoveryPause, kMaxRecoveryPause);
   }
   last_failed_read_ = now;
+  recovers_at_ = base::add_saturated(now, reads_recover_after_);
   are_reads_failing_ = true;
 }
 
 bool HealthCell::read_worked(const Clock& clock) {
+  if (clock.steady_now() < recovers_at_) return false;
   base::Lock lock(mutex_);
-  const std::int64_t now = clock.steady_now();
-  if (!are_reads_failing_ || now - last_failed_read_ < reads_recover_after_) return false;
+  if (!are_reads_failing_ || clock.steady_now() < recovers_at_) return false;
   are_reads_failing_ = false;
   set_locked(state_, false, clock.wall_now());
   return true;

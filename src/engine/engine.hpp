@@ -144,6 +144,8 @@ class HealthCell {
   bool reads_degrade_ ASHMEMO_GUARDED_BY(mutex_) = false;
   std::int64_t last_failed_read_ ASHMEMO_GUARDED_BY(mutex_) = 0;     // steady clock
   std::int64_t reads_recover_after_ ASHMEMO_GUARDED_BY(mutex_) = 0;  // microseconds
+  // Atomic, because each successful read looks at them while reads are failing.
+  std::atomic<std::int64_t> recovers_at_{0};  // steady clock
   std::atomic<bool> are_reads_failing_{false};
 };
 
@@ -161,7 +163,8 @@ class WorkerControl {
   virtual bool run_pending_now() = 0;
   /// Called before each read of a read-only cache. At most once a second it loads the data again
   /// that other programs may have changed. Puts and reads of a cache whose thread could not start
-  /// call it, too; then it runs a bounded pass. Waits for no other thread.
+  /// call it, too; then it runs a bounded pass, and the hooks. Waits for no lock; only a pass may
+  /// wait for reads, as each pass does.
   virtual void follow() noexcept = 0;
   /// Whether this thread is inside a hook of any cache. There no call may wait, because another
   /// thread may be waiting for the hook.

@@ -293,11 +293,11 @@ class FromMemory {
 
 std::int64_t read(Engine& engine, std::span<const Query> queries, ValueSink& sink,
                   std::span<Answer> answers, bool want_kept) {
+  engine.help_worker();
   if (engine.is_out_of_use()) {
     for (Answer& answer : answers) answer.kind = Answer::Kind::unread;
     return 0;
   }
-  engine.help_worker();
   Matcher matcher(engine, queries, sink, answers, want_kept);
   FromMemory memory(engine, queries, answers, matcher);
   std::size_t index = 0;
@@ -344,8 +344,9 @@ void count(Engine& engine, const store::EntryView& row, std::int64_t now) {
 }  // namespace
 
 bool hit_in_memory(Engine& engine, std::string_view key, ValueSink& sink) {
-  if (!engine.tier || engine.is_out_of_use()) return false;
-  engine.help_worker();
+  if (!engine.tier) return false;
+  engine.help_worker();  // a hook in it may fork
+  if (engine.is_out_of_use()) return false;
   if (!engine.tier_watch.is_awake() && engine.store.has_writer()) return false;
   memory::MemoryTier::Look look;
   memory::TierCopy copy;

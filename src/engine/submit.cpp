@@ -101,7 +101,7 @@ void report_dropped(Engine& engine, std::string_view key) {
   engine.notices.notify(
       NoticeKind::writes_dropped,
       fmt::format("{}: the value of {} was not stored: the queue of {} bytes was full for {} ms; "
-                  "until the file accepts a write, no caller waits for space (Cache::health has "
+                  "until a write has left the queue, no caller waits for space (Cache::health has "
                   "the reason; for bursts raise Options::queue_bytes)",
                   engine.path, key, engine.options.queue_bytes,
                   engine.options.timing.max_wait.count() / 1000),
