@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <stdexcept>
@@ -20,6 +21,7 @@ using namespace ashmemo;
 using namespace std::chrono_literals;
 using test::Blog;
 using test::Calls;
+using test::Fragile;
 using test::kSie;
 using test::kSwr;
 using test::Post;
@@ -149,32 +151,23 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("a few loads separate a broken record from the batch that throws because of it") {
-    Blog blog;
-    std::vector<std::size_t> sizes;
-    bool failing = false;
-    auto count = blog.posts.calculation("count", [&](Records<Post> batch) {
-      sizes.push_back(batch.size());
-      for (const Post& post : batch) {
-        if (failing && post.id == 6) throw std::runtime_error("broken");
-      }
-      return std::vector<int>(batch.size(), failing ? 2 : 1);
-    });
-    blog.posts.cache_calculation("count", {.ttl = 10min, .stale_if_error = 24h});
+    Fragile source({.ttl = 10min, .stale_if_error = 24h});
     const std::vector<Post> page = posts_up_to(8);
-    (void)count(page);
-    blog.clock->advance(10min);
-    failing = true;
-    sizes.clear();
+    (void)source.count(page);
+    source.blog.clock->advance(10min);
+    source.round = 2;
+    source.broken = {6};
+    source.sizes.clear();
     for (const int pause : {1, 2, 4, 8}) {
-      (void)count(page);
-      blog.clock->advance(std::chrono::seconds(pause));
+      (void)source.count(page);
+      source.blog.clock->advance(std::chrono::seconds(pause));
     }
-    CHECK(sizes == std::vector<std::size_t>{8, 4, 4, 2, 2, 1, 1});
-    CHECK(count(page) == std::vector<int>{2, 2, 2, 2, 2, 1, 2, 2});
-    sizes.clear();
+    CHECK(source.sizes == std::vector<std::size_t>{8, 4, 4, 2, 2, 1, 1});
+    CHECK(source.count(page) == std::vector<int>{2, 2, 2, 2, 2, 1, 2, 2});
+    source.sizes.clear();
     const std::vector<Post> longer = posts_up_to(20);
-    CHECK(count(std::vector<Post>(longer.begin() + 8, longer.end())) == rounds(12, 2));
-    CHECK(sizes == std::vector<std::size_t>{12});  // new records are one batch
+    CHECK(source.count(std::vector<Post>(longer.begin() + 8, longer.end())) == rounds(12, 2));
+    CHECK(source.sizes == std::vector<std::size_t>{12});  // new records are one batch
   }
 
   TEST_CASE("a load names the failed records of all batches into which it was divided") {
