@@ -795,7 +795,7 @@ bool Load::take_ended(std::size_t query, const engine::InFlight& flight) {
   using State = engine::InFlight::State;
   switch (flight.state) {
     case State::completed:
-      if (engine_.clock->steady_now() >= flight.fresh_until) return false;
+      if (flight.is_too_old(engine_.clock->steady_now())) return false;
       if (!run_of(query).run->decode(record_of(query), flight.value)) return false;
       engine_.counters.joined.add();
       return true;
