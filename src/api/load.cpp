@@ -345,6 +345,7 @@ bool Load::answers_now(std::size_t query) {
 }
 
 bool Load::is_paused(std::size_t query) const {
+  if (engine_.process.is_forked_child()) return false;  // another thread may have its mutex
   const engine::FailedRecords& failed = queries_[query].calculation->failed_records;
   return !failed.empty() && failed.is_paused(queries_[query].key, engine_.clock->steady_now());
 }
@@ -375,7 +376,8 @@ std::vector<std::vector<std::size_t>> Load::batches_of(
     std::size_t run, const std::vector<std::size_t>& records) const {
   if (!runs_[run].one_call || !runs_[run].keeping) return {records};
   const engine::CalculationState* const state = queries_[runs_[run].first_query].calculation;
-  if (state == nullptr || state->failed_records.empty()) return {records};
+  if (state == nullptr || engine_.is_out_of_use()) return {records};
+  if (state->failed_records.empty()) return {records};
   std::vector<std::vector<std::size_t>> batches;
   std::map<std::size_t, std::size_t> open;  // by maximum size: the number of the batch to fill
   for (const std::size_t record : records) {
