@@ -9,6 +9,7 @@
 #include <exception>
 #include <functional>
 #include <iterator>
+#include <limits>
 #include <map>
 #include <memory>
 #include <numeric>
@@ -622,7 +623,9 @@ void Load::pause_failed(std::size_t run, std::span<const std::size_t> records,
     }
     failed.forget_old(now);
   }
-  for (const FailedRecord& one : report.failed) pause(one.record, 1);
+  // A record that returned Failed does no harm to the other records of its batch.
+  constexpr std::size_t kUndivided = std::numeric_limits<std::size_t>::max() / 2;
+  for (const FailedRecord& one : report.failed) pause(one.record, kUndivided);
   if (report.thrown) {
     const std::span<const std::size_t> thrown = records_that_threw(run, records, report);
     for (const std::size_t record : thrown) pause(record, thrown.size());

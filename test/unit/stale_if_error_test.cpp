@@ -170,6 +170,27 @@ TEST_SUITE("unit") {
     CHECK(source.sizes == std::vector<std::size_t>{12});  // new records are one batch
   }
 
+  TEST_CASE("a batch in which all records return Failed is not divided") {
+    Blog blog;
+    std::vector<std::size_t> sizes;
+    bool failing = false;
+    auto count = blog.posts.calculation("count", [&](Records<Post> batch) {
+      sizes.push_back(batch.size());
+      return std::vector<Outcome<int>>(
+          batch.size(), failing ? Outcome<int>(Failed{"the source is down"}) : Outcome<int>(1));
+    });
+    blog.posts.cache_calculation("count", kSie);
+    (void)count(posts_up_to(8));
+    blog.clock->advance(10min);
+    failing = true;
+    for (int attempt = 0; attempt < 3; ++attempt) {
+      blog.clock->advance(1min);
+      sizes.clear();
+      CHECK(count(posts_up_to(8)) == rounds(8, 1));
+      CHECK(sizes == std::vector<std::size_t>{8});
+    }
+  }
+
   TEST_CASE("a load names the failed records of all batches into which it was divided") {
     Blog blog;
     bool down = false;
