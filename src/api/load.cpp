@@ -14,6 +14,7 @@
 #include <memory>
 #include <numeric>
 #include <optional>
+#include <random>
 #include <string_view>
 #include <tuple>
 #include <unordered_map>
@@ -39,6 +40,9 @@ constexpr Duration kMaxWait = std::chrono::minutes(1);
 
 /// How often a refresh of single records stores its results, in microseconds.
 constexpr std::int64_t kKeepEvery = 1'000'000;
+
+/// After this many batches of a run threw in a row, the source is probably down.
+constexpr int kMaxThrown = 2;
 
 std::size_t hash_of(const engine::Query& query) {
   const ValueView version = query.record_version;
@@ -372,7 +376,8 @@ void Load::refresh(const engine::RefreshBatch& batch) {
 }
 
 // The batches in which the records of a run are computed. Normally this is one batch, but records
-// whose last batch threw are tried in smaller batches.
+// whose last batch threw are tried in smaller batches. Their order is random, because a run may
+// skip the last ones, and these must not always be the same ones.
 std::vector<std::vector<std::size_t>> Load::batches_of(
     std::size_t run, const std::vector<std::size_t>& records) const {
   if (!runs_[run].one_call || !runs_[run].keeping) return {records};
@@ -388,6 +393,9 @@ std::vector<std::vector<std::size_t>> Load::batches_of(
     if (at->second == batches.size()) batches.emplace_back();
     batches[at->second].push_back(record);
   }
+  const std::int64_t now = engine_.clock->steady_now();
+  std::shuffle(batches.begin(), batches.end(),
+               std::minstd_rand(static_cast<std::minstd_rand::result_type>(now)));
   return batches;
 }
 
@@ -543,9 +551,15 @@ void Load::compute(const std::vector<std::size_t>& wanted, bool with_uncached) {
 }
 
 // If a batch throws, the run ends, because the load throws. If records failed in a batch, the run
-// goes on, so that the load can name all records that failed.
+// goes on, so that the load can name all records that failed. If the source is down, each call may
+// take long, so older values answer for the rest of the run.
 void Load::compute_run(std::size_t run, const std::vector<std::size_t>& records) {
+  threw_ = 0;
   for (const std::vector<std::size_t>& batch : batches_of(run, records)) {
+    if (threw_ >= kMaxThrown && have_kept(run, batch)) {
+      pause_skipped(run, batch);
+      continue;
+    }
     compute_one(run, batch);
     if (thrown_) return;
   }
@@ -574,6 +588,7 @@ std::span<const std::size_t> Load::compute_part(std::size_t run,
     pause_failed(run, records, report, began);
     answer_with_kept(run, records, report);
   }
+  threw_ = threw ? threw_ + 1 : 0;
   failed_.insert(failed_.end(), std::make_move_iterator(report.failed.begin()),
                  std::make_move_iterator(report.failed.end()));
   thrown_ = std::move(report.thrown);
@@ -634,6 +649,17 @@ void Load::pause_failed(std::size_t run, std::span<const std::size_t> records,
   if (is_good) state->failure_reported = false;
 }
 
+// These records were not tried, so their next batch has the same size.
+void Load::pause_skipped(std::size_t run, std::span<const std::size_t> records) {
+  engine::CalculationState* const state = queries_[runs_[run].first_query].calculation;
+  if (state == nullptr || engine_.is_out_of_use()) return;
+  const std::int64_t now = engine_.clock->steady_now();
+  for (const std::size_t record : records) {
+    const std::string_view key = queries_[query_of(run, record)].key;
+    state->failed_records.failed(key, now, now, 2 * records.size());
+  }
+}
+
 // If a batch threw, these are all its records. Otherwise it is the first record without a result.
 std::span<const std::size_t> Load::records_that_threw(std::size_t run,
                                                       std::span<const std::size_t> records,
@@ -653,6 +679,11 @@ bool Load::has_kept(std::size_t query) const {
          engine_.catalog.is_current(run_of(query).keeping->calculation_id);
 }
 
+bool Load::have_kept(std::size_t run, std::span<const std::size_t> records) const {
+  return std::all_of(records.begin(), records.end(),
+                     [&](std::size_t record) { return has_kept(query_of(run, record)); });
+}
+
 // Stale-if-error. A record that returned Failed needs an older value. If the run threw, each record
 // that threw needs one.
 void Load::answer_with_kept(std::size_t run, std::span<const std::size_t> records,
@@ -664,10 +695,7 @@ void Load::answer_with_kept(std::size_t run, std::span<const std::size_t> record
   });
   if (!report.thrown) return;
   records = records_that_threw(run, records, report);
-  const bool all_kept = std::all_of(records.begin(), records.end(), [&](std::size_t record) {
-    return has_kept(query_of(run, record));
-  });
-  if (records.empty() || !all_kept) return;
+  if (records.empty() || !have_kept(run, records)) return;
   report_failure(run, text_of(report.thrown));
   report.thrown = nullptr;
 }

@@ -170,6 +170,56 @@ TEST_SUITE("unit") {
     CHECK(source.sizes == std::vector<std::size_t>{12});  // new records are one batch
   }
 
+  TEST_CASE("a load calls a source that is down at most twice, and no refresh does more") {
+    for (const bool refreshes : {false, true}) {
+      INFO(refreshes);
+      Fragile source(refreshes ? CachePolicy{.ttl = 10min, .stale_while_revalidate = 24h}
+                               : CachePolicy{.ttl = 10min, .stale_if_error = 24h});
+      const std::vector<Post> page = posts_up_to(64);
+      const auto load = [&] {
+        source.sizes.clear();
+        auto results = source.count(page);
+        (void)source.executor->run();
+        return results;
+      };
+      (void)load();
+      source.blog.clock->advance(10min);
+      source.round = 2;
+      source.is_down = true;
+      (void)load();
+      CHECK(source.sizes == std::vector<std::size_t>{64});
+      for (int attempt = 0; attempt < 20; ++attempt) {
+        INFO(attempt);
+        source.blog.clock->advance(1min);
+        CHECK(load() == rounds(64, 1));
+        CHECK(source.sizes.size() == 2);
+        CHECK(load() == rounds(64, 1));
+        CHECK(source.sizes.empty());  // all records pause
+      }
+      source.is_down = false;
+      source.blog.clock->advance(1min);
+      (void)load();
+      CHECK(load() == rounds(64, 2));
+    }
+  }
+
+  TEST_CASE("records that are broken together do not delay the other records for ever") {
+    Fragile source({.ttl = 10min, .stale_if_error = 24h});
+    const std::vector<Post> page = posts_up_to(16);
+    (void)source.count(page);
+    source.blog.clock->advance(10min);
+    source.round = 2;
+    source.broken = {1, 2, 3, 11};
+    std::vector<int> expected = rounds(16, 2);
+    for (const std::int64_t id : source.broken) expected[static_cast<std::size_t>(id) - 1] = 1;
+    std::vector<int> results;
+    for (int attempt = 0; attempt < 100 && results != expected; ++attempt) {
+      results = source.count(page);
+      source.blog.clock->advance(1min);
+    }
+    CHECK(results == expected);
+  }
+
   TEST_CASE("a batch in which all records return Failed is not divided") {
     Blog blog;
     std::vector<std::size_t> sizes;
