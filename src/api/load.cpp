@@ -44,6 +44,11 @@ constexpr std::int64_t kKeepEvery = 1'000'000;
 /// After this many batches of a run threw in a row, the source is probably down.
 constexpr int kMaxThrown = 2;
 
+/// How long smaller batches are remembered at most if no caller asks for their records, in
+/// microseconds. After a minute would be too early: a broken record would never be separated from
+/// the others of a page that is loaded every few minutes.
+constexpr std::int64_t kDividedFor = 3'600'000'000;
+
 std::size_t hash_of(const engine::Query& query) {
   const ValueView version = query.record_version;
   // std::hash gives 0.0 and -0.0 the same hash, which is only a collision.
@@ -381,19 +386,21 @@ void Load::refresh(const engine::RefreshBatch& batch) {
 std::vector<std::vector<std::size_t>> Load::batches_of(
     std::size_t run, const std::vector<std::size_t>& records) const {
   if (!runs_[run].one_call || !runs_[run].keeping) return {records};
-  const engine::CalculationState* const state = queries_[runs_[run].first_query].calculation;
+  engine::CalculationState* const state = queries_[runs_[run].first_query].calculation;
   if (state == nullptr || engine_.is_out_of_use()) return {records};
-  if (state->failed_records.empty()) return {records};
+  engine::FailedRecords& failed = state->failed_records;
+  const std::int64_t now = engine_.clock->steady_now();
+  if (!failed.empty()) failed.forget_old(base::subtract_saturated(now, kDividedFor));
+  if (failed.empty()) return {records};
   std::vector<std::vector<std::size_t>> batches;
   std::map<std::size_t, std::size_t> open;  // by maximum size: the number of the batch to fill
   for (const std::size_t record : records) {
-    const std::size_t max = state->failed_records.max_batch(queries_[query_of(run, record)].key);
+    const std::size_t max = failed.max_batch(queries_[query_of(run, record)].key);
     const auto [at, is_new] = open.try_emplace(max, batches.size());
     if (!is_new && batches[at->second].size() == max) at->second = batches.size();
     if (at->second == batches.size()) batches.emplace_back();
     batches[at->second].push_back(record);
   }
-  const std::int64_t now = engine_.clock->steady_now();
   std::shuffle(batches.begin(), batches.end(),
                std::minstd_rand(static_cast<std::minstd_rand::result_type>(now)));
   return batches;

@@ -241,6 +241,39 @@ TEST_SUITE("unit") {
     }
   }
 
+  TEST_CASE("a page is one batch again some hours after its batches threw") {
+    Fragile source({.ttl = 10min, .stale_if_error = 24h});
+    const std::vector<Post> page = posts_up_to(8);
+    (void)source.count(page);
+    source.blog.clock->advance(10min);
+    source.is_down = true;
+    for (const int pause : {1, 2, 4, 8}) {
+      (void)source.count(page);
+      source.blog.clock->advance(std::chrono::seconds(pause));
+    }
+    source.is_down = false;
+    source.round = 2;
+    source.sizes.clear();
+    source.blog.clock->advance(3h);
+    CHECK(source.count(page) == rounds(8, 2));
+    CHECK(source.sizes == std::vector<std::size_t>{8});
+  }
+
+  TEST_CASE("a broken record is also separated if its page is loaded every five minutes") {
+    Fragile source({.ttl = 10min, .stale_if_error = 24h});
+    const std::vector<Post> page = posts_up_to(8);
+    (void)source.count(page);
+    source.blog.clock->advance(10min);
+    source.round = 2;
+    source.broken = {6};
+    std::vector<int> results;
+    for (int load = 0; load < 4; ++load) {
+      results = source.count(page);
+      source.blog.clock->advance(5min);
+    }
+    CHECK(results == std::vector<int>{2, 2, 2, 2, 2, 1, 2, 2});
+  }
+
   TEST_CASE("a load names the failed records of all batches into which it was divided") {
     Blog blog;
     bool down = false;
