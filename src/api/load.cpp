@@ -481,7 +481,7 @@ void Load::keep() {
   claims_.leave();
 }
 
-// A later record of the refresh may hang, so finished results do not wait for it.
+// A later record of the refresh may hang. Only results of the last second then wait for it.
 void Load::keep_finished() {
   const std::int64_t now = engine_.clock->steady_now();
   if (entries_.empty() || base::subtract_saturated(now, kept_at_) < kKeepEvery) return;

@@ -143,7 +143,8 @@ class Load {
   /// Recomputes the queries that are still stale, for a background batch with their keys. Skips
   /// keys that were removed since the batch began. It does not throw the exception of a
   /// calculation: it counts and reports the failure, and the records that failed pause. Results of
-  /// single records are stored once a second, so a record that hangs does not hold them back.
+  /// single records are stored once a second, when a record ends. If a record hangs, the records
+  /// after it wait, and so do those that finished less than a second before it.
   void refresh(const engine::RefreshBatch& batch);
 
  private:
