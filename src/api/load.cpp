@@ -9,10 +9,12 @@
 #include <exception>
 #include <functional>
 #include <iterator>
+#include <limits>
 #include <map>
 #include <memory>
 #include <numeric>
 #include <optional>
+#include <random>
 #include <string_view>
 #include <tuple>
 #include <unordered_map>
@@ -38,6 +40,14 @@ constexpr Duration kMaxWait = std::chrono::minutes(1);
 
 /// How often a refresh of single records stores its results, in microseconds.
 constexpr std::int64_t kKeepEvery = 1'000'000;
+
+/// After this many batches of a run threw in a row, the source is probably down.
+constexpr int kMaxThrown = 2;
+
+/// How long smaller batches are remembered at most if no caller asks for their records, in
+/// microseconds. After a minute would be too early: a broken record would never be separated from
+/// the others of a page that is loaded every few minutes.
+constexpr std::int64_t kDividedFor = 3'600'000'000;
 
 std::size_t hash_of(const engine::Query& query) {
   const ValueView version = query.record_version;
@@ -345,6 +355,7 @@ bool Load::answers_now(std::size_t query) {
 }
 
 bool Load::is_paused(std::size_t query) const {
+  if (engine_.process.is_forked_child()) return false;  // another thread may have its mutex
   const engine::FailedRecords& failed = queries_[query].calculation->failed_records;
   return !failed.empty() && failed.is_paused(queries_[query].key, engine_.clock->steady_now());
 }
@@ -370,21 +381,28 @@ void Load::refresh(const engine::RefreshBatch& batch) {
 }
 
 // The batches in which the records of a run are computed. Normally this is one batch, but records
-// whose last batch threw are tried in smaller batches.
+// whose last batch threw are tried in smaller batches. Their order is random, because a run may
+// skip the last ones, and these must not always be the same ones.
 std::vector<std::vector<std::size_t>> Load::batches_of(
     std::size_t run, const std::vector<std::size_t>& records) const {
   if (!runs_[run].one_call || !runs_[run].keeping) return {records};
-  const engine::CalculationState* const state = queries_[runs_[run].first_query].calculation;
-  if (state == nullptr || state->failed_records.empty()) return {records};
+  engine::CalculationState* const state = queries_[runs_[run].first_query].calculation;
+  if (state == nullptr || engine_.is_out_of_use()) return {records};
+  engine::FailedRecords& failed = state->failed_records;
+  const std::int64_t now = engine_.clock->steady_now();
+  if (!failed.empty()) failed.forget_old(base::subtract_saturated(now, kDividedFor));
+  if (failed.empty()) return {records};
   std::vector<std::vector<std::size_t>> batches;
   std::map<std::size_t, std::size_t> open;  // by maximum size: the number of the batch to fill
   for (const std::size_t record : records) {
-    const std::size_t max = state->failed_records.max_batch(queries_[query_of(run, record)].key);
+    const std::size_t max = failed.max_batch(queries_[query_of(run, record)].key);
     const auto [at, is_new] = open.try_emplace(max, batches.size());
     if (!is_new && batches[at->second].size() == max) at->second = batches.size();
     if (at->second == batches.size()) batches.emplace_back();
     batches[at->second].push_back(record);
   }
+  std::shuffle(batches.begin(), batches.end(),
+               std::minstd_rand(static_cast<std::minstd_rand::result_type>(now)));
   return batches;
 }
 
@@ -463,7 +481,7 @@ void Load::keep() {
   claims_.leave();
 }
 
-// A later record of the refresh may hang, so finished results do not wait for it.
+// A later record of the refresh may hang. Only results of the last second then wait for it.
 void Load::keep_finished() {
   const std::int64_t now = engine_.clock->steady_now();
   if (entries_.empty() || base::subtract_saturated(now, kept_at_) < kKeepEvery) return;
@@ -540,9 +558,15 @@ void Load::compute(const std::vector<std::size_t>& wanted, bool with_uncached) {
 }
 
 // If a batch throws, the run ends, because the load throws. If records failed in a batch, the run
-// goes on, so that the load can name all records that failed.
+// goes on, so that the load can name all records that failed. If the source is down, each call may
+// take long, so older values answer for the rest of the run.
 void Load::compute_run(std::size_t run, const std::vector<std::size_t>& records) {
+  threw_ = 0;
   for (const std::vector<std::size_t>& batch : batches_of(run, records)) {
+    if (threw_ >= kMaxThrown && have_kept(run, batch)) {
+      pause_skipped(run, batch);
+      continue;
+    }
     compute_one(run, batch);
     if (thrown_) return;
   }
@@ -571,6 +595,7 @@ std::span<const std::size_t> Load::compute_part(std::size_t run,
     pause_failed(run, records, report, began);
     answer_with_kept(run, records, report);
   }
+  threw_ = threw ? threw_ + 1 : 0;
   failed_.insert(failed_.end(), std::make_move_iterator(report.failed.begin()),
                  std::make_move_iterator(report.failed.end()));
   thrown_ = std::move(report.thrown);
@@ -620,13 +645,26 @@ void Load::pause_failed(std::size_t run, std::span<const std::size_t> records,
     }
     failed.forget_old(now);
   }
-  for (const FailedRecord& one : report.failed) pause(one.record, 1);
+  // A record that returned Failed does no harm to the other records of its batch.
+  constexpr std::size_t kUndivided = std::numeric_limits<std::size_t>::max() / 2;
+  for (const FailedRecord& one : report.failed) pause(one.record, kUndivided);
   if (report.thrown) {
     const std::span<const std::size_t> thrown = records_that_threw(run, records, report);
     for (const std::size_t record : thrown) pause(record, thrown.size());
   }
   const bool is_good = !report.thrown && report.failed.empty() && failed.empty();
   if (is_good) state->failure_reported = false;
+}
+
+// These records were not tried, so their next batch has the same size.
+void Load::pause_skipped(std::size_t run, std::span<const std::size_t> records) {
+  engine::CalculationState* const state = queries_[runs_[run].first_query].calculation;
+  if (state == nullptr || engine_.is_out_of_use()) return;
+  const std::int64_t now = engine_.clock->steady_now();
+  for (const std::size_t record : records) {
+    const std::string_view key = queries_[query_of(run, record)].key;
+    state->failed_records.failed(key, now, now, 2 * records.size());
+  }
 }
 
 // If a batch threw, these are all its records. Otherwise it is the first record without a result.
@@ -648,6 +686,11 @@ bool Load::has_kept(std::size_t query) const {
          engine_.catalog.is_current(run_of(query).keeping->calculation_id);
 }
 
+bool Load::have_kept(std::size_t run, std::span<const std::size_t> records) const {
+  return std::all_of(records.begin(), records.end(),
+                     [&](std::size_t record) { return has_kept(query_of(run, record)); });
+}
+
 // Stale-if-error. A record that returned Failed needs an older value. If the run threw, each record
 // that threw needs one.
 void Load::answer_with_kept(std::size_t run, std::span<const std::size_t> records,
@@ -659,10 +702,7 @@ void Load::answer_with_kept(std::size_t run, std::span<const std::size_t> record
   });
   if (!report.thrown) return;
   records = records_that_threw(run, records, report);
-  const bool all_kept = std::all_of(records.begin(), records.end(), [&](std::size_t record) {
-    return has_kept(query_of(run, record));
-  });
-  if (records.empty() || !all_kept) return;
+  if (records.empty() || !have_kept(run, records)) return;
   report_failure(run, text_of(report.thrown));
   report.thrown = nullptr;
 }
@@ -795,7 +835,7 @@ bool Load::take_ended(std::size_t query, const engine::InFlight& flight) {
   using State = engine::InFlight::State;
   switch (flight.state) {
     case State::completed:
-      if (engine_.clock->steady_now() >= flight.fresh_until) return false;
+      if (flight.is_too_old(engine_.clock->steady_now())) return false;
       if (!run_of(query).run->decode(record_of(query), flight.value)) return false;
       engine_.counters.joined.add();
       return true;

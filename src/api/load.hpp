@@ -143,7 +143,8 @@ class Load {
   /// Recomputes the queries that are still stale, for a background batch with their keys. Skips
   /// keys that were removed since the batch began. It does not throw the exception of a
   /// calculation: it counts and reports the failure, and the records that failed pause. Results of
-  /// single records are stored once a second, so a record that hangs does not hold them back.
+  /// single records are stored once a second, when a record ends. If a record hangs, the records
+  /// after it wait, and so do those that finished less than a second before it.
   void refresh(const engine::RefreshBatch& batch);
 
  private:
@@ -165,6 +166,7 @@ class Load {
   [[nodiscard]] bool is_paused(std::size_t query) const;
   void pause_failed(std::size_t run, std::span<const std::size_t> records,
                     const ComputeReport& report, std::int64_t began);
+  void pause_skipped(std::size_t run, std::span<const std::size_t> records);
   [[nodiscard]] std::span<const std::size_t> records_that_threw(
       std::size_t run, std::span<const std::size_t> records, const ComputeReport& report) const;
   void answer_with_kept(std::size_t run, std::span<const std::size_t> records,
@@ -172,6 +174,7 @@ class Load {
   void report_failure(std::size_t run, const std::string& why);
   /// Whether an older value answers if computing the query fails.
   [[nodiscard]] bool has_kept(std::size_t query) const;
+  [[nodiscard]] bool have_kept(std::size_t run, std::span<const std::size_t> records) const;
   [[nodiscard]] std::vector<std::size_t> distinct(const std::vector<std::size_t>& missing);
   [[nodiscard]] std::vector<std::size_t> claim(const std::vector<std::size_t>& missing);
   [[nodiscard]] std::vector<std::size_t> look_again(const std::vector<std::size_t>& wanted);
@@ -225,6 +228,7 @@ class Load {
   Claims claims_;
   std::vector<engine::NewEntry> entries_;  // computed and not yet stored
   std::size_t computed_ = 0;
+  int threw_ = 0;                     // the calls of the current run that threw in a row
   std::vector<FailedRecord> failed_;  // all of the same run, which is the last one
   std::exception_ptr thrown_;
 };

@@ -44,7 +44,8 @@ std::vector<std::size_t> Claims::claim(const std::vector<std::size_t>& wanted) {
   reserve(wanted.size());
   std::vector<std::size_t> own;
   own.reserve(wanted.size());
-  auto claims = engine_.in_flight.claim(keys_of(wanted), removals_, engine::this_waiter());
+  auto claims = engine_.in_flight.claim(keys_of(wanted), removals_, engine::this_waiter(),
+                                        engine_.clock->steady_now());
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     engine::InFlightPtr& flight = claims[i].flight;
     if (!claims[i].is_own) {

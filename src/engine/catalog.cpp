@@ -33,7 +33,9 @@ std::int64_t reads_of(const store::CalculationRow& row) {
 }
 
 std::string describe(std::int64_t version, std::string_view result_type) {
-  return fmt::format("version {} and results of type '{}'", version, result_type);
+  const bool has_arguments = result_type.find(" of (") != std::string_view::npos;
+  return fmt::format("version {} and results of {} '{}'", version, has_arguments ? "types" : "type",
+                     result_type);
 }
 
 }  // namespace

@@ -132,12 +132,13 @@ constexpr std::chrono::microseconds kLook{2'000};
 
 }  // namespace
 
-InFlightPtr InFlightTable::find_locked(const Wanted& wanted) const {
+InFlightPtr InFlightTable::find_locked(const Wanted& wanted, std::int64_t now) const {
   const auto [first, last] = table_.equal_range(wanted.key);
   for (auto at = first; at != last; ++at) {
     const InFlight& flight = *at->second;
     const bool same = flight.is_joinable && flight.calculation_id == wanted.calculation_id &&
-                      flight.record_version.view() == wanted.record_version;
+                      flight.record_version.view() == wanted.record_version &&
+                      !flight.is_too_old(now);
     if (same) return at->second;
   }
   return nullptr;
@@ -158,13 +159,13 @@ InFlightPtr InFlightTable::add_locked(const Wanted& wanted, std::uint64_t remova
 
 std::vector<InFlightTable::Claim> InFlightTable::claim(std::span<const Wanted> wanted,
                                                        std::uint64_t removals_before,
-                                                       const WaiterPtr& waiter) {
+                                                       const WaiterPtr& waiter, std::int64_t now) {
   std::vector<Claim> claims;
   claims.reserve(wanted.size());
   base::Lock lock(mutex_);
   try {
     for (const Wanted& one : wanted) {
-      if (InFlightPtr found = find_locked(one)) {
+      if (InFlightPtr found = find_locked(one, now)) {
         const bool is_removed = removal_filter_.covers(one.key, removals_before);
         claims.push_back({std::move(found), false, is_removed});
       } else {

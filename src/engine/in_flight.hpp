@@ -62,6 +62,9 @@ struct InFlight {
   std::string why;
 
   [[nodiscard]] bool is_running() const noexcept { return state.load() == State::running; }
+  [[nodiscard]] bool is_too_old(std::int64_t now) const noexcept {
+    return state.load() == State::completed && now >= fresh_until;
+  }
 };
 
 // All caches of the process share the graph of waits, because a loader of one cache may ask
@@ -168,8 +171,10 @@ class InFlightTable {
   /// Claims the keys, which are all different; the claims are in the same order. If a key was
   /// removed since the look-up, the caller's record may be older than the removal. Its claim is
   /// then superseded from the beginning, and no other caller joins it.
+  /// A finished result that is too old at `now`, on the steady clock, is not joined.
   [[nodiscard]] std::vector<Claim> claim(std::span<const Wanted> wanted,
-                                         std::uint64_t removals_before, const WaiterPtr& waiter);
+                                         std::uint64_t removals_before, const WaiterPtr& waiter,
+                                         std::int64_t now);
   /// Claims the keys, even if other callers compute them too. No other caller joins these claims.
   /// For a caller that could not get the result of another one.
   [[nodiscard]] std::vector<InFlightPtr> claim_alone(std::span<const Wanted> wanted,
@@ -207,7 +212,8 @@ class InFlightTable {
  private:
   using Table = base::KeyMultimap<InFlightPtr>;  // views of their keys
 
-  [[nodiscard]] InFlightPtr find_locked(const Wanted& wanted) const ASHMEMO_REQUIRES(mutex_);
+  [[nodiscard]] InFlightPtr find_locked(const Wanted& wanted, std::int64_t now) const
+      ASHMEMO_REQUIRES(mutex_);
   InFlightPtr add_locked(const Wanted& wanted, std::uint64_t removals_before,
                          const WaiterPtr& waiter) ASHMEMO_REQUIRES(mutex_);
   void remove_locked(const InFlight& flight) ASHMEMO_REQUIRES(mutex_);

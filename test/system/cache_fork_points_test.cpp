@@ -7,6 +7,7 @@
 #include <ashmemo/cache.hpp>
 #include <ashmemo/registry.hpp>
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <mutex>
 #include <set>
@@ -273,6 +274,47 @@ TEST_SUITE("system") {
     if (child == 0) ::_exit(has_thrown ? 0 : 1);
     holder.join();
     CHECK(result == 6);
+    int status = -1;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    CHECK(status == 0);
+  }
+
+  TEST_CASE("a child forked in a load does not ask how other calculations divide their batches") {
+    struct Post {
+      int id;
+    };
+    CacheFixture f;
+    Registry registry(f.cache());
+    auto& posts = registry.resource<Post>("Post", &Post::id);
+    bool forks = false;
+    bool failing = false;
+    pid_t child = -1;
+    const auto first = posts.calculation("first", [&](Records<Post> batch) {
+      if (forks) child = ::fork();
+      return std::vector<int>(batch.size(), 1);
+    });
+    std::vector<std::size_t> sizes;
+    const auto second = posts.calculation("second", [&](Records<Post> batch) {
+      sizes.push_back(batch.size());
+      if (failing) throw std::runtime_error("the source is down");
+      return std::vector<int>(batch.size(), 2);
+    });
+    for (const char* const name : {"first", "second"}) {
+      posts.cache_calculation(name, {.ttl = 1s, .stale_if_error = 1h});
+    }
+    const std::vector<Post> page = {{1}, {2}};
+    (void)posts.load(page, first, second);
+    f.clock->advance(2s);
+    failing = true;
+    (void)second(page);
+    f.clock->advance(2s);
+    failing = false;
+    forks = true;
+    sizes.clear();
+    (void)posts.load(page, first, second);
+    // FailedRecords has a mutex, which another thread of the parent may have locked.
+    if (child == 0) ::_exit(sizes == std::vector<std::size_t>{2} ? 0 : 1);
+    CHECK(sizes == std::vector<std::size_t>{1, 1});
     int status = -1;
     REQUIRE(::waitpid(child, &status, 0) == child);
     CHECK(status == 0);

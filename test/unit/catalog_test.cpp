@@ -222,6 +222,17 @@ TEST_SUITE("unit") {
         Error);
   }
 
+  TEST_CASE("the message about a calculation with arguments says that it names several types") {
+    Catalog catalog;
+    (void)catalog.add("Post", "words", 1, "", "text of (integer;)");
+    CHECK_THROWS_WITH_AS(
+        static_cast<void>(catalog.add("Post", "words", 1, "", "text of (bool;)")),
+        "calculation Post.words is in use with version 1 and results of types"
+        " 'text of (integer;)' in this process and cannot be registered with version 1 and results"
+        " of types 'text of (bool;)' too",
+        Error);
+  }
+
   TEST_CASE("registering a calculation again throws only if the version differs") {
     Catalog catalog;
     const auto first = catalog.add("Post", "words", 1, "");

@@ -5,11 +5,13 @@
 #include <cstdlib>
 #include <random>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
 #include "blog_fixture.hpp"
 #include "support/rendezvous.hpp"
+#include "support/watchdog.hpp"
 
 // Many threads load overlapping pages, and each result must be computed once. Other tests close the
 // cache during loads.
@@ -115,6 +117,40 @@ TEST_SUITE("unit") {
       CHECK(right == 4);
       CHECK(blog.cache.stats().computed == 1);
     }
+  }
+
+  TEST_CASE("loads of a finished result that has expired share one computation") {
+    const test::Watchdog watchdog("loads of an expired result of a run that hangs");
+    Blog blog;
+    test::Events events;
+    const test::AtTestPoints points([&, last = std::this_thread::get_id()](std::string_view at) {
+      if (at == "load: waits" && std::this_thread::get_id() == last) events.happened("waits");
+    });
+    std::atomic<int> calls{0};
+    auto slow = blog.posts.calculation("slow", [&](const Post& post) {
+      if (post.id == 2) {
+        events.happened("hangs");
+        events.wait_for("ends");
+        return 0;
+      }
+      const int call = ++calls;
+      if (call == 2) {
+        events.happened("computes again");
+        events.wait_for("waits");
+      }
+      return call;
+    });
+    blog.posts.cache_calculation("slow", {.ttl = std::chrono::seconds(10)});
+    std::thread hangs([&] { (void)slow(test::posts_up_to(2)); });
+    events.wait_for("hangs");
+    blog.clock->advance(std::chrono::seconds(10));
+    std::thread first([&] { CHECK(slow(Post{1, {}, 0}) == 2); });
+    events.wait_for("computes again");
+    CHECK(slow(Post{1, {}, 0}) == 2);
+    first.join();
+    events.happened("ends");
+    hangs.join();
+    CHECK(calls == 2);
   }
 
   TEST_CASE("closing waits for the running refresh and drops refreshes that have not begun") {

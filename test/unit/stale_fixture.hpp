@@ -1,7 +1,10 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -59,6 +62,24 @@ struct Source {
     for (const Post& post : batch) blog.calls.back().push_back(post.id);
     if (failing) throw std::runtime_error("the source is down");
     return std::vector<int>(batch.size(), round_number);
+  });
+};
+
+/// A batch calculation that throws if a record of its batch is broken. It returns the round in which
+/// it runs, and records the size of each batch.
+struct Fragile : WithExecutor {
+  explicit Fragile(const CachePolicy& policy) { blog.posts.cache_calculation("count", policy); }
+
+  int round = 1;
+  bool is_down = false;  // then every batch throws
+  std::set<std::int64_t> broken;
+  std::vector<std::size_t> sizes;
+  Calculation<Post, int> count = blog.posts.calculation("count", [this](Records<Post> batch) {
+    sizes.push_back(batch.size());
+    for (const Post& post : batch) {
+      if (is_down || broken.contains(post.id)) throw std::runtime_error("broken");
+    }
+    return std::vector<int>(batch.size(), round);
   });
 };
 

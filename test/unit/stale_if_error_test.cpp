@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <stdexcept>
@@ -20,6 +21,7 @@ using namespace ashmemo;
 using namespace std::chrono_literals;
 using test::Blog;
 using test::Calls;
+using test::Fragile;
 using test::kSie;
 using test::kSwr;
 using test::Post;
@@ -149,32 +151,127 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("a few loads separate a broken record from the batch that throws because of it") {
+    Fragile source({.ttl = 10min, .stale_if_error = 24h});
+    const std::vector<Post> page = posts_up_to(8);
+    (void)source.count(page);
+    source.blog.clock->advance(10min);
+    source.round = 2;
+    source.broken = {6};
+    source.sizes.clear();
+    for (const int pause : {1, 2, 4, 8}) {
+      (void)source.count(page);
+      source.blog.clock->advance(std::chrono::seconds(pause));
+    }
+    CHECK(source.sizes == std::vector<std::size_t>{8, 4, 4, 2, 2, 1, 1});
+    CHECK(source.count(page) == std::vector<int>{2, 2, 2, 2, 2, 1, 2, 2});
+    source.sizes.clear();
+    const std::vector<Post> longer = posts_up_to(20);
+    CHECK(source.count(std::vector<Post>(longer.begin() + 8, longer.end())) == rounds(12, 2));
+    CHECK(source.sizes == std::vector<std::size_t>{12});  // new records are one batch
+  }
+
+  TEST_CASE("a load calls a source that is down at most twice, and no refresh does more") {
+    for (const bool refreshes : {false, true}) {
+      INFO(refreshes);
+      Fragile source(refreshes ? CachePolicy{.ttl = 10min, .stale_while_revalidate = 24h}
+                               : CachePolicy{.ttl = 10min, .stale_if_error = 24h});
+      const std::vector<Post> page = posts_up_to(64);
+      const auto load = [&] {
+        source.sizes.clear();
+        auto results = source.count(page);
+        (void)source.executor->run();
+        return results;
+      };
+      (void)load();
+      source.blog.clock->advance(10min);
+      source.round = 2;
+      source.is_down = true;
+      (void)load();
+      CHECK(source.sizes == std::vector<std::size_t>{64});
+      for (int attempt = 0; attempt < 20; ++attempt) {
+        INFO(attempt);
+        source.blog.clock->advance(1min);
+        CHECK(load() == rounds(64, 1));
+        CHECK(source.sizes.size() == 2);
+        CHECK(load() == rounds(64, 1));
+        CHECK(source.sizes.empty());  // all records pause
+      }
+      source.is_down = false;
+      source.blog.clock->advance(1min);
+      (void)load();
+      CHECK(load() == rounds(64, 2));
+    }
+  }
+
+  TEST_CASE("records that are broken together do not delay the other records for ever") {
+    Fragile source({.ttl = 10min, .stale_if_error = 24h});
+    const std::vector<Post> page = posts_up_to(16);
+    (void)source.count(page);
+    source.blog.clock->advance(10min);
+    source.round = 2;
+    source.broken = {1, 2, 3, 11};
+    std::vector<int> expected = rounds(16, 2);
+    for (const std::int64_t id : source.broken) expected[static_cast<std::size_t>(id) - 1] = 1;
+    std::vector<int> results;
+    for (int attempt = 0; attempt < 100 && results != expected; ++attempt) {
+      results = source.count(page);
+      source.blog.clock->advance(1min);
+    }
+    CHECK(results == expected);
+  }
+
+  TEST_CASE("a batch in which all records return Failed is not divided") {
     Blog blog;
     std::vector<std::size_t> sizes;
     bool failing = false;
     auto count = blog.posts.calculation("count", [&](Records<Post> batch) {
       sizes.push_back(batch.size());
-      for (const Post& post : batch) {
-        if (failing && post.id == 6) throw std::runtime_error("broken");
-      }
-      return std::vector<int>(batch.size(), failing ? 2 : 1);
+      return std::vector<Outcome<int>>(
+          batch.size(), failing ? Outcome<int>(Failed{"the source is down"}) : Outcome<int>(1));
     });
-    blog.posts.cache_calculation("count", {.ttl = 10min, .stale_if_error = 24h});
-    const std::vector<Post> page = posts_up_to(8);
-    (void)count(page);
+    blog.posts.cache_calculation("count", kSie);
+    (void)count(posts_up_to(8));
     blog.clock->advance(10min);
     failing = true;
-    sizes.clear();
-    for (const int pause : {1, 2, 4, 8}) {
-      (void)count(page);
-      blog.clock->advance(std::chrono::seconds(pause));
+    for (int attempt = 0; attempt < 3; ++attempt) {
+      blog.clock->advance(1min);
+      sizes.clear();
+      CHECK(count(posts_up_to(8)) == rounds(8, 1));
+      CHECK(sizes == std::vector<std::size_t>{8});
     }
-    CHECK(sizes == std::vector<std::size_t>{8, 4, 4, 2, 2, 1, 1});
-    CHECK(count(page) == std::vector<int>{2, 2, 2, 2, 2, 1, 2, 2});
-    sizes.clear();
-    const std::vector<Post> longer = posts_up_to(20);
-    CHECK(count(std::vector<Post>(longer.begin() + 8, longer.end())) == rounds(12, 2));
-    CHECK(sizes == std::vector<std::size_t>{12});  // new records are one batch
+  }
+
+  TEST_CASE("a page is one batch again some hours after its batches threw") {
+    Fragile source({.ttl = 10min, .stale_if_error = 24h});
+    const std::vector<Post> page = posts_up_to(8);
+    (void)source.count(page);
+    source.blog.clock->advance(10min);
+    source.is_down = true;
+    for (const int pause : {1, 2, 4, 8}) {
+      (void)source.count(page);
+      source.blog.clock->advance(std::chrono::seconds(pause));
+    }
+    source.is_down = false;
+    source.round = 2;
+    source.sizes.clear();
+    source.blog.clock->advance(3h);
+    CHECK(source.count(page) == rounds(8, 2));
+    CHECK(source.sizes == std::vector<std::size_t>{8});
+  }
+
+  TEST_CASE("a broken record is also separated if its page is loaded every five minutes") {
+    Fragile source({.ttl = 10min, .stale_if_error = 24h});
+    const std::vector<Post> page = posts_up_to(8);
+    (void)source.count(page);
+    source.blog.clock->advance(10min);
+    source.round = 2;
+    source.broken = {6};
+    std::vector<int> results;
+    for (int load = 0; load < 4; ++load) {
+      results = source.count(page);
+      source.blog.clock->advance(5min);
+    }
+    CHECK(results == std::vector<int>{2, 2, 2, 2, 2, 1, 2, 2});
   }
 
   TEST_CASE("a load names the failed records of all batches into which it was divided") {
