@@ -31,10 +31,7 @@ namespace {
 std::string use_after(const std::string& path, const std::function<bool()>& change) {
   const auto clock = std::make_shared<ManualClock>();
   Heard heard;
-  Options options;
-  options.memory_bytes = 0;
-  options.hooks.clock = clock;
-  options.hooks.worker = WorkerMode::manual;
+  Options options = manual_options(clock);
   options.hooks.on_error = [&heard](const Notice& notice) { heard.add(notice); };
   Cache cache(path, options);
   if (!cache.put("before", 1)) return "the first put failed";
@@ -79,11 +76,7 @@ std::string read_after_failures(const TempDir& dir) {
     const bool moves_data = call.kind == OsCall::Kind::read || call.kind == OsCall::Kind::write;
     return call.is_by_sqlite && moves_data ? failing.load() : 0;
   });
-  Options options;
-  options.memory_bytes = 0;
-  options.hooks.clock = std::make_shared<ManualClock>();
-  options.hooks.worker = WorkerMode::manual;
-  Cache cache(dir.path("x"), options);
+  Cache cache(dir.path("x"), manual_options(std::make_shared<ManualClock>()));
   (void)cache.put("k", 1);
   cache.flush();
   if (cache.get<int>("k") != 1) return "the first read failed";
@@ -109,11 +102,7 @@ std::string read_after_failures(const TempDir& dir) {
 std::string damage_after_change_of_root(const std::string& path,
                                         const std::function<bool()>& change) {
   const auto clock = std::make_shared<ManualClock>();
-  Options options;
-  options.memory_bytes = 0;
-  options.hooks.clock = clock;
-  options.hooks.worker = WorkerMode::manual;
-  Cache cache(path, options);
+  Cache cache(path, manual_options(clock));
   for (const std::string& key : numbered("k", 1'000)) (void)cache.put(key, std::string(100, 'x'));
   cache.compact();  // empties the log
   const int file = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
