@@ -17,6 +17,7 @@
 
 #include "support/cache_fixture.hpp"
 #include "support/child.hpp"
+#include "support/fault_vfs.hpp"
 #include "support/opening.hpp"
 #include "support/system_calls.hpp"
 
@@ -121,6 +122,25 @@ std::string damage_after_change_of_root(const std::string& path,
   return std::string(to_string(cache.health().state)) + ": " + cache.health().last_error;
 }
 
+/// Opens a closed cache with the entry "old" on a full disk, calls `change`, and reads the entry
+/// while the disk has space again. Returns "works", or what did not work.
+std::string read_after_full_disk(const std::string& path, const std::function<bool()>& change) {
+  const auto clock = std::make_shared<ManualClock>();
+  FaultVfs vfs;
+  vfs.fill_disk(0);
+  Cache cache(path, manual_options(clock));
+  if (cache.health().state != HealthState::degraded) return "it is not only read";
+  if (cache.get<int>("old") != 1) return "the first read failed";
+  if (!change()) return "the change failed";
+  vfs.heal();
+  for (int round = 0; round < 3; ++round) {
+    clock->advance(1min);
+    (void)cache.run_maintenance();
+    if (cache.get<int>("old") != 1) return "the entry is lost in round " + std::to_string(round);
+  }
+  return "works";
+}
+
 void make_closed_cache(const std::string& path) {
   Options options;
   options.hooks.clock = std::make_shared<ManualClock>();
@@ -203,6 +223,20 @@ TEST_SUITE("system") {
             const Cache cache(dir.path("x"));
             return std::to_string(cache.stats().entries);
           }).said == "4");
+  }
+
+  TEST_CASE("a file that is only read stays open after its program changes the root directory") {
+    if (!is_root()) {
+      MESSAGE("skipped: changing the root directory needs root");
+      return;
+    }
+    const TempDir dir;
+    make_closed_cache(dir.path("x"));
+    fs::create_directories(dir.path("jail"));
+    CHECK(in_child([&] {
+            return read_after_full_disk(dir.path("x"),
+                                        [&] { return change_root(dir.path("jail")); });
+          }).said == "works");
   }
 
   TEST_CASE("a damaged cache is not opened in another root directory") {
