@@ -237,7 +237,7 @@ class Cache {
   /// Copies the current content to a new file with mode 0600. Errors: invalid_options for the same
   /// names as in the constructor; store_failed if accepted work cannot be written first, if
   /// `target` exists, if its file system has too little space (the message says how much is
-  /// necessary), or if copying fails.
+  /// necessary), if its name has more than 226 bytes, or if copying fails.
   void backup(const std::string& target);
   /// Writes accepted work, stops the worker and releases the file. Drops queued refreshes, and
   /// waits for those that run on the cache's own threads, at most for Timing::close_wait. A refresh

@@ -62,7 +62,14 @@ Catalog::Rows Catalog::load_locked(const Rows& rows, const RowsByName& rows_befo
     const Name name{row.resource, row.name};
     if (row.id < kMaxId) last_id_ = std::max(last_id_, row.id);
     in_file[row.id] = name;
-    (row.retired ? retired_[row.id] : rows_[name]) = row.retired ? as_retired(row) : row;
+    if (!row.retired) {
+      rows_[name] = row;
+      continue;
+    }
+    // The store reads retired rows without their texts, so they must not be written back.
+    const auto known = retired_before.find(row.id);
+    retired_[row.id] = known != retired_before.end() ? known->second : as_retired(row);
+    unwritten_.erase(row.id);
   }
   Rows unwritten;
   if (writes_) keep_retired_locked(retired_before, in_file, unwritten);

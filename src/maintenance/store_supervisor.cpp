@@ -210,6 +210,7 @@ std::shared_ptr<store::Store> StoreSupervisor::ensure() {
   if (store) store->allow_entries_of(engine_.limits.get().max_entry_bytes);
   const bool is_final = store && (store->writer() != nullptr || is_read_only());
   if (is_final || engine_.closed || engine_.clock->steady_now() < next_try_) return store;
+  if (store && root_.has_changed()) return store;  // no other could be opened
   if (const auto only_read = engine_.store.set(nullptr)) only_read->close();
   if (Status opened = open(); !opened.ok()) postpone(opened.failure());
   return engine_.store.get();

@@ -23,7 +23,7 @@ namespace ashmemo::maintenance {
 /// a try, for about 1 ms.
 ///
 /// After the program has changed its root directory, it opens nothing, because the path leads to
-/// another file there.
+/// another file there. It keeps a file that is only read.
 ///
 /// The caller holds the maintenance lock.
 class StoreSupervisor {

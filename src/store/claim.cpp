@@ -216,19 +216,17 @@ base::Status ClaimedFile::take_for_reading(OpenFiles& table) {
 
 // Called before SQLite opens the file for this claim. `RangeLock::open` may close a descriptor of
 // the file, which would drop SQLite's locks. Without the lock the file is as safe as on systems
-// without such locks. But a file that may not be written is refused, because SQLite would create a
-// log with its mode, which could not be written later either.
-base::Status ClaimedFile::hold(OpenFiles& table, OpenFile& entry) const {
+// without such locks.
+void ClaimedFile::hold(OpenFiles& table, OpenFile& entry) {
   using Mode = base::RangeLock::Mode;
   const Mode mode = lock_ ? Mode::exclusive : Mode::shared;
   if (auto unused = table.take_unused(entry.file, mode)) {
     entry.uses.push_back(std::move(unused));
-    return {};
+    return;
   }
   auto use = base::RangeLock::open(paths_.file, mode);
-  if (!use && lock_ && base::is_forbidden(use.failure())) return use.failure();
+  if (!use && lock_ && base::is_forbidden(use.failure())) forbidden_ = use.failure();
   if (use && *use) entry.uses.push_back(std::move(*use));
-  return {};
 }
 
 // Locks the bytes with one descriptor of the file. Returns false if a lock of another program
@@ -260,7 +258,7 @@ base::Status ClaimedFile::enter(OpenFiles& table) {
     lock_file_ = lock->identity;
     entry.lock = lock_file_;
   }
-  if (auto held = hold(table, entry); !held) return held;
+  hold(table, entry);
   entry_ = table.add(std::move(entry));
   return {};
 }
@@ -273,7 +271,9 @@ base::Status ClaimedFile::enter_again(OpenFiles& table) {
   table.replace(*entry_, file_);
   wal_.reset();
   damage_.clear();
-  return hold(table, **entry_);
+  forbidden_.reset();
+  hold(table, **entry_);
+  return {};
 }
 
 base::Status ClaimedFile::quarantine(std::int64_t wall_now, std::string* renamed_to) {

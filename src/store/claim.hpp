@@ -44,6 +44,11 @@ class ClaimedFile {
   [[nodiscard]] const base::FileIdentity& identity() const noexcept { return file_; }
   /// Why the file must be quarantined before use; empty if it looks intact.
   [[nodiscard]] const std::string& damage() const noexcept { return damage_; }
+  /// Why the file may not be written, if the system refused to open it for writing. It can still be
+  /// quarantined.
+  [[nodiscard]] const std::optional<base::Failure>& forbidden() const noexcept {
+    return forbidden_;
+  }
   /// Whether group or others may write the file although its mode was repaired. Some file systems
   /// keep their own modes.
   [[nodiscard]] bool others_may_write() const noexcept { return others_may_write_; }
@@ -89,7 +94,7 @@ class ClaimedFile {
   [[nodiscard]] base::Status make_new(Found found);
   [[nodiscard]] base::Status check_owner() const;
   [[nodiscard]] base::Status drop(const std::vector<std::string>& left_behind);
-  [[nodiscard]] base::Status hold(OpenFiles& table, OpenFile& entry) const;
+  void hold(OpenFiles& table, OpenFile& entry);
   [[nodiscard]] bool lock_uses(base::RangeLock::Mode mode, std::int64_t first, std::int64_t bytes);
   void unlock_uses() noexcept;
   void repair_modes() const;
@@ -101,6 +106,7 @@ class ClaimedFile {
   const CachePaths paths_;
   const base::RootMark root_;
   std::string damage_;
+  std::optional<base::Failure> forbidden_;
   bool others_may_write_ = false;
   std::unique_ptr<base::FileLock> lock_;
   std::optional<OpenFiles::Entry> entry_;

@@ -237,10 +237,12 @@ base::Result<Opened> replace(ClaimedFile& claim, const OpenOptions& options,
 }
 
 // A file is damaged only if its content shows that on two new connections, while SQLite works in
-// this process.
+// this process. SQLite does not open a file that may not be written, because it would create a log
+// with its mode, which could not be written later either.
 base::Result<Opened> open_or_replace(ClaimedFile& claim, const OpenOptions& options) {
   std::string damage = damage_of(claim, options);
   if (damage.empty()) {
+    if (const auto& forbidden = claim.forbidden()) return *forbidden;
     auto opened = open_connections(claim.path(), options);
     if (!has_damage(opened)) return opened;
     if (const auto works = check_process(); !works) return works.failure();

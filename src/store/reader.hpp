@@ -33,7 +33,7 @@ struct SnapshotRule {
 /// The transaction stays open between calls, until a commit or until it is kMaxAge old, because a
 /// read outside of a transaction costs 5 to 6 us more.
 ///
-/// After a failure the reader must be closed.
+/// After a failure it should be replaced. ReaderPool uses it further if no other can be opened.
 class Reader {
  public:
   /// Microseconds. Our own commits end a snapshot at once; this limits how long a change of another

@@ -160,9 +160,11 @@ base::Result<std::unique_ptr<Reader>> ReaderPool::open_reader() const {
 void ReaderPool::give_back(Slot* slot, bool keep) noexcept {
   if (!slot->reader || slot->dedicated) return remove(slot);
   slot->reader->finish();
+  if (!keep) slot->reader->let_go();
+  if (!keep && slot->reader->holds_snapshot()) return remove(slot);  // it could not be ended
   const base::Lock lock(mutex_);
   if (!keep) slot->has_failed = true;
-  if (!keep || slot->epoch != epoch_) slot->reader->let_go();
+  if (slot->epoch != epoch_) slot->reader->let_go();
   slot->busy = false;
   idle_.push_back(slot);
   changed_.notify_all();

@@ -7,6 +7,7 @@
 #include <exception>
 #include <stdexcept>
 #include <thread>
+#include <utility>
 
 #include "support/child.hpp"
 
@@ -49,6 +50,14 @@ void Heard::clear() {
   const std::lock_guard lock(mutex_);
   notices_.clear();
   removals_.clear();
+}
+
+Options manual_options(std::shared_ptr<Clock> clock) {
+  Options options;
+  options.memory_bytes = 0;
+  options.hooks.clock = std::move(clock);
+  options.hooks.worker = WorkerMode::manual;
+  return options;
 }
 
 CacheFixture::CacheFixture(Options given) : options(std::move(given)) {

@@ -37,6 +37,9 @@ class Heard {
   std::vector<std::string> removals_;
 };
 
+/// Options without a memory tier. The worker runs only when the test calls it.
+[[nodiscard]] Options manual_options(std::shared_ptr<Clock> clock);
+
 /// A cache in its own directory. Its clock moves only when the test advances it, and its worker
 /// runs only when the test calls it. The destructor checks that all accepted writes are in the
 /// file, that the file is intact, and that its totals match its rows.

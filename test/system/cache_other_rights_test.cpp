@@ -17,6 +17,7 @@
 
 #include "support/cache_fixture.hpp"
 #include "support/child.hpp"
+#include "support/fault_vfs.hpp"
 #include "support/opening.hpp"
 #include "support/system_calls.hpp"
 
@@ -31,10 +32,7 @@ namespace {
 std::string use_after(const std::string& path, const std::function<bool()>& change) {
   const auto clock = std::make_shared<ManualClock>();
   Heard heard;
-  Options options;
-  options.memory_bytes = 0;
-  options.hooks.clock = clock;
-  options.hooks.worker = WorkerMode::manual;
+  Options options = manual_options(clock);
   options.hooks.on_error = [&heard](const Notice& notice) { heard.add(notice); };
   Cache cache(path, options);
   if (!cache.put("before", 1)) return "the first put failed";
@@ -79,11 +77,7 @@ std::string read_after_failures(const TempDir& dir) {
     const bool moves_data = call.kind == OsCall::Kind::read || call.kind == OsCall::Kind::write;
     return call.is_by_sqlite && moves_data ? failing.load() : 0;
   });
-  Options options;
-  options.memory_bytes = 0;
-  options.hooks.clock = std::make_shared<ManualClock>();
-  options.hooks.worker = WorkerMode::manual;
-  Cache cache(dir.path("x"), options);
+  Cache cache(dir.path("x"), manual_options(std::make_shared<ManualClock>()));
   (void)cache.put("k", 1);
   cache.flush();
   if (cache.get<int>("k") != 1) return "the first read failed";
@@ -109,11 +103,7 @@ std::string read_after_failures(const TempDir& dir) {
 std::string damage_after_change_of_root(const std::string& path,
                                         const std::function<bool()>& change) {
   const auto clock = std::make_shared<ManualClock>();
-  Options options;
-  options.memory_bytes = 0;
-  options.hooks.clock = clock;
-  options.hooks.worker = WorkerMode::manual;
-  Cache cache(path, options);
+  Cache cache(path, manual_options(clock));
   for (const std::string& key : numbered("k", 1'000)) (void)cache.put(key, std::string(100, 'x'));
   cache.compact();  // empties the log
   const int file = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
@@ -130,6 +120,25 @@ std::string damage_after_change_of_root(const std::string& path,
     clock->advance(1min);
   }
   return std::string(to_string(cache.health().state)) + ": " + cache.health().last_error;
+}
+
+/// Opens a closed cache with the entry "old" on a full disk, calls `change`, and reads the entry
+/// while the disk has space again. Returns "works", or what did not work.
+std::string read_after_full_disk(const std::string& path, const std::function<bool()>& change) {
+  const auto clock = std::make_shared<ManualClock>();
+  FaultVfs vfs;
+  vfs.fill_disk(0);
+  Cache cache(path, manual_options(clock));
+  if (cache.health().state != HealthState::degraded) return "it is not only read";
+  if (cache.get<int>("old") != 1) return "the first read failed";
+  if (!change()) return "the change failed";
+  vfs.heal();
+  for (int round = 0; round < 3; ++round) {
+    clock->advance(1min);
+    (void)cache.run_maintenance();
+    if (cache.get<int>("old") != 1) return "the entry is lost in round " + std::to_string(round);
+  }
+  return "works";
 }
 
 void make_closed_cache(const std::string& path) {
@@ -214,6 +223,20 @@ TEST_SUITE("system") {
             const Cache cache(dir.path("x"));
             return std::to_string(cache.stats().entries);
           }).said == "4");
+  }
+
+  TEST_CASE("a file that is only read stays open after its program changes the root directory") {
+    if (!is_root()) {
+      MESSAGE("skipped: changing the root directory needs root");
+      return;
+    }
+    const TempDir dir;
+    make_closed_cache(dir.path("x"));
+    fs::create_directories(dir.path("jail"));
+    CHECK(in_child([&] {
+            return read_after_full_disk(dir.path("x"),
+                                        [&] { return change_root(dir.path("jail")); });
+          }).said == "works");
   }
 
   TEST_CASE("a damaged cache is not opened in another root directory") {

@@ -43,11 +43,7 @@ std::string use_forbidden(const std::string& path, const std::string& suffix) {
   const auto set_mode = [&](int mode) { fs::permissions(path + suffix, fs::perms(mode)); };
   set_mode(0400);
   const auto clock = std::make_shared<ManualClock>();
-  Options options;
-  options.memory_bytes = 0;
-  options.hooks.clock = clock;
-  options.hooks.worker = WorkerMode::manual;
-  Cache cache(path, options);
+  Cache cache(path, manual_options(clock));
   const std::string why = cache.health().last_error;
   if (!cache.contains("old")) return "it cannot be read: " + why;
   if (cache.health().state != HealthState::degraded) return "it is not degraded: " + why;

@@ -86,6 +86,25 @@ void check_refused(const ashmemo::store::OpenOptions& options) {
   CHECK(read_file(options.path) == before);
 }
 
+/// Makes a cache file that this user may not write. Returns the options that open it as a file that
+/// was found corrupt during use.
+ashmemo::store::OpenOptions make_forbidden(const std::string& path) {
+  make_cache(path);
+  fs::permissions(path, fs::perms(0400));
+  auto options = options_for(path);
+  options.found_corrupt = "page 7 is damaged";
+  options.corrupt_file = ashmemo::base::inspect(path)->identity;
+  return options;
+}
+
+/// The outcome, and the files that were reported as quarantined.
+std::string outcome_of(const ashmemo::store::OpenOptions& options) {
+  const auto opening = open_with(options);
+  std::string said = outcome(opening);
+  for (const Quarantine& each : opening.quarantine) said += ", quarantined " + each.file;
+  return said;
+}
+
 }  // namespace
 
 TEST_SUITE("system") {
@@ -259,6 +278,42 @@ TEST_SUITE("system") {
     CHECK(read_file(path + ".corrupt-1") == "an older copy");
     CHECK(open_at(path).quarantine.size() == 1);
     CHECK_FALSE(exists(path + ".corrupt-1"));
+  }
+
+  TEST_CASE("a damaged file that may not be written is quarantined") {
+    for (const bool was_found_corrupt : {false, true}) {
+      CAPTURE(was_found_corrupt);
+      const TempDir dir;
+      const std::string path = dir.path("x");
+      dir.open_to_all();
+      CHECK(in_child([&] {
+              drop_privileges();
+              auto options = make_forbidden(path);
+              if (!was_found_corrupt) {
+                fs::permissions(path, fs::perms(0600));
+                write_file(path, std::string(8'192, 'x'));
+                fs::permissions(path, fs::perms(0400));
+                options.found_corrupt.clear();
+              }
+              return outcome_of(options);
+            }).said == "open, quarantined " + path);
+      CHECK(mode_of(path) == 0600);
+    }
+  }
+
+  TEST_CASE("a damaged file that may not be written returns to its place if a new file fails") {
+    const TempDir dir;
+    const std::string path = dir.path("x");
+    dir.open_to_all();
+    CHECK(in_child([&] {
+            drop_privileges();
+            const auto options = make_forbidden(path);
+            FaultVfs vfs;
+            vfs.fail_each(SystemCall::write, Fault::full);
+            return outcome_of(options);
+          }).said == "full");
+    CHECK(mode_of(path) == 0400);
+    CHECK(has_key(path, "old"));
   }
 
   TEST_CASE("a file whose first page cannot be read is quarantined only when it is given up") {

@@ -275,25 +275,31 @@ TEST_SUITE("system") {
   }
 
   TEST_CASE("a file that replaces another one while that is opened keeps its log and is used") {
-    const TempDir dir;
-    const std::string path = dir.path("x");
-    const std::string next = dir.path("next");
-    make_closed(path, "old");
-    work_and_be_killed(next, [](Cache& cache) { fill(cache, "next"); });
-    const AtTestPoints replace([&](std::string_view point) {
-      if (point != "open: has connections" || !exists(next)) return;
-      fs::rename(next, path);
-      fs::rename(next + "-wal", path + "-wal");
-    });
-    auto options = manual();
-    options.durability = Durability::power;
-    options.when_unavailable = WhenUnavailable::throw_error;
-    Cache cache(path, options);
-    CHECK_FALSE(exists(next));
-    CHECK(cache.put("new", 1));
-    CHECK(has_key(path, "new"));
-    CHECK(answers(cache) == "all next");
-    CHECK(cache.health().state == HealthState::ok);
+    for (const bool exclusive : {false, true}) {
+      CAPTURE(exclusive);
+      const TempDir dir;
+      const std::string path = dir.path("x");
+      const std::string next = dir.path("next");
+      make_closed(path, "old");
+      work_and_be_killed(next, [](Cache& cache) { fill(cache, "next"); });
+      const AtTestPoints replace([&](std::string_view point) {
+        if (point != "open: has connections" || !exists(next)) return;
+        fs::rename(next, path);
+        fs::rename(next + "-wal", path + "-wal");
+      });
+      auto options = manual();
+      options.durability = Durability::power;
+      options.exclusive = exclusive;
+      options.when_unavailable = WhenUnavailable::throw_error;
+      Cache cache(path, options);
+      CHECK_FALSE(exists(next));
+      CHECK(cache.put("new", 1));
+      CHECK((exclusive || has_key(path, "new")));
+      CHECK(answers(cache) == "all next");
+      CHECK(cache.health().state == HealthState::ok);
+      cache.close();
+      CHECK(has_key(path, "new"));
+    }
   }
 
   TEST_CASE("a file is served whole while another program reads the replaced file") {

@@ -1,6 +1,7 @@
 #include "store/reader_pool.hpp"
 
 #include <doctest/doctest.h>
+#include <sqlite3.h>
 
 #include <algorithm>
 #include <atomic>
@@ -76,6 +77,18 @@ bool open_without_memory(ReaderPool& pool, Take take, std::int64_t before) {
   } catch (const std::bad_alloc&) {
   }
   return failing.has_failed();
+}
+
+sqlite3* newest = nullptr;  // the connection that SQLite opened last
+
+int remember(sqlite3* db, char**, const sqlite3_api_routines*) {
+  newest = db;
+  return SQLITE_OK;
+}
+
+int refuse_commit(void*, int action, const char* what, const char*, const char*, const char*) {
+  const bool is_commit = action == SQLITE_TRANSACTION && std::string_view(what) == "COMMIT";
+  return is_commit ? SQLITE_DENY : SQLITE_OK;
 }
 
 }  // namespace
@@ -213,6 +226,22 @@ TEST_SUITE("unit") {
         CHECK(fixture.pool->lease().failure().kind == last);
       }
     }
+  }
+
+  TEST_CASE("a reader that failed and cannot end its snapshot is closed") {
+    PoolFixture fixture(1);
+    REQUIRE(sqlite3_auto_extension(reinterpret_cast<void (*)()>(&remember)) == SQLITE_OK);
+    {
+      auto lease = fixture.lease();
+      sqlite3_reset_auto_extension();
+      CHECK(PoolFixture::entries(lease) == 0);
+      sqlite3_set_authorizer(newest, refuse_commit, nullptr);
+      lease.discard();
+    }
+    fixture.in_place = base::Failure{FailureKind::io, 0, "it cannot be opened"};
+    CHECK_FALSE(fixture.pool->lease());
+    fixture.in_place = {};
+    CHECK(PoolFixture::entries(fixture.lease()) == 0);
   }
 
   TEST_CASE("a dedicated reader does not count towards the maximum") {
