@@ -65,8 +65,8 @@ struct Source {
   });
 };
 
-/// A batch calculation that throws if a record of its batch is broken. It returns the round in which
-/// it runs, and records the size of each batch.
+/// A batch calculation that throws if a record of its batch is broken. It returns the round in
+/// which it runs, and records the size of each batch.
 struct Fragile : WithExecutor {
   explicit Fragile(const CachePolicy& policy) { blog.posts.cache_calculation("count", policy); }
 
