@@ -5,7 +5,7 @@ run
 fits_80_columns
 
 # The source: old results answer during a refresh, and while the source is down. The pauses between
-# calls grow to a minute.
+# calls grow to a minute. Records whose batch threw are tried in smaller batches afterwards.
 expect_in_order <<'FACTS'
 rate: ttl 10m, stale_while_revalidate 10m, stale_if_error 1h
 00:00 rates 1 1 1, calls of the source 1
@@ -23,8 +23,8 @@ tasks in the background: 1
 22:03 called
 23:03 called
 24:00 rates 2 2 2, calls of the source 11
-40:00 rates 2 2 2, calls of the source 12
-41:00 rates 3 3 3, calls of the source 13
+40:00 rates 2 2 2, calls of the source 13
+41:00 rates 3 3 3, calls of the source 16
 FACTS
 [[ $(grep -c ' called$' <<<"$output") == 9 ]]
 expect_text 'notice calculation_failed: ' "'rate'" "'Currency'" 'no connection'
