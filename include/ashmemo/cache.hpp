@@ -223,7 +223,7 @@ class Cache {
   /// Returns when all work accepted until now is in the file, touches included, and the limits
   /// hold. It does not sync the file: only Durability::power survives a power cut. Errors:
   /// store_failed if the file cannot be written, for example while a long read keeps a long
-  /// write-ahead log from starting over. What was accepted stays queued.
+  /// write-ahead log from starting over. The accepted work stays queued.
   void flush();
   /// Does a part of the worker's work, for at most about `budget`. True: there is more to do. In
   /// manual mode only this call and `flush` do that work.

@@ -9,9 +9,9 @@ namespace ashmemo::base {
 
 /// The hash of a key, for tables in memory. Each process chooses its own seed at random. Otherwise
 /// a user could prepare keys with equal hashes. Such keys would share one place in a table, and
-/// each look-up would compare them all. Never write a hash to a file. The table of
-/// evicted keys in `eviction` has a hash without a seed, because a look-up there compares at most
-/// 16 fingerprints. Prepared keys can only displace each other there, which lowers the hit ratio.
+/// each look-up would compare them all. Never write a hash to a file. The table of evicted keys in
+/// `eviction` has a hash without a seed, because a look-up there compares at most 16 fingerprints.
+/// Prepared keys can only displace each other there, which lowers the hit ratio.
 [[nodiscard]] std::uint64_t hash_of(std::string_view key) noexcept;
 
 struct KeyHash {

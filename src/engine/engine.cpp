@@ -124,10 +124,9 @@ void HealthCell::read_failed(bool degrades, const Clock& clock) {
   const std::int64_t now = clock.steady_now();
   if (!are_reads_failing_) {
     std::int64_t& pause = reads_recover_after_;
-    const bool is_soon = base::subtract_saturated(now, last_failed_read_) < kSoon * pause;
+    const bool is_soon = now < base::add_saturated(recovers_at_, (kSoon - 1) * pause);
     pause = std::clamp(is_soon ? 2 * pause : 0, kFirstRecoveryPause, kMaxRecoveryPause);
   }
-  last_failed_read_ = now;
   recovers_at_ = base::add_saturated(now, reads_recover_after_);
   are_reads_failing_ = true;
 }

@@ -142,7 +142,6 @@ class HealthCell {
   HealthState state_ ASHMEMO_GUARDED_BY(mutex_) = HealthState::ok;
   std::int64_t since_ ASHMEMO_GUARDED_BY(mutex_) = 0;  // of the shown state
   bool reads_degrade_ ASHMEMO_GUARDED_BY(mutex_) = false;
-  std::int64_t last_failed_read_ ASHMEMO_GUARDED_BY(mutex_) = 0;     // steady clock
   std::int64_t reads_recover_after_ ASHMEMO_GUARDED_BY(mutex_) = 0;  // microseconds
   // Atomic, because each successful read looks at them while reads are failing.
   std::atomic<std::int64_t> recovers_at_{0};  // steady clock

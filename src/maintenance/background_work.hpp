@@ -60,8 +60,8 @@ class Sweeper {
   [[nodiscard]] base::Status delete_damaged(store::Store& store);
 
   [[nodiscard]] bool has_retired() const { return engine_.catalog.retired_count() > 0; }
-  /// Whether there are so many retired calculations that the walk must hurry. Each of them is a row
-  /// of the file, and one command adds one.
+  /// Whether the walk must hurry, because more than 1,000 calculations are retired. Each of them is
+  /// a row of the file, and one command adds one.
   [[nodiscard]] bool has_many_retired() const {
     return engine_.catalog.retired_count() > kManyRetired;
   }

@@ -199,8 +199,10 @@ Status Committer::commit_writes(store::Store& store, engine::Group& group, const
   }
   Status done = try_writes(store, group);
   group.is_lost = transactions_.has_lost_commit();
-  if (done.ok()) tries_without_memory_ = 0;
-  if (done.ok()) return done;
+  if (done.ok()) {
+    tries_without_memory_ = 0;
+    return done;
+  }
   const bool is_too_large = time.is_last_try && done.failure().kind == FailureKind::full &&
                             puts_of(group).bytes > DiskFullMode::kMaxEntryBytes;
   if (!is_too_large && !is_caused_by_value(done.failure())) return done;

@@ -69,6 +69,16 @@ struct Source {
 /// which it runs, and records the size of each batch.
 struct Fragile : WithExecutor {
   explicit Fragile(const CachePolicy& policy) { blog.posts.cache_calculation("count", policy); }
+  /// A page of eight results that are ten minutes old. Since then record 6 is broken.
+  std::vector<Post> page_with_broken() {
+    const std::vector<Post> page = posts_up_to(8);
+    (void)count(page);
+    blog.clock->advance(std::chrono::minutes(10));
+    round = 2;
+    broken = {6};
+    sizes.clear();
+    return page;
+  }
 
   int round = 1;
   bool is_down = false;  // then every batch throws

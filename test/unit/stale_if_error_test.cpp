@@ -152,12 +152,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("a few loads separate a broken record from the batch that throws because of it") {
     Fragile source({.ttl = 10min, .stale_if_error = 24h});
-    const std::vector<Post> page = posts_up_to(8);
-    (void)source.count(page);
-    source.blog.clock->advance(10min);
-    source.round = 2;
-    source.broken = {6};
-    source.sizes.clear();
+    const std::vector<Post> page = source.page_with_broken();
     for (const int pause : {1, 2, 4, 8}) {
       (void)source.count(page);
       source.blog.clock->advance(std::chrono::seconds(pause));
@@ -261,11 +256,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("a broken record is also separated if its page is loaded every five minutes") {
     Fragile source({.ttl = 10min, .stale_if_error = 24h});
-    const std::vector<Post> page = posts_up_to(8);
-    (void)source.count(page);
-    source.blog.clock->advance(10min);
-    source.round = 2;
-    source.broken = {6};
+    const std::vector<Post> page = source.page_with_broken();
     std::vector<int> results;
     for (int load = 0; load < 4; ++load) {
       results = source.count(page);

@@ -213,12 +213,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("a few refreshes separate a broken record from the batch that throws because of it") {
     Fragile source({.ttl = 10min, .stale_while_revalidate = 24h});
-    const std::vector<Post> page = posts_up_to(8);
-    (void)source.count(page);
-    source.blog.clock->advance(10min);
-    source.round = 2;
-    source.broken = {6};
-    source.sizes.clear();
+    const std::vector<Post> page = source.page_with_broken();
     for (const int pause : {1, 2, 4, 8}) {
       (void)source.count(page);
       (void)source.executor->run();
