@@ -380,30 +380,33 @@ void Load::refresh(const engine::RefreshBatch& batch) {
   keep();
 }
 
-// The batches in which the records of a run are computed. Normally this is one batch, but records
-// whose last batch threw are tried in smaller batches. Their order is random, because a run may
-// skip the last ones, and these must not always be the same ones.
-std::vector<std::vector<std::size_t>> Load::batches_of(
-    std::size_t run, const std::vector<std::size_t>& records) const {
-  if (!runs_[run].one_call || !runs_[run].keeping) return {records};
+// The groups in which the records of a run are computed. Normally this is one group, and one batch.
+// Records whose last batch threw form groups by the size that their next batch may have. A group
+// begins at a random record, because a run may skip the last ones, and these must not always be the
+// same ones.
+std::vector<Load::Group> Load::groups_of(std::size_t run,
+                                         const std::vector<std::size_t>& records) const {
+  if (!runs_[run].one_call || !runs_[run].keeping) return {Group{records, records.size()}};
   engine::CalculationState* const state = queries_[runs_[run].first_query].calculation;
-  if (state == nullptr || engine_.is_out_of_use()) return {records};
+  if (state == nullptr || engine_.is_out_of_use()) return {Group{records, records.size()}};
   engine::FailedRecords& failed = state->failed_records;
   const std::int64_t now = engine_.clock->steady_now();
   if (!failed.empty()) failed.forget_old(base::subtract_saturated(now, kDividedFor));
-  if (failed.empty()) return {records};
-  std::vector<std::vector<std::size_t>> batches;
-  std::map<std::size_t, std::size_t> open;  // by maximum size: the number of the batch to fill
+  if (failed.empty()) return {Group{records, records.size()}};
+  std::map<std::size_t, std::vector<std::size_t>> by_max;
   for (const std::size_t record : records) {
-    const std::size_t max = failed.max_batch(queries_[query_of(run, record)].key);
-    const auto [at, is_new] = open.try_emplace(max, batches.size());
-    if (!is_new && batches[at->second].size() == max) at->second = batches.size();
-    if (at->second == batches.size()) batches.emplace_back();
-    batches[at->second].push_back(record);
+    by_max[failed.max_batch(queries_[query_of(run, record)].key)].push_back(record);
   }
-  std::shuffle(batches.begin(), batches.end(),
-               std::minstd_rand(static_cast<std::minstd_rand::result_type>(now)));
-  return batches;
+  std::minstd_rand random(static_cast<std::minstd_rand::result_type>(now));
+  std::vector<Group> groups;
+  for (auto& [max, of_max] : by_max) {
+    const auto first =
+        max < of_max.size() ? static_cast<std::ptrdiff_t>(random() % of_max.size()) : 0;
+    std::rotate(of_max.begin(), of_max.begin() + first, of_max.end());
+    groups.push_back({std::move(of_max), max});
+  }
+  std::shuffle(groups.begin(), groups.end(), random);
+  return groups;
 }
 
 void Load::refresh_stale() {
@@ -557,18 +560,29 @@ void Load::compute(const std::vector<std::size_t>& wanted, bool with_uncached) {
   }
 }
 
-// If a batch throws, the run ends, because the load throws. If records failed in a batch, the run
-// goes on, so that the load can name all records that failed. If the source is down, each call may
-// take long, so older values answer for the rest of the run.
 void Load::compute_run(std::size_t run, const std::vector<std::size_t>& records) {
   threw_ = 0;
-  for (const std::vector<std::size_t>& batch : batches_of(run, records)) {
+  for (const Group& group : groups_of(run, records)) {
+    compute_group(run, group);
+    if (thrown_) return;
+  }
+}
+
+// If a batch throws, the run ends, because the load throws. If records failed in a batch, the run
+// goes on, so that the load can name all records that failed. If the source is down, each call may
+// take long, so older values answer for the rest of the run. If it works again, each batch may have
+// twice the size of the last one, so that few calls compute a page.
+void Load::compute_group(std::size_t run, const Group& group) {
+  std::size_t size = group.max_batch;
+  for (std::span<const std::size_t> rest = group.records; !rest.empty() && !thrown_;) {
+    const std::span<const std::size_t> batch = rest.first(std::min(size, rest.size()));
+    rest = rest.subspan(batch.size());
     if (threw_ >= kMaxThrown && have_kept(run, batch)) {
       pause_skipped(run, batch);
       continue;
     }
     compute_one(run, batch);
-    if (thrown_) return;
+    size = threw_ == 0 ? 2 * batch.size() : group.max_batch;
   }
 }
 

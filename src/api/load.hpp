@@ -153,6 +153,11 @@ class Load {
     std::size_t leader = 0;
     std::size_t twin = 0;
   };
+  /// Records of one run, and the maximum size of their first batch.
+  struct Group {
+    std::vector<std::size_t> records;
+    std::size_t max_batch = 0;
+  };
 
   [[nodiscard]] RunSink sink() const;
   void look_up();
@@ -179,9 +184,10 @@ class Load {
   [[nodiscard]] std::vector<std::size_t> claim(const std::vector<std::size_t>& missing);
   [[nodiscard]] std::vector<std::size_t> look_again(const std::vector<std::size_t>& wanted);
   void compute(const std::vector<std::size_t>& wanted, bool with_uncached);
-  [[nodiscard]] std::vector<std::vector<std::size_t>> batches_of(
-      std::size_t run, const std::vector<std::size_t>& records) const;
+  [[nodiscard]] std::vector<Group> groups_of(std::size_t run,
+                                             const std::vector<std::size_t>& records) const;
   void compute_run(std::size_t run, const std::vector<std::size_t>& records);
+  void compute_group(std::size_t run, const Group& group);
   void compute_one(std::size_t run, std::span<const std::size_t> records);
   [[nodiscard]] std::span<const std::size_t> compute_part(std::size_t run,
                                                           std::span<const std::size_t> records);

@@ -198,6 +198,24 @@ TEST_SUITE("unit") {
     }
   }
 
+  TEST_CASE("a source that works again after an outage is called a few times for a page") {
+    Fragile source({.ttl = 10min, .stale_if_error = 24h});
+    const std::vector<Post> page = posts_up_to(256);
+    (void)source.count(page);
+    source.is_down = true;
+    for (int attempt = 0; attempt < 1200; ++attempt) {
+      source.blog.clock->advance(1min);
+      (void)source.count(page);
+    }
+    source.is_down = false;
+    source.round = 2;
+    source.sizes.clear();
+    source.blog.clock->advance(1min);
+    CHECK(source.count(page) == rounds(256, 2));
+    CHECK(source.sizes.front() == 1);
+    CHECK(source.sizes.size() <= 20);
+  }
+
   TEST_CASE("records that are broken together do not delay the other records for ever") {
     Fragile source({.ttl = 10min, .stale_if_error = 24h});
     const std::vector<Post> page = posts_up_to(16);
