@@ -69,8 +69,10 @@ class Offering {
     if (engine_.closed || engine_.worker->is_in_hook()) return false;
     const std::size_t before = engine_.pending.bytes();
     const WriteQueue::Waiting waiting(engine_.pending);
+    const bool has_run = engine_.worker->run_pending_now();
+    if (engine_.process.is_forked_child()) return false;  // a hook in it has forked
     // If this thread just ran maintenance and that freed nothing, waiting cannot help.
-    if (engine_.worker->run_pending_now()) return before == 0 || engine_.pending.bytes() < before;
+    if (has_run) return before == 0 || engine_.pending.bytes() < before;
     ASHMEMO_TEST_POINT("deadline: looks");
     if (deadline.is_over()) return false;
     engine_.worker->wake();
@@ -198,16 +200,18 @@ class Awaiting {
     if (engine_.worker->is_in_hook()) return false;
     const WriteQueue::Waiting waiting(engine_.pending);
     const std::int64_t at_most = gave_up_ ? 0 : max_wait_;
-    const bool done = engine_.pending.wait(item, at_most, [this] { push(); });
+    const bool done = engine_.pending.wait(item, at_most, [this] { return push(); });
     gave_up_ = gave_up_ || !done;
     return done;
   }
 
  private:
-  void push() {
+  /// Returns false if a hook has forked, and this is the child.
+  bool push() {
     // One call waits `max_wait` in all, not for each of its items.
-    if (gave_up_ && engine_.pending.is_refusing()) return;
+    if (gave_up_ && engine_.pending.is_refusing()) return true;
     if (!engine_.worker->run_pending_now()) engine_.worker->wake();
+    return !engine_.process.is_forked_child();
   }
 
   Engine& engine_;
@@ -294,6 +298,7 @@ class Removing {
 
   void offer(std::span<const std::string_view> keys) {
     for (std::size_t at = 0; at < keys.size(); at += kAtOnce) {
+      if (engine_.process.is_forked_child()) return;  // a hook has forked
       for (const std::string_view key : keys.subspan(at, std::min(kAtOnce, keys.size() - at))) {
         Offered one = offer_removal(engine_, key);
         report_everything_removed(engine_, one.lost);
@@ -307,6 +312,7 @@ class Removing {
     if (engine_.worker->is_in_hook()) return;
     for (const Offered& removal : offered_) {
       const bool done = awaiting_(removal.slot);
+      if (engine_.process.is_forked_child()) return;  // a hook has forked
       all_done_ = all_done_ && done;
       existed_ += has_removed(engine_, removal, done) ? 1U : 0U;
     }
@@ -351,7 +357,10 @@ std::size_t put(Engine& engine, std::span<NewEntry> entries) {
     }
     const WritePtr write = write_for(engine, entry, now);
     Offered offered = offering.offer(entry, write);
-    if (offering.has_waited()) now = engine.clock->wall_now();
+    if (offering.has_waited()) {
+      if (engine.process.is_forked_child()) return 0;  // a hook has forked
+      now = engine.clock->wall_now();
+    }
     if (offered.accepted) {
       taken.push_back({std::move(offered.slot), write->is_put()});
     } else if (offered.superseded) {
@@ -384,7 +393,7 @@ std::size_t erase(Engine& engine, std::span<const std::string_view> keys,
   if (!waits) return live;
   removing.await_offered();
   for (const RangePtr& range : ranges) removing.await(range);
-  if (!removing.all_done() && !engine.closed) {
+  if (!removing.all_done() && !engine.is_out_of_use()) {
     report_uncommitted(engine, fmt::format("{} keys", removing.count()));
   }
   return removing.existed();
@@ -396,7 +405,7 @@ bool run_range(Engine& engine, const RangePtr& range) {
   const RangePtr queued = queue_range(engine, range);
   if (engine.worker->is_in_hook()) return false;
   const bool done = Awaiting(engine)(queued);
-  if (!done && !engine.closed && range->kind != Range::Kind::recount) {
+  if (!done && !engine.is_out_of_use() && range->kind != Range::Kind::recount) {
     report_uncommitted(engine, range->prefix.empty() ? "entries" : range->prefix);
   }
   return done;

@@ -83,6 +83,7 @@ WriteQueue::WriteQueue(std::size_t max_bytes, std::shared_ptr<Clock> clock,
 Offered WriteQueue::offer(const WritePtr& write, Waited waited, const InFlight* by) {
   const std::int64_t now = write->is_erasure() ? clock_->steady_now() : 0;
   base::Lock lock(mutex_);
+  ASHMEMO_TEST_POINT("queue: locked");
   if (closed_) return {};
   if (by != nullptr && by->superseded) return {.superseded = true};
   Offered offered{.accepted = true};
@@ -313,7 +314,7 @@ template <class ItemPtr>
 bool WriteQueue::wait_until_done(const ItemPtr& item, std::int64_t max_wait, const Push& push) {
   std::optional<Deadline> deadline;  // starts when this wait first sees that the store refuses
   while (true) {
-    push();
+    if (!push()) return false;
     ASHMEMO_TEST_POINT("deadline: looks");
     if (!is_refusing()) {
       deadline.reset();

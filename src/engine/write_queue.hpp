@@ -247,8 +247,9 @@ class WriteQueue {
   void wake_waiting() noexcept { changed_.notify_all(); }
   /// Waits until the item is done and returns true. Returns false if the item was dropped, the
   /// store has refused to write for `max_wait`, or the queue was closed. Calls `push` first and
-  /// then regularly, without the mutex; `push` makes sure that a thread does the work.
-  using Push = std::function<void()>;
+  /// then regularly, without the mutex; `push` makes sure that a thread does the work. If it
+  /// returns false, the wait ends at once without the mutex.
+  using Push = std::function<bool()>;
   bool wait(const SlotPtr& slot, std::int64_t max_wait, const Push& push);
   bool wait(const RangePtr& range, std::int64_t max_wait, const Push& push);
 

@@ -164,10 +164,10 @@ Status Worker::compact() {
 }
 
 bool Worker::run_pending_now() {
-  if (has_thread_) return false;
-  // If this is a child that a hook has forked, nothing will be written. If events are behind, the
-  // slow hook may be waiting for this caller. In both cases the caller must not wait without end.
-  if (engine_.process.is_forked_child() || events_.are_behind()) {
+  if (has_thread_ || engine_.process.is_forked_child()) return false;
+  // If events are behind, the slow hook may be waiting for this caller, which must not wait without
+  // end.
+  if (events_.are_behind()) {
     engine_.pending.set_refusing(true);
     return false;
   }
@@ -299,6 +299,7 @@ void Worker::wake() noexcept {
 void Worker::wake_now() noexcept { wake_up(Woken::by_a_call); }
 
 void Worker::wake_up(Woken by) noexcept {
+  if (engine_.process.is_forked_child()) return;  // a hook has forked
   {
     const base::Lock lock(wake_mutex_);
     woken_ = std::max(woken_, by);

@@ -1,6 +1,9 @@
 // Processes that fork while a cache is open.
 
 #include <doctest/doctest.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <ashmemo/cache.hpp>
 #include <ashmemo/registry.hpp>
@@ -10,12 +13,14 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "support/cache_fixture.hpp"
 #include "support/child.hpp"
+#include "support/rendezvous.hpp"
 #include "support/sanitized.hpp"
 #include "support/watchdog.hpp"
 #include "system/forked_child.hpp"
@@ -56,6 +61,50 @@ class Users {
   std::atomic<bool> stop_{false};
   std::atomic<std::size_t> working_{0};
   std::vector<std::thread> threads_;
+};
+
+/// A hook that forks once, while another thread has the mutex of the queue. The child returns from
+/// the hook and goes on with the call that ran it.
+class ForkingHook {
+ public:
+  void arm() { is_armed_ = true; }
+
+  void fork(Cache& cache) {
+    if (!is_armed_.exchange(false)) return;
+    std::atomic<bool> locked{false};
+    std::atomic<bool> forked{false};
+    const std::thread::id this_thread = std::this_thread::get_id();
+    const AtTestPoints points([&](std::string_view point) {
+      if (point != "queue: locked" || std::this_thread::get_id() == this_thread) return;
+      locked = true;
+      while (!forked) std::this_thread::yield();
+    });
+    std::thread other([&cache] { (void)cache.put("other", 1); });
+    while (!locked) std::this_thread::yield();
+    child_ = ::fork();
+    if (child_ == 0) {
+      ::alarm(kChildSeconds);  // ends a child that hangs
+      other.detach();          // this thread exists only in the parent
+      return;
+    }
+    forked = true;
+    other.join();
+    int status = 0;
+    CHECK(::waitpid(child_, &status, 0) == child_);
+    child_returned_ = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  }
+
+  void end_child() const {
+    if (child_ == 0) ::_exit(0);
+  }
+  [[nodiscard]] bool child_returned() const { return child_returned_; }
+
+ private:
+  static constexpr unsigned kChildSeconds = 20;
+
+  std::atomic<bool> is_armed_{false};
+  pid_t child_ = -1;
+  bool child_returned_ = false;
 };
 
 }  // namespace
@@ -181,6 +230,54 @@ TEST_SUITE("system") {
       });
       CHECK(end.exit_code == 0);
       CHECK(end.said == "2");
+    }
+  }
+
+  TEST_CASE("a child forked by a hook does not wait for a mutex of another thread") {
+    const Watchdog watchdog("a hook that forks");
+    using Call = std::function<void(Cache&)>;
+    const std::string large(10'000, 'x');
+    const std::vector<std::pair<std::string, Call>> calls = {
+        {"put that waits for space",
+         [&](Cache& cache) {
+           for (int i = 0; i < 8; ++i) (void)cache.put("p" + std::to_string(i), large);
+         }},
+        {"erase",
+         [](Cache& cache) {
+           (void)cache.erase_many({"k", "l"});
+         }},
+        {"erase_prefix", [](Cache& cache) { (void)cache.erase_prefix("k"); }},
+        {"get_or_compute_many",
+         [&](Cache& cache) {
+           (void)cache.get_or_compute_many<std::string>(numbered("c", 8), [&](auto keys) {
+             return std::vector<std::string>(keys.size(), large);
+           });
+         }},
+        {"flush",
+         [](Cache& cache) {
+           (void)cache.put("k", 2);
+           (void)code_thrown_by([&] { cache.flush(); });
+         }},
+        {"run_maintenance",
+         [](Cache& cache) {
+           (void)cache.put("k", 2);
+           (void)cache.run_maintenance(1s);
+         }},
+    };
+    for (const auto& [name, call] : calls) {
+      INFO(name);
+      ForkingHook hook;
+      CacheFixture f;
+      f.options.limits.max_entries = 2;
+      f.options.queue_bytes = 64 * 1024;
+      f.options.hooks.on_removal = [&](const Removal&) { hook.fork(f.cache()); };
+      CHECK(f->put("k", 1));
+      CHECK(f->put("l", 1));
+      f->flush();
+      hook.arm();
+      call(f.cache());
+      hook.end_child();
+      CHECK(hook.child_returned());
     }
   }
 

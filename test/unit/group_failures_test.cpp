@@ -62,7 +62,7 @@ TEST_SUITE("unit") {
     REQUIRE(offered.slot);
     fake.faults->fail(Call::commit, FailureKind::other);
     CHECK(failures_until_flushed(fake) == 0);
-    CHECK(fake.engine.pending.wait(offered.slot, 0, [] {}));
+    CHECK(fake.engine.pending.wait(offered.slot, 0, [] { return true; }));
     CHECK_FALSE(offered.slot->kept);
     CHECK(fake.engine.counters.dropped.get() == 1);
     CHECK(fake.file->keys().empty());

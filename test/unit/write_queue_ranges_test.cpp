@@ -105,7 +105,7 @@ TEST_SUITE("unit") {
     CHECK(queue.commit_all() == "[a] b [a] ac ");
     CHECK(first->done);
     CHECK(second->done);
-    CHECK(queue.writes.wait(between, 0, [] {}));
+    CHECK(queue.writes.wait(between, 0, [] { return true; }));
     CHECK(queue.writes.bytes() == 0);
   }
 
@@ -195,7 +195,7 @@ TEST_SUITE("unit") {
     CHECK(queue.find("k0001") == Kind::put);
     queue.writes.finish(all);
     for (const SlotPtr& slot : {put, slots.front()}) {
-      CHECK_FALSE(queue.writes.wait(slot, 0, [] {}));
+      CHECK_FALSE(queue.writes.wait(slot, 0, [] { return true; }));
       CHECK_FALSE(slot->kept);
       CHECK_FALSE(slot->existed);
     }
@@ -209,7 +209,7 @@ TEST_SUITE("unit") {
     (void)queue.remove("a");
     queue.remove_prefix("");
     (void)queue.commit_all();
-    CHECK(queue.writes.wait(slot, 0, [] {}));
+    CHECK(queue.writes.wait(slot, 0, [] { return true; }));
     CHECK(slot->kept);
   }
 
@@ -267,7 +267,7 @@ TEST_SUITE("unit") {
     queue.writes.give_back(taken);
     CHECK(queue.find("k") == Kind::removed);
     CHECK(queue.commit_all() == "[] [b] ");
-    CHECK(queue.writes.wait(slot, 0, [] {}) != has_newer);
+    CHECK(queue.writes.wait(slot, 0, [] { return true; }) != has_newer);
     CHECK(queue.writes.bytes() == 0);
   }
 
@@ -295,7 +295,7 @@ TEST_SUITE("unit") {
     std::vector<std::thread> threads;
     const auto wait_for = [&](auto item) {
       threads.emplace_back([&, item] {
-        done += queue.writes.wait(item, 3'600'000'000, [&] { ++looks; }) ? 1 : 0;
+        done += queue.writes.wait(item, 3'600'000'000, [&] { return ++looks > 0; }) ? 1 : 0;
         ++returned;
       });
     };

@@ -153,7 +153,7 @@ TEST_SUITE("unit") {
     CHECK(keys_of(again) == Keys{"a", "b"});
     CHECK(again.items[0].write->value().bytes() == "2");
     queue.writes.finish(again);
-    CHECK(queue.writes.wait(first, 0, [] {}));
+    CHECK(queue.writes.wait(first, 0, [] { return true; }));
     CHECK((!waited || second->done));
     CHECK(queue.writes.empty());
     CHECK(queue.writes.bytes() == 0);
@@ -415,8 +415,8 @@ TEST_SUITE("unit") {
     CHECK(group.range == range);
     CHECK_FALSE(put->done);
     queue.writes.finish(group);
-    CHECK(queue.writes.wait(put, 0, [] {}));
-    CHECK(queue.writes.wait(removed, 0, [] {}));
+    CHECK(queue.writes.wait(put, 0, [] { return true; }));
+    CHECK(queue.writes.wait(removed, 0, [] { return true; }));
     CHECK(put->kept);  // it was removed later
     CHECK(keys_of(queue.take()) == Keys{"y"});
     CHECK(queue.take().empty());
@@ -437,7 +437,7 @@ TEST_SUITE("unit") {
     queue.writes.finish(step);
     CHECK(queue.find("x1") == (newest == "removed" ? "nothing" : newest));
     while (!queue.writes.empty()) queue.writes.finish(queue.take());
-    CHECK(queue.writes.wait(put, 0, [] {}));
+    CHECK(queue.writes.wait(put, 0, [] { return true; }));
     CHECK(queue.writes.bytes() == 0);
   }
 

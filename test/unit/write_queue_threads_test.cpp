@@ -128,7 +128,7 @@ class Storm {
     }
     last_[index_of(writer, key)] = value;
     if (!wait) return;
-    const bool done = queue_.wait(offered.slot, kWait, [] {});
+    const bool done = queue_.wait(offered.slot, kWait, [] { return true; });
     released_early_ += done && file_.read(name) == value ? 0 : 1;
   }
 
@@ -137,7 +137,7 @@ class Storm {
     const Offered offered = queue_.offer(test::removal(name), Waited::yes);
     last_[index_of(writer, key)] = 0;
     if (!wait) return;
-    const bool done = queue_.wait(offered.slot, kWait, [] {});
+    const bool done = queue_.wait(offered.slot, kWait, [] { return true; });
     released_early_ += done && file_.read(name) == 0 ? 0 : 1;
   }
 
@@ -147,7 +147,7 @@ class Storm {
     range->prefix = std::to_string(writer) + ":";
     queue_.add(range);
     for (int key = 0; key < kKeys; ++key) last_[index_of(writer, key)] = 0;
-    const bool done = queue_.wait(range, kWait, [] {});
+    const bool done = queue_.wait(range, kWait, [] { return true; });
     for (int key = 0; key < kKeys; ++key) {
       released_early_ += done && file_.read(key_of(writer, key)) == 0 ? 0 : 1;
     }
@@ -214,7 +214,7 @@ TEST_SUITE("unit") {
         const SlotPtr slot =
             queue.offer(test::text_write("k" + std::to_string(i), "v"), Waited::yes).slot;
         ++waiting;
-        done += queue.wait(slot, kWait, [] {}) ? 1 : 0;
+        done += queue.wait(slot, kWait, [] { return true; }) ? 1 : 0;
       });
     }
     while (waiting < 4) std::this_thread::yield();
