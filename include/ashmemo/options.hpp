@@ -186,7 +186,9 @@ struct Options {
   /// wait. Removals that the file does not accept may take the same size again. If they would take
   /// more, all entries are removed instead.
   std::int64_t queue_bytes = 8 * MiB;
-  std::int64_t reader_cache_bytes = 4 * MiB;  ///< page cache of one reader connection
+  /// The page cache of one reader connection. Readers beyond the number of processors (2 to 8)
+  /// have at most 512 KiB each.
+  std::int64_t reader_cache_bytes = 4 * MiB;
   std::int64_t writer_cache_bytes = 8 * MiB;  ///< page cache of the writer connection
   /// Remembered places of rows in the file, 8 bytes for each key. A read of a remembered row
   /// searches one tree instead of two. A wrong place costs one search more. 0: none. The memory is

@@ -21,22 +21,22 @@ bool is_refused(const base::Failure& failure) {
 
 }  // namespace
 
-std::size_t ReaderPool::default_size() noexcept {
-  return std::clamp<std::size_t>(std::thread::hardware_concurrency(), 2, 8);
+ReaderPool::Size ReaderPool::default_size() noexcept {
+  return {std::clamp<std::size_t>(std::thread::hardware_concurrency(), 2, 8), 16};
 }
 
 ReaderPool::ReaderPool(std::string path, const ConnectionOptions& options, SnapshotRule rule,
-                       std::size_t max_readers, std::function<base::Status()> in_place,
+                       Size size, std::function<base::Status()> in_place,
                        std::shared_ptr<RowidHints> hints)
     : path_(std::move(path)),
       options_(options),
       rule_(std::move(rule)),
-      max_readers_(max_readers),
+      size_(size),
       in_place_(std::move(in_place)),
       hints_(std::move(hints)),
       most_value_bytes_(options.max_value_bytes) {
   const base::Lock lock(mutex_);
-  idle_.reserve(max_readers_);  // so that giving back cannot fail
+  idle_.reserve(size_.max);  // so that giving back cannot fail
 }
 
 void ReaderPool::add(std::unique_ptr<Connection> connection) {
@@ -57,7 +57,7 @@ base::Result<ReaderPool::Lease> ReaderPool::lease() {
     bool is_new = false;
     {
       const base::Lock lock(mutex_);
-      while (!closed_ && idle_.empty() && shared_ >= max_readers_) changed_.wait(mutex_);
+      while (!closed_ && idle_.empty() && shared_ >= size_.max) free_.wait(mutex_);
       if (closed_) return closed_failure();
       is_new = idle_.empty();
       slot = is_new ? add_slot_locked(false) : take_idle_locked();
@@ -73,7 +73,7 @@ base::Result<ReaderPool::Lease> ReaderPool::lease() {
 // the system refuses to open another one. Returns false if the reader must be closed.
 bool ReaderPool::renew(Slot* slot) const {
   if (slot->has_failed || slot->reader->must_be_renewed()) {
-    auto renewed = open_reader();
+    auto renewed = open_reader(*slot);
     if (renewed) {
       slot->reader = std::move(*renewed);
     } else if (!slot->has_failed || is_refused(renewed.failure())) {
@@ -104,7 +104,7 @@ base::Result<ReaderPool::Lease> ReaderPool::open_or_wait(Slot* added) {
   Slot* slot = nullptr;
   {
     const base::Lock lock(mutex_);
-    while (!closed_ && idle_.empty() && shared_ > 0) changed_.wait(mutex_);
+    while (!closed_ && idle_.empty() && shared_ > 0) free_.wait(mutex_);
     if (closed_ || idle_.empty()) return opened;
     slot = take_idle_locked();
   }
@@ -128,7 +128,7 @@ ReaderPool::Slot* ReaderPool::add_slot_locked(bool dedicated) {
   Slot* const slot = slots_.back().get();
   slot->dedicated = dedicated;
   slot->epoch = epoch_;
-  if (!dedicated) ++shared_;
+  if (!dedicated) slot->is_extra = ++shared_ > size_.full;
   return slot;
 }
 
@@ -137,7 +137,7 @@ ReaderPool::Slot* ReaderPool::add_slot_locked(bool dedicated) {
 base::Result<ReaderPool::Lease> ReaderPool::open(Slot* slot) {
   Lease lease(this, slot);
   lease.discard();
-  auto reader = open_reader();
+  auto reader = open_reader(*slot);
   if (!reader) return reader.failure();
   slot->reader = std::move(reader.value());
   lease.keep_ = true;
@@ -146,11 +146,12 @@ base::Result<ReaderPool::Lease> ReaderPool::open(Slot* slot) {
 
 // Another file may be at the path now. The check before opening keeps us from opening it; the check
 // afterwards notices a file that appeared in between. Opening may create FILE-shm.
-base::Result<std::unique_ptr<Reader>> ReaderPool::open_reader() const {
+base::Result<std::unique_ptr<Reader>> ReaderPool::open_reader(const Slot& slot) const {
   const base::FileSizeSignalBlock block;
   if (const auto found = in_place_(); !found) return found.failure();
   ConnectionOptions options = options_;
   options.max_value_bytes = most_value_bytes_;
+  if (slot.is_extra) options.cache_bytes = std::min(options.cache_bytes, kExtraCacheBytes);
   auto reader = Reader::open(path_, options, rule_, hints_);
   if (!reader) return reader;
   if (const auto found = in_place_(); !found) return found.failure();
@@ -167,6 +168,7 @@ void ReaderPool::give_back(Slot* slot, bool keep) noexcept {
   if (slot->epoch != epoch_) slot->reader->let_go();
   slot->busy = false;
   idle_.push_back(slot);
+  free_.notify_one();
   changed_.notify_all();
 }
 
@@ -175,6 +177,7 @@ void ReaderPool::remove(Slot* slot) noexcept {
   const base::Lock lock(mutex_);
   if (!slot->dedicated) --shared_;
   std::erase_if(slots_, [slot](const auto& each) { return each.get() == slot; });
+  free_.notify_all();
   changed_.notify_all();
 }
 
@@ -207,7 +210,7 @@ void ReaderPool::close() noexcept {
   std::vector<std::unique_ptr<Slot>> closing;
   const base::Lock lock(mutex_);
   closed_ = true;
-  changed_.notify_all();
+  free_.notify_all();
   while (idle_.size() != slots_.size()) changed_.wait(mutex_);
   idle_.clear();
   closing.swap(slots_);

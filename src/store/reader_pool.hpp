@@ -27,12 +27,22 @@ class ReaderPool {
   struct Slot {
     std::unique_ptr<Reader> reader;
     bool dedicated = false;
+    bool is_extra = false;  // see Size
     bool busy = true;
     bool has_failed = false;  // the next lease opens another reader if it can
     std::uint64_t epoch = 0;  // of the pool at the time of the lease
   };
 
  public:
+  /// The maximum number of readers. The first `full` ones have the whole page cache. The others serve
+  /// threads beyond the number of processors, which the system interrupts while they read. Each of
+  /// them has a page cache of kExtraCacheBytes at most.
+  struct Size {
+    std::size_t full = 2;
+    std::size_t max = 2;
+  };
+  static constexpr std::int64_t kExtraCacheBytes = 512 * 1024;
+
   /// A reader for the lifetime of this object.
   class Lease {
    public:
@@ -57,16 +67,15 @@ class ReaderPool {
   };
 
   /// `in_place` fails if the path does not lead to the file any more; then nothing is opened.
-  ReaderPool(std::string path, const ConnectionOptions& options, SnapshotRule rule,
-             std::size_t max_readers, std::function<base::Status()> in_place,
-             std::shared_ptr<RowidHints> hints);
+  ReaderPool(std::string path, const ConnectionOptions& options, SnapshotRule rule, Size size,
+             std::function<base::Status()> in_place, std::shared_ptr<RowidHints> hints);
   ~ReaderPool() { close(); }
   ReaderPool(const ReaderPool&) = delete;
   ReaderPool& operator=(const ReaderPool&) = delete;
 
-  /// The number of threads that this machine runs at once, but 2 to 8, because each reader has a
-  /// page cache.
-  [[nodiscard]] static std::size_t default_size() noexcept;
+  /// Full readers for the threads that this machine runs at once, but 2 to 8, because each has a page
+  /// cache; and at most 16 readers in all.
+  [[nodiscard]] static Size default_size() noexcept;
 
   /// Adds a reader on this connection, which is open since the claim of the file. Adds nothing if
   /// there is no memory.
@@ -91,7 +100,7 @@ class ReaderPool {
  private:
   [[nodiscard]] base::Result<Lease> open(Slot* slot) ASHMEMO_EXCLUDES(mutex_);
   [[nodiscard]] base::Result<Lease> open_or_wait(Slot* added) ASHMEMO_EXCLUDES(mutex_);
-  [[nodiscard]] base::Result<std::unique_ptr<Reader>> open_reader() const;
+  [[nodiscard]] base::Result<std::unique_ptr<Reader>> open_reader(const Slot& slot) const;
   [[nodiscard]] bool renew(Slot* slot) const;
   void give_back(Slot* slot, bool keep) noexcept ASHMEMO_EXCLUDES(mutex_);
   void remove(Slot* slot) noexcept ASHMEMO_EXCLUDES(mutex_);
@@ -104,13 +113,14 @@ class ReaderPool {
   const std::string path_;
   const ConnectionOptions options_;
   const SnapshotRule rule_;
-  const std::size_t max_readers_;
+  const Size size_;
   const std::function<base::Status()> in_place_;
   const std::shared_ptr<RowidHints> hints_;
 
   std::atomic<std::int64_t> most_value_bytes_;
   base::Mutex mutex_ ASHMEMO_LOCK_LEVEL(3);
-  base::Condition changed_;
+  base::Condition changed_;  // a reader in use was given back or removed
+  base::Condition free_;     // a reader is idle, or another one may be opened
   std::vector<std::unique_ptr<Slot>> slots_ ASHMEMO_GUARDED_BY(mutex_);
   std::vector<Slot*> idle_ ASHMEMO_GUARDED_BY(mutex_);  // the most recently used one is last
   std::size_t shared_ ASHMEMO_GUARDED_BY(mutex_) = 0;   // slots that are not dedicated

@@ -41,7 +41,8 @@ struct PoolFixture {
     options.cache_bytes = 1 << 20;
     options.max_value_bytes = 1 << 20;
     pool = std::make_unique<ReaderPool>(
-        file.path, options, store::SnapshotRule{&commits, file.clock, keep}, max_readers,
+        file.path, options, store::SnapshotRule{&commits, file.clock, keep},
+        ReaderPool::Size{.full = 2, .max = max_readers},
         [this] {
           ++openings;
           return in_place;
@@ -84,6 +85,16 @@ sqlite3* newest = nullptr;  // the connection that SQLite opened last
 int remember(sqlite3* db, char**, const sqlite3_api_routines*) {
   newest = db;
   return SQLITE_OK;
+}
+
+std::int64_t pragma(sqlite3* db, const char* sql) {
+  std::int64_t value = 0;
+  const auto take = [](void* to, int, char** columns, char**) {
+    *static_cast<std::int64_t*>(to) = std::stoll(columns[0]);
+    return 0;
+  };
+  REQUIRE(sqlite3_exec(db, sql, take, &value, nullptr) == SQLITE_OK);
+  return value;
 }
 
 int refuse_commit(void*, int action, const char* what, const char*, const char*, const char*) {
@@ -135,6 +146,19 @@ TEST_SUITE("unit") {
     CHECK(max_in_use <= 2);
   }
 
+  TEST_CASE("readers beyond the number of processors have a small page cache") {
+    PoolFixture fixture(3);
+    REQUIRE(sqlite3_auto_extension(reinterpret_cast<void (*)()>(remember)) == SQLITE_OK);
+    std::vector<ReaderPool::Lease> leases;
+    std::vector<std::int64_t> cache_kib;
+    for (int i = 0; i < 3; ++i) {
+      leases.push_back(fixture.lease());
+      cache_kib.push_back(-pragma(newest, "PRAGMA cache_size"));
+    }
+    sqlite3_cancel_auto_extension(reinterpret_cast<void (*)()>(remember));
+    CHECK(cache_kib == std::vector<std::int64_t>{1024, 1024, 512});
+  }
+
   TEST_CASE("a discarded reader is not used again") {
     PoolFixture fixture(1);
     for (int i = 0; i < 5; ++i) {  // more often than the pool has places
@@ -149,8 +173,8 @@ TEST_SUITE("unit") {
   TEST_CASE("a failed opening does not use a place in the pool") {
     PoolFixture fixture(2);
     ReaderPool pool(
-        fixture.file.dir.path("missing"), {}, {&fixture.commits, fixture.file.clock, true}, 2,
-        [] { return base::Status(); }, std::make_shared<store::RowidHints>(0));
+        fixture.file.dir.path("missing"), {}, {&fixture.commits, fixture.file.clock, true},
+        ReaderPool::Size{}, [] { return base::Status(); }, std::make_shared<store::RowidHints>(0));
     for (int i = 0; i < 5; ++i) {
       const auto lease = pool.lease();
       REQUIRE_FALSE(lease);
