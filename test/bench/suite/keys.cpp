@@ -1,6 +1,7 @@
 #include "bench/suite/keys.hpp"
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <numeric>
 #include <random>
@@ -33,7 +34,9 @@ Chooser uniform(std::size_t count, std::uint64_t seed) {
 }
 
 Chooser zipf(std::size_t count, std::uint64_t seed) {
-  return [numbers = std::make_shared<Zipf>(count, kExponent, seed)] { return numbers->next(); };
+  static std::map<std::size_t, Zipf> of_count;
+  const Zipf& one = of_count.try_emplace(count, count, kExponent, 1).first->second;
+  return [numbers = std::make_shared<Zipf>(one.with_seed(seed))] { return numbers->next(); };
 }
 
 Chooser shuffled(std::size_t count, std::uint64_t seed) {

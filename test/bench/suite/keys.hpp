@@ -17,6 +17,7 @@ namespace ashmemo::bench {
 /// get the same requests.
 using Chooser = std::function<std::size_t()>;
 [[nodiscard]] Chooser uniform(std::size_t count, std::uint64_t seed = 1);
+/// The frequent numbers depend only on `count`. Building it is for one thread.
 [[nodiscard]] Chooser zipf(std::size_t count, std::uint64_t seed = 1);
 /// Each number below `count` once, in random order, then the same order again.
 [[nodiscard]] Chooser shuffled(std::size_t count, std::uint64_t seed = 1);
