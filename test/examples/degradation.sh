@@ -24,7 +24,7 @@ tasks in the background: 1
 23:03 called
 24:00 rates 2 2 2, calls of the source 11
 40:00 rates 2 2 2, calls of the source 13
-41:00 rates 3 3 3, calls of the source 16
+41:00 rates 3 3 3, calls of the source 15
 FACTS
 [[ $(grep -c ' called$' <<<"$output") == 9 ]]
 expect_text 'notice calculation_failed: ' "'rate'" "'Currency'" 'no connection'
