@@ -264,8 +264,8 @@ TEST_SUITE("system") {
            (void)cache.run_maintenance(1s);
          }},
     };
-    for (const auto& [name, call] : calls) {
-      INFO(name);
+    for (const auto& named : calls) {
+      INFO(named.first);
       ForkingHook hook;
       CacheFixture f;
       f.options.limits.max_entries = 2;
@@ -275,7 +275,7 @@ TEST_SUITE("system") {
       CHECK(f->put("l", 1));
       f->flush();
       hook.arm();
-      call(f.cache());
+      named.second(f.cache());
       hook.end_child();
       CHECK(hook.child_returned());
     }
