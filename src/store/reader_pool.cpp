@@ -115,8 +115,13 @@ base::Result<ReaderPool::Lease> ReaderPool::open_or_wait(Slot* added) {
 }
 
 ReaderPool::Slot* ReaderPool::take_idle_locked() {
-  Slot* const slot = idle_.back();
-  idle_.pop_back();
+  const std::thread::id user = std::this_thread::get_id();
+  const auto own = std::find_if(idle_.rbegin(), idle_.rend(),
+                                [user](const Slot* slot) { return slot->user == user; });
+  const auto at = own == idle_.rend() ? idle_.end() - 1 : own.base() - 1;
+  Slot* const slot = *at;
+  idle_.erase(at);
+  slot->user = user;
   slot->busy = true;
   slot->epoch = epoch_;
   slot->reader->allow_values_of(most_value_bytes_);
@@ -127,6 +132,7 @@ ReaderPool::Slot* ReaderPool::add_slot_locked(bool dedicated) {
   slots_.push_back(std::make_unique<Slot>());
   Slot* const slot = slots_.back().get();
   slot->dedicated = dedicated;
+  slot->user = std::this_thread::get_id();
   slot->epoch = epoch_;
   if (!dedicated) slot->is_extra = ++shared_ > size_.full;
   return slot;

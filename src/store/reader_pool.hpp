@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -19,8 +20,8 @@
 namespace ashmemo::store {
 
 /// The reading connections of one open file. A connection is opened at its first use and serves one
-/// call at a time. The most recently used one is taken first, because its pages and its snapshot
-/// are in memory.
+/// call at a time. A thread takes its last reader again, whose memory is in the cache of its
+/// processor. If that one is in use, it takes the most recently used one, whose snapshot is young.
 ///
 /// Threads: any. No function waits for the writer.
 class ReaderPool {
@@ -31,6 +32,7 @@ class ReaderPool {
     bool busy = true;
     bool has_failed = false;  // the next lease opens another reader if it can
     std::uint64_t epoch = 0;  // of the pool at the time of the lease
+    std::thread::id user;     // the thread of the last lease
   };
 
  public:
@@ -73,8 +75,8 @@ class ReaderPool {
   ReaderPool(const ReaderPool&) = delete;
   ReaderPool& operator=(const ReaderPool&) = delete;
 
-  /// Full readers for the threads that this machine runs at once, but 2 to 8, because each has a page
-  /// cache; and at most 16 readers in all.
+  /// Full readers for the threads that this machine runs at once, but 2 to 8, because each has a
+  /// page cache; and at most 16 readers in all.
   [[nodiscard]] static Size default_size() noexcept;
 
   /// Adds a reader on this connection, which is open since the claim of the file. Adds nothing if

@@ -146,6 +146,18 @@ TEST_SUITE("unit") {
     CHECK(max_in_use <= 2);
   }
 
+  TEST_CASE("a thread takes its last reader again even if another reader was used later") {
+    PoolFixture fixture(2);
+    std::optional<ReaderPool::Lease> first(fixture.lease());
+    const Reader* const mine = &**first;
+    std::thread([&] {
+      const auto second = fixture.lease();
+      CHECK(&*second != mine);
+      first.reset();
+    }).join();  // returns the second reader last
+    CHECK(&*fixture.lease() == mine);
+  }
+
   TEST_CASE("readers beyond the number of processors have a small page cache") {
     PoolFixture fixture(3);
     REQUIRE(sqlite3_auto_extension(reinterpret_cast<void (*)()>(remember)) == SQLITE_OK);
