@@ -36,9 +36,9 @@ class ReaderPool {
   };
 
  public:
-  /// The maximum number of readers. The first `full` ones have the whole page cache. The others serve
-  /// threads beyond the number of processors, which the system interrupts while they read. Each of
-  /// them has a page cache of kExtraCacheBytes at most.
+  /// The maximum number of readers. The first `full` ones have the whole page cache. The others
+  /// serve threads beyond the number of processors, which the system interrupts while they read.
+  /// Each of them has a page cache of kExtraCacheBytes at most.
   struct Size {
     std::size_t full = 2;
     std::size_t max = 2;
