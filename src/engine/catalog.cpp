@@ -78,6 +78,7 @@ Catalog::Rows Catalog::load_locked(const Rows& rows, const RowsByName& rows_befo
   }
   current_.clear();
   for (const auto& [name, row] : rows_) current_.insert(row.id);
+  for (const store::CalculationRow& row : unwritten) unwritten_.erase(row.id);
   fresh_.clear();
   return unwritten;
 }
@@ -126,7 +127,7 @@ void Catalog::assign_id_locked(CalculationState& state, store::CalculationRow ro
 bool Catalog::may_answer_locked(const CalculationState& state, const store::CalculationRow& own,
                                 const store::CalculationRow& in_file) const {
   if (!is_of(in_file, state.version, state.result_type)) return false;
-  return !state.is_renewed || (in_file.id == own.id && !fresh_.contains(own.id));
+  return !state.is_renewed || (in_file.id == own.id && !unwritten_.contains(own.id));
 }
 
 CalculationPtr Catalog::add(std::string_view resource, std::string_view name, std::int64_t version,

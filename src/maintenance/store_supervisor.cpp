@@ -161,7 +161,9 @@ Status StoreSupervisor::load(store::Store& store) {
   if (!stamp.ok()) return stamp.failure();
   const auto totals = store.totals();
   if (!totals.ok()) return totals.failure();
-  Status written = write_calculations(store, engine_.catalog.load(*calculations));
+  const auto unwritten = engine_.catalog.load(*calculations);
+  Status written = write_calculations(store, unwritten);
+  if (!written.ok() || store.writer() == nullptr) engine_.catalog.give_back_unwritten(unwritten);
   if (!written.ok()) return written;
   engine_.sequence_clock.raise(*stamp);
   engine_.entries = totals->entries;

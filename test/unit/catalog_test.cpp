@@ -531,6 +531,23 @@ TEST_SUITE("unit") {
     }
   }
 
+  TEST_CASE("an invalidation that could not be written applies to a new file with the same id") {
+    Catalog catalog;
+    const auto words = catalog.add("Post", "words", 1, "ttl 1h");
+    (void)catalog.take_unwritten();
+    catalog.renew(words);
+    catalog.give_back_unwritten(catalog.take_unwritten());  // the commit failed
+    Rows unwritten = catalog.load({row(2, "words", 1)});
+    CHECK(words->id == 3);
+    CHECK_FALSE(catalog.is_current(2));
+    // The rows could not be written to this file either.
+    catalog.give_back_unwritten(unwritten);
+    unwritten = catalog.load({row(3, "words", 1)});
+    CHECK(words->id == 4);
+    CHECK_FALSE(catalog.is_current(3));
+    CHECK(with_id(unwritten, 3).retired);
+  }
+
   TEST_CASE(
       "a new calculation retires the least read one of others when the file has the maximum") {
     constexpr auto kMax = static_cast<std::int64_t>(Catalog::kMaxCalculations);
