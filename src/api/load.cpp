@@ -657,7 +657,7 @@ void Load::pause_failed(std::size_t run, std::span<const std::size_t> records,
     for (const Computed& computed : report.computed) {
       failed.succeeded(queries_[query_of(run, computed.record)].key);
     }
-    failed.forget_old(now);
+    failed.forget_old(base::subtract_saturated(now, kDividedFor));
   }
   // A record that returned Failed does no harm to the other records of its batch.
   constexpr std::size_t kUndivided = std::numeric_limits<std::size_t>::max() / 2;

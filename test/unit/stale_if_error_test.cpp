@@ -283,6 +283,21 @@ TEST_SUITE("unit") {
     CHECK(results == std::vector<int>{2, 2, 2, 2, 2, 1, 2, 2});
   }
 
+  TEST_CASE("a broken record is also separated if other pages of its calculation are loaded") {
+    Fragile source({.ttl = 10min, .stale_if_error = 24h});
+    const std::vector<Post> page = source.page_with_broken();
+    const std::vector<Post> all = posts_up_to(40);
+    std::vector<int> results;
+    for (int load = 0; load < 4; ++load) {
+      results = source.count(page);
+      source.blog.clock->advance(150s);
+      (void)source.count(
+          std::vector<Post>(all.begin() + 8 * (load + 1), all.begin() + 8 * (load + 2)));
+      source.blog.clock->advance(150s);
+    }
+    CHECK(results == std::vector<int>{2, 2, 2, 2, 2, 1, 2, 2});
+  }
+
   TEST_CASE("a load names the failed records of all batches into which it was divided") {
     Blog blog;
     bool down = false;
