@@ -171,13 +171,17 @@ void RefreshQueue::run_newest() {
 
 void RefreshQueue::finish(BatchPtr batch) noexcept {
   if (process_.is_forked_child()) return;  // a thread of the parent may have locked the mutex
+  {
+    const base::Lock lock(mutex_);
+    const auto lane = lanes_.find(batch->calculation_);
+    --lane->second.running;
+    erase_if_empty_locked(lane);
+    if (!needs_task_locked()) return;
+  }
   try {
     auto task = std::make_shared<Task>(shared_from_this());
     {
       const base::Lock lock(mutex_);
-      const auto lane = lanes_.find(batch->calculation_);
-      --lane->second.running;
-      erase_if_empty_locked(lane);
       if (!needs_task_locked()) return;
       task->count();
     }

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,6 +13,7 @@
 #include <doctest/doctest.h>
 
 #include "engine/catalog.hpp"
+#include "support/allocations.hpp"
 #include "support/cache_fixture.hpp"
 #include "support/manual_executor.hpp"
 
@@ -19,6 +21,7 @@ using ashmemo::engine::CalculationState;
 using ashmemo::engine::ExecutorSlot;
 using ashmemo::engine::RefreshBatch;
 using ashmemo::engine::RefreshQueue;
+using ashmemo::test::FailingAllocation;
 using ashmemo::test::ManualExecutor;
 using ashmemo::test::numbered;
 
@@ -145,6 +148,21 @@ TEST_SUITE("unit") {
     queue.run_all();
     CHECK(ran_meanwhile == Names{"c", "b", "other"});
     CHECK(queue.ran == Names{"c", "b", "other", "a"});
+  }
+
+  TEST_CASE("refreshes of a calculation go on after memory ran out at the end of some") {
+    Queue queue;
+    for (const std::string& key : numbered("", 4)) queue.ask(queue.one, {key});
+    std::optional<FailingAllocation> failing;
+    queue.while_running = [&](const std::string&) { failing.emplace(0); };
+    for (int i = 0; i < 2; ++i) {
+      (void)queue.executor->run_one();
+      failing.reset();
+    }
+    queue.while_running = {};
+    queue.ask(queue.one, {"later"});
+    queue.run_all();
+    CHECK(std::find(queue.ran.begin(), queue.ran.end(), "later") != queue.ran.end());
   }
 
   TEST_CASE("an executor that drops a task drops the oldest refresh") {
