@@ -11,6 +11,7 @@
 #include <ashmemo/clock.hpp>
 
 #include "base/mutex.hpp"
+#include "base/platform.hpp"
 #include "base/saturate.hpp"
 #include "base/test_point.hpp"
 
@@ -22,6 +23,7 @@ struct ThreadPool::State {
   explicit State(std::size_t max) : max_threads(max) {}
 
   const std::size_t max_threads;
+  const ProcessMark process;  // a forked child has no thread that could end, and no safe mutex
   Mutex mutex ASHMEMO_LOCK_LEVEL(5);
   Condition changed;  // there is a task, or the pool was stopped
   Condition ended;    // a thread has ended
@@ -69,10 +71,12 @@ void ThreadPool::post(std::function<void()> task) {
 }
 
 void ThreadPool::run(const std::shared_ptr<State>& state) {
-  /// Its destructor also runs if the task ends the thread.
+  /// Its destructor also runs if the task ends the thread. In a child that a task has forked,
+  /// another thread of the parent may have locked the mutex.
   struct Ended {
     State& state;
     ~Ended() {
+      if (state.process.is_forked_child()) return;
       const Lock lock(state.mutex);
       --state.running;
       state.ended.notify_all();
@@ -91,6 +95,7 @@ void ThreadPool::run(const std::shared_ptr<State>& state) {
       state->waiting.pop_front();
     }
     task();
+    if (state->process.is_forked_child()) return;
   }
 }
 
@@ -108,7 +113,7 @@ bool ThreadPool::State::wait_for_end(std::size_t others,
 }
 
 bool ThreadPool::stop(std::chrono::microseconds at_most) noexcept {
-  if (process_.is_forked_child()) return true;
+  if (state_->process.is_forked_child()) return true;
   Tasks dropped;
   std::vector<std::thread> threads;
   {

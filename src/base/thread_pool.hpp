@@ -7,8 +7,6 @@
 
 #include <ashmemo/executor.hpp>
 
-#include "base/platform.hpp"
-
 namespace ashmemo::base {
 
 /// An executor with a few threads. Posting a task starts a thread if all threads are busy.
@@ -33,7 +31,6 @@ class ThreadPool final : public Executor {
   struct State;
   static void run(const std::shared_ptr<State>& state);
 
-  const ProcessMark process_;  // a forked child has no thread that could end, and no safe mutex
   // Shared with the threads, because their last tasks may run longer than this object exists.
   const std::shared_ptr<State> state_;
 };

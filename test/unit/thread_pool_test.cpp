@@ -1,7 +1,12 @@
 #include "base/thread_pool.hpp"
 
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <exception>
 #include <memory>
@@ -33,6 +38,26 @@ TEST_SUITE("unit") {
     for (int i = 0; i < 10; ++i) pool.post([&] { events.happened("ran"); });
     events.wait_for("ran", 10);
     events.happened("released");
+  }
+
+  TEST_CASE("a child that a task has forked ends when the task returns") {
+    Events events;
+    ThreadPool pool(1);
+    int status = -1;
+    pool.post([&] {
+      const pid_t child = ::fork();
+      if (child == 0) {
+        sigset_t all;
+        sigfillset(&all);
+        (void)::pthread_sigmask(SIG_UNBLOCK, &all, nullptr);
+        ::alarm(20);  // ends a child that hangs
+        return;
+      }
+      (void)::waitpid(child, &status, 0);
+      events.happened("the child ended");
+    });
+    events.wait_for("the child ended");
+    CHECK(WIFEXITED(status));
   }
 
   TEST_CASE("a pool that runs out of memory loses no thread") {
