@@ -90,7 +90,7 @@ struct Timing {
   Duration maintenance_interval = std::chrono::minutes(1);
   /// The maximum time that a call waits for a store that does not accept its write. After a call
   /// waited and found no space in the queue, no other call waits for space until a write has left
-  /// the queue.
+  /// the queue. Without a worker thread, one call a second waits again.
   Duration max_wait = std::chrono::milliseconds(100);
   /// How long `close` waits for running refreshes, and then how long it tries to write accepted
   /// work. The rest is dropped and counted.
