@@ -180,7 +180,8 @@ struct Options {
   // thread that reads the file at the same time.
   /// The memory tier: copies of entries that were read, in front of the file. 0: none. The memory
   /// is used only as entries are read. A change by another program is seen within a second (in
-  /// manual mode: at the next run_maintenance or flush), a change by this process at once.
+  /// manual mode: at the next run_maintenance or flush), a change by this process at once. With
+  /// Access::read_only there is no memory tier.
   std::int64_t memory_bytes = 16 * MiB;
   /// The maximum size of writes that are accepted but not committed. A burst beyond it makes `put`
   /// wait. Removals that the file does not accept may take the same size again. If they would take
