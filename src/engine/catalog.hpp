@@ -57,8 +57,8 @@ class Catalog {
 
   /// Takes over the rows of the file, at each opening. Returns the rows that must be written to it
   /// before any entry, or given back. At the first opening there are none. Later these are the rows
-  /// of this process that the file lacks. A calculation that the new file has with the same version takes
-  /// the id of the file. Results that were retired here stay retired.
+  /// of this process that the file lacks. A calculation that the new file has with the same version
+  /// takes the id of the file. Results that were retired here stay retired.
   [[nodiscard]] std::vector<store::CalculationRow> load(
       const std::vector<store::CalculationRow>& rows);
 
