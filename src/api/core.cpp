@@ -157,18 +157,20 @@ void Core::require_administrable(std::string_view call) const {
   }
 }
 
-std::shared_ptr<store::Store> Core::require_store(std::string_view call) const {
-  require_administrable(call);
-  auto store = engine.store_to_read();
-  if (!store) throw_failed(call, engine.path, "there is no cache file at the moment");
-  return store;
-}
-
 void Core::administer(std::string_view call, base::Status (maintenance::Worker::*work)()) {
   require_administrable(call);
   if (engine.options.access == Access::read_only) return worker.notify();
   const base::Status done = (worker.*work)();
   if (!done.ok()) throw_failed(call, engine.path, done.failure().what);
+}
+
+// Takes the store after the flush. A flush closes the store and opens another one if the file was
+// replaced, or was found damaged.
+std::shared_ptr<store::Store> Core::flushed_store(std::string_view call) {
+  administer(call, &maintenance::Worker::flush);
+  auto store = engine.store_to_read();
+  if (!store) throw_failed(call, engine.path, "there is no cache file at the moment");
+  return store;
 }
 
 std::size_t Core::erase_range(engine::Range::Kind kind, std::string_view prefix) {
@@ -180,8 +182,7 @@ std::size_t Core::erase_range(engine::Range::Kind kind, std::string_view prefix)
 }
 
 CheckReport Core::check() {
-  const auto store = require_store("check");
-  administer("check", &maintenance::Worker::flush);
+  const auto store = flushed_store("check");
   CheckReport report;
   report.problems = problems_of(*store, engine.path);
   report.damaged_entries = damaged_entries(engine, *store);
@@ -202,9 +203,9 @@ CheckReport Core::check() {
 }
 
 void Core::backup(const std::string& target) {
-  const auto store = require_store("backup");
+  require_administrable("backup");
   const std::string file = resolved_target(engine.path, target);
-  administer("backup", &maintenance::Worker::flush);
+  const auto store = flushed_store("backup");
   const store::FileSizes sizes = store->sizes();
   const std::int64_t needed = sizes.file_bytes + sizes.wal_bytes;
   const base::Result<std::int64_t> space = base::free_bytes_beside(file);

@@ -54,7 +54,7 @@ class Core {
 
  private:
   void report_running_refresh();
-  [[nodiscard]] std::shared_ptr<store::Store> require_store(std::string_view call) const;
+  [[nodiscard]] std::shared_ptr<store::Store> flushed_store(std::string_view call);
 };
 
 /// Throws Error (invalid_key) unless `key` may be a key: 1 byte to 4 KiB, no NUL.
