@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <thread>
 #include <utility>
 
 #include <fmt/format.h>
@@ -12,6 +13,8 @@
 
 #include "api/options.hpp"
 #include "base/platform.hpp"
+#include "base/test_point.hpp"
+#include "engine/in_flight.hpp"
 #include "engine/submit.hpp"
 #include "store/file_check.hpp"
 #include "store/rowid_hints.hpp"
@@ -111,16 +114,37 @@ Core::Core(std::string path, Options options)
 Core::~Core() { close(); }
 
 void Core::close() {
-  if (engine.closed.exchange(true)) return;
+  if (engine.closed.exchange(true)) return wait_until_released();
   if (engine.process.is_forked_child()) return worker.stop();
-  // This thread may run a calculation, and a running refresh may wait for its result.
-  engine.in_flight.close();
-  engine.refreshes->close();
-  const std::chrono::microseconds wait(engine.options.timing.close_wait.count());
-  if (engine.background && !engine.background->stop(wait)) report_running_refresh();
-  worker.stop();
-  engine.set_health(HealthState::closed);
+  closing_thread_ = std::this_thread::get_id();
+  struct Released {
+    std::atomic<bool>& released;
+    ~Released() {
+      released = true;
+      released.notify_all();
+    }
+  };
+  {
+    const Released at_end{released_};
+    // This thread may run a calculation, and a running refresh may wait for its result.
+    engine.in_flight.close();
+    engine.refreshes->close();
+    const std::chrono::microseconds wait(engine.options.timing.close_wait.count());
+    if (engine.background && !engine.background->stop(wait)) report_running_refresh();
+    worker.stop();
+    engine.set_health(HealthState::closed);
+  }
   engine.executor.give_up();
+}
+
+// Another thread closes the cache. That thread may wait for a hook or a refresh, so these wait for
+// nobody. In a forked child it does not exist.
+void Core::wait_until_released() const {
+  const bool is_waited_for = worker.is_in_hook() || engine::Refreshing::is_here() ||
+                             closing_thread_.load() == std::this_thread::get_id();
+  if (is_waited_for || engine.process.is_forked_child()) return;
+  ASHMEMO_TEST_POINT("close: waits");
+  released_.wait(false);
 }
 
 void Core::report_running_refresh() {
