@@ -26,7 +26,8 @@
 //   - Puts are queued. If the queue is full, they are dropped and counted.
 //   - With Durability::commit and power a put returns false although it is queued.
 //   - Removals are queued and hold at once for all readers of this process. `erase` returns whether
-//     the entry existed; `erase_prefix` and `clear` return 0.
+//     the entry existed; `erase_prefix` and `clear` return 0. Queued removals of single keys may
+//     take any amount of memory, so remove many entries with `erase_prefix` or `clear`.
 //   - Loads do not wait for other loads; they compute.
 //   - `flush`, `run_maintenance`, `compact`, `check`, `backup` and `close` throw ErrorCode::misuse.
 // A hook may open caches, and destroy those that it has opened itself, but no others. It may call

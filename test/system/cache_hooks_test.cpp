@@ -129,6 +129,25 @@ TEST_SUITE("system") {
     CHECK(f.rows_in_file() == 0);
   }
 
+  TEST_CASE("removals in on_removal may take more memory than queue_bytes and all are done") {
+    CacheFixture f({.queue_bytes = 64 * KiB});
+    f.options.hooks.on_removal = [&](const Removal& removal) {
+      if (removal.key != "first") return;
+      CHECK(f->erase_many(numbered("k", 1'000)) == 1'000);
+      CHECK(f->stats().queue_bytes > 64 * KiB);
+      CHECK_FALSE(f->contains("k7"));
+    };
+    f.fill("k", 1'000);
+    CHECK(f->put("first", 1));
+    f->flush();
+    CHECK(f->erase("first"));
+    f->flush();
+    CHECK(f->stats().entries == 0);
+    CHECK(f->stats().queue_bytes == 0);
+    CHECK(f.heard.notices().empty());
+    f.options.hooks.on_removal = nullptr;
+  }
+
   TEST_CASE("a put in on_removal is dropped and counted when the queue is full") {
     CacheFixture f({.queue_bytes = 64 * KiB});
     int taken = 0;
