@@ -247,7 +247,8 @@ class Cache {
   /// that hangs longer is reported (NoticeKind::calculation_failed) and goes on alone: what its
   /// calculation uses must live until it ends. Other running calculations continue and return their
   /// values. Afterwards reads miss, writes return false and calculations compute. Closing twice is
-  /// no error. Errors: misuse in a hook of any cache.
+  /// no error: while another thread closes, the call waits until the file is released, except in a
+  /// refresh. Errors: misuse in a hook of any cache.
   void close();
 
  private:

@@ -13,10 +13,10 @@
 // worker's thread calls them, and so does each call that runs maintenance itself: `flush`,
 // `run_maintenance`, `compact`, and in manual mode any call that has to wait. If the worker's
 // thread could not start, puts and reads do it, too, once a second. Such a call delivers the events
-// that are queued when its work is done; the worker's thread delivers later ones. A read-only cache
-// has no worker: there `flush`, `run_maintenance`, `compact`, `check`, `backup` and `close` call
-// the hooks. Until then at most 1,000 notices wait; older ones are dropped and counted in the text
-// of the next one.
+// that are queued when its work is done, and those that were queued meanwhile. The worker's thread,
+// or without it the next such call, delivers later ones. A read-only cache has no worker: there
+// `flush`, `run_maintenance`, `compact`, `check`, `backup` and `close` call the hooks. Until then at
+// most 1,000 notices wait; older ones are dropped and counted in the text of the next one.
 //
 // Slow hooks delay the worker: at most about 10,000 removals wait for them. Then nothing is written
 // until they return, and a full queue drops puts.
@@ -26,7 +26,8 @@
 //   - Puts are queued. If the queue is full, they are dropped and counted.
 //   - With Durability::commit and power a put returns false although it is queued.
 //   - Removals are queued and hold at once for all readers of this process. `erase` returns whether
-//     the entry existed; `erase_prefix` and `clear` return 0.
+//     the entry existed; `erase_prefix` and `clear` return 0. Queued removals of single keys may
+//     take any amount of memory, so remove many entries with `erase_prefix` or `clear`.
 //   - Loads do not wait for other loads; they compute.
 //   - `flush`, `run_maintenance`, `compact`, `check`, `backup` and `close` throw ErrorCode::misuse.
 // A hook may open caches, and destroy those that it has opened itself, but no others. It may call

@@ -185,7 +185,8 @@ struct Options {
   std::int64_t memory_bytes = 16 * MiB;
   /// The maximum size of writes that are accepted but not committed. A burst beyond it makes `put`
   /// wait. Removals that the file does not accept may take the same size again. If they would take
-  /// more, all entries are removed instead.
+  /// more, all entries are removed instead. While the file accepts writes, removals in a hook have
+  /// no such limit, because no call waits there.
   std::int64_t queue_bytes = 8 * MiB;
   /// The page cache of one reader connection. Readers beyond the number of processors (2 to 8)
   /// have at most 512 KiB each.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <thread>
 #include <utility>
 
 #include <fmt/format.h>
@@ -12,6 +13,8 @@
 
 #include "api/options.hpp"
 #include "base/platform.hpp"
+#include "base/test_point.hpp"
+#include "engine/in_flight.hpp"
 #include "engine/submit.hpp"
 #include "store/file_check.hpp"
 #include "store/rowid_hints.hpp"
@@ -111,16 +114,37 @@ Core::Core(std::string path, Options options)
 Core::~Core() { close(); }
 
 void Core::close() {
-  if (engine.closed.exchange(true)) return;
+  if (engine.closed.exchange(true)) return wait_until_released();
   if (engine.process.is_forked_child()) return worker.stop();
-  // This thread may run a calculation, and a running refresh may wait for its result.
-  engine.in_flight.close();
-  engine.refreshes->close();
-  const std::chrono::microseconds wait(engine.options.timing.close_wait.count());
-  if (engine.background && !engine.background->stop(wait)) report_running_refresh();
-  worker.stop();
-  engine.set_health(HealthState::closed);
+  closing_thread_ = std::this_thread::get_id();
+  struct Released {
+    std::atomic<bool>& released;
+    ~Released() {
+      released = true;
+      released.notify_all();
+    }
+  };
+  {
+    const Released at_end{released_};
+    // This thread may run a calculation, and a running refresh may wait for its result.
+    engine.in_flight.close();
+    engine.refreshes->close();
+    const std::chrono::microseconds wait(engine.options.timing.close_wait.count());
+    if (engine.background && !engine.background->stop(wait)) report_running_refresh();
+    worker.stop();
+    engine.set_health(HealthState::closed);
+  }
   engine.executor.give_up();
+}
+
+// Another thread closes the cache. That thread may wait for a hook or a refresh, so these wait for
+// nobody. In a forked child it does not exist.
+void Core::wait_until_released() const {
+  const bool is_waited_for = worker.is_in_hook() || engine::Refreshing::is_here() ||
+                             closing_thread_.load() == std::this_thread::get_id();
+  if (is_waited_for || engine.process.is_forked_child()) return;
+  ASHMEMO_TEST_POINT("close: waits");
+  released_.wait(false);
 }
 
 void Core::report_running_refresh() {
@@ -157,18 +181,20 @@ void Core::require_administrable(std::string_view call) const {
   }
 }
 
-std::shared_ptr<store::Store> Core::require_store(std::string_view call) const {
-  require_administrable(call);
-  auto store = engine.store_to_read();
-  if (!store) throw_failed(call, engine.path, "there is no cache file at the moment");
-  return store;
-}
-
 void Core::administer(std::string_view call, base::Status (maintenance::Worker::*work)()) {
   require_administrable(call);
   if (engine.options.access == Access::read_only) return worker.notify();
   const base::Status done = (worker.*work)();
   if (!done.ok()) throw_failed(call, engine.path, done.failure().what);
+}
+
+// Takes the store after the flush. A flush closes the store and opens another one if the file was
+// replaced, or was found damaged.
+std::shared_ptr<store::Store> Core::flushed_store(std::string_view call) {
+  administer(call, &maintenance::Worker::flush);
+  auto store = engine.store_to_read();
+  if (!store) throw_failed(call, engine.path, "there is no cache file at the moment");
+  return store;
 }
 
 std::size_t Core::erase_range(engine::Range::Kind kind, std::string_view prefix) {
@@ -180,8 +206,7 @@ std::size_t Core::erase_range(engine::Range::Kind kind, std::string_view prefix)
 }
 
 CheckReport Core::check() {
-  const auto store = require_store("check");
-  administer("check", &maintenance::Worker::flush);
+  const auto store = flushed_store("check");
   CheckReport report;
   report.problems = problems_of(*store, engine.path);
   report.damaged_entries = damaged_entries(engine, *store);
@@ -202,9 +227,9 @@ CheckReport Core::check() {
 }
 
 void Core::backup(const std::string& target) {
-  const auto store = require_store("backup");
+  require_administrable("backup");
   const std::string file = resolved_target(engine.path, target);
-  administer("backup", &maintenance::Worker::flush);
+  const auto store = flushed_store("backup");
   const store::FileSizes sizes = store->sizes();
   const std::int64_t needed = sizes.file_bytes + sizes.wal_bytes;
   const base::Result<std::int64_t> space = base::free_bytes_beside(file);

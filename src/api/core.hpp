@@ -1,8 +1,10 @@
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <thread>
 
 #include <ashmemo/detail/core.hpp>
 #include <ashmemo/options.hpp>
@@ -33,6 +35,7 @@ class Core {
   ~Core();
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
+  /// A second caller waits until the first one has released the file, except in a hook or a refresh.
   void close();
 
   // The calls of Cache of the same names.
@@ -53,8 +56,12 @@ class Core {
   maintenance::Worker worker;
 
  private:
+  void wait_until_released() const;
   void report_running_refresh();
-  [[nodiscard]] std::shared_ptr<store::Store> require_store(std::string_view call) const;
+  [[nodiscard]] std::shared_ptr<store::Store> flushed_store(std::string_view call);
+
+  std::atomic<std::thread::id> closing_thread_;
+  std::atomic<bool> released_{false};  // close has released the file
 };
 
 /// Throws Error (invalid_key) unless `key` may be a key: 1 byte to 4 KiB, no NUL.

@@ -38,7 +38,8 @@ class PageKeys {
 
  private:
   void build_records();
-  void build_keys(const std::vector<detail::CalculationRun*>& runs);
+  /// Returns the number of bytes of each run's call in `keys_`.
+  std::vector<std::size_t> build_keys(const std::vector<detail::CalculationRun*>& runs);
   [[nodiscard]] std::string call_of(const detail::CalculationRun& run) const;
   [[nodiscard]] std::string_view record_key(std::size_t record) const;
 
@@ -91,11 +92,13 @@ void PageKeys::build_records() {
   }
 }
 
-void PageKeys::build_keys(const std::vector<detail::CalculationRun*>& runs) {
+std::vector<std::size_t> PageKeys::build_keys(const std::vector<detail::CalculationRun*>& runs) {
   std::vector<std::string> calls;
+  std::vector<std::size_t> call_bytes;
   std::size_t bytes = 0;
   for (const detail::CalculationRun* run : runs) {
     calls.push_back(call_of(*run));
+    call_bytes.push_back(calls.back().size());
     bytes += record_keys_.size() + records_.size() * calls.back().size();
   }
   keys_.reserve(bytes);
@@ -105,20 +108,20 @@ void PageKeys::build_keys(const std::vector<detail::CalculationRun*>& runs) {
       keys_ += call;
     }
   }
+  return call_bytes;
 }
 
 std::vector<engine::Query> PageKeys::queries(const std::vector<detail::CalculationRun*>& runs) {
   std::vector<engine::Query> out;
   if (runs.empty()) return out;
   build_records();
-  build_keys(runs);
+  const std::vector<std::size_t> call_bytes = build_keys(runs);
   out.reserve(runs.size() * records_.size());
   std::string_view rest = keys_;
-  for (const detail::CalculationRun* run : runs) {
-    const detail::CalculationCore& calculation = run->calculation();
-    const std::size_t call_bytes = call_of(*run).size();
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    const detail::CalculationCore& calculation = runs[i]->calculation();
     for (std::size_t record = 0; record < records_.size(); ++record) {
-      const std::size_t bytes = record_key(record).size() + call_bytes;
+      const std::size_t bytes = record_key(record).size() + call_bytes[i];
       out.push_back({.key = rest.substr(0, bytes),
                      .calculation = calculation.state(),
                      .record_version = versions_.empty() ? ValueView() : versions_[record].view(),

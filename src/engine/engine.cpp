@@ -61,14 +61,16 @@ std::shared_ptr<store::Store> StoreSlot::get() const {
 std::shared_ptr<store::Store> StoreSlot::set(std::shared_ptr<store::Store> store) {
   base::Lock lock(mutex_);
   corruption_.reset();
+  is_certain_ = false;
   std::swap(store_, store);
   has_writer_ = store_ != nullptr && store_->writer() != nullptr;
   return store;
 }
 
-bool StoreSlot::mark_corrupt(const store::Store& store, std::string why) {
+bool StoreSlot::mark_corrupt(const store::Store& store, std::string why, Damage damage) {
   base::Lock lock(mutex_);
   if (store_.get() != &store) return false;
+  is_certain_ = is_certain_ || damage == Damage::certain;
   if (!corruption_) corruption_ = std::move(why);
   return true;
 }
@@ -76,6 +78,11 @@ bool StoreSlot::mark_corrupt(const store::Store& store, std::string why) {
 std::optional<std::string> StoreSlot::corruption() const {
   base::Lock lock(mutex_);
   return corruption_;
+}
+
+bool StoreSlot::is_corruption_certain() const {
+  base::Lock lock(mutex_);
+  return is_certain_;
 }
 
 ResolvedLimits resolve(const Limits& limits) {

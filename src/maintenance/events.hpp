@@ -44,8 +44,8 @@ class Events {
   /// for the end of the others: a hook has called exit().
   void stop_waiting();
   /// Delivers the events that are queued now, unless another thread delivers. Counts exceptions of
-  /// hooks and continues. Returns true if more events were queued meanwhile; the caller has to
-  /// deliver them too.
+  /// hooks and continues. Returns true if more events were queued meanwhile; the caller decides
+  /// which thread delivers them.
   bool deliver_some();
   /// Whether the calling thread is inside a hook of any cache.
   [[nodiscard]] static bool is_in_hook() noexcept;

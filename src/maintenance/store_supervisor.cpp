@@ -28,6 +28,10 @@ constexpr int kMaxFailedReads = 9;
 // rare as other failed openings, and the copy of the first file is kept.
 constexpr std::int64_t kTrustedAfter = 60'000'000;
 
+// Work that meets damage is repeated at once, or at the latest by the next deletion or checkpoint.
+// Damage that nothing meets again in this time was not in the file.
+constexpr std::int64_t kSuspectedFor = 3'600'000'000;
+
 /// Whether the file may be readable although it could not be opened for writing.
 bool may_be_readable(const base::Failure& failure) {
   return failure.kind == base::FailureKind::full || base::is_forbidden(failure);
@@ -93,9 +97,12 @@ Status StoreSupervisor::open() {
   Status opened = open_once();
   if (opened.ok() || is_read_only()) return opened;
   const base::FailureKind kind = opened.failure().kind;
-  const bool may_open_now =  // the file was damaged, or replaced while it was opened
+  const bool may_open_now =  // it found damage, or the file was replaced while it was opened
       kind == base::FailureKind::corrupt || kind == base::FailureKind::unavailable;
-  return may_open_now ? open_once() : opened;
+  if (!may_open_now) return opened;
+  opened = open_once();
+  const bool is_damaged = !opened.ok() && opened.failure().kind == base::FailureKind::corrupt;
+  return is_damaged && !found_corrupt_.empty() ? open_once() : opened;  // quarantines the file
 }
 
 bool StoreSupervisor::is_read_only() const { return engine_.options.access == Access::read_only; }
@@ -105,11 +112,18 @@ bool StoreSupervisor::is_file_new() const {
          engine_.clock->steady_now() < base::add_saturated(*replaced_at_, kTrustedAfter);
 }
 
-/// The next opening will quarantine the file of `store`, if it is still at the path. If another
-/// file has replaced it, the opening checks that file first.
-void StoreSupervisor::mark_corrupt(const store::Store& store, const std::string& why) {
+/// The next opening will quarantine the file of `store`, if it is still at the path and its damage
+/// is certain. If another file has replaced it, the opening checks that file first.
+void StoreSupervisor::mark_corrupt(const store::Store& store, const std::string& why,
+                                   engine::Damage damage) {
   const auto file = base::inspect(engine_.full_path);
   if (!file || root_.has_changed() || !store.still_in_place()) return;
+  if (damage == engine::Damage::suspected) {
+    const std::int64_t now = engine_.clock->steady_now();
+    const bool is_again = suspect_ && suspect_->file == file->identity && now < suspect_->until;
+    suspect_ = Suspect{file->identity, base::add_saturated(now, kSuspectedFor)};
+    if (!is_again) return;
+  }
   found_corrupt_ = why.empty() ? "found damaged" : why;
   corrupt_file_ = file->identity;
 }
@@ -129,7 +143,8 @@ Status StoreSupervisor::open_once() {
     // Opening checks only the form of the file. This was the first read of its rows.
     const bool gives_up = failed_reads_ >= kMaxFailedReads && store::is_unreadable(failure);
     if (failure.kind == base::FailureKind::corrupt || gives_up) {
-      mark_corrupt(**opened, failure.what);
+      mark_corrupt(**opened, failure.what,
+                   gives_up ? engine::Damage::certain : engine::Damage::suspected);
     }
     (*opened)->close();
     failure.what = "cannot open the cache '" + engine_.path + "': " + failure.what;
@@ -204,7 +219,9 @@ std::shared_ptr<store::Store> StoreSupervisor::ensure() {
   if (engine_.store.corruption()) look_at_file();  // the path may mean another file now
   if (const auto why = engine_.store.corruption()) {
     // While a file is only read, another program may write it, so a failed read proves no damage.
-    if (engine_.store.has_writer()) mark_corrupt(*engine_.store.get(), *why);
+    const engine::Damage damage =
+        engine_.store.is_corruption_certain() ? engine::Damage::certain : engine::Damage::suspected;
+    if (engine_.store.has_writer()) mark_corrupt(*engine_.store.get(), *why, damage);
     drop_store();
     if (is_file_new()) postpone({base::FailureKind::corrupt, 0, "a new file is damaged: " + *why});
   }

@@ -17,6 +17,11 @@ namespace ashmemo::maintenance {
 /// the store and opens another one, with back-off while that fails. Readers hold the store by
 /// shared_ptr, so no read is interrupted.
 ///
+/// A file is quarantined only if two connections find damage. The store repeats a read on another
+/// connection by itself. After damage that the writer or an opening finds, the file is opened again
+/// with new connections. The next pass repeats the work that failed. If it finds damage within an
+/// hour, the damage is certain.
+///
 /// If the file cannot be opened for writing because the disk is full or read-only, or because this
 /// user may not write there, it is only read until that works. It is closed before each try,
 /// because SQLite shares the index of the log among all connections of a process. Reads miss during
@@ -54,7 +59,7 @@ class StoreSupervisor {
   base::Status write_calculations(store::Store& store,
                                   const std::vector<store::CalculationRow>& rows);
   void adopt(std::unique_ptr<store::Store> store);
-  void mark_corrupt(const store::Store& store, const std::string& why);
+  void mark_corrupt(const store::Store& store, const std::string& why, engine::Damage damage);
   [[nodiscard]] std::shared_ptr<store::Store> take_store();
   void drop_store();
   [[nodiscard]] bool is_read_only() const;
@@ -65,7 +70,12 @@ class StoreSupervisor {
   const base::RootMark root_;
   std::string found_corrupt_;  // not empty: why the next opening must quarantine `corrupt_file_`
   base::FileIdentity corrupt_file_;
-  std::int64_t next_try_ = 0;  // steady clock
+  struct Suspect {
+    base::FileIdentity file;
+    std::int64_t until = 0;  // steady clock
+  };
+  std::optional<Suspect> suspect_;  // the file in which one connection has found damage
+  std::int64_t next_try_ = 0;       // steady clock
   std::int64_t back_off_ = 0;
   int failed_reads_ = 0;                     // openings in succession that could not read the file
   std::optional<std::int64_t> replaced_at_;  // steady clock, of the last quarantine

@@ -163,7 +163,9 @@ void Transactions::failed(const store::Store& store, const base::Failure& failur
   engine_.pending.set_refusing(true);
   if (failure.kind == FailureKind::too_large) return;  // the store itself works
   engine_.set_health(HealthState::degraded);
-  if (failure.kind == FailureKind::corrupt) engine_.store.mark_corrupt(store, failure.what);
+  if (failure.kind == FailureKind::corrupt) {
+    engine_.store.mark_corrupt(store, failure.what, engine::Damage::suspected);
+  }
   const bool busy = failure.kind == FailureKind::busy;
   engine_.notices.notify(busy ? NoticeKind::busy : NoticeKind::write_failed,
                          engine_.path + std::string(describe(failure.kind)) + failure.what,

@@ -33,11 +33,13 @@ constexpr int kPagesAtOnce = 256;
 
 }  // namespace
 
-/// `busy` is no failure here, because the next pass tries again. A corrupt store is marked for
-/// quarantine.
+/// `busy` is no failure here, because the next pass tries again. A corrupt store is marked, so that
+/// the next pass opens the file again.
 Status Upkeep::tolerate_busy(const store::Store& store, const base::Failure& failure) const {
   if (failure.kind == base::FailureKind::busy) return {};
-  if (failure.kind == base::FailureKind::corrupt) engine_.store.mark_corrupt(store, failure.what);
+  if (failure.kind == base::FailureKind::corrupt) {
+    engine_.store.mark_corrupt(store, failure.what, engine::Damage::suspected);
+  }
   return failure;
 }
 

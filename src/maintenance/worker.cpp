@@ -124,14 +124,18 @@ void Worker::after_maintenance() {
   deliver_events();
 }
 
-/// A caller delivers only the events that are queued now. The worker's thread delivers later ones.
-/// Otherwise `flush` would not return while other threads keep writing.
+/// A caller delivers the events that are queued now, and once more the events that were queued
+/// meanwhile: those of other callers, and notices about its own hooks. The worker's thread, or the
+/// next call, delivers later ones. Otherwise `flush` would not return while other threads keep
+/// writing. After `stop` no call follows, and few events can be new, so then all are delivered.
 void Worker::deliver_events() {
   has_events_for_thread_ = false;
-  while (events_.deliver_some()) {
-    if (!has_thread_) continue;
-    has_events_for_thread_ = true;
-    return wake_now();
+  for (bool is_again = false; events_.deliver_some(); is_again = true) {
+    if (has_thread_) {
+      has_events_for_thread_ = true;
+      return wake_now();
+    }
+    if (is_again && !stopping_) return;
   }
 }
 

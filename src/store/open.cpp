@@ -236,9 +236,10 @@ base::Result<Opened> replace(ClaimedFile& claim, const OpenOptions& options,
                   restored ? "" : "; the file is now '" + renamed_to + "'")};
 }
 
-// A file is damaged only if its content shows that on two new connections, while SQLite works in
-// this process. SQLite does not open a file that may not be written, because it would create a log
-// with its mode, which could not be written later either.
+// A file is damaged only if its content shows that on two connections, while SQLite works in this
+// process. `found_corrupt` means that two connections have seen damage during use. SQLite does not
+// open a file that may not be written, because it would create a log with its mode, which could not
+// be written later either.
 base::Result<Opened> open_or_replace(ClaimedFile& claim, const OpenOptions& options) {
   std::string damage = damage_of(claim, options);
   if (damage.empty()) {

@@ -23,10 +23,13 @@ class SqliteStore final : public Store {
   enum class Doubted : std::uint8_t { all_answers, failures };
 
   // One reader for one call. It is replaced if the call fails. An answer that is doubted is dropped
-  // if another program changed the file during the call, and `f` is called again.
+  // if another program changed the file during the call, and `f` is called again. So is the first
+  // answer that the file is damaged, because a file is quarantined for such an answer: bad memory,
+  // or a copy over the file, may have damaged only what this connection has read.
   template <class F>
   auto with(Take take, Doubted doubted, F& f) -> decltype(f(std::declval<Reader&>())) {
     constexpr int kMaxTries = 10;
+    bool may_be_damaged = false;
     for (int tries = 0; tries < kMaxTries; ++tries) {
       auto lease = guarded(nullptr, "opening a reader", [&] { return (readers_.*take)(); });
       if (!lease) return lease.failure();
@@ -34,7 +37,10 @@ class SqliteStore final : public Store {
       const bool is_doubted = !answer || doubted == Doubted::all_answers;
       const bool is_dropped = is_doubted && !(*lease)->is_current();
       if (!answer || is_dropped) lease->discard();
-      if (!is_dropped) return answer;
+      if (is_dropped) continue;
+      const bool is_damaged = !answer && answer.failure().kind == base::FailureKind::corrupt;
+      if (!is_damaged || may_be_damaged || writer_ == nullptr) return answer;
+      may_be_damaged = true;
     }
     return base::Failure{base::FailureKind::busy, 0,
                          "another program changed the file during each of 10 reads"};

@@ -157,9 +157,9 @@ struct OpenOptions {
   std::int64_t max_entry_bytes = 0;  // bounds SQLITE_LIMIT_LENGTH
   std::shared_ptr<Clock> clock;
   std::shared_ptr<RowidHints> hints;  // null: each row is searched by its key
-  /// Not empty: why `corrupt_file` was found corrupt while it was open. That file is quarantined
-  /// even if it looks intact, because opening does not read the entries. Another file at the path
-  /// is checked as usual.
+  /// Not empty: why `corrupt_file` was found corrupt while it was open, by two connections. That
+  /// file is quarantined even if it looks intact, because opening does not read the entries. Another
+  /// file at the path is checked as usual.
   std::string found_corrupt;
   base::FileIdentity corrupt_file;
   /// `corrupt_file` replaced another one a moment ago, whose copy is kept instead.
@@ -183,6 +183,9 @@ class Store {
   /// Calls sink.row for each key that has a row, in any order. All rows are from one state of the
   /// file (a new state for each 10,000 keys), which includes every commit that finished before the
   /// call.
+  ///
+  /// This and the other reads of a store with a writer fail with `corrupt` only if two connections
+  /// found the damage. So a row may be passed to the sink twice.
   [[nodiscard]] virtual base::Status read(std::span<const Lookup> keys, RowSink& sink) = 0;
   [[nodiscard]] virtual base::Result<std::optional<StoredEntry>> entry(std::string_view key) = 0;
   /// Entries whose keys begin with `prefix` and are greater than `after`, in the order of their

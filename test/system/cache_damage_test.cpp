@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "support/cache_fixture.hpp"
+#include "support/fault_vfs.hpp"
 #include "support/hostile.hpp"
 
 using namespace ashmemo;
@@ -166,6 +167,51 @@ TEST_SUITE("system") {
     f->flush();
     CHECK(f->get<int>("new") == 1);
     CHECK(f->check().ok);
+  }
+
+  TEST_CASE("a file is not quarantined for damage that a second connection does not find") {
+    FaultVfs vfs;
+    CacheFixture f({.memory_bytes = 0});
+    f.fill("k", 500, 1'000);
+    f->flush();
+    std::size_t failed = 0;
+    for (std::size_t nth = 0; nth < 12; ++nth) {
+      CAPTURE(nth);
+      f.reopen();
+      CHECK(f->stats().entries == 500);
+      vfs.fail(Fault::corrupt, nth, false);
+      CHECK(f->get<std::string>("k250").has_value());
+      failed += vfs.fired();
+      vfs.heal();
+      f->flush();
+      CHECK(f->health().state == HealthState::ok);
+    }
+    CHECK(failed > 0);
+    CHECK(f.heard.notices().empty());
+    CHECK(f->stats().entries == 500);
+  }
+
+  TEST_CASE("a file is not quarantined for damage that the worker meets only once") {
+    FaultVfs vfs;
+    CacheFixture f({.memory_bytes = 0});
+    f.fill("k", 500, 1'000);
+    f->flush();
+    std::size_t failed = 0;
+    for (std::size_t nth = 0; nth < 12; ++nth) {
+      CAPTURE(nth);
+      f.reopen();
+      CHECK(f->put("k250", std::string(1'000, 'n')));
+      vfs.fail(Fault::corrupt, nth, false);
+      const bool is_written = code_thrown_by([&f] { f->flush(); }) == "nothing";
+      failed += is_written ? 0 : 1;
+      vfs.heal();
+      f->flush();
+      CHECK(f->health().state == HealthState::ok);
+      CHECK(f->get<std::string>("k250") == std::string(1'000, 'n'));
+    }
+    CHECK(failed > 0);
+    CHECK(f.heard.count(NoticeKind::quarantined) == 0);
+    CHECK(f->stats().entries == 500);
   }
 
   TEST_CASE("check reports damage in chains, free list and page map and the cache continues") {

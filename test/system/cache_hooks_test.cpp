@@ -8,6 +8,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -128,6 +129,25 @@ TEST_SUITE("system") {
     CHECK(f.rows_in_file() == 0);
   }
 
+  TEST_CASE("removals in on_removal may take more memory than queue_bytes and all are done") {
+    CacheFixture f({.queue_bytes = 64 * KiB});
+    f.options.hooks.on_removal = [&](const Removal& removal) {
+      if (removal.key != "first") return;
+      CHECK(f->erase_many(numbered("k", 1'000)) == 1'000);
+      CHECK(f->stats().queue_bytes > 64 * KiB);
+      CHECK_FALSE(f->contains("k7"));
+    };
+    f.fill("k", 1'000);
+    CHECK(f->put("first", 1));
+    f->flush();
+    CHECK(f->erase("first"));
+    f->flush();
+    CHECK(f->stats().entries == 0);
+    CHECK(f->stats().queue_bytes == 0);
+    CHECK(f.heard.notices().empty());
+    f.options.hooks.on_removal = nullptr;
+  }
+
   TEST_CASE("a put in on_removal is dropped and counted when the queue is full") {
     CacheFixture f({.queue_bytes = 64 * KiB});
     int taken = 0;
@@ -172,6 +192,34 @@ TEST_SUITE("system") {
       CHECK(codes == std::vector<std::string>(6, "misuse"));
       CHECK(looked);
     }
+  }
+
+  TEST_CASE("a second close returns when the first one has released the file") {
+    const Watchdog watchdog("two calls of close");
+    Events events;
+    const AtTestPoints points([&events](std::string_view point) {
+      if (point == "close: waits") events.happened("go on");
+    });
+    CacheFixture f;
+    f.options.hooks.on_removal = [&events](const Removal&) {
+      events.happened("in the hook");
+      events.wait_for("go on");
+    };
+    CHECK(f->put("k", 1));
+    f->flush();
+    CHECK(f->put("k", 2));
+    Cache& cache = f.cache();
+    std::thread first([&cache] { cache.close(); });
+    events.wait_for("in the hook");
+    cache.close();
+    CHECK(code_thrown_by([&f] {
+            Cache again(f.path, manual_options(f.clock));
+            CHECK(again.get<int>("k") == 2);
+          }) == "nothing");
+    events.happened("go on");  // if the second call did not wait
+    first.join();
+    f.close();
+    f.options.hooks.on_removal = nullptr;
   }
 
   TEST_CASE("a hook of one cache may hand work to another cache") {

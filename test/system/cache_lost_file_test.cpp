@@ -146,4 +146,45 @@ TEST_SUITE("system") {
     f->flush();
     CHECK(f.in_file("after"));
   }
+
+  TEST_CASE("check and backup use the file that their flush has opened") {
+    for (const Loss& loss : losses()) {
+      INFO(loss.name);
+      for (const bool checks : {true, false}) {
+        CAPTURE(checks);
+        CacheFixture f;
+        CHECK(f->put("before", 1));
+        f->flush();
+        CHECK(f->put("accepted", 2));
+        f.clock->advance(1h);
+        loss.lose(f.path);
+        if (checks) {
+          CHECK(f->check().ok);
+        } else {
+          f->backup(f.dir.path("copy"));
+          CHECK(Cache(f.dir.path("copy"), f.options).get<int>("accepted") == 2);
+        }
+        CHECK(f.heard.count(NoticeKind::file_lost) == 1);
+      }
+    }
+  }
+
+  TEST_CASE("check and backup use the new file after damage that a read has met") {
+    for (const bool checks : {true, false}) {
+      CAPTURE(checks);
+      CacheFixture f({.memory_bytes = 0});
+      f.fill("old ", 500, 1'000);
+      f->compact();
+      damage(f.path);
+      CHECK(f->put("accepted", 1));
+      for (const std::string& key : numbered("old ", 500)) (void)f->contains(key);
+      if (checks) {
+        CHECK(f->check().ok);
+      } else {
+        f->backup(f.dir.path("copy"));
+        CHECK(Cache(f.dir.path("copy"), f.options).get<int>("accepted") == 1);
+      }
+      CHECK(f.heard.count(NoticeKind::quarantined) == 1);
+    }
+  }
 }

@@ -83,6 +83,31 @@ TEST_SUITE("unit") {
     CHECK(reported == fake.engine.counters.replaced.get());
   }
 
+  TEST_CASE("without a worker thread a flush returns although other threads add events") {
+    constexpr int kTooMany = 50;
+    std::atomic<FakeEngine*> cache{nullptr};
+    int reported = 0;
+    Listening fake([&](const Removal&) {
+      if (++reported >= kTooMany || cache == nullptr) return;
+      std::thread([&cache] {  // its event stays queued, because another thread delivers
+        CHECK(cache.load()->put("k", "another") == 1);
+        CHECK(cache.load()->worker.flush().ok());
+      })
+          .join();
+    });
+    CHECK(fake.put("k", "1") == 1);
+    REQUIRE(fake.worker.flush().ok());
+    CHECK(fake.put("k", "2") == 1);
+    cache = &fake;
+    REQUIRE(fake.worker.flush().ok());
+    CHECK(reported == 2);
+    REQUIRE(fake.worker.flush().ok());
+    CHECK(reported == 4);
+    cache = nullptr;
+    fake.close();
+    CHECK(reported == fake.engine.counters.replaced.get());
+  }
+
   TEST_CASE(
       "a thread with more events waits while the event queue is full and then delivers the rest") {
     const test::Watchdog watchdog("a slow hook");

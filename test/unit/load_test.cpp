@@ -18,6 +18,24 @@ using ashmemo::test::posts_up_to;
 
 namespace {
 
+/// An argument whose text grows each time that it is asked for.
+struct Growing {
+  std::string* text;
+};
+
+}  // namespace
+
+template <>
+struct ashmemo::KeyPart<Growing> {
+  static std::string text(const Growing& growing) {
+    std::string text = *growing.text;
+    *growing.text += 'x';
+    return text;
+  }
+};
+
+namespace {
+
 std::vector<int> lengths_of(const std::vector<Post>& page) {
   std::vector<int> out;
   for (const Post& post : page) out.push_back(static_cast<int>(post.content.size()));
@@ -212,6 +230,23 @@ TEST_SUITE("unit") {
     CHECK(a == std::vector<int>{24});
     CHECK(b == std::vector<int>{15});
     CHECK(calls == 2);
+  }
+
+  TEST_CASE("a load asks each argument once for its text, so the keys fit their records") {
+    Blog blog;
+    auto size = blog.posts.calculation(
+        "size", [](const Post& post, Growing) { return static_cast<int>(post.content.size()); });
+    blog.posts.cache_calculation("size", {});
+    std::string text = "a";
+    CHECK(size(posts_up_to(3), Growing{&text}) == std::vector<int>{1, 2, 3});
+    CHECK(text == "ax");
+    std::string keys;
+    blog.cache.flush();
+    blog.cache.for_each({}, [&](const ashmemo::EntryInfo& entry) { keys += entry.key + ' '; });
+    CHECK(keys == "Post:1:size(a) Post:2:size(a) Post:3:size(a) ");
+    text = "a";
+    CHECK(size.cached(posts_up_to(2), Growing{&text}).size() == 2);
+    CHECK(text == "ax");
   }
 
   TEST_CASE("a changed record is a miss, also if it changes back") {

@@ -404,6 +404,32 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE(
+      "a second close inside a refresh does not wait, because the first waits for the refresh") {
+    const test::Watchdog watchdog("closing inside a refresh");
+    test::Events events;
+    Options options;
+    options.timing.close_wait = 1h;
+    Blog blog(options);
+    int calls = 0;
+    auto closes = blog.posts.calculation("closes", [&](const Post&) {
+      if (++calls == 2) {
+        events.happened("begins");
+        CHECK(test::becomes_true([&] { return !blog.cache.put("k", 1); }));
+        blog.cache.close();
+        events.happened("returned");
+      }
+      return calls;
+    });
+    blog.posts.cache_calculation("closes", kSwr);
+    CHECK(closes(Post{1, {}, 0}) == 1);
+    blog.clock->advance(10min);
+    CHECK(closes(Post{1, {}, 0}) == 1);
+    events.wait_for("begins");
+    blog.cache.close();
+    CHECK(events.times("returned") == 1);
+  }
+
+  TEST_CASE(
       "close inside a loader of another cache does not deadlock with a refresh that waits for it") {
     const test::Watchdog watchdog("closing inside a loader of another cache");
     test::Events events;
