@@ -345,7 +345,7 @@ class WriteQueue {
   std::int64_t remove_everything_locked() ASHMEMO_REQUIRES(mutex_);
 
   [[nodiscard]] std::vector<WritePtr> writes_of_sweep(std::size_t size) const;
-  void make_room_locked(std::size_t more) ASHMEMO_REQUIRES(mutex_);
+  void reserve_locked(std::size_t more) ASHMEMO_REQUIRES(mutex_);
   void join_next_sweep_locked(const Entry& entry) ASHMEMO_REQUIRES(mutex_);
   void leave_sweep_locked(const Entry& entry) ASHMEMO_REQUIRES(mutex_);
   void shorten_next_sweep_locked() ASHMEMO_REQUIRES(mutex_);
@@ -353,10 +353,11 @@ class WriteQueue {
   [[nodiscard]] bool drop_some_covered(Group& group, std::size_t sweep, std::size_t from);
   Entries::iterator drop_locked(Entries::iterator entry, const RangePtr& by)
       ASHMEMO_REQUIRES(mutex_);
-  struct Room;
-  void take_waited_locked(Group& group, Room& room) ASHMEMO_REQUIRES(mutex_);
-  void take_from_sweep_locked(Group& group, Room& room) ASHMEMO_REQUIRES(mutex_);
-  bool take_locked(Group& group, Room& room, const Entry& entry) ASHMEMO_REQUIRES(mutex_);
+  struct GroupCapacity;
+  void take_waited_locked(Group& group, GroupCapacity& capacity) ASHMEMO_REQUIRES(mutex_);
+  void take_from_sweep_locked(Group& group, GroupCapacity& capacity) ASHMEMO_REQUIRES(mutex_);
+  bool take_locked(Group& group, GroupCapacity& capacity, const Entry& entry)
+      ASHMEMO_REQUIRES(mutex_);
   void give_back_locked(const Group::Item& item) ASHMEMO_REQUIRES(mutex_);
   void release_locked(const RangePtr& range) ASHMEMO_REQUIRES(mutex_);
 

@@ -67,7 +67,7 @@ class Reader {
   [[nodiscard]] base::Status read(std::span<const Lookup> keys, RowSink& sink);
   [[nodiscard]] base::Result<std::optional<StoredEntry>> entry(std::string_view key);
   [[nodiscard]] base::Result<std::vector<StoredEntry>> page(std::string_view prefix,
-                                                            std::string_view after, int most);
+                                                            std::string_view after, int max_rows);
   [[nodiscard]] base::Result<std::vector<CalculationRow>> calculations();
   [[nodiscard]] base::Result<Totals> totals();
   [[nodiscard]] base::Result<std::int64_t> last_stamp();
@@ -102,7 +102,7 @@ class Reader {
   [[nodiscard]] bool has_row(std::int64_t rowid, std::string_view key);
   void read_by_key(const Lookup& lookup, RowSink& sink);
   [[nodiscard]] bool deliver(const Statement& found, const Lookup& lookup, RowSink& sink);
-  bool take_page(const KeyRange& range, int most, std::vector<StoredEntry>* page);
+  bool take_page(const KeyRange& range, int max_rows, std::vector<StoredEntry>* page);
   std::string first_key(const KeyRange& range);
 
   const std::unique_ptr<Connection> connection_;  // destroyed after its statements
