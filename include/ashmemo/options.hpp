@@ -90,7 +90,7 @@ struct Timing {
   Duration maintenance_interval = std::chrono::minutes(1);
   /// The maximum time that a call waits for a store that does not accept its write. After a call
   /// waited and found no space in the queue, no other call waits for space until a write has left
-  /// the queue.
+  /// the queue. Without a worker thread, one call a second waits again.
   Duration max_wait = std::chrono::milliseconds(100);
   /// How long `close` waits for running refreshes, and then how long it tries to write accepted
   /// work. The rest is dropped and counted.
@@ -180,7 +180,8 @@ struct Options {
   // thread that reads the file at the same time.
   /// The memory tier: copies of entries that were read, in front of the file. 0: none. The memory
   /// is used only as entries are read. A change by another program is seen within a second (in
-  /// manual mode: at the next run_maintenance or flush), a change by this process at once.
+  /// manual mode: at the next run_maintenance or flush), a change by this process at once. With
+  /// Access::read_only there is no memory tier.
   std::int64_t memory_bytes = 16 * MiB;
   /// The maximum size of writes that are accepted but not committed. A burst beyond it makes `put`
   /// wait. Removals that the file does not accept may take the same size again. If they would take

@@ -18,7 +18,9 @@ namespace {
 // On average this costs less than 0.1 point of hit ratio.
 constexpr std::int64_t kSlackShare = 128;
 
-// At most this share of all rows is spared.
+// At most this share of all rows is spared. A group may have more rows than the cache. If all of
+// them were spared, the eviction would remove everything else, for example entries that are read
+// often during a scan.
 constexpr std::int64_t kSparedShare = 8;
 
 // The number of rows that one query returns.
