@@ -30,14 +30,16 @@ struct SnapshotRule {
 
 /// One reading connection with its statements and its snapshot. Used by one thread at a time.
 ///
-/// The transaction stays open between calls, until a commit or until it is kMaxAge old, because a
-/// read outside of a transaction costs 5 to 6 us more.
+/// The transaction stays open between calls, because a read outside of a transaction costs 5 to 6
+/// us more. The next call ends it if there was a commit since, or if it is kMaxAge old. If there is
+/// no next call, the pool ends it: at a pass of the worker, and before the log is moved or reset.
 ///
 /// After a failure it should be replaced. ReaderPool uses it further if no other can be opened.
 class Reader {
  public:
-  /// Microseconds. Our own commits end a snapshot at once; this limits how long a change of another
-  /// program stays invisible. A new snapshot each 50 ms costs a busy reader 0.01 % of its time.
+  /// Microseconds. A read after one of our commits always begins a new snapshot. This limits how
+  /// long reads miss a change of another program. A new snapshot each 50 ms costs a busy reader
+  /// 0.01 % of its time.
   static constexpr std::int64_t kMaxAge = 50'000;
 
   /// `options.immutable`: opens the file as immutable if it is at rest.
