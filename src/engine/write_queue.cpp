@@ -147,9 +147,9 @@ void WriteQueue::supersede_locked(const Write& write, const InFlight* by) {
   write.is_erasure() ? in_flight_.removed(write.key()) : in_flight_.stored(write.key(), by);
 }
 
-/// The new write also serves the callers of the older one, so it keeps the older number. But if a
-/// range removal covers the older one, that has ended the older one. Returns the older write if it
-/// had not ended.
+/// Callers that wait for the older write then wait for the new one, so the number stays. But if a
+/// queued range removal covers the older write, they wait for that, and the new one gets a new
+/// number. Returns the older write unless a removal covers it.
 WritePtr WriteQueue::replace_locked(const Entry& entry, const WritePtr& write) {
   const RangePtr by = removals_.covering(write->key(), entry.number);
   if (by) {
