@@ -34,9 +34,9 @@ std::string wrapped(std::string_view text, std::size_t columns) {
   std::string lines;
   std::string_view indent = "  ";
   while (indent.size() + text.size() > columns) {
-    const std::size_t room = columns - indent.size();
-    std::size_t end = text.rfind(' ', room);
-    if (end == 0 || end == std::string_view::npos) end = room;  // a word longer than a line
+    const std::size_t width = columns - indent.size();
+    std::size_t end = text.rfind(' ', width);
+    if (end == 0 || end == std::string_view::npos) end = width;  // a word longer than a line
     lines.append(indent).append(text.substr(0, end)) += '\n';
     text.remove_prefix(std::min(text.find_first_not_of(' ', end), text.size()));
     indent = "    ";

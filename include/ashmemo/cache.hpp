@@ -124,7 +124,7 @@ class Cache {
 
   /// Stores `value` under `key` and replaces an older value. True: the queue has it (`relaxed`) or
   /// the file has it (`commit`, `power`). False: it is not stored, and counted as refused (too
-  /// large, or over a limit under Eviction::none), dropped (no room in the queue, or no file) or
+  /// large, or over a limit under Eviction::none), dropped (the queue is full, or no file) or
   /// unencodable (its Codec threw). A refused or unencodable value still removes the older value of
   /// the key; a dropped value may leave the older value in place.
   /// Errors: invalid_key; misuse for a ttl that is not longer than 0.

@@ -450,9 +450,11 @@ template <class T>
   if constexpr (StoredAsText<T>) {
     const std::optional<std::string_view> text = text_of(value);
     return text ? Value::text(std::string(*text)) : Value::null();
+  } else if constexpr (Storable<T>) {
+    return Codec<T>::encode(value);
   } else {
     require_storable<T>();
-    if constexpr (Storable<T>) return Codec<T>::encode(value);
+    return Value::null();  // so that no warning follows the error
   }
 }
 

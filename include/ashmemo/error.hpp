@@ -30,10 +30,11 @@ enum class ErrorCode : std::uint8_t {
 
 [[nodiscard]] std::string_view to_string(ErrorCode code) noexcept;
 
-/// Thrown for impossible options, for opening a file that is in use or is no cache, for misuse, and
-/// by explicit administration (`flush`, `backup`, `check`, `compact`). Because of the store,
-/// `get*`, `put*`, `touch*` and calculations never throw. `what()` says what happened, to which
-/// file or key, and what to do.
+/// Thrown for impossible options and keys, for opening a file that cannot be used or is no cache,
+/// for misuse, and by explicit administration (`flush`, `backup`, `check`, `compact`). Loads throw
+/// it for calculations that need each other's results, are nested too deep, or return the wrong
+/// number of results; and CalculationFailed. Because of the store, `get*`, `put*`, `touch*` and
+/// calculations never throw. `what()` says what happened, to which file or key, and what to do.
 class Error : public std::runtime_error {
  public:
   Error(ErrorCode code, const std::string& what, std::string subject = {})

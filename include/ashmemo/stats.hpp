@@ -52,7 +52,7 @@ struct Stats {
   // Writes.
   std::int64_t puts = 0;     ///< all puts
   std::int64_t refused = 0;  ///< over the single-entry limit, or at the limit under Eviction::none
-  std::int64_t dropped = 0;  ///< not stored: no room in the queue, no store, or writing failed
+  std::int64_t dropped = 0;  ///< not stored: the queue is full, no store, or writing failed
   std::int64_t unencodable = 0;  ///< not stored: the codec of the value threw
   std::int64_t superseded = 0;   ///< not stored: the key changed during the computation
 
@@ -66,7 +66,7 @@ struct Stats {
   std::int64_t touches_marked = 0;     ///< reads that set a mark
   std::int64_t touches_coalesced = 0;  ///< the part of these that found a mark already
   std::int64_t touches_written = 0;    ///< marks written to rows
-  std::int64_t touches_dropped = 0;    ///< reads without room for a mark, or whose row was removed
+  std::int64_t touches_dropped = 0;    ///< reads that found no free mark, or whose row was removed
 
   // The worker.
   std::int64_t commits = 0;

@@ -265,8 +265,7 @@ Health Core::health() const {
 
 Stats Core::stats() const {
   const engine::Counters& counted = engine.counters;
-  const engine::ReadSums reads = counted.reads.sums();
-  Stats stats;
+  Stats stats = counted.reads.sums();
   const bool is_over = engine.is_out_of_use();
   const auto store = is_over ? nullptr : engine.store_to_read();
   if (store || is_over) {
@@ -284,16 +283,12 @@ Stats Core::stats() const {
     stats.memory_entries = usage.entries;
     stats.memory_bytes = usage.bytes;
   }
-  stats.hits = reads.hits;
-  stats.memory_hits = reads.memory_hits;
-  stats.stale_hits = reads.stale_hits;
-  stats.misses = reads.misses;
   stats.expired_misses = counted.expired_misses.get();
   stats.undecodable = counted.undecodable.get();
   stats.damaged = counted.damaged.get();
   stats.unread = counted.unread.get();
-  stats.hint_hits = reads.hint_hits + engine.hints->uses().right;
-  stats.wrong_hints = reads.wrong_hints + engine.hints->uses().wrong;
+  stats.hint_hits += engine.hints->uses().right;
+  stats.wrong_hints += engine.hints->uses().wrong;
   stats.computed = counted.computed.get();
   stats.joined = counted.joined.get();
   stats.refreshes_dropped = engine.refreshes->dropped();
@@ -307,14 +302,11 @@ Stats Core::stats() const {
   stats.replaced = counted.replaced.get();
   stats.expired = counted.expired.get();
   stats.evicted = counted.evicted.get();
-  stats.touches_marked = reads.touches_marked;
-  stats.touches_coalesced = reads.touches_coalesced;
   stats.touches_written = counted.touches_written.get();
-  stats.touches_dropped = reads.touches_unplaced + counted.touches_lost.get();
+  stats.touches_dropped += counted.touches_lost.get();
   stats.commits = counted.commits.get();
   stats.bytes_written = counted.bytes_written.get();
   stats.worker_errors = counted.worker_errors.get();
-  stats.saved = Duration::microseconds(reads.saved_us);
   return stats;
 }
 

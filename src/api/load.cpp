@@ -64,7 +64,8 @@ class Distinct {
   Distinct(std::span<const engine::Query> queries, std::size_t max)
       : first_(max, Hash{queries}, Same{queries}) {}
 
-  /// The first query with this key and version; `query` itself if it is the first.
+  /// The first query with this key and version, whose result the others copy. It is `query` itself
+  /// if no earlier one has them.
   [[nodiscard]] std::size_t leader_of(std::size_t query) { return *first_.insert(query).first; }
 
  private:

@@ -114,7 +114,8 @@ class RunSink final : public engine::ValueSink {
 ///
 ///   look_up   reads all queries in one call
 ///   split     queries with a fresh or stale value have their result; the others are missing
-///   distinct  of several queries for the same key and version, keeps one; the others are its twins
+///   distinct  if several queries have the same key and version, for example because a page has a
+///             record twice, keeps the first one, their leader; the others are its twins
 ///   claim     claims the missing queries that no other caller computes, and looks up again what
 ///             another caller may have stored in between
 ///   compute   computes the claimed queries, and all records of runs that are not cached. A batch
@@ -123,7 +124,7 @@ class RunSink final : public engine::ValueSink {
 ///   keep      stores all computed results in one write, also if a calculation threw
 ///   refresh   queues a background batch for the stale queries of each calculation
 ///   join      waits for the results of other callers, and computes those that it cannot get
-///   share     copies results to the twins
+///   share     copies the results of leaders to their twins
 ///
 /// Threads: a load belongs to one thread. No mutex is locked while the user's code runs.
 ///
@@ -148,7 +149,8 @@ class Load {
   void refresh(const engine::RefreshBatch& batch);
 
  private:
-  /// Both queries are for the same key and version.
+  /// Two queries for the same key and version. Only the first one, the leader, is computed. The
+  /// twin gets a copy of its result.
   struct Twin {
     std::size_t leader = 0;
     std::size_t twin = 0;

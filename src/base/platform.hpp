@@ -202,7 +202,7 @@ class FileSizeSignalBlock {
 
 /// Microseconds since 1970 at the system's last tick, some milliseconds ago, or now if the system
 /// does not offer that. Faster than the exact time.
-[[nodiscard]] std::int64_t rough_wall_now() noexcept;
+[[nodiscard]] std::int64_t coarse_wall_now() noexcept;
 
 /// Starts a thread with this name, of at most 15 characters. It blocks all signals that a process
 /// receives from outside, so that the threads of the program handle them. Fails with unavailable if

@@ -613,7 +613,7 @@ FileSizeSignalBlock::~FileSizeSignalBlock() {
   ::pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
 }
 
-std::int64_t rough_wall_now() noexcept {
+std::int64_t coarse_wall_now() noexcept {
 #ifdef CLOCK_REALTIME_COARSE
   constexpr clockid_t clock = CLOCK_REALTIME_COARSE;
 #else

@@ -5,6 +5,9 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <ashmemo/duration.hpp>
+#include <ashmemo/stats.hpp>
+
 namespace ashmemo::engine {
 
 /// One number that many threads add to. Its order is relaxed, because the numbers of Stats may
@@ -32,18 +35,12 @@ struct alignas(64) ReadCounters {
   Counter hint_hits, wrong_hints;
 };
 
-/// Their sums, as in Stats.
-struct ReadSums {
-  std::int64_t hits = 0, stale_hits = 0, memory_hits = 0, misses = 0, saved_us = 0;
-  std::int64_t touches_marked = 0, touches_coalesced = 0, touches_unplaced = 0;
-  std::int64_t hint_hits = 0, wrong_hints = 0;
-};
-
 /// A set of counters for each thread, so that cores do not take cache lines from each other.
 class SpreadReadCounters {
  public:
   [[nodiscard]] ReadCounters& mine() noexcept { return cells_[cell_of_thread()]; }
-  [[nodiscard]] ReadSums sums() const noexcept;
+  /// Their sums. All other fields are 0.
+  [[nodiscard]] Stats sums() const noexcept;
 
  private:
   static constexpr std::size_t kCells = 16;
@@ -59,8 +56,9 @@ class SpreadReadCounters {
   std::array<ReadCounters, kCells> cells_;
 };
 
-inline ReadSums SpreadReadCounters::sums() const noexcept {
-  ReadSums sums;
+inline Stats SpreadReadCounters::sums() const noexcept {
+  Stats sums;
+  std::int64_t saved_us = 0;
   for (const ReadCounters& cell : cells_) {
     const std::int64_t quick = cell.hits_in_memory_coalesced.get();
     const std::int64_t in_memory = quick + cell.hits_in_memory.get();
@@ -69,17 +67,19 @@ inline ReadSums SpreadReadCounters::sums() const noexcept {
     sums.stale_hits += cell.stale_in_memory.get() + cell.stale_in_file.get();
     sums.memory_hits += in_memory + cell.stale_in_memory.get();
     sums.misses += cell.misses.get();
-    sums.saved_us += cell.saved_us.get();
     sums.touches_coalesced += coalesced;
-    sums.touches_unplaced += cell.touches_unplaced.get();
+    sums.touches_dropped += cell.touches_unplaced.get();
+    sums.touches_marked += cell.touches_begun.get() + coalesced + cell.touches_unplaced.get();
     sums.hint_hits += cell.hint_hits.get();
     sums.wrong_hints += cell.wrong_hints.get();
-    sums.touches_marked += cell.touches_begun.get() + coalesced + cell.touches_unplaced.get();
+    saved_us += cell.saved_us.get();
   }
+  sums.saved = Duration::microseconds(saved_us);
   return sums;
 }
 
-/// The counters of Stats; stats.hpp says what each one means.
+/// The counters of Stats, where each one is explained. Core::stats copies them. A table of pairs of
+/// members would have as many lines as these copies.
 struct Counters {
   SpreadReadCounters reads;
   Counter expired_misses, undecodable, damaged, unread, computed, joined, uncached_keys;

@@ -54,6 +54,12 @@
 // Each mutex states its level, and Clang checks the order as far as base/mutex.hpp says.
 // A thread that holds level 1 never takes level 2, although the order allows it: it only queues.
 //
+// A fork copies locked mutexes. A child may open another file, so the thread that forks locks what
+// all caches share, in any order: WaitGraph, LockDescriptors, OpenFiles, and SQLite's own mutexes,
+// for which it waits 1 s at most. It then holds several mutexes of one level and takes a smaller
+// level after a larger one. That is safe, because no other code holds one of these mutexes while it
+// locks another of them, and none forks while it holds a mutex.
+//
 // User code (calculations, codecs that are not in place, hooks, executors) runs without any mutex.
 // A user's Clock may be asked under a mutex, so it must not call the cache (see clock.hpp).
 //

@@ -80,7 +80,7 @@ class CoarseClock {
   explicit CoarseClock(std::shared_ptr<Clock> given) : given_(std::move(given)) {}
 
   [[nodiscard]] std::int64_t now() const noexcept {
-    return given_ ? given_->wall_now() : base::rough_wall_now();
+    return given_ ? given_->wall_now() : base::coarse_wall_now();
   }
 
  private:

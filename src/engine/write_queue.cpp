@@ -147,9 +147,9 @@ void WriteQueue::supersede_locked(const Write& write, const InFlight* by) {
   write.is_erasure() ? in_flight_.removed(write.key()) : in_flight_.stored(write.key(), by);
 }
 
-/// The new write also serves the callers of the older one, so it keeps the older number. But if a
-/// range removal covers the older one, that has ended the older one. Returns the older write if it
-/// had not ended.
+/// Callers that wait for the older write then wait for the new one, so the number stays. But if a
+/// queued range removal covers the older write, they wait for that, and the new one gets a new
+/// number. Returns the older write unless a removal covers it.
 WritePtr WriteQueue::replace_locked(const Entry& entry, const WritePtr& write) {
   const RangePtr by = removals_.covering(write->key(), entry.number);
   if (by) {
@@ -165,7 +165,7 @@ WritePtr WriteQueue::replace_locked(const Entry& entry, const WritePtr& write) {
 
 void WriteQueue::append_locked(const WritePtr& write, const SlotPtr& slot) {
   const std::uint64_t number = last_number_ + 1;
-  make_room_locked(1);
+  reserve_locked(1);
   const auto [entry, is_new] = entries_.insert(Entry{write, slot, number, {}});
   // From here on nothing may throw.
   if (!is_new) {  // the worker is committing the older write
@@ -391,7 +391,7 @@ void WriteQueue::arrange(std::vector<std::uint32_t> order) {
 
 /// After it, `more` writes and those that the worker has taken join the next sweep without an
 /// allocation.
-void WriteQueue::make_room_locked(std::size_t more) {
+void WriteQueue::reserve_locked(std::size_t more) {
   std::vector<const Entry*>& entries = sweeps_[1 - current_].entries;
   const std::size_t needed = entries.size() + taken_ + more;
   if (needed > entries.capacity()) entries.reserve(std::max(needed, 2 * entries.size()));
@@ -412,8 +412,8 @@ void WriteQueue::leave_sweep_locked(const Entry& entry) {
   entry.place = {};
 }
 
-/// The room that a group has left.
-struct WriteQueue::Room {
+/// The rows and bytes that still fit into a group.
+struct WriteQueue::GroupCapacity {
   std::size_t rows;
   std::int64_t bytes;  // of byte_size
   // This part is for other writes.
@@ -436,19 +436,19 @@ Group WriteQueue::take(std::size_t max_rows, std::int64_t max_bytes) {
   base::Lock lock(mutex_);
   // Reserve first: nothing may throw after the first item is taken.
   group.items.reserve(std::min(max_rows, entries_.size()));
-  make_room_locked(std::min(max_rows, entries_.size()));
+  reserve_locked(std::min(max_rows, entries_.size()));
   const bool is_range = range_is_next_ && take_range_locked(group);
   if (!is_range) {
-    Room room{max_rows, max_bytes};
-    if (was_passed_by_) take_from_sweep_locked(group, room);
+    GroupCapacity capacity{max_rows, max_bytes};
+    if (was_passed_by_) take_from_sweep_locked(group, capacity);
     half_is_larger_ = !half_is_larger_;  // a half of one row is one row or none
-    room.rows_of_others = (max_rows + (half_is_larger_ ? 0 : 1)) / 2;
-    room.bytes_of_others = max_bytes / 2;
-    take_waited_locked(group, room);
-    room.rows_of_others = 0;
-    room.bytes_of_others = 0;
-    take_from_sweep_locked(group, room);
-    take_waited_locked(group, room);
+    capacity.rows_of_others = (max_rows + (half_is_larger_ ? 0 : 1)) / 2;
+    capacity.bytes_of_others = max_bytes / 2;
+    take_waited_locked(group, capacity);
+    capacity.rows_of_others = 0;
+    capacity.bytes_of_others = 0;
+    take_from_sweep_locked(group, capacity);
+    take_waited_locked(group, capacity);
     if (group.empty()) (void)take_range_locked(group);
   }
   range_is_next_ = group.range == nullptr;
@@ -513,16 +513,16 @@ WriteQueue::Entries::iterator WriteQueue::drop_locked(Entries::iterator entry, c
   return next;
 }
 
-void WriteQueue::take_waited_locked(Group& group, Room& room) {
+void WriteQueue::take_waited_locked(Group& group, GroupCapacity& capacity) {
   while (!waited_.empty() && !waited_.front()->is_queued()) waited_.pop_front();
   std::size_t held = 0;
   for (const SlotPtr& slot : waited_) {
-    if (!room.has_rows() || held == kSweepPart) return;
+    if (!capacity.has_rows() || held == kSweepPart) return;
     if (!slot->is_queued()) continue;
     const auto entry = entries_.find(slot->write->key());
     if (entry == entries_.end() || entry->taken) continue;
     const std::size_t before = group.items.size();
-    if (!take_locked(group, room, *entry)) return;
+    if (!take_locked(group, capacity, *entry)) return;
     held += group.items.size() == before ? 1U : 0U;
   }
 }
@@ -530,15 +530,15 @@ void WriteQueue::take_waited_locked(Group& group, Room& room) {
 /// Goes round the sweep, because held writes are behind `at_`. If the next write of the sweep did
 /// not fit beside waited ones, the next group begins with it. So waited writes do not delay a large
 /// one for ever.
-void WriteQueue::take_from_sweep_locked(Group& group, Room& room) {
+void WriteQueue::take_from_sweep_locked(Group& group, GroupCapacity& capacity) {
   const Sweep& sweep = sweeps_[current_];
   const std::size_t before = group.items.size();
   was_passed_by_ = false;
   if (has_only_held_) return;
   for (std::size_t looked_at = 0; looked_at < order_.size(); ++looked_at) {
-    if (sweep.left == 0 || !room.has_rows()) return;
+    if (sweep.left == 0 || !capacity.has_rows()) return;
     const Entry* const entry = sweep.entries[order_[at_]];
-    if (entry != nullptr && !take_locked(group, room, *entry)) {
+    if (entry != nullptr && !take_locked(group, capacity, *entry)) {
       was_passed_by_ = group.items.size() == before;
       return;
     }
@@ -547,11 +547,11 @@ void WriteQueue::take_from_sweep_locked(Group& group, Room& room) {
   has_only_held_ = true;
 }
 
-/// Returns false if the group has no room for the write. A write that a queued range removal covers
-/// is held until that is done.
-bool WriteQueue::take_locked(Group& group, Room& room, const Entry& entry) {
+/// Returns false if the write does not fit into the group. A write that a queued range removal
+/// covers is held until that is done.
+bool WriteQueue::take_locked(Group& group, GroupCapacity& capacity, const Entry& entry) {
   if (removals_.size() > 0 && removals_.cover(entry.write->key(), 0)) return true;
-  if (!room.use(group, *entry.write)) return false;
+  if (!capacity.use(group, *entry.write)) return false;
   const bool existed = entry.slot && entry.slot->existed;
   group.items.push_back({entry.write, entry.slot, entry.number, entry.place, existed});
   leave_sweep_locked(entry);

@@ -101,8 +101,10 @@ struct Range {
   std::string prefix;                    // empty: everything
   std::atomic<std::int64_t> removed{0};  // entries removed by commits so far
   // Guarded by the queue's mutex.
-  std::uint64_t number = 0;
-  std::uint64_t oldest = 0;  // the smallest number of the writes that it has dropped; or `number`
+  std::uint64_t number = 0;  // of all items in the order of queueing; it covers smaller ones only
+  // The smallest number of an item that ends with this command: its own, or that of a write that it
+  // has dropped. A flush up to this number waits for the command.
+  std::uint64_t oldest = 0;
   std::size_t bytes = 0;
   bool taken = false;
   bool done = false;
@@ -301,8 +303,10 @@ class WriteQueue {
   /// The newest write of a key. The table finds it by the key, which never changes.
   struct Entry {
     mutable WritePtr write;
-    mutable SlotPtr slot;          // null: no caller waits
-    mutable std::uint64_t number;  // of the oldest write whose callers this one serves
+    mutable SlotPtr slot;  // null: no caller waits
+    // The place in the order of queueing. A write that replaces another one takes over its number,
+    // so that a flush, which waits for all numbers up to one, waits for the replacement, too.
+    mutable std::uint64_t number;
     mutable SweepPlace place;
     mutable bool taken = false;  // by the worker
   };
@@ -345,7 +349,7 @@ class WriteQueue {
   std::int64_t remove_everything_locked() ASHMEMO_REQUIRES(mutex_);
 
   [[nodiscard]] std::vector<WritePtr> writes_of_sweep(std::size_t size) const;
-  void make_room_locked(std::size_t more) ASHMEMO_REQUIRES(mutex_);
+  void reserve_locked(std::size_t more) ASHMEMO_REQUIRES(mutex_);
   void join_next_sweep_locked(const Entry& entry) ASHMEMO_REQUIRES(mutex_);
   void leave_sweep_locked(const Entry& entry) ASHMEMO_REQUIRES(mutex_);
   void shorten_next_sweep_locked() ASHMEMO_REQUIRES(mutex_);
@@ -353,10 +357,11 @@ class WriteQueue {
   [[nodiscard]] bool drop_some_covered(Group& group, std::size_t sweep, std::size_t from);
   Entries::iterator drop_locked(Entries::iterator entry, const RangePtr& by)
       ASHMEMO_REQUIRES(mutex_);
-  struct Room;
-  void take_waited_locked(Group& group, Room& room) ASHMEMO_REQUIRES(mutex_);
-  void take_from_sweep_locked(Group& group, Room& room) ASHMEMO_REQUIRES(mutex_);
-  bool take_locked(Group& group, Room& room, const Entry& entry) ASHMEMO_REQUIRES(mutex_);
+  struct GroupCapacity;
+  void take_waited_locked(Group& group, GroupCapacity& capacity) ASHMEMO_REQUIRES(mutex_);
+  void take_from_sweep_locked(Group& group, GroupCapacity& capacity) ASHMEMO_REQUIRES(mutex_);
+  bool take_locked(Group& group, GroupCapacity& capacity, const Entry& entry)
+      ASHMEMO_REQUIRES(mutex_);
   void give_back_locked(const Group::Item& item) ASHMEMO_REQUIRES(mutex_);
   void release_locked(const RangePtr& range) ASHMEMO_REQUIRES(mutex_);
 

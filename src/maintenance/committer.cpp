@@ -146,8 +146,8 @@ std::vector<std::uint32_t> Committer::file_order(store::Writer& writer,
   std::sort(rows.begin(), is_new, [](const auto& a, const auto& b) { return a.rowid < b.rowid; });
   const auto by_queue = [](const auto& a, const auto& b) { return a.index < b.index; };
   for (auto first = is_new; first != rows.end();) {
-    const auto room = in_group - (first - rows.begin()) % in_group;
-    const auto last = first + std::min(room, rows.end() - first);
+    const auto left = in_group - (first - rows.begin()) % in_group;
+    const auto last = first + std::min(left, rows.end() - first);
     std::sort(first, last, by_queue);
     first = last;
   }

@@ -44,10 +44,10 @@ struct Spread {
   std::int64_t overflow_bytes;
 };
 
-Spread spread(std::int64_t length, std::int64_t most_in_page) noexcept {
-  if (length <= most_in_page) return {length, 0};
+Spread spread(std::int64_t length, std::int64_t max_in_page) noexcept {
+  if (length <= max_in_page) return {length, 0};
   const std::int64_t even = kMinInPage + (length - kMinInPage) % kOverflowCapacity;
-  const std::int64_t in_page = even <= most_in_page ? even : kMinInPage;
+  const std::int64_t in_page = even <= max_in_page ? even : kMinInPage;
   const std::int64_t pages = (length - in_page + kOverflowCapacity - 1) / kOverflowCapacity;
   return {in_page, pages * kPage};
 }

@@ -30,8 +30,8 @@ const char* vfs_of(const ConnectionOptions& options) {
 }
 
 int length_limit(std::int64_t max_value_bytes) {
-  constexpr std::int64_t most = std::numeric_limits<int>::max();
-  const auto value = std::clamp<std::int64_t>(max_value_bytes, 0, most - kBesideTheValue);
+  constexpr std::int64_t max = std::numeric_limits<int>::max();
+  const auto value = std::clamp<std::int64_t>(max_value_bytes, 0, max - kBesideTheValue);
   return static_cast<int>(value + kBesideTheValue);
 }
 

@@ -160,11 +160,11 @@ Failure no_folder(const std::string& folder, const Failure& failure) {
           ENOENT};
 }
 
-Failure too_long(std::string_view what, std::size_t bytes, std::size_t most) {
+Failure too_long(std::string_view what, std::size_t bytes, std::size_t max) {
   return {FailureKind::unavailable, 0,
           fmt::format("the {} is too long: it has {} bytes, and at most {} are possible; use a "
                       "shorter one",
-                      what, bytes, most)};
+                      what, bytes, max)};
 }
 
 // The names beside FILE must be possible, too. Otherwise empty files would remain, or a damaged
@@ -176,10 +176,10 @@ base::Status check_length(const std::string& file, const std::string& name) {
   if (name.size() > kMaxOwnBytes) return too_long("name of the file", name.size(), kMaxOwnBytes);
   const sqlite3_vfs* const vfs = sqlite3_vfs_find(nullptr);
   if (vfs == nullptr) return {};  // SQLite cannot open any file, and says why
-  // SQLite needs room for its longest suffix.
-  const std::size_t most =
+  // SQLite appends this suffix, the longest one, to the path.
+  const std::size_t max =
       static_cast<std::size_t>(vfs->mxPathname) - std::string_view("-journal").size();
-  if (file.size() > most) return too_long("whole path", file.size(), most);
+  if (file.size() > max) return too_long("whole path", file.size(), max);
   return {};
 }
 

@@ -352,24 +352,25 @@ base::Result<std::optional<StoredEntry>> Reader::entry(std::string_view key) {
 }
 
 base::Result<std::vector<StoredEntry>> Reader::page(std::string_view prefix, std::string_view after,
-                                                    int most) {
+                                                    int max_rows) {
   return guarded(connection_->handle(), "reading a page of entries", [&] {
     use_snapshot();
     std::vector<StoredEntry> found;
     KeyRange range = KeyRange::of_prefix(prefix);
     range.start_after(after);
-    while (!take_page(range, most, &found) && found.empty()) range.start_after(first_key(range));
+    while (!take_page(range, max_rows, &found) && found.empty())
+      range.start_after(first_key(range));
     return found;
   });
 }
 
 // Returns false after it stopped at an entry that is too large for this connection. Such an entry
 // counts as missing, as in a lookup.
-bool Reader::take_page(const KeyRange& range, int most, std::vector<StoredEntry>* page) {
+bool Reader::take_page(const KeyRange& range, int max_rows, std::vector<StoredEntry>* page) {
   StatementUse select(page_, database());
   select->bind_text(1, range.first());
   select->bind_value(2, range.end());
-  select->bind(3, most);
+  select->bind(3, max_rows);
   std::string from(range.first());
   std::size_t bytes = 0;
   while (bytes < kPageBytes) {

@@ -30,14 +30,16 @@ struct SnapshotRule {
 
 /// One reading connection with its statements and its snapshot. Used by one thread at a time.
 ///
-/// The transaction stays open between calls, until a commit or until it is kMaxAge old, because a
-/// read outside of a transaction costs 5 to 6 us more.
+/// The transaction stays open between calls, because a read outside of a transaction costs 5 to 6
+/// us more. The next call ends it if there was a commit since, or if it is kMaxAge old. If there is
+/// no next call, the pool ends it: at a pass of the worker, and before the log is moved or reset.
 ///
 /// After a failure it should be replaced. ReaderPool uses it further if no other can be opened.
 class Reader {
  public:
-  /// Microseconds. Our own commits end a snapshot at once; this limits how long a change of another
-  /// program stays invisible. A new snapshot each 50 ms costs a busy reader 0.01 % of its time.
+  /// Microseconds. A read after one of our commits always begins a new snapshot. This limits how
+  /// long reads miss a change of another program. A new snapshot each 50 ms costs a busy reader
+  /// 0.01 % of its time.
   static constexpr std::int64_t kMaxAge = 50'000;
 
   /// `options.immutable`: opens the file as immutable if it is at rest.
@@ -67,7 +69,7 @@ class Reader {
   [[nodiscard]] base::Status read(std::span<const Lookup> keys, RowSink& sink);
   [[nodiscard]] base::Result<std::optional<StoredEntry>> entry(std::string_view key);
   [[nodiscard]] base::Result<std::vector<StoredEntry>> page(std::string_view prefix,
-                                                            std::string_view after, int most);
+                                                            std::string_view after, int max_rows);
   [[nodiscard]] base::Result<std::vector<CalculationRow>> calculations();
   [[nodiscard]] base::Result<Totals> totals();
   [[nodiscard]] base::Result<std::int64_t> last_stamp();
@@ -102,7 +104,7 @@ class Reader {
   [[nodiscard]] bool has_row(std::int64_t rowid, std::string_view key);
   void read_by_key(const Lookup& lookup, RowSink& sink);
   [[nodiscard]] bool deliver(const Statement& found, const Lookup& lookup, RowSink& sink);
-  bool take_page(const KeyRange& range, int most, std::vector<StoredEntry>* page);
+  bool take_page(const KeyRange& range, int max_rows, std::vector<StoredEntry>* page);
   std::string first_key(const KeyRange& range);
 
   const std::unique_ptr<Connection> connection_;  // destroyed after its statements

@@ -34,7 +34,7 @@ ReaderPool::ReaderPool(std::string path, const ConnectionOptions& options, Snaps
       size_(size),
       in_place_(std::move(in_place)),
       hints_(std::move(hints)),
-      most_value_bytes_(options.max_value_bytes) {
+      max_value_bytes_(options.max_value_bytes) {
   const base::Lock lock(mutex_);
   idle_.reserve(size_.max);  // so that giving back cannot fail
 }
@@ -124,7 +124,7 @@ ReaderPool::Slot* ReaderPool::take_idle_locked() {
   slot->user = user;
   slot->busy = true;
   slot->epoch = epoch_;
-  slot->reader->allow_values_of(most_value_bytes_);
+  slot->reader->allow_values_of(max_value_bytes_);
   return slot;
 }
 
@@ -156,7 +156,7 @@ base::Result<std::unique_ptr<Reader>> ReaderPool::open_reader(const Slot& slot) 
   const base::FileSizeSignalBlock block;
   if (const auto found = in_place_(); !found) return found.failure();
   ConnectionOptions options = options_;
-  options.max_value_bytes = most_value_bytes_;
+  options.max_value_bytes = max_value_bytes_;
   if (slot.is_extra) options.cache_bytes = std::min(options.cache_bytes, kExtraCacheBytes);
   auto reader = Reader::open(path_, options, rule_, hints_);
   if (!reader) return reader;

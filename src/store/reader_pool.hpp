@@ -93,7 +93,7 @@ class ReaderPool {
   [[nodiscard]] base::Result<Lease> dedicated() ASHMEMO_EXCLUDES(mutex_);
 
   /// Readers leased from now on can read values of this size.
-  void allow_values_of(std::int64_t bytes) noexcept { most_value_bytes_ = bytes; }
+  void allow_values_of(std::int64_t bytes) noexcept { max_value_bytes_ = bytes; }
   /// Ends the snapshots of idle readers that are at least `max_age` old (microseconds).
   void release_snapshots(std::int64_t max_age) noexcept ASHMEMO_EXCLUDES(mutex_);
   /// Ends the current snapshots of all readers; a reader in use does it at the end of its read.
@@ -124,7 +124,7 @@ class ReaderPool {
   const std::function<base::Status()> in_place_;
   const std::shared_ptr<RowidHints> hints_;
 
-  std::atomic<std::int64_t> most_value_bytes_;
+  std::atomic<std::int64_t> max_value_bytes_;
   base::Mutex mutex_ ASHMEMO_LOCK_LEVEL(3);
   base::Condition changed_;  // a reader in use was given back or removed
   base::Condition free_;     // a reader is idle, or another one may be opened

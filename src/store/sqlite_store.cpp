@@ -87,8 +87,8 @@ class SqliteStore final : public Store {
     return with_reader([&](Reader& reader) { return reader.entry(key); });
   }
   base::Result<std::vector<StoredEntry>> page(std::string_view prefix, std::string_view after,
-                                              int most) override {
-    return with_reader([&](Reader& reader) { return reader.page(prefix, after, most); });
+                                              int max_rows) override {
+    return with_reader([&](Reader& reader) { return reader.page(prefix, after, max_rows); });
   }
   base::Result<std::vector<CalculationRow>> calculations() override {
     return with_reader([](Reader& reader) { return reader.calculations(); });

@@ -65,33 +65,34 @@ class Writer {
   /// changes nothing, if the value is too large to be written again.
   [[nodiscard]] virtual base::Result<bool> reinsert(std::int64_t rowid, const Placement& to) = 0;
 
-  // Bounded deletions: at most `limit` rows, and at most 4 MiB of byte_size after the first row. An
-  // empty result means that no row remains.
+  // Bounded deletions: at most `max_rows` rows, and at most 4 MiB of byte_size after the first row.
+  // An empty result means that no row remains.
   using Deleted = std::vector<DeletedRow>;
-  [[nodiscard]] virtual base::Result<Deleted> delete_prefix(std::string_view prefix, int limit) = 0;
+  [[nodiscard]] virtual base::Result<Deleted> delete_prefix(std::string_view prefix,
+                                                            int max_rows) = 0;
   struct Due {
     Deleted rows;
     bool more = false;  // more rows are due
   };
   /// Deletes rows whose keep_until (or expires_at, if that is NULL) is at most `now`. Rows that
   /// stay cost nothing.
-  [[nodiscard]] virtual base::Result<Due> delete_due(std::int64_t now, int limit) = 0;
+  [[nodiscard]] virtual base::Result<Due> delete_due(std::int64_t now, int max_rows) = 0;
   /// Deletes rows that were computed after `now`, a moment in the future. Looks at no more than
-  /// `limit` rows, and only at rows that were placed in their queues after `now` and after
+  /// `max_rows` rows, and only at rows that were placed in their queues after `now` and after
   /// `*stamp`, in that order. Sets `*stamp` to the place of the last one, so no row is looked at
   /// twice. Does not find a row that kept its place when its value was replaced.
   [[nodiscard]] virtual base::Result<Due> delete_future(std::int64_t now, std::int64_t* stamp,
-                                                        int limit) = 0;
-  /// Looks at `limit` rows after `*rowid` and deletes entries of retired calculations. Sets
+                                                        int max_rows) = 0;
+  /// Looks at `max_rows` rows after `*rowid` and deletes entries of retired calculations. Sets
   /// `*rowid` to the last row that it looked at; nullopt at the end of the table.
   [[nodiscard]] virtual base::Result<Deleted> delete_retired(std::optional<std::int64_t>* rowid,
-                                                             int limit) = 0;
+                                                             int max_rows) = 0;
   /// Deletes everything at once. It costs the pages, not the rows, and returns no keys.
   [[nodiscard]] virtual base::Result<std::int64_t> delete_everything() = 0;
   /// The oldest rows of one eviction queue, oldest first. Every row that is not in the probation
   /// queue belongs to the main queue.
   [[nodiscard]] virtual base::Result<std::vector<Candidate>> oldest(std::int64_t queue,
-                                                                    int limit) = 0;
+                                                                    int max_rows) = 0;
 
   // Calculations. An existing row keeps its counters when it is put again, unless the new row is
   // retired; then it gets the counters of the new row.
@@ -192,7 +193,7 @@ class Store {
   /// keys. A page may end early, at 4 MiB of keys and values. Only an empty page is the end.
   [[nodiscard]] virtual base::Result<std::vector<StoredEntry>> page(std::string_view prefix,
                                                                     std::string_view after,
-                                                                    int limit) = 0;
+                                                                    int max_rows) = 0;
   /// By id. Retired rows have no texts.
   [[nodiscard]] virtual base::Result<std::vector<CalculationRow>> calculations() = 0;
   /// The totals in the file. For read-only access; a writer knows them without reading.

@@ -518,19 +518,19 @@ constexpr std::int64_t kMaxBytes = 4 * 1024 * 1024;
 
 /// The rows that one step deletes, within its bounds.
 struct SqliteWriter::Taken {
-  explicit Taken(int most_rows) : most(static_cast<std::size_t>(std::max(most_rows, 0))) {}
+  explicit Taken(int limit) : max_rows(static_cast<std::size_t>(std::max(limit, 0))) {}
 
   /// Returns false if the bounds allow no further row.
   bool add(const Statement& row) {
     const std::int64_t size = std::max<std::int64_t>(row.integer(1), 0);
-    full = full || rows.size() >= most || (!rows.empty() && size > kMaxBytes - bytes);
+    full = full || rows.size() >= max_rows || (!rows.empty() && size > kMaxBytes - bytes);
     if (full) return false;
     rows.push_back(deleted_row(row, row.text(7)));
     bytes += std::clamp<std::int64_t>(size, 0, kMaxBytes);
     return true;
   }
 
-  std::size_t most;
+  std::size_t max_rows;
   Deleted rows;
   std::int64_t bytes = 0;
   bool full = false;
@@ -541,15 +541,15 @@ Writer::Deleted SqliteWriter::delete_rows(Taken&& taken) {
   return std::move(taken.rows);
 }
 
-base::Result<Writer::Deleted> SqliteWriter::delete_prefix(std::string_view prefix, int most) {
+base::Result<Writer::Deleted> SqliteWriter::delete_prefix(std::string_view prefix, int max_rows) {
   return change_by_keys("removing entries by prefix", [&] {
-    Taken taken(most);
+    Taken taken(max_rows);
     {
       const KeyRange range = KeyRange::of_prefix(prefix);
       StatementUse select = use(&WriterSql::in_key_range);
       select->bind_text(1, range.first());
       select->bind_value(2, range.end());
-      select->bind(3, most);
+      select->bind(3, max_rows);
       while (select->step()) {
         require_key(*select, 7, select->text(9));
         if (!taken.add(*select)) break;
@@ -559,9 +559,9 @@ base::Result<Writer::Deleted> SqliteWriter::delete_prefix(std::string_view prefi
   });
 }
 
-base::Result<Writer::Due> SqliteWriter::delete_due(std::int64_t now, int most) {
+base::Result<Writer::Due> SqliteWriter::delete_due(std::int64_t now, int max_rows) {
   return change_by_keys("removing expired entries", [&] {
-    Taken taken(most);
+    Taken taken(max_rows);
     {
       StatementUse select = use(&WriterSql::due);
       select->bind(1, now);
@@ -592,10 +592,10 @@ base::Result<Writer::Due> SqliteWriter::delete_future(std::int64_t now, std::int
 }
 
 base::Result<Writer::Deleted> SqliteWriter::delete_retired(std::optional<std::int64_t>* rowid,
-                                                           int most) {
+                                                           int max_rows) {
   return change_by_keys("removing entries of retired calculations", [&] {
     const std::vector<std::int64_t> retired = retired_calculations();
-    Taken taken(most);
+    Taken taken(max_rows);
     if (retired.empty() || !look_for(retired, rowid, &taken)) *rowid = std::nullopt;
     return delete_rows(std::move(taken));
   });
@@ -606,7 +606,7 @@ bool SqliteWriter::look_for(const std::vector<std::int64_t>& calculations,
                             std::optional<std::int64_t>* rowid, Taken* taken) {
   StatementUse select = use(&WriterSql::after_rowid);
   select->bind(1, rowid->value_or(std::numeric_limits<std::int64_t>::min()));
-  for (std::size_t looked_at = 0; looked_at < taken->most; ++looked_at) {
+  for (std::size_t looked_at = 0; looked_at < taken->max_rows; ++looked_at) {
     if (!select->step()) return false;
     const std::int64_t calculation = select->integer(2);
     const bool wanted = std::binary_search(calculations.begin(), calculations.end(), calculation);
@@ -632,11 +632,11 @@ base::Result<std::int64_t> SqliteWriter::delete_everything() {
   });
 }
 
-base::Result<std::vector<Candidate>> SqliteWriter::oldest(std::int64_t queue, int most) {
+base::Result<std::vector<Candidate>> SqliteWriter::oldest(std::int64_t queue, int max_rows) {
   return change_by_keys("looking for the oldest entries", [&] {
     const bool probation = queue == kProbationQueue;
     StatementUse select = use(probation ? &WriterSql::oldest_on_probation : &WriterSql::oldest);
-    select->bind(1, most);
+    select->bind(1, max_rows);
     std::vector<Candidate> candidates;
     while (select->step()) {
       candidates.push_back({select->integer(0), std::string(select->text(1)), select->integer(2),

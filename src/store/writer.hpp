@@ -41,12 +41,12 @@ class SqliteWriter final : public Writer {
   base::Result<std::optional<DeletedRow>> delete_damaged(std::int64_t rowid) override;
   base::Result<bool> reinsert(std::int64_t rowid, const Placement& to) override;
 
-  base::Result<Deleted> delete_prefix(std::string_view prefix, int limit) override;
-  base::Result<Due> delete_due(std::int64_t now, int limit) override;
-  base::Result<Due> delete_future(std::int64_t now, std::int64_t* stamp, int limit) override;
-  base::Result<Deleted> delete_retired(std::optional<std::int64_t>* rowid, int limit) override;
+  base::Result<Deleted> delete_prefix(std::string_view prefix, int max_rows) override;
+  base::Result<Due> delete_due(std::int64_t now, int max_rows) override;
+  base::Result<Due> delete_future(std::int64_t now, std::int64_t* stamp, int max_rows) override;
+  base::Result<Deleted> delete_retired(std::optional<std::int64_t>* rowid, int max_rows) override;
   base::Result<std::int64_t> delete_everything() override;
-  base::Result<std::vector<Candidate>> oldest(std::int64_t queue, int limit) override;
+  base::Result<std::vector<Candidate>> oldest(std::int64_t queue, int max_rows) override;
 
   base::Status put_calculation(const CalculationRow& row) override;
   base::Status add_counters(const CalculationRow& deltas) override;

@@ -60,8 +60,9 @@ check_ranges() {
   done
 }
 
-# Each program of test/headers/mistakes has one usual mistake. The first error names it in a
-# sentence of this library, and few lines follow.
+# Each program of test/headers/mistakes has one usual mistake. The only error names it in a sentence
+# of this library. At most five lines follow it. Excerpts of the sources are not counted, and neither
+# are the lines before the error, in which the compiler says which calls led to it.
 check_mistakes() {
   local compiler mistake
   for compiler in g++ clang++; do
@@ -79,8 +80,8 @@ explains_mistake() {
     printf 'it compiles\n'
     return 1
   }
-  lines=$(grep -E '(error|warning|note):' <<<"$output")
-  [[ $(head -1 <<<"$lines") == *error:*ashmemo:* && $(wc -l <<<"$lines") -le 6 ]] || {
+  lines=$(sed -n '/error:.*ashmemo:/,$p' <<<"$output" | lines_with '^[^ ]+: |^In file')
+  [[ $(grep -cE 'error:' <<<"$output") == 1 && -n $lines && $(wc -l <<<"$lines") -le 6 ]] || {
     printf '%s\n' "$output"
     return 1
   }

@@ -5,7 +5,7 @@ usage: plain_english.py [--list] [--limit N] [FILE...]
 
 Without FILE it reads all tracked sources and documents. It fails if a folder has more than N idioms
 (default 5) in 1,000 lines of prose. --list prints each place. A found place is a hint, not a verdict: some
-are good English. See "Writing" in .github/CONTRIBUTING.md.
+are good English. See "Style" in .github/CONTRIBUTING.md.
 """
 import argparse
 import collections

@@ -45,11 +45,11 @@ class FakeStore final : public store::Store {
   }
 
   Result<std::vector<store::StoredEntry>> page(std::string_view prefix, std::string_view after,
-                                               int most) override {
+                                               int max_rows) override {
     if (closed_) return gone();
     std::vector<store::StoredEntry> out;
     for (const auto& [key, row] : file_->state()->rows) {
-      if (out.size() == static_cast<std::size_t>(most)) break;
+      if (out.size() == static_cast<std::size_t>(max_rows)) break;
       if (key.starts_with(prefix) && key > after) out.push_back(entry_of(key, row));
     }
     return out;

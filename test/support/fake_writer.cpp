@@ -177,34 +177,34 @@ class FakeWriter final : public store::Writer {
     return true;
   }
 
-  Result<Deleted> delete_prefix(std::string_view prefix, int most) override {
+  Result<Deleted> delete_prefix(std::string_view prefix, int max_rows) override {
     return delete_where(
-        most, [&](const std::string& key, const FakeRow&) { return key.starts_with(prefix); });
+        max_rows, [&](const std::string& key, const FakeRow&) { return key.starts_with(prefix); });
   }
 
-  Result<Due> delete_due(std::int64_t now, int most) override {
+  Result<Due> delete_due(std::int64_t now, int max_rows) override {
     const auto is_due = [now](const std::string&, const FakeRow& row) {
       return row.deadlines.keep_until <= now;
     };
     Due due;
-    due.rows = delete_where(most, is_due);
+    due.rows = delete_where(max_rows, is_due);
     due.more = std::any_of(state_.rows.begin(), state_.rows.end(),
                            [&](const auto& each) { return is_due(each.first, each.second); });
     return due;
   }
 
-  Result<Due> delete_future(std::int64_t now, std::int64_t*, int most) override {
+  Result<Due> delete_future(std::int64_t now, std::int64_t*, int max_rows) override {
     const auto is_due = [now](const std::string&, const FakeRow& row) {
       return row.deadlines.computed_at > now;
     };
     Due due;
-    due.rows = delete_where(most, is_due);
+    due.rows = delete_where(max_rows, is_due);
     due.more = std::any_of(state_.rows.begin(), state_.rows.end(),
                            [&](const auto& each) { return is_due(each.first, each.second); });
     return due;
   }
 
-  Result<Deleted> delete_retired(std::optional<std::int64_t>* rowid, int most) override {
+  Result<Deleted> delete_retired(std::optional<std::int64_t>* rowid, int max_rows) override {
     const Alone alone = change();
     std::map<std::int64_t, std::string> later;
     for (const auto& [key, row] : state_.rows) {
@@ -213,7 +213,7 @@ class FakeWriter final : public store::Writer {
     Deleted removed;
     int looked_at = 0;
     for (const auto& [id, key] : later) {
-      if (looked_at++ == most) return removed;
+      if (looked_at++ == max_rows) return removed;
       *rowid = id;
       const auto found = state_.rows.find(key);
       const auto calculation = state_.calculations.find(found->second.calculation_id);
@@ -234,7 +234,7 @@ class FakeWriter final : public store::Writer {
     return removed;
   }
 
-  Result<std::vector<store::Candidate>> oldest(std::int64_t queue, int most) override {
+  Result<std::vector<store::Candidate>> oldest(std::int64_t queue, int max_rows) override {
     const Alone alone = change();
     std::vector<store::Candidate> out;
     for (const auto& [key, row] : state_.rows) {
@@ -245,7 +245,8 @@ class FakeWriter final : public store::Writer {
     std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) {
       return std::pair(a.inserted_at, a.accessed_at) < std::pair(b.inserted_at, b.accessed_at);
     });
-    if (out.size() > static_cast<std::size_t>(most)) out.resize(static_cast<std::size_t>(most));
+    if (out.size() > static_cast<std::size_t>(max_rows))
+      out.resize(static_cast<std::size_t>(max_rows));
     return out;
   }
 
@@ -370,7 +371,7 @@ class FakeWriter final : public store::Writer {
   }
 
   template <class Wanted>
-  Deleted delete_where(int most, Wanted wanted) {
+  Deleted delete_where(int max_rows, Wanted wanted) {
     const Alone alone = change();
     Deleted removed;
     std::int64_t bytes = 0;
@@ -378,7 +379,7 @@ class FakeWriter final : public store::Writer {
       const auto row = at++;
       if (!wanted(row->first, row->second)) continue;
       bytes += row->second.byte_size;
-      const bool full = removed.size() == static_cast<std::size_t>(most) ||
+      const bool full = removed.size() == static_cast<std::size_t>(max_rows) ||
                         (!removed.empty() && bytes > kMaxBytes);
       if (full) break;
       removed.push_back(deleted_row(row->first, row->second));

@@ -49,23 +49,23 @@ class FaultyWriter final : public store::Writer {
   Result<bool> reinsert(std::int64_t rowid, const store::Placement& to) override {
     return change(Call::reinsert, [&] { return inner_.reinsert(rowid, to); });
   }
-  Result<Deleted> delete_prefix(std::string_view prefix, int most) override {
-    return change(Call::delete_prefix, [&] { return inner_.delete_prefix(prefix, most); });
+  Result<Deleted> delete_prefix(std::string_view prefix, int max_rows) override {
+    return change(Call::delete_prefix, [&] { return inner_.delete_prefix(prefix, max_rows); });
   }
-  Result<Due> delete_future(std::int64_t now, std::int64_t* stamp, int most) override {
-    return change(Call::delete_due, [&] { return inner_.delete_future(now, stamp, most); });
+  Result<Due> delete_future(std::int64_t now, std::int64_t* stamp, int max_rows) override {
+    return change(Call::delete_due, [&] { return inner_.delete_future(now, stamp, max_rows); });
   }
-  Result<Due> delete_due(std::int64_t now, int most) override {
-    return change(Call::delete_due, [&] { return inner_.delete_due(now, most); });
+  Result<Due> delete_due(std::int64_t now, int max_rows) override {
+    return change(Call::delete_due, [&] { return inner_.delete_due(now, max_rows); });
   }
-  Result<Deleted> delete_retired(std::optional<std::int64_t>* rowid, int most) override {
-    return change(Call::delete_retired, [&] { return inner_.delete_retired(rowid, most); });
+  Result<Deleted> delete_retired(std::optional<std::int64_t>* rowid, int max_rows) override {
+    return change(Call::delete_retired, [&] { return inner_.delete_retired(rowid, max_rows); });
   }
   Result<std::int64_t> delete_everything() override {
     return change(Call::delete_everything, [&] { return inner_.delete_everything(); });
   }
-  Result<std::vector<store::Candidate>> oldest(std::int64_t queue, int most) override {
-    return change(Call::oldest, [&] { return inner_.oldest(queue, most); });
+  Result<std::vector<store::Candidate>> oldest(std::int64_t queue, int max_rows) override {
+    return change(Call::oldest, [&] { return inner_.oldest(queue, max_rows); });
   }
   Status put_calculation(const store::CalculationRow& row) override {
     return change(Call::put_calculation, [&] { return inner_.put_calculation(row); });
@@ -120,8 +120,8 @@ class FaultyStore final : public store::Store {
     return call(Call::entry, [&] { return inner_->entry(key); });
   }
   Result<std::vector<store::StoredEntry>> page(std::string_view prefix, std::string_view after,
-                                               int most) override {
-    return call(Call::page, [&] { return inner_->page(prefix, after, most); });
+                                               int max_rows) override {
+    return call(Call::page, [&] { return inner_->page(prefix, after, max_rows); });
   }
   Result<std::vector<store::CalculationRow>> calculations() override {
     return call(Call::calculations, [&] { return inner_->calculations(); });

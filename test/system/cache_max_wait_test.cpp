@@ -110,7 +110,7 @@ struct Item {
   int id;
 };
 
-/// A value. The queue has room for only one of this size.
+/// A value. The queue holds only one of this size.
 std::string large() { return std::string(60'000, 'x'); }
 
 std::size_t put_three(Cache& cache, const std::string& value) {

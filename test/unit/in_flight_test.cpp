@@ -101,7 +101,7 @@ TEST_SUITE("unit") {
     CHECK(too_many < covered / 100);
   }
 
-  TEST_CASE("the removal filter misses no key among more removals than it has room for") {
+  TEST_CASE("the removal filter misses no key among more removals than it has buckets") {
     RemovalFilter filter;
     for (int i = 0; i < 10'000; ++i) filter.add_key(std::to_string(i));
     int missed = 0;

@@ -71,12 +71,12 @@ struct PathFixture : FakeEngine {
 using Read = std::function<std::optional<std::string>(PathFixture&)>;
 
 std::vector<std::int64_t> counted(PathFixture& fake) {
-  const engine::ReadSums sums = fake.engine.counters.reads.sums();
+  const ashmemo::Stats sums = fake.engine.counters.reads.sums();
   std::vector<std::int64_t> all{sums.hits,
                                 sums.stale_hits,
                                 sums.memory_hits,
                                 sums.misses,
-                                sums.saved_us,
+                                sums.saved.count(),
                                 sums.touches_marked,
                                 sums.touches_coalesced,
                                 sums.touches_unplaced,

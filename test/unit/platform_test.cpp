@@ -563,9 +563,9 @@ TEST_SUITE("unit") {
     const auto exact = ashmemo::system_clock();
     for (int i = 0; i < 1'000; ++i) {
       const std::int64_t before = exact->wall_now();
-      const std::int64_t rough = rough_wall_now();
-      CHECK(rough <= exact->wall_now());
-      CHECK(rough > before - ashmemo::engine::CoarseClock::kMaxBehind);
+      const std::int64_t coarse = coarse_wall_now();
+      CHECK(coarse <= exact->wall_now());
+      CHECK(coarse > before - ashmemo::engine::CoarseClock::kMaxBehind);
     }
   }
 }

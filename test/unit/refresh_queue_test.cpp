@@ -121,15 +121,15 @@ TEST_SUITE("unit") {
     queue.ask(queue.two, {"other"});
     // Each batch runs inside of the one before, as if each had its own thread.
     int running = 0;
-    int most_of_one = 0;
+    int max_of_one = 0;
     queue.while_running = [&](const std::string& key) {
       const bool is_of_one = key != "other";
-      if (is_of_one) most_of_one = std::max(most_of_one, ++running);
+      if (is_of_one) max_of_one = std::max(max_of_one, ++running);
       (void)queue.executor->run_one();
       if (is_of_one) --running;
     };
     queue.run_all();
-    CHECK(most_of_one == RefreshQueue::kMaxRunning);
+    CHECK(max_of_one == RefreshQueue::kMaxRunning);
     CHECK(queue.ran.size() == 5);
     CHECK(queue.queue->dropped() == 0);
   }

@@ -101,6 +101,7 @@ TEST_SUITE("unit") {
     const auto refusal = [&](const char* name, const CachePolicy& policy) {
       return error_of([&] { blog.posts.cache_calculation(name, policy); });
     };
+    CHECK(contains(refusal("wrods", {}), "'Post' has no calculation 'wrods'"));
     CHECK(contains(refusal("wrods", {}), "length, opaque"));
     CHECK(error_code_of([&] { blog.posts.cache_calculation("wrods", {}); }) == kUnknown);
     CHECK(contains(refusal("opaque", {}), "'opaque'"));
@@ -179,7 +180,8 @@ TEST_SUITE("unit") {
       shapes.cache_calculation("id", {.ttl = 1s, .stale_while_revalidate = 1s});
     };
     CHECK(error_code_of(stale_shapes) == kMisuse);
-    CHECK(contains(error_of(stale_shapes), "polymorphic"));
+    CHECK(contains(error_of(stale_shapes), "'id' of 'Shape'"));
+    CHECK(contains(error_of(stale_shapes), "its records are polymorphic"));
     shapes.cache_calculation("id", {.ttl = 1s, .stale_if_error = 1s});
 
     auto& uniques = blog.registry.resource<Unique>("Unique", [](const Unique& u) { return *u.id; });
@@ -188,7 +190,8 @@ TEST_SUITE("unit") {
       uniques.cache_calculation("number", {.ttl = 1s, .stale_while_revalidate = 1s});
     };
     CHECK(error_code_of(stale) == kMisuse);
-    CHECK(contains(error_of(stale), "copied"));
+    CHECK(contains(error_of(stale), "'number' of 'Unique'"));
+    CHECK(contains(error_of(stale), "its records cannot be copied"));
     uniques.cache_calculation("number", {.ttl = 1h});
     CHECK(number(Unique{}) == 7);
     CHECK(number.cached(Unique{}) == 7);

@@ -66,7 +66,7 @@ TEST_SUITE("unit") {
       CHECK(counters->saved_us.get() == 700);
     }
     CHECK(fake.engine.counters.reads.sums().misses == 2);
-    CHECK(fake.engine.counters.reads.sums().saved_us == 700);
+    CHECK(fake.engine.counters.reads.sums().saved.count() == 700);
   }
 
   TEST_CASE("several hits of a stored or pending entry are coalesced into one touch") {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -32,7 +33,8 @@ constexpr std::array<Mark, kSummarySystems.size() - 1> kMarks{
 constexpr int kHeightOfLine = 26;
 constexpr int kHeightOfRest = 130;
 
-// The background is transparent, and the text has a colour that is readable on white and on black.
+// Viewers that know no style sheets show lines and text in this grey, which is readable on white
+// and on black.
 // {0}: height, {1}: output file, {2}: last line, {3}: names of the lines.
 constexpr const char* kHead = R"(set terminal svg size 900,{0} noenhanced font "sans-serif,14"
 set output {1}
@@ -52,6 +54,20 @@ set xlabel "time of ashmemo / time of the other store\nleft of 1, ashmemo is fas
   textcolor rgb text
 set arrow from 1, graph 0 to 1, graph 1 nohead linecolor rgb text linewidth 2
 )";
+
+// The plot has its own background, because the page around it may be light although the system is
+// dark. The colours are those of examples/guides/how-it-works.svg.
+constexpr std::string_view kStyle = R"css(<style>
+  #gnuplot_canvas > rect { fill: #ffffff; stroke: #d0d7de; }
+  text { fill: #1f2328; }
+  path[stroke^="rgb(119"] { stroke: #57606a; }
+  @media (prefers-color-scheme: dark) {
+    #gnuplot_canvas > rect { fill: #0d1117; stroke: #30363d; }
+    text { fill: #f0f6fc; }
+    path[stroke^="rgb(119"] { stroke: #9ea7b3; }
+  }
+</style>
+)css";
 
 /// A string of gnuplot's language.
 std::string gnuplot_text(std::string_view text) {
@@ -113,18 +129,28 @@ std::string script_of(const Rows& rows, const std::string& path) {
   return head_of(lines, path) + points + plots + '\n';
 }
 
+/// The text of the plot in this file, with the style sheet before its first element.
+std::string with_style(const std::string& path) {
+  std::ifstream file(path);
+  std::string svg{std::istreambuf_iterator<char>(file), {}};
+  svg.insert(std::min(svg.find("<g "), svg.size()), kStyle);
+  return svg;
+}
+
 }  // namespace
 
 void write_plot(const Rows& rows, const std::string& path) {
   const ScratchDirectory directory;
   const std::string script = directory.file("plot.gnuplot");
-  std::ofstream file(script);
-  file << script_of(rows, path);
-  file.close();
-  if (!file || std::system(fmt::format("gnuplot '{}'", script).c_str()) != 0) {
+  const std::string drawn = directory.file("plot.svg");
+  std::ofstream(script) << script_of(rows, drawn);
+  if (std::system(fmt::format("gnuplot '{}'", script).c_str()) != 0) {
     throw std::runtime_error(
         fmt::format("could not draw {}: gnuplot is not installed or failed", path));
   }
+  std::ofstream file(path);
+  file << with_style(drawn);
+  if (!file.flush()) throw std::runtime_error("could not write " + path);
 }
 
 }  // namespace ashmemo::bench
