@@ -15,8 +15,8 @@
 // thread could not start, puts and reads do it, too, once a second. Such a call delivers the events
 // that are queued when its work is done, and those that were queued meanwhile. The worker's thread,
 // or without it the next such call, delivers later ones. A read-only cache has no worker: there
-// `flush`, `run_maintenance`, `compact`, `check`, `backup` and `close` call the hooks. Until then at
-// most 1,000 notices wait; older ones are dropped and counted in the text of the next one.
+// `flush`, `run_maintenance`, `compact`, `check`, `backup` and `close` call the hooks. Until then
+// at most 1,000 notices wait; older ones are dropped and counted in the text of the next one.
 //
 // Slow hooks delay the worker: at most about 10,000 removals wait for them. Then nothing is written
 // until they return, and a full queue drops puts.

@@ -35,7 +35,8 @@ class Core {
   ~Core();
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
-  /// A second caller waits until the first one has released the file, except in a hook or a refresh.
+  /// A second caller waits until the first one has released the file, except in a hook or a
+  /// refresh.
   void close();
 
   // The calls of Cache of the same names.
