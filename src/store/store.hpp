@@ -159,8 +159,8 @@ struct OpenOptions {
   std::shared_ptr<Clock> clock;
   std::shared_ptr<RowidHints> hints;  // null: each row is searched by its key
   /// Not empty: why `corrupt_file` was found corrupt while it was open, by two connections. That
-  /// file is quarantined even if it looks intact, because opening does not read the entries. Another
-  /// file at the path is checked as usual.
+  /// file is quarantined even if it looks intact, because opening does not read the entries.
+  /// Another file at the path is checked as usual.
   std::string found_corrupt;
   base::FileIdentity corrupt_file;
   /// `corrupt_file` replaced another one a moment ago, whose copy is kept instead.
