@@ -79,7 +79,7 @@ std::vector<std::int64_t> counted(PathFixture& fake) {
                                 sums.saved.count(),
                                 sums.touches_marked,
                                 sums.touches_coalesced,
-                                sums.touches_unplaced,
+                                sums.touches_dropped,
                                 fake.engine.counters.undecodable.get()};
   for (const std::int64_t row : fake.engine.access_buffer.rows()) {
     const auto touch = fake.engine.access_buffer.take(row);
