@@ -176,7 +176,6 @@ void RefreshQueue::finish(BatchPtr batch) noexcept {
     const auto lane = lanes_.find(batch->calculation_);
     --lane->second.running;
     erase_if_empty_locked(lane);
-    if (!needs_task_locked()) return;
   }
   try {
     auto task = std::make_shared<Task>(shared_from_this());

@@ -86,7 +86,7 @@ TEST_SUITE("unit") {
       CAPTURE(before);
       Catalog catalog;
       failed = without_memory(before, [&] { (void)catalog.add("Post", "words", 1, "ttl 1h"); });
-      (void)catalog.load({});
+      catalog.give_back_unwritten(catalog.load({}));
       const auto words = catalog.add("Post", "words", 1, "ttl 1h");
       CHECK(words->id > 0);
       CHECK(catalog.is_current(words->id));
@@ -498,9 +498,9 @@ TEST_SUITE("unit") {
     const Rows taken = catalog.take_unwritten();
     CHECK(ids_of(taken) == Ids{7, 8});
     catalog.give_back_unwritten(taken);  // they are in the file, but the commit reported a failure
-    (void)catalog.load({without_texts(7), row(8, "words", 1)});
-    CHECK(ids_of(catalog.take_unwritten()) == Ids{8});
-    CHECK(ids_of(catalog.retired()) == Ids{7});
+    // It is not certain that this process wrote row 8, so its results do not answer.
+    CHECK(ids_of(catalog.load({without_texts(7), row(8, "words", 1)})) == Ids{8, 9});
+    CHECK(ids_of(catalog.retired()) == Ids{7, 8});
   }
 
   TEST_CASE("rows that could not be written are taken again with their current counters") {
