@@ -78,7 +78,11 @@ Status MaintenancePass::on_store(const std::function<Status(store::Store&)>& wor
     if (!store || store->writer() == nullptr) return not_writable(store.get());
     Status done = work(*store);
     watch_device(store, done);
-    if (done.ok() || store->is_log_in_place()) return done;
+    if (done.ok()) return done;
+    const bool is_damage_suspected =
+        engine_.store.corruption() && !engine_.store.is_corruption_certain();
+    if (is_damage_suspected && tries == 1) continue;  // on new connections
+    if (store->is_log_in_place()) return done;
     supervisor_.look_at_file();
     if (tries < kMaxTries) continue;
     supervisor_.postpone(done.failure());

@@ -19,8 +19,8 @@ namespace ashmemo::maintenance {
 ///
 /// A file is quarantined only if two connections find damage. The store repeats a read on another
 /// connection by itself. After damage that the writer or an opening finds, the file is opened again
-/// with new connections. The next pass repeats the work that failed. If it finds damage within an
-/// hour, the damage is certain.
+/// with new connections, and the pass repeats its work once. If this or later work finds damage
+/// within an hour, the damage is certain.
 ///
 /// If the file cannot be opened for writing because the disk is full or read-only, or because this
 /// user may not write there, it is only read until that works. It is closed before each try,
