@@ -8,7 +8,6 @@
 #include <chrono>
 #include <csignal>
 #include <cstdint>
-#include <cstdlib>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -23,6 +22,7 @@
 
 #include "support/allocations.hpp"
 #include "support/rendezvous.hpp"
+#include "support/sanitized.hpp"
 #include "support/watchdog.hpp"
 
 using ashmemo::base::ThreadPool;
@@ -41,7 +41,10 @@ TEST_SUITE("unit") {
     events.happened("released");
   }
 
-  TEST_CASE("a child that a task has forked ends when the task returns") {
+  // ThreadSanitizer does not let the last thread of a forked child end. AddressSanitizer then
+  // reports the memory of the parent's threads.
+  TEST_CASE("a child that a task has forked ends when the task returns" *
+            doctest::skip(ashmemo::test::kIsSanitized)) {
     Events events;
     ThreadPool pool(1);
     int status = -1;
@@ -51,8 +54,7 @@ TEST_SUITE("unit") {
         sigset_t all;
         sigfillset(&all);
         (void)::pthread_sigmask(SIG_UNBLOCK, &all, nullptr);
-        ::alarm(20);                            // ends a child that hangs
-        (void)std::atexit([] { ::_exit(0); });  // a sanitizer would report the parent's memory
+        ::alarm(20);  // ends a child that hangs
         return;
       }
       (void)::waitpid(child, &status, 0);
