@@ -137,8 +137,8 @@ void Core::close() {
   engine.executor.give_up();
 }
 
-// Another thread closes the cache. That thread may wait for a hook or a refresh, so these wait for
-// nobody. In a forked child it does not exist.
+// Another thread closes the cache. It may wait for a hook or a refresh, so a call inside these
+// returns at once. In a forked child the other thread does not exist.
 void Core::wait_until_released() const {
   const bool is_waited_for = worker.is_in_hook() || engine::Refreshing::is_here() ||
                              closing_thread_.load() == std::this_thread::get_id();

@@ -381,22 +381,25 @@ void Load::refresh(const engine::RefreshBatch& batch) {
   keep();
 }
 
+// Null: the run stores no results of a calculation, or the cache is out of use.
+engine::CalculationState* Load::state_of(std::size_t run) const {
+  return engine_.is_out_of_use() ? nullptr : queries_[runs_[run].first_query].calculation;
+}
+
 // The groups in which the records of a run are computed. Normally this is one group, and one batch.
 // Records whose last batch threw form groups by the size that their next batch may have. A group
 // begins at a random record, because a run may skip the last ones, and these must not always be the
 // same ones.
 std::vector<Load::Group> Load::groups_of(std::size_t run,
                                          const std::vector<std::size_t>& records) const {
-  if (!runs_[run].one_call || !runs_[run].keeping) return {Group{records, records.size()}};
-  engine::CalculationState* const state = queries_[runs_[run].first_query].calculation;
-  if (state == nullptr || engine_.is_out_of_use()) return {Group{records, records.size()}};
-  engine::FailedRecords& failed = state->failed_records;
+  const bool is_kept = runs_[run].one_call && runs_[run].keeping;
+  engine::CalculationState* const state = is_kept ? state_of(run) : nullptr;
+  if (state == nullptr || state->failed_records.empty()) return {Group{records, records.size()}};
   const std::int64_t now = engine_.clock->steady_now();
-  if (!failed.empty()) failed.forget_old(base::subtract_saturated(now, kDividedFor));
-  if (failed.empty()) return {Group{records, records.size()}};
+  state->failed_records.forget_old(base::subtract_saturated(now, kDividedFor));
   std::map<std::size_t, std::vector<std::size_t>> by_max;
   for (const std::size_t record : records) {
-    by_max[failed.max_batch(queries_[query_of(run, record)].key)].push_back(record);
+    by_max[state->failed_records.max_batch(queries_[query_of(run, record)].key)].push_back(record);
   }
   std::minstd_rand random(static_cast<std::minstd_rand::result_type>(now));
   std::vector<Group> groups;
@@ -645,8 +648,8 @@ ComputeReport Load::compute_on_chain(std::size_t run, std::span<const std::size_
 // A record without an older value needs no pause: its failure is thrown.
 void Load::pause_failed(std::size_t run, std::span<const std::size_t> records,
                         const ComputeReport& report, std::int64_t began) {
-  engine::CalculationState* const state = queries_[runs_[run].first_query].calculation;
-  if (state == nullptr || engine_.is_out_of_use()) return;
+  engine::CalculationState* const state = state_of(run);
+  if (state == nullptr) return;
   engine::FailedRecords& failed = state->failed_records;
   const std::int64_t now = engine_.clock->steady_now();
   const auto pause = [&](std::size_t record, std::size_t batch) {
@@ -673,8 +676,8 @@ void Load::pause_failed(std::size_t run, std::span<const std::size_t> records,
 
 // These records were not tried, so their next batch has the same size.
 void Load::pause_skipped(std::size_t run, std::span<const std::size_t> records) {
-  engine::CalculationState* const state = queries_[runs_[run].first_query].calculation;
-  if (state == nullptr || engine_.is_out_of_use()) return;
+  engine::CalculationState* const state = state_of(run);
+  if (state == nullptr) return;
   const std::int64_t now = engine_.clock->steady_now();
   for (const std::size_t record : records) {
     const std::string_view key = queries_[query_of(run, record)].key;

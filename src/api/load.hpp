@@ -186,6 +186,7 @@ class Load {
   [[nodiscard]] std::vector<std::size_t> claim(const std::vector<std::size_t>& missing);
   [[nodiscard]] std::vector<std::size_t> look_again(const std::vector<std::size_t>& wanted);
   void compute(const std::vector<std::size_t>& wanted, bool with_uncached);
+  [[nodiscard]] engine::CalculationState* state_of(std::size_t run) const;
   [[nodiscard]] std::vector<Group> groups_of(std::size_t run,
                                              const std::vector<std::size_t>& records) const;
   void compute_run(std::size_t run, const std::vector<std::size_t>& records);

@@ -61,7 +61,6 @@ std::shared_ptr<store::Store> StoreSlot::get() const {
 std::shared_ptr<store::Store> StoreSlot::set(std::shared_ptr<store::Store> store) {
   base::Lock lock(mutex_);
   corruption_.reset();
-  is_certain_ = false;
   std::swap(store_, store);
   has_writer_ = store_ != nullptr && store_->writer() != nullptr;
   return store;
@@ -70,19 +69,14 @@ std::shared_ptr<store::Store> StoreSlot::set(std::shared_ptr<store::Store> store
 bool StoreSlot::mark_corrupt(const store::Store& store, std::string why, Damage damage) {
   base::Lock lock(mutex_);
   if (store_.get() != &store) return false;
-  is_certain_ = is_certain_ || damage == Damage::certain;
-  if (!corruption_) corruption_ = std::move(why);
+  if (!corruption_) corruption_ = Corruption{std::move(why), damage};
+  if (damage == Damage::certain) corruption_->damage = Damage::certain;
   return true;
 }
 
-std::optional<std::string> StoreSlot::corruption() const {
+std::optional<StoreSlot::Corruption> StoreSlot::corruption() const {
   base::Lock lock(mutex_);
   return corruption_;
-}
-
-bool StoreSlot::is_corruption_certain() const {
-  base::Lock lock(mutex_);
-  return is_certain_;
 }
 
 ResolvedLimits resolve(const Limits& limits) {

@@ -83,17 +83,18 @@ class StoreSlot {
   /// `store` was found damaged. Returns false if it is no longer the current one: a reader may hold
   /// a store that was replaced long ago, and its damage says nothing about the current file.
   bool mark_corrupt(const store::Store& store, std::string why, Damage damage = Damage::certain);
+  struct Corruption {
+    std::string why;  // the first reason
+    Damage damage = Damage::certain;
+  };
   /// Why the current store is marked corrupt, if it is.
-  [[nodiscard]] std::optional<std::string> corruption() const;
-  /// False: its damage is only suspected, or it is not marked.
-  [[nodiscard]] bool is_corruption_certain() const;
+  [[nodiscard]] std::optional<Corruption> corruption() const;
 
  private:
   mutable base::Mutex mutex_ ASHMEMO_LOCK_LEVEL(5);
   std::shared_ptr<store::Store> store_ ASHMEMO_GUARDED_BY(mutex_);
   std::atomic<bool> has_writer_{false};
-  std::optional<std::string> corruption_ ASHMEMO_GUARDED_BY(mutex_);
-  bool is_certain_ ASHMEMO_GUARDED_BY(mutex_) = false;
+  std::optional<Corruption> corruption_ ASHMEMO_GUARDED_BY(mutex_);
 };
 
 /// The minimum of Limits::max_wal_bytes. The log may reach this length even if no other program

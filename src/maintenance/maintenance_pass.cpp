@@ -79,9 +79,9 @@ Status MaintenancePass::on_store(const std::function<Status(store::Store&)>& wor
     Status done = work(*store);
     watch_device(store, done);
     if (done.ok()) return done;
-    const bool is_damage_suspected =
-        engine_.store.corruption() && !engine_.store.is_corruption_certain();
-    if (is_damage_suspected && tries == 1) continue;  // on new connections
+    const auto corruption = engine_.store.corruption();
+    const bool is_suspected = corruption && corruption->damage == engine::Damage::suspected;
+    if (is_suspected && tries == 1) continue;  // on new connections
     if (store->is_log_in_place()) return done;
     supervisor_.look_at_file();
     if (tries < kMaxTries) continue;

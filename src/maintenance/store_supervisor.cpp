@@ -217,13 +217,15 @@ void StoreSupervisor::adopt(std::unique_ptr<store::Store> store) {
 
 std::shared_ptr<store::Store> StoreSupervisor::ensure() {
   if (engine_.store.corruption()) look_at_file();  // the path may mean another file now
-  if (const auto why = engine_.store.corruption()) {
+  if (const auto corruption = engine_.store.corruption()) {
     // While a file is only read, another program may write it, so a failed read proves no damage.
-    const engine::Damage damage =
-        engine_.store.is_corruption_certain() ? engine::Damage::certain : engine::Damage::suspected;
-    if (engine_.store.has_writer()) mark_corrupt(*engine_.store.get(), *why, damage);
+    if (engine_.store.has_writer()) {
+      mark_corrupt(*engine_.store.get(), corruption->why, corruption->damage);
+    }
     drop_store();
-    if (is_file_new()) postpone({base::FailureKind::corrupt, 0, "a new file is damaged: " + *why});
+    if (is_file_new()) {
+      postpone({base::FailureKind::corrupt, 0, "a new file is damaged: " + corruption->why});
+    }
   }
   auto store = engine_.store.get();
   if (store) store->allow_entries_of(engine_.limits.get().max_entry_bytes);

@@ -6,6 +6,7 @@
 #include <ashmemo/cache.hpp>
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -142,6 +143,29 @@ void use_all_pages(CacheFixture& f) {
   }
 }
 
+/// Lets each of the first reads of the file by `work` find damage, once. The file must stay in use.
+void meet_damage_once(
+    FaultVfs& vfs, CacheFixture& f, const std::function<void()>& work,
+    const std::function<void()>& check = [] {}) {
+  f.fill("k", 500, 1'000);
+  f->flush();
+  std::size_t failed = 0;
+  for (std::size_t nth = 0; nth < 12; ++nth) {
+    CAPTURE(nth);
+    f.reopen();
+    CHECK(f->stats().entries == 500);
+    vfs.fail(Fault::corrupt, nth, false);
+    work();
+    failed += vfs.fired();
+    vfs.heal();
+    f->flush();
+    CHECK(f->health().state == HealthState::ok);
+    check();
+  }
+  CHECK(failed > 0);
+  CHECK(f->stats().entries == 500);
+}
+
 }  // namespace
 
 TEST_SUITE("system") {
@@ -172,45 +196,22 @@ TEST_SUITE("system") {
   TEST_CASE("a file is not quarantined for damage that a second connection does not find") {
     FaultVfs vfs;
     CacheFixture f({.memory_bytes = 0});
-    f.fill("k", 500, 1'000);
-    f->flush();
-    std::size_t failed = 0;
-    for (std::size_t nth = 0; nth < 12; ++nth) {
-      CAPTURE(nth);
-      f.reopen();
-      CHECK(f->stats().entries == 500);
-      vfs.fail(Fault::corrupt, nth, false);
-      CHECK(f->get<std::string>("k250").has_value());
-      failed += vfs.fired();
-      vfs.heal();
-      f->flush();
-      CHECK(f->health().state == HealthState::ok);
-    }
-    CHECK(failed > 0);
+    meet_damage_once(vfs, f, [&] { CHECK(f->get<std::string>("k250").has_value()); });
     CHECK(f.heard.notices().empty());
-    CHECK(f->stats().entries == 500);
   }
 
   TEST_CASE("a file is not quarantined for damage that the worker meets only once") {
     FaultVfs vfs;
     CacheFixture f({.memory_bytes = 0});
-    f.fill("k", 500, 1'000);
-    f->flush();
-    std::size_t failed = 0;
-    for (std::size_t nth = 0; nth < 12; ++nth) {
-      CAPTURE(nth);
-      f.reopen();
-      CHECK(f->put("k250", std::string(1'000, 'n')));
-      vfs.fail(Fault::corrupt, nth, false);
-      f->flush();
-      failed += vfs.fired();
-      vfs.heal();
-      CHECK(f->health().state == HealthState::ok);
-      CHECK(f->get<std::string>("k250") == std::string(1'000, 'n'));
-    }
-    CHECK(failed > 0);
+    const std::string value(1'000, 'n');
+    meet_damage_once(
+        vfs, f,
+        [&] {
+          CHECK(f->put("k250", value));
+          f->flush();
+        },
+        [&] { CHECK(f->get<std::string>("k250") == value); });
     CHECK(f.heard.count(NoticeKind::quarantined) == 0);
-    CHECK(f->stats().entries == 500);
   }
 
   TEST_CASE("check reports damage in chains, free list and page map and the cache continues") {

@@ -87,7 +87,7 @@ TEST_SUITE("unit") {
     CHECK(slot.set(first) == nullptr);
     CHECK(slot.mark_corrupt(*first, "damaged"));
     CHECK(slot.mark_corrupt(*first, "again"));
-    CHECK(slot.corruption() == "damaged");
+    CHECK(slot.corruption()->why == "damaged");
     CHECK(slot.set(second) == first);
     CHECK_FALSE(slot.corruption());
     CHECK_FALSE(slot.mark_corrupt(*first, "late"));

@@ -134,7 +134,7 @@ TEST_SUITE("unit") {
       (void)bench.run_once();
     }
     CHECK(written == 12);  // the first finds the fault, ten more are allowed, one is too many
-    CHECK(bench.fake.engine.store.corruption()->find("cannot be evicted") != std::string::npos);
+    CHECK(bench.fake.engine.store.corruption()->why.find("cannot be evicted") != std::string::npos);
   }
 
   TEST_CASE("deletions that always fail report one trouble until they succeed") {
